@@ -1,0 +1,89 @@
+//! What was asked of the node and what it said: the part of a recording that HAR has no words for.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use url::Url;
+
+/// One run of one operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    /// The operation's resource group.
+    pub group: String,
+    /// The operation's name.
+    pub operation: String,
+    /// What a failed item does to those after it.
+    pub on_failure: OnFailure,
+    /// Where the service was; recorded paths are relative to it.
+    pub base_url: Url,
+    /// Which request the operation says it makes, where that is known.
+    pub declared: Option<Declared>,
+    /// The items, in order.
+    pub items: Vec<Item>,
+}
+
+/// What a failed item does to those after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// They do not run.
+    Stop,
+    /// They run.
+    Continue,
+}
+
+impl OnFailure {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Continue => "continue",
+        }
+    }
+}
+
+/// The request that an operation says it makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// `POST`
+    pub method: String,
+    /// Relative to the base URL, with its placeholders: `/v1/member/{memberId}`.
+    pub path: String,
+}
+
+/// One item of a case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// What it was given: a JSON object.
+    pub parameters: Value,
+    /// What came of it; absent where the case is yet to be recorded.
+    pub result: Option<ItemResult>,
+    /// The clock and the random numbers of its call; absent where it never ran.
+    pub call: Option<Call>,
+}
+
+/// What came of an item.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ItemResult {
+    /// Its output items, written as `{"output": […]}`.
+    Output(Vec<Value>),
+    /// Its failure, written as `{"error": {…}}`.
+    Error(Value),
+}
+
+/// What a call saw of the world beside HTTP, so that a replay sends the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Where its clock stood.
+    pub clock: Timestamp,
+    /// What its random numbers were made from.
+    pub seed: u64,
+}
+
+/// The component that was run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    /// The node's name.
+    pub name: String,
+    /// The node's version.
+    pub version: String,
+    /// `sha256:` and 64 hexadecimal digits, of the file.
+    pub digest: String,
+}

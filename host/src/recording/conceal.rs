@@ -1,0 +1,235 @@
+//! Hiding what an authentication exchange is made of, so that its answer still authenticates.
+//!
+//! What was sent is dropped. What came back keeps its shape, with each secret replaced by `redacted-1`, `redacted-2`, …: the
+//! same secret by the same word. Secret is what the caller names (the credential's values, the session's headers, its
+//! renewal) and, in JSON and forms, what stands under a name such as `accessToken`, since an answer may hold tokens that
+//! the node never used. A successful answer that is neither JSON nor a form cannot be judged and is replaced whole.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::Value;
+use url::form_urlencoded;
+
+use super::exchange::{Answer, Exchange, Outcome, Role, header};
+
+/// What stands for a body or a value that is dropped, not only replaced.
+const REDACTED: &str = "redacted";
+
+/// Shorter secrets are replaced only where they are a whole value: as a part they would hit innocent text.
+const SHORTEST_PART: usize = 16;
+
+/// Parts of a JSON renewal that are shorter are more likely names and settings than secrets.
+const SHORTEST_OF_JSON: usize = 8;
+
+/// A name that holds one of these, written in any case and with any separators, holds a secret …
+const TELLTALE: [&str; 14] = [
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "signature",
+    "credential",
+    "session",
+    "jwt",
+    "assertion",
+    "cookie",
+    "ticket",
+];
+
+/// … unless it also holds one of these: `token_type`, `tokenExpiresAt`.
+const HARMLESS: [&str; 9] = [
+    "type",
+    "expire",
+    "expiration",
+    "time",
+    "scope",
+    "ttl",
+    "url",
+    "count",
+    "status",
+];
+
+/// Which placeholder stands for which secret.
+pub(super) struct Concealer {
+    /// Longest first, so that a secret is not cut up by another that is a part of it.
+    secrets: Vec<String>,
+    seen: Vec<String>,
+}
+
+impl Concealer {
+    pub(super) fn new(secrets: &[String]) -> Self {
+        let mut secrets: Vec<String> = secrets.iter().flat_map(|secret| forms(secret)).collect();
+        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        secrets.dedup();
+        Self {
+            secrets,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Hides an authentication exchange; leaves any other alone.
+    pub(super) fn conceal(&mut self, exchange: &mut Exchange) {
+        if exchange.role != Role::Authentication {
+            return;
+        }
+        let request = &mut exchange.request;
+        if !request.body.is_empty() {
+            request.body = Bytes::from_static(REDACTED.as_bytes());
+        }
+        let names: Vec<String> = request
+            .url
+            .query_pairs()
+            .map(|(name, _)| name.into_owned())
+            .collect();
+        if request.url.query().is_some() {
+            request.url.set_query(None);
+        }
+        if !names.is_empty() {
+            request
+                .url
+                .query_pairs_mut()
+                .extend_pairs(names.iter().map(|name| (name, REDACTED)));
+        }
+        self.conceal_headers(&mut request.headers);
+        if let Outcome::Answer(answer) = &mut exchange.outcome {
+            self.conceal_headers(&mut answer.headers);
+            answer.body = self.answer_body(answer);
+        }
+    }
+
+    fn conceal_headers(&mut self, headers: &mut [(String, String)]) {
+        for (_, value) in headers {
+            *value = self.replaced(value);
+        }
+    }
+
+    fn answer_body(&mut self, answer: &Answer) -> Bytes {
+        if answer.body.is_empty() {
+            return Bytes::new();
+        }
+        if let Ok(mut value) = serde_json::from_slice::<Value>(&answer.body) {
+            let before = value.clone();
+            self.conceal_json(&mut value, false);
+            // An answer without secrets keeps its bytes.
+            return if value == before {
+                answer.body.clone()
+            } else {
+                Bytes::from(value.to_string())
+            };
+        }
+        let mime = header(&answer.headers, "content-type").unwrap_or_default();
+        if mime.starts_with("application/x-www-form-urlencoded") {
+            let mut form = form_urlencoded::Serializer::new(String::new());
+            for (name, value) in form_urlencoded::parse(&answer.body) {
+                form.append_pair(&name, &self.leaf(&value, is_telltale(&name)));
+            }
+            return Bytes::from(form.finish());
+        }
+        match std::str::from_utf8(&answer.body) {
+            Ok(text) if !answer.status.is_success() => Bytes::from(self.replaced(text)),
+            _ => Bytes::from_static(REDACTED.as_bytes()),
+        }
+    }
+
+    /// `telltale`: a name above says that what is below is secret. The JSON reader has bounded the depth.
+    fn conceal_json(&mut self, value: &mut Value, telltale: bool) {
+        match value {
+            Value::Null | Value::Bool(_) => {}
+            Value::Number(number) => {
+                if self.secrets.iter().any(|secret| secret == number.as_str()) {
+                    *value = Value::from(0);
+                }
+            }
+            Value::String(text) => *text = self.leaf(text, telltale),
+            Value::Array(list) => list
+                .iter_mut()
+                .for_each(|element| self.conceal_json(element, telltale)),
+            Value::Object(fields) => {
+                for (name, field) in fields.iter_mut() {
+                    self.conceal_json(field, is_telltale(name) || telltale && !is_harmless(name));
+                }
+            }
+        }
+    }
+
+    fn leaf(&mut self, text: &str, telltale: bool) -> String {
+        let is_scheme = ["bearer", "basic"]
+            .iter()
+            .any(|scheme| text.eq_ignore_ascii_case(scheme));
+        if telltale && !text.is_empty() && !is_scheme && !is_instant(text) {
+            return self.placeholder(text);
+        }
+        self.replaced(text)
+    }
+
+    fn replaced(&mut self, text: &str) -> String {
+        if self.secrets.iter().any(|secret| secret == text) {
+            return self.placeholder(text);
+        }
+        let mut text = text.to_owned();
+        for secret in self.secrets.clone() {
+            if secret.len() >= SHORTEST_PART && text.contains(&secret) {
+                text = text.replace(&secret, &self.placeholder(&secret));
+            }
+        }
+        text
+    }
+
+    fn placeholder(&mut self, secret: &str) -> String {
+        let known = self.seen.iter().position(|seen| seen == secret);
+        let index = known.unwrap_or_else(|| {
+            self.seen.push(secret.to_owned());
+            self.seen.len() - 1
+        });
+        format!("{REDACTED}-{}", index + 1)
+    }
+}
+
+/// A secret, and the parts of it that an answer may hold: of `Bearer abc` the token, of a JSON renewal its texts.
+fn forms(secret: &str) -> Vec<String> {
+    let mut forms = Vec::new();
+    match serde_json::from_str::<Value>(secret) {
+        Ok(value @ (Value::Object(_) | Value::Array(_))) => texts(&value, &mut forms),
+        _ => forms.extend(secret.split_once(' ').map(|(_, token)| token.trim().to_owned())),
+    }
+    forms.push(secret.to_owned());
+    forms.retain(|form| !form.is_empty());
+    forms
+}
+
+fn texts(value: &Value, forms: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.len() >= SHORTEST_OF_JSON && !is_instant(text) => {
+            forms.push(text.clone());
+        }
+        Value::Array(list) => list.iter().for_each(|element| texts(element, forms)),
+        Value::Object(fields) => fields.values().for_each(|field| texts(field, forms)),
+        _ => {}
+    }
+}
+
+/// A date-time or a Unix time: nodes read the end of a session from it, so it must stay.
+fn is_instant(text: &str) -> bool {
+    let is_unix_time = text.len() < SHORTEST_PART && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_unix_time || text.parse::<Timestamp>().is_ok() || text.parse::<jiff::civil::Date>().is_ok()
+}
+
+fn plain(name: &str) -> String {
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+fn is_telltale(name: &str) -> bool {
+    let plain = plain(name);
+    TELLTALE.iter().any(|word| plain.contains(word)) && !is_harmless(name)
+}
+
+fn is_harmless(name: &str) -> bool {
+    let plain = plain(name);
+    HARMLESS.iter().any(|word| plain.contains(word))
+}

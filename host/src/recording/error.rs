@@ -1,0 +1,115 @@
+//! What can be wrong with a recording, by who has to do what about it.
+
+use std::io;
+
+/// A recording that cannot be read, written or relied on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be opened or read.
+    #[error("`{file}`: cannot be read: {source}")]
+    Read {
+        /// The recording.
+        file: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file cannot be written; what stood there before still does.
+    #[error("`{file}`: cannot be written: {source}")]
+    Write {
+        /// The recording.
+        file: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The text ends inside the document.
+    #[error("`{file}`: expected a whole HAR document, found its end in the middle of line {line}")]
+    Truncated {
+        /// The recording.
+        file: String,
+        /// The last line, from 1.
+        line: usize,
+    },
+    /// The text is not JSON.
+    #[error("`{file}`: expected a HAR document, found text that is not JSON: {source}")]
+    NotJson {
+        /// The recording.
+        file: String,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// Nested deeper than any recording needs.
+    #[error("`{file}`: expected nesting of at most {limit} levels, found more")]
+    TooDeep {
+        /// The recording.
+        file: String,
+        /// Levels.
+        limit: usize,
+    },
+    /// Larger than any recording needs.
+    #[error("`{file}`: expected at most {limit} bytes, found more")]
+    TooLarge {
+        /// The recording.
+        file: String,
+        /// Bytes.
+        limit: u64,
+    },
+    /// A secret would have been written; nothing was.
+    #[error("`{file}`: not saved: the recording still holds a secret after redaction")]
+    Secret {
+        /// Where it would have been written.
+        file: String,
+    },
+    /// JSON, but not what a recording has in this place.
+    #[error("`{file}`: `{at}`: expected {expected}, found {found}")]
+    Unexpected {
+        /// The recording.
+        file: String,
+        /// The place, as a JavaScript expression: `log.entries[3].request.url`.
+        at: String,
+        /// What belongs there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+}
+
+impl Error {
+    /// What to do about it, where that can be said in a line.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Truncated { .. } => {
+                Some("the file was cut off: record the case again, or restore the file")
+            }
+            Self::NotJson { .. } => Some(
+                "a recording is a HAR 1.2 file, as `--record` or \"Save all as HAR\" of a browser writes it",
+            ),
+            Self::TooLarge { .. } => Some("record fewer items in one file"),
+            Self::Secret { .. } => Some(
+                "an item or an answer holds the secret in a form that is not known; leave it out of the case",
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// The same before it is known which file it is about.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) at: String,
+    pub(super) expected: String,
+    pub(super) found: String,
+}
+
+impl Fault {
+    pub(super) fn in_file(self, file: String) -> Error {
+        let Self { at, expected, found } = self;
+        Error::Unexpected {
+            file,
+            at,
+            expected,
+            found,
+        }
+    }
+}

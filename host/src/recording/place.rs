@@ -1,0 +1,134 @@
+//! Reading JSON that somebody else wrote, with errors that say where.
+
+use serde_json::{Map, Value};
+
+use super::error::Fault;
+
+/// A value and where it stands. Places are chained on the stack; their text is made only for an error.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'p> {
+    pub(super) value: &'p Value,
+    step: Step<'p>,
+    parent: Option<&'p Place<'p>>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'p> {
+    Root,
+    Key(&'p str),
+    Index(usize),
+}
+
+impl<'p> Place<'p> {
+    pub(super) fn root(value: &'p Value) -> Self {
+        Self {
+            value,
+            step: Step::Root,
+            parent: None,
+        }
+    }
+
+    /// A field; absent and `null` are the same.
+    pub(super) fn get(&'p self, key: &'p str) -> Option<Place<'p>> {
+        let value = self.value.get(key)?;
+        (!value.is_null()).then_some(Place {
+            value,
+            step: Step::Key(key),
+            parent: Some(self),
+        })
+    }
+
+    /// A field that must be there.
+    pub(super) fn need(&'p self, key: &'p str, expected: &str) -> Result<Place<'p>, Fault> {
+        self.object()?;
+        self.get(key).ok_or_else(|| Fault {
+            at: Place {
+                value: self.value,
+                step: Step::Key(key),
+                parent: Some(self),
+            }
+            .path(),
+            expected: expected.to_owned(),
+            found: "nothing".to_owned(),
+        })
+    }
+
+    pub(super) fn object(&self) -> Result<&'p Map<String, Value>, Fault> {
+        self.value.as_object().ok_or_else(|| self.expected("an object"))
+    }
+
+    pub(super) fn elements(&'p self) -> Result<impl Iterator<Item = Place<'p>>, Fault> {
+        let list = self.value.as_array().ok_or_else(|| self.expected("a list"))?;
+        let place = move |(index, value)| Place {
+            value,
+            step: Step::Index(index),
+            parent: Some(self),
+        };
+        Ok(list.iter().enumerate().map(place))
+    }
+
+    pub(super) fn text(&self) -> Result<&'p str, Fault> {
+        self.value.as_str().ok_or_else(|| self.expected("a text"))
+    }
+
+    pub(super) fn index(&self) -> Result<usize, Fault> {
+        let number = self
+            .value
+            .as_u64()
+            .and_then(|number| usize::try_from(number).ok());
+        number.ok_or_else(|| self.expected("an index, from 0"))
+    }
+
+    /// The fault of something else being here.
+    pub(super) fn expected(&self, expected: impl Into<String>) -> Fault {
+        Fault {
+            at: self.path(),
+            expected: expected.into(),
+            found: found(self.value),
+        }
+    }
+
+    fn path(&self) -> String {
+        let mut path = String::new();
+        self.write_path(&mut path);
+        if path.is_empty() {
+            "the document".to_owned()
+        } else {
+            path
+        }
+    }
+
+    fn write_path(&self, path: &mut String) {
+        if let Some(parent) = self.parent {
+            parent.write_path(path);
+        }
+        match self.step {
+            Step::Root => {}
+            Step::Key(key) => {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(key);
+            }
+            Step::Index(index) => {
+                path.push('[');
+                path.push_str(&index.to_string());
+                path.push(']');
+            }
+        }
+    }
+}
+
+/// What is there, short enough for one line.
+fn found(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(number) => format!("the number {}", super::miss::cut(number.as_str())),
+        Value::String(text) if text.is_empty() => "an empty text".to_owned(),
+        Value::String(text) => super::miss::quoted(text),
+        Value::Array(list) if list.is_empty() => "an empty list".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Every text of a document, for redaction: values, keys, digits, and what is hidden in base64.
+
+use std::borrow::Cow;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+/// The names under which a body says that its `text` is base64.
+pub(super) const ENCODINGS: [&str; 2] = ["encoding", "_encoding"];
+
+/// Whether a JSON text is nested at most `limit` deep. Counts without recursion, and knows nothing of JSON but its strings.
+pub(super) fn within_depth(text: &[u8], limit: usize) -> bool {
+    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > limit {
+                    return false;
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    true
+}
+
+pub(super) fn any(value: &Value, found: &mut dyn FnMut(&str) -> bool) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => false,
+        Value::Number(number) => found(number.as_str()),
+        Value::String(text) => found(text),
+        Value::Array(list) => list.iter().any(|element| any(element, found)),
+        Value::Object(fields) => {
+            decoded(value).is_some_and(|text| found(&text))
+                || fields.iter().any(|(key, field)| found(key) || any(field, found))
+        }
+    }
+}
+
+pub(super) fn map(value: &mut Value, change: &mut dyn for<'a> FnMut(&'a str) -> Cow<'a, str>) {
+    match value {
+        Value::Null | Value::Bool(_) => {}
+        Value::Number(number) => {
+            if let Some(text) = changed(number.as_str(), change) {
+                *value = Value::String(text);
+            }
+        }
+        Value::String(text) => {
+            if let Some(new) = changed(text, change) {
+                *text = new;
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|element| map(element, change)),
+        Value::Object(_) => {
+            let text = decoded(value).and_then(|text| changed(&text, change));
+            if let (Some(text), Some(fields)) = (text, value.as_object_mut()) {
+                for encoding in ENCODINGS {
+                    fields.shift_remove(encoding);
+                }
+                fields.insert("text".to_owned(), Value::String(text));
+            }
+            if let Some(fields) = value.as_object_mut() {
+                let renamed = std::mem::take(fields).into_iter().map(|(key, mut field)| {
+                    map(&mut field, change);
+                    (changed(&key, change).unwrap_or(key), field)
+                });
+                *fields = renamed.collect();
+            }
+        }
+    }
+}
+
+fn changed(text: &str, change: &mut dyn for<'a> FnMut(&'a str) -> Cow<'a, str>) -> Option<String> {
+    let new = change(text);
+    (new != text).then(|| new.into_owned())
+}
+
+/// A body in base64, decoded: a secret in it stands at any of three offsets, so searching the base64 would miss it.
+fn decoded(value: &Value) -> Option<String> {
+    let is_base64 = |name| value.get(name).and_then(Value::as_str) == Some("base64");
+    if !ENCODINGS.into_iter().any(is_base64) {
+        return None;
+    }
+    let bytes = STANDARD.decode(value.get("text")?.as_str()?).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
