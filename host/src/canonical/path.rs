@@ -1,0 +1,205 @@
+//! Paths: their canonical form, and what it means to be below another one.
+
+use std::fmt;
+
+use super::{UrlError, push_escape};
+
+/// A path that others can be below: an allow entry's `path`, or that of a credential's base URL.
+///
+/// It ends at a segment's end: `/openapi` has `/openapi` and `/openapi/x` below it, not `/openapi-prod`. A trailing
+/// slash means nothing. An empty one, or `/`, is no rule at all: everything is below it.
+///
+/// A path is below the prefix when it is so in **two readings**, the canonical one that is sent, and the one that the
+/// most liberal server could make of it: percent signs decoded until none is left, `\` read as `/`, everything from a
+/// `;` dropped, empty and `.` segments dropped, `..` resolved. So an encoded slash can be data, but it can neither make
+/// the prefix match nor lead out of it:
+///
+/// | prefix | path | below | because |
+/// | --- | --- | --- | --- |
+/// | `/api` | `/api`, `/api/`, `/api/x` | yes | |
+/// | `/api` | `/apiX`, `/`, `/API/x` | no | another segment |
+/// | `/api` | `/api/a%2Fb` | yes | data, one segment |
+/// | `/api` | `/api%2Fx`, `/x/..%2Fapi` | no | in the canonical reading another segment |
+/// | `/api` | `/api/..%2Fx`, `/api/..%5Cx`, `/api/%252e%252e%252fx` | no | in the liberal reading it is `/x` |
+/// | `/api` | `/api/v1/..%2Fx` | yes | in the liberal reading it is `/api/x`, still below |
+/// | `/api` | `/api/x;y` | no | a `;` is a parameter to some servers; as data it is `%3B` |
+///
+/// ```
+/// use nodule::canonical::PathPrefix;
+///
+/// let prefix = PathPrefix::parse("/openapi-prod/")?;
+/// assert!(prefix.check("/openapi-prod/v1/a%2Fb").is_ok());
+/// assert!(prefix.check("/openapi-prodX").is_err());
+/// # Ok::<(), nodule::canonical::UrlError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct PathPrefix(String);
+
+/// Why a path is not below a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PathMismatch {
+    /// It is elsewhere, as it is written.
+    Elsewhere,
+    /// It is below as it is written, and elsewhere to a server that decodes more than it should.
+    Escapes,
+    /// It holds a `;`, which servers do not agree about.
+    Semicolon,
+}
+
+impl PathPrefix {
+    /// Read a prefix.
+    ///
+    /// # Errors
+    ///
+    /// It is no path, or one that [`check`](Self::check) could not tell apart from another: with a query, an encoded
+    /// slash or backslash, or a `;`.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let found = |found| Err(UrlError::Character { part: "path", found });
+        if text.contains('?') {
+            return found('?');
+        }
+        let path = canonical(text)?;
+        if path.contains(';') {
+            return found(';');
+        }
+        for (escape, character) in [("%2F", '/'), ("%5C", '\\'), ("%25", '%'), ("%3B", ';')] {
+            if path.contains(escape) {
+                return Err(UrlError::EncodedSeparator { found: character });
+            }
+        }
+        Ok(Self(path.trim_end_matches('/').to_owned()))
+    }
+
+    /// The prefix without a trailing slash; empty where it is no rule.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether everything is below it.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a canonical path is below this one.
+    ///
+    /// # Errors
+    ///
+    /// In which way it is not.
+    pub fn check(&self, path: &str) -> Result<(), PathMismatch> {
+        if self.is_root() {
+            return Ok(());
+        }
+        let below = path
+            .strip_prefix(self.0.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if !below {
+            return Err(PathMismatch::Elsewhere);
+        }
+        if path.contains(';') {
+            return Err(PathMismatch::Semicolon);
+        }
+        if !liberal(path).starts_with(&liberal(&self.0)) {
+            return Err(PathMismatch::Escapes);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for PathPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The one way in which a path is sent.
+pub(super) fn canonical(path: &str) -> Result<String, UrlError> {
+    if path.is_empty() {
+        return Ok("/".to_owned());
+    }
+    if path.starts_with('#') {
+        return Err(UrlError::Fragment);
+    }
+    if !path.starts_with('/') {
+        return Err(UrlError::Relative);
+    }
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            '%' => {
+                let byte = escaped_byte(rest.next(), rest.next()).ok_or(UrlError::Escape)?;
+                if is_unreserved(char::from(byte)) {
+                    out.push(char::from(byte));
+                } else {
+                    push_escape(&mut out, byte);
+                }
+            }
+            '#' => return Err(UrlError::Fragment),
+            found if may_stand_in_a_path(found) => out.push(found),
+            found => return Err(UrlError::Character { part: "path", found }),
+        }
+    }
+    if out.contains("//") {
+        return Err(UrlError::EmptySegment);
+    }
+    for segment in out.split('/') {
+        // Servlet containers drop a segment's parameters before they resolve dots.
+        let bare = segment.split(';').next().unwrap_or(segment);
+        if matches!(bare, "." | "..") {
+            return Err(UrlError::DotSegment {
+                found: segment.to_owned(),
+            });
+        }
+    }
+    Ok(out)
+}
+
+/// RFC 3986, 2.3: these mean the same encoded and not.
+fn is_unreserved(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_' | '~')
+}
+
+/// RFC 3986, 3.3.
+fn may_stand_in_a_path(character: char) -> bool {
+    is_unreserved(character) || "/!$&'()*+,;=:@".contains(character)
+}
+
+fn escaped_byte(high: Option<char>, low: Option<char>) -> Option<u8> {
+    let digit = |character: Option<char>| character?.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some((digit(high)? << 4) | digit(low)?)
+}
+
+/// The segments that the most liberal server could read; see [`PathPrefix`].
+fn liberal(path: &str) -> Vec<Vec<u8>> {
+    let mut segments: Vec<Vec<u8>> = Vec::new();
+    for segment in decoded(path).split(|byte| matches!(byte, b'/' | b'\\')) {
+        let bare = segment.split(|byte| *byte == b';').next().unwrap_or(segment);
+        match bare {
+            b"" | b"." => {}
+            b".." => {
+                segments.pop();
+            }
+            _ => segments.push(bare.to_owned()),
+        }
+    }
+    segments
+}
+
+/// Percent signs decoded until none is left that two digits follow, in one pass: each decoded byte may complete another
+/// escape in front of it.
+fn decoded(path: &str) -> Vec<u8> {
+    let mut out: Vec<u8> = Vec::with_capacity(path.len());
+    for byte in path.bytes() {
+        out.push(byte);
+        while let [.., b'%', high, low] = out.as_slice()
+            && let Some(byte) = escaped_byte(Some(char::from(*high)), Some(char::from(*low)))
+        {
+            out.truncate(out.len() - 3);
+            out.push(byte);
+        }
+    }
+    out
+}

@@ -1,0 +1,160 @@
+//! What a node may reach, as its operator says.
+//!
+//! A policy is parsed once, into types that cannot hold nonsense, and then only asked. The empty policy, which is the
+//! default, allows nothing; nothing that a node says about itself widens one.
+//!
+//! ```toml
+//! # How many requests that are not GET or HEAD one call of a `write` operation may send.
+//! write-requests = 1
+//!
+//! [[allow]]
+//! origin = "https://api.example.com"   # scheme, host and port; see the table at `Rule`
+//! path = "/v1"                         # and below; absent: every path
+//! methods = ["GET", "POST"]            # absent: every method but CONNECT and TRACE
+//! private = false                      # whether the name may resolve to a private address
+//!
+//! [limits]                             # over the embedder's; see `crate::limits`
+//! memory-bytes = 67108864
+//!
+//! [effects]                            # may lower what a node claims, never raise it
+//! "points.adjust" = "write"
+//!
+//! [proxy]                              # absent: `HTTP_PROXY` and its like are ignored
+//! environment = true
+//! ```
+//!
+//! An unknown key, a value of the wrong kind, an entry that could never match, and one that matches more than it seems
+//! to, are refused when the file is read, all at once, with their lines.
+
+mod denial;
+mod file;
+mod rule;
+
+use std::collections::BTreeSet;
+
+use http::Method;
+
+pub use denial::{Denial, Difference, Why};
+pub use file::{PolicyError, Problem, ProblemKind};
+pub use rule::{HostPattern, Rule, RuleError};
+
+use crate::canonical::CanonicalUrl;
+use crate::limits::{LimitOverrides, Limits};
+
+/// How many requests that change something a call of a `write` operation may send: one call does one thing.
+pub const WRITE_REQUESTS: u32 = 1;
+
+/// Methods that make a proxy of a server, or make it show a request's headers. No entry allows them.
+pub const FORBIDDEN_METHODS: [Method; 2] = [Method::CONNECT, Method::TRACE];
+
+/// What a node may reach; see the [module](self). The default allows nothing.
+///
+/// ```
+/// use http::Method;
+/// use nodule::canonical::CanonicalUrl;
+/// use nodule::policy::{Policy, Rule};
+///
+/// let mut policy = Policy::default();
+/// policy.allow(Rule::parse("https://api.example.com/v1")?);
+///
+/// let url = CanonicalUrl::parse("https://api.example.com/v1/items")?;
+/// assert!(policy.decide(&Method::GET, &url).is_ok());
+/// let url = CanonicalUrl::parse("https://api.example.com.evil.example/v1/items")?;
+/// assert!(policy.decide(&Method::GET, &url).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    rules: Vec<Rule>,
+    limits: LimitOverrides,
+    writes: BTreeSet<String>,
+    write_requests: u32,
+    environment_proxy: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            limits: LimitOverrides::default(),
+            writes: BTreeSet::new(),
+            write_requests: WRITE_REQUESTS,
+            environment_proxy: false,
+        }
+    }
+}
+
+impl Policy {
+    /// Read a policy file; `file_name` is for the errors.
+    ///
+    /// # Errors
+    ///
+    /// All problems of the file, with their lines.
+    pub fn from_toml(text: &str, file_name: &str) -> Result<Self, PolicyError> {
+        file::parse(text, file_name)
+    }
+
+    /// Allow what a rule says, besides what is allowed already.
+    pub fn allow(&mut self, rule: Rule) {
+        self.rules.push(rule);
+    }
+
+    /// What is allowed.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Decide about a request. The answer is the rule that allows it, whose [permit](Rule::permit) says which addresses
+    /// the connection may go to; of several, one that allows private addresses.
+    ///
+    /// # Errors
+    ///
+    /// No rule allows it.
+    pub fn decide(&self, method: &Method, url: &CanonicalUrl) -> Result<&Rule, Denial> {
+        if FORBIDDEN_METHODS.contains(method) {
+            return Err(Denial::new(method, url, Why::ForbiddenMethod));
+        }
+        let mut allowed = self.rules.iter().filter(|rule| rule.allows(method, url));
+        match allowed.next() {
+            Some(first) => Ok(if first.is_private() {
+                first
+            } else {
+                allowed.find(|rule| rule.is_private()).unwrap_or(first)
+            }),
+            None => Err(Denial::explain(&self.rules, method, url)),
+        }
+    }
+
+    /// An embedder's limits with those of the policy over them.
+    #[must_use]
+    pub fn limits_over(&self, limits: Limits) -> Limits {
+        self.limits.over(limits)
+    }
+
+    /// Whether an operation, `group.name`, is to be treated as a `write`, whatever the node says of its effect.
+    #[must_use]
+    pub fn lowers_to_write(&self, operation: &str) -> bool {
+        self.writes.contains(operation)
+    }
+
+    /// The operations that are to be treated as a `write`, so that one that no node has can be pointed out.
+    pub fn lowered(&self) -> impl Iterator<Item = &str> {
+        self.writes.iter().map(String::as_str)
+    }
+
+    /// How many requests that are not GET or HEAD one call of a `write` operation may send.
+    #[must_use]
+    pub fn write_requests(&self) -> u32 {
+        self.write_requests
+    }
+
+    /// Whether requests may go through the proxy that the host's environment names.
+    #[must_use]
+    pub fn uses_environment_proxy(&self) -> bool {
+        self.environment_proxy
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! Why a request was denied, as data: for the node in one line, for the operator with the lines that would allow it.
+
+use std::fmt;
+
+use http::Method;
+
+use super::Rule;
+use crate::canonical::{CanonicalUrl, Host, PathMismatch, PathPrefix};
+
+/// A request that no entry allows. It holds the path and never the query, whose values may be secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The request's method.
+    pub method: Method,
+    /// Scheme, host and port.
+    pub origin: String,
+    /// The path that would have been sent.
+    pub path: String,
+    /// What no entry allowed.
+    pub why: Why,
+}
+
+/// Why a request was denied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// The method is one that no entry can allow.
+    ForbiddenMethod,
+    /// The policy allows nothing at all.
+    NothingAllowed,
+    /// No entry is about this host, or one that looks like it.
+    HostNotListed,
+    /// The entry that comes nearest, and in what the request differs from it.
+    Differs {
+        /// The entry.
+        nearest: Box<Rule>,
+        /// At least one.
+        differences: Vec<Difference>,
+    },
+}
+
+/// In what a request differs from an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Difference {
+    /// Another host.
+    Host,
+    /// `http` where `https` is listed, or the other way round.
+    Scheme,
+    /// Another port.
+    Port,
+    /// A method that is not listed.
+    Method,
+    /// A path that is not below the listed one.
+    Path(PathMismatch),
+}
+
+impl Difference {
+    /// How far it leads away: a request is nearest to an entry that names its host.
+    fn weight(self) -> u32 {
+        match self {
+            Self::Host => 100,
+            Self::Scheme | Self::Port => 10,
+            Self::Method | Self::Path(_) => 1,
+        }
+    }
+}
+
+impl Denial {
+    pub(super) fn new(method: &Method, url: &CanonicalUrl, why: Why) -> Self {
+        Self {
+            method: method.clone(),
+            origin: url.origin(),
+            path: url.path().to_owned(),
+            why,
+        }
+    }
+
+    /// Find the rule that comes nearest.
+    pub(super) fn explain(rules: &[Rule], method: &Method, url: &CanonicalUrl) -> Self {
+        let nearest = rules
+            .iter()
+            .map(|rule| (rule, rule.differences(method, url).collect::<Vec<_>>()))
+            .filter(|(rule, differences)| !differences.contains(&Difference::Host) || is_alike(rule, url))
+            .min_by_key(|(_, differences)| {
+                differences
+                    .iter()
+                    .map(|difference| difference.weight())
+                    .sum::<u32>()
+            });
+        let why = match nearest {
+            Some((rule, differences)) => Why::Differs {
+                nearest: Box::new(rule.clone()),
+                differences,
+            },
+            None if rules.is_empty() => Why::NothingAllowed,
+            None => Why::HostNotListed,
+        };
+        Self::new(method, url, why)
+    }
+
+    /// The lines that would allow this request and as little else as an entry can say. `None` where no entry can, or
+    /// where the request itself should be another.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let mut path = None;
+        match &self.why {
+            Why::ForbiddenMethod => return None,
+            Why::NothingAllowed | Why::HostNotListed => {}
+            Why::Differs { differences, .. } => {
+                for difference in differences {
+                    match difference {
+                        Difference::Path(PathMismatch::Elsewhere) => {
+                            path = PathPrefix::parse(&self.path).ok();
+                        }
+                        Difference::Path(_) => return None,
+                        _ => {}
+                    }
+                }
+            }
+        }
+        let Self { method, origin, .. } = self;
+        let path = path.unwrap_or_default();
+        let path_line = if path.is_root() {
+            String::new()
+        } else {
+            format!("\npath = \"{path}\"")
+        };
+        Some(format!(
+            "to allow it, add on the command line:\n--allow {origin}{path}\nor in the policy file:\n[[allow]]\n\
+             origin = \"{origin}\"{path_line}\nmethods = [\"{method}\"]"
+        ))
+    }
+}
+
+/// Whether an entry's name is one that a reader could take for the request's, so that showing it explains something.
+fn is_alike(rule: &Rule, url: &CanonicalUrl) -> bool {
+    match (rule.host().name(), url.host()) {
+        (Some(listed), Host::Name(name)) => name.contains(listed) || listed.contains(name.as_str()),
+        _ => false,
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            method,
+            origin,
+            path,
+            why,
+        } = self;
+        write!(f, "`{method} {origin}{path}` is not allowed: ")?;
+        match why {
+            Why::ForbiddenMethod => write!(f, "no entry can allow `{method}`"),
+            Why::NothingAllowed => f.write_str("the policy allows nothing"),
+            Why::HostNotListed => f.write_str("no entry is about this host"),
+            Why::Differs { nearest, differences } => {
+                write!(f, "the nearest entry is `{nearest}`, ")?;
+                for (index, difference) in differences.iter().enumerate() {
+                    f.write_str(if index == 0 { "" } else { ", and " })?;
+                    explain(f, *difference, nearest)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn explain(f: &mut fmt::Formatter<'_>, difference: Difference, rule: &Rule) -> fmt::Result {
+    match difference {
+        Difference::Host => write!(f, "for the host `{}`", rule.host()),
+        Difference::Scheme => write!(f, "for `{}`", rule.scheme()),
+        Difference::Port => write!(f, "for port {}", rule.port()),
+        Difference::Method => f.write_str("for other methods"),
+        Difference::Path(PathMismatch::Elsewhere) => f.write_str("for another path"),
+        Difference::Path(PathMismatch::Escapes) => {
+            f.write_str("and a server that decodes the path twice would be led out of it")
+        }
+        Difference::Path(PathMismatch::Semicolon) => {
+            f.write_str("below which `;` has to be written as `%3B`")
+        }
+    }
+}
+
+impl std::error::Error for Denial {}
