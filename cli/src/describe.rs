@@ -1,0 +1,123 @@
+//! What `nodule describe` prints: a node's description for people, programs, READMEs and n8n.
+//!
+//! | format | for | escapes |
+//! | --- | --- | --- |
+//! | `text` | people at a terminal | control characters and what turns the direction of writing |
+//! | `json` | programs; [`nodule::description::Node`] as it is, documented by `docs/description.schema.json` | the same, as `\u…` |
+//! | `markdown` | READMEs, generated | the same, Markdown and HTML |
+//! | `n8n` | n8n 2.x: a node and a credential type | texts that n8n would take for an expression, HTML in descriptions |
+//!
+//! A description is checked before it comes here. It was still written by somebody who may be hostile, so each
+//! format makes sure on its own that a text stays a text.
+
+use std::error::Error;
+use std::fmt;
+
+use nodule::description::{Node, Operation, ResourceGroup, Unknown};
+
+mod escape;
+mod json;
+mod markdown;
+mod n8n;
+mod text;
+mod words;
+
+/// How a description is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people; coloured on a terminal.
+    Text,
+    /// The description as JSON; the schema is docs/description.schema.json.
+    Json,
+    /// The node type and credential type for n8n 2.x, as JSON.
+    N8n,
+    /// Tables for a README.
+    Markdown,
+}
+
+/// What of a node is shown.
+#[derive(Debug, Clone, Copy)]
+pub enum Focus<'a> {
+    /// Everything.
+    Node,
+    /// One group, with its operations' parameters.
+    Group(&'a ResourceGroup),
+    /// One operation, with its parameters.
+    Operation(&'a Operation),
+}
+
+/// Why a description cannot be printed as asked.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The node has no such group or operation.
+    Unknown(Unknown),
+    /// The format has no part for one group or operation.
+    WholeOnly(&'static str),
+}
+
+impl Refused {
+    /// What to type instead.
+    pub fn hint(&self) -> String {
+        match self {
+            Refused::Unknown(unknown) => unknown.hint(),
+            Refused::WholeOnly(_) => "leave out the group and the operation, or `--format`".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::Unknown(unknown) => unknown.fmt(f),
+            Refused::WholeOnly(format) => write!(f, "`--format {format}` describes the whole node"),
+        }
+    }
+}
+
+impl Error for Refused {}
+
+impl From<Unknown> for Refused {
+    fn from(unknown: Unknown) -> Self {
+        Refused::Unknown(unknown)
+    }
+}
+
+/// The description in a format, ending with a line feed. `text` has ANSI styles in it, for a stream that
+/// takes them out where nobody can see them, and is wrapped at `width` columns.
+///
+/// # Errors
+///
+/// A group or operation that the node does not have, or that the format cannot single out.
+pub fn render(
+    node: &Node,
+    format: Format,
+    group: Option<&str>,
+    operation: Option<&str>,
+    width: usize,
+) -> Result<String, Refused> {
+    let focus = match (group, operation) {
+        (None, _) => Focus::Node,
+        (Some(group), None) => Focus::Group(node.group(group)?),
+        (Some(group), Some(operation)) => Focus::Operation(node.operation(group, operation)?),
+    };
+    match (format, focus) {
+        (Format::Text, focus) => Ok(text::render(node, focus, width)),
+        (Format::Json, Focus::Node) => Ok(json::render(node)),
+        (Format::N8n, Focus::Node) => Ok(json::pretty(&n8n::render(node))),
+        (Format::Markdown, Focus::Node) => Ok(markdown::render(node)),
+        (Format::Json, _) => Err(Refused::WholeOnly("json")),
+        (Format::N8n, _) => Err(Refused::WholeOnly("n8n")),
+        (Format::Markdown, _) => Err(Refused::WholeOnly("markdown")),
+    }
+}
+
+/// The columns to wrap `text` at: the terminal's, but no line that is tiring to read and no table that is squeezed.
+pub fn width() -> usize {
+    /// Of a file or pipe, which has none.
+    const USUAL: u16 = 100;
+    let columns = terminal_size::terminal_size().map_or(USUAL, |(columns, _)| columns.0);
+    usize::from(columns.clamp(80, 120))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,398 @@
+//! `--format n8n`: `{"node": …, "credential": …}`, an `INodeTypeDescription` and an `ICredentialType` of n8n 2.x.
+//!
+//! The shapes are those of `packages/workflow/src/interfaces.ts`, the habits those of n8n's own lint rules
+//! (`eslint-plugin-n8n-nodes-base`, `@n8n/eslint-plugin-community-nodes`). Workflows store a parameter under its name, so
+//! names and values stay as they are.
+//!
+//! Three things that n8n does with texts decide how they are written here:
+//!
+//! - A parameter's text that starts with `=` is an expression, a default too. A literal one becomes an expression that
+//!   gives this text.
+//! - Descriptions and hints are HTML. Names and labels are not.
+//! - A parameter without a value has its default. So what must stay unset until the user sets it needs a default that
+//!   means unset: the empty text, in numbers and choices too. A switch cannot be unset, and becomes a choice.
+
+use nodule::description::{
+    Choices, Condition, Credential, Effect, IntegerRange, Kind, MAX_NESTING, Node, Operation, Parameter,
+    RowShape,
+};
+use serde_json::{Map, Value, json};
+
+use super::escape::html;
+
+/// The node type and, where the node has one, the credential type; `null` where it has none.
+pub fn render(node: &Node) -> Value {
+    json!({
+        "node": node_type(node),
+        "credential": node.credential.as_ref().map(|credential| credential_type(node, credential)),
+    })
+}
+
+fn node_type(node: &Node) -> Value {
+    let mut properties = vec![selector("Resource", "resource", resources(node), None)];
+    for group in &node.resources {
+        let operations: Vec<Value> = node.operations_of(&group.name).map(operation_option).collect();
+        properties.push(selector("Operation", "operation", operations, Some(&group.name)));
+    }
+    for operation in &node.operations {
+        let form = Form {
+            node,
+            top: &operation.parameters,
+            unset: unset(&operation.effect),
+        };
+        for parameter in node.parameters_by_id(&operation.parameters) {
+            let mut property = form.property(parameter, 0);
+            let mut show = Map::new();
+            show.insert("resource".to_owned(), json!([operation.group]));
+            show.insert("operation".to_owned(), json!([operation.name]));
+            show.append(&mut form.conditions(parameter, 0));
+            property.insert("displayOptions".to_owned(), json!({"show": show}));
+            properties.push(Value::Object(property));
+        }
+    }
+
+    let mut description = object(json!({
+        "displayName": node.display_name,
+        "name": node.name,
+        // A file that the package puts beside the node.
+        "icon": format!("file:{}.svg", node.name),
+        "group": ["transform"],
+        "version": node.version,
+        "subtitle": "={{$parameter[\"operation\"] + \": \" + $parameter[\"resource\"]}}",
+        "description": node.summary,
+    }));
+    if let Some(url) = &node.documentation_url {
+        description.insert("documentationUrl".to_owned(), json!(url));
+    }
+    description.append(&mut object(json!({
+        "defaults": {"name": node.display_name},
+        "usableAsTool": true,
+        "inputs": ["main"],
+        "outputs": ["main"],
+    })));
+    if let Some(credential) = &node.credential {
+        description.insert(
+            "credentials".to_owned(),
+            json!([{"name": credential.name, "required": true}]),
+        );
+    }
+    description.insert("properties".to_owned(), Value::Array(properties));
+    Value::Object(description)
+}
+
+fn credential_type(node: &Node, credential: &Credential) -> Value {
+    let form = Form {
+        node,
+        top: &credential.fields,
+        unset: NOT_SET,
+    };
+    let properties: Vec<Value> = node
+        .parameters_by_id(&credential.fields)
+        .map(|field| {
+            let mut property = form.property(field, 0);
+            let show = form.conditions(field, 0);
+            if !show.is_empty() {
+                property.insert("displayOptions".to_owned(), json!({"show": show}));
+            }
+            Value::Object(property)
+        })
+        .collect();
+    let mut description = object(json!({"name": credential.name, "displayName": credential.display_name}));
+    if let Some(url) = &credential.documentation_url {
+        description.insert("documentationUrl".to_owned(), json!(url));
+    }
+    description.insert("properties".to_owned(), Value::Array(properties));
+    Value::Object(description)
+}
+
+/// The list to pick a resource or an operation from. Neither can be an expression: they decide which form is shown.
+fn selector(display_name: &str, name: &str, options: Vec<Value>, resource: Option<&str>) -> Value {
+    let first = options
+        .first()
+        .map_or(json!(""), |option| option["value"].clone());
+    let mut property = object(json!({
+        "displayName": display_name,
+        "name": name,
+        "type": "options",
+        "noDataExpression": true,
+    }));
+    if let Some(resource) = resource {
+        property.insert(
+            "displayOptions".to_owned(),
+            json!({"show": {"resource": [resource]}}),
+        );
+    }
+    property.insert("options".to_owned(), Value::Array(options));
+    property.insert("default".to_owned(), first);
+    Value::Object(property)
+}
+
+fn resources(node: &Node) -> Vec<Value> {
+    let resources = node.resources.iter();
+    resources
+        .map(|group| option(&group.display_name, json!(group.name), &group.summary))
+        .collect()
+}
+
+fn operation_option(operation: &Operation) -> Value {
+    let mut option = option(&operation.display_name, json!(operation.name), &operation.summary);
+    option["action"] = json!(operation.action);
+    option
+}
+
+/// One entry of a list, with a description where that says more than the name.
+fn option(name: &str, value: Value, about: &str) -> Value {
+    let mut option = json!({"name": name, "value": value});
+    if let Some(description) = description(name, about) {
+        option["description"] = json!(description);
+    }
+    option
+}
+
+fn description(name: &str, about: &str) -> Option<String> {
+    (!about.trim().is_empty() && about != name).then(|| html(about.trim()))
+}
+
+/// What a value that stays unset is called where nothing is changed by it.
+const NOT_SET: &str = "Not Set";
+
+/// An operation that sets the same values again is an update: what it is not given stays.
+fn unset(effect: &Effect) -> &'static str {
+    if *effect == Effect::Idempotent {
+        "Leave Unchanged"
+    } else {
+        NOT_SET
+    }
+}
+
+/// What one form's properties are made from.
+struct Form<'a> {
+    node: &'a Node,
+    /// The IDs of the parameters outside of every row and group.
+    top: &'a [String],
+    unset: &'static str,
+}
+
+impl Form<'_> {
+    /// A parameter without its display options; `depth` is 0 outside of rows and groups.
+    fn property(&self, parameter: &Parameter, depth: usize) -> Map<String, Value> {
+        let mut property = object(json!({"displayName": parameter.display_name, "name": parameter.name}));
+        property.append(&mut self.typed(parameter, depth));
+        if parameter.required {
+            property.insert("required".to_owned(), json!(true));
+        }
+        if let Some(description) = description(&parameter.display_name, &parameter.summary) {
+            property.insert("description".to_owned(), json!(description));
+        }
+        if let Some(placeholder) = &parameter.placeholder {
+            property.insert("placeholder".to_owned(), json!(placeholder));
+        }
+        property
+    }
+
+    /// What follows from the kind: type, options, limits and the default, which n8n needs for each property.
+    fn typed(&self, parameter: &Parameter, depth: usize) -> Map<String, Value> {
+        let default = || {
+            parameter
+                .default
+                .as_ref()
+                .map_or(json!(""), |value| stored(self.node, &parameter.kind, value))
+        };
+        object(match &parameter.kind {
+            Kind::Text => json!({"type": "string", "default": default()}),
+            Kind::Multiline => json!({"type": "string", "typeOptions": {"rows": 4}, "default": default()}),
+            Kind::Secret => json!({"type": "string", "typeOptions": {"password": true}, "default": ""}),
+            Kind::Integer(range) => {
+                json!({"type": "number", "typeOptions": integer_options(range), "default": default()})
+            }
+            Kind::Number => json!({"type": "number", "default": default()}),
+            Kind::Boolean if parameter.default.is_some() => json!({"type": "boolean", "default": default()}),
+            Kind::Boolean => {
+                let yes_or_no = vec![option("Yes", json!(true), ""), option("No", json!(false), "")];
+                self.options(parameter, yes_or_no)
+            }
+            // n8n's own picker of dates adds a time.
+            Kind::Date => json!({"type": "string", "default": default(), "placeholder": "yyyy-MM-dd"}),
+            Kind::DateTime => json!({
+                "type": "dateTime",
+                "default": default(),
+                "hint": "A time without an offset is UTC",
+            }),
+            Kind::Choice(choices) => self.choice(parameter, choices),
+            Kind::AnyJson => json!({"type": "json", "default": default()}),
+            Kind::Group(fields) => json!({
+                "type": "collection",
+                "placeholder": "Add Field",
+                "default": parameter.default.as_ref().map_or(json!({}), |_| default()),
+                "options": self.nested(fields, depth, true),
+            }),
+            Kind::Rows(shape) => self.rows(parameter, shape, depth),
+        })
+    }
+
+    fn rows(&self, parameter: &Parameter, shape: &RowShape, depth: usize) -> Value {
+        let default = parameter.default.as_ref();
+        json!({
+            "type": "fixedCollection",
+            "typeOptions": {"multipleValues": true},
+            "placeholder": format!("Add {}", shape.display_name),
+            "default": default.map_or(json!({}), |value| stored(self.node, &parameter.kind, value)),
+            "options": [{
+                "name": shape.name,
+                "displayName": shape.display_name,
+                "values": self.nested(&shape.columns, depth, false),
+            }],
+        })
+    }
+
+    fn choice(&self, parameter: &Parameter, choices: &Choices) -> Value {
+        let mut known: Vec<Value> = choices
+            .known
+            .iter()
+            .map(|choice| option(&choice.label, literal(&choice.value), &choice.summary))
+            .collect();
+        if let Some(default) = &parameter.default {
+            // An open choice may have a default that it does not list, and n8n shows what is listed.
+            if !choices.known.iter().any(|choice| choice.value == *default) {
+                known.push(option(&plain(default), literal(default), ""));
+            }
+        }
+        let mut property = self.options(parameter, known);
+        if choices.open {
+            // Without it the editor says of every other value that it is not supported.
+            property["allowArbitraryValues"] = json!(true);
+            property["hint"] = json!("Other values are passed on too, by expression");
+        }
+        property
+    }
+
+    /// A list to choose from; with an entry for "nothing" where nothing may be chosen.
+    fn options(&self, parameter: &Parameter, mut options: Vec<Value>) -> Value {
+        let has_blank = options.iter().any(|option| option["value"] == "");
+        if !parameter.required && parameter.default.is_none() && !has_blank {
+            options.insert(0, option(self.unset, json!(""), ""));
+        }
+        let default = parameter.default.as_ref().map_or(json!(""), literal);
+        json!({"type": "options", "options": options, "default": default})
+    }
+
+    /// The properties of a group's fields or a row's columns.
+    fn nested(&self, ids: &[String], depth: usize, optional: bool) -> Vec<Value> {
+        // A checked description does not go deeper; one that was not checked must not go on for ever.
+        if depth >= MAX_NESTING {
+            return Vec::new();
+        }
+        self.node
+            .parameters_by_id(ids)
+            .map(|parameter| {
+                let mut property = self.property(parameter, depth + 1);
+                if optional {
+                    // A field of a collection is there once it is added.
+                    property.shift_remove("required");
+                }
+                let show = self.conditions(parameter, depth + 1);
+                if !show.is_empty() {
+                    property.insert("displayOptions".to_owned(), json!({"show": show}));
+                }
+                Value::Object(property)
+            })
+            .collect()
+    }
+
+    /// The conditions as `displayOptions.show`. In it, names count from where the parameter is, or from the whole with a
+    /// `/` before them; values of one name are alternatives, so two conditions on it leave what both allow.
+    fn conditions(&self, parameter: &Parameter, depth: usize) -> Map<String, Value> {
+        let mut show: Map<String, Value> = Map::new();
+        for Condition {
+            parameter: id,
+            one_of,
+        } in &parameter.visible_when
+        {
+            let Some(subject) = self.node.parameter(id) else {
+                continue;
+            };
+            let key = if depth > 0 && self.top.contains(id) {
+                format!("/{}", subject.name)
+            } else {
+                subject.name.clone()
+            };
+            let mut values: Vec<Value> = one_of.iter().map(literal).collect();
+            if let Some(earlier) = show.get(&key).and_then(Value::as_array) {
+                values.retain(|value| earlier.contains(value));
+            }
+            show.insert(key, Value::Array(values));
+        }
+        show
+    }
+}
+
+fn integer_options(range: &IntegerRange) -> Value {
+    let mut options = Map::new();
+    let mut limit = |name: &str, value: Option<f64>| {
+        if let Some(value) = value {
+            options.insert(name.to_owned(), number(value));
+        }
+    };
+    limit("minValue", range.min);
+    limit("maxValue", range.max);
+    options.insert("numberPrecision".to_owned(), json!(0));
+    Value::Object(options)
+}
+
+/// `1` rather than `1.0`.
+fn number(value: f64) -> Value {
+    value.to_string().parse().map_or(Value::Null, Value::Number)
+}
+
+/// A default as n8n stores values of that kind: JSON as its text, all others as themselves.
+fn stored(node: &Node, kind: &Kind, value: &Value) -> Value {
+    match (kind, value) {
+        (Kind::AnyJson, value) => Value::String(value.to_string()),
+        (Kind::Group(fields), Value::Object(given)) => members(node, fields, given),
+        (Kind::Rows(shape), Value::Object(given)) => {
+            let rows = given.iter().map(|(key, rows)| {
+                let rows = rows.as_array().into_iter().flatten().filter_map(Value::as_object);
+                (
+                    key.clone(),
+                    rows.map(|row| members(node, &shape.columns, row)).collect(),
+                )
+            });
+            Value::Object(rows.collect())
+        }
+        (_, value) => literal(value),
+    }
+}
+
+fn members(node: &Node, ids: &[String], given: &Map<String, Value>) -> Value {
+    let known = node.parameters_by_id(ids);
+    let members = known.filter_map(|parameter| {
+        let value = given.get(&parameter.name)?;
+        Some((parameter.name.clone(), stored(node, &parameter.kind, value)))
+    });
+    Value::Object(members.collect())
+}
+
+/// A value that n8n takes as it is. A text that starts with `=` would be an expression; it becomes the expression whose
+/// value is that text. Braces are spelt out, since two of them would end it.
+fn literal(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.starts_with('=') => {
+            let quoted = Value::String(text.clone()).to_string();
+            let quoted = quoted.replace('{', "\\u007b").replace('}', "\\u007d");
+            Value::String(format!("={{{{ {quoted} }}}}"))
+        }
+        value => value.clone(),
+    }
+}
+
+/// A scalar as a label: a text without its quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,113 @@
+//! What a description means, in words that the formats for people share.
+
+use nodule::description::{Choices, Condition, Effect, IntegerRange, Kind, MAX_NESTING, Node, Parameter};
+use serde_json::Value;
+
+/// What a parameter takes.
+pub fn kind(kind: &Kind) -> String {
+    match kind {
+        Kind::Text => "text".to_owned(),
+        Kind::Multiline => "text, multiline".to_owned(),
+        Kind::Secret => "secret".to_owned(),
+        Kind::Integer(IntegerRange { min: None, max: None }) => "integer".to_owned(),
+        Kind::Integer(IntegerRange {
+            min: Some(min),
+            max: None,
+        }) => format!("integer from {min}"),
+        Kind::Integer(IntegerRange {
+            min: None,
+            max: Some(max),
+        }) => format!("integer up to {max}"),
+        Kind::Integer(IntegerRange {
+            min: Some(min),
+            max: Some(max),
+        }) => format!("integer {min} to {max}"),
+        Kind::Number => "number".to_owned(),
+        Kind::Boolean => "true or false".to_owned(),
+        Kind::Date => "date yyyy-MM-dd".to_owned(),
+        Kind::DateTime => "date-time".to_owned(),
+        Kind::Choice(Choices { open: false, .. }) => "choice".to_owned(),
+        Kind::Choice(_) => "open choice".to_owned(),
+        Kind::AnyJson => "JSON".to_owned(),
+        Kind::Group(_) => "group".to_owned(),
+        Kind::Rows(_) => "rows".to_owned(),
+    }
+}
+
+/// What running an operation twice does, after `Run twice:`; the name in it is quoted by the caller.
+pub fn effect(node: &Node, effect: &Effect, quote: impl Fn(&str) -> String) -> String {
+    match effect {
+        Effect::Read => "changes nothing".to_owned(),
+        Effect::Idempotent => "the same as once".to_owned(),
+        Effect::Keyed(id) => {
+            let name = node.parameter(id).map_or(id, |parameter| &parameter.name);
+            format!("the same as once while {} keeps its value", quote(name))
+        }
+        Effect::Write => "may do it twice".to_owned(),
+    }
+}
+
+/// When a parameter is there: `returnAll is false`; nothing where it always is.
+pub fn conditions(node: &Node, conditions: &[Condition], quote: impl Fn(&str) -> String) -> Option<String> {
+    let all: Vec<String> = conditions
+        .iter()
+        .map(|condition| {
+            let name = node
+                .parameter(&condition.parameter)
+                .map_or(&condition.parameter, |subject| &subject.name);
+            let values: Vec<String> = condition
+                .one_of
+                .iter()
+                .map(|value| quote(&value.to_string()))
+                .collect();
+            format!("{} is {}", quote(name), values.join(" or "))
+        })
+        .collect();
+    (!all.is_empty()).then(|| all.join(" and "))
+}
+
+/// A default that somebody would read; nothing for none, and for an empty text, which is none.
+pub fn default(parameter: &Parameter) -> Option<String> {
+    match &parameter.default {
+        None => None,
+        Some(Value::String(text)) if text.is_empty() => None,
+        Some(value) => Some(value.to_string()),
+    }
+}
+
+/// A parameter where it stands: how deep, and by which keys it is reached from an item.
+pub struct Place<'a> {
+    /// The parameter.
+    pub parameter: &'a Parameter,
+    /// 0 for one of the operation itself.
+    pub depth: usize,
+    /// `books.book[].isbn`
+    pub path: String,
+}
+
+/// The parameters of a list and, after each, what is inside of it.
+pub fn places<'a>(node: &'a Node, ids: &'a [String]) -> Vec<Place<'a>> {
+    let mut places = Vec::new();
+    collect(node, ids, 0, "", &mut places);
+    places
+}
+
+fn collect<'a>(node: &'a Node, ids: &'a [String], depth: usize, prefix: &str, places: &mut Vec<Place<'a>>) {
+    // A checked description does not go deeper; one that was not checked must not go on for ever.
+    if depth > MAX_NESTING {
+        return;
+    }
+    for parameter in node.parameters_by_id(ids) {
+        let path = format!("{prefix}{}", parameter.name);
+        let inside = match &parameter.kind {
+            Kind::Rows(shape) => format!("{path}.{}[].", shape.name),
+            _ => format!("{path}."),
+        };
+        places.push(Place {
+            parameter,
+            depth,
+            path,
+        });
+        collect(node, parameter.kind.children(), depth + 1, &inside, places);
+    }
+}
