@@ -1,0 +1,155 @@
+//! The forms that a secret takes on its way through a service.
+//!
+//! Encodings that leave a choice, which character to escape and how, are undone while reading; base64 leaves none, and
+//! is looked for as it is, in each of the three positions that a text can have in it.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use zeroize::Zeroizing;
+
+/// A way to read bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    /// Nothing is undone.
+    AsIs,
+    /// RFC 8259's escapes in strings.
+    Json,
+    /// `%XX`.
+    Percent,
+}
+
+impl View {
+    pub(super) const ALL: [Self; 3] = [Self::AsIs, Self::Json, Self::Percent];
+
+    /// Whether this way of reading shows anything that the bytes themselves do not.
+    pub(super) fn applies(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::AsIs => false,
+            Self::Json => bytes.contains(&b'\\'),
+            Self::Percent => bytes.contains(&b'%'),
+        }
+    }
+
+    /// Each byte of what is read, with the place that it came from. What is no escape is read as it is.
+    pub(super) fn read(self, bytes: &[u8], mut each: impl FnMut(u8, Range<usize>)) {
+        let mut at = 0;
+        while let Some(rest @ [first, ..]) = bytes.get(at..) {
+            let escape = match self {
+                Self::Json if *first == b'\\' => json_escape(rest),
+                Self::Percent if *first == b'%' => percent_escape(rest),
+                _ => None,
+            };
+            if let Some((character, len)) = escape {
+                for byte in character.bytes() {
+                    each(byte, at..at + len);
+                }
+                at += len;
+            } else {
+                each(*first, at..at + 1);
+                at += 1;
+            }
+        }
+    }
+}
+
+/// What an escape means, and how long it is.
+#[derive(Debug, Clone, Copy)]
+enum Escaped {
+    Byte(u8),
+    Character(char),
+}
+
+impl Escaped {
+    fn bytes(self) -> impl Iterator<Item = u8> {
+        let mut buffer = [0; 4];
+        let len = match self {
+            Self::Byte(byte) => {
+                buffer = [byte, 0, 0, 0];
+                1
+            }
+            Self::Character(character) => character.encode_utf8(&mut buffer).len(),
+        };
+        buffer.into_iter().take(len)
+    }
+}
+
+fn json_escape(text: &[u8]) -> Option<(Escaped, usize)> {
+    let simple = |byte| Some((Escaped::Byte(byte), 2));
+    match text.get(1)? {
+        byte @ (b'"' | b'\\' | b'/') => simple(*byte),
+        b'b' => simple(8),
+        b'f' => simple(12),
+        b'n' => simple(b'\n'),
+        b'r' => simple(b'\r'),
+        b't' => simple(b'\t'),
+        b'u' => {
+            let first = unit(text)?;
+            if let Some(character) = char::from_u32(first.into()) {
+                return Some((Escaped::Character(character), 6));
+            }
+            let second = unit(text.get(6..)?)?;
+            let character = char::decode_utf16([first, second]).next()?.ok()?;
+            Some((Escaped::Character(character), 12))
+        }
+        _ => None,
+    }
+}
+
+/// The UTF-16 unit of `\uXXXX`.
+fn unit(text: &[u8]) -> Option<u16> {
+    let [b'\\', b'u', a, b, c, d, ..] = text else {
+        return None;
+    };
+    let byte = |high, low| hex_byte(high, low).map(u16::from);
+    Some((byte(*a, *b)? << 8) | byte(*c, *d)?)
+}
+
+fn percent_escape(text: &[u8]) -> Option<(Escaped, usize)> {
+    let [b'%', high, low, ..] = text else { return None };
+    Some((Escaped::Byte(hex_byte(*high, *low)?), 3))
+}
+
+fn hex_byte(high: u8, low: u8) -> Option<u8> {
+    let digit = |digit: u8| {
+        char::from(digit)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    Some((digit(high)? << 4) | digit(low)?)
+}
+
+/// The byte strings to look for, in every view, for one secret.
+pub(super) fn forms(secret: &str) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+    let bytes = secret.as_bytes();
+    let mut forms = vec![Zeroizing::new(bytes.to_vec())];
+    if secret.contains(' ') {
+        // In a form, a space is a plus sign.
+        forms.push(Zeroizing::new(secret.replace(' ', "+").into_bytes()));
+    }
+    for engine in [&STANDARD, &URL_SAFE] {
+        let padded = Zeroizing::new(engine.encode(bytes).into_bytes());
+        forms.push(Zeroizing::new(padded.to_vec()));
+        let end = padded
+            .iter()
+            .position(|byte| *byte == b'=')
+            .unwrap_or(padded.len());
+        forms.push(Zeroizing::new(padded.get(..end).unwrap_or_default().to_vec()));
+        forms.extend((0..3).map(|offset| inside(engine, bytes, offset)));
+    }
+    forms.sort_by(|one, other| one.as_slice().cmp(other));
+    forms.dedup();
+    forms.into_iter()
+}
+
+/// The characters of a base64 text that say nothing but the secret, where `offset` bytes stand in front of it in its
+/// first group of three.
+fn inside(engine: &impl base64::Engine, secret: &[u8], offset: usize) -> Zeroizing<Vec<u8>> {
+    let mut group = Zeroizing::new(vec![0; offset]);
+    group.extend_from_slice(secret);
+    let encoded = Zeroizing::new(engine.encode(group.as_slice()).into_bytes());
+    let shared = (offset * 8).div_ceil(6);
+    let whole = group.len() * 8 / 6;
+    Zeroizing::new(encoded.get(shared..whole).unwrap_or_default().to_vec())
+}
