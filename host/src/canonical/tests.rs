@@ -287,6 +287,11 @@ const BELOW: &[(&str, &str, Result<(), PathMismatch>)] = &[
     ("/api", "/api/%252e%252e%252fx", Err(PathMismatch::Escapes)),
     ("/api", "/api/%25252e.%25252fx", Err(PathMismatch::Escapes)),
     ("/api", "/api/%252e%252e", Err(PathMismatch::Escapes)),
+    (
+        "/api",
+        "/api/%252%2565%252%2565%252fx",
+        Err(PathMismatch::Escapes),
+    ),
     ("/api", "/api/..%3Bx%2Fy", Err(PathMismatch::Escapes)),
     ("/api", "/api/.%2F..%2Fapi2", Err(PathMismatch::Escapes)),
 ];

@@ -130,6 +130,12 @@ fn connect_and_trace_are_always_denied() {
 }
 
 #[test]
+fn a_rule_without_any_method_cannot_be_made() {
+    let rule = Rule::parse("https://good.com").unwrap();
+    assert_eq!(rule.with_methods(Vec::new()), Err(RuleError::NoMethods));
+}
+
+#[test]
 fn a_denial_names_the_nearest_entry_and_what_differs() {
     let policy = from_toml(
         "[[allow]]\norigin = \"https://other.org\"\n\

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
+use ring::digest::{Context, SHA256};
 use url::Url;
 
 use super::exchange::{Request, Role, header};
@@ -64,9 +64,9 @@ impl Canonical {
 
     /// An authentication is known by method and path alone: the rest of it is made of secrets.
     pub(super) fn key(&self) -> Key {
-        let mut hash = Sha256::new();
+        let mut hash = Context::new(&SHA256);
         let mut part = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(&(bytes.len() as u64).to_be_bytes());
             hash.update(bytes);
         };
         part(self.role.name().as_bytes());
@@ -91,7 +91,9 @@ impl Canonical {
                 }
             }
         }
-        hash.finalize().into()
+        let mut key = Key::default();
+        key.copy_from_slice(hash.finish().as_ref());
+        key
     }
 }
 

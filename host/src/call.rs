@@ -1,0 +1,264 @@
+//! One call of `execute`, and what becomes of the items in it: each gets exactly one result, whatever the node does.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use crate::bindings::{execution, types};
+use crate::failure::{Failure, ParameterProblem};
+use crate::instance::{Environs, Guard, Stop};
+use crate::pipeline::{Pipeline, Scope};
+use crate::runner::{BoundOperation, Inner};
+use crate::run::{ItemResult, OnFailure};
+use crate::session::Session;
+
+/// Cut texts of a node before they reach a log, a file or a screen.
+const MESSAGE_CHARS: usize = 4_000;
+
+impl Stop {
+    /// What the item is told.
+    pub(crate) fn into_failure(self) -> Failure {
+        match self {
+            Stop::Limit(limit) => Failure::Limit(limit),
+            Stop::Trap(_) => Failure::Other { kind: "trap".into(), message: self.to_string(), detail: None },
+        }
+    }
+}
+
+/// An item on its way: its place in the run, and its parameters as JSON text.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub(crate) index: usize,
+    pub(crate) parameters: String,
+}
+
+/// Run a chunk of items, in one call where the node behaves.
+///
+/// - Items whose session was refused are run again, once, with a new one.
+/// - A call that traps, reaches a limit or answers with too few or too many results has no results: its items are run
+///   again, each alone, so that the one that traps alone fails. An item of a `write` operation is alone to begin with,
+///   and is never run again.
+pub(crate) async fn run_chunk(
+    inner: &Inner,
+    operation: &BoundOperation,
+    items: &[Item],
+    on_failure: OnFailure,
+    in_flight: u32,
+) -> Vec<ItemResult> {
+    let environs = match items {
+        [item] => inner.environs(item.index),
+        _ => Environs::Real,
+    };
+    let results = with_session(inner, operation, items, environs, on_failure, in_flight).await;
+    if let [item] = items
+        && let Some(result) = results.first()
+    {
+        inner.keep(item.index, &item.parameters, environs, result);
+    }
+    results
+}
+
+async fn with_session(
+    inner: &Inner,
+    operation: &BoundOperation,
+    items: &[Item],
+    environs: Environs,
+    on_failure: OnFailure,
+    in_flight: u32,
+) -> Vec<ItemResult> {
+    let session = match inner.session(None, environs).await {
+        Ok(session) => session,
+        Err(failure) => return items.iter().map(|_| Err(failure.clone())).collect(),
+    };
+    let mut results = isolated(inner, operation, items, environs, session.clone(), on_failure, in_flight).await;
+    let Some(session) = session else { return results };
+    let refused: Vec<usize> = results
+        .iter()
+        .enumerate()
+        .filter(|(_, result)| matches!(result, Err(Failure::Unauthenticated(_))))
+        .map(|(position, _)| position)
+        .collect();
+    if refused.is_empty() {
+        return results;
+    }
+    tracing::info!(target: "nodule::session", items = refused.len(), "session refused, asking for a new one");
+    let renewed = match inner.session(Some(session.generation()), environs).await {
+        Ok(renewed) => renewed,
+        // The refusal stands; why there is no new session is what its owner has to know.
+        Err(failure) => {
+            for position in refused {
+                set(&mut results, position, Err(failure.clone()));
+            }
+            return results;
+        }
+    };
+    // With `stop`, the items after the refused one were not run because of it: they get their turn now.
+    let again: Vec<usize> = results
+        .iter()
+        .enumerate()
+        .filter(|(_, result)| matches!(result, Err(Failure::Unauthenticated(_) | Failure::NotRun)))
+        .map(|(position, _)| position)
+        .collect();
+    let chosen: Vec<Item> = again.iter().filter_map(|position| items.get(*position).cloned()).collect();
+    let second = isolated(inner, operation, &chosen, environs, renewed, on_failure, in_flight).await;
+    for (position, result) in again.into_iter().zip(second) {
+        set(&mut results, position, result);
+    }
+    results
+}
+
+fn set(results: &mut [ItemResult], position: usize, result: ItemResult) {
+    if let Some(place) = results.get_mut(position) {
+        *place = result;
+    }
+}
+
+/// All items in one call, or, when that call breaks, each in one of its own.
+async fn isolated(
+    inner: &Inner,
+    operation: &BoundOperation,
+    items: &[Item],
+    environs: Environs,
+    session: Option<Arc<Session>>,
+    on_failure: OnFailure,
+    in_flight: u32,
+) -> Vec<ItemResult> {
+    match once(inner, operation, items, environs, session.clone(), on_failure, in_flight).await {
+        Ok(results) => results,
+        Err(stop) if items.len() == 1 => vec![Err(stop.into_failure())],
+        Err(stop) => {
+            tracing::warn!(items = items.len(), reason = %stop, "a call broke, its items are run one by one");
+            let mut results = Vec::with_capacity(items.len());
+            let mut stopped = false;
+            for item in items {
+                if stopped {
+                    results.push(Err(Failure::NotRun));
+                    continue;
+                }
+                let alone = std::slice::from_ref(item);
+                let result = match once(inner, operation, alone, environs, session.clone(), on_failure, 1).await {
+                    Ok(mut results) => results.pop().unwrap_or(Err(Failure::NotRun)),
+                    Err(stop) => Err(stop.into_failure()),
+                };
+                stopped = result.is_err() && on_failure == OnFailure::Stop;
+                results.push(result);
+            }
+            results
+        }
+    }
+}
+
+/// One call. The results are as many as the items.
+async fn once(
+    inner: &Inner,
+    operation: &BoundOperation,
+    items: &[Item],
+    environs: Environs,
+    session: Option<Arc<Session>>,
+    on_failure: OnFailure,
+    in_flight: u32,
+) -> Result<Vec<ItemResult>, Stop> {
+    let item = match items {
+        [item] => Some(item.index),
+        _ => None,
+    };
+    let pipeline = inner.pipeline(Scope::Operation, session, operation.is_write(), item);
+    let texts = items.iter().map(|item| item.parameters.clone()).collect();
+    execute(inner, operation, &pipeline, environs, texts, on_failure, in_flight).await
+}
+
+/// Call the node, and read its answer with suspicion.
+pub(crate) async fn execute(
+    inner: &Inner,
+    operation: &BoundOperation,
+    pipeline: &Arc<Pipeline>,
+    environs: Environs,
+    items: Vec<String>,
+    on_failure: OnFailure,
+    in_flight: u32,
+) -> Result<Vec<ItemResult>, Stop> {
+    let count = items.len();
+    let call = execution::Call {
+        group: operation.group.clone(),
+        operation: operation.name.clone(),
+        items,
+        on_failure: match on_failure {
+            OnFailure::Stop => execution::OnFailure::Stop,
+            OnFailure::Continue => execution::OnFailure::Continue,
+        },
+        in_flight,
+        base_url: inner.base_text(),
+        // The host adds it, outside the sandbox.
+        access: None,
+    };
+    let mut guard = Guard::new(inner.component.engine(), Arc::clone(pipeline), environs);
+    let answer = guard.execute(inner.component.pre(), &call).await?;
+    drop(guard);
+    match answer {
+        Ok(results) if results.len() == count => {
+            let limit = inner.limits().output_bytes;
+            let bytes: usize = results.iter().flatten().flatten().map(String::len).sum();
+            if bytes > limit {
+                return Err(Stop::Limit(format!("results of more than {limit} bytes (`output-bytes`)")));
+            }
+            Ok(results.into_iter().map(|result| read(pipeline, result)).collect())
+        }
+        Ok(results) => {
+            Err(Stop::Trap(format!("expected {count} results, found {}", results.len())))
+        }
+        Err(failure) => {
+            let failure = told(pipeline, failure);
+            Ok((0..count).map(|_| Err(failure.clone())).collect())
+        }
+    }
+}
+
+fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {
+    match result {
+        Ok(output) => output.into_iter().map(output_item).collect(),
+        Err(failure) => Err(told(pipeline, failure)),
+    }
+}
+
+/// An output item is one JSON document, on one line.
+fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
+    // Outside of strings, where they are not allowed, line ends are only white space.
+    let text = if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ") } else { text };
+    RawValue::from_string(text).map_err(|error| Failure::Other {
+        kind: "bad-output".into(),
+        message: format!("the node returned an output item that is not JSON: {error}"),
+        detail: None,
+    })
+}
+
+/// A node's failure: in the host's words where the host knows more, and cut.
+fn told(pipeline: &Pipeline, failure: types::Failure) -> Failure {
+    let mut failure = pipeline.explain(failure.into());
+    match &mut failure {
+        Failure::InvalidParameters(problems) => problems.iter_mut().for_each(|problem| {
+            let ParameterProblem { pointer, label, message } = problem;
+            [pointer, label, message].into_iter().for_each(cut);
+        }),
+        Failure::Unauthenticated(answer)
+        | Failure::Rejected(answer)
+        | Failure::Unintelligible(answer)
+        | Failure::Throttled { answer, .. } => cut(&mut answer.message),
+        Failure::InvalidInput(message)
+        | Failure::Limit(message)
+        | Failure::Denied { message, .. }
+        | Failure::Unavailable { message, .. } => cut(message),
+        Failure::Other { kind, message, .. } => {
+            cut(kind);
+            cut(message);
+        }
+        Failure::NotRun => {}
+    }
+    failure
+}
+
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MESSAGE_CHARS) {
+        text.truncate(end);
+        text.push('…');
+    }
+}

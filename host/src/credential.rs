@@ -1,0 +1,165 @@
+//! A credential as a user gave it, bound to where it may go.
+
+use std::fmt;
+
+use ring::digest::{Context, SHA256};
+use serde_json::{Map, Value};
+
+use crate::canonical::CanonicalUrl;
+use crate::description::{Kind, Node, Parameter};
+use crate::error::Error;
+use crate::secret::Secret;
+
+/// A credential, checked against the fields that a node's description names, and the base URL that it is bound to.
+///
+/// It is sent to that origin and path prefix and nowhere else; the executing instances of the node never see it. Its
+/// `Debug` shows the base URL only.
+#[derive(Clone)]
+pub struct Credential {
+    json: Secret,
+    base: CanonicalUrl,
+    secrets: Vec<Secret>,
+    digest: [u8; 32],
+}
+
+impl Credential {
+    /// Read a credential: a JSON object that holds the fields of the node's description.
+    ///
+    /// The base URL has to be in it: where a secret goes is the user's to say, never a description's default alone.
+    ///
+    /// # Errors
+    ///
+    /// The text is no JSON object, a field is missing, unknown or of the wrong type, or the base URL cannot be used.
+    /// No error shows a value.
+    pub fn from_json(node: &Node, text: &str) -> Result<Self, Error> {
+        let described = node.credential.as_ref().ok_or_else(|| Error::Credential {
+            message: format!("`{}` takes none", node.name),
+        })?;
+        // serde_json's message may quote the text, so only the place is kept.
+        let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+            wrong(format!("expected a JSON object, found something else at line {}, column {}", error.line(), error.column()))
+        })?;
+        let known: Vec<&Parameter> = node.parameters_by_id(&described.fields).collect();
+        if let Some(name) = fields.keys().find(|name| !known.iter().any(|field| field.name == **name)) {
+            let names: Vec<String> = known.iter().map(|field| format!("`{}`", field.name)).collect();
+            return Err(wrong(format!("`{}` is not one of its fields: {}", shown(name), names.join(", "))));
+        }
+        let mut base = None;
+        let mut secrets = Vec::new();
+        for field in known {
+            let is_base = field.id == described.base_url;
+            let text = match fields.get(&field.name) {
+                Some(Value::String(text)) if !text.trim().is_empty() => text.clone(),
+                None | Some(Value::Null | Value::String(_)) => match (&field.default, is_base) {
+                    (_, true) => return Err(base_url_missing(field)),
+                    (Some(default), false) => {
+                        fields.insert(field.name.clone(), default.clone());
+                        continue;
+                    }
+                    (None, false) if field.required => {
+                        return Err(wrong(format!("{} (`{}`) is missing", field.display_name, field.name)));
+                    }
+                    (None, false) => continue,
+                },
+                Some(_) if matches!(field.kind, Kind::Text | Kind::Multiline | Kind::Secret) => {
+                    return Err(wrong(format!("{} (`{}`): expected a text", field.display_name, field.name)));
+                }
+                Some(_) => continue,
+            };
+            if is_base {
+                base = Some(base_url(field, &text)?);
+            } else if field.kind == Kind::Secret {
+                secrets.push(Secret::new(text));
+            }
+        }
+        let base = base.ok_or_else(|| wrong("the node's description names no base URL".to_owned()))?;
+        let json = Secret::new(Value::Object(fields).to_string());
+        let mut context = Context::new(&SHA256);
+        context.update(json.expose().as_bytes());
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        Ok(Self { json, base, secrets, digest })
+    }
+
+    /// A credential for a replay, where nothing is sent: every text is `replay`.
+    ///
+    /// # Errors
+    ///
+    /// The base URL cannot be used.
+    pub fn dummy(node: &Node, base_url: &str) -> Result<Self, Error> {
+        let Some(described) = &node.credential else {
+            return Err(Error::Credential { message: format!("`{}` takes none", node.name) });
+        };
+        let fields: Map<String, Value> = node
+            .parameters_by_id(&described.fields)
+            .filter(|field| matches!(field.kind, Kind::Text | Kind::Multiline | Kind::Secret))
+            .map(|field| {
+                let value = if field.id == described.base_url { base_url } else { "replay" };
+                (field.name.clone(), Value::from(value))
+            })
+            .collect();
+        Self::from_json(node, &Value::Object(fields).to_string())
+    }
+
+    /// Where it may go: every URL of this origin, below this path.
+    #[must_use]
+    pub fn base_url(&self) -> &CanonicalUrl {
+        &self.base
+    }
+
+    /// The base URL as `call.base-url` carries it: without a trailing `/`.
+    pub(crate) fn base_text(&self) -> String {
+        self.base.to_string().trim_end_matches('/').to_owned()
+    }
+
+    pub(crate) fn json(&self) -> &Secret {
+        &self.json
+    }
+
+    /// The values of its secret fields.
+    pub(crate) fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
+    /// Of everything in it, so that a changed secret is another credential. It never leaves the process.
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").field("base_url", &self.base.to_string()).finish_non_exhaustive()
+    }
+}
+
+fn wrong(message: String) -> Error {
+    Error::Credential { message }
+}
+
+fn base_url(field: &Parameter, text: &str) -> Result<CanonicalUrl, Error> {
+    let wrong = |why: String| wrong(format!("{} (`{}`): {why}", field.display_name, field.name));
+    let text = text.trim();
+    // Its slash at the end does not matter, but a path of `//` would be refused.
+    let url = CanonicalUrl::parse(text.trim_end_matches('/')).map_err(|error| wrong(error.to_string()))?;
+    if url.query().is_some() {
+        return Err(wrong("expected a URL without a query, found one with `?`".to_owned()));
+    }
+    Ok(url)
+}
+
+fn base_url_missing(field: &Parameter) -> Error {
+    let usual = match &field.default {
+        Some(Value::String(default)) => format!(" (the usual one is `{default}`)"),
+        _ => String::new(),
+    };
+    wrong(format!(
+        "{} (`{}`) is missing: it says where the secret may be sent{usual}",
+        field.display_name, field.name
+    ))
+}
+
+/// A foreign key as a message may show it.
+fn shown(name: &str) -> String {
+    name.chars().take(40).flat_map(char::escape_debug).collect()
+}

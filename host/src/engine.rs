@@ -1,0 +1,193 @@
+//! The engine that compiles and runs components: one for a process, shared by every node, run and tenant.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::Linker;
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
+use wasmtime_wasi::p2::bindings::{clocks, random};
+use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi::WasiView as _;
+use wasmtime_wasi_http::WasiHttp;
+use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::p2::bindings as http_bindings;
+
+use crate::client::Clients;
+use crate::component::Component;
+use crate::error::Error;
+use crate::instance::State;
+use crate::limits::STACK_BYTES;
+use crate::session::Sessions;
+
+/// The packages that a node may import from; nothing else exists for it.
+pub(crate) const GIVEN: [&str; 4] = ["wasi:clocks", "wasi:http", "wasi:io", "wasi:random"];
+
+/// How often running code is interrupted so that deadlines are seen and other tasks of the thread go on. A hundredth
+/// of a second is short against every deadline, and long against the microseconds that an interruption takes.
+const EPOCH: Duration = Duration::from_millis(10);
+
+/// The host's own code runs on the guest's fibre too, on top of what the guest may use.
+const HOST_STACK_BYTES: usize = 512 * 1024;
+
+/// How the engine is set up. The default compiles at every start; give it a `cache_dir`.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct EngineConfig {
+    /// Where compiled components are kept between runs. What is read from there is run as machine code, so nobody
+    /// else may write there; it is made, for this user alone, when it is not there.
+    pub cache_dir: Option<PathBuf>,
+    /// Certificates (DER) trusted beside the public web's, for services of one's own.
+    pub extra_roots: Vec<Vec<u8>>,
+}
+
+impl EngineConfig {
+    /// Keep compiled components in `dir`.
+    #[must_use]
+    pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.cache_dir = Some(dir.into());
+        self
+    }
+
+    /// Trust this certificate (DER) beside the public web's.
+    #[must_use]
+    pub fn extra_root(mut self, certificate: Vec<u8>) -> Self {
+        self.extra_roots.push(certificate);
+        self
+    }
+}
+
+/// Compiles and runs components. Cheap to clone; its caches (compiled code, connections, sessions) are shared by the
+/// clones and kept apart by what they belong to.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    wasmtime: wasmtime::Engine,
+    linker: Linker<State>,
+    clients: Clients,
+    sessions: Sessions,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Set up an engine.
+    ///
+    /// # Errors
+    ///
+    /// The cache's directory cannot be used, a certificate is none, or the machine is not supported.
+    pub fn new(config: &EngineConfig) -> Result<Self, Error> {
+        let broken = |error: wasmtime::Error| Error::Engine { message: format!("{error:#}") };
+        let mut settings = wasmtime::Config::new();
+        settings
+            .epoch_interruption(true)
+            // Nodes are plain WASI 0.2 components: without the machinery of component-model-async a call is cheaper.
+            .concurrency_support(false)
+            .max_wasm_stack(STACK_BYTES)
+            .async_stack_size(STACK_BYTES + HOST_STACK_BYTES)
+            // Backtraces of guests are for their authors, and cost time where a hostile node traps on purpose.
+            .wasm_backtrace_max_frames(None);
+        if let Some(dir) = &config.cache_dir {
+            private_dir(dir)?;
+            let mut cache = wasmtime::CacheConfig::new();
+            cache.with_directory(dir);
+            settings.cache(Some(wasmtime::Cache::new(cache).map_err(broken)?));
+        }
+        let wasmtime = wasmtime::Engine::new(&settings).map_err(broken)?;
+        tick(&wasmtime)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                linker: linker(&wasmtime).map_err(broken)?,
+                wasmtime,
+                clients: Clients::new(&config.extra_roots)?,
+                sessions: Sessions::default(),
+            }),
+        })
+    }
+
+    /// Compile a component (or take it from the cache), check that it is a node of this contract's version, and let
+    /// it describe itself.
+    ///
+    /// # Errors
+    ///
+    /// It is no component, a node for another version, asks for more than a node is given, or describes itself in a
+    /// way that is broken or hostile.
+    pub async fn load(&self, bytes: &[u8]) -> Result<Component, Error> {
+        Component::load(self, bytes).await
+    }
+
+    /// [`Engine::load`] of a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::load`], or the file cannot be read.
+    pub async fn load_file(&self, path: impl Into<PathBuf>) -> Result<Component, Error> {
+        let path = path.into();
+        match std::fs::read(&path) {
+            Ok(bytes) => self.load(&bytes).await,
+            Err(source) => Err(Error::File { path, source }),
+        }
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.inner.wasmtime
+    }
+
+    pub(crate) fn linker(&self) -> &Linker<State> {
+        &self.inner.linker
+    }
+
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.inner.clients
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.inner.sessions
+    }
+}
+
+/// What a node may import, interface by interface: no environment, arguments, files, sockets or standard streams.
+fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+    wasmtime_wasi_io::add_to_linker_async(l)?;
+    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    random::random::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
+    let options = http_bindings::LinkOptions::default();
+    http_bindings::http::outgoing_handler::add_to_linker::<State, WasiHttp>(l, State::http)?;
+    http_bindings::http::types::add_to_linker::<State, WasiHttp>(l, &(&options).into(), State::http)?;
+    Ok(linker)
+}
+
+/// Let the engine's clock tick for as long as the engine lives.
+fn tick(engine: &wasmtime::Engine) -> Result<(), Error> {
+    let weak = engine.weak();
+    std::thread::Builder::new()
+        .name("nodule-epoch".into())
+        .spawn(move || {
+            while let Some(engine) = weak.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(EPOCH);
+            }
+        })
+        .map(|_| ())
+        .map_err(|error| Error::Engine { message: format!("no thread for the deadlines: {error}") })
+}
+
+/// Make the cache's directory for this user alone.
+fn private_dir(dir: &std::path::Path) -> Result<(), Error> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(|source| Error::File { path: dir.to_owned(), source })
+}

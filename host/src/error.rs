@@ -1,0 +1,126 @@
+//! What can go wrong before or beside a run; what goes wrong with an item is a [`crate::Failure`].
+
+use std::path::PathBuf;
+
+use crate::description::Problem;
+
+/// What can go wrong before or beside a run, one variant per remedy.
+///
+/// [`Error::hint`] gives a line that helps, where there is one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The bytes are no WebAssembly component.
+    #[error("expected a WebAssembly component, found {found}")]
+    NotAComponent {
+        /// What it is instead, as far as it can be told.
+        found: String,
+    },
+    /// The component was made for another contract, or for none.
+    #[error("expected a component that exports `{expected}`, found {found}")]
+    WrongContract {
+        /// The interface that this host needs.
+        expected: &'static str,
+        /// What the component has in its place.
+        found: String,
+    },
+    /// The component asks for what this host does not give.
+    #[error(
+        "the component imports {}, and a node is given only {}",
+        imports.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        crate::engine::GIVEN.join(", ")
+    )]
+    Imports {
+        /// The imports that cannot be met.
+        imports: Vec<String>,
+    },
+    /// The component is not the one that was pinned.
+    #[error("expected a component with the digest `{expected}`, found `{found}`")]
+    Digest {
+        /// What was asked for.
+        expected: String,
+        /// What the bytes have.
+        found: String,
+    },
+    /// The component could not describe itself.
+    #[error("the node could not describe itself: {message}")]
+    Describe {
+        /// What happened.
+        message: String,
+    },
+    /// The description is broken, or hostile.
+    #[error(
+        "the node's description is refused: {}",
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    Description {
+        /// Everything that is wrong with it.
+        problems: Vec<Problem>,
+    },
+    /// The node has no such operation.
+    #[error("{0}")]
+    UnknownOperation(#[from] crate::description::Unknown),
+    /// The credential cannot be used.
+    #[error("credential: {message}")]
+    Credential {
+        /// What was expected and what was found, without any value.
+        message: String,
+    },
+    /// The operation needs a credential and none was given.
+    #[error("the node needs a credential (`{name}`), and none was given")]
+    CredentialMissing {
+        /// The credential's name.
+        name: String,
+    },
+    /// A limit of the embedder's configuration is out of range.
+    #[error(transparent)]
+    Limit(#[from] crate::limits::LimitError),
+    /// A recording could not be read, or would hold a secret.
+    #[error(transparent)]
+    Recording(#[from] crate::recording::Error),
+    /// The engine could not be set up on this machine.
+    #[error("the WebAssembly engine could not be set up: {message}")]
+    Engine {
+        /// What it said.
+        message: String,
+    },
+}
+
+impl Error {
+    /// What to do about it, where a line can say it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::NotAComponent { .. } => {
+                Some("a core module becomes a component by `wasm-tools component new`".into())
+            }
+            Error::WrongContract { expected, .. } => {
+                Some(format!("build the node for {expected}, or use a host of the node's version"))
+            }
+            Error::Imports { .. } => Some(
+                "build the node for wasm32-unknown-unknown and `wasm-tools component new`, which import only what \
+                 the code uses"
+                    .into(),
+            ),
+            Error::Digest { .. } => {
+                Some("the component has changed since it was pinned; look at the change, then pin the new digest".into())
+            }
+            Error::CredentialMissing { .. } => {
+                Some("give it by `--credential FILE`, a JSON object, or in the variable NODULE_CREDENTIAL".into())
+            }
+            Error::UnknownOperation(unknown) => {
+                Some(unknown.hint())
+            }
+            Error::Recording(error) => error.hint().map(ToOwned::to_owned),
+            _ => None,
+        }
+    }
+}

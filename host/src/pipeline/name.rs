@@ -1,0 +1,52 @@
+//! Names for transport failures, as recordings keep them.
+
+use wasmtime_wasi_http::Error as HttpError;
+
+/// Name and failure, without what a failure carries: a replay needs to fail in the same way, not in the same words.
+const NAMES: [(&str, fn() -> HttpError); 16] = [
+    ("dns-timeout", || HttpError::DnsTimeout),
+    ("dns-error", || HttpError::DnsError { rcode: None, info_code: None }),
+    ("destination-ip-prohibited", || HttpError::DestinationIpProhibited),
+    ("connection-refused", || HttpError::ConnectionRefused),
+    ("connection-terminated", || HttpError::ConnectionTerminated),
+    ("connection-timeout", || HttpError::ConnectionTimeout),
+    ("connection-read-timeout", || HttpError::ConnectionReadTimeout),
+    ("connection-limit-reached", || HttpError::ConnectionLimitReached),
+    ("tls-protocol-error", || HttpError::TlsProtocolError),
+    ("tls-certificate-error", || HttpError::TlsCertificateError),
+    ("http-request-denied", || HttpError::HttpRequestDenied),
+    ("http-response-header-section-size", || HttpError::HttpResponseHeaderSectionSize(None)),
+    ("http-response-body-size", || HttpError::HttpResponseBodySize(None)),
+    ("http-response-content-coding", || HttpError::HttpResponseContentCoding(None)),
+    ("http-response-timeout", || HttpError::HttpResponseTimeout),
+    ("http-protocol-error", || HttpError::HttpProtocolError),
+];
+
+/// The name of the failure that a recording knows this one by.
+pub(super) fn of(error: &HttpError) -> &'static str {
+    NAMES
+        .iter()
+        .find(|(_, make)| std::mem::discriminant(&make()) == std::mem::discriminant(error))
+        .map_or("http-protocol-error", |(name, _)| name)
+}
+
+/// The failure of a name; of another tool's words, that the connection broke.
+pub(super) fn parse(name: &str) -> HttpError {
+    NAMES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or(HttpError::ConnectionTerminated, |(_, make)| make())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_to_its_failure_and_back() {
+        for (name, make) in NAMES {
+            assert_eq!(of(&make()), name);
+            assert_eq!(of(&parse(name)), name);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Sending one request and reading its answer to the end, within the limits.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use tokio::io::AsyncReadExt as _;
+use tokio::time::{Instant, timeout, timeout_at};
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
+
+use super::{Checked, Pipeline, Trouble, Whole};
+use crate::address::AddressDenial;
+use crate::client::{ConnectFailure, HttpClient};
+use crate::limits::Limits;
+
+/// Why there is no answer.
+pub(super) enum Stopped {
+    /// The name leads to forbidden addresses only.
+    Denied(AddressDenial),
+    /// The answer is larger than allowed.
+    Limit(Trouble),
+    /// The network, the service, or a deadline.
+    Broken(Trouble),
+}
+
+/// The deadlines of one request: the host's, or the node's where it is in more of a hurry.
+struct Deadlines {
+    connect: Duration,
+    first_byte: Duration,
+    between_bytes: Duration,
+    end: Instant,
+}
+
+impl Deadlines {
+    fn new(limits: &Limits, options: Option<RequestOptions>) -> Self {
+        let options = options.unwrap_or_default();
+        let sooner = |limit: Duration, wish: Option<Duration>| wish.map_or(limit, |wish| wish.min(limit));
+        Self {
+            connect: sooner(limits.connect_timeout, options.connect_timeout),
+            first_byte: sooner(limits.first_byte_timeout, options.first_byte_timeout),
+            between_bytes: sooner(limits.between_bytes_timeout, options.between_bytes_timeout),
+            end: Instant::now() + limits.request_timeout,
+        }
+    }
+}
+
+/// Send a request that may be sent. `pipeline` is told when it begins to leave.
+pub(super) async fn send(
+    pipeline: &Pipeline,
+    client: &HttpClient,
+    request: Checked,
+    options: Option<RequestOptions>,
+) -> Result<Whole, Stopped> {
+    let limits = pipeline.limits();
+    let deadlines = Deadlines::new(limits, options);
+    let waiting = Instant::now();
+    let Ok(slot) = timeout(deadlines.connect, pipeline.slots.acquire()).await else {
+        return Err(broken(
+            HttpError::ConnectionTimeout,
+            format!("no free place among {} requests in flight (`requests-in-flight`)", limits.requests_in_flight),
+        ));
+    };
+    // A semaphore that is closed lets nobody in; this one never is.
+    let _slot = slot;
+    // Connecting and waiting for a place share one deadline; the connector has the same of its own, which tells a
+    // connection that does not come from an answer that does not.
+    let headers_by = waiting + deadlines.connect + deadlines.first_byte;
+    let request = outgoing(request);
+    // Noted before it leaves: a call that is dropped from here on may have been carried out.
+    pipeline.sending();
+    let response = match timeout_at(headers_by.min(deadlines.end), client.request(request)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            if error.is_connect() {
+                pipeline.not_sent();
+            }
+            return Err(classify(&error, limits));
+        }
+        Err(_) => {
+            let seconds = deadlines.first_byte.as_secs_f64();
+            return Err(broken(
+                HttpError::HttpResponseTimeout,
+                format!("no answer within {seconds} seconds (`first-byte-timeout-ms`)"),
+            ));
+        }
+    };
+    receive(response, limits, &deadlines).await
+}
+
+fn outgoing(request: Checked) -> http::Request<Full<Bytes>> {
+    let mut outgoing = http::Request::new(Full::new(request.body));
+    *outgoing.method_mut() = request.method;
+    *outgoing.uri_mut() = request.url.uri().clone();
+    *outgoing.headers_mut() = request.headers;
+    outgoing.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    outgoing
+}
+
+async fn receive(response: http::Response<Incoming>, limits: &Limits, deadlines: &Deadlines) -> Result<Whole, Stopped> {
+    let (parts, mut body) = response.into_parts();
+    let mut headers = parts.headers;
+    let header_bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if header_bytes > limits.header_bytes {
+        return Err(headers_too_large(limits));
+    }
+    let mut first = Bytes::new();
+    let mut more = BytesMut::new();
+    loop {
+        let next = timeout_at(deadlines.end, timeout(deadlines.between_bytes, body.frame()));
+        let data = match next.await {
+            Ok(Ok(None)) => break,
+            Ok(Ok(Some(Ok(frame)))) => match frame.into_data() {
+                Ok(data) => data,
+                Err(_) => continue,
+            },
+            Ok(Ok(Some(Err(error)))) => {
+                return Err(broken(HttpError::ConnectionTerminated, format!("the answer broke off: {}", cause(&error))));
+            }
+            Ok(Err(_)) => {
+                let seconds = deadlines.between_bytes.as_secs_f64();
+                return Err(broken(
+                    HttpError::ConnectionReadTimeout,
+                    format!("nothing more of the answer within {seconds} seconds (`between-bytes-timeout-ms`)"),
+                ));
+            }
+            Err(_) => {
+                let seconds = limits.request_timeout.as_secs_f64();
+                return Err(broken(
+                    HttpError::HttpResponseTimeout,
+                    format!("no complete answer within {seconds} seconds (`request-timeout-ms`)"),
+                ));
+            }
+        };
+        if first.len() + more.len() + data.len() > limits.response_bytes {
+            return Err(body_too_large(limits));
+        }
+        if first.is_empty() && more.is_empty() {
+            first = data;
+        } else {
+            if more.is_empty() {
+                more.extend_from_slice(&first);
+                first = Bytes::new();
+            }
+            more.extend_from_slice(&data);
+        }
+    }
+    let body = if more.is_empty() { first } else { more.freeze() };
+    let body = decoded(&mut headers, body, limits).await?;
+    Ok(Whole { status: parts.status, headers, body })
+}
+
+/// The body as the node reads it, and headers that say so.
+async fn decoded(headers: &mut HeaderMap, body: Bytes, limits: &Limits) -> Result<Bytes, Stopped> {
+    let Some(coding) = headers.remove(header::CONTENT_ENCODING) else {
+        return Ok(body);
+    };
+    headers.remove(header::CONTENT_LENGTH);
+    match coding.to_str().map(|coding| coding.trim().to_ascii_lowercase()).as_deref() {
+        Ok("identity" | "") => Ok(body),
+        Ok("gzip" | "x-gzip") => {
+            if body.is_empty() {
+                // The answer to a HEAD, or one without a body.
+                return Ok(body);
+            }
+            let limit = u64::try_from(limits.response_bytes).unwrap_or(u64::MAX);
+            let decoder = async_compression::tokio::bufread::GzipDecoder::new(&body[..]);
+            let mut plain = Vec::new();
+            match decoder.take(limit.saturating_add(1)).read_to_end(&mut plain).await {
+                Ok(_) if plain.len() > limits.response_bytes => Err(body_too_large(limits)),
+                Ok(_) => Ok(plain.into()),
+                Err(_) => Err(broken(
+                    HttpError::HttpResponseContentCoding(Some("gzip".into())),
+                    "the answer says that it is gzip, and is not".to_owned(),
+                )),
+            }
+        }
+        _ => Err(broken(
+            HttpError::HttpResponseContentCoding(None),
+            "the answer's content coding was not asked for".to_owned(),
+        )),
+    }
+}
+
+fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
+    if let Some(failure) = find::<ConnectFailure>(error) {
+        let detail = failure.to_string();
+        return match failure {
+            ConnectFailure::Denied(denial) if denial.refused.is_empty() => {
+                broken(HttpError::DnsError { rcode: None, info_code: None }, detail)
+            }
+            ConnectFailure::Denied(denial) => Stopped::Denied(denial.clone()),
+            ConnectFailure::Name(_) => broken(HttpError::DnsError { rcode: None, info_code: None }, detail),
+            ConnectFailure::Unreachable(_) => broken(HttpError::ConnectionRefused, detail),
+            ConnectFailure::Timeout(_) => broken(HttpError::ConnectionTimeout, detail),
+        };
+    }
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return match tls {
+            rustls::Error::InvalidCertificate(reason) => {
+                broken(HttpError::TlsCertificateError, format!("TLS: the certificate was refused: {reason}"))
+            }
+            _ => broken(HttpError::TlsProtocolError, format!("TLS: {tls}")),
+        };
+    }
+    if let Some(hyper) = find::<hyper::Error>(error) {
+        if hyper.is_parse_too_large() {
+            return headers_too_large(limits);
+        }
+        if hyper.is_parse() {
+            return broken(HttpError::HttpProtocolError, format!("the answer is not HTTP: {}", cause(hyper)));
+        }
+    }
+    if error.is_connect() {
+        return broken(HttpError::ConnectionRefused, format!("no connection: {}", cause(error)));
+    }
+    broken(HttpError::ConnectionTerminated, format!("the connection broke: {}", cause(error)))
+}
+
+/// The first error of this type among an error's causes. An `io::Error` that wraps another hides it from `source`.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// What is at the bottom of it.
+fn cause(error: &(dyn StdError + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+fn broken(error: HttpError, detail: String) -> Stopped {
+    Stopped::Broken(Trouble { error, detail })
+}
+
+fn headers_too_large(limits: &Limits) -> Stopped {
+    let detail = format!(
+        "an answer with more than {} headers (`header-count`) or {} bytes of them (`header-bytes`)",
+        limits.header_count, limits.header_bytes
+    );
+    Stopped::Limit(Trouble { error: HttpError::HttpResponseHeaderSectionSize(None), detail })
+}
+
+fn body_too_large(limits: &Limits) -> Stopped {
+    let detail = format!("an answer of more than {} bytes (`response-bytes`)", limits.response_bytes);
+    let size = u64::try_from(limits.response_bytes).ok();
+    Stopped::Limit(Trouble { error: HttpError::HttpResponseBodySize(size), detail })
+}

@@ -1,0 +1,429 @@
+//! Running an operation on a stream of items: lazily, several at once, results in the items' order.
+
+use std::collections::{HashSet, VecDeque};
+use std::num::NonZeroUsize;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::call::{Item, run_chunk};
+use crate::description::Effect;
+use crate::error::Error;
+use crate::failure::Failure;
+use crate::instance::Environs;
+use crate::runner::{BoundOperation, Inner, Runner};
+
+/// The output items of one item, each a JSON document on one line, or why there are none.
+pub type ItemResult = Result<Vec<Box<RawValue>>, Failure>;
+
+/// What a failed item does to those after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// They do not start; those under way end.
+    Stop,
+    /// They run.
+    #[default]
+    Continue,
+}
+
+/// How a stream of items is run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// How many items may be under way at once.
+    pub concurrency: NonZeroUsize,
+    /// What a failed item does to those after it.
+    pub on_failure: OnFailure,
+}
+
+/// Enough to hide the latency of a service that is near, few enough for one that is small.
+pub const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
+
+/// How many results may wait for an earlier one, as a multiple of the concurrency. Beyond it no new item starts, which
+/// keeps memory flat; below it one slow item would hold up the others.
+const WINDOW: usize = 4;
+
+/// How many items each place in flight gets in one call: a call has a cost of its own, and its end is a time when fewer
+/// items are under way.
+const ITEMS_PER_PLACE: usize = 4;
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { concurrency: CONCURRENCY, on_failure: OnFailure::default() }
+    }
+}
+
+impl RunOptions {
+    /// How many items may be under way at once; 0 is 1.
+    #[must_use]
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+
+    /// What a failed item does to those after it.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = on_failure;
+        self
+    }
+}
+
+/// The results of a run, in the items' order: the first is that of the first item. Dropping it ends the run.
+#[derive(Debug)]
+pub struct Results {
+    receiver: mpsc::Receiver<ItemResult>,
+    driver: tokio::task::JoinHandle<()>,
+}
+
+impl Stream for Results {
+    type Item = ItemResult;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ItemResult>> {
+        self.receiver.poll_recv(context)
+    }
+}
+
+impl Drop for Results {
+    fn drop(&mut self) {
+        // Its tasks are in a set of its own, which ends them; their instances and requests go with them.
+        self.driver.abort();
+    }
+}
+
+impl Runner {
+    /// Run an operation on a few items.
+    ///
+    /// # Errors
+    ///
+    /// The operation is unknown. What goes wrong with an item is in its result.
+    pub async fn execute(
+        &self,
+        group: &str,
+        operation: &str,
+        items: Vec<Value>,
+        options: &RunOptions,
+    ) -> Result<Vec<ItemResult>, Error> {
+        let items = futures_util::stream::iter(items.into_iter().map(|item| item.to_string()));
+        Ok(self.run(group, operation, items, options)?.collect().await)
+    }
+
+    /// Run an operation on a stream of items, each a JSON object as text. Items are taken as they are needed: a reader
+    /// that is slow to take results slows the requests.
+    ///
+    /// Must be called within a Tokio runtime; with several threads, several instances run at once.
+    ///
+    /// # Errors
+    ///
+    /// The operation is unknown. What goes wrong with an item is in its result.
+    pub fn run<S>(&self, group: &str, operation: &str, items: S, options: &RunOptions) -> Result<Results, Error>
+    where
+        S: Stream<Item = String> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        let operation = Arc::new(BoundOperation::new(&inner, group, operation)?);
+        let (sender, receiver) = mpsc::channel(1);
+        let driver = Driver::new(inner, operation, options, sender);
+        let driver = tokio::spawn(async move {
+            let mut items = pin!(items.fuse());
+            driver.drive(items.as_mut()).await;
+        });
+        Ok(Results { receiver, driver })
+    }
+}
+
+/// How items become calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shape {
+    /// Calls at once, each in an instance of its own.
+    calls: usize,
+    /// Items in one call, at most.
+    items: usize,
+    /// Requests that one call may overlap.
+    in_flight: usize,
+}
+
+impl Shape {
+    fn new(concurrency: usize, one_item_per_call: bool, sequential: bool) -> Self {
+        if sequential {
+            Self { calls: 1, items: 1, in_flight: 1 }
+        } else if one_item_per_call {
+            Self { calls: concurrency, items: 1, in_flight: 1 }
+        } else {
+            // One instance that overlaps its requests is cheaper than many; one per processor keeps them all busy.
+            let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+            let calls = concurrency.min(processors);
+            let in_flight = concurrency / calls;
+            Self { calls, items: in_flight * ITEMS_PER_PLACE, in_flight }
+        }
+    }
+}
+
+/// Takes items, starts calls, and gives results in order.
+struct Driver {
+    inner: Arc<Inner>,
+    operation: Arc<BoundOperation>,
+    on_failure: OnFailure,
+    shape: Shape,
+    window: usize,
+    sender: mpsc::Sender<ItemResult>,
+    calls: JoinSet<Vec<(usize, ItemResult)>>,
+    /// Items that were taken and are not under way yet.
+    waiting: VecDeque<Item>,
+    /// The next item's index.
+    taken: usize,
+    /// Results from the first one that was not given yet; `None` where it is still to come.
+    results: VecDeque<Option<ItemResult>>,
+    given: usize,
+    /// The things that items under way change: two items never change the same one at once.
+    busy: HashSet<String>,
+    /// Which of those each call holds, by the index of its first item.
+    held: Vec<(usize, Vec<String>)>,
+    ended: bool,
+    stopped: bool,
+}
+
+impl Driver {
+    fn new(
+        inner: Arc<Inner>,
+        operation: Arc<BoundOperation>,
+        options: &RunOptions,
+        sender: mpsc::Sender<ItemResult>,
+    ) -> Self {
+        let shape = Shape::new(
+            options.concurrency.get(),
+            inner.is_one_item_per_call(&operation),
+            // A failure stops all items after it: so none of them may be under way in another call.
+            inner.is_sequential() || options.on_failure == OnFailure::Stop && options.concurrency.get() == 1,
+        );
+        let shape = match options.on_failure {
+            OnFailure::Stop if !inner.is_one_item_per_call(&operation) => {
+                // The node itself keeps the promise that nothing starts after a failure, within its call.
+                Shape { calls: 1, in_flight: options.concurrency.get(), ..shape }
+            }
+            _ => shape,
+        };
+        Self {
+            inner,
+            operation,
+            on_failure: options.on_failure,
+            shape,
+            window: (options.concurrency.get() * WINDOW).max(shape.items * shape.calls),
+            sender,
+            calls: JoinSet::new(),
+            waiting: VecDeque::new(),
+            taken: 0,
+            results: VecDeque::new(),
+            given: 0,
+            busy: HashSet::new(),
+            held: Vec::new(),
+            ended: false,
+            stopped: false,
+        }
+    }
+
+    async fn drive<S: Stream<Item = String>>(mut self, mut items: Pin<&mut futures_util::stream::Fuse<S>>) {
+        loop {
+            // What is there without waiting; so a fast source makes large calls, and a slow one makes small ones.
+            while self.wants_more() {
+                match items.next().now_or_never() {
+                    Some(Some(item)) => self.take(item),
+                    Some(None) => self.ended = true,
+                    None => break,
+                }
+            }
+            if self.give().await.is_err() {
+                return;
+            }
+            if self.start() {
+                continue;
+            }
+            if self.ended && self.waiting.is_empty() && self.calls.is_empty() && self.results.is_empty() {
+                return;
+            }
+            let wants_more = self.wants_more();
+            tokio::select! {
+                Some(done) = self.calls.join_next() => match done {
+                    Ok(results) => self.settle(results),
+                    // The task cannot panic by the node's doing; if the host's own code does, so does the run.
+                    Err(error) => match error.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        Err(_) => return,
+                    },
+                },
+                item = items.next(), if wants_more => match item {
+                    Some(item) => self.take(item),
+                    None => self.ended = true,
+                },
+            }
+        }
+    }
+
+    fn wants_more(&self) -> bool {
+        !self.ended && self.waiting.len() < self.shape.items && self.taken - self.given < self.window
+    }
+
+    fn take(&mut self, parameters: String) {
+        let index = self.taken;
+        self.taken += 1;
+        self.results.push_back(None);
+        if self.stopped {
+            self.set(index, &parameters, Err(Failure::NotRun));
+        } else if let Err(failure) = is_object(&parameters) {
+            self.set(index, &parameters, Err(failure));
+        } else {
+            self.waiting.push_back(Item { index, parameters });
+        }
+    }
+
+    /// A result that no call gave.
+    fn set(&mut self, index: usize, parameters: &str, result: ItemResult) {
+        self.inner.keep(index, parameters, Environs::Real, &result);
+        self.put(index, result);
+    }
+
+    fn put(&mut self, index: usize, result: ItemResult) {
+        if result.is_err() && self.on_failure == OnFailure::Stop {
+            self.stopped = true;
+        }
+        if let Some(place) = self.results.get_mut(index - self.given) {
+            *place = Some(result);
+        }
+    }
+
+    /// Start a call, if there is something to start and a place for it.
+    fn start(&mut self) -> bool {
+        if self.stopped {
+            while let Some(item) = self.waiting.pop_front() {
+                self.set(item.index, &item.parameters, Err(Failure::NotRun));
+            }
+        }
+        // A failure of one item must be known before the next starts, where calls hold one item each.
+        let alone = self.on_failure == OnFailure::Stop && self.shape.items == 1;
+        let places = if alone { 1 } else { self.shape.calls };
+        if self.calls.len() >= places {
+            return false;
+        }
+        let mut items = Vec::new();
+        let mut things = Vec::new();
+        while items.len() < self.shape.items
+            && let Some(item) = self.waiting.front()
+        {
+            if let Some(thing) = self.thing(item) {
+                if self.busy.contains(&thing) {
+                    // Items of the same thing keep their order, so those behind it wait with it.
+                    break;
+                }
+                self.busy.insert(thing.clone());
+                things.push(thing);
+            }
+            items.extend(self.waiting.pop_front());
+        }
+        let Some(first) = items.first().map(|item| item.index) else {
+            return false;
+        };
+        self.held.push((first, things));
+        let (inner, operation, on_failure) = (Arc::clone(&self.inner), Arc::clone(&self.operation), self.on_failure);
+        // The last items of a run may use the places that no other call needs.
+        let is_last = self.ended && self.waiting.is_empty() && self.calls.is_empty();
+        let places = if is_last { self.shape.in_flight * self.shape.calls } else { self.shape.in_flight };
+        let in_flight = u32::try_from(if self.shape.items == 1 { 1 } else { places }).unwrap_or(u32::MAX);
+        self.calls.spawn(async move {
+            let results = run_chunk(&inner, &operation, &items, on_failure, in_flight).await;
+            items.into_iter().map(|item| item.index).zip(results).collect()
+        });
+        true
+    }
+
+    /// What an item changes: the values of the path's parameters. `None` where it changes nothing, or the path says
+    /// nothing.
+    fn thing(&self, item: &Item) -> Option<String> {
+        if self.operation.effect == Effect::Read || self.operation.path_parameters.is_empty() {
+            return None;
+        }
+        let fields: Map<String, Value> = serde_json::from_str(&item.parameters).ok()?;
+        let values = self.operation.path_parameters.iter().map(|name| match fields.get(name) {
+            Some(Value::String(text)) => Value::from(text.trim()),
+            // A text field takes a number as its digits.
+            Some(Value::Number(number)) => Value::from(number.to_string()),
+            other => other.cloned().unwrap_or_default(),
+        });
+        Some(Value::Array(values.collect()).to_string())
+    }
+
+    fn settle(&mut self, results: Vec<(usize, ItemResult)>) {
+        if let Some((first, _)) = results.first()
+            && let Some(position) = self.held.iter().position(|(index, _)| index == first)
+        {
+            for thing in self.held.swap_remove(position).1 {
+                self.busy.remove(&thing);
+            }
+        }
+        for (index, result) in results {
+            self.put(index, result);
+        }
+    }
+
+    /// Give the results that are next in order. An error says that nobody takes them any more.
+    async fn give(&mut self) -> Result<(), mpsc::error::SendError<ItemResult>> {
+        while let Some(Some(_)) = self.results.front() {
+            if let Some(Some(result)) = self.results.pop_front() {
+                self.sender.send(result).await?;
+                self.given += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A line that is no JSON object is a failed item, not the end.
+fn is_object(text: &str) -> Result<(), Failure> {
+    let found = match serde_json::from_str::<&RawValue>(text) {
+        Ok(value) => match value.get().as_bytes().first() {
+            Some(b'{') => return Ok(()),
+            Some(b'[') => "a list".to_owned(),
+            Some(b'"') => "a text".to_owned(),
+            Some(b'n') => "null".to_owned(),
+            Some(b't' | b'f') => "a boolean".to_owned(),
+            _ => "a number".to_owned(),
+        },
+        Err(error) => format!("a text that is not JSON: {error}"),
+    };
+    Err(Failure::InvalidInput(format!("the item: expected a JSON object, found {found}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_in_flight_are_shared_out_and_never_more_than_asked_for() {
+        for concurrency in 1..300 {
+            let chunks = Shape::new(concurrency, false, false);
+            assert!(chunks.calls * chunks.in_flight <= concurrency, "{chunks:?} of {concurrency}");
+            assert!(chunks.in_flight >= 1);
+            assert_eq!(
+                Shape::new(concurrency, true, false),
+                Shape { calls: concurrency, items: 1, in_flight: 1 }
+            );
+            assert_eq!(Shape::new(concurrency, true, true), Shape { calls: 1, items: 1, in_flight: 1 });
+        }
+    }
+
+    #[test]
+    fn only_objects_are_items() {
+        assert_eq!(is_object(" {\"a\": 1}"), Ok(()));
+        for (text, found) in [("[1]", "a list"), ("7", "a number"), ("null", "null"), ("\"a\"", "a text")] {
+            let Err(Failure::InvalidInput(message)) = is_object(text) else { panic!("{text} was taken") };
+            assert!(message.ends_with(found), "{message}");
+        }
+        assert!(is_object("{\"a\":").is_err());
+        assert!(is_object("").is_err());
+    }
+}
