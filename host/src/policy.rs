@@ -18,13 +18,13 @@
 //!
 //! [effects]                            # may lower what a node claims, never raise it
 //! "points.adjust" = "write"
-//!
-//! [proxy]                              # absent: `HTTP_PROXY` and its like are ignored
-//! environment = true
 //! ```
 //!
 //! An unknown key, a value of the wrong kind, an entry that could never match, and one that matches more than it seems
 //! to, are refused when the file is read, all at once, with their lines.
+//!
+//! There is no key for a proxy: one would look names up itself, past the address rules. `HTTP_PROXY` and its like in
+//! the environment are ignored.
 
 mod denial;
 mod file;
@@ -69,7 +69,6 @@ pub struct Policy {
     limits: LimitOverrides,
     writes: BTreeSet<String>,
     write_requests: u32,
-    environment_proxy: bool,
 }
 
 impl Default for Policy {
@@ -79,7 +78,6 @@ impl Default for Policy {
             limits: LimitOverrides::default(),
             writes: BTreeSet::new(),
             write_requests: WRITE_REQUESTS,
-            environment_proxy: false,
         }
     }
 }
@@ -147,12 +145,6 @@ impl Policy {
     #[must_use]
     pub fn write_requests(&self) -> u32 {
         self.write_requests
-    }
-
-    /// Whether requests may go through the proxy that the host's environment names.
-    #[must_use]
-    pub fn uses_environment_proxy(&self) -> bool {
-        self.environment_proxy
     }
 }
 

@@ -10,9 +10,8 @@ use super::{Policy, Rule, RuleError};
 use crate::canonical::{PathPrefix, UrlError, shown};
 use crate::limits::{KNOBS, LimitError};
 
-const FILE_KEYS: &[&str] = &["write-requests", "allow", "limits", "effects", "proxy"];
+const FILE_KEYS: &[&str] = &["write-requests", "allow", "limits", "effects"];
 const ENTRY_KEYS: &[&str] = &["origin", "path", "methods", "private"];
-const PROXY_KEYS: &[&str] = &["environment"];
 
 /// A call that sends more than this is not one thing any more; such an operation is not a `write` that needs care.
 const MOST_WRITE_REQUESTS: u32 = 1000;
@@ -181,7 +180,6 @@ impl Reader<'_> {
                 "allow" => self.entries(value, policy),
                 "limits" => self.limits(value, policy),
                 "effects" => self.effects(value, policy),
-                "proxy" => self.proxy(value, policy),
                 _ => self.unknown(key, "", FILE_KEYS),
             }
         }
@@ -325,19 +323,6 @@ impl Reader<'_> {
                     );
                 }
                 _ => self.wrong(name, "\"write\", since a policy may only lower an effect", value),
-            }
-        }
-    }
-
-    fn proxy(&mut self, value: &Value, policy: &mut Policy) {
-        let DeValue::Table(table) = value.get_ref() else {
-            return self.wrong("proxy", "a table", value);
-        };
-        for (key, value) in table {
-            match (key.get_ref().as_ref(), value.get_ref()) {
-                ("environment", DeValue::Boolean(on)) => policy.environment_proxy = *on,
-                ("environment", _) => self.wrong("environment", "true or false", value),
-                _ => self.unknown(key, " in `[proxy]`", PROXY_KEYS),
             }
         }
     }

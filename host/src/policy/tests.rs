@@ -422,27 +422,15 @@ fn the_key_write_requests_counts() {
     assert_eq!(from_toml("write-requests = 0").write_requests(), 0);
 }
 
-#[test]
-fn the_key_proxy_counts() {
-    assert!(!Policy::default().uses_environment_proxy());
-    assert!(!from_toml("[proxy]").uses_environment_proxy());
-    assert!(!from_toml("[proxy]\nenvironment = false").uses_environment_proxy());
-    assert!(from_toml("[proxy]\nenvironment = true").uses_environment_proxy());
-}
-
 /// The text of a file, and the whole error.
 const BAD_FILES: &[(&str, &str)] = &[
     (
         "alow = 1",
-        "policy.toml:1: unknown key `alow`: expected `write-requests`, `allow`, `limits`, `effects`, `proxy`",
+        "policy.toml:1: unknown key `alow`: expected `write-requests`, `allow`, `limits`, `effects`",
     ),
     (
         "\n[[allow]]\norigin = \"https://good.com\"\nmethod = \"GET\"",
         "policy.toml:4: unknown key `method` in `[[allow]]`: expected `origin`, `path`, `methods`, `private`",
-    ),
-    (
-        "[proxy]\nurl = \"x\"",
-        "policy.toml:2: unknown key `url` in `[proxy]`: expected `environment`",
     ),
     (
         "[[allow]]\norigin = \"https://good.com\"\nmethods = []",
@@ -537,12 +525,8 @@ const BAD_FILES: &[(&str, &str)] = &[
         "policy.toml:1: `write-requests`: expected 0 to 1000, found true",
     ),
     (
-        "[proxy]\nenvironment = 1",
-        "policy.toml:2: `environment`: expected true or false, found 1",
-    ),
-    (
-        "proxy = true",
-        "policy.toml:1: `proxy`: expected a table, found true",
+        "[proxy]\nurl = \"http://proxy\"",
+        "policy.toml:1: unknown key `proxy`: expected `write-requests`, `allow`, `limits`, `effects`",
     ),
     ("limits = 1", "policy.toml:1: `limits`: expected a table, found 1"),
     (
@@ -624,14 +608,13 @@ fn the_hint_of_a_bad_entry_shows_what_to_write() {
 }
 
 #[test]
-fn a_private_or_limits_line_lies_in_the_file_as_documented() {
+fn the_documented_file_is_accepted() {
     let policy = from_toml(
         "write-requests = 2\n\
          [[allow]]\norigin = \"https://api.example.com\"\npath = \"/v1\"\nmethods = [\"GET\"]\nprivate = false\n\
          [[allow]]\norigin = \"https://*.example.org:8443\"\n\
          [limits]\nmemory-bytes = 67108864\nconnect-timeout-ms = 1000\n\
-         [effects]\n\"points.adjust\" = \"write\"\n\
-         [proxy]\nenvironment = true\n",
+         [effects]\n\"points.adjust\" = \"write\"\n",
     );
     let shown: Vec<String> = policy.rules().iter().map(ToString::to_string).collect();
     assert_eq!(
