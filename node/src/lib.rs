@@ -1,0 +1,56 @@
+//! The SocialHub node: members, customers, orders, points and master data, as a component of the world `node`.
+//!
+//! This file holds the exports and nothing else. An operation is one constant in `operations`, `table` makes form,
+//! checks and request of it, `answer` reads what comes back, `credential` makes a session, `execute` runs a call, and
+//! `transport` is all that knows WASI.
+
+mod answer;
+mod base_url;
+mod bindings;
+mod credential;
+mod date;
+mod execute;
+mod http;
+mod json;
+mod number;
+mod operations;
+mod suggest;
+mod table;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+use bindings::exports::workflow::node::authentication::Session;
+use bindings::exports::workflow::node::execution::{Call, ItemResult};
+use bindings::exports::workflow::node::types::Failure;
+use bindings::exports::workflow::node::{authentication, description, execution};
+
+/// The node, as the contract's exports.
+pub struct Node;
+
+impl description::Guest for Node {
+    fn describe() -> description::Node {
+        table::describe::describe()
+    }
+}
+
+impl authentication::Guest for Node {
+    fn authenticate(credential: String, renew: Option<Session>) -> Result<Session, Failure> {
+        transport::run(async |wasi| credential::authenticate(wasi, &credential, renew).await)
+    }
+}
+
+impl execution::Guest for Node {
+    fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
+        transport::run(async |wasi| execute::execute(wasi, call).await)
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+#[allow(unsafe_code, reason = "the exports' generated glue")]
+mod exports {
+    use crate::bindings;
+
+    bindings::export!(Node with_types_in bindings);
+    use crate::Node;
+}

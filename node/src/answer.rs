@@ -1,0 +1,220 @@
+//! From an answer to the output or to a failure, split by who has to act.
+//!
+//! | answer | result |
+//! | --- | --- |
+//! | 2xx, code 200 or none | the document, as it came |
+//! | 2xx, empty | `{}` |
+//! | 2xx, code 401, 429, 500 to 599, other | unauthenticated, throttled, unavailable, rejected |
+//! | 2xx, no JSON object or array | unintelligible, with its first words |
+//! | 3xx | rejected; never followed |
+//! | 401, 403, 429, other 4xx | unauthenticated, rejected, throttled, rejected |
+//! | 408, 5xx | unavailable, outcome unknown |
+//!
+//! The code is the first scalar among `code`, `resultCode` and `status`, and 200 means success, as text or number.
+
+use std::time::UNIX_EPOCH;
+
+use crate::base_url::BaseUrl;
+use crate::bindings::exports::workflow::node::types::{Answer, Certainty, Failure, Outage, Throttle};
+use crate::http::{Broken, Headers, Response, Transport};
+use crate::json::{self, Kind, Object};
+use crate::suggest::cut;
+
+/// The contract's limit for a service's own words.
+const MAX_MESSAGE_CHARS: usize = 2_000;
+/// Enough of a page of HTML to see which proxy wrote it.
+const FIRST_WORDS_CHARS: usize = 200;
+
+/// Send nothing, read everything: the outcome of one exchange as a JSON document, an object or an array.
+pub fn read<T: Transport>(outcome: Result<Response, Broken>, base: &BaseUrl, transport: &T) -> Result<String, Failure> {
+    let response = outcome.map_err(|broken| failure_of(broken, base))?;
+    let (status, headers) = (response.status, response.headers);
+    let body = text(response.body);
+    let document = body.as_deref().map_err(Clone::clone).and_then(document);
+    let envelope = document.as_ref().ok().and_then(|document| json::object(document));
+    let is_success = (200..300).contains(&status);
+    let code = envelope.as_ref().and_then(code);
+    // The code decides where HTTP says that all is well, else the status does.
+    let verdict = match (is_success, &code) {
+        (false, _) => status,
+        (true, Some(code)) => whole(code).unwrap_or(0),
+        (true, None) => 200,
+    };
+    if is_success && document.is_ok() && verdict == 200 {
+        return Ok(match body {
+            Ok(body) if body.trim().is_empty() => "{}".to_owned(),
+            // As it came, without another copy where there is nothing around it.
+            Ok(body) if body.trim().len() == body.len() => body,
+            body => body.unwrap_or_default().trim().to_owned(),
+        });
+    }
+    let message = match (envelope.as_ref().and_then(message), &document) {
+        (Some(message), _) => message,
+        (None, Err(why)) if is_success => why.clone(),
+        (None, _) => {
+            let words = first_words(body.as_deref().unwrap_or_default());
+            if words.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {words}") }
+        }
+    };
+    let answer = Answer {
+        status,
+        code,
+        message: cut(&message, MAX_MESSAGE_CHARS),
+        request_id: envelope.as_ref().and_then(request_id).or_else(|| headers.get("x-request-id")),
+    };
+    if is_success && document.is_err() {
+        return Err(Failure::Unintelligible(answer));
+    }
+    Err(refusal(answer, is_success, verdict, &*headers, base, transport))
+}
+
+/// The item that a document makes: itself, a bare list as `data`, since an item is an object.
+pub fn item(document: String) -> String {
+    if json::kind(&document) == Kind::Object { document } else { format!("{{\"data\":{document}}}") }
+}
+
+/// The rows of a page, where the operation turns pages: `data` itself, its member `list`, or the bare document. An answer
+/// without `data` has none; `data` in another shape is not understood.
+pub fn rows<'a>(document: &'a str, list: &str) -> Result<Vec<&'a str>, Failure> {
+    let data = if json::kind(document) == Kind::Array {
+        Some(document)
+    } else {
+        let data = json::object(document).and_then(|envelope| envelope.get("data"));
+        match data {
+            Some(data) if json::kind(data) == Kind::Object && json::compact(data) != "{}" => {
+                let member = json::object(data).and_then(|data| data.get(list));
+                Some(member.ok_or_else(|| no_rows(list, data))?)
+            }
+            Some("{}") => None,
+            data => data,
+        }
+    };
+    match data.filter(|data| *data != "null") {
+        None => Ok(Vec::new()),
+        Some(data) => json::elements(data).ok_or_else(|| no_rows(list, data)),
+    }
+}
+
+fn no_rows(list: &str, found: &str) -> Failure {
+    let found = first_words(found);
+    let message = format!("expected rows in `data` or `data.{list}`, found `{found}`");
+    Failure::Unintelligible(Answer { status: 200, code: None, message, request_id: None })
+}
+
+/// The failure for an exchange that did not come to its end.
+fn failure_of(broken: Broken, base: &BaseUrl) -> Failure {
+    let outage = |certainty, why: &str| {
+        let message = format!("no complete answer from {base}: {why}");
+        Failure::Unavailable(Outage { certainty, message, answer: None, retry_after_ms: None })
+    };
+    match broken {
+        Broken::Denied(why) => Failure::Denied(why),
+        Broken::Limit(why) => Failure::Limit(why),
+        Broken::Unsendable(why) => Failure::InvalidInput(why),
+        Broken::NotDone(why) => outage(Certainty::NotDone, &why),
+        Broken::Unknown(why) => outage(Certainty::Unknown, &why),
+    }
+}
+
+/// The failure for an answer that is not a success.
+fn refusal<T: Transport>(
+    mut answer: Answer,
+    is_envelope: bool,
+    verdict: u16,
+    headers: &dyn Headers,
+    base: &BaseUrl,
+    transport: &T,
+) -> Failure {
+    let retry_after_ms = || headers.get("retry-after").and_then(|value| retry_after_ms(&value, transport));
+    match verdict {
+        401 => Failure::Unauthenticated(answer),
+        429 => Failure::Throttled(Throttle { answer, retry_after_ms: retry_after_ms() }),
+        500..=599 => unavailable(answer, retry_after_ms(), base),
+        408 if !is_envelope => unavailable(answer, retry_after_ms(), base),
+        403 if !is_envelope => {
+            let message = format!("the credential may lack the permission: {}", answer.message);
+            answer.message = cut(&message, MAX_MESSAGE_CHARS);
+            Failure::Rejected(answer)
+        }
+        300..=399 if !is_envelope => {
+            let target = headers.get("location").map(|to| format!(" to `{}`", cut(&to, FIRST_WORDS_CHARS)));
+            let message = format!("redirected{}, which is not followed: {}", target.unwrap_or_default(), answer.message);
+            answer.message = cut(&message, MAX_MESSAGE_CHARS);
+            Failure::Rejected(answer)
+        }
+        _ => Failure::Rejected(answer),
+    }
+}
+
+fn unavailable(answer: Answer, retry_after_ms: Option<u32>, base: &BaseUrl) -> Failure {
+    let message = format!("{base} failed: {}", answer.message);
+    Failure::Unavailable(Outage { certainty: Certainty::Unknown, message, answer: Some(answer), retry_after_ms })
+}
+
+/// `Retry-After`: seconds, or an HTTP date, which may have passed. Anything else says nothing.
+fn retry_after_ms<T: Transport>(value: &str, transport: &T) -> Option<u32> {
+    let value = value.trim();
+    let ms = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        value.parse().unwrap_or(u64::MAX).saturating_mul(1_000)
+    } else {
+        let then = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        (then.as_secs() * 1_000).saturating_sub(transport.now_ms())
+    };
+    Some(u32::try_from(ms).unwrap_or(u32::MAX))
+}
+
+/// The body as text. A byte order mark is legal to skip (RFC 8259, section 8.1).
+fn text(body: Vec<u8>) -> Result<String, String> {
+    let mut text = String::from_utf8(body).map_err(|error| {
+        let words = first_words(&String::from_utf8_lossy(error.as_bytes()));
+        format!("expected JSON in UTF-8, found bytes of another charset: `{words}`")
+    })?;
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
+    Ok(text)
+}
+
+/// The body as an object or array; an empty one is an empty object.
+fn document(body: &str) -> Result<&str, String> {
+    if body.trim().is_empty() {
+        return Ok("{}");
+    }
+    let found = || format!("found `{}`", first_words(body));
+    let document = json::document(body).map_err(|why| format!("expected JSON, {}: {why}", found()))?;
+    match json::kind(document) {
+        Kind::Object | Kind::Array => Ok(document),
+        _ => Err(format!("expected a JSON object or array, {}", found())),
+    }
+}
+
+/// The first words of what was not understood, on one line.
+fn first_words(body: &str) -> String {
+    // Only as much is looked at as can be shown, however long the body is.
+    let start: String = body.chars().take(FIRST_WORDS_CHARS * 4).collect();
+    let words: Vec<&str> = start.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    cut(&words.join(" "), FIRST_WORDS_CHARS)
+}
+
+fn code(envelope: &Object) -> Option<String> {
+    first(envelope, &["code", "resultCode", "status"], |kind| matches!(kind, Kind::Text | Kind::Number | Kind::Boolean))
+}
+
+fn message(envelope: &Object) -> Option<String> {
+    first(envelope, &["msg", "message", "resultMessage"], |kind| kind == Kind::Text)
+}
+
+fn request_id(envelope: &Object) -> Option<String> {
+    first(envelope, &["requestId", "traceId"], |kind| matches!(kind, Kind::Text | Kind::Number))
+}
+
+fn first(envelope: &Object, names: &[&str], is_wanted: impl Fn(Kind) -> bool) -> Option<String> {
+    let raw = names.iter().filter_map(|name| envelope.get(name)).find(|raw| is_wanted(json::kind(raw)))?;
+    Some(json::string(raw).unwrap_or_else(|| raw.to_owned()))
+}
+
+/// A code as a number, where it is one: `200`, `"200"` and `200.0` are the same.
+fn whole(code: &str) -> Option<u16> {
+    let (digits, fraction) = code.trim().split_once('.').unwrap_or((code.trim(), ""));
+    fraction.bytes().all(|b| b == b'0').then(|| digits.parse().ok()).flatten()
+}

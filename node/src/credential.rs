@@ -1,0 +1,211 @@
+//! The credential and how it becomes a session.
+//!
+//! A session is renewed with its refresh token; when that fails, for whatever reason, it starts over with the app's ID
+//! and secret. No failure that leaves here repeats what the service said to a secret without looking for the secret in
+//! it, and none repeats an answer that was not understood, since it may hold a token.
+
+use crate::answer;
+use crate::base_url::BaseUrl;
+use crate::bindings::exports::workflow::node::authentication::Session;
+use crate::bindings::exports::workflow::node::types::{Access, Answer, Failure, Field as Header, Problem};
+use crate::http::{Method, Request, Transport};
+use crate::json::{self, Kind, Object};
+use crate::number;
+use crate::table::parameter::{Parameter, secret, text};
+use crate::table::request::{headers, push_member};
+use crate::table::validate::{Field, Value, find, validate_credential};
+
+pub const NAME: &str = "socialHubApi";
+pub const TITLE: &str = "SocialHub API";
+/// The field that says where the credential may go.
+pub const BASE_URL: &str = "baseUrl";
+
+/// The credential's fields.
+pub const FIELDS: &[Parameter] = &[
+    text(BASE_URL, "Base URL")
+        .required()
+        .or_text("https://s1.socialhub.ai/openapi-prod")
+        .about("Where the API is; the credential is sent there and nowhere else"),
+    text("appId", "App ID").required(),
+    secret("appSecret", "App Secret").required(),
+];
+
+const TOKEN: &str = "/v1/auth/token";
+const REFRESH: &str = "/v1/auth/refreshToken";
+
+/// What a token is assumed to live for when the answer does not say.
+const DEFAULT_LIFETIME_S: i64 = 50 * 60;
+/// A session is renewed this much before its end, or a quarter of its life where that is less.
+const MAX_MARGIN_S: i64 = 60;
+/// What claims to live for three years and more is no lifetime but an instant.
+const MAX_LIFETIME_S: i64 = 100_000_000;
+/// Instants above this are milliseconds: as seconds it is the year 33658.
+const MAX_INSTANT_S: i64 = 1_000_000_000_000;
+
+/// Turn a credential into a session; with `renew`, by that session's refresh token where it works.
+pub async fn authenticate<T: Transport>(
+    transport: &T,
+    credential: &str,
+    renew: Option<Session>,
+) -> Result<Session, Failure> {
+    let fields = validate_credential(FIELDS, credential)?;
+    let base = BaseUrl::parse(value(&fields, BASE_URL)).map_err(|message| {
+        let label = FIELDS.first().map_or(BASE_URL, |field| field.label).to_owned();
+        Failure::InvalidParameters(vec![Problem { pointer: format!("/{BASE_URL}"), label, message: message.to_owned() }])
+    })?;
+    if let Some(refresh) = renew.and_then(|session| session.renewal).filter(|refresh| !refresh.trim().is_empty())
+        && let Ok(session) = refreshed(transport, &base, refresh).await
+    {
+        return Ok(session);
+    }
+    let (id, secret) = (value(&fields, "appId"), value(&fields, "appSecret"));
+    let body = body(&[("appId", id), ("appSecret", secret)]);
+    exchange(transport, &base, TOKEN, body, None).await.map_err(|failure| without(failure, secret))
+}
+
+fn value<'a>(fields: &'a [Field], name: &str) -> &'a str {
+    match find(fields, name) {
+        Some(Value::Text(text)) => text,
+        _ => "",
+    }
+}
+
+/// The public clients disagree on what authorises a refresh; the vendor's own sends the refresh token itself.
+async fn refreshed<T: Transport>(transport: &T, base: &BaseUrl, refresh: String) -> Result<Session, Failure> {
+    let body = body(&[("refreshToken", &refresh)]);
+    let session = exchange(transport, base, REFRESH, body, Some(refresh.clone())).await?;
+    // A service that gives no new refresh token goes on taking the old one.
+    Ok(Session { renewal: session.renewal.or(Some(refresh)), ..session })
+}
+
+fn body(members: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    for (name, value) in members {
+        push_member(&mut text, name, &json::quote(value));
+    }
+    format!("{{{text}}}")
+}
+
+async fn exchange<T: Transport>(
+    transport: &T,
+    base: &BaseUrl,
+    path: &str,
+    body: String,
+    authorization: Option<String>,
+) -> Result<Session, Failure> {
+    let mut headers = headers(true);
+    headers.extend(authorization.map(|token| ("authorization".to_owned(), token)));
+    let request = Request { method: Method::Post, target: path.to_owned(), headers, body: Some(body) };
+    let outcome = transport.send(base, request).await;
+    let document = answer::read(outcome, base, transport).map_err(of_the_credential)?;
+    session(&document, transport)
+}
+
+/// Who has to act when the token endpoint says no: the owner of the credential, whatever the service's code for it is. A
+/// redirect is no such answer, and one that was not understood is not repeated.
+fn of_the_credential(failure: Failure) -> Failure {
+    match failure {
+        Failure::Rejected(answer) if !(300..400).contains(&answer.status) => Failure::Unauthenticated(answer),
+        Failure::Unintelligible(answer) => not_understood(answer.status),
+        failure => failure,
+    }
+}
+
+fn not_understood(status: u16) -> Failure {
+    let message = "expected a JSON object with an access token, found something else".to_owned();
+    Failure::Unintelligible(Answer { status, code: None, message, request_id: None })
+}
+
+fn session<T: Transport>(document: &str, transport: &T) -> Result<Session, Failure> {
+    let data = json::object(document).and_then(|envelope| envelope.get("data")).and_then(json::object);
+    let data = data.ok_or_else(|| not_understood(200))?;
+    let token = ["accessToken", "token"].iter().find_map(|name| secret_text(&data, name));
+    let token = token.ok_or_else(|| not_understood(200))?;
+    let lifetime = lifetime_s(&data, transport).unwrap_or(DEFAULT_LIFETIME_S);
+    let expires_in = lifetime - (lifetime / 4).min(MAX_MARGIN_S);
+    Ok(Session {
+        // The bare token: the API takes no `Bearer`.
+        access: Access { headers: vec![Header { name: "authorization".to_owned(), value: token }], query: Vec::new() },
+        expires_in_s: Some(u32::try_from(expires_in).unwrap_or(u32::MAX)),
+        renewal: secret_text(&data, "refreshToken"),
+    })
+}
+
+/// A token that can stand in a header.
+fn secret_text(data: &Object, name: &str) -> Option<String> {
+    let text = data.get(name).and_then(json::string)?;
+    let is_header = !text.trim().is_empty() && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    is_header.then_some(text)
+}
+
+/// What a number under a name means.
+#[derive(Clone, Copy)]
+enum Expiry {
+    Lifetime,
+    Instant,
+}
+
+/// In the order in which they count.
+const EXPIRIES: &[(&str, Expiry)] = &[
+    ("expiresTime", Expiry::Instant),
+    ("expiresIn", Expiry::Lifetime),
+    ("expireIn", Expiry::Lifetime),
+    ("expires", Expiry::Lifetime),
+    ("expireSeconds", Expiry::Lifetime),
+    ("expireTime", Expiry::Instant),
+    ("expiresAt", Expiry::Instant),
+    ("expirationTime", Expiry::Instant),
+];
+
+/// The seconds that a token lives from now, by the first name that says so in earnest.
+fn lifetime_s<T: Transport>(data: &Object, transport: &T) -> Option<i64> {
+    EXPIRIES.iter().find_map(|(name, expiry)| {
+        let seconds = data.get(name).and_then(whole_seconds)?;
+        match expiry {
+            Expiry::Lifetime => (1..MAX_LIFETIME_S).contains(&seconds).then_some(seconds),
+            Expiry::Instant => {
+                let seconds = if seconds > MAX_INSTANT_S { seconds / 1_000 } else { seconds };
+                let now = i64::try_from(transport.now_ms() / 1_000).ok()?;
+                Some(seconds - now).filter(|lifetime| *lifetime > 0)
+            }
+        }
+    })
+}
+
+/// A number or a numeric text; what is after a point is cut.
+fn whole_seconds(raw: &str) -> Option<i64> {
+    let text = match json::kind(raw) {
+        Kind::Number => raw.to_owned(),
+        Kind::Text => json::string(raw)?.trim().to_owned(),
+        _ => return None,
+    };
+    if !number::is_number(&text) {
+        return None;
+    }
+    number::whole(&text).or_else(|| text.split('.').next().map(str::to_owned))?.parse().ok()
+}
+
+/// The failure without the secret, which a service may well repeat.
+fn without(failure: Failure, secret: &str) -> Failure {
+    let clean = |text: String| text.replace(secret, "***");
+    let clean_answer = |answer: Answer| Answer {
+        status: answer.status,
+        code: answer.code.map(clean),
+        message: clean(answer.message),
+        request_id: answer.request_id.map(clean),
+    };
+    match failure {
+        Failure::Unauthenticated(answer) => Failure::Unauthenticated(clean_answer(answer)),
+        Failure::Rejected(answer) => Failure::Rejected(clean_answer(answer)),
+        Failure::Throttled(mut throttle) => {
+            throttle.answer = clean_answer(throttle.answer);
+            Failure::Throttled(throttle)
+        }
+        Failure::Unavailable(mut outage) => {
+            outage.message = clean(outage.message);
+            outage.answer = outage.answer.map(clean_answer);
+            Failure::Unavailable(outage)
+        }
+        failure => failure,
+    }
+}

@@ -1,0 +1,207 @@
+//! Calendar dates and instants, refused unless they are real: `2025-02-30` is no day, and never becomes one in March.
+//!
+//! By hand, since this is all there is: jiff's parser does the same in some thirty kilobytes more of component.
+
+const DAY_MS: i64 = 86_400_000;
+/// The furthest instant that JavaScript, and so most of what reads epoch milliseconds, can hold.
+const MAX_MS: i64 = 100_000_000 * DAY_MS;
+/// A text of fewer digits is rather a year or a date without its hyphens than an instant of the early seventies.
+const MIN_MS_DIGITS: usize = 11;
+
+/// Whether `text` is a day, as `yyyy-MM-dd`.
+pub fn is_date(text: &str) -> bool {
+    let mut rest = Rest(text.as_bytes());
+    rest.date().is_some() && rest.0.is_empty()
+}
+
+/// Whether `text` is a local time, as `yyyy-MM-dd HH:mm:ss`.
+pub fn is_local_date_time(text: &str) -> bool {
+    let mut rest = Rest(text.as_bytes());
+    let read = |rest: &mut Rest| {
+        rest.date()?;
+        rest.one(b" ")?;
+        rest.hours_and_minutes()?;
+        rest.one(b":")?;
+        rest.digits(2).filter(|&s| s < 60)
+    };
+    read(&mut rest).is_some() && rest.0.is_empty()
+}
+
+/// Epoch milliseconds of an ISO 8601 text: a date (midnight) or a date and a time with `T` or a blank between; without an
+/// offset it is UTC. Finer than a millisecond is cut. A text of at least eleven digits is epoch milliseconds already.
+pub fn instant(text: &str) -> Option<i64> {
+    if text.len() >= MIN_MS_DIGITS && text.bytes().all(|b| b.is_ascii_digit()) {
+        return epoch_ms(text);
+    }
+    let mut rest = Rest(text.as_bytes());
+    let mut ms = rest.date()? * DAY_MS;
+    if rest.0.is_empty() {
+        return Some(ms);
+    }
+    rest.one(b"Tt ")?;
+    ms += rest.hours_and_minutes()? * 60_000;
+    if rest.one(b":").is_some() {
+        ms += rest.digits(2).filter(|&s| s < 60)? * 1_000;
+        if rest.one(b".,").is_some() {
+            ms += rest.fraction_ms()?;
+        }
+    }
+    ms -= rest.offset_minutes()? * 60_000;
+    rest.0.is_empty().then_some(ms)
+}
+
+/// Epoch milliseconds from their digits, where a calendar can hold them.
+pub fn epoch_ms(digits: &str) -> Option<i64> {
+    digits.parse().ok().filter(|ms| (-MAX_MS..=MAX_MS).contains(ms))
+}
+
+/// What is left to read.
+struct Rest<'a>(&'a [u8]);
+
+impl Rest<'_> {
+    fn one(&mut self, of: &[u8]) -> Option<u8> {
+        let (&first, rest) = self.0.split_first()?;
+        of.contains(&first).then(|| self.0 = rest)?;
+        Some(first)
+    }
+
+    fn digits(&mut self, count: usize) -> Option<i64> {
+        let (digits, rest) = self.0.split_at_checked(count)?;
+        let mut value = 0;
+        for digit in digits {
+            value = value * 10 + i64::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+        }
+        self.0 = rest;
+        Some(value)
+    }
+
+    /// Days since 1970-01-01.
+    fn date(&mut self) -> Option<i64> {
+        let year = self.digits(4)?;
+        self.one(b"-")?;
+        let month = self.digits(2)?;
+        self.one(b"-")?;
+        let day = self.digits(2)?;
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let length = match month {
+            2 => 28 + i64::from(is_leap),
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => return None,
+        };
+        if !(1..=length).contains(&day) {
+            return None;
+        }
+        // Counted in years that begin in March, so that the leap day is a year's last (Howard Hinnant, "chrono-compatible
+        // low-level date algorithms").
+        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+        Some(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468)
+    }
+
+    fn hours_and_minutes(&mut self) -> Option<i64> {
+        let hours = self.digits(2).filter(|&h| h < 24)?;
+        self.one(b":")?;
+        Some(hours * 60 + self.digits(2).filter(|&m| m < 60)?)
+    }
+
+    fn fraction_ms(&mut self) -> Option<i64> {
+        let count = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
+        if !(1..=9).contains(&count) {
+            return None;
+        }
+        let value = self.digits(count)?;
+        let nanoseconds = (count..9).fold(value, |value, _| value * 10);
+        Some(nanoseconds / 1_000_000)
+    }
+
+    fn offset_minutes(&mut self) -> Option<i64> {
+        if self.0.is_empty() || self.one(b"Zz").is_some() {
+            return Some(0);
+        }
+        let sign = if self.one(b"+-")? == b'-' { -1 } else { 1 };
+        let hours = self.digits(2).filter(|&h| h < 24)?;
+        if self.0.is_empty() {
+            return Some(sign * hours * 60);
+        }
+        // Both `+08:00` and `+0800` are ISO 8601.
+        let _ = self.one(b":");
+        Some(sign * (hours * 60 + self.digits(2).filter(|&m| m < 60)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_read_in_every_spelling() {
+        for (text, ms) in [
+            ("1970-01-01", 0),
+            ("1969-12-31T23:59:59.999Z", -1),
+            ("2000-02-29", 951_782_400_000),
+            ("2025-12-31T23:59:59Z", 1_767_225_599_000),
+            ("2025-12-31 23:59:59", 1_767_225_599_000),
+            ("2025-12-31t23:59", 1_767_225_540_000),
+            ("2025-12-31T23:59:59.123456789Z", 1_767_225_599_123),
+            ("2025-12-31T23:59:59,5z", 1_767_225_599_500),
+            ("2026-01-01T07:59:59+08:00", 1_767_225_599_000),
+            ("2026-01-01T07:59:59+0800", 1_767_225_599_000),
+            ("2026-01-01T07:59:59+08", 1_767_225_599_000),
+            ("2025-12-31T20:29:59.000-03:30", 1_767_225_599_000),
+            ("0001-01-01", -62_135_596_800_000),
+            ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
+            ("1767225599000", 1_767_225_599_000),
+        ] {
+            assert_eq!(instant(text), Some(ms), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_instant_is_refused() {
+        for text in [
+            "",
+            "next week",
+            "2025",
+            "20250131",
+            "2025-02-30",
+            "2025-02-29",
+            "1900-02-29",
+            "2025-13-01",
+            "2025-00-01",
+            "2025-01-00",
+            "2025-04-31",
+            "2025-1-1",
+            "2025-01-01T",
+            "2025-01-01T24:00:00",
+            "2025-01-01T12:60:00",
+            "2025-01-01T12:00:60",
+            "2025-01-01T12",
+            "2025-01-01T12:00:00.",
+            "2025-01-01T12:00:00.1234567890",
+            "2025-01-01T12:00:00+24:00",
+            "2025-01-01T12:00:00+8",
+            "2025-01-01T12:00:00 Z",
+            "2025-01-01T12:00:00Zx",
+            "2025-01-01Z",
+            "01/02/2025",
+            "2025年01月01日",
+            "99999999999999999999",
+            "-1767225599000",
+        ] {
+            assert_eq!(instant(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_and_local_times_have_one_form() {
+        assert!(is_date("2024-02-29"));
+        for text in ["2025-02-29", "2025-02-28T00:00:00Z", "2025-2-28", "28.02.2025", " 2025-02-28"] {
+            assert!(!is_date(text), "{text}");
+        }
+        assert!(is_local_date_time("2025-06-30 23:59:59"));
+        for text in ["2025-06-31 00:00:00", "2025-06-30T23:59:59", "2025-06-30 23:59", "2025-06-30 24:00:00", "2025-06-30"] {
+            assert!(!is_local_date_time(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the node needs of HTTP, a clock and a random source: the seam between the pure core and `transport`, and the
+//! place where a test puts its script.
+
+use crate::base_url::BaseUrl;
+
+/// The methods that the API uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+}
+
+impl Method {
+    /// As HTTP spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+        }
+    }
+}
+
+/// One request below a base URL.
+#[derive(Debug)]
+pub struct Request {
+    pub method: Method,
+    /// Percent-encoded, without the base URL's own prefix: `/v1/member/M1?pageNo=1`.
+    pub target: String,
+    pub headers: Vec<(String, String)>,
+    /// Compact JSON; absent: the request has no body at all.
+    pub body: Option<String>,
+}
+
+/// A complete answer.
+pub struct Response {
+    pub status: u16,
+    /// Asked only where something went wrong, so that a good answer costs no look at its headers.
+    pub headers: Box<dyn Headers>,
+    pub body: Vec<u8>,
+}
+
+/// The headers of an answer.
+pub trait Headers {
+    /// The first value under `name`, in any case, where it is a text.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// Why there is no complete answer. The texts are shown to users: no secret, no type name.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The host's policy refused the request before it left.
+    Denied(String),
+    /// A limit of the host was reached; says which.
+    Limit(String),
+    /// The request cannot be written down as HTTP, for example a header with a line break in it.
+    Unsendable(String),
+    /// Surely nothing of the request reached the service.
+    NotDone(String),
+    /// The service may have done what it was asked.
+    Unknown(String),
+}
+
+/// Where requests go. `transport` is the real one, and the only one in the component.
+pub trait Transport {
+    /// Send `request` to `base` and collect the whole answer, whatever its status.
+    async fn send(&self, base: &BaseUrl, request: Request) -> Result<Response, Broken>;
+    /// Milliseconds since 1970-01-01 UTC.
+    fn now_ms(&self) -> u64;
+    /// Random bits, fresh on each call.
+    fn random(&self) -> u128;
+}

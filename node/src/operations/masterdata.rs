@@ -1,0 +1,78 @@
+//! Products and stores.
+
+use crate::table::parameter::{Choice, Rows, choice, number, numbered, rows, text, worded};
+use crate::table::{Effect, Group, Operation, Output, post};
+
+const PRODUCT_TYPES: &[Choice] = &[numbered(0, "Single"), numbered(1, "Package")];
+
+/// Texts here, unlike the gender of a customer.
+const PRODUCT_GENDERS: &[Choice] = &[worded("Unknown", "Unknown"), worded("Male", "Male"), worded("Female", "Female")];
+
+const STORE_TYPES: &[Choice] = &[numbered(1, "Headquarters"), numbered(99, "Store")];
+
+const STORE_STATUSES: &[Choice] = &[numbered(10, "Normal"), numbered(20, "Closed")];
+
+pub const BATCH_SYNC_PRODUCT: Operation = Operation {
+    group: Group::MasterData,
+    name: "batchSyncProduct",
+    title: "Batch Add Products",
+    about: "Add products, or change those whose code is known already",
+    action: "Add products",
+    effect: Effect::Idempotent,
+    evidence: "assumed: an upsert by code sets the same values again",
+    request: post("/v1/masterdata/product/batchSync"),
+    parameters: &[rows(
+        "batchReq",
+        "Product Data Collection",
+        Rows {
+            name: "product",
+            label: "Product",
+            columns: &[
+                choice("type", "Product Type", PRODUCT_TYPES).required().or_int(0),
+                text("code", "Product Code").required().about("What tells this product from every other"),
+                text("name", "Product Name").required(),
+                text("brand", "Brand"),
+                text("category", "Category"),
+                text("subCategory", "Sub Category"),
+                number("price", "Price"),
+                text("color", "Color"),
+                text("size", "Size"),
+                text("season", "Season"),
+                choice("gender", "Gender", PRODUCT_GENDERS).or_text("Unknown"),
+                text("description", "Description"),
+                text("status", "Status"),
+                text("tags", "Tags"),
+            ],
+        },
+    )
+    .required()
+    .whole_body()
+    .about("The products, at least one")],
+    output: Output::Answer,
+};
+
+pub const SAVE_STORE: Operation = Operation {
+    group: Group::MasterData,
+    name: "saveStore",
+    title: "Add Store",
+    about: "Add a store or a headquarters",
+    action: "Add a store",
+    effect: Effect::Write,
+    evidence: "nothing public says what adding the same store twice does",
+    request: post("/v1/masterdata/store"),
+    parameters: &[
+        text("id", "Store ID"),
+        text("organizationCode", "Organization Code").required(),
+        text("organizationName", "Organization Name").required(),
+        text("parentOrganizationCode", "Parent Organization Code").about("The organisation above"),
+        text("sourceCode", "Source"),
+        text("sourceName", "Source Name"),
+        text("nickName", "Store Nickname"),
+        text("cnName", "Store Chinese Name"),
+        text("enName", "Store English Name"),
+        number("storeCategoryId", "Store Category").or_int(0),
+        choice("type", "Store Type", STORE_TYPES).or_int(1),
+        choice("storeStatus", "Store Status", STORE_STATUSES).or_int(10),
+    ],
+    output: Output::Answer,
+};
