@@ -20,6 +20,9 @@ use serde_json::{Map, Value, json};
 
 use super::escape::html;
 
+/// What n8n's types are made of, its keys in the order that n8n's own files have.
+type Object = Map<String, Value>;
+
 /// The node type and, where the node has one, the credential type; `null` where it has none.
 pub fn render(node: &Node) -> Value {
     json!({
@@ -29,10 +32,10 @@ pub fn render(node: &Node) -> Value {
 }
 
 fn node_type(node: &Node) -> Value {
-    let mut properties = vec![selector("Resource", "resource", resources(node), None)];
+    let mut properties = vec![selector("Resource", "resource", &resources(node), None)];
     for group in &node.resources {
-        let operations: Vec<Value> = node.operations_of(&group.name).map(operation_option).collect();
-        properties.push(selector("Operation", "operation", operations, Some(&group.name)));
+        let operations: Vec<Object> = node.operations_of(&group.name).map(operation_option).collect();
+        properties.push(selector("Operation", "operation", &operations, Some(&group.name)));
     }
     for operation in &node.operations {
         let form = Form {
@@ -42,7 +45,7 @@ fn node_type(node: &Node) -> Value {
         };
         for parameter in node.parameters_by_id(&operation.parameters) {
             let mut property = form.property(parameter, 0);
-            let mut show = Map::new();
+            let mut show = Object::new();
             show.insert("resource".to_owned(), json!([operation.group]));
             show.insert("operation".to_owned(), json!([operation.name]));
             show.append(&mut form.conditions(parameter, 0));
@@ -106,10 +109,8 @@ fn credential_type(node: &Node, credential: &Credential) -> Value {
 }
 
 /// The list to pick a resource or an operation from. Neither can be an expression: they decide which form is shown.
-fn selector(display_name: &str, name: &str, options: Vec<Value>, resource: Option<&str>) -> Value {
-    let first = options
-        .first()
-        .map_or(json!(""), |option| option["value"].clone());
+fn selector(display_name: &str, name: &str, options: &[Object], resource: Option<&str>) -> Value {
+    let first = options.first().and_then(|option| option.get("value"));
     let mut property = object(json!({
         "displayName": display_name,
         "name": name,
@@ -122,29 +123,33 @@ fn selector(display_name: &str, name: &str, options: Vec<Value>, resource: Optio
             json!({"show": {"resource": [resource]}}),
         );
     }
-    property.insert("options".to_owned(), Value::Array(options));
-    property.insert("default".to_owned(), first);
+    property.insert("options".to_owned(), json!(options));
+    property.insert("default".to_owned(), json!(first.unwrap_or(&json!(""))));
     Value::Object(property)
 }
 
-fn resources(node: &Node) -> Vec<Value> {
+fn resources(node: &Node) -> Vec<Object> {
     let resources = node.resources.iter();
     resources
-        .map(|group| option(&group.display_name, json!(group.name), &group.summary))
+        .map(|group| option(&group.display_name, &json!(group.name), &group.summary))
         .collect()
 }
 
-fn operation_option(operation: &Operation) -> Value {
-    let mut option = option(&operation.display_name, json!(operation.name), &operation.summary);
-    option["action"] = json!(operation.action);
+fn operation_option(operation: &Operation) -> Object {
+    let mut option = option(
+        &operation.display_name,
+        &json!(operation.name),
+        &operation.summary,
+    );
+    option.insert("action".to_owned(), json!(operation.action));
     option
 }
 
 /// One entry of a list, with a description where that says more than the name.
-fn option(name: &str, value: Value, about: &str) -> Value {
-    let mut option = json!({"name": name, "value": value});
+fn option(name: &str, value: &Value, about: &str) -> Object {
+    let mut option = object(json!({"name": name, "value": value}));
     if let Some(description) = description(name, about) {
-        option["description"] = json!(description);
+        option.insert("description".to_owned(), json!(description));
     }
     option
 }
@@ -175,7 +180,7 @@ struct Form<'a> {
 
 impl Form<'_> {
     /// A parameter without its display options; `depth` is 0 outside of rows and groups.
-    fn property(&self, parameter: &Parameter, depth: usize) -> Map<String, Value> {
+    fn property(&self, parameter: &Parameter, depth: usize) -> Object {
         let mut property = object(json!({"displayName": parameter.display_name, "name": parameter.name}));
         property.append(&mut self.typed(parameter, depth));
         if parameter.required {
@@ -191,7 +196,7 @@ impl Form<'_> {
     }
 
     /// What follows from the kind: type, options, limits and the default, which n8n needs for each property.
-    fn typed(&self, parameter: &Parameter, depth: usize) -> Map<String, Value> {
+    fn typed(&self, parameter: &Parameter, depth: usize) -> Object {
         let default = || {
             parameter
                 .default
@@ -208,8 +213,8 @@ impl Form<'_> {
             Kind::Number => json!({"type": "number", "default": default()}),
             Kind::Boolean if parameter.default.is_some() => json!({"type": "boolean", "default": default()}),
             Kind::Boolean => {
-                let yes_or_no = vec![option("Yes", json!(true), ""), option("No", json!(false), "")];
-                self.options(parameter, yes_or_no)
+                let yes_or_no = vec![option("Yes", &json!(true), ""), option("No", &json!(false), "")];
+                Value::Object(self.options(parameter, yes_or_no))
             }
             // n8n's own picker of dates adds a time.
             Kind::Date => json!({"type": "string", "default": default(), "placeholder": "yyyy-MM-dd"}),
@@ -246,34 +251,39 @@ impl Form<'_> {
     }
 
     fn choice(&self, parameter: &Parameter, choices: &Choices) -> Value {
-        let mut known: Vec<Value> = choices
+        let mut known: Vec<Object> = choices
             .known
             .iter()
-            .map(|choice| option(&choice.label, literal(&choice.value), &choice.summary))
+            .map(|choice| option(&choice.label, &literal(&choice.value), &choice.summary))
             .collect();
         if let Some(default) = &parameter.default {
             // An open choice may have a default that it does not list, and n8n shows what is listed.
             if !choices.known.iter().any(|choice| choice.value == *default) {
-                known.push(option(&plain(default), literal(default), ""));
+                known.push(option(&plain(default), &literal(default), ""));
             }
         }
         let mut property = self.options(parameter, known);
         if choices.open {
             // Without it the editor says of every other value that it is not supported.
-            property["allowArbitraryValues"] = json!(true);
-            property["hint"] = json!("Other values are passed on too, by expression");
+            property.insert("allowArbitraryValues".to_owned(), json!(true));
+            property.insert(
+                "hint".to_owned(),
+                json!("Other values are passed on too, by expression"),
+            );
         }
-        property
+        Value::Object(property)
     }
 
     /// A list to choose from; with an entry for "nothing" where nothing may be chosen.
-    fn options(&self, parameter: &Parameter, mut options: Vec<Value>) -> Value {
-        let has_blank = options.iter().any(|option| option["value"] == "");
+    fn options(&self, parameter: &Parameter, mut options: Vec<Object>) -> Object {
+        let has_blank = options
+            .iter()
+            .any(|option| option.get("value") == Some(&json!("")));
         if !parameter.required && parameter.default.is_none() && !has_blank {
-            options.insert(0, option(self.unset, json!(""), ""));
+            options.insert(0, option(self.unset, &json!(""), ""));
         }
         let default = parameter.default.as_ref().map_or(json!(""), literal);
-        json!({"type": "options", "options": options, "default": default})
+        object(json!({"type": "options", "options": options, "default": default}))
     }
 
     /// The properties of a group's fields or a row's columns.
@@ -301,8 +311,8 @@ impl Form<'_> {
 
     /// The conditions as `displayOptions.show`. In it, names count from where the parameter is, or from the whole with a
     /// `/` before them; values of one name are alternatives, so two conditions on it leave what both allow.
-    fn conditions(&self, parameter: &Parameter, depth: usize) -> Map<String, Value> {
-        let mut show: Map<String, Value> = Map::new();
+    fn conditions(&self, parameter: &Parameter, depth: usize) -> Object {
+        let mut show = Object::new();
         for Condition {
             parameter: id,
             one_of,
@@ -327,7 +337,7 @@ impl Form<'_> {
 }
 
 fn integer_options(range: &IntegerRange) -> Value {
-    let mut options = Map::new();
+    let mut options = Object::new();
     let mut limit = |name: &str, value: Option<f64>| {
         if let Some(value) = value {
             options.insert(name.to_owned(), number(value));
@@ -363,7 +373,7 @@ fn stored(node: &Node, kind: &Kind, value: &Value) -> Value {
     }
 }
 
-fn members(node: &Node, ids: &[String], given: &Map<String, Value>) -> Value {
+fn members(node: &Node, ids: &[String], given: &Object) -> Value {
     let known = node.parameters_by_id(ids);
     let members = known.filter_map(|parameter| {
         let value = given.get(&parameter.name)?;
@@ -390,9 +400,9 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn object(value: Value) -> Map<String, Value> {
+fn object(value: Value) -> Object {
     match value {
         Value::Object(object) => object,
-        _ => Map::new(),
+        _ => Object::new(),
     }
 }

@@ -1,1 +1,422 @@
+//! The library's description in each format, as files beside this one (`UPDATE=1` writes them anew), then descriptions that
+//! want to be more than text.
 
+use std::path::Path;
+use std::{env, fs};
+
+use nodule::description::{
+    Choices, Condition, IntegerRange, Kind, MAX_CHOICES, MAX_PARAMETERS, MAX_SIBLINGS,
+};
+use serde_json::{Value, json};
+
+use super::*;
+
+/// The invented node that the host's own tests use.
+fn library() -> Node {
+    let node = include_str!("../../../host/src/description/testdata/library.json");
+    serde_json::from_str::<Node>(node).unwrap().check().unwrap()
+}
+
+fn schema() -> Value {
+    serde_json::from_str(include_str!("../../../docs/description.schema.json")).unwrap()
+}
+
+/// Compares with a file, or writes it where the environment says so.
+fn is_as_in(file: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/describe/testdata")
+        .join(file);
+    if env::var_os("UPDATE").is_some() {
+        fs::write(&path, found).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(found, expected, "{file} differs; `UPDATE=1` writes it anew");
+}
+
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+fn parameter<'a>(node: &'a mut Node, id: &str) -> &'a mut nodule::description::Parameter {
+    node.parameters
+        .iter_mut()
+        .find(|parameter| parameter.id == id)
+        .unwrap()
+}
+
+/// The n8n property of this name, of this operation.
+fn property(node: &Node, operation: &str, name: &str) -> Value {
+    let rendered = n8n::render(node);
+    let properties = rendered["node"]["properties"].as_array().unwrap();
+    let shown = |property: &&Value| {
+        property["name"] == name && property["displayOptions"]["show"]["operation"] == json!([operation])
+    };
+    properties.iter().find(shown).unwrap().clone()
+}
+
+#[test]
+fn text_is_an_overview_then_what_is_asked_for() {
+    let node = library();
+    let text = |group, operation| plain(&render(&node, Format::Text, group, operation, 100).unwrap());
+    is_as_in("overview.txt", &text(None, None));
+    is_as_in("group.txt", &text(Some("book"), None));
+    is_as_in("operation.txt", &text(Some("loan"), Some("lend")));
+}
+
+#[test]
+fn text_keeps_to_its_width_and_aligns_wide_characters() {
+    let mut node = library();
+    parameter(&mut node, "loan.lend.isbn").name = "国际标准书号".to_owned();
+    for width in [80, 120] {
+        for (group, operation) in [(None, None), (Some("book"), None), (Some("loan"), Some("lend"))] {
+            let text = plain(&render(&node, Format::Text, group, operation, width).unwrap());
+            for line in text.lines() {
+                assert!(unicode_width::UnicodeWidthStr::width(line) <= width, "{line:?}");
+                assert_eq!(line, line.trim_end());
+            }
+        }
+    }
+    let text = plain(&render(&node, Format::Text, Some("loan"), Some("lend"), 80).unwrap());
+    assert!(
+        text.contains("  国际标准书号  text, required             ISBN\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  card          text, required             Card Number\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn colour_is_an_addition() {
+    let text = render(&library(), Format::Text, None, None, 100).unwrap();
+    assert!(
+        text.contains("\u{1b}[1mCity Library\u{1b}[0m  cityLibrary, version 1\n"),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn very_long_names_have_their_texts_below() {
+    let mut node = library();
+    node.operations[3].name = "l".repeat(60);
+    let text = plain(&render(&node, Format::Text, None, None, 80).unwrap());
+    assert!(
+        text.contains(&format!("  {}  write\n      Lend a Book: Lend", "l".repeat(60))),
+        "{text}"
+    );
+}
+
+#[test]
+fn markdown_and_n8n_are_whole_documents() {
+    let node = library();
+    let whole = |format| render(&node, format, None, None, 100).unwrap();
+    is_as_in("library.md", &whole(Format::Markdown));
+    is_as_in("n8n.json", &whole(Format::N8n));
+}
+
+#[test]
+fn a_part_is_for_people_and_must_exist() {
+    let node = library();
+    let refused = |format, group, operation| {
+        let refused = render(&node, format, Some(group), operation, 100).unwrap_err();
+        format!("{refused}; {}", refused.hint())
+    };
+    let whole =
+        "`--format json` describes the whole node; leave out the group and the operation, or `--format`";
+    assert_eq!(refused(Format::Json, "book", None), whole);
+    assert!(refused(Format::N8n, "book", Some("search")).starts_with("`--format n8n` describes"));
+    assert!(refused(Format::Markdown, "book", None).starts_with("`--format markdown` describes"));
+    assert_eq!(
+        refused(Format::Text, "bok", None),
+        "unknown group `bok`; did you mean `book`?"
+    );
+    let unknown = "unknown operation `find` of the group `book`; there is `search`, `update`, `catalogue`";
+    assert_eq!(refused(Format::Text, "book", Some("find")), unknown);
+}
+
+#[test]
+fn json_reads_back_and_fits_its_schema() {
+    let node = library();
+    let text = render(&node, Format::Json, None, None, 100).unwrap();
+    assert_eq!(serde_json::from_str::<Node>(&text).unwrap(), node);
+    let validator = jsonschema::draft202012::new(&schema()).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&serde_json::from_str(&text).unwrap())
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+}
+
+/// The schema and the types refuse the same documents, so that neither promises what the other does not keep.
+#[test]
+fn the_schema_refuses_what_the_types_refuse() {
+    let validator = jsonschema::draft202012::new(&schema()).unwrap();
+    let changes: [fn(&mut Value); 14] = [
+        |it| it["colour"] = json!("red"),
+        |it| it["resources"][0]["icon"] = json!("a"),
+        |it| it["operations"][0]["method"] = json!("GET"),
+        |it| it["operations"][0]["effect"] = json!({"type": "read", "parameter": "book.search.query"}),
+        |it| it["operations"][0]["effect"] = json!({"type": "keyed"}),
+        |it| it["operations"][0]["effect"] = json!("read"),
+        |it| it["parameters"][0]["type"] = json!("text"),
+        |it| it["parameters"][0]["kind"] = json!({"type": "text", "min": 1}),
+        |it| it["parameters"][0]["kind"] = json!({"type": "choice", "known": []}),
+        |it| it["parameters"][0]["kind"] = json!({"type": "colour"}),
+        |it| it["parameters"][0]["required"] = json!("yes"),
+        |it| it["parameters"][7]["visibleWhen"][0]["not"] = json!(true),
+        |it| it["credential"]["secret"] = json!("a"),
+        |it| _ = it.as_object_mut().unwrap().remove("operations"),
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        let mut document = serde_json::to_value(library()).unwrap();
+        assert!(validator.is_valid(&document));
+        change(&mut document);
+        assert!(!validator.is_valid(&document), "the schema takes change {index}");
+        assert!(
+            serde_json::from_value::<Node>(document).is_err(),
+            "the types take change {index}"
+        );
+    }
+}
+
+#[test]
+fn the_schema_has_the_limits_of_the_check() {
+    let schema = schema();
+    let at = |pointer: &str| schema.pointer(pointer).and_then(Value::as_u64).unwrap();
+    assert_eq!(at("/properties/parameters/maxItems"), MAX_PARAMETERS as u64);
+    assert_eq!(
+        at("/properties/operations/maxItems"),
+        nodule::description::MAX_OPERATIONS as u64
+    );
+    assert_eq!(
+        at("/properties/resources/maxItems"),
+        nodule::description::MAX_RESOURCES as u64
+    );
+    assert_eq!(
+        at("/properties/iconSvg/maxLength"),
+        nodule::description::MAX_ICON_BYTES as u64
+    );
+    assert_eq!(at("/$defs/ids/maxItems"), MAX_SIBLINGS as u64);
+    assert_eq!(
+        at("/$defs/name/maxLength"),
+        nodule::description::MAX_NAME_BYTES as u64
+    );
+    assert_eq!(
+        at("/$defs/id/maxLength"),
+        nodule::description::MAX_ID_BYTES as u64
+    );
+    assert_eq!(
+        at("/$defs/label/maxLength"),
+        nodule::description::MAX_LABEL_CHARS as u64
+    );
+    assert_eq!(
+        at("/$defs/summary/maxLength"),
+        nodule::description::MAX_SUMMARY_CHARS as u64
+    );
+    assert_eq!(
+        at("/$defs/url/maxLength"),
+        nodule::description::MAX_URL_BYTES as u64
+    );
+    assert_eq!(
+        at("/$defs/condition/properties/oneOf/maxItems"),
+        MAX_CHOICES as u64
+    );
+}
+
+/// What a terminal, a browser or a reader would take for something else. Not checked: the formats stand on their own.
+fn hostile() -> Node {
+    let mut node = library();
+    node.display_name = "City\u{1b}]0;owned\u{7} \u{202e}yrarbiL".to_owned();
+    node.operations[0].display_name = "<img src=x onerror=alert(1)>".to_owned();
+    node.operations[0].summary =
+        "a | b\n# no `heading` [x](javascript:a) https://evil.example @all".to_owned();
+    parameter(&mut node, "book.search.query").summary = "<b>&\u{9b}2J".to_owned();
+    parameter(&mut node, "book.search.query").default = Some(json!("`|` \u{1b}"));
+    node
+}
+
+#[test]
+fn nothing_acts_on_a_terminal() {
+    let node = hostile();
+    for format in [Format::Text, Format::Json, Format::Markdown, Format::N8n] {
+        for group in [None, Some("book")] {
+            // The styles of the text format are its own, and the only escapes.
+            let Ok(text) = render(&node, format, group, None, 100) else {
+                continue;
+            };
+            let text = plain(&text);
+            let acts = |character: &char| nodule::description::is_deceptive(*character) && *character != '\n';
+            assert_eq!(text.chars().find(acts), None, "{format:?}: {text:?}");
+        }
+    }
+    let text = plain(&render(&node, Format::Text, None, None, 100).unwrap());
+    assert!(
+        text.starts_with("City\\u{1b}]0;owned\\u{7} \\u{202e}yrarbiL  cityLibrary"),
+        "{text}"
+    );
+    let json = render(&node, Format::Json, None, None, 100).unwrap();
+    assert!(json.contains(r"City\u001b]0;owned\u0007 \u202eyrarbiL"), "{json}");
+    assert_eq!(serde_json::from_str::<Node>(&json).unwrap(), node);
+    assert_eq!(escape::json("\"\u{e0041}\""), r#""\udb40\udc41""#);
+}
+
+#[test]
+fn nothing_is_markup() {
+    let page = render(&hostile(), Format::Markdown, None, None, 100).unwrap();
+    let summary = r"a \| b \# no \`heading\` \[x\](javascript:a) https\://evil.example \@all";
+    assert!(page.contains(&format!("\n\n{summary}\n\n")), "{page}");
+    assert!(
+        page.contains(&format!("(#book-search) | {summary} | read |\n")),
+        "{page}"
+    );
+    assert!(page.contains("**&lt;img src=x onerror=alert(1)&gt;**"), "{page}");
+    assert!(
+        page.contains(r#"| ``"`\|` \u001b"`` | &lt;b&gt;&amp;\\u{9b}2J |"#),
+        "{page}"
+    );
+    assert_eq!(escape::code("`"), "`` ` ``");
+    assert_eq!(escape::code(""), "`  `");
+    assert_eq!(escape::markdown("see WWW.evil.example"), r"see WWW\.evil.example");
+    assert_eq!(
+        escape::target("https://a.example/x>(y) z"),
+        "<https://a.example/x%3E(y)%20z>"
+    );
+}
+
+#[test]
+fn n8n_shows_descriptions_as_text() {
+    let node = hostile();
+    assert_eq!(
+        property(&node, "search", "query")["description"],
+        "&lt;b&gt;&amp;\u{9b}2J"
+    );
+    let rendered = n8n::render(&node);
+    let operation = &rendered["node"]["properties"][1]["options"][0];
+    assert_eq!(operation["name"], "<img src=x onerror=alert(1)>");
+    let html = operation["description"].as_str().unwrap();
+    assert!(html.starts_with("a | b<br># no `heading`"), "{html}");
+}
+
+#[test]
+fn n8n_evaluates_nothing_that_a_description_says() {
+    let mut node = library();
+    parameter(&mut node, "book.search.query").default = Some(json!("={{ $env.KEY }} \"\\"));
+    parameter(&mut node, "book.search.filters").default = Some(json!({"since": "2025-01-01", "minPages": 1}));
+    parameter(&mut node, "book.catalogue.extra").default = Some(json!({"a": "=1"}));
+    parameter(&mut node, "book.catalogue.books").default = Some(json!({"book": [{"isbn": "=1"}]}));
+    let Kind::Choice(Choices { known, .. }) = &mut parameter(&mut node, "book.search.language").kind else {
+        unreachable!("a choice")
+    };
+    known[0].value = json!("=en");
+    parameter(&mut node, "book.search.language").default = Some(json!("=en"));
+    parameter(&mut node, "book.search.limit").visible_when = vec![Condition {
+        parameter: "book.search.language".to_owned(),
+        one_of: vec![json!("=en")],
+    }];
+
+    let literal = r#"={{ "=\u007b\u007b $env.KEY \u007d\u007d \"\\" }}"#;
+    assert_eq!(property(&node, "search", "query")["default"], literal);
+    let language = property(&node, "search", "language");
+    assert_eq!(language["options"][0]["value"], r#"={{ "=en" }}"#);
+    assert_eq!(language["default"], r#"={{ "=en" }}"#);
+    let limit = property(&node, "search", "limit");
+    assert_eq!(
+        limit["displayOptions"]["show"]["language"],
+        json!([r#"={{ "=en" }}"#])
+    );
+    assert_eq!(
+        property(&node, "search", "filters")["default"],
+        json!({"minPages": 1, "since": "2025-01-01"})
+    );
+    assert_eq!(property(&node, "catalogue", "extra")["default"], r#"{"a":"=1"}"#);
+    assert_eq!(
+        property(&node, "catalogue", "books")["default"],
+        json!({"book": [{"isbn": r#"={{ "=1" }}"#}]})
+    );
+}
+
+#[test]
+fn n8n_can_leave_out_what_has_no_default() {
+    let mut node = library();
+    let choice = |values: &[Value], open| {
+        let known = values.iter().map(|value| nodule::description::Choice {
+            label: "A".to_owned(),
+            value: value.clone(),
+            summary: String::new(),
+        });
+        Kind::Choice(Choices {
+            known: known.collect(),
+            open,
+        })
+    };
+    parameter(&mut node, "loan.lend.card").kind = choice(&[json!(""), json!(0)], false);
+    parameter(&mut node, "loan.lend.card").required = false;
+    parameter(&mut node, "loan.lend.email").kind = choice(&[json!(1)], true);
+    parameter(&mut node, "loan.lend.email").default = Some(json!(7));
+    parameter(&mut node, "loan.lend.until").kind = Kind::Integer(IntegerRange {
+        min: Some(-1.0),
+        max: None,
+    });
+
+    let not_set = json!({"name": "Not Set", "value": ""});
+    let unchanged = json!({"name": "Leave Unchanged", "value": ""});
+    let available = property(&node, "search", "available");
+    assert_eq!(
+        (&available["type"], &available["options"][0]),
+        (&json!("options"), &not_set)
+    );
+    assert_eq!(property(&node, "update", "shelf")["options"][0], unchanged);
+    assert_eq!(property(&node, "update", "shelf")["default"], "");
+    assert_eq!(
+        property(&node, "lend", "identify")["options"][0],
+        json!({"name": "Card Number", "value": 1})
+    );
+
+    let has_a_blank = property(&node, "lend", "card");
+    assert_eq!(has_a_blank["options"].as_array().unwrap().len(), 2);
+    let open = property(&node, "lend", "email");
+    assert_eq!(
+        open["options"],
+        json!([{"name": "A", "value": 1}, {"name": "7", "value": 7}])
+    );
+    assert_eq!(
+        (&open["default"], &open["allowArbitraryValues"]),
+        (&json!(7), &json!(true))
+    );
+    let number = property(&node, "lend", "until");
+    assert_eq!(
+        number["typeOptions"],
+        json!({"minValue": -1, "numberPrecision": 0})
+    );
+    assert_eq!(number["default"], "");
+}
+
+#[test]
+fn n8n_finds_what_a_condition_looks_at() {
+    let mut node = library();
+    let spine = parameter(&mut node, "book.catalogue.books.spine");
+    let on = |id: &str, values: &[&str]| Condition {
+        parameter: id.to_owned(),
+        one_of: values.iter().map(|value| json!(value)).collect(),
+    };
+    spine.visible_when = vec![
+        on("book.catalogue.batch", &["a", "b"]),
+        on("book.catalogue.batch", &["b", "c"]),
+        on("book.catalogue.books.binding", &["hardcover"]),
+    ];
+    let books = property(&node.check().unwrap(), "catalogue", "books");
+    assert_eq!(
+        books["options"][0]["values"][2]["displayOptions"],
+        json!({"show": {"/batch": ["b"], "binding": ["hardcover"]}})
+    );
+}
+
+#[test]
+fn n8n_gets_null_for_a_credential_that_is_not_needed() {
+    let mut node = library();
+    node.credential = None;
+    let rendered = n8n::render(&node);
+    assert_eq!(rendered["credential"], Value::Null);
+    assert_eq!(rendered["node"].get("credentials"), None);
+}
