@@ -1,1 +1,61 @@
-fn main() {}
+//! The command `nodule`: describe, run and check workflow nodes that are WebAssembly components.
+//!
+//! Data goes to standard output, everything else to standard error.
+
+mod args;
+mod check;
+mod describe;
+mod exit;
+mod items;
+mod output;
+mod progress;
+mod run;
+mod setup;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+use crate::exit::{Exit, Failed};
+
+fn main() -> std::process::ExitCode {
+    let args = Args::parse();
+    setup::log(&args.log);
+    let outcome = match args.command {
+        Command::Describe(args) => setup::single_threaded(describe_command(&args)),
+        Command::Run(args) => setup::multi_threaded(run::run(*args)),
+        Command::Check(args) => setup::single_threaded(check::check(&args)),
+        Command::CheckCredential(args) => setup::single_threaded(check_credential(&args)),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failed) => {
+            failed.print();
+            failed.exit.into()
+        }
+    }
+}
+
+async fn describe_command(args: &args::Describe) -> Result<Exit, Failed> {
+    let (group, operation) = (args.group.as_deref(), args.operation.as_deref());
+    let component = setup::component(&args.component, args.digest.as_deref(), None).await?;
+    let text = describe::render(component.node(), args.format, group, operation, describe::width())
+        .map_err(|refused| Failed::usage(refused.to_string()).hint(refused.hint()))?;
+    output::print(&text)?;
+    Ok(Exit::Done)
+}
+
+async fn check_credential(args: &args::CheckCredential) -> Result<Exit, Failed> {
+    let policy = setup::policy(&args.grants)?;
+    let component = setup::component(&args.component, args.digest.as_deref(), Some(&policy)).await?;
+    let credential = setup::credential(component.node(), args.credential.as_deref())?
+        .ok_or_else(|| Failed::usage("no credential was given".to_owned()).hint(setup::CREDENTIAL_HINT.to_owned()))?;
+    let base = credential.base_url().to_string();
+    let runner = component.runner().policy(policy).credential(credential).build()?;
+    match runner.check_credential().await {
+        Ok(()) => {
+            output::print(&format!("the credential works: {base}\n"))?;
+            Ok(Exit::Done)
+        }
+        Err(failure) => Err(Failed::item(&failure)),
+    }
+}

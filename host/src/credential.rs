@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::canonical::CanonicalUrl;
 use crate::description::{Kind, Node, Parameter};
 use crate::error::Error;
+use crate::policy::Rule;
 use crate::secret::Secret;
 
 /// A credential, checked against the fields that a node's description names, and the base URL that it is bound to.
@@ -145,6 +146,8 @@ fn base_url(field: &Parameter, text: &str) -> Result<CanonicalUrl, Error> {
     if url.query().is_some() {
         return Err(wrong("expected a URL without a query, found one with `?`".to_owned()));
     }
+    // A path that no rule could be made of would never match: the session would be added nowhere.
+    Rule::below(&url).map_err(|error| wrong(error.to_string()))?;
     Ok(url)
 }
 

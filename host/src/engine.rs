@@ -31,7 +31,7 @@ const EPOCH: Duration = Duration::from_millis(10);
 const HOST_STACK_BYTES: usize = 512 * 1024;
 
 /// How the engine is set up. The default compiles at every start; give it a `cache_dir`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EngineConfig {
     /// Where compiled components are kept between runs. What is read from there is run as machine code, so nobody
@@ -39,6 +39,15 @@ pub struct EngineConfig {
     pub cache_dir: Option<PathBuf>,
     /// Certificates (DER) trusted beside the public web's, for services of one's own.
     pub extra_roots: Vec<Vec<u8>>,
+    /// Bytes of stack for a node's calls. An engine has one stack size, so a runner whose `stack-bytes` differs is
+    /// refused.
+    pub stack_bytes: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { cache_dir: None, extra_roots: Vec::new(), stack_bytes: STACK_BYTES }
+    }
 }
 
 impl EngineConfig {
@@ -46,6 +55,13 @@ impl EngineConfig {
     #[must_use]
     pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(dir.into());
+        self
+    }
+
+    /// Give a node's calls this much stack.
+    #[must_use]
+    pub fn stack_bytes(mut self, bytes: usize) -> Self {
+        self.stack_bytes = bytes;
         self
     }
 
@@ -69,6 +85,7 @@ struct Inner {
     linker: Linker<State>,
     clients: Clients,
     sessions: Sessions,
+    stack_bytes: usize,
 }
 
 impl std::fmt::Debug for Engine {
@@ -90,8 +107,8 @@ impl Engine {
             .epoch_interruption(true)
             // Nodes are plain WASI 0.2 components: without the machinery of component-model-async a call is cheaper.
             .concurrency_support(false)
-            .max_wasm_stack(STACK_BYTES)
-            .async_stack_size(STACK_BYTES + HOST_STACK_BYTES)
+            .max_wasm_stack(config.stack_bytes)
+            .async_stack_size(config.stack_bytes.saturating_add(HOST_STACK_BYTES))
             // Backtraces of guests are for their authors, and cost time where a hostile node traps on purpose.
             .wasm_backtrace_max_frames(None);
         if let Some(dir) = &config.cache_dir {
@@ -108,6 +125,7 @@ impl Engine {
                 wasmtime,
                 clients: Clients::new(&config.extra_roots)?,
                 sessions: Sessions::default(),
+                stack_bytes: config.stack_bytes,
             }),
         })
     }
@@ -134,6 +152,11 @@ impl Engine {
             Ok(bytes) => self.load(&bytes).await,
             Err(source) => Err(Error::File { path, source }),
         }
+    }
+
+    /// The stack that every node's calls have here.
+    pub(crate) fn stack_bytes(&self) -> usize {
+        self.inner.stack_bytes
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {

@@ -80,6 +80,20 @@ pub enum Error {
         /// The credential's name.
         name: String,
     },
+    /// The limits ask for another stack than the engine was set up with.
+    #[error("`stack-bytes` is {wanted}, and the engine was set up with {engine}")]
+    StackSize {
+        /// The engine's.
+        engine: usize,
+        /// The limits'.
+        wanted: usize,
+    },
+    /// The policy lowers the effect of an operation that the node does not have.
+    #[error("the policy's `[effects]` name `{operation}`, which the node does not have")]
+    UnknownEffect {
+        /// As the policy names it.
+        operation: String,
+    },
     /// A limit of the embedder's configuration is out of range.
     #[error(transparent)]
     Limit(#[from] crate::limits::LimitError),
@@ -118,6 +132,9 @@ impl Error {
             }
             Error::UnknownOperation(unknown) => {
                 Some(unknown.hint())
+            }
+            Error::StackSize { wanted, .. } => {
+                Some(format!("set `EngineConfig::stack_bytes` to {wanted}"))
             }
             Error::Recording(error) => error.hint().map(ToOwned::to_owned),
             _ => None,

@@ -110,12 +110,12 @@ impl Runner {
         items: Vec<Value>,
         options: &RunOptions,
     ) -> Result<Vec<ItemResult>, Error> {
-        let items = futures_util::stream::iter(items.into_iter().map(|item| item.to_string()));
+        let items = futures_util::stream::iter(items.into_iter().map(|item| Ok(item.to_string())));
         Ok(self.run(group, operation, items, options)?.collect().await)
     }
 
-    /// Run an operation on a stream of items, each a JSON object as text. Items are taken as they are needed: a reader
-    /// that is slow to take results slows the requests.
+    /// Run an operation on a stream of items, each a JSON object as text, or the failure of one that could not be read.
+    /// Items are taken as they are needed: a reader that is slow to take results slows the requests.
     ///
     /// Must be called within a Tokio runtime; with several threads, several instances run at once.
     ///
@@ -124,7 +124,7 @@ impl Runner {
     /// The operation is unknown. What goes wrong with an item is in its result.
     pub fn run<S>(&self, group: &str, operation: &str, items: S, options: &RunOptions) -> Result<Results, Error>
     where
-        S: Stream<Item = String> + Send + 'static,
+        S: Stream<Item = Result<String, Failure>> + Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
         let operation = Arc::new(BoundOperation::new(&inner, group, operation)?);
@@ -228,7 +228,7 @@ impl Driver {
         }
     }
 
-    async fn drive<S: Stream<Item = String>>(mut self, mut items: Pin<&mut futures_util::stream::Fuse<S>>) {
+    async fn drive<S: Stream<Item = Result<String, Failure>>>(mut self, mut items: Pin<&mut futures_util::stream::Fuse<S>>) {
         loop {
             // What is there without waiting; so a fast source makes large calls, and a slow one makes small ones.
             while self.wants_more() {
@@ -269,16 +269,14 @@ impl Driver {
         !self.ended && self.waiting.len() < self.shape.items && self.taken - self.given < self.window
     }
 
-    fn take(&mut self, parameters: String) {
+    fn take(&mut self, item: Result<String, Failure>) {
         let index = self.taken;
         self.taken += 1;
         self.results.push_back(None);
-        if self.stopped {
-            self.set(index, &parameters, Err(Failure::NotRun));
-        } else if let Err(failure) = is_object(&parameters) {
-            self.set(index, &parameters, Err(failure));
-        } else {
-            self.waiting.push_back(Item { index, parameters });
+        match item.and_then(|parameters| is_object(&parameters).map(|()| parameters)) {
+            Ok(parameters) if self.stopped => self.set(index, &parameters, Err(Failure::NotRun)),
+            Ok(parameters) => self.waiting.push_back(Item { index, parameters }),
+            Err(failure) => self.set(index, "null", Err(failure)),
         }
     }
 

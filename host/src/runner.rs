@@ -153,6 +153,13 @@ impl RunnerBuilder {
         let Self { component, policy, limits, mut credential, tenant, mode } = self;
         let limits = policy.limits_over(limits);
         limits.check()?;
+        let stack = component.engine().stack_bytes();
+        if limits.stack_bytes != stack {
+            return Err(Error::StackSize { engine: stack, wanted: limits.stack_bytes });
+        }
+        if let Some(operation) = policy.lowered().find(|name| !has_operation(&component, name)) {
+            return Err(Error::UnknownEffect { operation: operation.to_owned() });
+        }
         let needs = component.node().credential.as_ref();
         if let Mode::Replay(recording) = &mode {
             // Nothing is sent, so whatever credential there is stays out of it.
@@ -199,6 +206,14 @@ impl RunnerBuilder {
             }),
         })
     }
+}
+
+/// Whether the node has the operation `group.name`.
+fn has_operation(component: &Component, name: &str) -> bool {
+    let operations = &component.node().operations;
+    name.split_once('.').is_some_and(|(group, name)| {
+        operations.iter().any(|operation| operation.group == group && operation.name == name)
+    })
 }
 
 fn player(recording: Recording, base: Option<&CanonicalUrl>) -> Result<Player, Error> {

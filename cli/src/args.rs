@@ -1,0 +1,191 @@
+//! What may be typed.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::describe::Format;
+
+/// Describe, run and check workflow nodes that are WebAssembly components.
+///
+/// A node reaches nothing but its credential's base URL and what --allow and --policy grant.
+///
+/// Exit status: 0 all items done; 1 an item failed, or the credential was not accepted; 2 wrong usage, file or policy;
+/// 3 refused or stopped by policy or limit; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "nodule", version, about, long_about, max_term_width = 100)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub log: Log,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what a node is and can do
+    Describe(Describe),
+    /// Run an operation on items
+    Run(Box<Run>),
+    /// Replay recorded cases and compare
+    Check(Check),
+    /// Say whether a credential works
+    CheckCredential(CheckCredential),
+}
+
+/// Events on standard error: requests, denials, limits, renewals. No secret and no item data is in them.
+#[derive(Debug, clap::Args)]
+pub struct Log {
+    /// Print events on standard error, for people or as JSON lines
+    #[arg(long, value_name = "FORMAT", global = true)]
+    pub log: Option<LogFormat>,
+    /// The least important events to print
+    #[arg(long, value_name = "LEVEL", global = true, default_value = "info")]
+    pub log_level: Level,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Describe {
+    /// The component's file
+    pub component: PathBuf,
+    /// One group of operations
+    pub group: Option<String>,
+    /// One operation of the group
+    #[arg(requires = "group")]
+    pub operation: Option<String>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Refuse the component unless it has this digest
+    #[arg(long, value_name = "sha256:HEX")]
+    pub digest: Option<String>,
+}
+
+/// What a node may reach.
+#[derive(Debug, clap::Args)]
+pub struct Grants {
+    /// Allow an origin, and what is below its path: https://api.example.com/v1
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow: Vec<String>,
+    /// Allow what a TOML file says; its limits count too
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// The component's file
+    pub component: PathBuf,
+    /// The operation's group
+    pub group: String,
+    /// The operation
+    pub operation: String,
+    /// A parameter of the one item that is run without --items; NAME:=JSON for a number, a list and the like
+    #[arg(long = "param", value_name = "NAME=VALUE", conflicts_with = "items")]
+    pub params: Vec<String>,
+    /// Items as JSON lines, each an object of parameters; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub items: Option<PathBuf>,
+    /// Where results go, as JSON lines; - is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+    /// The credential, a JSON object; without it, the variable NODULE_CREDENTIAL
+    #[arg(long, value_name = "FILE")]
+    pub credential: Option<PathBuf>,
+    #[command(flatten)]
+    pub grants: Grants,
+    /// How many items may be under way at once
+    #[arg(long, value_name = "N", default_value_t = nodule::CONCURRENCY)]
+    pub concurrency: NonZeroUsize,
+    /// What a failed item does to those after it
+    #[arg(long, value_enum, value_name = "MODE", default_value_t = OnFailure::Continue)]
+    pub on_failure: OnFailure,
+    /// Write a recording of what is sent and answered; items run one after the other
+    #[arg(long, value_name = "FILE.har", conflicts_with_all = ["replay", "dry_run"])]
+    pub record: Option<PathBuf>,
+    /// What answers, in words, for readers of the recording
+    #[arg(long, value_name = "TEXT", requires = "record")]
+    pub recorded_against: Option<String>,
+    /// Answer from a recording; nothing is sent and no credential is needed
+    #[arg(long, value_name = "FILE.har", conflicts_with = "dry_run")]
+    pub replay: Option<PathBuf>,
+    /// Print the requests that would be sent, and send none
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write the items that failed, ready to be run again
+    #[arg(long, value_name = "FILE")]
+    pub failed: Option<PathBuf>,
+    /// How progress is shown on standard error
+    #[arg(long, value_enum, value_name = "MODE", default_value_t = Progress::Auto)]
+    pub progress: Progress,
+    /// Refuse the component unless it has this digest
+    #[arg(long, value_name = "sha256:HEX")]
+    pub digest: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnFailure {
+    /// They do not start; those under way end
+    Stop,
+    /// They run
+    Continue,
+}
+
+impl From<OnFailure> for nodule::OnFailure {
+    fn from(mode: OnFailure) -> Self {
+        match mode {
+            OnFailure::Stop => nodule::OnFailure::Stop,
+            OnFailure::Continue => nodule::OnFailure::Continue,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A bar on a terminal, else a line now and then
+    Auto,
+    /// A line now and then
+    Plain,
+    /// Nothing
+    Off,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The component's file
+    pub component: PathBuf,
+    /// The folder of cases: GROUP/OPERATION[-VARIANT].har
+    pub cases: PathBuf,
+    /// Write a skeleton for each operation without a case, to be filled in and recorded
+    #[arg(long)]
+    pub write_skeletons: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CheckCredential {
+    /// The component's file
+    pub component: PathBuf,
+    /// The credential, a JSON object; without it, the variable NODULE_CREDENTIAL
+    #[arg(long, value_name = "FILE")]
+    pub credential: Option<PathBuf>,
+    #[command(flatten)]
+    pub grants: Grants,
+    /// Refuse the component unless it has this digest
+    #[arg(long, value_name = "sha256:HEX")]
+    pub digest: Option<String>,
+}

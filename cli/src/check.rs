@@ -1,0 +1,314 @@
+//! `nodule check`: replay every recorded case, and compare what comes of it with what came of it when it was recorded.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use nodule::description::{Kind, Node, Operation};
+use nodule::recording::{self, Case, Recording, Role};
+use nodule::{Component, ItemResult, RunOptions};
+use serde_json::{Map, Value, json};
+
+use crate::args::Check;
+use crate::exit::{Exit, Failed, hint, line};
+use crate::output;
+use crate::setup;
+
+pub async fn check(args: &Check) -> Result<Exit, Failed> {
+    let component = setup::component(&args.component, None, None).await?;
+    let files = files(&args.cases)?;
+    let (mut passed, mut failed) = (0_u64, 0_u64);
+    for file in &files {
+        let shown = file.strip_prefix(&args.cases).unwrap_or(file).display().to_string();
+        let faults = match Recording::load(file) {
+            Ok(recording) => one(&component, recording, &shown).await,
+            Err(error) => vec![Fault::Unreadable(error.to_string())],
+        };
+        if faults.is_empty() {
+            passed += 1;
+            output::print(&format!("ok      {shown}\n"))?;
+        } else {
+            failed += 1;
+            output::print(&format!("FAILED  {shown}\n"))?;
+            for fault in faults {
+                output::print(&format!("        {fault}\n"))?;
+            }
+        }
+    }
+    let missing = missing(component.node(), &args.cases, &files);
+    failed += u64::try_from(missing.len()).unwrap_or(u64::MAX);
+    for (operation, file) in &missing {
+        output::print(&format!("MISSING {} {}: no case that succeeds\n", operation.group, operation.name))?;
+        if args.write_skeletons {
+            skeleton(component.node(), operation, file)?;
+            output::print(&format!("        wrote {}: fill in its items and record it\n", file.display()))?;
+        } else {
+            output::print(&format!("        expected {}\n", file.display()))?;
+        }
+    }
+    output::print(&format!("{passed} passed, {failed} failed\n"))?;
+    if !missing.is_empty() && !args.write_skeletons {
+        line("");
+        hint("record a case by `nodule run … --record FILE`, or let --write-skeletons write one to fill in");
+    }
+    Ok(if failed == 0 { Exit::Done } else { Exit::ItemFailed })
+}
+
+/// What is wrong with a case.
+enum Fault {
+    Unreadable(String),
+    NoCase,
+    NotRecorded,
+    Setup(String),
+    Place { expected: String },
+    Declared { recorded: String, described: String },
+    Called { declared: String, called: String },
+    Result { item: usize, expected: String, found: String },
+    Unused(String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Unreadable(error) | Fault::Setup(error) => f.write_str(error),
+            Fault::NoCase => f.write_str("no `log._case`: expected a recording made by `nodule run --record`"),
+            Fault::NotRecorded => f.write_str("it has no results yet: record it by `nodule run … --record FILE`"),
+            Fault::Place { expected } => write!(f, "expected a file name that begins with `{expected}`"),
+            Fault::Declared { recorded, described } => {
+                write!(f, "recorded when the operation declared `{recorded}`; it declares `{described}` now")
+            }
+            Fault::Called { declared, called } => write!(f, "declared `{declared}`, called `{called}`"),
+            Fault::Result { item, expected, found } => {
+                write!(f, "item {item}: expected {expected}\n                found    {found}")
+            }
+            Fault::Unused(exchange) => f.write_str(exchange),
+        }
+    }
+}
+
+async fn one(component: &Component, recording: Recording, shown: &str) -> Vec<Fault> {
+    let Some(case) = recording.case().cloned() else {
+        return vec![Fault::NoCase];
+    };
+    let mut faults = Vec::new();
+    let place = format!("{}/{}", case.group, case.operation);
+    if !shown.replace('\\', "/").strip_suffix(".har").is_some_and(|name| is_case_of(name, &place)) {
+        faults.push(Fault::Place { expected: place });
+    }
+    match component.node().operation(&case.group, &case.operation) {
+        Ok(operation) => faults.extend(calls(&recording, &case, operation)),
+        Err(unknown) => {
+            faults.push(Fault::Setup(format!("{unknown}; {}", unknown.hint())));
+            return faults;
+        }
+    }
+    if case.items.iter().any(|item| item.result.is_none()) {
+        faults.push(Fault::NotRecorded);
+        return faults;
+    }
+    let runner = match component.runner().replay(recording).build() {
+        Ok(runner) => runner,
+        Err(error) => {
+            faults.push(Fault::Setup(error.to_string()));
+            return faults;
+        }
+    };
+    let options = RunOptions::default().on_failure(match case.on_failure {
+        recording::OnFailure::Stop => nodule::OnFailure::Stop,
+        recording::OnFailure::Continue => nodule::OnFailure::Continue,
+    });
+    let items = case.items.iter().map(|item| item.parameters.clone()).collect();
+    match runner.execute(&case.group, &case.operation, items, &options).await {
+        Ok(results) => faults.extend(differences(&case, &results)),
+        Err(error) => faults.push(Fault::Setup(error.to_string())),
+    }
+    let unused = runner.unused();
+    let unused = unused.operation.iter().chain(&unused.authentication);
+    faults.extend(unused.map(|exchange| Fault::Unused(exchange.to_string())));
+    faults
+}
+
+/// `points/adjustPoints` and `points/adjustPoints-twice` are cases of `points/adjustPoints`.
+fn is_case_of(name: &str, place: &str) -> bool {
+    name.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+/// Whether the requests are those that the operation says it makes.
+fn calls(recording: &Recording, case: &Case, operation: &Operation) -> Vec<Fault> {
+    let Some(described) = nodule::declared(operation) else {
+        return Vec::new();
+    };
+    let shown = |method: &str, path: &str| format!("{method} {path}");
+    let declared = shown(&described.method, &described.path);
+    let mut faults = Vec::new();
+    if let Some(recorded) = &case.declared
+        && *recorded != described
+    {
+        faults.push(Fault::Declared {
+            recorded: shown(&recorded.method, &recorded.path),
+            described: declared.clone(),
+        });
+    }
+    let base = case.base_url.path().trim_end_matches('/');
+    for exchange in recording.exchanges().iter().filter(|exchange| exchange.role == Role::Operation) {
+        let method = exchange.request.method.as_str();
+        let path = exchange.request.url.path();
+        let below = path.strip_prefix(base).unwrap_or(path);
+        if method != described.method || !matches_template(below, &described.path) {
+            faults.push(Fault::Called { declared: declared.clone(), called: shown(method, below) });
+        }
+    }
+    faults
+}
+
+/// Whether a path is one of a template such as `/v1/member/{cardNo}`.
+fn matches_template(path: &str, template: &str) -> bool {
+    let (path, template): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), template.split('/').collect());
+    path.len() == template.len()
+        && path.iter().zip(&template).all(|(segment, expected)| {
+            let is_place = expected.starts_with('{') && expected.ends_with('}');
+            if is_place { !segment.is_empty() } else { segment == expected }
+        })
+}
+
+fn differences(case: &Case, results: &[ItemResult]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (item, (recorded, result)) in case.items.iter().zip(results).enumerate() {
+        let found = match result {
+            Ok(output) => Value::Array(
+                output.iter().map(|json| serde_json::from_str(json.get()).unwrap_or_default()).collect(),
+            ),
+            Err(failure) => failure.to_json(),
+        };
+        let (expected, is_same) = match (&recorded.result, result) {
+            (Some(recording::ItemResult::Output(output)), result) => {
+                let expected = Value::Array(output.clone());
+                let is_same = result.is_ok() && expected == found;
+                (expected, is_same)
+            }
+            (Some(recording::ItemResult::Error(error)), result) => {
+                (error.clone(), result.is_err() && *error == found)
+            }
+            (None, _) => (Value::Null, false),
+        };
+        if !is_same {
+            faults.push(Fault::Result { item, expected: cut(&expected), found: cut(&found) });
+        }
+    }
+    faults
+}
+
+fn cut(value: &Value) -> String {
+    const CHARS: usize = 300;
+    let text = value.to_string();
+    match text.char_indices().nth(CHARS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// The operations without a case that succeeds, each with the file to write.
+fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operation, PathBuf)> {
+    let succeed: Vec<(String, String)> = files
+        .iter()
+        .filter_map(|file| {
+            let recording = Recording::load(file).ok()?;
+            let case = recording.case()?;
+            let succeeds =
+                case.items.iter().any(|item| matches!(item.result, Some(recording::ItemResult::Output(_))));
+            succeeds.then(|| (case.group.clone(), case.operation.clone()))
+        })
+        .collect();
+    node.operations
+        .iter()
+        .filter(|operation| {
+            !succeed.iter().any(|(group, name)| *group == operation.group && *name == operation.name)
+        })
+        .map(|operation| (operation, dir.join(&operation.group).join(format!("{}.har", operation.name))))
+        .collect()
+}
+
+/// All `.har` files below a folder, in the order of their names.
+fn files(dir: &Path) -> Result<Vec<PathBuf>, Failed> {
+    let broken = |path: &Path, error: &std::io::Error| Failed::usage(format!("{}: {error}", path.display()));
+    let mut found = Vec::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(dir) = open.pop() {
+        for entry in std::fs::read_dir(&dir).map_err(|error| broken(&dir, &error))? {
+            let path = entry.map_err(|error| broken(&dir, &error))?.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "har") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A case to fill in: one item with the required parameters, and no results.
+fn skeleton(node: &Node, operation: &Operation, file: &Path) -> Result<(), Failed> {
+    let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", file.display()));
+    if file.exists() {
+        return Ok(());
+    }
+    if let Some(dir) = file.parent() {
+        std::fs::create_dir_all(dir).map_err(broken)?;
+    }
+    let item: Map<String, Value> = node
+        .parameters_by_id(&operation.parameters)
+        .filter(|parameter| parameter.required)
+        .map(|parameter| {
+            let value = parameter.default.clone().unwrap_or_else(|| match parameter.kind {
+                Kind::Integer(_) | Kind::Number => json!(0),
+                Kind::Boolean => json!(false),
+                Kind::Rows(_) | Kind::Group(_) | Kind::AnyJson => json!({}),
+                _ => json!(""),
+            });
+            (parameter.name.clone(), value)
+        })
+        .collect();
+    let declared = nodule::declared(operation);
+    let skeleton = json!({"log": {
+        "version": "1.2",
+        "creator": {"name": "nodule", "version": env!("CARGO_PKG_VERSION")},
+        "_case": {
+            "group": operation.group,
+            "operation": operation.name,
+            "onFailure": "continue",
+            "baseUrl": "http://127.0.0.1/",
+            "declared": declared.map(|declared| json!({"method": declared.method, "path": declared.path})),
+            "items": [item],
+        },
+        "entries": [],
+    }});
+    let text = format!("{skeleton:#}\n");
+    std::fs::write(file, text).map_err(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_of_its_template_segment_by_segment() {
+        for (path, expected) in [
+            ("/v1/member/M0", true),
+            ("/v1/member/a%2Fb", true),
+            ("/v1/member/", false),
+            ("/v1/member", false),
+            ("/v1/member/M0/more", false),
+            ("/v1/consumer/M0", false),
+        ] {
+            assert_eq!(matches_template(path, "/v1/member/{cardNo}"), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_variant_belongs_to_its_operation_and_a_longer_name_does_not() {
+        assert!(is_case_of("points/adjustPoints", "points/adjustPoints"));
+        assert!(is_case_of("points/adjustPoints-twice", "points/adjustPoints"));
+        assert!(!is_case_of("points/adjustPointsTwice", "points/adjustPoints"));
+        assert!(!is_case_of("member/adjustPoints", "points/adjustPoints"));
+    }
+}

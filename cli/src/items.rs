@@ -1,0 +1,162 @@
+//! Where items come from: the one of `--param`, or JSON lines of a file or of standard input, taken as they are needed.
+
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+
+use futures_util::Stream;
+use nodule::Failure;
+use serde_json::{Map, Value};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader};
+
+use crate::exit::Failed;
+
+/// An item as the host takes it: its text, or why it could not be read.
+pub type Item = Result<String, Failure>;
+pub type Items = Pin<Box<dyn Stream<Item = Item> + Send>>;
+
+/// Standard input is read in pieces of this size: lines of a few hundred bytes, some hundred at a time.
+const BUFFER: usize = 64 * 1024;
+
+/// The items, and how many there are where that can be told.
+pub async fn open(items: Option<&Path>, params: &[String]) -> Result<(Items, Option<u64>), Failed> {
+    match items {
+        None => {
+            let item = one(params)?;
+            Ok((Box::pin(futures_util::stream::iter([Ok(item)])), Some(1)))
+        }
+        Some(path) if path == Path::new("-") => Ok((lines(BufReader::with_capacity(BUFFER, tokio::io::stdin())), None)),
+        Some(path) => {
+            let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", path.display()));
+            let file = tokio::fs::File::open(path).await.map_err(broken)?;
+            let is_file = file.metadata().await.map_err(broken)?.is_file();
+            let total = if is_file { count(path.to_owned()).await } else { None };
+            Ok((lines(BufReader::with_capacity(BUFFER, file)), total))
+        }
+    }
+}
+
+/// How many items a file holds, for the progress. A million take some tens of milliseconds.
+async fn count(path: PathBuf) -> Option<u64> {
+    tokio::task::spawn_blocking(move || {
+        use std::io::BufRead as _;
+        let mut reader = std::io::BufReader::with_capacity(BUFFER, std::fs::File::open(path).ok()?);
+        let (mut lines, mut is_blank) = (0, true);
+        loop {
+            let piece = reader.fill_buf().ok()?;
+            if piece.is_empty() {
+                return Some(lines + u64::from(!is_blank));
+            }
+            for byte in piece {
+                if *byte == b'\n' {
+                    lines += u64::from(!is_blank);
+                    is_blank = true;
+                } else if !byte.is_ascii_whitespace() {
+                    is_blank = false;
+                }
+            }
+            let length = piece.len();
+            reader.consume(length);
+        }
+    })
+    .await
+    .ok()
+    .flatten()
+}
+
+/// Lines as items; blank ones are none.
+fn lines<R: AsyncBufRead + Send + Unpin + 'static>(reader: R) -> Items {
+    Box::pin(futures_util::stream::unfold(Some(reader), async |reader| {
+        let mut reader = reader?;
+        loop {
+            let mut line = Vec::new();
+            let item = match reader.read_until(b'\n', &mut line).await {
+                Ok(0) => return None,
+                Ok(_) if line.trim_ascii().is_empty() => continue,
+                Ok(_) => text(line),
+                // What is behind it cannot be read, and is not made up: the run ends with this item, failed.
+                Err(error) => {
+                    let failure = Failure::InvalidInput(format!("the items cannot be read any further: {error}"));
+                    return Some((Err(failure), None));
+                }
+            };
+            return Some((item, Some(reader)));
+        }
+    }))
+}
+
+fn text(mut line: Vec<u8>) -> Item {
+    line.truncate(line.trim_ascii_end().len());
+    // A file that was saved by an editor may begin with a byte order mark.
+    if line.starts_with(b"\xef\xbb\xbf") {
+        line.drain(..3);
+    }
+    String::from_utf8(line)
+        .map_err(|_| Failure::InvalidInput("the item: expected UTF-8, found other bytes".to_owned()))
+}
+
+/// The one item that `--param` makes.
+fn one(params: &[String]) -> Result<String, Failed> {
+    let mut fields = Map::new();
+    for param in params {
+        let (name, value) = param.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+            Failed::usage(format!("--param: expected `NAME=VALUE`, found `{param}`"))
+                .hint("`NAME=VALUE` takes the value as text, `NAME:=VALUE` as JSON".to_owned())
+        })?;
+        let (name, value) = match name.strip_suffix(':') {
+            Some(name) => {
+                let value = serde_json::from_str(value).map_err(|error| {
+                    Failed::usage(format!("--param: `{name}`: expected JSON after `:=`, found `{value}`: {error}"))
+                        .hint(format!("for a text write `{name}={value}`"))
+                })?;
+                (name, value)
+            }
+            None => (name, Value::from(value)),
+        };
+        if fields.insert(name.to_owned(), value).is_some() {
+            return Err(Failed::usage(format!("--param: `{name}` is given twice")));
+        }
+    }
+    Ok(Value::Object(fields).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt as _;
+
+    async fn read(bytes: &'static [u8]) -> Vec<Item> {
+        lines(bytes).collect().await
+    }
+
+    #[tokio::test]
+    async fn every_line_that_is_not_blank_is_an_item() {
+        let items = read(b"\xef\xbb\xbf{\"a\":1}\r\n\n  \n{\"b\":2}").await;
+        assert_eq!(items, [Ok("{\"a\":1}".to_owned()), Ok("{\"b\":2}".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_no_utf8_fails_alone() {
+        let items = read(b"{}\n\xff\n{}\n").await;
+        assert_eq!(items.len(), 3);
+        assert!(matches!(&items[1], Err(Failure::InvalidInput(message)) if message.contains("UTF-8")));
+    }
+
+    #[test]
+    fn parameters_are_texts_or_json() {
+        let item = |params: &[&str]| one(&params.iter().map(|param| (*param).to_owned()).collect::<Vec<_>>());
+        assert_eq!(item(&["a=1", "b:=1", "c=x=y", "d="]).unwrap(), r#"{"a":"1","b":1,"c":"x=y","d":""}"#);
+        assert_eq!(item(&["n:=12345678901234567890.10"]).unwrap(), r#"{"n":12345678901234567890.10}"#);
+        for wrong in [&["a"][..], &["=1"], &["a:=x"], &["a=1", "a=2"]] {
+            assert!(item(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn items_are_counted_as_they_are_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (text, expected) in [("", 0), ("\n\n", 0), ("{}\n{}\n", 2), ("{}\n \r\n{}", 2)] {
+            std::fs::write(file.path(), text).unwrap();
+            assert_eq!(count(file.path().to_owned()).await, Some(expected), "{text:?}");
+        }
+    }
+}
