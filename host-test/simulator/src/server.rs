@@ -6,7 +6,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -96,32 +97,17 @@ impl Simulator {
     ///
     /// When the port cannot be listened on, or the system gives no thread.
     pub fn start(config: Config) -> Result<Self, StartError> {
-        let wanted = config.port;
-        let runtime = match config.workers {
-            0 | 1 => Builder::new_current_thread().enable_all().build(),
-            workers => Builder::new_multi_thread()
-                .worker_threads(workers)
-                .enable_all()
-                .build(),
-        }
-        .map_err(StartError::Thread)?;
-        let (listener, port) =
-            listen(&runtime, wanted).map_err(|source| StartError::Listen { port: wanted, source })?;
         let shared = Shared(Arc::new(Api::new(config)));
-        let (phase, watched) = watch::channel(Phase::Serving);
         let api = Arc::clone(&shared.0);
-        let thread = std::thread::Builder::new()
-            .name(format!("simulator-{port}"))
-            .spawn(move || {
-                let serving = serve(listener, api, watched);
-                match runtime.metrics().num_workers() {
-                    1 => runtime.block_on(serving),
-                    // Accepting belongs on a worker, or each new connection would wake a second thread.
-                    _ => drop(runtime.block_on(runtime.spawn(serving))),
-                }
-                runtime.shutdown_background();
-            })
+        let (phase, watched) = watch::channel(Phase::Serving);
+        let (started, start) = mpsc::sync_channel(1);
+        // The runtime lives and dies in its thread: dropping one inside of another is forbidden.
+        let thread = thread::Builder::new()
+            .name("simulator".to_owned())
+            .spawn(move || run(api, watched, &started))
             .map_err(StartError::Thread)?;
+        let lost = || StartError::Thread(io::Error::other("it ended before it listened"));
+        let port = start.recv().map_err(|_| lost())??;
         Ok(Self {
             port,
             shared,
@@ -223,6 +209,37 @@ impl Drop for Simulator {
     fn drop(&mut self) {
         self.end(Phase::Cut);
     }
+}
+
+/// The whole life of a server thread.
+fn run(api: Arc<Api>, phase: watch::Receiver<Phase>, started: &SyncSender<Result<u16, StartError>>) {
+    let workers = api.config.workers;
+    let built = match workers {
+        0 | 1 => Builder::new_current_thread().enable_all().build(),
+        _ => Builder::new_multi_thread()
+            .worker_threads(workers)
+            .enable_all()
+            .build(),
+    };
+    let port = api.config.port;
+    let listening = built.map_err(StartError::Thread).and_then(|runtime| {
+        let listener = listen(&runtime, port).map_err(|source| StartError::Listen { port, source })?;
+        Ok((runtime, listener))
+    });
+    // Whoever starts a simulator waits for this.
+    let (runtime, (listener, port)) = match listening {
+        Ok(listening) => listening,
+        Err(error) => return drop(started.send(Err(error))),
+    };
+    let _ = started.send(Ok(port));
+    let serving = serve(listener, api, phase);
+    if workers > 1 {
+        // Accepting belongs on a worker, or each new connection would wake a second thread. A panic was printed already.
+        drop(runtime.block_on(runtime.spawn(serving)));
+    } else {
+        runtime.block_on(serving);
+    }
+    runtime.shutdown_background();
 }
 
 fn listen(runtime: &Runtime, port: u16) -> io::Result<(TcpListener, u16)> {

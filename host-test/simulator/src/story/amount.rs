@@ -25,7 +25,10 @@ impl Amount {
             None => (false, text),
         };
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        if whole.len() > MAX_DIGITS || fraction.len() > DECIMALS {
+        let plain = [whole, fraction]
+            .iter()
+            .all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+        if !plain || whole.len() > MAX_DIGITS || fraction.len() > DECIMALS {
             return None;
         }
         let fraction = if fraction.is_empty() {
