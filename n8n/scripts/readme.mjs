@@ -1,0 +1,1 @@
+export function readme(description, names, markdown) { return `# ${names.package}\n\n${markdown}`; }

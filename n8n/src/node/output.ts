@@ -1,0 +1,31 @@
+/** Output items: JSON text as the data of n8n, which keeps numbers as JavaScript does. */
+import type { IDataObject } from 'n8n-workflow';
+
+/** Only what has so many digits, or such an exponent, can be more than a number of JavaScript holds. */
+const SUSPECT = /[\d.]{16}|[eE][+-]?\d{3}/;
+const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/** Numbers that JavaScript cannot hold exactly come out as text, digits and all. */
+export function parse(text: string): IDataObject {
+	const safe = SUSPECT.test(text)
+		? text.replace(TOKEN, (token) => (token.startsWith('"') || isExact(token) ? token : `"${token}"`))
+		: text;
+	const value = JSON.parse(safe) as IDataObject | IDataObject[] | string | number | boolean | null;
+	return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : { value };
+}
+
+function isExact(token: string): boolean {
+	const number = Number(token);
+	if (!Number.isFinite(number)) return false;
+	return normal(token) === normal(String(number));
+}
+
+/** Digits without zeros at either end, and where the point is. */
+function normal(token: string): string {
+	const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+		/^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(token) ?? [];
+	const digits = (whole + fraction).replace(/^0+/, '');
+	const bare = digits.replace(/0+$/, '');
+	if (bare === '') return '0';
+	return `${sign}${bare}e${Number(exponent) - fraction.length + digits.length - bare.length}`;
+}
