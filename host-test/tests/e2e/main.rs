@@ -1,0 +1,12 @@
+//! End to end: the built command, the built component and the simulator, as a user has them.
+//!
+//! `make build` comes first; `make test-host` sees to it. Everything stays on loopback, and every server is a value that
+//! ends with its test.
+
+mod build;
+mod cases;
+mod docs;
+mod live;
+mod replay;
+mod support;
+mod usage;
