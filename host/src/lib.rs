@@ -46,9 +46,9 @@
 //! # What holds
 //!
 //! - A node reaches what the [policy] and its credential's base URL allow, over a connection to an
-//!   [address](address) that was checked. The default allows nothing.
+//!   [address] that was checked. The default allows nothing.
 //! - The secret is shown to `authenticate` alone, in an instance that is dropped before its session is used. The session
-//!   is added to requests outside the sandbox. What comes back is [redacted](redact).
+//!   is added to requests outside the sandbox. What comes back is redacted ([redact]).
 //! - Memory, time, answers and everything else that can grow have [limits].
 //! - Every item has exactly one result, in order, whatever the node does.
 //! - A replay of a [recording] opens no socket.

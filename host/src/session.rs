@@ -24,7 +24,7 @@ use crate::secret::Secret;
 
 /// A session that claims to last longer is asked for again after this: a day is what a token's owner may take to
 /// notice that it should be revoked.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(24);
 /// A session that claims to end at once would be renewed for every request; this is one renewal a second at the most.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// More headers or query parameters than any scheme of authentication sets.
@@ -326,6 +326,7 @@ impl Maker<'_> {
 
 /// Of a failed `authenticate` only kind, status and code go on: the node was shown the secret, so its words may hold it.
 fn bare(failure: Failure) -> Failure {
+    const NO: &str = "the service did not accept the credential";
     let cleaned = |answer: &Answer, message: &str| Answer {
         status: answer.status,
         code: answer
@@ -336,7 +337,6 @@ fn bare(failure: Failure) -> Failure {
         message: message.to_owned(),
         request_id: None,
     };
-    const NO: &str = "the service did not accept the credential";
     match failure {
         Failure::Unauthenticated(answer) | Failure::Rejected(answer) => {
             Failure::Unauthenticated(cleaned(&answer, NO))
