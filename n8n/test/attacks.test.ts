@@ -186,6 +186,7 @@ test('#25 a refused session is renewed once, by one flight, then it is `unauthen
 	);
 	await Promise.all(runs);
 	expect(count()).toBe(51);
+	expect(host.workers.alive).toBeLessThanOrEqual(8);
 	const refused = await execute(host, 'unauthenticated', [{}, {}], { credential: credential(url, { tries: `${url}/token` }) });
 	expect(kinds(refused)).toEqual(['unauthenticated', 'unauthenticated']);
 	expect(count()).toBe(52);

@@ -22,6 +22,7 @@ declare module 'vitest' {
 
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
 	const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
+
 	const home = mkdtempSync(join(tmpdir(), 'nodule-n8n-'));
 	const pkg = join(home, 'package');
 	await pack(join(target, 'release/nodule'), process.env.COMPONENT ?? join(target, 'socialhub.wasm'), pkg);

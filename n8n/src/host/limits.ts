@@ -63,3 +63,6 @@ export const WRITE_INSTANCES = 4;
 
 /** An idle worker ends after this; until then the next execution needs not start one. */
 export const IDLE_MS = 10_000;
+
+/** Workers of one package at once, however many executions want: a thread has some 10 MB, and further calls wait. */
+export const WORKERS = 8;

@@ -8,6 +8,8 @@
  * 5. the answer is read to its end, within its limits
  * 6. known secrets are redacted; an authenticating instance, which holds them, is answered as the service did
  */
+import { setMaxListeners } from 'node:events';
+
 import type { Field, Served, Variant, Wanted } from '../messages.js';
 import type { Failure } from './failure.js';
 import type { Limits } from './limits.js';
@@ -51,7 +53,10 @@ export class Pipeline {
 	private denial: string | undefined;
 	private limit: string | undefined;
 
-	constructor(private readonly setting: Setting) {}
+	constructor(private readonly setting: Setting) {
+		// Each request under way listens for the end of the call.
+		setMaxListeners(0, this.abort.signal);
+	}
 
 	/** The call is over: what is still under way ends. */
 	end(): void {

@@ -6,7 +6,7 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 
 import type { Done, Task, Wanted, WorkerData } from '../messages.js';
-import { IDLE_MS, type Limits } from './limits.js';
+import { IDLE_MS, type Limits, WORKERS } from './limits.js';
 import type { Pipeline } from './pipeline.js';
 
 export interface Binary {
@@ -27,10 +27,23 @@ export class Workers {
 	private readonly idle: Slot[] = [];
 	/** Workers under way or idle; for tests. */
 	alive = 0;
+	private busy = 0;
+	private readonly queue: Array<() => void> = [];
 
 	constructor(private readonly binary: Binary) {}
 
 	async run(task: Task, pipeline: Pipeline, limits: Limits, cancel?: AbortSignal): Promise<Done | Stopped> {
+		if (this.busy >= WORKERS) await new Promise<void>((resolve) => this.queue.push(resolve));
+		this.busy += 1;
+		try {
+			return await this.place(task, pipeline, limits, cancel);
+		} finally {
+			this.busy -= 1;
+			this.queue.shift()?.();
+		}
+	}
+
+	private async place(task: Task, pipeline: Pipeline, limits: Limits, cancel?: AbortSignal): Promise<Done | Stopped> {
 		const slot = this.idle.pop() ?? (await this.start(limits));
 		const end = await slot.run(task, pipeline, limits, cancel);
 		pipeline.end();
@@ -59,6 +72,8 @@ class Slot {
 	private readonly signal = new Int32Array(new SharedArrayBuffer(4));
 	private pipeline: Pipeline | undefined;
 	private timer: NodeJS.Timeout | undefined;
+	/** Of the call that is under way; further calls of it do nothing. */
+	private finish: (end: Done | Stopped) => void = () => {};
 
 	constructor(
 		{ script, memoryBytes }: Binary,
@@ -87,6 +102,16 @@ class Slot {
 		});
 		port1.on('message', (wanted: Wanted) => void this.serve(wanted));
 		port1.unref();
+		this.worker.on('error', (thrown: Error & { code?: string }) => {
+			const full = thrown.code === 'ERR_WORKER_OUT_OF_MEMORY';
+			this.finish(
+				full
+					? { kind: 'limit', message: `more than ${limits.workerHeapMb} MiB of JavaScript memory` }
+					: { kind: 'trap', message: thrown.message, memoryFull: false },
+			);
+		});
+		this.worker.on('message', (done: Done) => this.finish(done));
+		this.worker.on('exit', () => this.finish({ kind: 'trap', message: 'its worker ended', memoryFull: false }));
 		this.worker.unref();
 	}
 
@@ -94,24 +119,10 @@ class Slot {
 		clearTimeout(this.timer);
 		this.pipeline = pipeline;
 		this.worker.ref();
-		let finish: (end: Done | Stopped) => void = () => {};
-		const end = new Promise<Done | Stopped>((resolve) => (finish = resolve));
-		const message = (done: Done): void => finish(done);
-		const error = (thrown: Error & { code?: string }): void => {
-			const full = thrown.code === 'ERR_WORKER_OUT_OF_MEMORY';
-			finish(
-				full
-					? { kind: 'limit', message: `more than ${limits.workerHeapMb} MiB of JavaScript memory` }
-					: { kind: 'trap', message: thrown.message, memoryFull: false },
-			);
-		};
-		const exit = (): void => finish({ kind: 'trap', message: 'its worker ended', memoryFull: false });
+		const end = new Promise<Done | Stopped>((resolve) => (this.finish = resolve));
 		const late = (): void =>
-			finish({ kind: 'limit', message: `a call of more than ${limits.runTimeoutMs} ms (\`run-timeout-ms\`)` });
-		const cancelled = (): void => finish({ kind: 'cancelled', message: 'the execution was cancelled' });
-		this.worker.on('message', message);
-		this.worker.on('error', error);
-		this.worker.on('exit', exit);
+			this.finish({ kind: 'limit', message: `a call of more than ${limits.runTimeoutMs} ms (\`run-timeout-ms\`)` });
+		const cancelled = (): void => this.finish({ kind: 'cancelled', message: 'the execution was cancelled' });
 		cancel?.addEventListener('abort', cancelled, { once: true });
 		const deadline = setTimeout(late, limits.runTimeoutMs);
 		if (cancel?.aborted) cancelled();
@@ -121,9 +132,6 @@ class Slot {
 		} finally {
 			clearTimeout(deadline);
 			cancel?.removeEventListener('abort', cancelled);
-			this.worker.off('message', message);
-			this.worker.off('exit', exit);
-			// `error` stays, since a worker that is being ended may still fail, and nobody else would hear it.
 			this.pipeline = undefined;
 		}
 	}

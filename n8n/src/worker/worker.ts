@@ -37,13 +37,20 @@ function run(task: Task): Done {
 		}
 		return { kind: 'results', results: node.execution.execute(task.call) };
 	} catch (thrown) {
-		const payload = (thrown as { payload?: Variant } | undefined)?.payload;
-		if (payload !== undefined) return { kind: 'failure', failure: payload };
+		const failed = failureIn(thrown);
+		if (failed) return { kind: 'failure', failure: failed };
 		const used = memories.reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
 		const message = thrown instanceof Error ? thrown.message : String(thrown);
 		// A node that asks for more than its last page does not get it, and gives up with some of it left.
 		return { kind: 'trap', message, memoryFull: used > memoryBytes * 0.75 };
 	}
+}
+
+/** The `err` of a call: jco throws it as it is, or as the payload of an error. */
+function failureIn(thrown: unknown): Variant | undefined {
+	if (typeof thrown !== 'object' || thrown === null) return undefined;
+	if ('payload' in thrown) return failureIn(thrown.payload);
+	return 'tag' in thrown && !(thrown instanceof Error) ? (thrown as Variant) : undefined;
 }
 
 parentPort?.on('message', (task: Task) => parentPort?.postMessage(run(task)));

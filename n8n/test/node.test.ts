@@ -1,0 +1,163 @@
+/** The packed SocialHub node against the simulator, as n8n would load and call it. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { IDataObject, IExecuteFunctions, INodeExecutionData, INodeType } from 'n8n-workflow';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+
+// @ts-expect-error -- a script without types
+import { pack } from '../scripts/pack.mjs';
+import { httpRequest } from './host.js';
+
+const pkg = inject('pkg');
+const simulator = inject('simulator');
+const require = createRequire(import.meta.url);
+// n8n brings this one for its nodes.
+process.env.NODE_PATH = join(import.meta.dirname, '../node_modules');
+(require('node:module') as { _initPaths(): void })._initPaths();
+
+const CREDENTIAL = { baseUrl: simulator, appId: 'demo', appSecret: 'demo-secret-0123456789' };
+const load = (): INodeType => {
+	const { SocialHub } = require(join(pkg, 'dist/nodes/SocialHub/SocialHub.node.js')) as { SocialHub: new () => INodeType };
+	return new SocialHub();
+};
+const control = async (path: string, method = 'GET', body?: unknown): Promise<unknown> => {
+	const url = `${new URL(simulator).origin}/_simulator/${path}`;
+	const answer = await fetch(url, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+	const text = await answer.text();
+	return text === '' ? undefined : JSON.parse(text);
+};
+beforeEach(async () => {
+	await control('requests', 'DELETE');
+});
+afterEach(async () => {
+	await control('faults', 'DELETE');
+});
+
+interface Given {
+	resource: string;
+	operation: string;
+	items: object[];
+	goOn?: boolean;
+	credential?: object;
+}
+
+/** A node's parameters are the same for all items in n8n; expressions make them differ, which a function does here. */
+async function run({ resource, operation, items, goOn = false, credential = CREDENTIAL }: Given): Promise<INodeExecutionData[]> {
+	const node = load();
+	const names = new Set(items.flatMap((item) => Object.keys(item)));
+	const self = {
+		getInputData: () => items.map(() => ({ json: {} })),
+		getNode: () => ({ name: 'SocialHub', parameters: Object.fromEntries([...names].map((name) => [name, ''])) }),
+		continueOnFail: () => goOn,
+		getTimezone: () => 'Europe/Berlin',
+		getCredentials: async () => credential,
+		getExecutionCancelSignal: () => undefined,
+		getNodeParameter: (name: string, index: number) =>
+			({ resource, operation, ...items[index] } as Record<string, unknown>)[name],
+		helpers: { httpRequest },
+	};
+	const [output] = (await node.execute?.call(self as unknown as IExecuteFunctions)) as INodeExecutionData[][];
+	return output ?? [];
+}
+
+test('the description is n8n\'s form of the component\'s own', () => {
+	const { description } = load();
+	const property = (name: string): unknown[] => description.properties.filter((one) => one.name === name);
+	const resources = (property('resource')[0] as { options: unknown[] }).options;
+	const operations = property('operation').flatMap((one) => (one as { options: unknown[] }).options);
+	expect([resources.length, operations.length]).toEqual([5, 18]);
+	expect(description).toMatchObject({ name: 'socialHub', usableAsTool: true });
+	expect(description.credentials).toEqual([{ name: 'socialHubApi', required: true, testedBy: 'socialHubApiTest' }]);
+});
+
+test('items come out in order, each paired with its own', async () => {
+	const cards = Array.from({ length: 200 }, (_, index) => `M${index}`);
+	const output = await run({ resource: 'member', operation: 'getMember', items: cards.map((cardNo) => ({ cardNo })) });
+	expect(output.map(({ json }) => (json.data as IDataObject).cardNo)).toEqual(cards);
+	expect(output.map(({ pairedItem }) => pairedItem)).toEqual(cards.map((_, item) => ({ item })));
+});
+
+test('a failure stops the rest, and says code, message, item and what the service said', async () => {
+	const given = { resource: 'member', operation: 'getMember', items: [{ cardNo: 'M1' }, { cardNo: 'nobody' }, { cardNo: 'M2' }] };
+	const error = (await run(given).catch((thrown: unknown) => thrown)) as Error & { context: object; description: string };
+	expect(error.constructor.name).toBe('NodeApiError');
+	expect(error.context).toMatchObject({ itemIndex: 1 });
+	expect(error.description).toMatch(/^rejected · code \S+ · request \S+/);
+	const output = await run({ ...given, goOn: true });
+	expect(output.map(({ json }) => Object.keys(json).includes('error'))).toEqual([false, true, false]);
+	expect(output[1]?.json).toMatchObject({ error: expect.any(String), details: { kind: 'rejected', status: 200 } });
+	expect(output[1]?.pairedItem).toEqual({ item: 1 });
+});
+
+test('parameters that cannot be sent are refused by their display names, before anything is sent', async () => {
+	const [output] = await run({ resource: 'points', operation: 'adjustPoints', items: [{ accountCode: 'M1' }], goOn: true });
+	expect(output?.json.details).toMatchObject({ kind: 'invalid-parameters' });
+	expect(output?.json.error).toContain('Points Expiry Time');
+	expect(await control('requests')).not.toContainEqual(expect.objectContaining({ path: expect.stringContaining('points') }));
+});
+
+test('a time without an offset is of the workflow\'s time zone on the wire', async () => {
+	const item = {
+		accountType: 2, accountCode: 'M7', operationId: `tz-${Date.now()}`, operationType: 6, pointValue: 5,
+		effectiveEndTime: '2030-01-31T13:45:00', upgradeTierFlag: 0,
+	};
+	await run({ resource: 'points', operation: 'adjustPoints', items: [item] });
+	expect(JSON.stringify(await control('requests'))).toContain(String(Date.parse('2030-01-31T12:45:00Z')));
+});
+
+test('#8 #25 a code with slashes stays one segment, and an expired token is renewed once', async () => {
+	await run({ resource: 'member', operation: 'getMember', items: [{ cardNo: 'M1' }] });
+	await control('tokens/expire', 'POST');
+	await control('requests', 'DELETE');
+	const output = await run({
+		resource: 'member',
+		operation: 'getMember',
+		items: [{ cardNo: '../auth/token' }, { cardNo: 'a?b#c' }, ...Array.from({ length: 48 }, (_, index) => ({ cardNo: `M${index}` }))],
+		goOn: true,
+	});
+	expect(output.filter(({ json }) => 'error' in json)).toHaveLength(2);
+	const paths = ((await control('requests')) as Array<Record<string, string>>).map((one) => JSON.stringify(one));
+	expect(paths.filter((one) => one.includes('/v1/auth/token"'))).toHaveLength(1);
+	expect(paths.some((one) => one.includes('/v1/member/..%2Fauth%2Ftoken'))).toBe(true);
+});
+
+test('#19 a wrong secret is said to be one, and not shown', async () => {
+	const credential = { ...CREDENTIAL, appSecret: 'wrong-secret-9876543210' };
+	const error = (await run({ resource: 'member', operation: 'getLoyaltyPrograms', items: [{}], credential }).catch(
+		(thrown: unknown) => thrown,
+	)) as Error;
+	expect(error.message).toContain('the service did not accept the credential');
+	expect(JSON.stringify(error)).not.toContain('wrong-secret');
+});
+
+test('the credential test says yes when the credential works, and no when not', async () => {
+	const node = load();
+	const helpers = {
+		request: async (options: { uri: string; headers: Record<string, string>; body?: Buffer; method: 'POST' }) =>
+			await httpRequest({ ...options, url: options.uri }),
+	};
+	const check = node.methods?.credentialTest?.socialHubApiTest;
+	const say = async (data: object): Promise<unknown> => await check?.call({ helpers } as never, { data } as never);
+	expect(await say(CREDENTIAL)).toEqual({ status: 'OK', message: 'The service accepted the credential' });
+	expect(await say({ ...CREDENTIAL, appSecret: 'no' })).toMatchObject({ status: 'Error' });
+	expect(await say({ ...CREDENTIAL, baseUrl: 'nowhere' })).toMatchObject({ status: 'Error', message: expect.stringContaining('expected a URL') });
+});
+
+test('the package has no runtime dependency and names only files that are there', () => {
+	const manifest = JSON.parse(readFileSync(join(pkg, 'package.json'), 'utf8')) as { dependencies?: object; n8n: { nodes: string[]; credentials: string[] } };
+	expect(manifest.dependencies).toBeUndefined();
+	for (const file of [...manifest.n8n.nodes, ...manifest.n8n.credentials]) readFileSync(join(pkg, file));
+});
+
+test('#40 a file that is no component is refused when the package is made', async () => {
+	const home = mkdtempSync(join(tmpdir(), 'nodule-n8n-bad-'));
+	const bad = join(home, 'bad.wasm');
+	writeFileSync(bad, 'no component');
+	const nodule = join(process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, '../../target'), 'release/nodule');
+	await expect(pack(nodule, bad, join(home, 'out'))).rejects.toThrow();
+	expect(() => execFileSync(nodule, ['describe', bad], { stdio: 'ignore' })).toThrow();
+	rmSync(home, { recursive: true });
+});
