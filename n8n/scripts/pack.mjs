@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { transpileBytes } from '@bytecodealliance/jco-transpile';
@@ -32,7 +32,8 @@ const IMPORTS = [
 	'wasi:random/random',
 ];
 
-export async function pack(nodule, component, directory) {
+export async function pack(nodule, component, to) {
+	const directory = resolve(to);
 	const describe = (format) =>
 		execFileSync(nodule, ['describe', component, '--format', format], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
 	const description = JSON.parse(describe('json'));
@@ -50,11 +51,11 @@ export async function pack(nodule, component, directory) {
 		memoryBytes: MEMORY_BYTES,
 		digest: createHash('sha256').update(bytes).digest('hex'),
 		description: slim(description),
-		n8n,
 	};
-	const generated = join(directory, 'src');
+	// Beside `dist`, where n8n's rules look for the sources of what is in it.
+	const generated = directory;
 	write(join(generated, 'component.json'), json(facts));
-	write(join(generated, 'nodes', names.node, `${names.node}.node.ts`), nodeSource(names));
+	write(join(generated, 'nodes', names.node, `${names.node}.node.ts`), nodeSource(names, n8n));
 	if (n8n.credential) {
 		write(join(generated, 'credentials', `${names.credential}.credentials.ts`), credentialSource(names, n8n.credential));
 	}
@@ -115,7 +116,7 @@ async function transpiled(bytes, directory, home) {
 			writeFileSync(join(home, name), capMemory(content, MEMORY_BYTES / PAGE));
 		}
 	}
-	const glue = join(directory, 'src/transpiled.js');
+	const glue = join(directory, 'transpiled.js');
 	write(glue, Buffer.from(files['component.js']).toString());
 	await bundle(join(source, 'worker/worker.ts'), join(home, 'worker.js'), { component: glue });
 	return modules;
@@ -156,9 +157,16 @@ function slim({ credential, operations, parameters }) {
 
 const up = (depth) => '../'.repeat(depth);
 
-function nodeSource(names) {
+function nodeSource(names, { node, credential }) {
+	const testedBy = `${credential?.name ?? 'no'}Test`;
+	const credentials = credential ? { credentials: [{ name: credential.name, required: true, testedBy }] } : {};
+	// n8n's rules want its own names for the kinds of connections.
+	const description = JSON.stringify({ ...node, ...credentials }, null, '\t')
+		.replace(/\n/g, '\n\t')
+		.replace(/"(inputs|outputs)": \[\s*"main"\s*\]/g, '"$1": [NodeConnectionTypes.Main]')
+		.replace(/^(\t+)"([A-Za-z_]\w*)":/gm, '$1$2:');
 	return `// Made from the component's description.
-import type { INodeType } from 'n8n-workflow';
+import { type INodeType, type INodeTypeDescription, NodeConnectionTypes } from 'n8n-workflow';
 
 import component from '${up(2)}component.json';
 import { type Component, nodeType } from ${JSON.stringify(pathToFileURL(join(source, 'node/node.ts')).pathname)};
@@ -166,8 +174,10 @@ import { type Component, nodeType } from ${JSON.stringify(pathToFileURL(join(sou
 const made = nodeType({ ...(component as unknown as Component), directory: __dirname });
 
 export class ${names.node} implements INodeType {
-	description = made.description;
+	description: INodeTypeDescription = ${description};
+
 	methods = made.methods;
+
 	execute = made.execute;
 }
 `;
@@ -184,9 +194,7 @@ export class ${names.credential} implements ICredentialType {
 
 	icon = ${JSON.stringify(names.icon)} as const;
 
-	documentationUrl = ${JSON.stringify(documentationUrl ?? '')};
-
-	properties = ${JSON.stringify(properties, null, '\t').replace(/\n/g, '\n\t')} as INodeProperties[];
+${documentationUrl ? `	documentationUrl = ${JSON.stringify(documentationUrl)};\n\n` : ''}	properties = ${JSON.stringify(properties, null, '\t').replace(/\n/g, '\n\t')} as INodeProperties[];
 }
 `;
 }

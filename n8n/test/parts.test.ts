@@ -111,7 +111,7 @@ test('a failed authentication says kind, status and code, and nothing that the n
 });
 
 test('#27 a core module\'s memory grows to its maximum and no further', () => {
-	const grow = (wasm: Uint8Array): number => {
+	const grow = (wasm: Uint8Array<ArrayBuffer>): number => {
 		const { memory } = new WebAssembly.Instance(new WebAssembly.Module(wasm)).exports as { memory: WebAssembly.Memory };
 		memory.grow(9);
 		return memory.buffer.byteLength;

@@ -1,6 +1,4 @@
 /** What the package knows of its component: `nodule describe`, in the parts that running it needs. */
-import type { INodeTypeDescription, INodeProperties } from 'n8n-workflow';
-
 import type { Operation } from '../host/run.js';
 
 export type Kind =
@@ -25,12 +23,6 @@ export interface Description {
 		hints?: { request?: { path?: string } };
 	}>;
 	parameters: Parameter[];
-}
-
-/** `nodule describe --format n8n`. */
-export interface N8nDescription {
-	node: Omit<INodeTypeDescription, 'defaultVersion'>;
-	credential: { name: string; displayName: string; documentationUrl?: string; properties: INodeProperties[] } | null;
 }
 
 export function parametersOf(description: Description, ids: string[]): Parameter[] {

@@ -9,7 +9,6 @@ import {
 	type INodeCredentialTestResult,
 	type INodeExecutionData,
 	type INodeType,
-	type INodeTypeDescription,
 	type JsonObject,
 	NodeApiError,
 	NodeOperationError,
@@ -22,7 +21,7 @@ import { Sessions, Unauthenticated } from '../host/session.js';
 import { byHttpRequest, byRequest } from '../host/transport.js';
 import { BadUrl, baseUrl } from '../host/url.js';
 import { Workers } from '../host/workers.js';
-import { type Description, type N8nDescription, operationOf, parametersOf } from './description.js';
+import { type Description, operationOf, parametersOf } from './description.js';
 import { parse } from './output.js';
 import { asItem } from './parameters.js';
 
@@ -34,28 +33,17 @@ export interface Component {
 	memoryBytes: number;
 	digest: string;
 	description: Description;
-	n8n: N8nDescription;
 }
 
 type Execute = NonNullable<INodeType['execute']>;
 type Test = NonNullable<NonNullable<INodeType['methods']>['credentialTest']>[string];
 
-/** The members of a node's class. */
-export function nodeType(component: Component): {
-	description: INodeTypeDescription;
-	methods: INodeType['methods'];
-	execute: Execute;
-} {
+/** What a node's class does; what it says of itself is generated beside it. */
+export function nodeType(component: Component): { methods: INodeType['methods']; execute: Execute } {
 	const host = load(component);
-	const { node, credential } = component.n8n;
-	const testedBy = `${credential?.name ?? 'no'}Test`;
-	const description = {
-		...node,
-		...(credential ? { credentials: [{ name: credential.name, required: true, testedBy }] } : {}),
-	} as INodeTypeDescription;
+	const { credential } = component.description;
 	return {
-		description,
-		methods: credential ? { credentialTest: { [testedBy]: credentialTest(component, host) } } : {},
+		methods: credential ? { credentialTest: { [`${credential.name}Test`]: credentialTest(component, host) } } : {},
 		async execute(this: IExecuteFunctions) {
 			return [await execute(this, component, host)];
 		},
@@ -108,6 +96,7 @@ async function execute(self: IExecuteFunctions, component: Component, host: Host
 	try {
 		credential = name === undefined ? undefined : bind(description, await self.getCredentials(name));
 	} catch (error) {
+		// eslint-disable-next-line @n8n/community-nodes/require-node-api-error -- n8n's own words about its credentials
 		if (!(error instanceof BadUrl)) throw error;
 		throw new NodeOperationError(node, `the credential's base URL: ${error.message}`);
 	}
@@ -192,6 +181,7 @@ function credentialTest(component: Component, host: Host): Test {
 			if (!credential) return { status: 'Error', message: 'this node takes no credential' };
 			// Its own sessions: a test says what is so now.
 			const own = { ...host, sessions: new Sessions() };
+			// eslint-disable-next-line @n8n/community-nodes/no-deprecated-workflow-functions -- a credential's test has no other
 			await authenticated(own, credential, byRequest(this.helpers.request), undefined);
 			return { status: 'OK', message: 'The service accepted the credential' };
 		} catch (error) {

