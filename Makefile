@@ -64,3 +64,25 @@ vendor-wit: ## Copy WASI's interfaces from the crate that implements them, in th
 
 clean: ## Remove what was built
 	$(CARGO) clean
+
+# n8n: the package that runs a component there.
+
+N8N_PACKAGE := target/n8n
+
+.PHONY: n8n test-n8n-host test-n8n
+
+n8n/node_modules: n8n/package-lock.json
+	@cd n8n && npm ci --no-audit --no-fund && touch node_modules
+
+n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=…
+	@test -e $(COMPONENT) && test -e $(NODULE) || $(MAKE) build
+	@rm -rf $(N8N_PACKAGE)/package && node n8n/scripts/pack.mjs $(NODULE) $(COMPONENT) $(N8N_PACKAGE)/package
+	@npm pack --silent --pack-destination $(N8N_PACKAGE) ./$(N8N_PACKAGE)/package
+
+test-n8n-host: build n8n ## Test and lint the TypeScript host, without n8n
+	cd n8n && npx tsc && npx vitest run
+	cd n8n && npx eslint src && npx eslint --no-config-lookup -c eslint.config.mjs ../$(N8N_PACKAGE)/package
+
+test-n8n: build n8n ## Run real workflows in a real n8n, installed into the cache the first time (3 GB)
+	n8n/scripts/install-n8n
+	node --test n8n/e2e/*.test.mjs

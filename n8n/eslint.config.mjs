@@ -4,6 +4,7 @@ import { n8nCommunityNodesPlugin } from '@n8n/eslint-plugin-community-nodes';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
+	{ ignores: ['**/dist/', '**/transpiled.js'] },
 	{ linterOptions: { reportUnusedDisableDirectives: 'off' } },
 	{ files: ['src/**/*.ts', '**/nodes/**/*.ts', '**/credentials/**/*.ts'], languageOptions: { parser: tseslint.parser } },
 	{ files: ['**/package.json'], languageOptions: { parser: tseslint.parser, parserOptions: { extraFileExtensions: ['.json'] } } },
