@@ -67,7 +67,7 @@ clean: ## Remove what was built
 
 # n8n: the package that runs a component there.
 
-N8N_PACKAGE := target/n8n
+N8N_PACKAGE := n8n/build
 
 .PHONY: n8n test-n8n-host test-n8n
 
@@ -81,7 +81,7 @@ n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=…
 
 test-n8n-host: build n8n ## Test and lint the TypeScript host, without n8n
 	cd n8n && npx tsc && npx vitest run
-	cd n8n && npx eslint src && npx eslint --no-config-lookup -c eslint.config.mjs ../$(N8N_PACKAGE)/package
+	cd n8n && npx eslint src build/package
 
 test-n8n: build n8n ## Run real workflows in a real n8n, installed into the cache the first time (3 GB)
 	n8n/scripts/install-n8n
