@@ -71,8 +71,9 @@ N8N_PACKAGE := n8n/build
 
 .PHONY: n8n test-n8n-host test-n8n
 
+# Not `npm ci`: npm leaves the packages of other platforms out of the lock, and then misses them.
 n8n/node_modules: n8n/package-lock.json
-	@cd n8n && npm ci --no-audit --no-fund && touch node_modules
+	@cd n8n && npm install --no-save --no-audit --no-fund && touch node_modules
 
 n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=…
 	@test -e $(COMPONENT) && test -e $(NODULE) || $(MAKE) build

@@ -1,5 +1,6 @@
 /**
- * The editor, in Debian's Chromium: the node is there with its form, and its credential test says yes. Screenshots go to the folder that SCREENSHOTS names.
+ * The editor, in Debian's Chromium: the node is there with its form, and its credential test says yes. Screenshots go to
+ * the folder that SCREENSHOTS names.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
