@@ -1,0 +1,122 @@
+"""A node component in the Wasmtime command line: `python host.py COMPONENT CREDENTIAL.json`, none of Nodule's host.
+
+It prints the node's description, then answers each batch that it reads from standard input, one JSON document a line:
+`{"group":"member","operation":"getMember","items":["{\\"cardNo\\":\\"M1\\"}"],"inFlight":8,"onFailure":"continue"}`.
+
+Each call is a process of its own: `wasmtime run -S http --invoke 'describe()' COMPONENT`. Arguments and answers are WAVE,
+the text form of WIT values. To try a node by hand this is all that is needed; do not build an engine on it: the
+credential and the session are arguments, which every user of the machine can read, and one argument holds 128 KiB.
+The variable WASMTIME names the program.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+# Compiled code is kept on disk; memory and time of a call are limited.
+RUN = [os.environ.get("WASMTIME", "wasmtime"), "run", "-S", "http", "-C", "cache=y"]
+RUN += ["-W", "max-memory-size=134217728", "-W", "timeout=60s"]
+
+def quote(text):
+    """A text as WAVE."""
+    escaped = (c if c.isprintable() and c not in '"\\' else f"\\u{{{ord(c):x}}}" for c in text)
+    return '"' + "".join(escaped) + '"'
+
+
+def unquote(literal):
+    escapes = {"n": "\n", "r": "\r", "t": "\t"}
+    one = lambda match: chr(int(match[1], 16)) if match[1] else escapes.get(match[2], match[2])
+    return re.sub(r"\\(?:u\{([0-9a-fA-F]+)\}|(.))", one, literal[1:-1])
+
+
+def parse(text):
+    """A WAVE value as JSON has it: a case with a value becomes `{"tag": …, "val": …}`, one without its name."""
+    tokens = re.findall(r'"(?:[^"\\]|\\.)*"|[\[\]{}():,]|[^\s\[\]{}():,"]+', text)[::-1]
+
+    def value():
+        token = tokens.pop()
+        if token in "[{":
+            made = [] if token == "[" else {}
+            while tokens[-1] not in "]}":
+                if token == "[":
+                    made.append(value())
+                else:
+                    name, _colon = tokens.pop(), tokens.pop()
+                    made[name] = value()
+                if tokens[-1] == ",":
+                    tokens.pop()
+            tokens.pop()
+            return made
+        if token.startswith('"'):
+            return unquote(token)
+        if tokens and tokens[-1] == "(":
+            tokens.pop()
+            inner = value()
+            tokens.pop()
+            return inner if token == "some" else {"tag": token, "val": inner}
+        words = {"true": True, "false": False, "none": None}
+        return words[token] if token in words else float(token) if re.match(r"-?\d", token) else token
+
+    return value()
+
+
+def invoke(component, call):
+    done = subprocess.run([*RUN, "--invoke", call, component], capture_output=True, encoding="utf-8", check=False)
+    return done.stdout.strip() or sys.exit(done.stderr)
+
+
+class Service:
+    def __init__(self, component, credential):
+        self.component, self.credential = component, credential
+        self.session, self.access, self.ends = "none", "none", 0.0
+
+    def authenticate(self):
+        """A new session, or the old one renewed; the failure if there is none."""
+        text = invoke(self.component, f"authenticate({quote(self.credential)}, {self.session})")
+        made = parse(text)
+        if made["tag"] == "err":
+            self.session, self.ends = "none", 0.0
+            return made["val"]
+        # What renews it is kept as it was printed: `ok(…)` becomes `some(…)`.
+        self.session = "some" + text.removeprefix("ok")
+        self.ends = time.monotonic() + (made["val"].get("expires-in-s") or float("inf"))
+        access = made["val"]["access"]
+        fields = {name: [f"{{name: {quote(f['name'])}, value: {quote(f['value'])}}}" for f in access[name]] for name in access}
+        self.access = f"some({{headers: [{', '.join(fields['headers'])}], query: [{', '.join(fields['query'])}]}})"
+        return None
+
+    def execute(self, batch, items):
+        call = f"group: {quote(batch['group'])}, operation: {quote(batch['operation'])}"
+        call += f", items: [{', '.join(map(quote, items))}], on-failure: {batch['onFailure']}"
+        call += f", in-flight: {batch['inFlight']}, base-url: {quote(json.loads(self.credential)['baseUrl'])}"
+        return parse(invoke(self.component, f"execute({{{call}, access: {self.access}}})"))
+
+    def run(self, batch):
+        if time.monotonic() > self.ends and (failure := self.authenticate()):
+            return failure
+        answer = self.execute(batch, batch["items"])
+        if answer["tag"] == "err":
+            return answer["val"]
+        results = answer["val"]
+        # The service refused the session before its time: those items again, once, with a new one.
+        refused = [at for at, result in enumerate(results) if is_refused(result)]
+        if refused and not self.authenticate():
+            again = self.execute(batch, [batch["items"][at] for at in refused])
+            for at, result in zip(refused, again["val"]):
+                results[at] = result
+        return results
+
+
+def is_refused(result):
+    return result["tag"] == "err" and result["val"] != "not-run" and result["val"]["tag"] == "unauthenticated"
+
+
+if __name__ == "__main__":
+    print(json.dumps(parse(invoke(sys.argv[1], "describe()"))), flush=True)
+    with open(sys.argv[2], encoding="utf-8") as file:
+        service = Service(sys.argv[1], file.read())
+    for line in sys.stdin:
+        print(json.dumps(service.run(json.loads(line))), flush=True)
