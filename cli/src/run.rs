@@ -30,7 +30,10 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
     let policy = setup::policy(&args.grants)?;
     let component = setup::component(&args.component, args.digest.as_deref(), Some(&policy)).await?;
     // Asked for here, so that a wrong name is told before the items are opened.
-    component.node().operation(&args.group, &args.operation).map_err(nodule::Error::from)?;
+    component
+        .node()
+        .operation(&args.group, &args.operation)
+        .map_err(nodule::Error::from)?;
     let runner = runner(&args, &component, policy)?;
     let (items, total) = items::open(args.items.as_deref(), &args.params).await?;
     if args.dry_run {
@@ -76,7 +79,9 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
 
 fn meta(args: &Run, component: &Component, credential: &Credential) -> Result<Meta, Failed> {
     let node = component.node();
-    let operation = node.operation(&args.group, &args.operation).map_err(nodule::Error::from)?;
+    let operation = node
+        .operation(&args.group, &args.operation)
+        .map_err(nodule::Error::from)?;
     let base_url = credential.base_url().to_string();
     Ok(Meta {
         group: args.group.clone(),
@@ -85,9 +90,9 @@ fn meta(args: &Run, component: &Component, credential: &Credential) -> Result<Me
             crate::args::OnFailure::Stop => recording::OnFailure::Stop,
             crate::args::OnFailure::Continue => recording::OnFailure::Continue,
         },
-        base_url: base_url
-            .parse()
-            .map_err(|error| Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}")))?,
+        base_url: base_url.parse().map_err(|error| {
+            Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}"))
+        })?,
         declared: nodule::declared(operation),
         component: Some(recording::Component {
             name: node.name.clone(),
@@ -113,31 +118,35 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
             future::pending::<()>().await;
         }
     });
-    let options = RunOptions::default().concurrency(args.concurrency.get()).on_failure(args.on_failure.into());
+    let options = RunOptions::default()
+        .concurrency(args.concurrency.get())
+        .on_failure(args.on_failure.into());
     let mut results = runner.run(&args.group, &args.operation, items, &options)?;
     let mut progress = Progress::new(args.progress, total);
     let mut tally = Tally::default();
     let mut out_of_patience = pin!(patience(interrupted.clone()));
     let mut index = 0;
     let ended = loop {
-        let next = match futures_util::FutureExt::now_or_never(results.next()) {
-            Some(next) => next,
-            None => {
-                // Nothing is ready: what is known is shown before waiting.
-                if let Err(lost) = output.flush() {
-                    break Err(lost);
-                }
-                tokio::select! {
-                    next = results.next() => next,
-                    () = &mut out_of_patience => break Ok(()),
-                }
+        let next = if let Some(next) = futures_util::FutureExt::now_or_never(results.next()) {
+            next
+        } else {
+            // Nothing is ready: what is known is shown before waiting.
+            if let Err(lost) = output.flush() {
+                break Err(lost);
+            }
+            tokio::select! {
+                next = results.next() => next,
+                () = &mut out_of_patience => break Ok(()),
             }
         };
         let Some(result) = next else { break Ok(()) };
         if let Err(lost) = output.result(index, &result) {
             break Err(lost);
         }
-        let text = kept.then(|| texts.lock().unwrap_or_else(PoisonError::into_inner).pop_front()).flatten().flatten();
+        let text = kept
+            .then(|| texts.lock().unwrap_or_else(PoisonError::into_inner).pop_front())
+            .flatten()
+            .flatten();
         match &result {
             Ok(_) => progress.done(),
             Err(failure) => {
@@ -153,7 +162,9 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
         index += 1;
     };
     drop(results);
-    let ended = ended.and_then(|()| output.flush()).and_then(|()| failed.as_mut().map_or(Ok(()), Output::flush));
+    let ended = ended
+        .and_then(|()| output.flush())
+        .and_then(|()| failed.as_mut().map_or(Ok(()), Output::flush));
     progress.end();
     match ended {
         Err(Lost::Broken(broken)) => return Err(broken),
@@ -175,7 +186,10 @@ fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
         None => (items, false),
         Some(texts) => {
             let items = items.inspect(move |item| {
-                texts.lock().unwrap_or_else(PoisonError::into_inner).push_back(item.as_ref().ok().cloned());
+                texts
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push_back(item.as_ref().ok().cloned());
             });
             (Box::pin(items), true)
         }
@@ -256,7 +270,10 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
             Err(failure) => Err(failure),
         };
         let lines: Vec<Value> = match planned {
-            Ok(requests) => requests.iter().map(|request| json!({"item": index, "request": shown(request)})).collect(),
+            Ok(requests) => requests
+                .iter()
+                .map(|request| json!({"item": index, "request": shown(request)}))
+                .collect(),
             Err(failure) => {
                 tally.count(&failure);
                 vec![json!({"item": index, "error": failure.to_json()})]
@@ -271,18 +288,19 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
         }
         index += 1;
     }
-    match output.flush() {
-        Err(Lost::Broken(broken)) => Err(broken),
-        _ => {
-            tally.explain(None);
-            Ok(tally.exit())
-        }
+    if let Err(Lost::Broken(broken)) = output.flush() {
+        return Err(broken);
     }
+    tally.explain(None);
+    Ok(tally.exit())
 }
 
 fn shown(request: &nodule::Planned) -> Value {
-    let headers: serde_json::Map<String, Value> =
-        request.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let headers: serde_json::Map<String, Value> = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().into()))
+        .collect();
     let mut shown = json!({"method": request.method.as_str(), "url": request.url, "headers": headers});
     if !request.body.is_empty() {
         // JSON as JSON, anything else as the text that it is.

@@ -12,10 +12,11 @@
 //!
 //! The code is the first scalar among `code`, `resultCode` and `status`, and 200 means success, as text or number.
 
-use std::time::UNIX_EPOCH;
+use std::borrow::Cow;
 
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::types::{Answer, Certainty, Failure, Outage, Throttle};
+use crate::date;
 use crate::http::{Broken, Headers, Response, Transport};
 use crate::json::{self, Kind, Object};
 use crate::suggest::cut;
@@ -26,7 +27,11 @@ const MAX_MESSAGE_CHARS: usize = 2_000;
 const FIRST_WORDS_CHARS: usize = 200;
 
 /// Send nothing, read everything: the outcome of one exchange as a JSON document, an object or an array.
-pub fn read<T: Transport>(outcome: Result<Response, Broken>, base: &BaseUrl, transport: &T) -> Result<String, Failure> {
+pub fn read<T: Transport>(
+    outcome: Result<Response, Broken>,
+    base: &BaseUrl,
+    transport: &T,
+) -> Result<String, Failure> {
     let response = outcome.map_err(|broken| failure_of(broken, base))?;
     let (status, headers) = (response.status, response.headers);
     let body = text(response.body);
@@ -41,26 +46,28 @@ pub fn read<T: Transport>(outcome: Result<Response, Broken>, base: &BaseUrl, tra
         (true, None) => 200,
     };
     if is_success && document.is_ok() && verdict == 200 {
-        return Ok(match body {
-            Ok(body) if body.trim().is_empty() => "{}".to_owned(),
-            // As it came, without another copy where there is nothing around it.
-            Ok(body) if body.trim().len() == body.len() => body,
-            body => body.unwrap_or_default().trim().to_owned(),
-        });
+        return Ok(as_it_came(body.unwrap_or_default()));
     }
     let message = match (envelope.as_ref().and_then(message), &document) {
         (Some(message), _) => message,
         (None, Err(why)) if is_success => why.clone(),
         (None, _) => {
             let words = first_words(body.as_deref().unwrap_or_default());
-            if words.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {words}") }
+            if words.is_empty() {
+                format!("HTTP {status}")
+            } else {
+                format!("HTTP {status}: {words}")
+            }
         }
     };
     let answer = Answer {
         status,
         code,
         message: cut(&message, MAX_MESSAGE_CHARS),
-        request_id: envelope.as_ref().and_then(request_id).or_else(|| headers.get("x-request-id")),
+        request_id: envelope
+            .as_ref()
+            .and_then(request_id)
+            .or_else(|| headers.get("x-request-id")),
     };
     if is_success && document.is_err() {
         return Err(Failure::Unintelligible(answer));
@@ -68,44 +75,67 @@ pub fn read<T: Transport>(outcome: Result<Response, Broken>, base: &BaseUrl, tra
     Err(refusal(answer, is_success, verdict, &*headers, base, transport))
 }
 
+/// The document without the blanks around it, and without another copy where there is nothing to take away.
+fn as_it_came(body: String) -> String {
+    let document = match body.trim() {
+        "" => return "{}".to_owned(),
+        document => json::mended(document),
+    };
+    match document {
+        Cow::Borrowed(document) if document.len() == body.len() => body,
+        document => document.into_owned(),
+    }
+}
+
 /// The item that a document makes: itself, a bare list as `data`, since an item is an object.
 pub fn item(document: String) -> String {
-    if json::kind(&document) == Kind::Object { document } else { format!("{{\"data\":{document}}}") }
+    if json::kind(&document) == Kind::Object {
+        document
+    } else {
+        format!("{{\"data\":{document}}}")
+    }
 }
 
 /// The rows of a page, where the operation turns pages: `data` itself, its member `list`, or the bare document. An answer
 /// without `data` has none; `data` in another shape is not understood.
 pub fn rows<'a>(document: &'a str, list: &str) -> Result<Vec<&'a str>, Failure> {
-    let data = if json::kind(document) == Kind::Array {
-        Some(document)
-    } else {
-        let data = json::object(document).and_then(|envelope| envelope.get("data"));
-        match data {
-            Some(data) if json::kind(data) == Kind::Object && json::compact(data) != "{}" => {
-                let member = json::object(data).and_then(|data| data.get(list));
-                Some(member.ok_or_else(|| no_rows(list, data))?)
-            }
-            Some("{}") => None,
-            data => data,
-        }
+    let mut rows = match json::kind(document) {
+        Kind::Array => document,
+        _ => json::object(document)
+            .and_then(|envelope| envelope.get("data"))
+            .unwrap_or("null"),
     };
-    match data.filter(|data| *data != "null") {
-        None => Ok(Vec::new()),
-        Some(data) => json::elements(data).ok_or_else(|| no_rows(list, data)),
+    if let Some(data) = json::object(rows).filter(|data| !data.0.is_empty()) {
+        rows = data.get(list).ok_or_else(|| no_rows(list, rows))?;
+    }
+    match json::kind(rows) {
+        Kind::Null => Ok(Vec::new()),
+        Kind::Object if json::compact(rows) == "{}" => Ok(Vec::new()),
+        _ => json::elements(rows).ok_or_else(|| no_rows(list, rows)),
     }
 }
 
 fn no_rows(list: &str, found: &str) -> Failure {
     let found = first_words(found);
     let message = format!("expected rows in `data` or `data.{list}`, found `{found}`");
-    Failure::Unintelligible(Answer { status: 200, code: None, message, request_id: None })
+    Failure::Unintelligible(Answer {
+        status: 200,
+        code: None,
+        message,
+        request_id: None,
+    })
 }
 
 /// The failure for an exchange that did not come to its end.
 fn failure_of(broken: Broken, base: &BaseUrl) -> Failure {
     let outage = |certainty, why: &str| {
         let message = format!("no complete answer from {base}: {why}");
-        Failure::Unavailable(Outage { certainty, message, answer: None, retry_after_ms: None })
+        Failure::Unavailable(Outage {
+            certainty,
+            message,
+            answer: None,
+            retry_after_ms: None,
+        })
     };
     match broken {
         Broken::Denied(why) => Failure::Denied(why),
@@ -125,10 +155,17 @@ fn refusal<T: Transport>(
     base: &BaseUrl,
     transport: &T,
 ) -> Failure {
-    let retry_after_ms = || headers.get("retry-after").and_then(|value| retry_after_ms(&value, transport));
+    let retry_after_ms = || {
+        headers
+            .get("retry-after")
+            .and_then(|value| retry_after_ms(&value, transport))
+    };
     match verdict {
         401 => Failure::Unauthenticated(answer),
-        429 => Failure::Throttled(Throttle { answer, retry_after_ms: retry_after_ms() }),
+        429 => Failure::Throttled(Throttle {
+            answer,
+            retry_after_ms: retry_after_ms(),
+        }),
         500..=599 => unavailable(answer, retry_after_ms(), base),
         408 if !is_envelope => unavailable(answer, retry_after_ms(), base),
         403 if !is_envelope => {
@@ -137,8 +174,14 @@ fn refusal<T: Transport>(
             Failure::Rejected(answer)
         }
         300..=399 if !is_envelope => {
-            let target = headers.get("location").map(|to| format!(" to `{}`", cut(&to, FIRST_WORDS_CHARS)));
-            let message = format!("redirected{}, which is not followed: {}", target.unwrap_or_default(), answer.message);
+            let target = headers
+                .get("location")
+                .map(|to| format!(" to `{}`", cut(&to, FIRST_WORDS_CHARS)));
+            let message = format!(
+                "redirected{}, which is not followed: {}",
+                target.unwrap_or_default(),
+                answer.message
+            );
             answer.message = cut(&message, MAX_MESSAGE_CHARS);
             Failure::Rejected(answer)
         }
@@ -148,7 +191,12 @@ fn refusal<T: Transport>(
 
 fn unavailable(answer: Answer, retry_after_ms: Option<u32>, base: &BaseUrl) -> Failure {
     let message = format!("{base} failed: {}", answer.message);
-    Failure::Unavailable(Outage { certainty: Certainty::Unknown, message, answer: Some(answer), retry_after_ms })
+    Failure::Unavailable(Outage {
+        certainty: Certainty::Unknown,
+        message,
+        answer: Some(answer),
+        retry_after_ms,
+    })
 }
 
 /// `Retry-After`: seconds, or an HTTP date, which may have passed. Anything else says nothing.
@@ -157,8 +205,9 @@ fn retry_after_ms<T: Transport>(value: &str, transport: &T) -> Option<u32> {
     let ms = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         value.parse().unwrap_or(u64::MAX).saturating_mul(1_000)
     } else {
-        let then = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
-        (then.as_secs() * 1_000).saturating_sub(transport.now_ms())
+        u64::try_from(date::http_date(value)?)
+            .ok()?
+            .saturating_sub(transport.now_ms())
     };
     Some(u32::try_from(ms).unwrap_or(u32::MAX))
 }
@@ -192,29 +241,45 @@ fn document(body: &str) -> Result<&str, String> {
 fn first_words(body: &str) -> String {
     // Only as much is looked at as can be shown, however long the body is.
     let start: String = body.chars().take(FIRST_WORDS_CHARS * 4).collect();
-    let words: Vec<&str> = start.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> = start
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|w| !w.is_empty())
+        .collect();
     cut(&words.join(" "), FIRST_WORDS_CHARS)
 }
 
 fn code(envelope: &Object) -> Option<String> {
-    first(envelope, &["code", "resultCode", "status"], |kind| matches!(kind, Kind::Text | Kind::Number | Kind::Boolean))
+    first(envelope, &["code", "resultCode", "status"], |kind| {
+        matches!(kind, Kind::Text | Kind::Number | Kind::Boolean)
+    })
 }
 
 fn message(envelope: &Object) -> Option<String> {
-    first(envelope, &["msg", "message", "resultMessage"], |kind| kind == Kind::Text)
+    first(envelope, &["msg", "message", "resultMessage"], |kind| {
+        kind == Kind::Text
+    })
 }
 
 fn request_id(envelope: &Object) -> Option<String> {
-    first(envelope, &["requestId", "traceId"], |kind| matches!(kind, Kind::Text | Kind::Number))
+    first(envelope, &["requestId", "traceId"], |kind| {
+        matches!(kind, Kind::Text | Kind::Number)
+    })
 }
 
 fn first(envelope: &Object, names: &[&str], is_wanted: impl Fn(Kind) -> bool) -> Option<String> {
-    let raw = names.iter().filter_map(|name| envelope.get(name)).find(|raw| is_wanted(json::kind(raw)))?;
+    let raw = names
+        .iter()
+        .filter_map(|name| envelope.get(name))
+        .find(|raw| is_wanted(json::kind(raw)))?;
     Some(json::string(raw).unwrap_or_else(|| raw.to_owned()))
 }
 
 /// A code as a number, where it is one: `200`, `"200"` and `200.0` are the same.
 fn whole(code: &str) -> Option<u16> {
     let (digits, fraction) = code.trim().split_once('.').unwrap_or((code.trim(), ""));
-    fraction.bytes().all(|b| b == b'0').then(|| digits.parse().ok()).flatten()
+    fraction
+        .bytes()
+        .all(|b| b == b'0')
+        .then(|| digits.parse().ok())
+        .flatten()
 }

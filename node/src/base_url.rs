@@ -27,7 +27,9 @@ impl BaseUrl {
     /// Read a base URL; the error says what was expected and found, in the style of a problem's message.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
-        let (scheme, rest) = text.split_once("://").ok_or("expected an http or https URL, found no `http://` or `https://`")?;
+        let (scheme, rest) = text
+            .split_once("://")
+            .ok_or("expected an http or https URL, found no `http://` or `https://`")?;
         let https = scheme.eq_ignore_ascii_case("https");
         if !https && !scheme.eq_ignore_ascii_case("http") {
             return Err("expected an http or https URL, found another scheme");
@@ -38,14 +40,18 @@ impl BaseUrl {
         if rest.contains('#') {
             return Err("expected a URL without a fragment, found a `#`");
         }
-        let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+        let (authority, path) = split_before(rest, '/');
         if authority.contains('@') {
             return Err("expected a URL without a user name or password, found an `@`");
         }
         check_authority(authority)?;
         let prefix = path.trim_end_matches('/');
         check_prefix(prefix)?;
-        Ok(Self { https, authority: authority.to_ascii_lowercase(), prefix: prefix.to_owned() })
+        Ok(Self {
+            https,
+            authority: authority.to_ascii_lowercase(),
+            prefix: prefix.to_owned(),
+        })
     }
 }
 
@@ -59,29 +65,62 @@ impl fmt::Display for BaseUrl {
 
 fn check_authority(authority: &str) -> Result<(), &'static str> {
     // The colons of an IPv6 address stand in brackets; the port's colon comes after them.
-    let (host, port) = match authority.rfind(']') {
-        Some(end) => authority.split_at(end + 1),
-        None => authority.find(':').map_or((authority, ""), |colon| authority.split_at(colon)),
+    let (host, port) = match authority.split_once(']') {
+        Some((address, port)) => (address.strip_prefix('['), port),
+        None => (None, split_before(authority, ':').1),
     };
-    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)),
+    let is_host = match host {
+        // Which of them is an address, the host finds out: here it only must not be anything else in disguise.
+        Some(address) => {
+            address.contains(':')
+                && address
+                    .bytes()
+                    .all(|b| b.is_ascii_hexdigit() || b":.".contains(&b))
+        }
+        None => is_name(split_before(authority, ':').0),
     };
     if !is_host {
         return Err("expected a host name or IP address (other scripts as `xn--…`), found something else");
     }
     match port.strip_prefix(':') {
-        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse().is_ok_and(|port: u16| port > 0) => Ok(()),
+        Some(digits)
+            if digits.bytes().all(|b| b.is_ascii_digit())
+                && digits.parse().is_ok_and(|port: u16| port > 0) =>
+        {
+            Ok(())
+        }
         None if port.is_empty() => Ok(()),
         _ => Err("expected a port from 1 to 65535, found something else"),
     }
 }
 
+fn is_name(host: &str) -> bool {
+    !host.is_empty()
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+}
+
+/// The text before the first such character, and the rest with it.
+fn split_before(text: &str, character: char) -> (&str, &str) {
+    text.find(character)
+        .and_then(|at| text.split_at_checked(at))
+        .unwrap_or((text, ""))
+}
+
 fn check_prefix(prefix: &str) -> Result<(), &'static str> {
-    if !prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&b)) {
+    if !prefix
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&b))
+    {
         return Err("expected a path of percent-encoded ASCII, found another character");
     }
-    let is_dots = |segment: &str| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    let is_dots = |segment: &str| {
+        matches!(
+            segment.to_ascii_lowercase().replace("%2e", ".").as_str(),
+            "." | ".."
+        )
+    };
     if prefix.split('/').any(is_dots) {
         return Err("expected a path without `.` and `..` segments, found one");
     }
@@ -101,9 +140,18 @@ mod tests {
             "HTTPS://S1.socialhub.ai/openapi-prod",
         ] {
             let url = BaseUrl::parse(text).unwrap();
-            assert_eq!(url.to_string(), "https://s1.socialhub.ai/openapi-prod", "{text:?}");
+            assert_eq!(
+                url.to_string(),
+                "https://s1.socialhub.ai/openapi-prod",
+                "{text:?}"
+            );
         }
-        for text in ["http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost", "https://a.b/c/d%20e"] {
+        for text in [
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "http://localhost",
+            "https://a.b/c/d%20e",
+        ] {
             assert_eq!(BaseUrl::parse(text).unwrap().to_string(), text);
         }
     }
@@ -140,7 +188,10 @@ mod tests {
             "https://例子.cn",
         ] {
             let error = BaseUrl::parse(text).expect_err(text);
-            assert!(error.starts_with("expected ") && !error.contains("hunter2"), "{text}: {error}");
+            assert!(
+                error.starts_with("expected ") && !error.contains("hunter2"),
+                "{text}: {error}"
+            );
         }
     }
 }

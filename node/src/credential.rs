@@ -51,16 +51,24 @@ pub async fn authenticate<T: Transport>(
     let fields = validate_credential(FIELDS, credential)?;
     let base = BaseUrl::parse(value(&fields, BASE_URL)).map_err(|message| {
         let label = FIELDS.first().map_or(BASE_URL, |field| field.label).to_owned();
-        Failure::InvalidParameters(vec![Problem { pointer: format!("/{BASE_URL}"), label, message: message.to_owned() }])
+        Failure::InvalidParameters(vec![Problem {
+            pointer: format!("/{BASE_URL}"),
+            label,
+            message: message.to_owned(),
+        }])
     })?;
-    if let Some(refresh) = renew.and_then(|session| session.renewal).filter(|refresh| !refresh.trim().is_empty())
+    if let Some(refresh) = renew
+        .and_then(|session| session.renewal)
+        .filter(|refresh| !refresh.trim().is_empty())
         && let Ok(session) = refreshed(transport, &base, refresh).await
     {
         return Ok(session);
     }
     let (id, secret) = (value(&fields, "appId"), value(&fields, "appSecret"));
     let body = body(&[("appId", id), ("appSecret", secret)]);
-    exchange(transport, &base, TOKEN, body, None).await.map_err(|failure| without(failure, secret))
+    exchange(transport, &base, TOKEN, body, None)
+        .await
+        .map_err(|failure| without(failure, secret))
 }
 
 fn value<'a>(fields: &'a [Field], name: &str) -> &'a str {
@@ -75,7 +83,10 @@ async fn refreshed<T: Transport>(transport: &T, base: &BaseUrl, refresh: String)
     let body = body(&[("refreshToken", &refresh)]);
     let session = exchange(transport, base, REFRESH, body, Some(refresh.clone())).await?;
     // A service that gives no new refresh token goes on taking the old one.
-    Ok(Session { renewal: session.renewal.or(Some(refresh)), ..session })
+    Ok(Session {
+        renewal: session.renewal.or(Some(refresh)),
+        ..session
+    })
 }
 
 fn body(members: &[(&str, &str)]) -> String {
@@ -95,7 +106,12 @@ async fn exchange<T: Transport>(
 ) -> Result<Session, Failure> {
     let mut headers = headers(true);
     headers.extend(authorization.map(|token| ("authorization".to_owned(), token)));
-    let request = Request { method: Method::Post, target: path.to_owned(), headers, body: Some(body) };
+    let request = Request {
+        method: Method::Post,
+        target: path.to_owned(),
+        headers,
+        body: Some(body),
+    };
     let outcome = transport.send(base, request).await;
     let document = answer::read(outcome, base, transport).map_err(of_the_credential)?;
     session(&document, transport)
@@ -113,19 +129,34 @@ fn of_the_credential(failure: Failure) -> Failure {
 
 fn not_understood(status: u16) -> Failure {
     let message = "expected a JSON object with an access token, found something else".to_owned();
-    Failure::Unintelligible(Answer { status, code: None, message, request_id: None })
+    Failure::Unintelligible(Answer {
+        status,
+        code: None,
+        message,
+        request_id: None,
+    })
 }
 
 fn session<T: Transport>(document: &str, transport: &T) -> Result<Session, Failure> {
-    let data = json::object(document).and_then(|envelope| envelope.get("data")).and_then(json::object);
+    let data = json::object(document)
+        .and_then(|envelope| envelope.get("data"))
+        .and_then(json::object);
     let data = data.ok_or_else(|| not_understood(200))?;
-    let token = ["accessToken", "token"].iter().find_map(|name| secret_text(&data, name));
+    let token = ["accessToken", "token"]
+        .iter()
+        .find_map(|name| secret_text(&data, name));
     let token = token.ok_or_else(|| not_understood(200))?;
     let lifetime = lifetime_s(&data, transport).unwrap_or(DEFAULT_LIFETIME_S);
     let expires_in = lifetime - (lifetime / 4).min(MAX_MARGIN_S);
     Ok(Session {
         // The bare token: the API takes no `Bearer`.
-        access: Access { headers: vec![Header { name: "authorization".to_owned(), value: token }], query: Vec::new() },
+        access: Access {
+            headers: vec![Header {
+                name: "authorization".to_owned(),
+                value: token,
+            }],
+            query: Vec::new(),
+        },
         expires_in_s: Some(u32::try_from(expires_in).unwrap_or(u32::MAX)),
         renewal: secret_text(&data, "refreshToken"),
     })
@@ -164,7 +195,11 @@ fn lifetime_s<T: Transport>(data: &Object, transport: &T) -> Option<i64> {
         match expiry {
             Expiry::Lifetime => (1..MAX_LIFETIME_S).contains(&seconds).then_some(seconds),
             Expiry::Instant => {
-                let seconds = if seconds > MAX_INSTANT_S { seconds / 1_000 } else { seconds };
+                let seconds = if seconds > MAX_INSTANT_S {
+                    seconds / 1_000
+                } else {
+                    seconds
+                };
                 let now = i64::try_from(transport.now_ms() / 1_000).ok()?;
                 Some(seconds - now).filter(|lifetime| *lifetime > 0)
             }
@@ -182,7 +217,10 @@ fn whole_seconds(raw: &str) -> Option<i64> {
     if !number::is_number(&text) {
         return None;
     }
-    number::whole(&text).or_else(|| text.split('.').next().map(str::to_owned))?.parse().ok()
+    number::whole(&text)
+        .or_else(|| text.split('.').next().map(str::to_owned))?
+        .parse()
+        .ok()
 }
 
 /// The failure without the secret, which a service may well repeat.

@@ -1,6 +1,7 @@
 //! Calendar dates and instants, refused unless they are real: `2025-02-30` is no day, and never becomes one in March.
 //!
-//! By hand, since this is all there is: jiff's parser does the same in some thirty kilobytes more of component.
+//! By hand: the same done with jiff 0.2, its parsers of timestamps and civil times, makes the component
+//! 186 KB larger.
 
 const DAY_MS: i64 = 86_400_000;
 /// The furthest instant that JavaScript, and so most of what reads epoch milliseconds, can hold.
@@ -50,6 +51,19 @@ pub fn instant(text: &str) -> Option<i64> {
     rest.0.is_empty().then_some(ms)
 }
 
+/// Epoch milliseconds of an HTTP date, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7). Its two older forms,
+/// which nobody has been allowed to send since 1999, say nothing here.
+pub fn http_date(text: &str) -> Option<i64> {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let (_, text) = text.split_once(", ")?;
+    let mut parts = text.split(' ');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let month = MONTHS.find(month).filter(|at| month.len() == 3 && at % 3 == 0)? / 3 + 1;
+    let (time, zone) = (parts.next()?, parts.next()?);
+    (zone == "GMT" && parts.next().is_none()).then_some(())?;
+    instant(&format!("{year}-{month:02}-{day}T{time}Z"))
+}
+
 /// Epoch milliseconds from their digits, where a calendar can hold them.
 pub fn epoch_ms(digits: &str) -> Option<i64> {
     digits.parse().ok().filter(|ms| (-MAX_MS..=MAX_MS).contains(ms))
@@ -94,7 +108,11 @@ impl Rest<'_> {
         }
         // Counted in years that begin in March, so that the leap day is a year's last (Howard Hinnant, "chrono-compatible
         // low-level date algorithms").
-        let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let (year, month) = if month > 2 {
+            (year, month - 3)
+        } else {
+            (year - 1, month + 9)
+        };
         let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
         Some(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468)
     }
@@ -194,13 +212,38 @@ mod tests {
     }
 
     #[test]
+    fn http_dates_are_read_in_the_form_that_is_sent() {
+        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
+        for text in [
+            "",
+            "Sun, 06 anF 1994 08:49:37 GMT",
+            "Sun, 31 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+        ] {
+            assert_eq!(http_date(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn days_and_local_times_have_one_form() {
         assert!(is_date("2024-02-29"));
-        for text in ["2025-02-29", "2025-02-28T00:00:00Z", "2025-2-28", "28.02.2025", " 2025-02-28"] {
+        for text in [
+            "2025-02-29",
+            "2025-02-28T00:00:00Z",
+            "2025-2-28",
+            "28.02.2025",
+            " 2025-02-28",
+        ] {
             assert!(!is_date(text), "{text}");
         }
         assert!(is_local_date_time("2025-06-30 23:59:59"));
-        for text in ["2025-06-31 00:00:00", "2025-06-30T23:59:59", "2025-06-30 23:59", "2025-06-30 24:00:00", "2025-06-30"] {
+        for text in [
+            "2025-06-31 00:00:00",
+            "2025-06-30T23:59:59",
+            "2025-06-30 23:59",
+            "2025-06-30 24:00:00",
+            "2025-06-30",
+        ] {
             assert!(!is_local_date_time(text), "{text}");
         }
     }

@@ -27,8 +27,14 @@ const MAX_PAGES: u32 = 10_000;
 /// Run a call. The failure of the whole means that the call could not be read.
 pub async fn execute<T: Transport>(transport: &T, call: Call) -> Result<Vec<ItemResult>, Failure> {
     let operation = operations::find(&call.group, &call.operation)?;
-    let base = BaseUrl::parse(&call.base_url).map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))?;
-    let run = Run { transport, operation, base: &base, access: call.access.as_ref() };
+    let base =
+        BaseUrl::parse(&call.base_url).map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))?;
+    let run = Run {
+        transport,
+        operation,
+        base: &base,
+        access: call.access.as_ref(),
+    };
     let stops = matches!(call.on_failure, OnFailure::Stop);
     let is_stopped = Cell::new(false);
     let mut results: Vec<ItemResult> = call.items.iter().map(|_| Err(Failure::NotRun)).collect();
@@ -40,7 +46,10 @@ pub async fn execute<T: Transport>(transport: &T, call: Call) -> Result<Vec<Item
         }
     });
     let in_flight = call.in_flight.clamp(1, MAX_IN_FLIGHT) as usize;
-    stream::iter(started).buffer_unordered(in_flight).for_each(|()| std::future::ready(())).await;
+    stream::iter(started)
+        .buffer_unordered(in_flight)
+        .for_each(|()| std::future::ready(()))
+        .await;
     Ok(results)
 }
 
@@ -55,7 +64,9 @@ impl<T: Transport> Run<'_, T> {
     async fn item(&self, item: &str) -> ItemResult {
         let fields = validate(self.operation, item)?;
         match self.operation.output {
-            Output::Pages(list) if find(&fields, RETURN_ALL_NAME).is_some_and(|all| all.is(Scalar::Bool(true))) => {
+            Output::Pages(list)
+                if find(&fields, RETURN_ALL_NAME).is_some_and(|all| all.is(Scalar::Bool(true))) =>
+            {
                 self.pages(&fields, list).await
             }
             _ => Ok(vec![answer::item(self.exchange(&fields, None).await?)]),
@@ -85,7 +96,9 @@ impl<T: Transport> Run<'_, T> {
                 return Ok(finish(items, limit));
             }
         }
-        Err(Failure::Limit(format!("`{RETURN_ALL_NAME}`: more than {MAX_PAGES} pages, and still rows on the last one")))
+        Err(Failure::Limit(format!(
+            "`{RETURN_ALL_NAME}`: more than {MAX_PAGES} pages, and still rows on the last one"
+        )))
     }
 
     async fn exchange(&self, fields: &[Field], page: Option<u32>) -> Result<String, Failure> {
@@ -99,6 +112,12 @@ impl<T: Transport> Run<'_, T> {
 fn finish(mut rows: Vec<String>, limit: usize) -> Vec<String> {
     rows.truncate(limit);
     rows.into_iter()
-        .map(|row| if json::kind(&row) == json::Kind::Object { row } else { format!("{{\"data\":{row}}}") })
+        .map(|row| {
+            if json::kind(&row) == json::Kind::Object {
+                row
+            } else {
+                format!("{{\"data\":{row}}}")
+            }
+        })
         .collect()
 }

@@ -3,11 +3,12 @@
 //! The node never builds a tree of values: it takes a document apart into the texts of its members, looks at what it
 //! must, and passes the rest on as it came. So digits, the order of keys, unknown fields and keys that mean something to
 //! a JSON library (`$serde_json::private::Number`) arrive unchanged, and an answer of a megabyte is not built twice.
+//!
+//! `serde_json` decides what is JSON: [`document`] is the only way in. Taking valid text apart is little, and done here:
+//! its typed readers would bring in their errors and with them the formatting of floats, 40 KB of component.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Deeper documents are refused: most JSON readers after us would refuse, or overflow their stack.
@@ -31,7 +32,11 @@ pub struct Object<'a>(pub Vec<(String, &'a str)>);
 impl<'a> Object<'a> {
     /// The text of a member; the last of several with the same name, as JavaScript reads it.
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, raw)| *raw)
+        self.0
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, raw)| *raw)
     }
 }
 
@@ -52,23 +57,99 @@ pub fn document(text: &str) -> Result<&str, String> {
     if is_too_deep(text) {
         return Err(format!("nested deeper than {MAX_DEPTH} levels"));
     }
-    serde_json::from_str::<&RawValue>(text).map(RawValue::get).map_err(|error| error.to_string())
+    serde_json::from_str::<&RawValue>(text)
+        .map(RawValue::get)
+        .map_err(|error| error.to_string())
 }
 
-/// The members of an object. Nothing, where `text` is another kind of JSON.
+/// The members of an object. Nothing, where `text`, which must be JSON, is of another kind.
 pub fn object(text: &str) -> Option<Object<'_>> {
-    serde_json::Deserializer::from_str(text).deserialize_map(Members).ok()
+    let inner = text.strip_prefix('{')?.strip_suffix('}')?;
+    let mut members = Vec::new();
+    for member in split(inner, ',') {
+        let (name, value) = split_once(member, ':')?;
+        // A name that is no text can still be told from every other.
+        members.push((string(name).unwrap_or_else(|| name.to_owned()), value));
+    }
+    Some(Object(members))
 }
 
-/// The elements of an array. Nothing, where `text` is another kind of JSON.
+/// The elements of an array. Nothing, where `text`, which must be JSON, is of another kind.
 pub fn elements(text: &str) -> Option<Vec<&str>> {
-    let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-    Some(elements.into_iter().map(RawValue::get).collect())
+    Some(split(text.strip_prefix('[')?.strip_suffix(']')?, ',').collect())
 }
 
-/// The content of a JSON string. Nothing, where `text` is another kind of JSON or holds half a surrogate pair.
+/// The content of a JSON string. Nothing, where `text`, which must be JSON, is of another kind or holds half a surrogate
+/// pair.
 pub fn string(text: &str) -> Option<String> {
-    serde_json::from_str(text).ok()
+    let mut rest = text.strip_prefix('"')?.strip_suffix('"')?;
+    let mut content = String::with_capacity(rest.len());
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        content.push_str(plain);
+        let mut escape = escape.chars();
+        match escape.next()? {
+            'u' => {
+                let (unit, after) = code_unit(escape.as_str())?;
+                rest = after;
+                // The second half of a pair stands in an escape of its own.
+                let low = rest.strip_prefix("\\u").and_then(code_unit);
+                let pair = low.filter(|_| matches!(unit, 0xD800..=0xDBFF));
+                content.push(
+                    char::decode_utf16([unit].into_iter().chain(pair.map(|(low, _)| low)))
+                        .next()?
+                        .ok()?,
+                );
+                rest = pair.map_or(rest, |(_, after)| after);
+                continue;
+            }
+            'b' => content.push('\u{8}'),
+            'f' => content.push('\u{c}'),
+            'n' => content.push('\n'),
+            'r' => content.push('\r'),
+            't' => content.push('\t'),
+            itself => content.push(itself),
+        }
+        rest = escape.as_str();
+    }
+    content.push_str(rest);
+    Some(content)
+}
+
+/// The document with every half of a surrogate pair replaced by U+FFFD. A service that cuts a name in the middle of an emoji
+/// writes such halves; they are no Unicode, and many readers refuse the whole document for one of them.
+pub fn mended(text: &str) -> Cow<'_, str> {
+    let mut mended = String::new();
+    let mut copied = text;
+    let mut rest = text;
+    while let Some((_, escape)) = rest.split_once('\\') {
+        rest = escape.get(1..).unwrap_or_default();
+        let Some((unit @ 0xD800..=0xDFFF, after)) = escape.strip_prefix('u').and_then(code_unit) else {
+            continue;
+        };
+        rest = after;
+        let low = after
+            .strip_prefix("\\u")
+            .and_then(code_unit)
+            .filter(|(low, _)| matches!(low, 0xDC00..=0xDFFF));
+        if let Some((_, after)) = low.filter(|_| unit < 0xDC00) {
+            rest = after;
+            continue;
+        }
+        let end = copied.len().saturating_sub(after.len() + "\\uXXXX".len());
+        mended.push_str(copied.get(..end).unwrap_or_default());
+        mended.push_str("\\ufffd");
+        copied = after;
+    }
+    if mended.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    mended.push_str(copied);
+    Cow::Owned(mended)
+}
+
+fn code_unit(text: &str) -> Option<(u16, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    Some((u16::from_str_radix(digits, 16).ok()?, rest))
 }
 
 /// A text as JSON, quotes included.
@@ -94,22 +175,33 @@ pub fn compact(text: &str) -> Cow<'_, str> {
 }
 
 fn is_too_deep(text: &str) -> bool {
-    let mut depth = 0usize;
-    let mut place = Place::Between;
-    text.bytes().any(|b| {
-        place = place.after(char::from(b));
-        match b {
-            b'{' | b'[' if place == Place::Between => depth += 1,
-            b'}' | b']' if place == Place::Between => depth = depth.saturating_sub(1),
+    let mut levels = Levels::default();
+    text.chars().any(|c| levels.after(c) > MAX_DEPTH)
+}
+
+/// How many objects and arrays are open.
+#[derive(Default)]
+struct Levels {
+    depth: usize,
+    place: Place,
+}
+
+impl Levels {
+    fn after(&mut self, c: char) -> usize {
+        self.place = self.place.after(c);
+        match c {
+            '{' | '[' if self.place == Place::Between => self.depth += 1,
+            '}' | ']' if self.place == Place::Between => self.depth = self.depth.saturating_sub(1),
             _ => {}
         }
-        depth > MAX_DEPTH
-    })
+        self.depth
+    }
 }
 
 /// Where in a document a character stands: the little that must be known to tell structure from strings.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Place {
+    #[default]
     Between,
     InString,
     AfterBackslash,
@@ -126,22 +218,28 @@ impl Place {
     }
 }
 
-struct Members;
+/// The parts of JSON text between separators on its own level, without the blanks around them; none of nothing.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text).filter(|text| !trim(text).is_empty());
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (part, after) =
+            split_once(text, separator).map_or((trim(text), None), |(part, after)| (part, Some(after)));
+        rest = after;
+        Some(part)
+    })
+}
 
-impl<'de> Visitor<'de> for Members {
-    type Value = Object<'de>;
+fn split_once(text: &str, separator: char) -> Option<(&str, &str)> {
+    let mut levels = Levels::default();
+    let at = text.find(|c| levels.after(c) == 0 && c == separator && levels.place == Place::Between)?;
+    let (part, rest) = text.split_at_checked(at)?;
+    Some((trim(part), trim(rest.get(1..)?)))
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some((name, raw)) = map.next_entry::<String, &RawValue>()? {
-            members.push((name, raw.get()));
-        }
-        Ok(Object(members))
-    }
+/// Blanks as JSON has them.
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r'])
 }
 
 #[cfg(test)]
@@ -155,7 +253,10 @@ mod tests {
         let names: Vec<_> = object.0.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["b", "$serde_json::private::Number", "a", "b"]);
         assert_eq!(object.get("b"), Some("2"));
-        assert_eq!(object.get("a"), Some(r#"{"$serde_json::private::RawValue":"[1]"}"#));
+        assert_eq!(
+            object.get("a"),
+            Some(r#"{"$serde_json::private::RawValue":"[1]"}"#)
+        );
         assert_eq!(object.get("c"), None);
     }
 
@@ -175,8 +276,54 @@ mod tests {
     }
 
     #[test]
+    fn strings_are_read_with_every_escape() {
+        for (text, content) in [
+            (r#""""#, Some("")),
+            (r#""a\"\\\/\b\f\n\r\t""#, Some("a\"\\/\u{8}\u{c}\n\r\t")),
+            (r#""\u4f1a\uD83D\ude00x""#, Some("会😀x")),
+            (r#""\ud83d""#, None),
+            (r#""\ud83d\u0041""#, None),
+            (r#""\ude00\ud83d""#, None),
+            ("12", None),
+            ("{}", None),
+        ] {
+            assert_eq!(string(text).as_deref(), content, "{text}");
+        }
+    }
+
+    #[test]
+    fn halves_of_pairs_are_mended_and_all_else_is_left() {
+        for (text, expected) in [
+            (r#"{"a":"\ud83d"}"#, r#"{"a":"\ufffd"}"#),
+            (
+                r#"{"a":"x\uD83Dy\uDE00","b":"\ude00\ud83d\ude00\ud83d"}"#,
+                r#"{"a":"x\ufffdy\ufffd","b":"\ufffd\ud83d\ude00\ufffd"}"#,
+            ),
+            (r#"["\ud83d\ud83d\ude00"]"#, r#"["\ufffd\ud83d\ude00"]"#),
+            (
+                r#"["会\\ud83d","\u4f1a","\"","\ud83d\u0041"]"#,
+                r#"["会\\ud83d","\u4f1a","\"","\ufffd\u0041"]"#,
+            ),
+        ] {
+            assert_eq!(mended(text), expected);
+        }
+        for text in ["{}", r#"["\\ud83d","\ud83d\ude00","\n"]"#] {
+            assert!(matches!(mended(text), Cow::Borrowed(_)), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_document_is_refused() {
-        for text in ["", "{", "[1,]", "{'a':1}", "1 2", "nul", "\u{feff}{}", "{\"a\":01}"] {
+        for text in [
+            "",
+            "{",
+            "[1,]",
+            "{'a':1}",
+            "1 2",
+            "nul",
+            "\u{feff}{}",
+            "{\"a\":01}",
+        ] {
             assert!(document(text).is_err(), "{text:?}");
         }
         assert_eq!(document(" {} \n"), Ok("{}"));

@@ -17,7 +17,9 @@ pub fn whole(literal: &str) -> Option<String> {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (literal, 0),
     };
-    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |digits| ("-", digits));
+    let (sign, mantissa) = mantissa
+        .strip_prefix('-')
+        .map_or(("", mantissa), |digits| ("-", digits));
     let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let mut digits = [before, after].concat();
     if digits.bytes().all(|b| b == b'0') {
@@ -30,7 +32,7 @@ pub fn whole(literal: &str) -> Option<String> {
         }
         digits.extend(std::iter::repeat_n('0', point - digits.len()));
     }
-    let (digits, rest) = digits.split_at(point);
+    let (digits, rest) = digits.split_at_checked(point)?;
     let is_whole = rest.bytes().all(|b| b == b'0');
     let digits = digits.trim_start_matches('0');
     (is_whole && !digits.is_empty()).then(|| format!("{sign}{digits}"))
@@ -58,7 +60,15 @@ mod tests {
         ] {
             assert_eq!(whole(given).as_deref(), Some(sent), "{given}");
         }
-        for given in ["1.5", "1e-1", "0.1", "125e-2", "1e999999999", "1e99999999999", "-0.5"] {
+        for given in [
+            "1.5",
+            "1e-1",
+            "0.1",
+            "125e-2",
+            "1e999999999",
+            "1e99999999999",
+            "-0.5",
+        ] {
             assert_eq!(whole(given), None, "{given}");
         }
     }
@@ -68,7 +78,9 @@ mod tests {
         for text in ["0", "-1", "1.50", "1e3", "12345678901234567890"] {
             assert!(is_number(text), "{text}");
         }
-        for text in ["", " 1", "+1", "01", ".5", "5.", "0x10", "1_000", "NaN", "Infinity", "true", "\"1\"", "1,5"] {
+        for text in [
+            "", " 1", "+1", "01", ".5", "5.", "0x10", "1_000", "NaN", "Infinity", "true", "\"1\"", "1,5",
+        ] {
             assert!(!is_number(text), "{text}");
         }
     }

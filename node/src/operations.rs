@@ -44,15 +44,36 @@ pub fn find(group: &str, name: &str) -> Result<&'static Operation, Failure> {
     }
     if !OPERATIONS.iter().any(of_group) {
         let known = nearest(group, Group::ALL.iter().map(|group| group.name()));
-        let hint = known.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
-        return Err(Failure::InvalidInput(format!("unknown resource `{}`{hint}", shown(group))));
+        let hint = known
+            .map(|known| format!("; did you mean `{known}`?"))
+            .unwrap_or_default();
+        return Err(Failure::InvalidInput(format!(
+            "unknown resource `{}`{hint}",
+            shown(group)
+        )));
     }
     // An operation that only stands under another resource is a nearer guess than another of this one.
-    let elsewhere = OPERATIONS.iter().find(|operation| operation.name == name).copied();
-    let of_name = |known| OPERATIONS.iter().filter(|o| of_group(o)).find(|o| o.name == known).copied();
-    let nearest = elsewhere.or_else(|| nearest(name, OPERATIONS.iter().filter(|o| of_group(o)).map(|o| o.name)).and_then(of_name));
-    let hint = nearest.map(|o| format!("; did you mean `{}.{}`?", o.group.name(), o.name)).unwrap_or_default();
-    Err(Failure::InvalidInput(format!("unknown operation `{group}.{}`{hint}", shown(name))))
+    let elsewhere = OPERATIONS
+        .iter()
+        .find(|operation| operation.name == name)
+        .copied();
+    let of_name = |known| {
+        OPERATIONS
+            .iter()
+            .filter(|o| of_group(o))
+            .find(|o| o.name == known)
+            .copied()
+    };
+    let nearest = elsewhere.or_else(|| {
+        nearest(name, OPERATIONS.iter().filter(|o| of_group(o)).map(|o| o.name)).and_then(of_name)
+    });
+    let hint = nearest
+        .map(|o| format!("; did you mean `{}.{}`?", o.group.name(), o.name))
+        .unwrap_or_default();
+    Err(Failure::InvalidInput(format!(
+        "unknown operation `{group}.{}`{hint}",
+        shown(name)
+    )))
 }
 
 /// The name of [`RETURN_ALL`], for whoever acts on it.

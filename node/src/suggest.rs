@@ -5,7 +5,11 @@ const SHOWN_CHARS: usize = 60;
 
 /// The known name with the fewest differences, upper and lower case counting as the same.
 pub fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let name: String = name.chars().take(SHOWN_CHARS).collect::<String>().to_ascii_lowercase();
+    let name: String = name
+        .chars()
+        .take(SHOWN_CHARS)
+        .collect::<String>()
+        .to_ascii_lowercase();
     known.min_by_key(|known| strsim::levenshtein(&name, &known.to_ascii_lowercase()))
 }
 
@@ -31,7 +35,10 @@ mod tests {
         let known = ["operationId", "operationType", "pointValue"];
         assert_eq!(nearest("operatonId", known.into_iter()), Some("operationId"));
         assert_eq!(nearest("POINTVALUE", known.into_iter()), Some("pointValue"));
-        assert_eq!(nearest(&"x".repeat(1_000_000), known.into_iter()), Some("operationId"));
+        assert_eq!(
+            nearest(&"x".repeat(1_000_000), known.into_iter()),
+            Some("operationId")
+        );
         assert_eq!(nearest("x", [].into_iter()), None);
     }
 

@@ -62,7 +62,13 @@ pub enum Group {
 }
 
 impl Group {
-    pub const ALL: [Self; 5] = [Self::Member, Self::Consumer, Self::Order, Self::Points, Self::MasterData];
+    pub const ALL: [Self; 5] = [
+        Self::Member,
+        Self::Consumer,
+        Self::Order,
+        Self::Points,
+        Self::MasterData,
+    ];
 
     /// As workflows store it.
     pub const fn name(self) -> &'static str {
@@ -118,16 +124,28 @@ pub struct Endpoint {
 }
 
 pub const fn get(path: &'static str) -> Endpoint {
-    Endpoint { method: Method::Get, path, is_update: false }
+    Endpoint {
+        method: Method::Get,
+        path,
+        is_update: false,
+    }
 }
 
 pub const fn post(path: &'static str) -> Endpoint {
-    Endpoint { method: Method::Post, path, is_update: false }
+    Endpoint {
+        method: Method::Post,
+        path,
+        is_update: false,
+    }
 }
 
 /// A PUT that changes only what the caller set.
 pub const fn update(path: &'static str) -> Endpoint {
-    Endpoint { method: Method::Put, path, is_update: true }
+    Endpoint {
+        method: Method::Put,
+        path,
+        is_update: true,
+    }
 }
 
 /// What comes out.

@@ -1,1 +1,12 @@
-//! Tests.
+//! The node as a whole, natively: what it sends for what it is given, and what it makes of what comes back. The only
+//! thing that stands in for anything is `script`, a transport that answers from a list.
+
+mod answers;
+mod description;
+mod execution;
+mod pages;
+mod rules;
+mod rules_values;
+mod script;
+mod sessions;
+mod wire;

@@ -1,11 +1,17 @@
 //! Customers, their events and their accounts elsewhere.
 
 use super::{GENDERS, NO_YES, SOURCES};
-use crate::table::parameter::{Choice, Fill, Parameter, Rows, Scalar, choice, date, int, numbered, object, rows, text};
+use crate::table::parameter::{
+    Choice, Fill, Parameter, Rows, Scalar, choice, date, int, numbered, object, rows, text,
+};
 use crate::table::{Effect, Group, Operation, Output, get, post, update};
 
-const IDENTITY_TYPES: &[Choice] =
-    &[numbered(1, "Member"), numbered(2, "Registered User"), numbered(3, "Guest"), numbered(4, "Employee")];
+const IDENTITY_TYPES: &[Choice] = &[
+    numbered(1, "Member"),
+    numbered(2, "Registered User"),
+    numbered(3, "Guest"),
+    numbered(4, "Employee"),
+];
 
 const QUERY_TYPES: &[Choice] = &[numbered(1, "Mobile Phone"), numbered(2, "Email")];
 
@@ -14,7 +20,8 @@ const THIRD_ACCOUNT_TYPES: &[Choice] = &[numbered(100_014, "Shopify")];
 
 /// Consent is only ever what the caller says: without a value the customer's choice stays as it is.
 const fn consent(name: &'static str, label: &'static str) -> Parameter {
-    choice(name, label, NO_YES).about("Whether the customer agreed to be written to this way; unchanged when not set")
+    choice(name, label, NO_YES)
+        .about("Whether the customer agreed to be written to this way; unchanged when not set")
 }
 
 pub const CREATE_CONSUMER: Operation = Operation {
@@ -29,8 +36,13 @@ pub const CREATE_CONSUMER: Operation = Operation {
     parameters: &[
         text("name", "Customer Name").required(),
         choice("gender", "Gender", GENDERS).or_int(0),
-        text("mobilePhone", "Mobile Phone").required().about("The number without the calling code"),
-        text("phonePrefCode", "Phone Prefix Code").required().placeholder("+86").about("The country's calling code, with its +"),
+        text("mobilePhone", "Mobile Phone")
+            .required()
+            .about("The number without the calling code"),
+        text("phonePrefCode", "Phone Prefix Code")
+            .required()
+            .placeholder("+86")
+            .about("The country's calling code, with its +"),
         text("email", "Email").placeholder("name@email.com"),
         choice("sourceCode", "Customer Source", SOURCES)
             .open()
@@ -39,7 +51,9 @@ pub const CREATE_CONSUMER: Operation = Operation {
             .about("Where the customer comes from; other codes of the tenant are accepted too"),
         date("birthday", "Birthday").about("As yyyy-MM-dd"),
         choice("identityType", "Customer Identity Type", IDENTITY_TYPES).or_int(1),
-        text("organizationCode", "Organization Code").required().about("The organisation that the customer belongs to"),
+        text("organizationCode", "Organization Code")
+            .required()
+            .about("The organisation that the customer belongs to"),
     ],
     output: Output::Answer,
 };
@@ -56,15 +70,21 @@ pub const IMPORT_CONSUMER_EVENT_DATA: Operation = Operation {
     parameters: &[rows(
         "data",
         "Event Data Collection",
-        Rows {
+        &Rows {
             name: "event",
             label: "Event",
             columns: &[
-                text("eventKey", "Event Key").required().about("Which event it is, as defined for the tenant"),
+                text("eventKey", "Event Key")
+                    .required()
+                    .about("Which event it is, as defined for the tenant"),
                 text("eventType", "Event Type").or_text("track"),
-                int("eventTime", "Event Time").required().about("When it happened, in epoch milliseconds"),
+                int("eventTime", "Event Time")
+                    .required()
+                    .about("When it happened, in epoch milliseconds"),
                 text("customerCode", "Customer Code").required(),
-                text("eventId", "Event ID").required().about("What tells this event from every other"),
+                text("eventId", "Event ID")
+                    .required()
+                    .about("What tells this event from every other"),
                 text("tenantId", "Tenant ID").required(),
                 object("properties", "Event Properties")
                     .required()
@@ -88,8 +108,13 @@ pub const QUERY_CONSUMER: Operation = Operation {
     evidence: "a query by GET",
     request: get("/v1/consumer/info"),
     parameters: &[
-        choice("type", "Query Parameter Type", QUERY_TYPES).required().or_int(1).about("What to find the customer by"),
-        text("query", "Query Parameter").required().about("The phone number or e-mail address itself"),
+        choice("type", "Query Parameter Type", QUERY_TYPES)
+            .required()
+            .or_int(1)
+            .about("What to find the customer by"),
+        text("query", "Query Parameter")
+            .required()
+            .about("The phone number or e-mail address itself"),
         text("phonePrefCode", "Phone Prefix")
             .required()
             .or_text("+86")
@@ -98,7 +123,9 @@ pub const QUERY_CONSUMER: Operation = Operation {
         text("timestamp", "Current Timestamp")
             .filled(Fill::Clock)
             .about("Epoch milliseconds; filled in by the node when empty"),
-        text("nonceId", "Random ID").filled(Fill::Random).about("Filled in by the node when empty"),
+        text("nonceId", "Random ID")
+            .filled(Fill::Random)
+            .about("Filled in by the node when empty"),
     ],
     output: Output::Answer,
 };
@@ -113,7 +140,9 @@ pub const UPDATE_CONSUMER: Operation = Operation {
     evidence: "assumed: a PUT that sets the same values again",
     request: update("/v1/consumer/updateInfo/{consumerCode}"),
     parameters: &[
-        text("consumerCode", "Customer Code").required().about("The code of the customer to change"),
+        text("consumerCode", "Customer Code")
+            .required()
+            .about("The code of the customer to change"),
         text("email", "Email").placeholder("name@email.com"),
         text("name", "Customer Name"),
         choice("gender", "Gender", GENDERS).about("Unchanged when not set"),
@@ -150,7 +179,9 @@ pub const BIND_CONSUMER_THIRD_ACCOUNT: Operation = Operation {
             .required()
             .or_int(100_014)
             .about("Which platform the account is of; other codes of the tenant are accepted too"),
-        text("unionId", "Third-Party Account ID").required().about("The account's ID there, for example a WeChat OpenID"),
+        text("unionId", "Third-Party Account ID")
+            .required()
+            .about("The account's ID there, for example a WeChat OpenID"),
         text("nickName", "Third-Party Account Nickname"),
     ],
     output: Output::Answer,
@@ -165,6 +196,8 @@ pub const QUERY_THIRD_ACCOUNTS_BY_UNION_ID: Operation = Operation {
     effect: Effect::Read,
     evidence: "a query by GET",
     request: get("/v1/consumer/thirdaccounts/{unionId}"),
-    parameters: &[text("unionId", "Third-Party Account ID").required().about("The account's ID there")],
+    parameters: &[text("unionId", "Third-Party Account ID")
+        .required()
+        .about("The account's ID there")],
     output: Output::Answer,
 };

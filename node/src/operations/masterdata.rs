@@ -6,7 +6,11 @@ use crate::table::{Effect, Group, Operation, Output, post};
 const PRODUCT_TYPES: &[Choice] = &[numbered(0, "Single"), numbered(1, "Package")];
 
 /// Texts here, unlike the gender of a customer.
-const PRODUCT_GENDERS: &[Choice] = &[worded("Unknown", "Unknown"), worded("Male", "Male"), worded("Female", "Female")];
+const PRODUCT_GENDERS: &[Choice] = &[
+    worded("Unknown", "Unknown"),
+    worded("Male", "Male"),
+    worded("Female", "Female"),
+];
 
 const STORE_TYPES: &[Choice] = &[numbered(1, "Headquarters"), numbered(99, "Store")];
 
@@ -24,12 +28,14 @@ pub const BATCH_SYNC_PRODUCT: Operation = Operation {
     parameters: &[rows(
         "batchReq",
         "Product Data Collection",
-        Rows {
+        &Rows {
             name: "product",
             label: "Product",
             columns: &[
                 choice("type", "Product Type", PRODUCT_TYPES).required().or_int(0),
-                text("code", "Product Code").required().about("What tells this product from every other"),
+                text("code", "Product Code")
+                    .required()
+                    .about("What tells this product from every other"),
                 text("name", "Product Name").required(),
                 text("brand", "Brand"),
                 text("category", "Category"),

@@ -27,12 +27,15 @@ pub const GET_MEMBER_LIST: Operation = Operation {
     evidence: "a query by GET",
     request: get("/v1/member/list/{consumerCode}"),
     parameters: &[
-        text("consumerCode", "Customer Code").required().about("The code of the customer whose accounts to list"),
+        text("consumerCode", "Customer Code")
+            .required()
+            .about("The code of the customer whose accounts to list"),
         RETURN_ALL,
         LIMIT,
         PAGE_NUMBER,
         PAGE_SIZE,
-        text("loyaltyCode", "Loyalty Program Code").about("Only accounts of this loyalty programme; all when empty"),
+        text("loyaltyCode", "Loyalty Program Code")
+            .about("Only accounts of this loyalty programme; all when empty"),
     ],
     output: Output::Pages("list"),
 };
@@ -46,7 +49,9 @@ pub const GET_MEMBER: Operation = Operation {
     effect: Effect::Read,
     evidence: "a query by GET",
     request: get("/v1/member/{cardNo}"),
-    parameters: &[text("cardNo", "Member Card Number").required().about("The number of the member's card")],
+    parameters: &[text("cardNo", "Member Card Number")
+        .required()
+        .about("The number of the member's card")],
     output: Output::Answer,
 };
 
@@ -64,11 +69,21 @@ pub const MEMBER_ADMISSION: Operation = Operation {
             .required()
             .wire("loyaltyProgramCode")
             .about("The programme to admit the customer to"),
-        text("phonePrefCode", "Phone Prefix").required().or_text("+86").about("The country's calling code, with its +"),
-        text("mobilePhone", "Mobile Phone").required().about("The number without the calling code"),
+        text("phonePrefCode", "Phone Prefix")
+            .required()
+            .or_text("+86")
+            .about("The country's calling code, with its +"),
+        text("mobilePhone", "Mobile Phone")
+            .required()
+            .about("The number without the calling code"),
         text("email", "Email").placeholder("name@email.com"),
-        text("memberName", "Member Name").required().wire("name").about("The name of the member"),
-        text("storeCode", "Store Code").required().about("The store that the customer joins at"),
+        text("memberName", "Member Name")
+            .required()
+            .wire("name")
+            .about("The name of the member"),
+        text("storeCode", "Store Code")
+            .required()
+            .about("The store that the customer joins at"),
         choice("sourceCode", "Customer Source", SOURCES)
             .open()
             .required()

@@ -6,14 +6,26 @@ use crate::table::parameter::{
 };
 use crate::table::{Effect, Group, Operation, Output, post};
 
-const IDENTIFIER_TYPES: &[Choice] = &[numbered(1, "Mobile Phone"), numbered(2, "Email"), numbered(3, "Employee ID")];
+const IDENTIFIER_TYPES: &[Choice] = &[
+    numbered(1, "Mobile Phone"),
+    numbered(2, "Email"),
+    numbered(3, "Employee ID"),
+];
 
-const DIRECTIONS: &[Choice] = &[numbered(0, "Normal Order"), numbered(1, "Return Order"), numbered(2, "Exchange Order")];
+const DIRECTIONS: &[Choice] = &[
+    numbered(0, "Normal Order"),
+    numbered(1, "Return Order"),
+    numbered(2, "Exchange Order"),
+];
 
 const DETAIL_MARKS: &[Choice] = &[numbered(0, "Normal Order"), numbered(1, "Return/Exchange Order")];
 
-const ORDER_STATUSES: &[Choice] =
-    &[numbered(0, "Paid"), numbered(1, "Shipped"), numbered(2, "Delivered"), numbered(3, "Returned")];
+const ORDER_STATUSES: &[Choice] = &[
+    numbered(0, "Paid"),
+    numbered(1, "Shipped"),
+    numbered(2, "Delivered"),
+    numbered(3, "Returned"),
+];
 
 const SCORE_POINT_STATUSES: &[Choice] = &[
     numbered(0, "Not Issued"),
@@ -37,12 +49,15 @@ pub const GET_TRANSACTION_LIST: Operation = Operation {
     evidence: "a query, although by POST",
     request: post("/v1/transactions/page/{consumerCode}"),
     parameters: &[
-        text("consumerCode", "Customer Code").required().about("The code of the customer whose transactions to list"),
+        text("consumerCode", "Customer Code")
+            .required()
+            .about("The code of the customer whose transactions to list"),
         RETURN_ALL,
         LIMIT,
         PAGE_NUMBER,
         PAGE_SIZE,
-        date_time("beginDate", "Start Date").about("Only transactions from then on; without an offset it is UTC"),
+        date_time("beginDate", "Start Date")
+            .about("Only transactions from then on; without an offset it is UTC"),
         date_time("endDate", "End Date").about("Only transactions until then; without an offset it is UTC"),
     ],
     output: Output::Pages("list"),
@@ -71,7 +86,10 @@ pub const SYNC_TRANSACTION: Operation = Operation {
     evidence: "assumed: a transaction carries a number of its own",
     request: post("/v1/transactions/sync"),
     parameters: &[
-        choice("type", "Member Identifier Type", IDENTIFIER_TYPES).required().or_int(1).about("What the member is found by"),
+        choice("type", "Member Identifier Type", IDENTIFIER_TYPES)
+            .required()
+            .or_int(1)
+            .about("What the member is found by"),
         text("params", "Member Identifier Parameter")
             .required()
             .about("The phone number, e-mail address or employee ID itself"),
@@ -86,12 +104,26 @@ pub const SYNC_TRANSACTION: Operation = Operation {
             .required()
             .or_text("10140001")
             .about("Where the order comes from; other codes of the tenant are accepted too"),
-        text("transactionCode", "Transaction Number").required().about("What tells this transaction from every other"),
+        text("transactionCode", "Transaction Number")
+            .required()
+            .about("What tells this transaction from every other"),
         text("storeCode", "Store Code").required(),
-        local_date_time("orderDate", "Order Date").required().about("As yyyy-MM-dd HH:mm:ss"),
-        choice("direction", "Transaction Direction", DIRECTIONS).required().or_int(0),
-        choice("orderStatus", "Transaction Status", ORDER_STATUSES).required().or_int(0),
-        choice("scorePointStatus", "Transaction Score Point Status", SCORE_POINT_STATUSES).required().or_int(0),
+        local_date_time("orderDate", "Order Date")
+            .required()
+            .about("As yyyy-MM-dd HH:mm:ss"),
+        choice("direction", "Transaction Direction", DIRECTIONS)
+            .required()
+            .or_int(0),
+        choice("orderStatus", "Transaction Status", ORDER_STATUSES)
+            .required()
+            .or_int(0),
+        choice(
+            "scorePointStatus",
+            "Transaction Score Point Status",
+            SCORE_POINT_STATUSES,
+        )
+        .required()
+        .or_int(0),
         cents("totalPrice", "Original Sales Amount"),
         cents("totalAmount", "Receivable Amount"),
         cents("couponAmount", "Coupon Amount"),
@@ -104,11 +136,13 @@ pub const SYNC_TRANSACTION: Operation = Operation {
         rows(
             "details",
             "Transaction Product Details Collection",
-            Rows {
+            &Rows {
                 name: "detail",
                 label: "Product Details",
                 columns: &[
-                    choice("direction", "Transaction Detail Mark", DETAIL_MARKS).required().or_int(0),
+                    choice("direction", "Transaction Detail Mark", DETAIL_MARKS)
+                        .required()
+                        .or_int(0),
                     text("detailCode", "Transaction Detail Code").required(),
                     text("productCode", "Product Code").required(),
                     text("title", "Product Title").required(),

@@ -5,8 +5,12 @@ use crate::table::parameter::{Choice, choice, date_time, number, numbered, text,
 use crate::table::{Effect, Group, Operation, Output, get, post};
 
 /// `All` is blank, and what is blank is not sent.
-const RECORD_STATUSES: &[Choice] =
-    &[worded("", "All"), numbered(0, "Effective"), numbered(1, "Not Effective"), numbered(2, "Expired")];
+const RECORD_STATUSES: &[Choice] = &[
+    worded("", "All"),
+    numbered(0, "Effective"),
+    numbered(1, "Not Effective"),
+    numbered(2, "Expired"),
+];
 
 const ACCOUNT_TYPES: &[Choice] = &[numbered(1, "Points Account"), numbered(2, "Member Card Number")];
 
@@ -27,12 +31,15 @@ pub const GET_POINTS_ACCOUNT: Operation = Operation {
     evidence: "a query by GET",
     request: get("/v1/points/pointsAccount/{cardNo}"),
     parameters: &[
-        text("cardNo", "Member Card Number").required().about("The number of the member's card"),
+        text("cardNo", "Member Card Number")
+            .required()
+            .about("The number of the member's card"),
         RETURN_ALL,
         LIMIT,
         PAGE_NUMBER,
         PAGE_SIZE,
-        text("pointsGroupCode", "Points Group Code").about("Only accounts of this points group; all when empty"),
+        text("pointsGroupCode", "Points Group Code")
+            .about("Only accounts of this points group; all when empty"),
     ],
     output: Output::Pages("list"),
 };
@@ -47,14 +54,22 @@ pub const GET_POINTS_RECORDS: Operation = Operation {
     evidence: "a query by GET",
     request: get("/v1/points/pointsRecords/{accountCode}"),
     parameters: &[
-        text("accountCode", "Points Account Code").required().about("The code of the account whose entries to list"),
+        text("accountCode", "Points Account Code")
+            .required()
+            .about("The code of the account whose entries to list"),
         RETURN_ALL,
         LIMIT,
         PAGE_NUMBER,
         PAGE_SIZE,
-        choice("status", "Record Status", RECORD_STATUSES).or_text("").about("Only entries of this status"),
-        date_time("beginDate", "Start Time").as_millis().about("Only entries from then on; without an offset it is UTC"),
-        date_time("endDate", "End Time").as_millis().about("Only entries until then; without an offset it is UTC"),
+        choice("status", "Record Status", RECORD_STATUSES)
+            .or_text("")
+            .about("Only entries of this status"),
+        date_time("beginDate", "Start Time")
+            .as_millis()
+            .about("Only entries from then on; without an offset it is UTC"),
+        date_time("endDate", "End Time")
+            .as_millis()
+            .about("Only entries until then; without an offset it is UTC"),
     ],
     output: Output::Pages("list"),
 };
@@ -70,20 +85,32 @@ pub const ADJUST_POINTS: Operation = Operation {
                ID a day for all members, would then count once",
     request: post("/v1/points/adjustment"),
     parameters: &[
-        choice("accountType", "Account Type", ACCOUNT_TYPES).required().or_int(2).about("What the account code is"),
-        text("accountCode", "Account Code").required().about("The points account or member card to adjust"),
+        choice("accountType", "Account Type", ACCOUNT_TYPES)
+            .required()
+            .or_int(2)
+            .about("What the account code is"),
+        text("accountCode", "Account Code")
+            .required()
+            .about("The points account or member card to adjust"),
         text("pointsGroupCode", "Points Group Code"),
         text("operationId", "Operation ID")
             .required()
             .about("Different for every adjustment: one with an ID that was used before may count once only"),
-        choice("operationType", "Operation Type", OPERATION_TYPES).required().or_int(6),
-        number("pointValue", "Point Value").required().about("How many points, positive or negative"),
+        choice("operationType", "Operation Type", OPERATION_TYPES)
+            .required()
+            .or_int(6),
+        number("pointValue", "Point Value")
+            .required()
+            .about("How many points, positive or negative"),
         text("pointDesc", "Point Description").about("What the member reads"),
         date_time("effectiveEndTime", "Points Expiry Time")
             .as_millis()
             .required()
             .about("When the points expire; without an offset it is UTC"),
-        choice("upgradeTierFlag", "Upgradeable", NO_YES).required().or_int(0).about("Whether it counts towards the tier"),
+        choice("upgradeTierFlag", "Upgradeable", NO_YES)
+            .required()
+            .or_int(0)
+            .about("Whether it counts towards the tier"),
     ],
     output: Output::Answer,
 };

@@ -40,7 +40,12 @@ pub fn describe() -> contract::Node {
     }
     for operation in OPERATIONS {
         for parameter in operation.parameters {
-            describe_parameter(parameter, &operation_id(operation), Some(operation.place_of(parameter)), &mut parameters);
+            describe_parameter(
+                parameter,
+                &operation_id(operation),
+                Some(operation.place_of(parameter)),
+                &mut parameters,
+            );
         }
     }
     contract::Node {
@@ -58,7 +63,10 @@ pub fn describe() -> contract::Node {
             base_url: id(CREDENTIAL, credential::BASE_URL),
         }),
         resources: Group::ALL.iter().map(|group| describe_group(*group)).collect(),
-        operations: OPERATIONS.iter().map(|operation| describe_operation(operation)).collect(),
+        operations: OPERATIONS
+            .iter()
+            .map(|operation| describe_operation(operation))
+            .collect(),
         parameters,
         hints: None,
     }
@@ -103,7 +111,10 @@ fn output_schema(output: Output) -> String {
     match output {
         Output::Answer => format!("{{{dialect},{ANSWER_SCHEMA}}}"),
         Output::Pages(list) => {
-            let row = format!("One row of `data.{list}`, or of `data` where that is the list, with `{}`", operations::RETURN_ALL_NAME);
+            let row = format!(
+                "One row of `data.{list}`, or of `data` where that is the list, with `{}`",
+                operations::RETURN_ALL_NAME
+            );
             let row = quote(&row);
             format!(
                 r#"{{{dialect},"anyOf":[{{"description":"The whole answer",{ANSWER_SCHEMA}}},{{"description":{row},"type":"object"}}]}}"#
@@ -151,9 +162,10 @@ fn describe_kind(kind: Kind, own: &str) -> contract::Kind {
     match kind {
         Kind::Text | Kind::LocalDateTime => contract::Kind::Text,
         Kind::Secret => contract::Kind::Secret,
-        Kind::Integer { min, max } => {
-            contract::Kind::Integer(contract::IntegerRange { min: min.map(f64::from), max: max.map(f64::from) })
-        }
+        Kind::Integer { min, max } => contract::Kind::Integer(contract::IntegerRange {
+            min: min.map(f64::from),
+            max: max.map(f64::from),
+        }),
         Kind::Number => contract::Kind::Number,
         Kind::Boolean => contract::Kind::Boolean,
         Kind::Date => contract::Kind::Date,
@@ -213,7 +225,10 @@ fn operation_id(operation: &Operation) -> String {
 }
 
 fn ids(prefix: &str, parameters: &[Parameter]) -> Vec<String> {
-    parameters.iter().map(|parameter| id(prefix, parameter.name)).collect()
+    parameters
+        .iter()
+        .map(|parameter| id(prefix, parameter.name))
+        .collect()
 }
 
 fn id(prefix: &str, name: &str) -> String {

@@ -29,7 +29,10 @@ pub enum Kind {
     Text,
     /// A text that no message repeats.
     Secret,
-    Integer { min: Option<i32>, max: Option<i32> },
+    Integer {
+        min: Option<i32>,
+        max: Option<i32>,
+    },
     Number,
     Boolean,
     /// `yyyy-MM-dd`, sent as given.
@@ -37,11 +40,16 @@ pub enum Kind {
     /// `yyyy-MM-dd HH:mm:ss`, sent as given; for the contract a text.
     LocalDateTime,
     /// An instant, sent as epoch milliseconds or as given.
-    DateTime { as_millis: bool },
-    Choice { known: &'static [Choice], is_open: bool },
+    DateTime {
+        as_millis: bool,
+    },
+    Choice {
+        known: &'static [Choice],
+        is_open: bool,
+    },
     /// A JSON object or its text, sent as the object.
     Object,
-    Rows(Rows),
+    Rows(&'static Rows),
 }
 
 /// A list of rows with the same columns, stored as `{name: [ … ]}` and sent as the bare list.
@@ -245,23 +253,36 @@ pub const fn date_time(name: &'static str, label: &'static str) -> Parameter {
 }
 
 pub const fn choice(name: &'static str, label: &'static str, known: &'static [Choice]) -> Parameter {
-    Parameter::new(name, label, Kind::Choice { known, is_open: false })
+    Parameter::new(
+        name,
+        label,
+        Kind::Choice {
+            known,
+            is_open: false,
+        },
+    )
 }
 
 pub const fn object(name: &'static str, label: &'static str) -> Parameter {
     Parameter::new(name, label, Kind::Object)
 }
 
-pub const fn rows(name: &'static str, label: &'static str, rows: Rows) -> Parameter {
+pub const fn rows(name: &'static str, label: &'static str, rows: &'static Rows) -> Parameter {
     Parameter::new(name, label, Kind::Rows(rows))
 }
 
 /// A choice whose value is a number on the wire.
 pub const fn numbered(value: i32, label: &'static str) -> Choice {
-    Choice { value: Scalar::Int(value), label }
+    Choice {
+        value: Scalar::Int(value),
+        label,
+    }
 }
 
 /// A choice whose value is a text on the wire.
 pub const fn worded(value: &'static str, label: &'static str) -> Choice {
-    Choice { value: Scalar::Text(value), label }
+    Choice {
+        value: Scalar::Text(value),
+        label,
+    }
 }

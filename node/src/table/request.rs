@@ -15,7 +15,11 @@ const USER_AGENT: &str = concat!("socialhub-node/", env!("CARGO_PKG_VERSION"));
 
 /// Everything but RFC 3986's unreserved characters, so that a value stays one path segment or one query value, a blank is
 /// `%20` and a plus `%2B`, whatever the server takes a plus for.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The request for an operation. `page` is the page to ask for, where the node turns the pages.
 pub fn request<T: Transport>(
@@ -54,8 +58,18 @@ pub fn request<T: Transport>(
     }
     let body = rows.or_else(|| members.map(|members| format!("{{{members}}}")));
     let mut headers = headers(body.is_some());
-    headers.extend(access.iter().flat_map(|access| &access.headers).map(|field| (field.name.clone(), field.value.clone())));
-    Request { method: operation.request.method, target, headers, body }
+    headers.extend(
+        access
+            .iter()
+            .flat_map(|access| &access.headers)
+            .map(|field| (field.name.clone(), field.value.clone())),
+    );
+    Request {
+        method: operation.request.method,
+        target,
+        headers,
+        body,
+    }
 }
 
 /// The headers that every request has; a content type only where there is content.
@@ -64,7 +78,10 @@ pub fn headers(has_body: bool) -> Vec<(String, String)> {
     if has_body {
         headers.push(("content-type", "application/json"));
     }
-    headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// One member more for an object's text.
@@ -114,7 +131,11 @@ fn plain_or_json(value: &Value) -> (String, String) {
 fn object(fields: &[Field]) -> String {
     let mut members = String::new();
     for field in fields {
-        push_member(&mut members, field.parameter.wire_name(), &plain_or_json(&field.value).1);
+        push_member(
+            &mut members,
+            field.parameter.wire_name(),
+            &plain_or_json(&field.value).1,
+        );
     }
     format!("{{{members}}}")
 }

@@ -57,32 +57,57 @@ pub type Fields = Vec<Field>;
 
 /// The value of a parameter.
 pub fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Value> {
-    fields.iter().find(|field| field.parameter.name == name).map(|field| &field.value)
+    fields
+        .iter()
+        .find(|field| field.parameter.name == name)
+        .map(|field| &field.value)
 }
 
 /// Check one item.
 pub fn validate(operation: &Operation, item: &str) -> Result<Fields, Failure> {
-    let item = json::document(item).map_err(|why| Failure::InvalidInput(format!("item is not JSON: {why}")))?;
+    let item =
+        json::document(item).map_err(|why| Failure::InvalidInput(format!("item is not JSON: {why}")))?;
     let Some(given) = json::object(item) else {
-        return Err(Failure::InvalidInput(format!("expected an item that is a JSON object, found {}", found(item))));
+        return Err(Failure::InvalidInput(format!(
+            "expected an item that is a JSON object, found {}",
+            found(item)
+        )));
     };
-    let mut check = Check { problems: Vec::new(), is_update: operation.request.is_update, row: None };
+    let mut check = Check {
+        problems: Vec::new(),
+        is_update: operation.request.is_update,
+        row: None,
+    };
     let fields = check.scope(operation.parameters, &given, "");
     check.path_values(operation, &fields);
     check.changes_something(operation, &fields);
     check.unknown_names(operation.parameters, &given, "", operation.title);
-    if check.problems.is_empty() { Ok(fields) } else { Err(Failure::InvalidParameters(check.problems)) }
+    if check.problems.is_empty() {
+        Ok(fields)
+    } else {
+        Err(Failure::InvalidParameters(check.problems))
+    }
 }
 
 /// Check a credential. What else it holds is none of the node's business: engines keep facts of their own there.
 pub fn validate_credential(fields: &'static [Parameter], credential: &str) -> Result<Fields, Failure> {
     let credential = json::document(credential).ok().and_then(json::object);
     let Some(given) = credential else {
-        return Err(Failure::InvalidInput("expected a credential that is a JSON object, found something else".into()));
+        return Err(Failure::InvalidInput(
+            "expected a credential that is a JSON object, found something else".into(),
+        ));
     };
-    let mut check = Check { problems: Vec::new(), is_update: false, row: None };
+    let mut check = Check {
+        problems: Vec::new(),
+        is_update: false,
+        row: None,
+    };
     let fields = check.scope(fields, &given, "");
-    if check.problems.is_empty() { Ok(fields) } else { Err(Failure::InvalidParameters(check.problems)) }
+    if check.problems.is_empty() {
+        Ok(fields)
+    } else {
+        Err(Failure::InvalidParameters(check.problems))
+    }
 }
 
 struct Check {
@@ -94,16 +119,23 @@ struct Check {
 
 impl Check {
     fn problem(&mut self, pointer: String, label: &str, expected: &str, found: &str) {
-        let row = self.row.map(|row| format!(" in row {row}")).unwrap_or_default();
-        let message = format!("expected {expected}, found {found}{row}");
-        self.problems.push(Problem { pointer, label: label.to_owned(), message });
+        let row = self.row.map(|row| format!("row {row}: ")).unwrap_or_default();
+        let message = format!("{row}expected {expected}, found {found}");
+        self.problems.push(Problem {
+            pointer,
+            label: label.to_owned(),
+            message,
+        });
     }
 
     /// One level of parameters: the item's own, or one row's columns.
     fn scope(&mut self, parameters: &'static [Parameter], given: &Object, pointer: &str) -> Fields {
         let mut fields = Fields::new();
         for parameter in parameters {
-            if let Some(value) = is_visible(parameter, &fields).then(|| self.value(parameter, given, pointer)).flatten() {
+            if let Some(value) = is_visible(parameter, &fields)
+                .then(|| self.value(parameter, given, pointer))
+                .flatten()
+            {
                 fields.push(Field { parameter, value });
             }
         }
@@ -116,9 +148,10 @@ impl Check {
         // Nothing is sent of a parameter that steers the node, so that a blank can only mean its default.
         let takes_default = raw.is_none() || (is_blank && parameter.place == Place::Nowhere);
         match raw {
-            _ if takes_default && parameter.default.is_some() => {
-                parameter.default.filter(|default| *default != Scalar::Text("")).map(Value::of)
-            }
+            _ if takes_default && parameter.default.is_some() => parameter
+                .default
+                .filter(|default| *default != Scalar::Text(""))
+                .map(Value::of),
             Some("null") if self.is_update && !parameter.is_required && self.row.is_none() => {
                 Some(Value::Literal("null".to_owned()))
             }
@@ -126,7 +159,12 @@ impl Check {
             raw => {
                 if parameter.is_required {
                     let found = raw.map_or(Cow::Borrowed("nothing"), found);
-                    self.problem(format!("{pointer}/{}", parameter.name), parameter.label, &expected(parameter.kind), &found);
+                    self.problem(
+                        format!("{pointer}/{}", parameter.name),
+                        parameter.label,
+                        &expected(parameter.kind),
+                        &found,
+                    );
                 }
                 None
             }
@@ -135,12 +173,21 @@ impl Check {
 
     fn accepted(&mut self, parameter: &'static Parameter, raw: &str, pointer: &str) -> Option<Value> {
         if let Kind::Rows(rows) = parameter.kind {
-            return self.rows(parameter, &rows, raw, pointer);
+            return self.rows(parameter, rows, raw, pointer);
         }
         let value = accept(parameter.kind, raw);
         if value.is_none() {
-            let found = if matches!(parameter.kind, Kind::Secret) { "something else".into() } else { found(raw) };
-            self.problem(pointer.to_owned(), parameter.label, &expected(parameter.kind), &found);
+            let found = if matches!(parameter.kind, Kind::Secret) {
+                "something else".into()
+            } else {
+                found(raw)
+            };
+            self.problem(
+                pointer.to_owned(),
+                parameter.label,
+                &expected(parameter.kind),
+                &found,
+            );
         }
         value
     }
@@ -150,12 +197,22 @@ impl Check {
         let stored = json::object(raw);
         let list = stored.as_ref().and_then(|stored| stored.get(rows.name));
         let (Some(stored), Some(list)) = (stored, list) else {
-            self.problem(pointer.to_owned(), parameter.label, &expected(parameter.kind), &found(raw));
+            self.problem(
+                pointer.to_owned(),
+                parameter.label,
+                &expected(parameter.kind),
+                &found(raw),
+            );
             return None;
         };
         if let Some((name, _)) = stored.0.iter().find(|(name, _)| name != rows.name) {
             let expected = format!("`{}` only", rows.name);
-            self.problem(member(pointer, name), name, &expected, &format!("the unknown name `{}`", shown(name)));
+            self.problem(
+                member(pointer, name),
+                name,
+                &expected,
+                &format!("`{}`", shown(name)),
+            );
         }
         let pointer = member(pointer, rows.name);
         let elements = match json::kind(list) {
@@ -163,24 +220,43 @@ impl Check {
             json::Kind::Object => vec![list],
             json::Kind::Null => Vec::new(),
             _ => {
-                self.problem(pointer, rows.label, &format!("a list of rows as `{}`", rows.name), &found(list));
+                self.problem(
+                    pointer,
+                    rows.label,
+                    &format!("a list of rows as `{}`", rows.name),
+                    &found(list),
+                );
                 return None;
             }
         };
         if elements.is_empty() {
-            self.problem(pointer, rows.label, &format!("at least one row as `{}`", rows.name), "none");
+            self.problem(
+                pointer,
+                rows.label,
+                &format!("at least one row as `{}`", rows.name),
+                "none",
+            );
             return None;
         }
         let is_list = json::kind(list) == json::Kind::Array;
         let mut checked = Vec::with_capacity(elements.len());
         for (index, element) in elements.into_iter().enumerate() {
-            let pointer = if is_list { format!("{pointer}/{index}") } else { pointer.clone() };
+            let pointer = if is_list {
+                format!("{pointer}/{index}")
+            } else {
+                pointer.clone()
+            };
             self.row = Some(index + 1);
             if let Some(row) = json::object(element) {
                 checked.push(self.scope(rows.columns, &row, &pointer));
                 self.unknown_names(rows.columns, &row, &pointer, rows.label);
             } else {
-                self.problem(pointer, rows.label, &format!("an object as row of `{}`", rows.name), &found(element));
+                self.problem(
+                    pointer,
+                    rows.label,
+                    &format!("an object as row of `{}`", rows.name),
+                    &found(element),
+                );
             }
         }
         self.row = None;
@@ -192,34 +268,54 @@ impl Check {
             if parameters.iter().any(|parameter| parameter.name == name) {
                 continue;
             }
-            let nearest = nearest(name, parameters.iter().map(|parameter| parameter.name));
-            let expected = nearest.map_or_else(
-                || format!("no parameters, since {of} has none"),
-                |nearest| format!("a name that {of} has, such as `{nearest}`"),
+            let known = nearest(name, parameters.iter().map(|parameter| parameter.name));
+            let hint = known
+                .map(|known| format!("; did you mean `{known}`?"))
+                .unwrap_or_default();
+            let expected = format!("a parameter of {of}");
+            self.problem(
+                member(pointer, name),
+                &shown(name),
+                &expected,
+                &format!("`{}`{hint}", shown(name)),
             );
-            self.problem(member(pointer, name), &shown(name), &expected, &format!("the unknown name `{}`", shown(name)));
         }
     }
 
     /// A `.` or `..` would be taken out of the path on the way, and the request reach another endpoint.
     fn path_values(&mut self, operation: &Operation, fields: &Fields) {
         for name in names(operation.request.path) {
-            let (Some(parameter), Some(Value::Text(text))) =
-                (operation.parameters.iter().find(|parameter| parameter.name == name), find(fields, name))
-            else {
+            let (Some(parameter), Some(Value::Text(text))) = (
+                operation
+                    .parameters
+                    .iter()
+                    .find(|parameter| parameter.name == name),
+                find(fields, name),
+            ) else {
                 continue;
             };
             if matches!(text.trim(), "." | "..") {
                 let found = found(&json::quote(text)).into_owned();
-                self.problem(format!("/{name}"), parameter.label, "a text other than `.` and `..`", &found);
+                self.problem(
+                    format!("/{name}"),
+                    parameter.label,
+                    "a text other than `.` and `..`",
+                    &found,
+                );
             }
         }
     }
 
     fn changes_something(&mut self, operation: &Operation, fields: &Fields) {
-        let is_change = |field: &Field| !names(operation.request.path).any(|name| name == field.parameter.name);
+        let is_change =
+            |field: &Field| !names(operation.request.path).any(|name| name == field.parameter.name);
         if self.is_update && self.problems.is_empty() && !fields.iter().any(is_change) {
-            self.problem(String::new(), operation.title, "at least one field to change", "none");
+            self.problem(
+                String::new(),
+                operation.title,
+                "at least one field to change",
+                "none",
+            );
         }
     }
 }
@@ -233,7 +329,11 @@ fn accept(kind: Kind, raw: &str) -> Option<Value> {
         _ => None,
     };
     // A number given as text is that number.
-    let number = || text().map(|text| text.trim().to_owned()).filter(|text| number::is_number(text));
+    let number = || {
+        text()
+            .map(|text| text.trim().to_owned())
+            .filter(|text| number::is_number(text))
+    };
     match kind {
         Kind::Text | Kind::Secret => text().map(Value::Text),
         Kind::Number => number().map(Value::Literal),
@@ -243,21 +343,35 @@ fn accept(kind: Kind, raw: &str) -> Option<Value> {
             let is_within = |value: i64| {
                 min.is_none_or(|min| i64::from(min) <= value) && max.is_none_or(|max| value <= i64::from(max))
             };
-            let beyond = || !whole.starts_with('-') && max.is_none() || whole.starts_with('-') && min.is_none();
-            whole.parse().map_or_else(|_| beyond(), is_within).then_some(Value::Literal(whole))
+            let beyond =
+                || !whole.starts_with('-') && max.is_none() || whole.starts_with('-') && min.is_none();
+            whole
+                .parse()
+                .map_or_else(|_| beyond(), is_within)
+                .then_some(Value::Literal(whole))
         }
         Kind::Boolean => {
-            let text = if given == json::Kind::Boolean { raw.to_owned() } else { text()?.trim().to_owned() };
+            let text = if given == json::Kind::Boolean {
+                raw.to_owned()
+            } else {
+                text()?.trim().to_owned()
+            };
             matches!(text.as_str(), "true" | "false").then_some(Value::Literal(text))
         }
-        Kind::Date => json::string(raw).filter(|text| date::is_date(text)).map(Value::Text),
-        Kind::LocalDateTime => json::string(raw).filter(|text| date::is_local_date_time(text)).map(Value::Text),
+        Kind::Date => json::string(raw)
+            .filter(|text| date::is_date(text))
+            .map(Value::Text),
+        Kind::LocalDateTime => json::string(raw)
+            .filter(|text| date::is_local_date_time(text))
+            .map(Value::Text),
         Kind::DateTime { as_millis } => date_time(raw, as_millis),
         Kind::Choice { known, is_open } => choose(&text()?, given, known, is_open),
         Kind::Object if given == json::Kind::Object => Some(Value::Literal(json::compact(raw).into_owned())),
         Kind::Object => {
             let text = json::string(raw)?;
-            let document = json::document(&text).ok().filter(|document| json::kind(document) == json::Kind::Object)?;
+            let document = json::document(&text)
+                .ok()
+                .filter(|document| json::kind(document) == json::Kind::Object)?;
             Some(Value::Literal(json::compact(document).into_owned()))
         }
         Kind::Rows(_) => None,
@@ -273,16 +387,27 @@ fn date_time(raw: &str, as_millis: bool) -> Option<Value> {
     } else {
         let text = json::string(raw)?;
         // Only what is sent as given has to be without blanks around it.
-        (date::instant(if as_millis { text.trim() } else { &text })?, Value::Text(text))
+        (
+            date::instant(if as_millis { text.trim() } else { &text })?,
+            Value::Text(text),
+        )
     };
-    Some(if as_millis { Value::Literal(ms.to_string()) } else { given })
+    Some(if as_millis {
+        Value::Literal(ms.to_string())
+    } else {
+        given
+    })
 }
 
 /// A choice goes on the wire with its own type, in whatever type it was given; so does a value that an open choice does
 /// not list, where the type of the listed ones can hold it.
 fn choose(text: &str, given: json::Kind, known: &'static [Choice], is_open: bool) -> Option<Value> {
     let trimmed = text.trim();
-    let number = || number::is_number(trimmed).then(|| number::whole(trimmed)).flatten();
+    let number = || {
+        number::is_number(trimmed)
+            .then(|| number::whole(trimmed))
+            .flatten()
+    };
     let is = |choice: &&Choice| match choice.value {
         Scalar::Int(value) => number().is_some_and(|number| number == value.to_string()),
         value => value.text() == trimmed,
@@ -326,7 +451,10 @@ fn expected(kind: Kind) -> String {
         Kind::Secret => "a secret text".into(),
         Kind::Number => "a number".into(),
         Kind::Integer { min: None, max: None } => "a whole number".into(),
-        Kind::Integer { min: Some(min), max: Some(max) } => format!("a whole number from {min} to {max}"),
+        Kind::Integer {
+            min: Some(min),
+            max: Some(max),
+        } => format!("a whole number from {min} to {max}"),
         Kind::Integer { min: Some(min), .. } => format!("a whole number from {min} on"),
         Kind::Integer { max: Some(max), .. } => format!("a whole number up to {max}"),
         Kind::Boolean => "`true` or `false`".into(),
@@ -336,7 +464,9 @@ fn expected(kind: Kind) -> String {
         Kind::Choice { is_open: true, .. } => "a text or number".into(),
         Kind::Choice { known, .. } => {
             let known = known.iter().filter(|choice| choice.value != Scalar::Text(""));
-            let known: Vec<_> = known.map(|choice| format!("`{}` {}", choice.value.text(), choice.label)).collect();
+            let known: Vec<_> = known
+                .map(|choice| format!("`{}` {}", choice.value.text(), choice.label))
+                .collect();
             format!("one of {}", known.join(", "))
         }
         Kind::Object => "a JSON object, or its text".into(),
@@ -347,7 +477,11 @@ fn expected(kind: Kind) -> String {
 /// What was given, for a message: a text in quotes, other JSON in back-ticks, the beginning of what is long.
 fn found(raw: &str) -> Cow<'_, str> {
     let compact = shown(&json::compact(raw));
-    if json::kind(raw) == json::Kind::Text { compact.into() } else { format!("`{compact}`").into() }
+    if json::kind(raw) == json::Kind::Text {
+        compact.into()
+    } else {
+        format!("`{compact}`").into()
+    }
 }
 
 /// A JSON pointer's next step (RFC 6901).

@@ -22,7 +22,8 @@ pub const LONGEST_WAIT: Duration = Duration::from_mins(10);
     deny_unknown_fields
 )]
 pub enum Action {
-    /// Wait before the request is carried out; with `act`, afterwards and before the answer.
+    /// Wait before the request is carried out; with `act`, afterwards and before the answer. A client that leaves while it
+    /// is waited before is not served.
     Latency {
         /// Milliseconds.
         ms: u64,
@@ -100,9 +101,10 @@ pub enum Action {
     SamePage,
     /// The answer with the `Authorization` header of the request in the header `x-echo-authorization` and in the message.
     EchoAuthorization,
-    /// A connection is reset as soon as it is accepted. About connections: it takes no method and no path.
+    /// A connection is reset as soon as it is accepted. About connections: it takes no method and no path, and those to the
+    /// control endpoints have it too.
     ResetBeforeReading,
-    /// A connection is accepted and then neither read nor answered. About connections: it takes no method and no path.
+    /// A connection is accepted and then neither read nor answered. About connections like the one before.
     AcceptThenSilence {
         /// Milliseconds until it is closed.
         ms: u64,

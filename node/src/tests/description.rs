@@ -1,0 +1,339 @@
+//! The description against the vendor's form, and what engines rely on.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::bindings::exports::workflow::node::description::{Effect, Kind, Parameter};
+use crate::json::{self, elements, object, string};
+use crate::table::describe::describe;
+
+const FORM: &str = include_str!("../../tests/vendor-form.json");
+
+/// Where ours differs from the vendor's form on purpose: `operation.parameter`, and what differs.
+const DIFFERENCES: &[(&str, &str)] = &[
+    // Turning pages, with the names that n8n's users know.
+    ("getMemberList.returnAll", "added"),
+    ("getMemberList.limit", "added"),
+    ("getMemberList.pageNo", "condition"),
+    ("getMemberList.pageSize", "condition"),
+    ("getTransactionList.returnAll", "added"),
+    ("getTransactionList.limit", "added"),
+    ("getTransactionList.pageNo", "condition"),
+    ("getTransactionList.pageSize", "condition"),
+    ("getPointsAccount.returnAll", "added"),
+    ("getPointsAccount.limit", "added"),
+    ("getPointsAccount.pageNo", "condition"),
+    ("getPointsAccount.pageSize", "condition"),
+    ("getPointsRecords.returnAll", "added"),
+    ("getPointsRecords.limit", "added"),
+    ("getPointsRecords.pageNo", "condition"),
+    ("getPointsRecords.pageSize", "condition"),
+    // Filled in by the node.
+    ("queryConsumer.timestamp", "required"),
+    ("queryConsumer.nonceId", "required"),
+    // Sent only when set.
+    ("updateConsumer.gender", "default"),
+    ("updateConsumer.receiveSmsFlag", "default"),
+    ("updateConsumer.receiveEmailFlag", "default"),
+    ("updateConsumer.receiveAppFlag", "added"),
+    ("updateConsumer.receiveWecomFlag", "added"),
+    ("updateConsumer.receiveWechatFlag", "added"),
+    ("updateConsumer.receiveWhatsAppFlag", "added"),
+    ("updateConsumer.receiveLineFlag", "added"),
+    ("updateConsumer.receiveMessagerFlag", "added"),
+    // Required where it is shown.
+    ("syncTransaction.phonePrefCode", "required"),
+    // A default that would be a mistake.
+    ("importConsumerEventData.data.eventTime", "default"),
+    ("syncTransaction.details.qty", "default"),
+    ("adjustPoints.pointValue", "default"),
+    ("batchSyncProduct.batchReq.price", "default"),
+    // Dates, as such.
+    ("createConsumer.birthday", "type"),
+    ("updateConsumer.birthday", "type"),
+];
+
+fn members(raw: &str) -> HashMap<String, &str> {
+    object(raw).unwrap().0.into_iter().collect()
+}
+
+fn text(members: &HashMap<String, &str>, name: &str) -> String {
+    string(members[name]).unwrap()
+}
+
+fn vendor_kind(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Integer(_) | Kind::Number => "number",
+        Kind::Boolean => "boolean",
+        Kind::DateTime => "dateTime",
+        Kind::Choice(_) => "options",
+        Kind::AnyJson => "json",
+        Kind::Rows(_) => "fixedCollection",
+        Kind::Date => "date",
+        _ => "string",
+    }
+}
+
+/// The form's default as the description would give it: a blank is none, and so is an empty collection.
+fn vendor_default(raw: &str) -> Option<String> {
+    match raw {
+        r#""""# | "null" | "{}" | "[]" => None,
+        r#""{}""# => Some("{}".to_owned()),
+        raw => Some(raw.to_owned()),
+    }
+}
+
+/// Compare one level of parameters; every difference that is found goes into `found`.
+fn compare(
+    ours: &[&Parameter],
+    form: &str,
+    at: &str,
+    all: &HashMap<&str, &Parameter>,
+    found: &mut Vec<(String, &'static str)>,
+) {
+    let form: Vec<_> = elements(form).unwrap().into_iter().map(members).collect();
+    let names: Vec<String> = form.iter().map(|vendor| text(vendor, "name")).collect();
+    let known: Vec<&str> = ours
+        .iter()
+        .map(|p| p.name.as_str())
+        .filter(|name| names.iter().any(|n| n == name))
+        .collect();
+    assert_eq!(known, names, "{at}: names in the form's order");
+    for parameter in ours {
+        let at = format!("{at}.{}", parameter.name);
+        let Some(vendor) = form.iter().find(|vendor| text(vendor, "name") == parameter.name) else {
+            found.push((at, "added"));
+            continue;
+        };
+        assert_eq!(parameter.display_name, text(vendor, "label"), "{at}");
+        let mut differs = |is_different: bool, what: &'static str| {
+            if is_different {
+                found.push((at.clone(), what));
+            }
+        };
+        differs(vendor_kind(&parameter.kind) != text(vendor, "type"), "type");
+        differs(parameter.required != (vendor["required"] == "true"), "required");
+        let default = parameter.default.clone().filter(|default| default != r#""""#);
+        differs(default != vendor_default(vendor["default"]), "default");
+        let condition = parameter.visible_when.iter().map(|condition| {
+            format!(
+                r#"{{"{}": [{}]}}"#,
+                all[condition.parameter.as_str()].name,
+                condition.one_of.join(", ")
+            )
+        });
+        let shown_when = vendor.get("shownWhen").map(|raw| (*raw).to_owned());
+        differs(
+            condition.collect::<Vec<_>>() != shown_when.into_iter().collect::<Vec<_>>(),
+            "condition",
+        );
+        let choices: Vec<(String, String)> = match &parameter.kind {
+            Kind::Choice(choices) => choices
+                .known
+                .iter()
+                .map(|choice| (choice.value.clone(), choice.label.clone()))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let vendor_choices: Vec<(String, String)> = vendor.get("choices").map_or(Vec::new(), |raw| {
+            elements(raw)
+                .unwrap()
+                .into_iter()
+                .map(members)
+                .map(|c| (c["value"].to_owned(), text(&c, "label")))
+                .collect()
+        });
+        assert_eq!(choices, vendor_choices, "{at}");
+        if let Kind::Rows(shape) = &parameter.kind {
+            let rows = members(vendor["rows"]);
+            assert_eq!(
+                (&shape.name, &shape.display_name),
+                (&text(&rows, "name"), &text(&rows, "label")),
+                "{at}"
+            );
+            let columns: Vec<&Parameter> = shape.columns.iter().map(|id| all[id.as_str()]).collect();
+            compare(&columns, rows["columns"], &at, all, found);
+        }
+    }
+}
+
+#[test]
+fn names_labels_and_choices_are_the_vendors_form_but_for_the_listed_differences() {
+    let node = describe();
+    let all: HashMap<&str, &Parameter> = node.parameters.iter().map(|p| (p.id.as_str(), p)).collect();
+    let form = members(FORM.trim());
+    let resources: Vec<(String, String)> = elements(form["resources"])
+        .unwrap()
+        .into_iter()
+        .map(members)
+        .map(|r| (text(&r, "value"), text(&r, "label")))
+        .collect();
+    let ours: Vec<(String, String)> = node
+        .resources
+        .iter()
+        .map(|r| (r.name.clone(), r.display_name.clone()))
+        .collect();
+    assert_eq!(ours, resources);
+    let mut found = Vec::new();
+    let operations = elements(form["operations"]).unwrap();
+    assert_eq!(node.operations.len(), operations.len());
+    for (operation, vendor) in node.operations.iter().zip(operations.into_iter().map(members)) {
+        assert_eq!(
+            (&operation.group, &operation.name, &operation.display_name),
+            (
+                &text(&vendor, "resource"),
+                &text(&vendor, "value"),
+                &text(&vendor, "label")
+            )
+        );
+        let parameters: Vec<&Parameter> = operation.parameters.iter().map(|id| all[id.as_str()]).collect();
+        compare(
+            &parameters,
+            vendor["parameters"],
+            &operation.name,
+            &all,
+            &mut found,
+        );
+    }
+    let found: HashSet<(&str, &str)> = found.iter().map(|(at, what)| (at.as_str(), *what)).collect();
+    let listed: HashSet<(&str, &str)> = DIFFERENCES.iter().copied().collect();
+    assert_eq!(
+        found.difference(&listed).collect::<Vec<_>>(),
+        Vec::<&(&str, &str)>::new(),
+        "not listed"
+    );
+    assert_eq!(
+        listed.difference(&found).collect::<Vec<_>>(),
+        Vec::<&(&str, &str)>::new(),
+        "listed, but gone"
+    );
+}
+
+#[test]
+fn ids_are_unique_and_every_reference_has_its_parameter() {
+    let node = describe();
+    let ids: HashSet<&str> = node
+        .parameters
+        .iter()
+        .map(|parameter| parameter.id.as_str())
+        .collect();
+    assert_eq!(ids.len(), node.parameters.len());
+    let mut references: Vec<&String> = node
+        .operations
+        .iter()
+        .flat_map(|operation| &operation.parameters)
+        .collect();
+    let credential = node.credential.as_ref().unwrap();
+    references.extend(&credential.fields);
+    references.push(&credential.base_url);
+    for operation in &node.operations {
+        if let Effect::Keyed(key) = &operation.effect {
+            references.push(key);
+        }
+    }
+    for parameter in &node.parameters {
+        references.extend(
+            parameter
+                .visible_when
+                .iter()
+                .map(|condition| &condition.parameter),
+        );
+        if let Kind::Rows(shape) = &parameter.kind {
+            references.extend(&shape.columns);
+        }
+    }
+    for id in references {
+        assert!(ids.contains(id.as_str()), "{id}");
+    }
+    for id in [
+        "points.adjustPoints.operationId",
+        "order.syncTransaction.details.qty",
+        "credential.baseUrl",
+    ] {
+        assert!(ids.contains(id), "{id}");
+    }
+    assert_eq!((node.name.as_str(), node.version), ("socialHub", 1));
+}
+
+#[test]
+fn effects_are_as_the_table_of_operations_says() {
+    let told: Vec<String> = describe()
+        .operations
+        .into_iter()
+        .map(|operation| {
+            let effect = match operation.effect {
+                Effect::Read => "read".to_owned(),
+                Effect::Idempotent => "idempotent".to_owned(),
+                Effect::Keyed(key) => key,
+                Effect::Write => "write".to_owned(),
+            };
+            format!("{} {effect}", operation.name)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "getLoyaltyPrograms read",
+            "getMemberList read",
+            "getMember read",
+            "memberAdmission write",
+            "createConsumer write",
+            "importConsumerEventData consumer.importConsumerEventData.data.eventId",
+            "queryConsumer read",
+            "updateConsumer idempotent",
+            "bindConsumerThirdAccount idempotent",
+            "queryThirdAccountsByUnionId read",
+            "getTransactionList read",
+            "getTransactionDetail read",
+            "syncTransaction order.syncTransaction.transactionCode",
+            "getPointsAccount read",
+            "getPointsRecords read",
+            "adjustPoints points.adjustPoints.operationId",
+            "batchSyncProduct idempotent",
+            "saveStore write",
+        ]
+    );
+}
+
+#[test]
+fn what_is_json_parses_and_says_where_things_go() {
+    let node = describe();
+    for operation in &node.operations {
+        json::document(&operation.output_schema).unwrap();
+        let hints = members(operation.hints.as_ref().unwrap());
+        assert!(hints["request"].starts_with(r#"{"method":""#) && !text(&hints, "evidence").is_empty());
+    }
+    let hints = |id: &str| {
+        let parameter = node
+            .parameters
+            .iter()
+            .find(|parameter| parameter.id == id)
+            .unwrap();
+        parameter.hints.clone().unwrap_or_default()
+    };
+    for parameter in &node.parameters {
+        for document in parameter.default.iter().chain(&parameter.hints) {
+            json::document(document).unwrap();
+        }
+    }
+    for (id, expected) in [
+        ("member.getMember.cardNo", r#"{"in":"path"}"#),
+        (
+            "member.memberAdmission.loyaltyCode",
+            r#"{"in":"body","wire":"loyaltyProgramCode"}"#,
+        ),
+        (
+            "consumer.updateConsumer.postalCode",
+            r#"{"in":"body","wire":"postelCode"}"#,
+        ),
+        (
+            "points.getPointsRecords.beginDate",
+            r#"{"in":"query","encoding":"epoch-milliseconds"}"#,
+        ),
+        ("masterdata.batchSyncProduct.batchReq", r#"{"in":"whole-body"}"#),
+        ("member.getMemberList.returnAll", ""),
+    ] {
+        assert_eq!(hints(id), expected, "{id}");
+    }
+    let icon = node.icon_svg.unwrap();
+    assert!(icon.starts_with("<svg ") && icon.ends_with("</svg>") && !icon.contains("script"));
+}
