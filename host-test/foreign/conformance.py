@@ -388,7 +388,7 @@ def main():
         rates = {} if flags.only else suite.rates()
     finally:
         Path(suite.credential_file).unlink(missing_ok=True)
-    from table import table
+    from table import page, table
 
     print(table(list(suite.commands), rows, cases["absent"]))
     for name, _, differences in rows:

@@ -40,6 +40,9 @@ def parse(text):
         token = tokens.pop()
         if token in "[{":
             made = [] if token == "[" else {}
+            # `{:}` is a record whose fields are all absent.
+            if tokens[-1] == ":":
+                tokens.pop()
             while tokens[-1] not in "]}":
                 if token == "[":
                     made.append(value())
