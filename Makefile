@@ -73,4 +73,4 @@ test-hosts: build ## Run the component in Python, JavaScript, Wasmtime's command
 	python3 -B host-test/foreign/conformance.py --cache "$$(host-test/foreign/setup)" --target target --docs docs/hosts.md
 
 test-celery: build ## Send 10,000 items through two Celery workers, kill one half-way, account for every item
-	cache="$$(host-test/foreign/setup)" && "$$cache/python/bin/python" -B host-test/foreign/celery/test.py --target target
+	cache="$$(host-test/foreign/setup --redis)" && "$$cache/python/bin/python" -B host-test/foreign/celery/test.py --target target

@@ -21,6 +21,8 @@ ITEMS, BATCH = 10_000, 50
 # Short, so that what the killed worker held is soon given to the other one; a batch takes a fraction of it.
 VISIBILITY_S = 5
 PATIENCE_S = 240
+# So that a batch takes long enough to be killed in the middle.
+LATENCY_MS = "20"
 
 
 def started(stack, command, **options):
@@ -42,7 +44,7 @@ def main():
     target = arguments.parse_args().target.resolve()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        simulator = started(stack, [target / "release/simulator"], stdout=subprocess.PIPE, text=True)
+        simulator = started(stack, [target / "release/simulator", "--latency-ms", LATENCY_MS], stdout=subprocess.PIPE, text=True)
         base = simulator.stdout.readline().strip()
         port = unused_port()
         settings = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", folder, "--loglevel", "warning"]
@@ -75,6 +77,20 @@ def ledger(base):
         return json.load(answer)["operations"]
 
 
+def hold(first, second, redis):
+    """Stop both workers at a moment when each of them holds a batch: what the first one has is lost with it."""
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE_S:
+        for process in (first, second):
+            os.killpg(process.pid, signal.SIGSTOP)
+        if redis.hlen("unacked") == 2:
+            return
+        for process in (first, second):
+            os.killpg(process.pid, signal.SIGCONT)
+        time.sleep(0.05)
+    sys.exit("the workers never hold a batch each")
+
+
 def check(stack, base):
     sys.path.insert(0, str(HERE))
     import tasks
@@ -91,7 +107,9 @@ def check(stack, base):
         if time.monotonic() - began > PATIENCE_S:
             sys.exit(f"{done()} of {len(sent)} batches after {PATIENCE_S} s: the workers do not work")
         time.sleep(0.1)
+    hold(first, second, tasks.app.backend.client)
     ended(first)
+    os.killpg(second.pid, signal.SIGCONT)
     print(f"killed one of two workers after {done()} of {len(sent)} batches, {len(ledger(base))} items", flush=True)
     results = [result for one in sent for result in one.get(timeout=PATIENCE_S)]
     took = time.monotonic() - began
@@ -102,8 +120,8 @@ def check(stack, base):
     missing = [n for n in range(ITEMS) if f"celery-{n}" not in counts]
     twice = [name for name, count in counts.items() if count["applied"] != 1]
     asked = sum(count["received"] for count in counts.values())
-    print(f"{len(results)} results, {len(answers)} of them outputs; {len(counts)} operations in the ledger, asked for {asked} times")
-    print(f"{repeated} answers say that it had been done before; {took:.0f} s")
+    print(f"{len(results)} results, {len(answers)} of them outputs\n{len(counts)} operations in the ledger, asked for {asked} times")
+    print(f"{repeated} answers say that it had been done before: the killed worker had done it; {took:.0f} s")
     good = second.poll() is None and len(answers) == ITEMS and not missing and not twice and len(counts) == ITEMS
     print(f"{int(good)} passed, {int(not good)} failed")
     return 0 if good else 1

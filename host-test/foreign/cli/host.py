@@ -34,36 +34,22 @@ def unquote(literal):
 
 def parse(text):
     """A WAVE value as JSON has it: a case with a value becomes `{"tag": …, "val": …}`, one without its name."""
-    tokens = re.findall(r'"(?:[^"\\]|\\.)*"|[\[\]{}():,]|[^\s\[\]{}():,"]+', text)[::-1]
-
-    def value():
-        token = tokens.pop()
-        if token in "[{":
-            made = [] if token == "[" else {}
-            # `{:}` is a record whose fields are all absent.
-            if tokens[-1] == ":":
-                tokens.pop()
-            while tokens[-1] not in "]}":
-                if token == "[":
-                    made.append(value())
-                else:
-                    name, _colon = tokens.pop(), tokens.pop()
-                    made[name] = value()
-                if tokens[-1] == ",":
-                    tokens.pop()
-            tokens.pop()
-            return made
-        if token.startswith('"'):
-            return unquote(token)
-        if tokens and tokens[-1] == "(":
-            tokens.pop()
-            inner = value()
-            tokens.pop()
-            return inner if token == "some" else {"tag": token, "val": inner}
-        words = {"true": True, "false": False, "none": None}
-        return words[token] if token in words else float(token) if re.match(r"-?\d", token) else token
-
-    return value()
+    made, closers = [], []
+    for token in re.findall(r'"(?:[^"\\]|\\.)*"|[\w.-]+[(:]?|[\[\]{}(),]', text):
+        if token[0] == '"':
+            made.append(json.dumps(unquote(token)))
+        elif token == ")":
+            made.append(closers.pop())
+        elif token[-1] == "(":
+            made.append("" if token == "some(" else f'{{"tag": "{token[:-1]}", "val": ')
+            closers.append("" if token == "some(" else "}")
+        elif token[-1] == ":":
+            made.append(f'"{token[:-1]}": ')
+        elif token[0].isalpha() and token not in ("true", "false"):
+            made.append("null" if token == "none" else f'"{token}"')
+        else:
+            made.append(token)
+    return json.loads("".join(made))
 
 
 def invoke(component, call):
@@ -86,10 +72,9 @@ class Service:
         # What renews it is kept as it was printed: `ok(…)` becomes `some(…)`.
         self.session = "some" + text.removeprefix("ok")
         self.ends = time.monotonic() + (made["val"].get("expires-in-s") or float("inf"))
+        fields = lambda fields: ", ".join(f"{{name: {quote(one['name'])}, value: {quote(one['value'])}}}" for one in fields)
         access = made["val"]["access"]
-        fields = {name: [f"{{name: {quote(f['name'])}, value: {quote(f['value'])}}}" for f in access[name]] for name in access}
-        self.access = f"some({{headers: [{', '.join(fields['headers'])}], query: [{', '.join(fields['query'])}]}})"
-        return None
+        self.access = f"some({{headers: [{fields(access['headers'])}], query: [{fields(access['query'])}]}})"
 
     def execute(self, batch, items):
         call = f"group: {quote(batch['group'])}, operation: {quote(batch['operation'])}"

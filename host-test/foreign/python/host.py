@@ -15,14 +15,6 @@ from wasmtime import Config, Engine, Store, WasiConfig
 from wasmtime.component import Component, Linker, Record, Variant
 
 
-def record(**fields):
-    """A WIT record. Its fields are attributes with WIT's own names, hyphens and all: hence `setattr` and `getattr`."""
-    made = Record()
-    for name, value in fields.items():
-        setattr(made, name.replace("_", "-"), value)
-    return made
-
-
 def plain(value):
     """A WIT value as JSON has it."""
     if isinstance(value, Variant):
@@ -72,11 +64,13 @@ class Service:
         self.ends = time.monotonic() + (getattr(made, "expires-in-s") or float("inf"))
 
     def execute(self, batch, items):
-        call = {"group": batch["group"], "operation": batch["operation"], "items": items}
-        call |= {"on_failure": batch["onFailure"], "in_flight": batch["inFlight"]}
+        call = Record()
+        # A record's fields are attributes with WIT's own names, hyphens and all.
+        vars(call).update({"group": batch["group"], "operation": batch["operation"], "items": items})
+        vars(call).update({"on-failure": batch["onFailure"], "in-flight": batch["inFlight"], "base-url": self.base_url})
         # wasmtime-py gives no way into the request, so the node adds the session's access itself.
-        call |= {"base_url": self.base_url, "access": self.session.access}
-        return self.node.call("execution", "execute", record(**call))
+        call.access = self.session.access
+        return self.node.call("execution", "execute", call)
 
     def run(self, batch):
         if time.monotonic() > self.ends and (failure := self.authenticate()):
