@@ -22,8 +22,12 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     # A worker takes what it works on and no more, so that little waits for one that died.
     worker_prefetch_multiplier=1,
-    # Redis gives a batch to another worker when it was not acknowledged for so long: longer than any batch takes.
-    broker_transport_options={"visibility_timeout": int(os.environ.get("NODE_VISIBILITY_S", "600"))},
+    # A batch is given to another worker when it was not acknowledged for so long: longer than any takes. Looked for every
+    # ten seconds; every hundred without the throttle.
+    broker_transport_options={
+        "visibility_timeout": int(os.environ.get("NODE_VISIBILITY_S", "600")),
+        "unacked_restore_throttle": 1,
+    },
     result_expires=3600,
 )
 

@@ -3,10 +3,8 @@
 It prints the node's description, then answers each batch that it reads from standard input, one JSON document a line:
 `{"group":"member","operation":"getMember","items":["{\\"cardNo\\":\\"M1\\"}"],"inFlight":8,"onFailure":"continue"}`.
 
-Each call is a process of its own: `wasmtime run -S http --invoke 'describe()' COMPONENT`. Arguments and answers are WAVE,
-the text form of WIT values. To try a node by hand this is all that is needed; do not build an engine on it: the
-credential and the session are arguments, which every user of the machine can read, and one argument holds 128 KiB.
-The variable WASMTIME names the program.
+Each call is a process: `wasmtime run -S http --invoke 'describe()' COMPONENT`, in WAVE, the text form of WIT. Not for an
+engine: secrets are arguments, which every user of the machine can read, and one argument holds 128 KiB.
 """
 
 import json
@@ -15,20 +13,19 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 # Compiled code is kept on disk; memory and time of a call are limited.
-RUN = [os.environ.get("WASMTIME", "wasmtime"), "run", "-S", "http", "-C", "cache=y"]
-RUN += ["-W", "max-memory-size=134217728", "-W", "timeout=60s"]
+RUN = [os.environ.get("WASMTIME", "wasmtime"), "run", "-S", "http", "-C", "cache=y", "-W", f"max-memory-size={128 << 20},timeout=60s"]
+
 
 def quote(text):
     """A text as WAVE."""
-    escaped = (c if c.isprintable() and c not in '"\\' else f"\\u{{{ord(c):x}}}" for c in text)
-    return '"' + "".join(escaped) + '"'
+    return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\u{{{ord(c):x}}}" for c in text) + '"'
 
 
 def unquote(literal):
-    escapes = {"n": "\n", "r": "\r", "t": "\t"}
-    one = lambda match: chr(int(match[1], 16)) if match[1] else escapes.get(match[2], match[2])
+    one = lambda match: chr(int(match[1], 16)) if match[1] else {"n": "\n", "r": "\r", "t": "\t"}.get(match[2], match[2])
     return re.sub(r"\\(?:u\{([0-9a-fA-F]+)\}|(.))", one, literal[1:-1])
 
 
@@ -45,10 +42,9 @@ def parse(text):
             closers.append("" if token == "some(" else "}")
         elif token[-1] == ":":
             made.append(f'"{token[:-1]}": ')
-        elif token[0].isalpha() and token not in ("true", "false"):
-            made.append("null" if token == "none" else f'"{token}"')
         else:
-            made.append(token)
+            is_name = token[0].isalpha() and token not in ("true", "false")
+            made.append("null" if token == "none" else f'"{token}"' if is_name else token)
     return json.loads("".join(made))
 
 
@@ -59,38 +55,36 @@ def invoke(component, call):
 
 class Service:
     def __init__(self, component, credential):
-        self.component, self.credential = component, credential
+        self.component, self.credential, self.base_url = component, credential, json.loads(credential)["baseUrl"]
         self.session, self.access, self.ends = "none", "none", 0.0
 
     def authenticate(self):
-        """A new session, or the old one renewed; the failure if there is none."""
         text = invoke(self.component, f"authenticate({quote(self.credential)}, {self.session})")
         made = parse(text)
         if made["tag"] == "err":
             self.session, self.ends = "none", 0.0
             return made["val"]
-        # What renews it is kept as it was printed: `ok(…)` becomes `some(…)`.
-        self.session = "some" + text.removeprefix("ok")
+        self.session = "some" + text.removeprefix("ok")  # As it was printed.
         self.ends = time.monotonic() + (made["val"].get("expires-in-s") or float("inf"))
         fields = lambda fields: ", ".join(f"{{name: {quote(one['name'])}, value: {quote(one['value'])}}}" for one in fields)
         access = made["val"]["access"]
         self.access = f"some({{headers: [{fields(access['headers'])}], query: [{fields(access['query'])}]}})"
 
     def execute(self, batch, items):
-        call = f"group: {quote(batch['group'])}, operation: {quote(batch['operation'])}"
-        call += f", items: [{', '.join(map(quote, items))}], on-failure: {batch['onFailure']}"
-        call += f", in-flight: {batch['inFlight']}, base-url: {quote(json.loads(self.credential)['baseUrl'])}"
-        return parse(invoke(self.component, f"execute({{{call}, access: {self.access}}})"))
+        call = f"group: {quote(batch['group'])}, operation: {quote(batch['operation'])}, items: [{', '.join(map(quote, items))}], "
+        call += f"on-failure: {batch['onFailure']}, in-flight: {batch['inFlight']}, base-url: {quote(self.base_url)}, "
+        return parse(invoke(self.component, f"execute({{{call}access: {self.access}}})"))
 
     def run(self, batch):
         if time.monotonic() > self.ends and (failure := self.authenticate()):
             return failure
         answer = self.execute(batch, batch["items"])
-        if answer["tag"] == "err":
-            return answer["val"]
         results = answer["val"]
+        if answer["tag"] == "err":
+            return results
         # The service refused the session before its time: those items again, once, with a new one.
-        refused = [at for at, result in enumerate(results) if is_refused(result)]
+        failures = [(at, result["val"]) for at, result in enumerate(results) if isinstance(result["val"], dict)]
+        refused = [at for at, failure in failures if failure["tag"] == "unauthenticated"]
         if refused and not self.authenticate():
             again = self.execute(batch, [batch["items"][at] for at in refused])
             for at, result in zip(refused, again["val"]):
@@ -98,13 +92,8 @@ class Service:
         return results
 
 
-def is_refused(result):
-    return result["tag"] == "err" and result["val"] != "not-run" and result["val"]["tag"] == "unauthenticated"
-
-
 if __name__ == "__main__":
     print(json.dumps(parse(invoke(sys.argv[1], "describe()"))), flush=True)
-    with open(sys.argv[2], encoding="utf-8") as file:
-        service = Service(sys.argv[1], file.read())
+    service = Service(sys.argv[1], Path(sys.argv[2]).read_text(encoding="utf-8"))
     for line in sys.stdin:
         print(json.dumps(service.run(json.loads(line))), flush=True)

@@ -3,13 +3,14 @@
 It prints the node's description, then answers each batch that it reads from standard input, one JSON document a line:
 `{"group":"member","operation":"getMember","items":["{\\"cardNo\\":\\"M1\\"}"],"inFlight":8,"onFailure":"continue"}`.
 
-What wasmtime-py cannot do: say which hosts the node may reach (`set_wasi_http` takes no policy), and end a call that
-waits for the network. Give the process a network of its own, and kill it from outside.
+What wasmtime-py cannot do: say which hosts the node may reach, and end a call that waits for the network. Give the
+process a network of its own, and kill it from outside.
 """
 
 import json
 import sys
 import time
+from pathlib import Path
 
 from wasmtime import Config, Engine, Store, WasiConfig
 from wasmtime.component import Component, Linker, Record, Variant
@@ -31,8 +32,7 @@ class Node:
         config = Config()
         config.cache = True  # Compiled code is kept on disk between runs.
         self.engine = Engine(config)
-        self.component = Component.from_file(self.engine, path)
-        self.linker = Linker(self.engine)
+        self.component, self.linker = Component.from_file(self.engine, path), Linker(self.engine)
         self.linker.add_wasip2()
         self.linker.add_wasi_http()
 
@@ -75,15 +75,14 @@ class Service:
     def run(self, batch):
         if time.monotonic() > self.ends and (failure := self.authenticate()):
             return failure
-        results = self.execute(batch, batch["items"])
-        if is_failure(results):
+        if is_failure(results := self.execute(batch, batch["items"])):
             return results
         # The service refused the session before its time: those items again, once, with a new one.
         refused = [at for at, result in enumerate(results) if is_failure(result) and result.tag == "unauthenticated"]
         if refused and not self.authenticate():
             again = self.execute(batch, [batch["items"][at] for at in refused])
-            for at, result in zip(refused, again):
-                results[at] = result
+            for at in refused:
+                results[at] = again.pop(0)
         return results
 
 
@@ -93,10 +92,8 @@ def is_failure(value):
 
 
 if __name__ == "__main__":
-    component, credential = sys.argv[1:]
-    node = Node(component)
+    node, credential = Node(sys.argv[1]), sys.argv[2]
     print(json.dumps(plain(node.call("description", "describe"))), flush=True)
-    with open(credential, encoding="utf-8") as file:
-        service = Service(node, file.read())
+    service = Service(node, Path(credential).read_text(encoding="utf-8"))
     for line in sys.stdin:
         print(json.dumps(plain(service.run(json.loads(line)))), flush=True)

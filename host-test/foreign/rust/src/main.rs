@@ -8,7 +8,8 @@
 use std::io::{Write as _, stdin, stdout};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, from_value, json};
+use serde::Deserialize;
+use serde_json::{from_str, json};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Result, Store};
 use wasmtime_wasi_http::p2;
@@ -21,7 +22,25 @@ use world::node::exports::workflow::node::types::Failure;
 use world::{World, node};
 
 /// A call that takes longer is given up. This ends a wait for the network; a loop needs an epoch deadline.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What is read from standard input; items are JSON texts.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Batch {
+    group: String,
+    operation: String,
+    items: Vec<String>,
+    in_flight: u32,
+    on_failure: String,
+}
+
+/// Of the credential, all that may be in a call.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Address {
+    base_url: String,
+}
 
 /// A node and who it acts for.
 struct Service {
@@ -86,19 +105,14 @@ impl Service {
             && let Ok(session) = self.authenticate().await?
         {
             let items = refused.iter().map(|(_, item)| String::clone(item)).collect();
-            let again = self
-                .execute(
-                    Call {
-                        items,
-                        ..call.clone()
-                    },
-                    session,
-                )
-                .await?;
-            refused
-                .into_iter()
-                .zip(again.into_iter().flatten())
-                .for_each(|((result, _), new)| *result = new);
+            let call = Call {
+                items,
+                ..call.clone()
+            };
+            let again = self.execute(call, session).await?.unwrap_or_default();
+            for ((result, _), new) in refused.into_iter().zip(again) {
+                *result = new;
+            }
         }
         Ok(answer)
     }
@@ -118,26 +132,24 @@ async fn main() -> Result<()> {
     };
 
     let (mut store, node) = service.instance().await?;
-    writeln!(
-        stdout(),
-        "{}",
-        json!(node.workflow_node_description().call_describe(&mut store).await?)
-    )?;
+    let description = node.workflow_node_description().call_describe(&mut store).await?;
+    writeln!(stdout(), "{}", json!(description))?;
 
-    let base_url = serde_json::from_str::<Value>(&service.credential)?["baseUrl"].take();
+    let Address { base_url } = from_str(&service.credential)?;
     for line in stdin().lines() {
-        let mut batch: Value = serde_json::from_str(&line?)?;
+        let batch: Batch = from_str(&line?)?;
+        let stops = batch.on_failure == "stop";
         let call = Call {
-            group: from_value(batch["group"].take())?,
-            operation: from_value(batch["operation"].take())?,
-            items: from_value(batch["items"].take())?,
-            on_failure: if batch["onFailure"] == "stop" {
+            group: batch.group,
+            operation: batch.operation,
+            items: batch.items,
+            on_failure: if stops {
                 OnFailure::Stop
             } else {
                 OnFailure::Continue
             },
-            in_flight: from_value(batch["inFlight"].take())?,
-            base_url: from_value(base_url.clone())?,
+            in_flight: batch.in_flight,
+            base_url: base_url.clone(),
             access: None,
         };
         writeln!(stdout(), "{}", json!(service.run(call).await?))?;
