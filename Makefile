@@ -87,3 +87,13 @@ test-n8n-host: build n8n ## Test and lint the TypeScript host, without n8n
 test-n8n: build n8n ## Run real workflows in a real n8n, installed into the cache the first time (3 GB)
 	n8n/scripts/install-n8n
 	node --test n8n/e2e/*.test.mjs
+
+# [HOSTS]: the component in hosts that know nothing of Nodule.
+.PHONY: test-hosts test-celery
+
+test-hosts: build ## Run the component in Python, JavaScript, Wasmtime's command line and bare Rust; write docs/hosts.md
+	$(CARGO) build --quiet --release -p bare-host
+	python3 -B host-test/foreign/conformance.py --cache "$$(host-test/foreign/setup)" --target target --docs docs/hosts.md
+
+test-celery: build ## Send 10,000 items through two Celery workers, kill one half-way, account for every item
+	cache="$$(host-test/foreign/setup --redis)" && "$$cache/python/bin/python" -B host-test/foreign/celery/test.py --target target
