@@ -13,10 +13,11 @@ use crate::component::Component;
 use crate::credential::Credential;
 use crate::description::{Effect, Operation};
 use crate::error::Error;
+use crate::events::Label;
 use crate::failure::Failure;
 use crate::instance::{Environs, Moment};
 use crate::limits::Limits;
-use crate::pipeline::{Observed, Pipeline, Planned, Scope, Transport};
+use crate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
 use crate::policy::Policy;
 use crate::recording::{Call, Declared, Item, ItemResult as RecordedResult, Meta, Player, Recorder, Recording, Unused};
 use crate::redact::Redactor;
@@ -38,6 +39,8 @@ pub(crate) struct Inner {
     session: Option<Arc<Cell>>,
     slots: Arc<Semaphore>,
     target: Target,
+    /// For the events of an authentication.
+    label: Arc<Label>,
 }
 
 /// Where requests go, and what is kept of a run.
@@ -197,6 +200,12 @@ impl RunnerBuilder {
         Ok(Runner {
             inner: Arc::new(Inner {
                 slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
+                label: Arc::new(Label {
+                    node: component.node().name.clone(),
+                    digest: component.digest().to_owned(),
+                    operation: "authenticate".to_owned(),
+                    path: None,
+                }),
                 component,
                 policy: Arc::new(policy),
                 limits: Arc::new(limits),
@@ -315,6 +324,8 @@ pub(crate) struct BoundOperation {
     pub(crate) effect: Effect,
     /// The parameters that stand in the path: they name the thing that is changed.
     pub(crate) path_parameters: Vec<String>,
+    /// For events.
+    pub(crate) label: Arc<Label>,
 }
 
 impl BoundOperation {
@@ -325,6 +336,12 @@ impl BoundOperation {
             group: group.to_owned(),
             name: name.to_owned(),
             effect: if lowered { Effect::Write } else { operation.effect.clone() },
+            label: Arc::new(Label {
+                node: inner.label.node.clone(),
+                digest: inner.label.digest.clone(),
+                operation: format!("{group}.{name}"),
+                path: declared(operation).map(|declared| declared.path),
+            }),
             path_parameters: declared(operation).map(|declared| path_parameters(&declared.path)).unwrap_or_default(),
         })
     }
@@ -419,7 +436,7 @@ impl Inner {
             credential,
             // An answer may name the instant when the session ends, so a recorded one is read at its own time.
             environs: if matches!(self.target, Target::Replay { .. }) { environs } else { Environs::Real },
-            pipeline: self.pipeline(Scope::Authentication, None, false, None),
+            pipeline: self.pipeline(Scope::Authentication, None, None, None),
         };
         let session = cell.get(refused, &maker).await?;
         if let Target::Record { tape, .. } = &self.target {
@@ -434,7 +451,7 @@ impl Inner {
         &self,
         scope: Scope,
         session: Option<Arc<Session>>,
-        write: bool,
+        operation: Option<&BoundOperation>,
         item: Option<usize>,
     ) -> Arc<Pipeline> {
         let engine = self.component.engine().clone();
@@ -451,9 +468,11 @@ impl Inner {
             base: self.credential.as_ref().map(|credential| credential.base_url().clone()),
             session,
             transport,
-            write,
+            write: operation.is_some_and(BoundOperation::is_write),
             item,
             slots: Arc::clone(&self.slots),
+            buffered: Buffered::new(self.limits.buffered_bytes),
+            label: Arc::clone(operation.map_or(&self.label, |operation| &operation.label)),
             observed: Mutex::new(Observed::default()),
         })
     }
@@ -464,7 +483,7 @@ impl Inner {
     }
 
     async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
-        let pipeline = self.pipeline(Scope::Operation, None, operation.is_write(), Some(0));
+        let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0));
         let items = vec![item.to_owned()];
         let environs = Environs::Real;
         let outcome = crate::call::execute(self, operation, &pipeline, environs, items, OnFailure::Continue, 1).await;

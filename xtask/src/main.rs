@@ -15,12 +15,36 @@ enum Task {
         #[arg(short, long)]
         output: PathBuf,
     },
+    /// The same for every module of a folder
+    Components {
+        /// The folder that holds the modules
+        modules: PathBuf,
+        /// The folder that the components go to
+        #[arg(short, long)]
+        output: PathBuf,
+    },
 }
 
 fn main() -> Result<()> {
     match Task::parse() {
         Task::Component { module, output } => component(&module, &output),
+        Task::Components { modules, output } => components(&modules, &output),
     }
+}
+
+/// Encode the modules that Cargo names after their source; those with a hash in their name are the same ones.
+fn components(modules: &std::path::Path, output: &std::path::Path) -> Result<()> {
+    std::fs::create_dir_all(output).with_context(|| format!("make {}", output.display()))?;
+    for entry in std::fs::read_dir(modules).with_context(|| format!("read {}", modules.display()))? {
+        let path = entry?.path();
+        let is_module = path.extension().is_some_and(|extension| extension == "wasm");
+        if let (true, Some(name)) = (is_module, path.file_name())
+            && !name.to_string_lossy().contains('-')
+        {
+            component(&path, &output.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Encode `module` as a component. The imports that it has are exactly those that its code uses, so a node cannot even
