@@ -58,3 +58,17 @@ vendor-wit: ## Copy WASI's interfaces from the crate that implements them, in th
 
 clean: ## Remove what was built
 	$(CARGO) clean
+
+# Trust: hostile nodes, fuzzing
+
+HOSTILE := host-test/nodes
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := policy har description redact url
+.PHONY: hostile-nodes test-hostile fuzz
+
+hostile-nodes: setup
+	$(CARGO) build --quiet --release --manifest-path $(HOSTILE)/Cargo.toml --target $(GUEST) --target-dir target/hostile-build --examples
+	$(CARGO) run --quiet --release -p xtask -- components target/hostile-build/$(GUEST)/release/examples -o target/hostile
+
+test-hostile: build hostile-nodes ## Run the rows of the attack list by number and print a table
+	$(CARGO) test --quiet --release -p host-test --test hostile -- $(ROWS)
