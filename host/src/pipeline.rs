@@ -458,8 +458,8 @@ impl Pipeline {
     fn deny(&self, asked: Asked<'_>, rule: &'static str, message: String, hint: Option<String>) -> HttpError {
         let below_base = asked.url.is_some_and(|url| self.base.as_ref().is_some_and(|base| url.is_below(base)));
         let (asked, message, hint) = match self.scope {
-            Scope::Authentication if !below_base || rule != "address" => {
-                // This node knows the secret: where it wanted to go, in which words ever, may be the secret.
+            Scope::Authentication if self.is_live() && (!below_base || rule != "address") => {
+                // This node knows the secret: where it wanted to go, in whatever words, may be the secret.
                 let base = self.base.as_ref().map(ToString::to_string).unwrap_or_default();
                 let message = format!("an authenticating node may send plain requests below `{base}`, and tried another");
                 (Asked { method: None, url: None }, message, None)
@@ -470,6 +470,11 @@ impl Pipeline {
         events::denied(&self.label, asked.method, origin.as_deref(), rule);
         self.notes().denial.get_or_insert((message, hint));
         HttpError::HttpRequestDenied
+    }
+
+    /// Whether the credential is a real one; a replay has a dummy.
+    fn is_live(&self) -> bool {
+        matches!(self.transport, Transport::Live { .. })
     }
 
     fn limit(&self, key: &'static str, message: String) {

@@ -221,9 +221,10 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
     }
     if let Some(tls) = find::<rustls::Error>(error) {
         return match tls {
-            rustls::Error::InvalidCertificate(reason) => {
-                broken(HttpError::TlsCertificateError, format!("TLS: the certificate was refused: {reason}"))
-            }
+            rustls::Error::InvalidCertificate(reason) => broken(
+                HttpError::TlsCertificateError,
+                format!("TLS: the service's certificate is refused: {}", certificate_trouble(reason)),
+            ),
             _ => broken(HttpError::TlsProtocolError, format!("TLS: {tls}")),
         };
     }
@@ -239,6 +240,23 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
         return broken(HttpError::ConnectionRefused, format!("no connection: {}", cause(error)));
     }
     broken(HttpError::ConnectionTerminated, format!("the connection broke: {}", cause(error)))
+}
+
+/// What is wrong with a certificate, in the words of whoever has to renew it. The certificate's own words stay out: they
+/// are the server's to choose.
+fn certificate_trouble(reason: &rustls::CertificateError) -> &'static str {
+    use rustls::CertificateError as E;
+    match reason {
+        E::Expired | E::ExpiredContext { .. } => "it has expired",
+        E::NotValidYet | E::NotValidYetContext { .. } => "it is not valid yet",
+        E::NotValidForName | E::NotValidForNameContext { .. } => "it is for another name",
+        E::UnknownIssuer => "it is not signed by an authority that is trusted, or by itself",
+        E::Revoked => "it was revoked",
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => "it is not for servers",
+        E::BadEncoding => "it cannot be read",
+        E::BadSignature => "its signature is wrong",
+        _ => "it is not acceptable",
+    }
 }
 
 /// The first error of this type among an error's causes. An `io::Error` that wraps another hides it from `source`.
