@@ -167,6 +167,11 @@ pub fn command() -> PathBuf {
     here.parent().unwrap().parent().unwrap().join("nodule")
 }
 
+/// What a command printed, and how it ended.
+pub async fn finished(mut command: std::process::Command) -> std::process::Output {
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
 /// Every event, as JSON lines.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>, Arc<AtomicBool>);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use simulator::{Action, Config, DEMO_APP_ID, DEMO_APP_SECRET, Refusal, Rule, Simulator};
 use tokio_rustls::rustls;
 
-use crate::bench::{Bench, Setup, command, file, kinds, output};
+use crate::bench::{Bench, Setup, command, file, finished, kinds, output};
 use crate::guests::{CALLS, DESCRIBES_FOREVER, WAITS};
 use crate::server::{Server, ok, within};
 
@@ -271,9 +271,9 @@ pub async fn foreign_components(bench: &Bench) {
     // The command's flag.
     let cache = tempfile::tempdir().unwrap();
     let describe = async |digest: &str| {
-        let mut describe = tokio::process::Command::new(command());
+        let mut describe = std::process::Command::new(command());
         describe.env("NODULE_CACHE_DIR", cache.path()).arg("describe").arg(file(CALLS)).args(["--digest", digest]);
-        let done = describe.output().await.unwrap();
+        let done = finished(describe).await;
         (done.status.code(), String::from_utf8(done.stderr).unwrap())
     };
     assert_eq!(describe(&pinned).await.0, Some(0));

@@ -4,7 +4,7 @@ use nodule::Failure;
 use nodule::policy::Policy;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, SECRET, Setup, command, file};
+use crate::bench::{Bench, SECRET, Setup, command, file, finished};
 use crate::guests::CALLS;
 use crate::server::{Server, Step, answer, ok};
 
@@ -332,13 +332,14 @@ pub async fn proxy_variables(_: &Bench) {
     let json = json!({"baseUrl": base(&server), "secret": SECRET, "mode": "none"});
     std::fs::write(&credential, json.to_string()).unwrap();
     let task = json!([{"url": format!("{}/things", base(&server))}]);
-    let mut run = tokio::process::Command::new(command());
+    let mut run = std::process::Command::new(command());
     for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         run.env(name, proxy.origin());
     }
     run.env_remove("NO_PROXY").env_remove("no_proxy").env("NODULE_CACHE_DIR", folder.path().join("cache"));
     run.arg("run").arg(file(CALLS)).args(["things", "read", "--param", &format!("requests:={task}")]);
-    let done = run.arg("--credential").arg(&credential).output().await.unwrap();
+    run.arg("--credential").arg(&credential);
+    let done = finished(run).await;
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert_eq!((proxy.connections(), server.take().len()), (0, 1));
 }
