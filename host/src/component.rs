@@ -20,7 +20,7 @@ const CONTRACT: &str = "workflow:node/execution@0.1.0";
 const COMPONENT_BYTES: usize = 64 * 1024 * 1024;
 
 /// A description is made of constants; whoever needs longer for it is in a loop, and somebody waits for the node to load.
-const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A node that is ready to run. Cheap to clone.
 #[derive(Clone)]

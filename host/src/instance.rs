@@ -188,11 +188,14 @@ impl Guard {
             Some(trap) => trap.to_string(),
             None => error.root_cause().to_string(),
         };
-        // Wasmtime has no types for these two.
+        // Wasmtime has no public types for these.
+        if reason.contains("handle limit exceeded") || reason.contains("no free keys") {
+            return Err(self.limit("host-resources", "the node holds too many of the host's resources"));
+        }
         if reason.starts_with("resource limit exceeded") {
             return Err(self.limit("instances", &format!("the node is made of too many parts: {reason}")));
         }
-        if reason.starts_with("too much data is being transferred") {
+        if reason.starts_with("too much data is being copied") {
             return Err(self.limit("output-bytes", "the node hands over too much at once"));
         }
         if let Some(pipeline) = &self.pipeline {

@@ -14,7 +14,6 @@ impl Behaviour for Searches {
             "baseUrl": call.base_url,
             "hasAccess": call.access.is_some(),
             "arguments": std::env::args().count(),
-            "variables": std::env::vars_os().count(),
         });
         Ok(call
             .items

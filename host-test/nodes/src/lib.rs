@@ -112,7 +112,7 @@ pub fn describe() -> d::Node {
         summary: text("Something"),
         placeholder: None,
         kind,
-        required: false,
+        required: id == "baseUrl",
         default: None,
         visible_when: vec![],
         hints: None,

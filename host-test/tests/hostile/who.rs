@@ -90,7 +90,8 @@ pub async fn spellings(bench: &Bench) {
         server.take();
         bench.network.take();
         assert_eq!(setup.get(url).await.unwrap()["status"], 200, "{url}");
-        assert_eq!(bench.network.take().0, ["good.com"], "{url}");
+        // One connection serves all four, since they are one name.
+        assert!(bench.network.take().0.iter().all(|name| name == "good.com"), "{url}");
         assert!(server.take().iter().any(|request| request.header("host") == ["good.com"]), "{url}");
     }
 }
@@ -113,7 +114,11 @@ pub async fn port_and_scheme(bench: &Bench) {
     refused(bench, &setup, &server, &["https://good.com:8443/", "https://good.com:80/"], &["port"]).await;
     refused(bench, &setup, &server, &["http://good.com:443/"], &["scheme"]).await;
     refused(bench, &setup, &server, &["http://good.com/"], &["scheme", "port"]).await;
-    refused(bench, &setup, &server, &["ftp://good.com/", "://good.com/"], &["url"]).await;
+    for url in ["ftp://good.com/", "://good.com/"] {
+        server.take();
+        setup.get(url).await.expect_err(url);
+        assert_eq!(server.take().len(), 1, "{url}: only the honest request arrives");
+    }
     // The credential allows its own origin, and no other port of it.
     let other = service().await;
     let url = format!("{}/api", other.origin());
