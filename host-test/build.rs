@@ -7,7 +7,14 @@ fn main() {
     println!("cargo::rerun-if-changed=nodes/guests");
     let mut names: Vec<String> = std::fs::read_dir("nodes/guests")
         .expect("the guests' folder")
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".rs").map(ToOwned::to_owned))
+        .filter_map(|entry| {
+            entry
+                .ok()?
+                .file_name()
+                .to_str()?
+                .strip_suffix(".rs")
+                .map(ToOwned::to_owned)
+        })
         .collect();
     names.sort();
     let constants = names.iter().fold(String::new(), |mut text, name| {

@@ -86,20 +86,36 @@ impl Progress {
         let failed = self.all_failed();
         let items = self.done + failed;
         let took = self.started.elapsed();
-        let kinds: Vec<String> = self.failed.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+        let kinds: Vec<String> = self
+            .failed
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        let kinds = if kinds.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", kinds.join(", "))
+        };
         let noun = if items == 1 { "item" } else { "items" };
-        exit::line(&format!("{items} {noun}: {} done, {failed} failed{kinds}, {}", self.done, duration(took)));
+        exit::line(&format!(
+            "{items} {noun}: {} done, {failed} failed{kinds}, {}",
+            self.done,
+            duration(took)
+        ));
     }
 }
 
 fn bar(total: Option<u64>) -> ProgressBar {
     let target = ProgressDrawTarget::stderr_with_hz(DRAWN_PER_SECOND);
     let (bar, template) = match total {
-        Some(total) => {
-            (ProgressBar::new(total), "{bar:30} {pos} of {len} items, {per_sec:.0}, {eta} left  {msg:.red}")
-        }
-        None => (ProgressBar::no_length(), "{spinner} {pos} items, {per_sec:.0}, {elapsed}  {msg:.red}"),
+        Some(total) => (
+            ProgressBar::new(total),
+            "{bar:30} {pos} of {len} items, {per_sec:.0}, {eta} left  {msg:.red}",
+        ),
+        None => (
+            ProgressBar::no_length(),
+            "{spinner} {pos} items, {per_sec:.0}, {elapsed}  {msg:.red}",
+        ),
     };
     bar.set_draw_target(target);
     // The template is a constant; a wrong one would show the library's own.

@@ -30,7 +30,10 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
     let policy = setup::policy(&args.grants)?;
     let component = setup::component(&args.component, args.digest.as_deref(), Some(&policy)).await?;
     // Asked for here, so that a wrong name is told before the items are opened.
-    component.node().operation(&args.group, &args.operation).map_err(nodule::Error::from)?;
+    component
+        .node()
+        .operation(&args.group, &args.operation)
+        .map_err(nodule::Error::from)?;
     let runner = runner(&args, &component, policy)?;
     let (items, total) = items::open(args.items.as_deref(), &args.params).await?;
     if args.dry_run {
@@ -76,7 +79,9 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
 
 fn meta(args: &Run, component: &Component, credential: &Credential) -> Result<Meta, Failed> {
     let node = component.node();
-    let operation = node.operation(&args.group, &args.operation).map_err(nodule::Error::from)?;
+    let operation = node
+        .operation(&args.group, &args.operation)
+        .map_err(nodule::Error::from)?;
     let base_url = credential.base_url().to_string();
     Ok(Meta {
         group: args.group.clone(),
@@ -85,9 +90,9 @@ fn meta(args: &Run, component: &Component, credential: &Credential) -> Result<Me
             crate::args::OnFailure::Stop => recording::OnFailure::Stop,
             crate::args::OnFailure::Continue => recording::OnFailure::Continue,
         },
-        base_url: base_url
-            .parse()
-            .map_err(|error| Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}")))?,
+        base_url: base_url.parse().map_err(|error| {
+            Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}"))
+        })?,
         declared: nodule::declared(operation),
         component: Some(recording::Component {
             name: node.name.clone(),
@@ -113,7 +118,9 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
             future::pending::<()>().await;
         }
     });
-    let options = RunOptions::default().concurrency(args.concurrency.get()).on_failure(args.on_failure.into());
+    let options = RunOptions::default()
+        .concurrency(args.concurrency.get())
+        .on_failure(args.on_failure.into());
     let mut results = runner.run(&args.group, &args.operation, items, &options)?;
     let mut progress = Progress::new(args.progress, total);
     let mut tally = Tally::default();
@@ -137,7 +144,10 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
         if let Err(lost) = output.result(index, &result) {
             break Err(lost);
         }
-        let text = kept.then(|| texts.lock().unwrap_or_else(PoisonError::into_inner).pop_front()).flatten().flatten();
+        let text = kept
+            .then(|| texts.lock().unwrap_or_else(PoisonError::into_inner).pop_front())
+            .flatten()
+            .flatten();
         match &result {
             Ok(_) => progress.done(),
             Err(failure) => {
@@ -153,7 +163,9 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
         index += 1;
     };
     drop(results);
-    let ended = ended.and_then(|()| output.flush()).and_then(|()| failed.as_mut().map_or(Ok(()), Output::flush));
+    let ended = ended
+        .and_then(|()| output.flush())
+        .and_then(|()| failed.as_mut().map_or(Ok(()), Output::flush));
     progress.end();
     match ended {
         Err(Lost::Broken(broken)) => return Err(broken),
@@ -175,7 +187,10 @@ fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
         None => (items, false),
         Some(texts) => {
             let items = items.inspect(move |item| {
-                texts.lock().unwrap_or_else(PoisonError::into_inner).push_back(item.as_ref().ok().cloned());
+                texts
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push_back(item.as_ref().ok().cloned());
             });
             (Box::pin(items), true)
         }
@@ -256,7 +271,10 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
             Err(failure) => Err(failure),
         };
         let lines: Vec<Value> = match planned {
-            Ok(requests) => requests.iter().map(|request| json!({"item": index, "request": shown(request)})).collect(),
+            Ok(requests) => requests
+                .iter()
+                .map(|request| json!({"item": index, "request": shown(request)}))
+                .collect(),
             Err(failure) => {
                 tally.count(&failure);
                 vec![json!({"item": index, "error": failure.to_json()})]
@@ -281,8 +299,11 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
 }
 
 fn shown(request: &nodule::Planned) -> Value {
-    let headers: serde_json::Map<String, Value> =
-        request.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let headers: serde_json::Map<String, Value> = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().into()))
+        .collect();
     let mut shown = json!({"method": request.method.as_str(), "url": request.url, "headers": headers});
     if !request.body.is_empty() {
         // JSON as JSON, anything else as the text that it is.

@@ -40,10 +40,14 @@ struct Before {
 }
 
 fn main() -> Result<()> {
-    let text = std::fs::read_to_string("host-test/cases.json").context("run it from the top of the repository")?;
+    let text =
+        std::fs::read_to_string("host-test/cases.json").context("run it from the top of the repository")?;
     let cases: Vec<Case> = serde_json::from_str(&text).context("host-test/cases.json")?;
     let only: Vec<String> = std::env::args().skip(1).collect();
-    for case in cases.iter().filter(|case| only.is_empty() || only.contains(&case.case)) {
+    for case in cases
+        .iter()
+        .filter(|case| only.is_empty() || only.contains(&case.case))
+    {
         record(case).with_context(|| case.case.clone())?;
         writeln!(std::io::stdout(), "recorded {}", case.case)?;
     }
@@ -51,7 +55,10 @@ fn main() -> Result<()> {
 }
 
 fn record(case: &Case) -> Result<()> {
-    let simulator = Simulator::start(Config { epoch: Some(EPOCH), ..Config::default() })?;
+    let simulator = Simulator::start(Config {
+        epoch: Some(EPOCH),
+        ..Config::default()
+    })?;
     let place = case.case.split('-').next().unwrap_or(&case.case);
     for before in &case.before {
         let status = nodule(&simulator, &before.operation, &before.items, DEMO_APP_SECRET, &[])?;
@@ -69,7 +76,14 @@ fn record(case: &Case) -> Result<()> {
     let file = file.display().to_string();
     let mode = case.on_failure.as_deref().unwrap_or("continue");
     let secret = case.secret.as_deref().unwrap_or(DEMO_APP_SECRET);
-    let record = ["--record", &file, "--recorded-against", "simulator", "--on-failure", mode];
+    let record = [
+        "--record",
+        &file,
+        "--recorded-against",
+        "simulator",
+        "--on-failure",
+        mode,
+    ];
     // Items that fail are what some cases are about.
     match nodule(&simulator, place, &case.items, secret, &record)? {
         Some(0 | 1) => Ok(()),
@@ -77,7 +91,13 @@ fn record(case: &Case) -> Result<()> {
     }
 }
 
-fn nodule(simulator: &Simulator, place: &str, items: &[Value], secret: &str, more: &[&str]) -> Result<Option<i32>> {
+fn nodule(
+    simulator: &Simulator,
+    place: &str,
+    items: &[Value],
+    secret: &str,
+    more: &[&str],
+) -> Result<Option<i32>> {
     let (group, operation) = place.split_once('/').context("expected `group/operation`")?;
     let credential = json!({
         "baseUrl": format!("{}/openapi-prod/", simulator.base_url()),

@@ -9,8 +9,8 @@ use crate::events;
 use crate::failure::{Answer, Failure, ParameterProblem};
 use crate::instance::{Environs, Guard, Stop};
 use crate::pipeline::{Pipeline, Scope};
-use crate::runner::{BoundOperation, Inner};
 use crate::run::{ItemResult, OnFailure};
+use crate::runner::{BoundOperation, Inner};
 use crate::session::Session;
 
 /// Cut texts of a node before they reach a log, a file or a screen.
@@ -25,7 +25,11 @@ impl Stop {
     pub(crate) fn into_failure(self) -> Failure {
         match self {
             Stop::Limit(limit) => Failure::Limit(limit),
-            Stop::Trap(_) => Failure::Other { kind: "trap".into(), message: self.to_string(), detail: None },
+            Stop::Trap(_) => Failure::Other {
+                kind: "trap".into(),
+                message: self.to_string(),
+                detail: None,
+            },
         }
     }
 }
@@ -75,7 +79,16 @@ async fn with_session(
         Ok(session) => session,
         Err(failure) => return items.iter().map(|_| Err(failure.clone())).collect(),
     };
-    let mut results = isolated(inner, operation, items, environs, session.clone(), on_failure, in_flight).await;
+    let mut results = isolated(
+        inner,
+        operation,
+        items,
+        environs,
+        session.clone(),
+        on_failure,
+        in_flight,
+    )
+    .await;
     let Some(session) = session else { return results };
     let refused: Vec<usize> = results
         .iter()
@@ -104,8 +117,14 @@ async fn with_session(
         .filter(|(_, result)| matches!(result, Err(Failure::Unauthenticated(_) | Failure::NotRun)))
         .map(|(position, _)| position)
         .collect();
-    let chosen: Vec<Item> = again.iter().filter_map(|position| items.get(*position).cloned()).collect();
-    let second = isolated(inner, operation, &chosen, environs, renewed, on_failure, in_flight).await;
+    let chosen: Vec<Item> = again
+        .iter()
+        .filter_map(|position| items.get(*position).cloned())
+        .collect();
+    let second = isolated(
+        inner, operation, &chosen, environs, renewed, on_failure, in_flight,
+    )
+    .await;
     for (position, result) in again.into_iter().zip(second) {
         set(&mut results, position, result);
     }
@@ -128,7 +147,17 @@ async fn isolated(
     on_failure: OnFailure,
     in_flight: u32,
 ) -> Vec<ItemResult> {
-    match once(inner, operation, items, environs, session.clone(), on_failure, in_flight).await {
+    match once(
+        inner,
+        operation,
+        items,
+        environs,
+        session.clone(),
+        on_failure,
+        in_flight,
+    )
+    .await
+    {
         Ok(results) => results,
         Err(stop) if items.len() == 1 => vec![Err(stop.into_failure())],
         Err(_) => {
@@ -141,10 +170,11 @@ async fn isolated(
                     continue;
                 }
                 let alone = std::slice::from_ref(item);
-                let result = match once(inner, operation, alone, environs, session.clone(), on_failure, 1).await {
-                    Ok(mut results) => results.pop().unwrap_or(Err(Failure::NotRun)),
-                    Err(stop) => Err(stop.into_failure()),
-                };
+                let result =
+                    match once(inner, operation, alone, environs, session.clone(), on_failure, 1).await {
+                        Ok(mut results) => results.pop().unwrap_or(Err(Failure::NotRun)),
+                        Err(stop) => Err(stop.into_failure()),
+                    };
                 stopped = result.is_err() && on_failure == OnFailure::Stop;
                 results.push(result);
             }
@@ -169,7 +199,10 @@ async fn once(
     };
     let pipeline = inner.pipeline(Scope::Operation, session, Some(operation), item);
     let texts = items.iter().map(|item| item.parameters.clone()).collect();
-    execute(inner, operation, &pipeline, environs, texts, on_failure, in_flight).await
+    execute(
+        inner, operation, &pipeline, environs, texts, on_failure, in_flight,
+    )
+    .await
 }
 
 /// Call the node, and read its answer with suspicion.
@@ -204,13 +237,16 @@ pub(crate) async fn execute(
             let limit = inner.limits().output_bytes;
             let bytes: usize = results.iter().flatten().flatten().map(String::len).sum();
             if bytes > limit {
-                return Err(Stop::Limit(format!("results of more than {limit} bytes (`output-bytes`)")));
+                return Err(Stop::Limit(format!(
+                    "results of more than {limit} bytes (`output-bytes`)"
+                )));
             }
             Ok(results.into_iter().map(|result| read(pipeline, result)).collect())
         }
-        Ok(results) => {
-            Err(Stop::Trap(format!("expected {count} results, found {}", results.len())))
-        }
+        Ok(results) => Err(Stop::Trap(format!(
+            "expected {count} results, found {}",
+            results.len()
+        ))),
         Err(failure) => {
             let failure = told(pipeline, failure);
             Ok((0..count).map(|_| Err(failure.clone())).collect())
@@ -228,7 +264,11 @@ fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {
 /// An output item is one JSON document, on one line.
 fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
     // Outside of strings, where they are not allowed, line ends are only white space.
-    let text = if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ") } else { text };
+    let text = if text.contains(['\n', '\r']) {
+        text.replace(['\n', '\r'], " ")
+    } else {
+        text
+    };
     RawValue::from_string(text).map_err(|error| Failure::Other {
         kind: "bad-output".into(),
         message: format!("the node returned an output item that is not JSON: {error}"),
@@ -242,7 +282,12 @@ fn told(pipeline: &Pipeline, failure: types::Failure) -> Failure {
     match &mut failure {
         Failure::InvalidParameters(problems) => {
             problems.truncate(PROBLEMS);
-            for ParameterProblem { pointer, label, message } in problems {
+            for ParameterProblem {
+                pointer,
+                label,
+                message,
+            } in problems
+            {
                 [pointer, label, message].into_iter().for_each(cut);
             }
         }
@@ -250,17 +295,24 @@ fn told(pipeline: &Pipeline, failure: types::Failure) -> Failure {
         | Failure::Rejected(answer)
         | Failure::Unintelligible(answer)
         | Failure::Throttled { answer, .. } => cut_answer(answer),
-        Failure::InvalidInput(message)
-        | Failure::Limit(message)
-        | Failure::Denied { message, .. } => cut(message),
+        Failure::InvalidInput(message) | Failure::Limit(message) | Failure::Denied { message, .. } => {
+            cut(message)
+        }
         Failure::Unavailable { message, answer, .. } => {
             cut(message);
             answer.iter_mut().for_each(cut_answer);
         }
-        Failure::Other { kind, message, detail } => {
+        Failure::Other {
+            kind,
+            message,
+            detail,
+        } => {
             cut(kind);
             cut(message);
-            if detail.as_ref().is_some_and(|detail| detail.to_string().len() > DETAIL_BYTES) {
+            if detail
+                .as_ref()
+                .is_some_and(|detail| detail.to_string().len() > DETAIL_BYTES)
+            {
                 *detail = None;
             }
         }

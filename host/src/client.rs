@@ -20,8 +20,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
@@ -88,9 +88,12 @@ pub(crate) struct Clients {
 
 impl Clients {
     pub(crate) fn new(extra_roots: &[Vec<u8>], network: Arc<dyn Network>) -> Result<Self, Error> {
-        let broken = |error: rustls::Error| Error::Engine { message: error.to_string() };
-        let mut roots =
-            rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let broken = |error: rustls::Error| Error::Engine {
+            message: error.to_string(),
+        };
+        let mut roots = rustls::RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
         for root in extra_roots {
             roots.add(root.clone().into()).map_err(broken)?;
         }
@@ -100,7 +103,11 @@ impl Clients {
             .map_err(broken)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { tls: Arc::new(tls), network, pools: Mutex::default() })
+        Ok(Self {
+            tls: Arc::new(tls),
+            network,
+            pools: Mutex::default(),
+        })
     }
 
     /// The client for requests that this permit covers.
@@ -120,10 +127,17 @@ impl Clients {
             .with_tls_config((*self.tls).clone())
             .https_or_http()
             .enable_http1()
-            .wrap_connector(Pinned { permit: key.permit, network: Arc::clone(&self.network) });
+            .wrap_connector(Pinned {
+                permit: key.permit,
+                network: Arc::clone(&self.network),
+            });
         Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(if key.freshness == Freshness::Recent { FRESH } else { IDLE })
+            .pool_idle_timeout(if key.freshness == Freshness::Recent {
+                FRESH
+            } else {
+                IDLE
+            })
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .http1_max_headers(key.header_count)
             .http1_max_buf_size(key.header_bytes.max(MIN_BUFFER))
@@ -184,8 +198,15 @@ impl Service<Uri> for Pinned {
 
 async fn connect(network: &dyn Network, uri: &Uri, permit: Permit) -> Result<TcpStream, ConnectFailure> {
     let host = uri.host().unwrap_or_default();
-    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-    let found = resolve(network, host).await?.into_iter().map(|address| SocketAddr::new(address, port));
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") {
+        443
+    } else {
+        80
+    });
+    let found = resolve(network, host)
+        .await?
+        .into_iter()
+        .map(|address| SocketAddr::new(address, port));
     let addresses = filter(found, permit).map_err(ConnectFailure::Denied)?;
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
@@ -203,11 +224,17 @@ async fn connect(network: &dyn Network, uri: &Uri, permit: Permit) -> Result<Tcp
 
 /// The addresses of a host; one that is an address needs no look-up.
 async fn resolve(network: &dyn Network, host: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
-    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let literal = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
     if let Ok(address) = literal.parse::<IpAddr>() {
         return Ok(vec![address]);
     }
-    network.resolve(host).await.map_err(|error| ConnectFailure::Name(error.to_string()))
+    network
+        .resolve(host)
+        .await
+        .map_err(|error| ConnectFailure::Name(error.to_string()))
 }
 
 /// Ends a connection attempt, TLS included, that takes too long.
@@ -234,7 +261,9 @@ where
         // The pool calls the connector while the request is polled, so the request's own deadline is in reach.
         let connect_by = CONNECT_BY.try_with(|by| *by);
         Box::pin(async move {
-            let Ok(connect_by) = connect_by else { return connecting.await };
+            let Ok(connect_by) = connect_by else {
+                return connecting.await;
+            };
             match tokio::time::timeout_at(connect_by, connecting).await {
                 Ok(result) => result,
                 Err(_) => Err(ConnectFailure::Timeout.into()),

@@ -41,7 +41,10 @@ impl Label {
     pub(crate) fn path(&self, base: Option<&CanonicalUrl>, url: &CanonicalUrl) -> &str {
         let prefix = base.map_or("", |base| base.path().trim_end_matches('/'));
         let template = self.path.as_deref().unwrap_or(UNDECLARED);
-        let is_declared = url.path().strip_prefix(prefix).is_some_and(|path| is_made_from(template, path));
+        let is_declared = url
+            .path()
+            .strip_prefix(prefix)
+            .is_some_and(|path| is_made_from(template, path));
         if is_declared { template } else { UNDECLARED }
     }
 }
@@ -49,7 +52,10 @@ impl Label {
 fn is_made_from(template: &str, path: &str) -> bool {
     let is_name = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
     template.split('/').count() == path.split('/').count()
-        && template.split('/').zip(path.split('/')).all(|(name, value)| is_name(name) || name == value)
+        && template
+            .split('/')
+            .zip(path.split('/'))
+            .all(|(name, value)| is_name(name) || name == value)
 }
 
 /// One request, answered or not.
@@ -67,8 +73,22 @@ pub(crate) struct Request<'a> {
 }
 
 pub(crate) fn request(label: &Label, request: &Request<'_>) {
-    let Label { node, digest, operation, .. } = label;
-    let Request { method, origin, path, status, outcome, since, sent, received } = request;
+    let Label {
+        node,
+        digest,
+        operation,
+        ..
+    } = label;
+    let Request {
+        method,
+        origin,
+        path,
+        status,
+        outcome,
+        since,
+        sent,
+        received,
+    } = request;
     tracing::info!(
         target: "nodule::request",
         node, digest, operation,
@@ -78,29 +98,54 @@ pub(crate) fn request(label: &Label, request: &Request<'_>) {
 }
 
 pub(crate) fn denied(label: &Label, method: Option<&Method>, origin: Option<&str>, rule: &str) {
-    let Label { node, digest, operation, .. } = label;
+    let Label {
+        node,
+        digest,
+        operation,
+        ..
+    } = label;
     let method = method.map(usual);
     tracing::warn!(target: "nodule::audit", node, digest, operation, method, origin, rule, "denied");
 }
 
 pub(crate) fn limit(label: &Label, key: &str) {
-    let Label { node, digest, operation, .. } = label;
+    let Label {
+        node,
+        digest,
+        operation,
+        ..
+    } = label;
     tracing::warn!(target: "nodule::audit", node, digest, operation, key, "limit");
 }
 
 pub(crate) fn authentication(label: &Label, renewal: bool, outcome: &str, since: Instant) {
-    let Label { node, digest, operation, .. } = label;
+    let Label {
+        node,
+        digest,
+        operation,
+        ..
+    } = label;
     let ms = millis(since);
     tracing::info!(target: "nodule::session", node, digest, operation, renewal, outcome, ms, "authentication");
 }
 
 pub(crate) fn retry(label: &Label, items: usize, reason: &str) {
-    let Label { node, digest, operation, .. } = label;
+    let Label {
+        node,
+        digest,
+        operation,
+        ..
+    } = label;
     tracing::info!(target: "nodule::run", node, digest, operation, items, reason, "retry");
 }
 
 pub(crate) fn trap(label: &Label) {
-    let Label { node, digest, operation, .. } = label;
+    let Label {
+        node,
+        digest,
+        operation,
+        ..
+    } = label;
     tracing::warn!(target: "nodule::run", node, digest, operation, "trap");
 }
 
@@ -121,7 +166,11 @@ fn usual(method: &Method) -> &str {
         Method::CONNECT,
         Method::TRACE,
     ];
-    if USUAL.contains(method) { method.as_str() } else { "other" }
+    if USUAL.contains(method) {
+        method.as_str()
+    } else {
+        "other"
+    }
 }
 
 #[cfg(test)]
@@ -137,12 +186,21 @@ mod tests {
             path: Some("/v1/member/{memberCode}/tags".to_owned()),
         };
         let base = CanonicalUrl::parse("https://api.example.com/openapi").unwrap();
-        let shown = |url: &str| label.path(Some(&base), &CanonicalUrl::parse(url).unwrap()).to_owned();
+        let shown = |url: &str| {
+            label
+                .path(Some(&base), &CanonicalUrl::parse(url).unwrap())
+                .to_owned()
+        };
         assert_eq!(
             shown("https://api.example.com/openapi/v1/member/M17/tags?phone=1"),
             "/v1/member/{memberCode}/tags"
         );
-        for other in ["/openapi/v1/member/M17", "/openapi/v1/member/M17/x", "/v1/member/M17/tags", "/openapi/M17"] {
+        for other in [
+            "/openapi/v1/member/M17",
+            "/openapi/v1/member/M17/x",
+            "/v1/member/M17/tags",
+            "/openapi/M17",
+        ] {
             assert_eq!(shown(&format!("https://api.example.com{other}")), "…", "{other}");
         }
     }

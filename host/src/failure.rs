@@ -163,10 +163,17 @@ impl Failure {
                     .collect();
                 fields.insert("problems".into(), Value::Array(problems));
             }
-            Failure::Throttled { retry_after_ms: Some(ms), .. } => {
+            Failure::Throttled {
+                retry_after_ms: Some(ms),
+                ..
+            } => {
                 fields.insert("retryAfterMs".into(), (*ms).into());
             }
-            Failure::Unavailable { certainty, retry_after_ms, .. } => {
+            Failure::Unavailable {
+                certainty,
+                retry_after_ms,
+                ..
+            } => {
                 fields.insert("certainty".into(), certainty.name().into());
                 if let Some(ms) = retry_after_ms {
                     fields.insert("retryAfterMs".into(), (*ms).into());
@@ -175,7 +182,9 @@ impl Failure {
             Failure::Denied { hint: Some(hint), .. } => {
                 fields.insert("hint".into(), hint.as_str().into());
             }
-            Failure::Other { detail: Some(detail), .. } => {
+            Failure::Other {
+                detail: Some(detail), ..
+            } => {
                 fields.insert("detail".into(), detail.clone());
             }
             _ => {}
@@ -247,7 +256,10 @@ mod tests {
             message: "expected a text, found nothing".into(),
         };
         let failure = Failure::InvalidParameters(vec![problem("A"), problem("B")]);
-        assert_eq!(failure.to_string(), "A: expected a text, found nothing; B: expected a text, found nothing");
+        assert_eq!(
+            failure.to_string(),
+            "A: expected a text, found nothing; B: expected a text, found nothing"
+        );
         assert_eq!(failure.to_json()["problems"][1]["pointer"], "/B");
     }
 }

@@ -51,7 +51,10 @@ pub(crate) struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -63,7 +66,11 @@ impl IoView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
+        }
     }
 }
 
@@ -125,7 +132,11 @@ impl Guard {
         // by dropping the call.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        Self { store, run_timeout: limits.run_timeout, pipeline }
+        Self {
+            store,
+            run_timeout: limits.run_timeout,
+            pipeline,
+        }
     }
 
     /// Call `describe`.
@@ -149,7 +160,9 @@ impl Guard {
         let store = &mut self.store;
         let result = bounded(self.run_timeout, async {
             let node = instantiate(store, pre).await?;
-            node.workflow_node_authentication().call_authenticate(store, credential, renew).await
+            node.workflow_node_authentication()
+                .call_authenticate(store, credential, renew)
+                .await
         })
         .await;
         self.settle(result)
@@ -177,23 +190,34 @@ impl Guard {
             Some(Err(error)) => error,
             None => {
                 let seconds = self.run_timeout.as_secs_f64();
-                return Err(self.limit("run-timeout-ms", &format!("the call took longer than {seconds} seconds")));
+                return Err(self.limit(
+                    "run-timeout-ms",
+                    &format!("the call took longer than {seconds} seconds"),
+                ));
             }
         };
         if let Some((key, message)) = &self.store.data().budget.reached {
             return Err(self.limit(key, message));
         }
         let reason = match error.downcast_ref::<Trap>() {
-            Some(Trap::StackOverflow) => return Err(self.limit("stack-bytes", "the node's calls nest too deep")),
+            Some(Trap::StackOverflow) => {
+                return Err(self.limit("stack-bytes", "the node's calls nest too deep"));
+            }
             Some(trap) => trap.to_string(),
             None => error.root_cause().to_string(),
         };
         // Wasmtime has no public types for these.
         if reason.contains("handle limit exceeded") || reason.contains("no free keys") {
-            return Err(self.limit("host-resources", "the node holds too many of the host's resources"));
+            return Err(self.limit(
+                "host-resources",
+                "the node holds too many of the host's resources",
+            ));
         }
         if reason.starts_with("resource limit exceeded") {
-            return Err(self.limit("instances", &format!("the node is made of too many parts: {reason}")));
+            return Err(self.limit(
+                "instances",
+                &format!("the node is made of too many parts: {reason}"),
+            ));
         }
         if reason.starts_with("too much data is being copied") {
             return Err(self.limit("output-bytes", "the node hands over too much at once"));

@@ -41,8 +41,8 @@ use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Rol
 use crate::secret::Secret;
 use crate::session::Session;
 
-use held::Hold;
 pub(crate) use held::Buffered;
+use held::Hold;
 pub(crate) use hooks::Hooks;
 
 /// Headers of one connection, or of the host's own making: a node sets none of them.
@@ -196,7 +196,11 @@ impl Pipeline {
             method: &method,
             // An authenticating node knows the secret, so what it chose is not shown.
             origin: (self.scope == Scope::Operation || base.is_some()).then(|| url.origin()),
-            path: if self.scope == Scope::Operation { self.label.path(base, &url) } else { "…" },
+            path: if self.scope == Scope::Operation {
+                self.label.path(base, &url)
+            } else {
+                "…"
+            },
             status,
             outcome: outcome.as_ref().map_or_else(name::of, |_| "answered"),
             since: clock,
@@ -212,7 +216,10 @@ impl Pipeline {
         match &self.transport {
             Transport::Replay(player) => self.replay(player, &checked),
             Transport::DryRun(shown) => {
-                shown.lock().unwrap_or_else(PoisonError::into_inner).push(checked.planned());
+                shown
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(checked.planned());
                 Err(HttpError::HttpRequestDenied)
             }
             Transport::Live { engine, recorder } => {
@@ -225,10 +232,19 @@ impl Pipeline {
                 if let Some((recorder, request, started)) = recorded {
                     let outcome = match &outcome {
                         Ok(answer) => Outcome::Answer(answer.recorded()),
-                        Err(error) => Outcome::Failed { error: name::of(error).to_owned() },
+                        Err(error) => Outcome::Failed {
+                            error: name::of(error).to_owned(),
+                        },
                     };
                     let (role, item) = (self.role(), self.item);
-                    recorder.push(Exchange { role, item, request, outcome, started, duration: clock.elapsed() });
+                    recorder.push(Exchange {
+                        role,
+                        item,
+                        request,
+                        outcome,
+                        started,
+                        duration: clock.elapsed(),
+                    });
                 }
                 outcome
             }
@@ -242,34 +258,69 @@ impl Pipeline {
         // why the request was refused.
         let body = self.whole_body(body).await;
         let url = CanonicalUrl::from_uri(&parts.uri).map_err(|error| {
-            self.deny(Asked { method: Some(&parts.method), url: None }, "url", error.to_string(), error.hint())
+            self.deny(
+                Asked {
+                    method: Some(&parts.method),
+                    url: None,
+                },
+                "url",
+                error.to_string(),
+                error.hint(),
+            )
         })?;
         let mut headers = parts.headers;
-        let asked = Asked { method: Some(&parts.method), url: Some(&url) };
-        let declared = headers.get(http::header::CONTENT_LENGTH).map(|length| length.to_str().ok()?.parse().ok());
+        let asked = Asked {
+            method: Some(&parts.method),
+            url: Some(&url),
+        };
+        let declared = headers
+            .get(http::header::CONTENT_LENGTH)
+            .map(|length| length.to_str().ok()?.parse().ok());
         if let (Some(declared), Ok((body, _))) = (declared, &body)
             && declared != Some(body.len())
         {
-            let message = format!("expected a `content-length` of {}, as the body has, found another", body.len());
+            let message = format!(
+                "expected a `content-length` of {}, as the body has, found another",
+                body.len()
+            );
             return Err(self.deny(asked, "content-length", message, None));
         }
         // Set from the URL and the body by the HTTP client; how answers are encoded is the host's affair.
-        for name in [http::header::HOST, http::header::CONTENT_LENGTH, http::header::ACCEPT_ENCODING] {
+        for name in [
+            http::header::HOST,
+            http::header::CONTENT_LENGTH,
+            http::header::ACCEPT_ENCODING,
+        ] {
             headers.remove(name);
         }
-        let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
         if headers.len() > self.limits.header_count {
             let limit = self.limits.header_count;
-            self.limit("header-count", format!("a request with more than {limit} headers (`header-count`)"));
+            self.limit(
+                "header-count",
+                format!("a request with more than {limit} headers (`header-count`)"),
+            );
             return Err(HttpError::HttpRequestHeaderSectionSize(None));
         }
         if bytes > self.limits.header_bytes {
             let limit = self.limits.header_bytes;
-            self.limit("header-bytes", format!("a request with more than {limit} bytes of headers (`header-bytes`)"));
+            self.limit(
+                "header-bytes",
+                format!("a request with more than {limit} bytes of headers (`header-bytes`)"),
+            );
             return Err(HttpError::HttpRequestHeaderSectionSize(None));
         }
         let (body, hold) = body?;
-        Ok(Checked { method: parts.method, url, headers, body, _hold: hold })
+        Ok(Checked {
+            method: parts.method,
+            url,
+            headers,
+            body,
+            _hold: hold,
+        })
     }
 
     async fn whole_body(&self, mut body: WasiBody) -> Result<(Bytes, Hold), HttpError> {
@@ -307,7 +358,10 @@ impl Pipeline {
         }
         if !fits {
             let limit = self.limits.buffered_bytes;
-            self.limit("buffered-bytes", format!("bodies of more than {limit} bytes at once (`buffered-bytes`)"));
+            self.limit(
+                "buffered-bytes",
+                format!("bodies of more than {limit} bytes at once (`buffered-bytes`)"),
+            );
             return Err(HttpError::HttpRequestBodySize(None));
         }
         Ok((if more.is_empty() { first } else { more.into() }, hold))
@@ -316,7 +370,10 @@ impl Pipeline {
     /// The policy's word, and how far the connection may go.
     fn permit(&self, request: &Checked) -> Result<Permit, HttpError> {
         let Checked { method, url, .. } = request;
-        let asked = Asked { method: Some(method), url: Some(url) };
+        let asked = Asked {
+            method: Some(method),
+            url: Some(url),
+        };
         let below_base = self.base.as_ref().is_some_and(|base| url.is_below(base));
         let ruled = self.policy.decide(method, url);
         let permit = match (self.scope, below_base, ruled) {
@@ -338,7 +395,8 @@ impl Pipeline {
             let mut notes = self.notes();
             if notes.changing >= most {
                 drop(notes);
-                let message = format!("a call of a `write` operation may send {most} request that is not a GET");
+                let message =
+                    format!("a call of a `write` operation may send {most} request that is not a GET");
                 let hint = format!("in the policy file:\nwrite-requests = {}", most + 1);
                 return Err(self.deny(asked, "write-requests", message, Some(hint)));
             }
@@ -349,7 +407,9 @@ impl Pipeline {
 
     fn recordable(&self, request: &Checked) -> Result<Request, HttpError> {
         let message = || "the URL cannot be recorded".to_owned();
-        request.recorded().ok_or_else(|| self.deny(request.asked(), "recording", message(), None))
+        request
+            .recorded()
+            .ok_or_else(|| self.deny(request.asked(), "recording", message(), None))
     }
 
     fn replay(&self, player: &Player, request: &Checked) -> Result<Whole, HttpError> {
@@ -363,7 +423,12 @@ impl Pipeline {
                 Some(error) => Err(name::parse(&error)),
             },
             Ok(Outcome::Failed { error }) => Err(name::parse(&error)),
-            Err(miss) => Err(self.deny(request.asked(), "replay", miss.to_string(), Some(miss.hint().to_owned()))),
+            Err(miss) => Err(self.deny(
+                request.asked(),
+                "replay",
+                miss.to_string(),
+                Some(miss.hint().to_owned()),
+            )),
         }
     }
 
@@ -376,24 +441,33 @@ impl Pipeline {
     ) -> Result<Whole, HttpError> {
         let (method, asked_url) = (request.method.clone(), request.url.clone());
         let request = self.authorise(request)?;
-        let freshness = if self.write { Freshness::Recent } else { Freshness::Any };
+        let freshness = if self.write {
+            Freshness::Recent
+        } else {
+            Freshness::Any
+        };
         let client = engine.clients().get(permit, freshness, &self.limits);
-        let answer = send::send(self, &client, request, options).await.map_err(|trouble| match trouble {
-            send::Stopped::Denied(denial) => self.deny(
-                Asked { method: Some(&method), url: Some(&asked_url) },
-                "address",
-                denial.to_string(),
-                denial.hint(&asked_url),
-            ),
-            send::Stopped::Limit(key, Trouble { error, detail }) => {
-                self.limit(key, detail);
-                error
-            }
-            send::Stopped::Broken(Trouble { error, detail }) => {
-                self.notes().trouble.get_or_insert(detail);
-                error
-            }
-        })?;
+        let answer = send::send(self, &client, request, options)
+            .await
+            .map_err(|trouble| match trouble {
+                send::Stopped::Denied(denial) => self.deny(
+                    Asked {
+                        method: Some(&method),
+                        url: Some(&asked_url),
+                    },
+                    "address",
+                    denial.to_string(),
+                    denial.hint(&asked_url),
+                ),
+                send::Stopped::Limit(key, Trouble { error, detail }) => {
+                    self.limit(key, detail);
+                    error
+                }
+                send::Stopped::Broken(Trouble { error, detail }) => {
+                    self.notes().trouble.get_or_insert(detail);
+                    error
+                }
+            })?;
         self.notes().answered += 1;
         Ok(self.redacted(answer))
     }
@@ -417,9 +491,15 @@ impl Pipeline {
             let mut separator = if request.url.query().is_some() { '&' } else { '?' };
             for (name, value) in session.query() {
                 url.push(separator);
-                url.extend(percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC));
+                url.extend(percent_encoding::utf8_percent_encode(
+                    name,
+                    percent_encoding::NON_ALPHANUMERIC,
+                ));
                 url.push('=');
-                url.extend(percent_encoding::utf8_percent_encode(value.expose(), percent_encoding::NON_ALPHANUMERIC));
+                url.extend(percent_encoding::utf8_percent_encode(
+                    value.expose(),
+                    percent_encoding::NON_ALPHANUMERIC,
+                ));
                 separator = '&';
             }
             // The error names the part that is wrong, which may be the secret.
@@ -442,7 +522,11 @@ impl Pipeline {
 
     /// Name to the recording what it must not show.
     pub(crate) fn remember_secrets<'a>(&self, secrets: impl Iterator<Item = &'a Secret>) {
-        if let Transport::Live { recorder: Some(recorder), .. } = &self.transport {
+        if let Transport::Live {
+            recorder: Some(recorder),
+            ..
+        } = &self.transport
+        {
             recorder.add_secrets(secrets.map(Secret::expose));
         }
     }
@@ -456,13 +540,24 @@ impl Pipeline {
 
     /// Refuse a request: a failure for the node, an event for the operator, and the lines to paste for whoever has to act.
     fn deny(&self, asked: Asked<'_>, rule: &'static str, message: String, hint: Option<String>) -> HttpError {
-        let below_base = asked.url.is_some_and(|url| self.base.as_ref().is_some_and(|base| url.is_below(base)));
+        let below_base = asked
+            .url
+            .is_some_and(|url| self.base.as_ref().is_some_and(|base| url.is_below(base)));
         let (asked, message, hint) = match self.scope {
             Scope::Authentication if self.is_live() && (!below_base || rule != "address") => {
                 // This node knows the secret: where it wanted to go, in whatever words, may be the secret.
                 let base = self.base.as_ref().map(ToString::to_string).unwrap_or_default();
-                let message = format!("an authenticating node may send plain requests below `{base}`, and tried another");
-                (Asked { method: None, url: None }, message, None)
+                let message = format!(
+                    "an authenticating node may send plain requests below `{base}`, and tried another"
+                );
+                (
+                    Asked {
+                        method: None,
+                        url: None,
+                    },
+                    message,
+                    None,
+                )
             }
             _ => (asked, message, hint),
         };
@@ -520,12 +615,26 @@ impl Pipeline {
                 None => Failure::Denied { message, hint },
             },
             Failure::Limit(message) => Failure::Limit(observed.limit.unwrap_or(message)),
-            Failure::Unavailable { certainty, mut message, answer, retry_after_ms } => {
+            Failure::Unavailable {
+                certainty,
+                mut message,
+                answer,
+                retry_after_ms,
+            } => {
                 if let (Some(trouble), None) = (observed.trouble, &answer) {
                     message = format!("{message} ({trouble})");
                 }
-                let certainty = if observed.sent == 0 { Certainty::NotDone } else { certainty };
-                Failure::Unavailable { certainty, message, answer, retry_after_ms }
+                let certainty = if observed.sent == 0 {
+                    Certainty::NotDone
+                } else {
+                    certainty
+                };
+                Failure::Unavailable {
+                    certainty,
+                    message,
+                    answer,
+                    retry_after_ms,
+                }
             }
             failure => failure,
         }
@@ -540,7 +649,12 @@ fn is_safe(method: &Method) -> bool {
 fn header_list(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
         .collect()
 }
 
@@ -556,7 +670,10 @@ impl Checked {
     }
 
     fn asked(&self) -> Asked<'_> {
-        Asked { method: Some(&self.method), url: Some(&self.url) }
+        Asked {
+            method: Some(&self.method),
+            url: Some(&self.url),
+        }
     }
 
     fn planned(&self) -> Planned {
@@ -587,12 +704,18 @@ impl Whole {
                 Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value.parse().ok()?))
             })
             .collect();
-        Self { status: answer.status, headers, body: answer.body, hold }
+        Self {
+            status: answer.status,
+            headers,
+            body: answer.body,
+            hold,
+        }
     }
 
     fn into_response(self) -> Response {
         let body = self.hold.bind(self.body);
-        let mut response = http::Response::new(Full::new(body).map_err(|never| match never {}).boxed_unsync());
+        let mut response =
+            http::Response::new(Full::new(body).map_err(|never| match never {}).boxed_unsync());
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response

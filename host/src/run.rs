@@ -55,7 +55,10 @@ const ITEMS_PER_PLACE: usize = 4;
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { concurrency: CONCURRENCY, on_failure: OnFailure::default() }
+        Self {
+            concurrency: CONCURRENCY,
+            on_failure: OnFailure::default(),
+        }
     }
 }
 
@@ -122,7 +125,13 @@ impl Runner {
     /// # Errors
     ///
     /// The operation is unknown. What goes wrong with an item is in its result.
-    pub fn run<S>(&self, group: &str, operation: &str, items: S, options: &RunOptions) -> Result<Results, Error>
+    pub fn run<S>(
+        &self,
+        group: &str,
+        operation: &str,
+        items: S,
+        options: &RunOptions,
+    ) -> Result<Results, Error>
     where
         S: Stream<Item = Result<String, Failure>> + Send + 'static,
     {
@@ -152,15 +161,27 @@ struct Shape {
 impl Shape {
     fn new(concurrency: usize, one_item_per_call: bool, sequential: bool) -> Self {
         if sequential {
-            Self { calls: 1, items: 1, in_flight: 1 }
+            Self {
+                calls: 1,
+                items: 1,
+                in_flight: 1,
+            }
         } else if one_item_per_call {
-            Self { calls: concurrency, items: 1, in_flight: 1 }
+            Self {
+                calls: concurrency,
+                items: 1,
+                in_flight: 1,
+            }
         } else {
             // One instance that overlaps its requests is cheaper than many; one per processor keeps them all busy.
             let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
             let calls = concurrency.min(processors);
             let in_flight = concurrency / calls;
-            Self { calls, items: in_flight * ITEMS_PER_PLACE, in_flight }
+            Self {
+                calls,
+                items: in_flight * ITEMS_PER_PLACE,
+                in_flight,
+            }
         }
     }
 }
@@ -205,7 +226,11 @@ impl Driver {
         let shape = match options.on_failure {
             OnFailure::Stop if !inner.is_one_item_per_call(&operation) => {
                 // The node itself keeps the promise that nothing starts after a failure, within its call.
-                Shape { calls: 1, in_flight: options.concurrency.get(), ..shape }
+                Shape {
+                    calls: 1,
+                    in_flight: options.concurrency.get(),
+                    ..shape
+                }
             }
             _ => shape,
         };
@@ -228,7 +253,10 @@ impl Driver {
         }
     }
 
-    async fn drive<S: Stream<Item = Result<String, Failure>>>(mut self, mut items: Pin<&mut futures_util::stream::Fuse<S>>) {
+    async fn drive<S: Stream<Item = Result<String, Failure>>>(
+        mut self,
+        mut items: Pin<&mut futures_util::stream::Fuse<S>>,
+    ) {
         loop {
             // What is there without waiting; so a fast source makes large calls, and a slow one makes small ones.
             while self.wants_more() {
@@ -327,10 +355,18 @@ impl Driver {
             return false;
         };
         self.held.push((first, things));
-        let (inner, operation, on_failure) = (Arc::clone(&self.inner), Arc::clone(&self.operation), self.on_failure);
+        let (inner, operation, on_failure) = (
+            Arc::clone(&self.inner),
+            Arc::clone(&self.operation),
+            self.on_failure,
+        );
         // The last items of a run may use the places that no other call needs.
         let is_last = self.ended && self.waiting.is_empty() && self.calls.is_empty();
-        let places = if is_last { self.shape.in_flight * self.shape.calls } else { self.shape.in_flight };
+        let places = if is_last {
+            self.shape.in_flight * self.shape.calls
+        } else {
+            self.shape.in_flight
+        };
         let in_flight = u32::try_from(if self.shape.items == 1 { 1 } else { places }).unwrap_or(u32::MAX);
         self.calls.spawn(async move {
             let results = run_chunk(&inner, &operation, &items, on_failure, in_flight).await;
@@ -346,12 +382,16 @@ impl Driver {
             return None;
         }
         let fields: Map<String, Value> = serde_json::from_str(&item.parameters).ok()?;
-        let values = self.operation.path_parameters.iter().map(|name| match fields.get(name) {
-            Some(Value::String(text)) => Value::from(text.trim()),
-            // A text field takes a number as its digits.
-            Some(Value::Number(number)) => Value::from(number.to_string()),
-            other => other.cloned().unwrap_or_default(),
-        });
+        let values = self
+            .operation
+            .path_parameters
+            .iter()
+            .map(|name| match fields.get(name) {
+                Some(Value::String(text)) => Value::from(text.trim()),
+                // A text field takes a number as its digits.
+                Some(Value::Number(number)) => Value::from(number.to_string()),
+                other => other.cloned().unwrap_or_default(),
+            });
         Some(Value::Array(values.collect()).to_string())
     }
 
@@ -393,7 +433,9 @@ fn is_object(text: &str) -> Result<(), Failure> {
         },
         Err(error) => format!("a text that is not JSON: {error}"),
     };
-    Err(Failure::InvalidInput(format!("the item: expected a JSON object, found {found}")))
+    Err(Failure::InvalidInput(format!(
+        "the item: expected a JSON object, found {found}"
+    )))
 }
 
 #[cfg(test)]
@@ -404,21 +446,42 @@ mod tests {
     fn places_in_flight_are_shared_out_and_never_more_than_asked_for() {
         for concurrency in 1..300 {
             let chunks = Shape::new(concurrency, false, false);
-            assert!(chunks.calls * chunks.in_flight <= concurrency, "{chunks:?} of {concurrency}");
+            assert!(
+                chunks.calls * chunks.in_flight <= concurrency,
+                "{chunks:?} of {concurrency}"
+            );
             assert!(chunks.in_flight >= 1);
             assert_eq!(
                 Shape::new(concurrency, true, false),
-                Shape { calls: concurrency, items: 1, in_flight: 1 }
+                Shape {
+                    calls: concurrency,
+                    items: 1,
+                    in_flight: 1
+                }
             );
-            assert_eq!(Shape::new(concurrency, true, true), Shape { calls: 1, items: 1, in_flight: 1 });
+            assert_eq!(
+                Shape::new(concurrency, true, true),
+                Shape {
+                    calls: 1,
+                    items: 1,
+                    in_flight: 1
+                }
+            );
         }
     }
 
     #[test]
     fn only_objects_are_items() {
         assert_eq!(is_object(" {\"a\": 1}"), Ok(()));
-        for (text, found) in [("[1]", "a list"), ("7", "a number"), ("null", "null"), ("\"a\"", "a text")] {
-            let Err(Failure::InvalidInput(message)) = is_object(text) else { panic!("{text} was taken") };
+        for (text, found) in [
+            ("[1]", "a list"),
+            ("7", "a number"),
+            ("null", "null"),
+            ("\"a\"", "a text"),
+        ] {
+            let Err(Failure::InvalidInput(message)) = is_object(text) else {
+                panic!("{text} was taken")
+            };
             assert!(message.ends_with(found), "{message}");
         }
         assert!(is_object("{\"a\":").is_err());

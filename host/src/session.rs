@@ -49,7 +49,9 @@ pub(crate) struct Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("generation", &self.generation).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -89,17 +91,32 @@ impl Session {
 
     /// Everything in it that must not be seen.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        let fields = self.headers.iter().map(|(_, value)| value).chain(self.query.iter().map(|(_, value)| value));
+        let fields = self
+            .headers
+            .iter()
+            .map(|(_, value)| value)
+            .chain(self.query.iter().map(|(_, value)| value));
         fields.chain(&self.renewal)
     }
 
     /// As the node's own `authenticate` gave it, for its renewal.
     fn as_given(&self) -> authentication::Session {
-        let field = |name: &str, value: &Secret| types::Field { name: name.to_owned(), value: value.expose().to_owned() };
+        let field = |name: &str, value: &Secret| types::Field {
+            name: name.to_owned(),
+            value: value.expose().to_owned(),
+        };
         authentication::Session {
             access: types::Access {
-                headers: self.headers.iter().map(|(name, value)| field(name.as_str(), value)).collect(),
-                query: self.query.iter().map(|(name, value)| field(name, value)).collect(),
+                headers: self
+                    .headers
+                    .iter()
+                    .map(|(name, value)| field(name.as_str(), value))
+                    .collect(),
+                query: self
+                    .query
+                    .iter()
+                    .map(|(name, value)| field(name, value))
+                    .collect(),
             },
             expires_in_s: None,
             renewal: self.renewal.as_ref().map(|renewal| renewal.expose().to_owned()),
@@ -140,9 +157,13 @@ impl Sessions {
     /// The machine has no randomness.
     pub(crate) fn new() -> Result<Self, Error> {
         let random = ring::rand::SystemRandom::new();
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &random)
-            .map_err(|_| Error::Engine { message: "the system has no random numbers".to_owned() })?;
-        Ok(Self { key, cells: Mutex::default() })
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &random).map_err(|_| Error::Engine {
+            message: "the system has no random numbers".to_owned(),
+        })?;
+        Ok(Self {
+            key,
+            cells: Mutex::default(),
+        })
     }
 
     /// The place where this component's session for this credential is kept.
@@ -170,11 +191,7 @@ impl Sessions {
 
 impl Cell {
     /// A session that is not the refused one, nor one that has ended. Whoever comes while one is made waits for it.
-    pub(crate) async fn get(
-        &self,
-        refused: Option<u64>,
-        maker: &Maker<'_>,
-    ) -> Result<Arc<Session>, Failure> {
+    pub(crate) async fn get(&self, refused: Option<u64>, maker: &Maker<'_>) -> Result<Arc<Session>, Failure> {
         use std::sync::atomic::Ordering::{AcqRel, Acquire};
         let seen = self.landed.load(Acquire);
         let mut flight = self.flight.lock().await;
@@ -201,11 +218,17 @@ impl Cell {
         match outcome {
             Ok(session) => {
                 let session = Arc::new(session);
-                *flight = Flight { session: Some(Arc::clone(&session)), failure: None };
+                *flight = Flight {
+                    session: Some(Arc::clone(&session)),
+                    failure: None,
+                };
                 Ok(session)
             }
             Err(failure) => {
-                *flight = Flight { session: None, failure: Some(failure.clone()) };
+                *flight = Flight {
+                    session: None,
+                    failure: Some(failure.clone()),
+                };
                 Err(failure)
             }
         }
@@ -228,7 +251,9 @@ impl Maker<'_> {
         let mut guard = Guard::new(self.component.engine(), Arc::clone(&self.pipeline), self.environs);
         // The bindings want a `String`; this copy is wiped, those that they make of it are not ours to wipe.
         let credential = Zeroizing::new(self.credential.json().expose().to_owned());
-        let answer = guard.authenticate(self.component.pre(), &credential, renew.as_ref()).await;
+        let answer = guard
+            .authenticate(self.component.pre(), &credential, renew.as_ref())
+            .await;
         // The instance held the secret: it goes before anything else happens.
         drop(guard);
         let renewal = renew.is_some();
@@ -258,10 +283,20 @@ impl Maker<'_> {
 
     /// A session comes out of the sandbox: its headers are checked like those of any request.
     fn checked(&self, generation: u64, session: authentication::Session) -> Result<Session, Failure> {
-        let refuse = |what: String| Failure::Other { kind: "bad-session".into(), message: what, detail: None };
-        let authentication::Session { access, expires_in_s, renewal } = session;
+        let refuse = |what: String| Failure::Other {
+            kind: "bad-session".into(),
+            message: what,
+            detail: None,
+        };
+        let authentication::Session {
+            access,
+            expires_in_s,
+            renewal,
+        } = session;
         if access.headers.len() + access.query.len() > FIELDS {
-            return Err(refuse(format!("the node's session has more than {FIELDS} fields")));
+            return Err(refuse(format!(
+                "the node's session has more than {FIELDS} fields"
+            )));
         }
         let mut headers = Vec::new();
         for field in access.headers {
@@ -271,7 +306,9 @@ impl Maker<'_> {
                 .filter(|name| !is_forbidden_header(name))
                 .ok_or_else(|| refuse("the node's session sets a header that may not be set".to_owned()))?;
             if value.expose().len() > FIELD_BYTES || HeaderValue::from_str(value.expose()).is_err() {
-                return Err(refuse(format!("the node's session sets `{name}` to a value that is no header value")));
+                return Err(refuse(format!(
+                    "the node's session sets `{name}` to a value that is no header value"
+                )));
             }
             headers.push((name, value));
         }
@@ -279,13 +316,20 @@ impl Maker<'_> {
         for field in access.query {
             let value = Secret::new(field.value);
             if field.name.is_empty() || field.name.len() + value.expose().len() > FIELD_BYTES {
-                return Err(refuse("the node's session sets a query parameter that may not be set".to_owned()));
+                return Err(refuse(
+                    "the node's session sets a query parameter that may not be set".to_owned(),
+                ));
             }
             query.push((field.name, value));
         }
         let renewal = renewal.map(Secret::new);
-        if renewal.as_ref().is_some_and(|renewal| renewal.expose().len() > RENEWAL_BYTES) {
-            return Err(refuse(format!("the node's session has a renewal of more than {RENEWAL_BYTES} bytes")));
+        if renewal
+            .as_ref()
+            .is_some_and(|renewal| renewal.expose().len() > RENEWAL_BYTES)
+        {
+            return Err(refuse(format!(
+                "the node's session has a renewal of more than {RENEWAL_BYTES} bytes"
+            )));
         }
         let ends = expires_in_s
             .map(|seconds| Instant::now() + Duration::from_secs(seconds.into()).clamp(SHORTEST, LONGEST));
@@ -297,7 +341,11 @@ impl Maker<'_> {
             ends,
             redactor: Redactor::default(),
         };
-        let known: Vec<Secret> = session.secrets().chain(self.credential.secrets()).cloned().collect();
+        let known: Vec<Secret> = session
+            .secrets()
+            .chain(self.credential.secrets())
+            .cloned()
+            .collect();
         session.redactor = Redactor::new(&known);
         Ok(session)
     }
@@ -308,12 +356,18 @@ impl Maker<'_> {
     /// it. What the host itself saw, it says itself.
     fn bare(&self, failure: Failure) -> Failure {
         const NO: &str = "the service did not accept the credential";
-        if let (Failure::Denied { .. } | Failure::Limit(_), Some(refusal)) = (&failure, self.pipeline.refusal()) {
+        if let (Failure::Denied { .. } | Failure::Limit(_), Some(refusal)) =
+            (&failure, self.pipeline.refusal())
+        {
             return refusal;
         }
         let cleaned = |answer: &Answer, message: &str| Answer {
             status: answer.status,
-            code: answer.code.as_deref().filter(|code| self.is_code(code)).map(ToOwned::to_owned),
+            code: answer
+                .code
+                .as_deref()
+                .filter(|code| self.is_code(code))
+                .map(ToOwned::to_owned),
             message: message.to_owned(),
             request_id: None,
         };
@@ -321,15 +375,24 @@ impl Maker<'_> {
             Failure::Unauthenticated(answer) | Failure::Rejected(answer) => {
                 Failure::Unauthenticated(cleaned(&answer, NO))
             }
-            Failure::Throttled { answer, retry_after_ms } => Failure::Throttled {
+            Failure::Throttled {
+                answer,
+                retry_after_ms,
+            } => Failure::Throttled {
                 answer: cleaned(&answer, "the service asks to wait before authenticating again"),
                 retry_after_ms,
             },
-            Failure::Unavailable { answer, retry_after_ms, .. } => Failure::Unavailable {
+            Failure::Unavailable {
+                answer,
+                retry_after_ms,
+                ..
+            } => Failure::Unavailable {
                 // What the item asks for has not been sent yet.
                 certainty: crate::failure::Certainty::NotDone,
                 message: match (&answer, self.pipeline.trouble()) {
-                    (Some(answer), _) => format!("authentication failed: the service answered {}", answer.status),
+                    (Some(answer), _) => {
+                        format!("authentication failed: the service answered {}", answer.status)
+                    }
                     (None, Some(trouble)) => format!("authentication failed: {trouble}"),
                     (None, None) => "authentication failed: the service could not be reached".to_owned(),
                 },
@@ -340,11 +403,16 @@ impl Maker<'_> {
                 &answer,
                 "the service's answer to the authentication could not be understood",
             )),
-            Failure::InvalidParameters(problems) => {
-                Failure::InvalidParameters(problems.iter().map(|problem| self.bare_problem(problem)).collect())
-            }
+            Failure::InvalidParameters(problems) => Failure::InvalidParameters(
+                problems
+                    .iter()
+                    .map(|problem| self.bare_problem(problem))
+                    .collect(),
+            ),
             failure => {
-                let kind = Some(failure.kind()).filter(|kind| self.is_code(kind)).unwrap_or("other");
+                let kind = Some(failure.kind())
+                    .filter(|kind| self.is_code(kind))
+                    .unwrap_or("other");
                 Failure::Other {
                     kind: "authentication".into(),
                     message: format!("authentication failed (`{kind}`)"),
@@ -357,7 +425,10 @@ impl Maker<'_> {
     /// Which field it is, in the description's words.
     fn bare_problem(&self, problem: &ParameterProblem) -> ParameterProblem {
         let node = self.component.node();
-        let fields = node.credential.iter().flat_map(|described| node.parameters_by_id(&described.fields));
+        let fields = node
+            .credential
+            .iter()
+            .flat_map(|described| node.parameters_by_id(&described.fields));
         let named = problem.pointer.strip_prefix('/').unwrap_or(&problem.pointer);
         let field = fields.into_iter().find(|field| field.name == named);
         ParameterProblem {
@@ -375,14 +446,18 @@ impl Maker<'_> {
         let mut secrets = self.credential.secrets().iter().map(Secret::expose);
         text.len() <= LONGEST_CODE
             && text.bytes().all(is_plain)
-            && !secrets.any(|secret| text.contains(secret) || text.len() >= SHORTEST_PIECE && secret.contains(text))
+            && !secrets
+                .any(|secret| text.contains(secret) || text.len() >= SHORTEST_PIECE && secret.contains(text))
     }
 }
 
 /// The bindings want their own copies; these are ours to wipe.
 fn wipe(session: &mut authentication::Session) {
     let types::Access { headers, query } = &mut session.access;
-    headers.iter_mut().chain(query).for_each(|field| field.value.zeroize());
+    headers
+        .iter_mut()
+        .chain(query)
+        .for_each(|field| field.value.zeroize());
     session.renewal.zeroize();
 }
 
@@ -396,7 +471,11 @@ mod tests {
         let place = |parts: &[&str]| sessions.place(parts);
         let mine = place(&["sha256:1", "tenant", "{}"]);
         assert!(Arc::ptr_eq(&mine, &place(&["sha256:1", "tenant", "{}"])));
-        for other in [["sha256:2", "tenant", "{}"], ["sha256:1", "tenan", "t{}"], ["sha256:1", "tenant", "{ }"]] {
+        for other in [
+            ["sha256:2", "tenant", "{}"],
+            ["sha256:1", "tenan", "t{}"],
+            ["sha256:1", "tenant", "{ }"],
+        ] {
             assert!(!Arc::ptr_eq(&mine, &place(&other)), "{other:?}");
         }
     }

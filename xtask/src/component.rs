@@ -50,7 +50,10 @@ fn without_custom_sections(component: &[u8]) -> Result<Vec<u8>> {
                 wasmparser::Encoding::Component => b"\0asm\x0d\0\x01\0",
             }),
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
-                stack.push((std::mem::take(&mut output), payload.as_section().map(|(id, _)| id)));
+                stack.push((
+                    std::mem::take(&mut output),
+                    payload.as_section().map(|(id, _)| id),
+                ));
                 continue;
             }
             Payload::End(_) => {

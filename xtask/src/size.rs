@@ -13,11 +13,16 @@ const SMALL: f64 = 0.01;
 /// Print the component's size, its sections, and the code by the crate that a function's name begins with.
 #[expect(clippy::print_stdout, reason = "what this task is for")]
 pub fn print(module: &Path, component: &Path) -> Result<()> {
-    let size = std::fs::metadata(component).with_context(|| format!("read {}", component.display()))?.len();
+    let size = std::fs::metadata(component)
+        .with_context(|| format!("read {}", component.display()))?
+        .len();
     println!("{:>8}  {}", size, component.display());
     let module = std::fs::read(module).with_context(|| format!("read {}", module.display()))?;
     let parts = parts(&module)?;
-    println!("{:>8}  code", parts.code.iter().map(|(_, bytes)| bytes).sum::<usize>());
+    println!(
+        "{:>8}  code",
+        parts.code.iter().map(|(_, bytes)| bytes).sum::<usize>()
+    );
     println!("{:>8}  data", parts.data);
     println!("\ncode by crate (a generic function counts for the crate that it is defined in)");
     let mut crates: BTreeMap<String, usize> = BTreeMap::new();
@@ -27,9 +32,14 @@ pub fn print(module: &Path, component: &Path) -> Result<()> {
     let total: usize = crates.values().sum();
     let mut rows: Vec<(String, usize)> = crates.into_iter().collect();
     rows.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    let (large, small): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, bytes)| share(*bytes, total) >= SMALL);
+    let (large, small): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .partition(|(_, bytes)| share(*bytes, total) >= SMALL);
     let rest = small.iter().map(|(_, bytes)| bytes).sum();
-    for (name, bytes) in large.into_iter().chain((!small.is_empty()).then(|| ("all others".to_owned(), rest))) {
+    for (name, bytes) in large
+        .into_iter()
+        .chain((!small.is_empty()).then(|| ("all others".to_owned(), rest)))
+    {
         println!("{bytes:>8}  {:>4.1} %  {name}", share(bytes, total) * 100.0);
     }
     Ok(())
@@ -92,13 +102,18 @@ fn length(range: &Range<u64>) -> Result<usize> {
 /// The crate of a mangled name: of `<a::B as c::D>::e` that of `a`, unless `a` is a type of the language.
 fn crate_of(name: &str) -> String {
     let name = format!("{:#}", rustc_demangle::demangle(name));
-    let path = name.trim_start_matches(['<', '&', '*', '(', '[', ' ']).trim_start_matches("mut ").trim_start_matches("dyn ");
+    let path = name
+        .trim_start_matches(['<', '&', '*', '(', '[', ' '])
+        .trim_start_matches("mut ")
+        .trim_start_matches("dyn ");
     let first = path.split("::").next().unwrap_or(path);
     let is_crate = path.contains("::") && first.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     match (is_crate, name.split_once(" as ")) {
         (true, _) => first.to_owned(),
         (false, Some((_, of))) => of.split("::").next().unwrap_or(of).to_owned(),
-        (false, None) if name.contains('#') || name.starts_with("cabi_") => "the contract's exports".to_owned(),
+        (false, None) if name.contains('#') || name.starts_with("cabi_") => {
+            "the contract's exports".to_owned()
+        }
         (false, None) => "no crate's (memcpy and the like)".to_owned(),
     }
 }

@@ -26,16 +26,25 @@ pub fn vendor(target: &Path) -> Result<()> {
 }
 
 fn source() -> Result<PathBuf> {
-    let output = Command::new("cargo").args(["metadata", "--format-version", "1", "--locked"]).output()?;
+    let output = Command::new("cargo")
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .output()?;
     if !output.status.success() {
         bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     }
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata.get("packages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let packages = metadata
+        .get("packages")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let manifest = packages
         .iter()
         .find(|package| package.get("name").and_then(Value::as_str) == Some(SOURCE))
         .and_then(|package| package.get("manifest_path")?.as_str())
         .with_context(|| format!("no package `{SOURCE}` in Cargo.lock"))?;
-    Path::new(manifest).parent().map(Path::to_owned).context("a manifest without a folder")
+    Path::new(manifest)
+        .parent()
+        .map(Path::to_owned)
+        .context("a manifest without a folder")
 }

@@ -34,11 +34,20 @@ impl Bench {
         let network = Fake::default();
         let log = Log::default();
         // As the command filters: the events of the libraries below may hold anything.
-        let ours = tracing_subscriber::filter::Targets::new().with_target("nodule", tracing_subscriber::filter::LevelFilter::TRACE);
-        let lines = tracing_subscriber::fmt::layer().json().with_writer(log.clone()).with_filter(ours);
+        let ours = tracing_subscriber::filter::Targets::new()
+            .with_target("nodule", tracing_subscriber::filter::LevelFilter::TRACE);
+        let lines = tracing_subscriber::fmt::layer()
+            .json()
+            .with_writer(log.clone())
+            .with_filter(ours);
         tracing_subscriber::registry().with(lines).init();
         let engine = Engine::new(&EngineConfig::default().network(network.clone())).unwrap();
-        Self { engine, network, log, components: Mutex::default() }
+        Self {
+            engine,
+            network,
+            log,
+            components: Mutex::default(),
+        }
     }
 
     pub async fn guest(&self, name: &str) -> Component {
@@ -47,7 +56,10 @@ impl Bench {
             Some(component) => component,
             None => {
                 let component = self.engine.load_file(file(name)).await.unwrap();
-                self.components.lock().unwrap().insert(name.to_owned(), component.clone());
+                self.components
+                    .lock()
+                    .unwrap()
+                    .insert(name.to_owned(), component.clone());
                 component
             }
         }
@@ -55,7 +67,10 @@ impl Bench {
 
     /// The node of the repository, which the rows about a service use.
     pub async fn socialhub(&self) -> Component {
-        self.engine.load_file(target().join("socialhub.wasm")).await.unwrap()
+        self.engine
+            .load_file(target().join("socialhub.wasm"))
+            .await
+            .unwrap()
     }
 }
 
@@ -110,13 +125,19 @@ impl Setup {
 
     pub fn builder(&self) -> nodule::RunnerBuilder {
         let policy = Policy::from_toml(&self.policy, "policy.toml").unwrap();
-        self.component.runner().policy(policy).credential(self.credential())
+        self.component
+            .runner()
+            .policy(policy)
+            .credential(self.credential())
     }
 
     /// Run items of `things.read`.
     pub async fn run(&self, items: Vec<Value>) -> Vec<ItemResult> {
         let options = RunOptions::default();
-        self.runner().execute("things", "read", items, &options).await.unwrap()
+        self.runner()
+            .execute("things", "read", items, &options)
+            .await
+            .unwrap()
     }
 
     /// Run one request by the guest `calls`, and then an honest one, which has to be answered.
@@ -136,7 +157,10 @@ impl Setup {
 
 pub fn output(result: &ItemResult) -> Vec<Value> {
     match result {
-        Ok(output) => output.iter().map(|json| serde_json::from_str(json.get()).unwrap()).collect(),
+        Ok(output) => output
+            .iter()
+            .map(|json| serde_json::from_str(json.get()).unwrap())
+            .collect(),
         Err(failure) => panic!("expected output, found {failure:?}"),
     }
 }
@@ -169,7 +193,9 @@ pub fn command() -> PathBuf {
 
 /// What a command printed, and how it ended.
 pub async fn finished(mut command: std::process::Command) -> std::process::Output {
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap()
 }
 
 /// Every event, as JSON lines.
@@ -189,7 +215,10 @@ impl Log {
     /// The fields of the newest event with this message.
     pub fn last(&self, message: &str) -> Value {
         let text = self.text();
-        let mut events = text.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut events = text
+            .lines()
+            .rev()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let event = events.find(|event| event["fields"]["message"] == message);
         event.unwrap_or_else(|| panic!("no event `{message}`"))["fields"].take()
     }
@@ -198,7 +227,10 @@ impl Log {
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !self.1.load(Ordering::SeqCst) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend_from_slice(bytes);
         }
         Ok(bytes.len())
     }

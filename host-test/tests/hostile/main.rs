@@ -80,8 +80,15 @@ const ROWS: [Row; 43] = rows! {
 };
 
 fn main() -> ExitCode {
-    let wanted: Vec<u8> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
+    let wanted: Vec<u8> = std::env::args()
+        .skip(1)
+        .filter_map(|argument| argument.parse().ok())
+        .collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("threads");
     let bench: &'static Bench = Box::leak(Box::new(Bench::new()));
     // A failed row says why in the table.
     std::panic::set_hook(Box::new(|_| ()));
@@ -105,7 +112,11 @@ fn main() -> ExitCode {
     for failure in &failures {
         line(format!("\n{failure}"));
     }
-    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn words(error: tokio::task::JoinError) -> String {

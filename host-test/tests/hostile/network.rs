@@ -24,9 +24,14 @@ struct State {
 
 impl Fake {
     pub fn name(&self, name: &str, answers: &[&[&str]]) {
-        let answers =
-            answers.iter().map(|addresses| addresses.iter().map(|address| address.parse().unwrap()).collect());
-        self.0.lock().unwrap().names.insert(name.to_owned(), answers.collect());
+        let answers = answers
+            .iter()
+            .map(|addresses| addresses.iter().map(|address| address.parse().unwrap()).collect());
+        self.0
+            .lock()
+            .unwrap()
+            .names
+            .insert(name.to_owned(), answers.collect());
     }
 
     pub fn outside(&self, server: SocketAddr) {
@@ -36,7 +41,10 @@ impl Fake {
     /// The names that were looked up and the addresses that were connected to since the last time.
     pub fn take(&self) -> (Vec<String>, Vec<SocketAddr>) {
         let mut state = self.0.lock().unwrap();
-        (std::mem::take(&mut state.looked_up), std::mem::take(&mut state.connected))
+        (
+            std::mem::take(&mut state.looked_up),
+            std::mem::take(&mut state.connected),
+        )
     }
 }
 
@@ -54,7 +62,11 @@ impl Network for Fake {
     fn connect(&self, address: SocketAddr) -> Pending<'_, TcpStream> {
         let mut state = self.0.lock().unwrap();
         state.connected.push(address);
-        let to = if address.ip().is_loopback() { Some(address) } else { state.outside };
+        let to = if address.ip().is_loopback() {
+            Some(address)
+        } else {
+            state.outside
+        };
         Box::pin(async move {
             match to {
                 Some(to) => TcpStream::connect(to).await,

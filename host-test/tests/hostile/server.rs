@@ -41,7 +41,10 @@ impl Request {
     /// All values of a header.
     pub fn header(&self, name: &str) -> Vec<&str> {
         let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
-        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect()
+        lines
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+            .collect()
     }
 }
 
@@ -117,7 +120,11 @@ impl Server {
                 while connections.try_join_next().is_some() {}
             }
         });
-        Self { address, state, listening }
+        Self {
+            address,
+            state,
+            listening,
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -216,7 +223,10 @@ async fn read(stream: &mut (impl AsyncRead + Unpin), kept: &mut Vec<u8>) -> Opti
     let end = until(stream, kept, |bytes| find(bytes, b"\r\n\r\n")).await?;
     let head = String::from_utf8_lossy(&kept[..end]).into_owned();
     kept.drain(..end + 4);
-    let mut request = Request { head, body: Vec::new() };
+    let mut request = Request {
+        head,
+        body: Vec::new(),
+    };
     if let Some(length) = request.header("content-length").first() {
         let length = length.parse().ok()?;
         until(stream, kept, |bytes| (bytes.len() >= length).then_some(length)).await?;

@@ -17,7 +17,10 @@ pub(crate) struct Buffered {
 
 impl Buffered {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { bytes: AtomicUsize::new(0), limit })
+        Arc::new(Self {
+            bytes: AtomicUsize::new(0),
+            limit,
+        })
     }
 }
 
@@ -30,13 +33,20 @@ pub(super) struct Hold {
 
 impl Hold {
     pub(super) fn new(buffered: &Arc<Buffered>) -> Self {
-        Self { buffered: Arc::clone(buffered), bytes: 0 }
+        Self {
+            buffered: Arc::clone(buffered),
+            bytes: 0,
+        }
     }
 
     /// Hold more; `false` says that it would be too much, and then nothing more is held.
     pub(super) fn add(&mut self, more: usize) -> bool {
         let add = |held: usize| held.checked_add(more).filter(|sum| *sum <= self.buffered.limit);
-        let added = self.buffered.bytes.try_update(Ordering::AcqRel, Ordering::Acquire, add).is_ok();
+        let added = self
+            .buffered
+            .bytes
+            .try_update(Ordering::AcqRel, Ordering::Acquire, add)
+            .is_ok();
         if added {
             self.bytes += more;
         }
@@ -57,7 +67,11 @@ impl Hold {
 
     /// The bytes, which hold their share until the last piece of them is gone.
     pub(super) fn bind(self, bytes: Bytes) -> Bytes {
-        if bytes.is_empty() { bytes } else { Bytes::from_owner(Bound { bytes, _hold: self }) }
+        if bytes.is_empty() {
+            bytes
+        } else {
+            Bytes::from_owner(Bound { bytes, _hold: self })
+        }
     }
 }
 
