@@ -107,10 +107,6 @@ fn note(style: &Style, label: &str, text: &str) {
 }
 
 /// A line on standard error.
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place that prints to standard error; its loss is no failure"
-)]
 pub fn line(text: &str) {
     anstream::eprintln!("{text}");
 }

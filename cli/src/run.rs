@@ -127,17 +127,16 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     let mut out_of_patience = pin!(patience(interrupted.clone()));
     let mut index = 0;
     let ended = loop {
-        let next = match futures_util::FutureExt::now_or_never(results.next()) {
-            Some(next) => next,
-            None => {
-                // Nothing is ready: what is known is shown before waiting.
-                if let Err(lost) = output.flush() {
-                    break Err(lost);
-                }
-                tokio::select! {
-                    next = results.next() => next,
-                    () = &mut out_of_patience => break Ok(()),
-                }
+        let next = if let Some(next) = futures_util::FutureExt::now_or_never(results.next()) {
+            next
+        } else {
+            // Nothing is ready: what is known is shown before waiting.
+            if let Err(lost) = output.flush() {
+                break Err(lost);
+            }
+            tokio::select! {
+                next = results.next() => next,
+                () = &mut out_of_patience => break Ok(()),
             }
         };
         let Some(result) = next else { break Ok(()) };
@@ -289,13 +288,11 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
         }
         index += 1;
     }
-    match output.flush() {
-        Err(Lost::Broken(broken)) => Err(broken),
-        _ => {
-            tally.explain(None);
-            Ok(tally.exit())
-        }
+    if let Err(Lost::Broken(broken)) = output.flush() {
+        return Err(broken);
     }
+    tally.explain(None);
+    Ok(tally.exit())
 }
 
 fn shown(request: &nodule::Planned) -> Value {

@@ -9,6 +9,8 @@ use nodule::limits::Limits;
 use nodule::policy::{Policy, Rule};
 use nodule::{Component, Credential, Engine, EngineConfig};
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{Grants, Level, Log, LogFormat};
 use crate::exit::{Exit, Failed, warning};
@@ -47,8 +49,6 @@ pub fn log(log: &Log) {
     let builder = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    use tracing_subscriber::layer::SubscriberExt as _;
-    use tracing_subscriber::util::SubscriberInitExt as _;
     // It is set once, at the start.
     let _ = match format {
         LogFormat::Text => builder.with_max_level(level).finish().with(filter).try_init(),

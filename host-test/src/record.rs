@@ -21,7 +21,8 @@ const EPOCH: i64 = 1_767_225_600;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Case {
     /// `group/operation` or `group/operation-variant`: the file's name.
-    case: String,
+    #[serde(rename = "case")]
+    name: String,
     items: Vec<Value>,
     on_failure: Option<String>,
     #[serde(default)]
@@ -46,10 +47,10 @@ fn main() -> Result<()> {
     let only: Vec<String> = std::env::args().skip(1).collect();
     for case in cases
         .iter()
-        .filter(|case| only.is_empty() || only.contains(&case.case))
+        .filter(|case| only.is_empty() || only.contains(&case.name))
     {
-        record(case).with_context(|| case.case.clone())?;
-        writeln!(std::io::stdout(), "recorded {}", case.case)?;
+        record(case).with_context(|| case.name.clone())?;
+        writeln!(std::io::stdout(), "recorded {}", case.name)?;
     }
     Ok(())
 }
@@ -59,7 +60,7 @@ fn record(case: &Case) -> Result<()> {
         epoch: Some(EPOCH),
         ..Config::default()
     })?;
-    let place = case.case.split('-').next().unwrap_or(&case.case);
+    let place = case.name.split('-').next().unwrap_or(&case.name);
     for before in &case.before {
         let status = nodule(&simulator, &before.operation, &before.items, DEMO_APP_SECRET, &[])?;
         if status != Some(0) {
@@ -69,7 +70,7 @@ fn record(case: &Case) -> Result<()> {
     for fault in &case.faults {
         simulator.add_fault(fault.clone())?;
     }
-    let file = Path::new("host-test/cases").join(format!("{}.har", case.case));
+    let file = Path::new("host-test/cases").join(format!("{}.har", case.name));
     if let Some(dir) = file.parent() {
         std::fs::create_dir_all(dir)?;
     }

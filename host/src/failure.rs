@@ -204,9 +204,11 @@ impl fmt::Display for Failure {
                 }
                 Ok(())
             }
-            Failure::InvalidInput(message) | Failure::Limit(message) => f.write_str(message),
-            Failure::Denied { message, .. } | Failure::Unavailable { message, .. } => f.write_str(message),
-            Failure::Other { message, .. } => f.write_str(message),
+            Failure::InvalidInput(message)
+            | Failure::Limit(message)
+            | Failure::Denied { message, .. }
+            | Failure::Unavailable { message, .. }
+            | Failure::Other { message, .. } => f.write_str(message),
             Failure::NotRun => f.write_str("not run, since an item before it failed"),
             Failure::Unauthenticated(answer)
             | Failure::Rejected(answer)

@@ -202,11 +202,7 @@ impl RunnerBuilder {
             Mode::DryRun => Target::DryRun,
             Mode::Record(meta) => {
                 let recorder = Recorder::new(*meta, []);
-                let secrets: Vec<Secret> = credential
-                    .iter()
-                    .flat_map(|credential| credential.secrets())
-                    .cloned()
-                    .collect();
+                let secrets: Vec<Secret> = credential.iter().flat_map(Credential::secrets).cloned().collect();
                 recorder.add_secrets(secrets.iter().map(Secret::expose));
                 let tape = Mutex::new(Tape {
                     items: Vec::new(),

@@ -27,7 +27,7 @@ use crate::secret::Secret;
 
 /// A session that claims to last longer is asked for again after this: a day is what a token's owner may take to
 /// notice that it should be revoked.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(24);
 /// A session that claims to end at once would be renewed for every request; this is one renewal a second at the most.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// More headers or query parameters than any scheme of authentication sets.

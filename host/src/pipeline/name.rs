@@ -2,8 +2,10 @@
 
 use wasmtime_wasi_http::Error as HttpError;
 
+type Named = (&'static str, fn() -> HttpError);
+
 /// Name and failure, without what a failure carries: a replay needs to fail in the same way, not in the same words.
-const NAMES: [(&str, fn() -> HttpError); 16] = [
+const NAMES: [Named; 16] = [
     ("dns-timeout", || HttpError::DnsTimeout),
     ("dns-error", || HttpError::DnsError {
         rcode: None,
