@@ -69,7 +69,7 @@ clean: ## Remove what was built
 
 HOSTILE := host-test/nodes
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS := policy har description redact url
+FUZZ_TARGETS := policy har description redact url node
 .PHONY: hostile-nodes test-hostile fuzz
 
 hostile-nodes: setup
@@ -78,3 +78,9 @@ hostile-nodes: setup
 
 test-hostile: build hostile-nodes ## Run the rows of the attack list by number and print a table
 	$(CARGO) test --quiet --release -p host-test --test hostile -- $(ROWS)
+
+# Needs a nightly toolchain; no part of `make test`. FUZZ_SECONDS=600 runs each for ten minutes.
+fuzz: ## Fuzz what reads foreign input, a minute for each target
+	@command -v cargo-fuzz >/dev/null || $(CARGO) +nightly install --locked cargo-fuzz
+	@for target in $(FUZZ_TARGETS); do echo "fuzz: $$target"; mkdir -p fuzz/corpus/$$target; \
+		$(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
