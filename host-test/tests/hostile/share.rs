@@ -70,7 +70,7 @@ pub async fn memory(bench: &Bench) {
         .await;
     let failure = results[0].as_ref().unwrap_err().to_string();
     assert!(failure.contains("`buffered-bytes`"), "{failure}");
-    assert_eq!(server.take().len(), 8, "seven of them and a head fit");
+    assert_eq!(server.take().len(), 9, "eight of them fit");
     let grown = resident().saturating_sub(before);
     assert!(grown < 300 << 20, "{} MB more than before", grown >> 20);
 }
