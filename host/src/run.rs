@@ -150,8 +150,6 @@ impl Runner {
 /// How items become calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shape {
-    /// Calls at once, each in an instance of its own.
-    calls: usize,
     /// Items in one call, at most.
     items: usize,
     /// Requests that one call may overlap.
@@ -159,31 +157,32 @@ struct Shape {
 }
 
 impl Shape {
-    fn new(concurrency: usize, one_item_per_call: bool, sequential: bool) -> Self {
-        if sequential {
-            Self {
-                calls: 1,
+    fn new(concurrency: usize, one_item_per_call: bool) -> Self {
+        if one_item_per_call {
+            return Self {
                 items: 1,
                 in_flight: 1,
-            }
-        } else if one_item_per_call {
-            Self {
-                calls: concurrency,
-                items: 1,
-                in_flight: 1,
-            }
-        } else {
-            // One instance that overlaps its requests is cheaper than many; one per processor keeps them all busy.
-            let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-            let calls = concurrency.min(processors);
-            let in_flight = concurrency / calls;
-            Self {
-                calls,
-                items: in_flight * ITEMS_PER_PLACE,
-                in_flight,
-            }
+            };
+        }
+        // One instance that overlaps its requests is cheaper than many; one per processor keeps them all busy.
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let in_flight = concurrency.div_ceil(processors);
+        Self {
+            items: in_flight * ITEMS_PER_PLACE,
+            in_flight,
         }
     }
+}
+
+/// What a call under way holds.
+#[derive(Debug)]
+struct Held {
+    /// The index of its first item.
+    first: usize,
+    /// What its items change.
+    things: Vec<String>,
+    /// How many requests it may overlap.
+    places: usize,
 }
 
 /// Takes items, starts calls, and gives results in order.
@@ -193,6 +192,8 @@ struct Driver {
     on_failure: OnFailure,
     shape: Shape,
     window: usize,
+    /// How many items may be under way at once.
+    places: usize,
     sender: mpsc::Sender<ItemResult>,
     calls: JoinSet<Vec<(usize, ItemResult)>>,
     /// Items that were taken and are not under way yet.
@@ -205,7 +206,7 @@ struct Driver {
     /// The things that items under way change: two items never change the same one at once.
     busy: HashSet<String>,
     /// Which of those each call holds, by the index of its first item.
-    held: Vec<(usize, Vec<String>)>,
+    held: Vec<Held>,
     ended: bool,
     stopped: bool,
 }
@@ -217,29 +218,29 @@ impl Driver {
         options: &RunOptions,
         sender: mpsc::Sender<ItemResult>,
     ) -> Self {
-        let shape = Shape::new(
-            options.concurrency.get(),
-            inner.is_one_item_per_call(&operation),
-            // A failure stops all items after it: so none of them may be under way in another call.
-            inner.is_sequential() || options.on_failure == OnFailure::Stop && options.concurrency.get() == 1,
-        );
+        // Items that are recorded run one after the other.
+        let places = if inner.is_sequential() {
+            1
+        } else {
+            options.concurrency.get()
+        };
+        let one_item_per_call = inner.is_one_item_per_call(&operation);
         let shape = match options.on_failure {
-            OnFailure::Stop if !inner.is_one_item_per_call(&operation) => {
-                // The node itself keeps the promise that nothing starts after a failure, within its call.
-                Shape {
-                    calls: 1,
-                    in_flight: options.concurrency.get(),
-                    ..shape
-                }
-            }
-            _ => shape,
+            // A failure stops all items after it, so none of them may be under way in another call. The node itself
+            // keeps the promise that nothing starts after a failure, within its call.
+            OnFailure::Stop if !one_item_per_call => Shape {
+                items: places * ITEMS_PER_PLACE,
+                in_flight: places,
+            },
+            _ => Shape::new(places, one_item_per_call),
         };
         Self {
             inner,
             operation,
             on_failure: options.on_failure,
             shape,
-            window: (options.concurrency.get() * WINDOW).max(shape.items * shape.calls),
+            window: places * WINDOW,
+            places,
             sender,
             calls: JoinSet::new(),
             waiting: VecDeque::new(),
@@ -331,14 +332,19 @@ impl Driver {
             }
         }
         // A failure of one item must be known before the next starts, where calls hold one item each.
-        let alone = self.on_failure == OnFailure::Stop && self.shape.items == 1;
-        let places = if alone { 1 } else { self.shape.calls };
-        if self.calls.len() >= places {
+        if self.on_failure == OnFailure::Stop && !self.calls.is_empty() {
             return false;
         }
+        // A call takes its share of the places, or those that calls with few items left over.
+        let free = self.places - self.held.iter().map(|held| held.places).sum::<usize>();
+        let in_flight = self.shape.in_flight.min(free);
+        if in_flight == 0 {
+            return false;
+        }
+        let most = self.shape.items.min(in_flight * ITEMS_PER_PLACE);
         let mut items = Vec::new();
         let mut things = Vec::new();
-        while items.len() < self.shape.items
+        while items.len() < most
             && let Some(item) = self.waiting.front()
         {
             if let Some(thing) = self.thing(item) {
@@ -354,20 +360,19 @@ impl Driver {
         let Some(first) = items.first().map(|item| item.index) else {
             return false;
         };
-        self.held.push((first, things));
+        // Where no other item waits for a place, none is left unused.
+        let in_flight = if self.waiting.is_empty() { free } else { in_flight }.min(items.len());
+        self.held.push(Held {
+            first,
+            things,
+            places: in_flight,
+        });
         let (inner, operation, on_failure) = (
             Arc::clone(&self.inner),
             Arc::clone(&self.operation),
             self.on_failure,
         );
-        // The last items of a run may use the places that no other call needs.
-        let is_last = self.ended && self.waiting.is_empty() && self.calls.is_empty();
-        let places = if is_last {
-            self.shape.in_flight * self.shape.calls
-        } else {
-            self.shape.in_flight
-        };
-        let in_flight = u32::try_from(if self.shape.items == 1 { 1 } else { places }).unwrap_or(u32::MAX);
+        let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
         self.calls.spawn(async move {
             let results = run_chunk(&inner, &operation, &items, on_failure, in_flight).await;
             items.into_iter().map(|item| item.index).zip(results).collect()
@@ -397,9 +402,9 @@ impl Driver {
 
     fn settle(&mut self, results: Vec<(usize, ItemResult)>) {
         if let Some((first, _)) = results.first()
-            && let Some(position) = self.held.iter().position(|(index, _)| index == first)
+            && let Some(position) = self.held.iter().position(|held| held.first == *first)
         {
-            for thing in self.held.swap_remove(position).1 {
+            for thing in self.held.swap_remove(position).things {
                 self.busy.remove(&thing);
             }
         }
@@ -443,26 +448,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_in_flight_are_shared_out_and_never_more_than_asked_for() {
+    fn a_call_gets_a_share_of_the_places_and_at_least_one() {
         for concurrency in 1..300 {
-            let chunks = Shape::new(concurrency, false, false);
+            let shape = Shape::new(concurrency, false);
             assert!(
-                chunks.calls * chunks.in_flight <= concurrency,
-                "{chunks:?} of {concurrency}"
-            );
-            assert!(chunks.in_flight >= 1);
-            assert_eq!(
-                Shape::new(concurrency, true, false),
-                Shape {
-                    calls: concurrency,
-                    items: 1,
-                    in_flight: 1
-                }
+                (1..=concurrency).contains(&shape.in_flight),
+                "{shape:?} of {concurrency}"
             );
             assert_eq!(
-                Shape::new(concurrency, true, true),
+                Shape::new(concurrency, true),
                 Shape {
-                    calls: 1,
                     items: 1,
                     in_flight: 1
                 }
