@@ -97,3 +97,23 @@ test-hosts: build ## Run the component in Python, JavaScript, Wasmtime's command
 
 test-celery: build ## Send 10,000 items through two Celery workers, kill one half-way, account for every item
 	cache="$$(host-test/foreign/setup --redis)" && "$$cache/python/bin/python" -B host-test/foreign/celery/test.py --target target
+
+# Trust: hostile nodes, fuzzing
+
+HOSTILE := host-test/nodes
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := policy har description redact url node
+.PHONY: hostile-nodes test-hostile fuzz
+
+hostile-nodes: setup
+	$(CARGO) build --quiet --release --manifest-path $(HOSTILE)/Cargo.toml --target $(GUEST) --target-dir target/hostile-build --examples
+	$(CARGO) run --quiet --release -p xtask -- components target/hostile-build/$(GUEST)/release/examples -o target/hostile
+
+test-hostile: build hostile-nodes ## Run the rows of the attack list by number and print a table
+	$(CARGO) test --quiet --release -p host-test --test hostile -- $(ROWS)
+
+# Needs a nightly toolchain; no part of `make test`. FUZZ_SECONDS=600 runs each for ten minutes.
+fuzz: ## Fuzz what reads foreign input, a minute for each target
+	@command -v cargo-fuzz >/dev/null || $(CARGO) +nightly install --locked cargo-fuzz
+	@for target in $(FUZZ_TARGETS); do echo "fuzz: $$target"; mkdir -p fuzz/corpus/$$target; \
+		$(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done

@@ -93,11 +93,11 @@ pub async fn component(
         }
         None => Engine::new(&config)?,
     };
-    let component = engine.load_file(path).await?;
-    if let Some(digest) = digest {
-        component.expect_digest(digest)?;
-    }
-    Ok(component)
+    // Another component than the pinned one is refused before any of it runs.
+    Ok(match digest {
+        Some(digest) => engine.load_file_pinned(path, digest).await?,
+        None => engine.load_file(path).await?,
+    })
 }
 
 /// What the flags and the policy file allow.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::bindings::{execution, types};
-use crate::failure::{Failure, ParameterProblem};
+use crate::events;
+use crate::failure::{Answer, Failure, ParameterProblem};
 use crate::instance::{Environs, Guard, Stop};
 use crate::pipeline::{Pipeline, Scope};
 use crate::run::{ItemResult, OnFailure};
@@ -14,6 +15,10 @@ use crate::session::Session;
 
 /// Cut texts of a node before they reach a log, a file or a screen.
 const MESSAGE_CHARS: usize = 4_000;
+/// More problems than anybody reads.
+const PROBLEMS: usize = 1_000;
+/// A detail is for people; a larger one is left out, since half of a JSON document is none.
+const DETAIL_BYTES: usize = 64 * 1024;
 
 impl Stop {
     /// What the item is told.
@@ -94,7 +99,7 @@ async fn with_session(
     if refused.is_empty() {
         return results;
     }
-    tracing::info!(target: "nodule::session", items = refused.len(), "session refused, asking for a new one");
+    events::retry(&operation.label, refused.len(), "unauthenticated");
     let renewed = match inner.session(Some(session.generation()), environs).await {
         Ok(renewed) => renewed,
         // The refusal stands; why there is no new session is what its owner has to know.
@@ -155,8 +160,8 @@ async fn isolated(
     {
         Ok(results) => results,
         Err(stop) if items.len() == 1 => vec![Err(stop.into_failure())],
-        Err(stop) => {
-            tracing::warn!(items = items.len(), reason = %stop, "a call broke, its items are run one by one");
+        Err(_) => {
+            events::retry(&operation.label, items.len(), "one-by-one");
             let mut results = Vec::with_capacity(items.len());
             let mut stopped = false;
             for item in items {
@@ -192,7 +197,7 @@ async fn once(
         [item] => Some(item.index),
         _ => None,
     };
-    let pipeline = inner.pipeline(Scope::Operation, session, operation.is_write(), item);
+    let pipeline = inner.pipeline(Scope::Operation, session, Some(operation), item);
     let texts = items.iter().map(|item| item.parameters.clone()).collect();
     execute(
         inner, operation, &pipeline, environs, texts, on_failure, in_flight,
@@ -275,29 +280,50 @@ fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
 fn told(pipeline: &Pipeline, failure: types::Failure) -> Failure {
     let mut failure = pipeline.explain(failure.into());
     match &mut failure {
-        Failure::InvalidParameters(problems) => problems.iter_mut().for_each(|problem| {
-            let ParameterProblem {
+        Failure::InvalidParameters(problems) => {
+            problems.truncate(PROBLEMS);
+            for ParameterProblem {
                 pointer,
                 label,
                 message,
-            } = problem;
-            [pointer, label, message].into_iter().for_each(cut);
-        }),
+            } in problems
+            {
+                [pointer, label, message].into_iter().for_each(cut);
+            }
+        }
         Failure::Unauthenticated(answer)
         | Failure::Rejected(answer)
         | Failure::Unintelligible(answer)
-        | Failure::Throttled { answer, .. } => cut(&mut answer.message),
-        Failure::InvalidInput(message)
-        | Failure::Limit(message)
-        | Failure::Denied { message, .. }
-        | Failure::Unavailable { message, .. } => cut(message),
-        Failure::Other { kind, message, .. } => {
+        | Failure::Throttled { answer, .. } => cut_answer(answer),
+        Failure::InvalidInput(message) | Failure::Limit(message) | Failure::Denied { message, .. } => {
+            cut(message)
+        }
+        Failure::Unavailable { message, answer, .. } => {
+            cut(message);
+            answer.iter_mut().for_each(cut_answer);
+        }
+        Failure::Other {
+            kind,
+            message,
+            detail,
+        } => {
             cut(kind);
             cut(message);
+            if detail
+                .as_ref()
+                .is_some_and(|detail| detail.to_string().len() > DETAIL_BYTES)
+            {
+                *detail = None;
+            }
         }
         Failure::NotRun => {}
     }
     failure
+}
+
+fn cut_answer(answer: &mut Answer) {
+    cut(&mut answer.message);
+    answer.code.iter_mut().chain(&mut answer.request_id).for_each(cut);
 }
 
 fn cut(text: &mut String) {

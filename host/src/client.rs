@@ -3,6 +3,9 @@
 //! A name is resolved once, the addresses that may not be reached are dropped, and the connection goes to an address
 //! that was checked, with SNI and `Host` of the name. Nothing else looks names up, follows a redirect or reads a
 //! proxy's address from the environment. Pools are kept apart by what their connections were allowed to reach.
+//!
+//! A [`Network`] is where both steps touch the system. The filter lies between them, here, and not in what an embedder
+//! puts in its place.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,15 +20,33 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::address::{AddressDenial, Permit, filter};
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::network::Network;
+
+tokio::task_local! {
+    /// When the request under way has to have its connection: waiting for a place counts, so it differs by request,
+    /// and the pool's connector knows of no request.
+    static CONNECT_BY: Instant;
+}
+
+/// Send a request that has to have its connection by this time.
+pub(crate) fn request_by(
+    client: &HttpClient,
+    connect_by: Instant,
+    request: http::Request<Full<Bytes>>,
+) -> impl Future<Output = Result<http::Response<Incoming>, legacy::Error>> + use<> {
+    CONNECT_BY.scope(connect_by, client.request(request))
+}
 
 /// A connection that has been idle for longer may have been closed by the server without our knowing. For a request
 /// that must not be sent twice that is a risk not worth a handshake.
@@ -54,7 +75,6 @@ pub(crate) enum Freshness {
 struct Key {
     permit: Permit,
     freshness: Freshness,
-    connect_timeout: Duration,
     header_count: usize,
     header_bytes: usize,
 }
@@ -62,11 +82,12 @@ struct Key {
 /// The pools of an engine.
 pub(crate) struct Clients {
     tls: Arc<rustls::ClientConfig>,
+    network: Arc<dyn Network>,
     pools: Mutex<HashMap<Key, HttpClient>>,
 }
 
 impl Clients {
-    pub(crate) fn new(extra_roots: &[Vec<u8>]) -> Result<Self, Error> {
+    pub(crate) fn new(extra_roots: &[Vec<u8>], network: Arc<dyn Network>) -> Result<Self, Error> {
         let broken = |error: rustls::Error| Error::Engine {
             message: error.to_string(),
         };
@@ -84,6 +105,7 @@ impl Clients {
             .with_no_client_auth();
         Ok(Self {
             tls: Arc::new(tls),
+            network,
             pools: Mutex::default(),
         })
     }
@@ -93,7 +115,6 @@ impl Clients {
         let key = Key {
             permit,
             freshness,
-            connect_timeout: limits.connect_timeout,
             header_count: limits.header_count,
             header_bytes: limits.header_bytes,
         };
@@ -106,7 +127,10 @@ impl Clients {
             .with_tls_config((*self.tls).clone())
             .https_or_http()
             .enable_http1()
-            .wrap_connector(Pinned { permit: key.permit });
+            .wrap_connector(Pinned {
+                permit: key.permit,
+                network: Arc::clone(&self.network),
+            });
         Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(if key.freshness == Freshness::Recent {
@@ -117,10 +141,7 @@ impl Clients {
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .http1_max_headers(key.header_count)
             .http1_max_buf_size(key.header_bytes.max(MIN_BUFFER))
-            .build(Deadline {
-                inner: https,
-                timeout: key.connect_timeout,
-            })
+            .build(Deadline { inner: https })
     }
 }
 
@@ -137,7 +158,7 @@ pub(crate) enum ConnectFailure {
     /// No address answered.
     Unreachable(io::Error),
     /// It took too long.
-    Timeout(Duration),
+    Timeout,
 }
 
 impl fmt::Display for ConnectFailure {
@@ -146,13 +167,7 @@ impl fmt::Display for ConnectFailure {
             ConnectFailure::Name(reason) => write!(f, "the name could not be resolved: {reason}"),
             ConnectFailure::Denied(denial) => denial.fmt(f),
             ConnectFailure::Unreachable(error) => write!(f, "no connection: {error}"),
-            ConnectFailure::Timeout(timeout) => {
-                write!(
-                    f,
-                    "no connection within {} seconds (`connect-timeout-ms`)",
-                    timeout.as_secs_f64()
-                )
-            }
+            ConnectFailure::Timeout => f.write_str("no connection in time (`connect-timeout-ms`)"),
         }
     }
 }
@@ -163,6 +178,7 @@ impl std::error::Error for ConnectFailure {}
 #[derive(Clone)]
 pub(crate) struct Pinned {
     permit: Permit,
+    network: Arc<dyn Network>,
 }
 
 impl Service<Uri> for Pinned {
@@ -175,22 +191,26 @@ impl Service<Uri> for Pinned {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let permit = self.permit;
-        Box::pin(async move { connect(&uri, permit).await.map(TokioIo::new) })
+        let Self { permit, network } = self.clone();
+        Box::pin(async move { connect(&*network, &uri, permit).await.map(TokioIo::new) })
     }
 }
 
-async fn connect(uri: &Uri, permit: Permit) -> Result<TcpStream, ConnectFailure> {
+async fn connect(network: &dyn Network, uri: &Uri, permit: Permit) -> Result<TcpStream, ConnectFailure> {
     let host = uri.host().unwrap_or_default();
     let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") {
         443
     } else {
         80
     });
-    let addresses = filter(resolve(host, port).await?, permit).map_err(ConnectFailure::Denied)?;
+    let found = resolve(network, host)
+        .await?
+        .into_iter()
+        .map(|address| SocketAddr::new(address, port));
+    let addresses = filter(found, permit).map_err(ConnectFailure::Denied)?;
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
-        match TcpStream::connect(address).await {
+        match network.connect(address).await {
             Ok(stream) => {
                 // A request is written at once; waiting for more to send only delays it.
                 let _ = stream.set_nodelay(true);
@@ -202,25 +222,25 @@ async fn connect(uri: &Uri, permit: Permit) -> Result<TcpStream, ConnectFailure>
     Err(ConnectFailure::Unreachable(last))
 }
 
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectFailure> {
+/// The addresses of a host; one that is an address needs no look-up.
+async fn resolve(network: &dyn Network, host: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
     let literal = host
         .strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host);
     if let Ok(address) = literal.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
+        return Ok(vec![address]);
     }
-    match tokio::net::lookup_host((host, port)).await {
-        Ok(addresses) => Ok(addresses.collect()),
-        Err(error) => Err(ConnectFailure::Name(error.to_string())),
-    }
+    network
+        .resolve(host)
+        .await
+        .map_err(|error| ConnectFailure::Name(error.to_string()))
 }
 
 /// Ends a connection attempt, TLS included, that takes too long.
 #[derive(Clone)]
 pub(crate) struct Deadline<S> {
     inner: S,
-    timeout: Duration,
 }
 
 impl<S> Service<Uri> for Deadline<S>
@@ -237,12 +257,16 @@ where
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let timeout = self.timeout;
         let connecting = self.inner.call(uri);
+        // The pool calls the connector while the request is polled, so the request's own deadline is in reach.
+        let connect_by = CONNECT_BY.try_with(|by| *by);
         Box::pin(async move {
-            match tokio::time::timeout(timeout, connecting).await {
+            let Ok(connect_by) = connect_by else {
+                return connecting.await;
+            };
+            match tokio::time::timeout_at(connect_by, connecting).await {
                 Ok(result) => result,
-                Err(_) => Err(ConnectFailure::Timeout(timeout).into()),
+                Err(_) => Err(ConnectFailure::Timeout.into()),
             }
         })
     }

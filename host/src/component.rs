@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::types::ComponentItem;
 
@@ -14,6 +15,12 @@ use crate::limits::Limits;
 
 /// The interface that makes a component a node of this host's contract.
 const CONTRACT: &str = "workflow:node/execution@0.1.0";
+
+/// A node of a quarter megabyte compiles in a fifth of a second, and nothing interrupts the compiler.
+const COMPONENT_BYTES: usize = 64 * 1024 * 1024;
+
+/// A description is made of constants; whoever needs longer for it is in a loop, and somebody waits for the node to load.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A node that is ready to run. Cheap to clone.
 #[derive(Clone)]
@@ -38,7 +45,17 @@ impl std::fmt::Debug for Component {
 }
 
 impl Component {
-    pub(crate) async fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
+    pub(crate) async fn load(engine: &Engine, bytes: &[u8], pinned: Option<&str>) -> Result<Self, Error> {
+        let digest = digest(bytes);
+        // Before anything of it is compiled, and before its `describe` runs.
+        if let Some(expected) = pinned
+            && !expected.eq_ignore_ascii_case(&digest)
+        {
+            return Err(Error::Digest {
+                expected: expected.to_owned(),
+                found: digest,
+            });
+        }
         refuse_foreign_bytes(bytes)?;
         let component = wasmtime::component::Component::new(engine.wasmtime(), bytes).map_err(|error| {
             Error::NotAComponent {
@@ -55,7 +72,6 @@ impl Component {
                 found: format!("{error:#}"),
             })?;
         let node = describe(engine, &pre).await?;
-        let digest = digest(bytes);
         Ok(Self {
             inner: Arc::new(Inner {
                 engine: engine.clone(),
@@ -76,22 +92,6 @@ impl Component {
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.inner.digest
-    }
-
-    /// Refuse a component that is not the pinned one.
-    ///
-    /// # Errors
-    ///
-    /// The digests differ; both are named.
-    pub fn expect_digest(&self, expected: &str) -> Result<(), Error> {
-        if expected.eq_ignore_ascii_case(self.digest()) {
-            Ok(())
-        } else {
-            Err(Error::Digest {
-                expected: expected.to_owned(),
-                found: self.digest().to_owned(),
-            })
-        }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -125,6 +125,8 @@ fn refuse_foreign_bytes(bytes: &[u8]) -> Result<(), Error> {
         "a core module"
     } else if !bytes.starts_with(b"\0asm") {
         "a file that is not WebAssembly"
+    } else if bytes.len() > COMPONENT_BYTES {
+        "one of more than 64 MiB"
     } else {
         return Ok(());
     };
@@ -183,7 +185,11 @@ fn is_types_only(engine: &Engine, item: &ComponentItem) -> bool {
 }
 
 async fn describe(engine: &Engine, pre: &NodePre<State>) -> Result<Node, Error> {
-    let node = Guard::offline(engine, &Limits::default())
+    let limits = Limits {
+        run_timeout: DESCRIBE_TIMEOUT,
+        ..Limits::default()
+    };
+    let node = Guard::offline(engine, &limits)
         .describe(pre)
         .await
         .map_err(|stop| Error::Describe {

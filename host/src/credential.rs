@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use ring::digest::{Context, SHA256};
 use serde_json::{Map, Value};
+use zeroize::Zeroize as _;
 
 use crate::canonical::CanonicalUrl;
 use crate::description::{Kind, Node, Parameter};
@@ -20,7 +20,6 @@ pub struct Credential {
     json: Secret,
     base: CanonicalUrl,
     secrets: Vec<Secret>,
-    digest: [u8; 32],
 }
 
 impl Credential {
@@ -91,17 +90,10 @@ impl Credential {
             }
         }
         let base = base.ok_or_else(|| wrong("the node's description names no base URL".to_owned()))?;
-        let json = Secret::new(Value::Object(fields).to_string());
-        let mut context = Context::new(&SHA256);
-        context.update(json.expose().as_bytes());
-        let mut digest = [0; 32];
-        digest.copy_from_slice(context.finish().as_ref());
-        Ok(Self {
-            json,
-            base,
-            secrets,
-            digest,
-        })
+        let mut fields = Value::Object(fields);
+        let json = Secret::new(fields.to_string());
+        wipe(&mut fields);
+        Ok(Self { json, base, secrets })
     }
 
     /// A credential for a replay, where nothing is sent: every text is `replay`.
@@ -149,11 +141,6 @@ impl Credential {
     pub(crate) fn secrets(&self) -> &[Secret] {
         &self.secrets
     }
-
-    /// Of everything in it, so that a changed secret is another credential. It never leaves the process.
-    pub(crate) fn digest(&self) -> &[u8; 32] {
-        &self.digest
-    }
 }
 
 impl fmt::Debug for Credential {
@@ -161,6 +148,16 @@ impl fmt::Debug for Credential {
         f.debug_struct("Credential")
             .field("base_url", &self.base.to_string())
             .finish_non_exhaustive()
+    }
+}
+
+/// The parsed copy of what a [`Secret`] now holds.
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        _ => {}
     }
 }
 

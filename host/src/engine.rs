@@ -18,6 +18,7 @@ use crate::component::Component;
 use crate::error::Error;
 use crate::instance::State;
 use crate::limits::STACK_BYTES;
+use crate::network::{Network, System};
 use crate::session::Sessions;
 
 /// The packages that a node may import from; nothing else exists for it.
@@ -39,6 +40,8 @@ pub struct EngineConfig {
     pub cache_dir: Option<PathBuf>,
     /// Certificates (DER) trusted beside the public web's, for services of one's own.
     pub extra_roots: Vec<Vec<u8>>,
+    /// Where names are looked up and connections are opened; the system's, unless an embedder has its own.
+    pub network: Arc<dyn Network>,
     /// Bytes of stack for a node's calls. An engine has one stack size, so a runner whose `stack-bytes` differs is
     /// refused.
     pub stack_bytes: usize,
@@ -49,6 +52,7 @@ impl Default for EngineConfig {
         Self {
             cache_dir: None,
             extra_roots: Vec::new(),
+            network: Arc::new(System),
             stack_bytes: STACK_BYTES,
         }
     }
@@ -59,6 +63,13 @@ impl EngineConfig {
     #[must_use]
     pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(dir.into());
+        self
+    }
+
+    /// Look names up and open connections by this.
+    #[must_use]
+    pub fn network(mut self, network: impl Network + 'static) -> Self {
+        self.network = Arc::new(network);
         self
     }
 
@@ -129,8 +140,8 @@ impl Engine {
             inner: Arc::new(Inner {
                 linker: linker(&wasmtime).map_err(broken)?,
                 wasmtime,
-                clients: Clients::new(&config.extra_roots)?,
-                sessions: Sessions::default(),
+                clients: Clients::new(&config.extra_roots, Arc::clone(&config.network))?,
+                sessions: Sessions::new()?,
                 stack_bytes: config.stack_bytes,
             }),
         })
@@ -144,7 +155,17 @@ impl Engine {
     /// It is no component, a node for another version, asks for more than a node is given, or describes itself in a
     /// way that is broken or hostile.
     pub async fn load(&self, bytes: &[u8]) -> Result<Component, Error> {
-        Component::load(self, bytes).await
+        Component::load(self, bytes, None).await
+    }
+
+    /// [`Engine::load`] of a component that has to have this digest, `sha256:` and 64 hexadecimal digits. Another one is
+    /// refused before any of it is compiled or run.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::load`], or the digest is another one; both are named.
+    pub async fn load_pinned(&self, bytes: &[u8], digest: &str) -> Result<Component, Error> {
+        Component::load(self, bytes, Some(digest)).await
     }
 
     /// [`Engine::load`] of a file.
@@ -153,11 +174,16 @@ impl Engine {
     ///
     /// As [`Engine::load`], or the file cannot be read.
     pub async fn load_file(&self, path: impl Into<PathBuf>) -> Result<Component, Error> {
-        let path = path.into();
-        match std::fs::read(&path) {
-            Ok(bytes) => self.load(&bytes).await,
-            Err(source) => Err(Error::File { path, source }),
-        }
+        Component::load(self, &read(path.into())?, None).await
+    }
+
+    /// [`Engine::load_pinned`] of a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::load_pinned`], or the file cannot be read.
+    pub async fn load_file_pinned(&self, path: impl Into<PathBuf>, digest: &str) -> Result<Component, Error> {
+        Component::load(self, &read(path.into())?, Some(digest)).await
     }
 
     /// The stack that every node's calls have here.
@@ -194,6 +220,10 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     http_bindings::http::outgoing_handler::add_to_linker::<State, WasiHttp>(l, State::http)?;
     http_bindings::http::types::add_to_linker::<State, WasiHttp>(l, &(&options).into(), State::http)?;
     Ok(linker)
+}
+
+fn read(path: PathBuf) -> Result<Vec<u8>, Error> {
+    std::fs::read(&path).map_err(|source| Error::File { path, source })
 }
 
 /// Let the engine's clock tick for as long as the engine lives.

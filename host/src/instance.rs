@@ -18,6 +18,7 @@ use wasmtime_wasi_io::IoView;
 
 use crate::bindings::{Node, NodePre, authentication, description, execution, types};
 use crate::engine::Engine;
+use crate::events;
 use crate::limits::Limits;
 use crate::pipeline::{Hooks, Pipeline};
 
@@ -95,6 +96,8 @@ impl fmt::Display for Stop {
 pub(crate) struct Guard {
     store: Store<State>,
     run_timeout: Duration,
+    /// For events; an instance without one only describes itself.
+    pipeline: Option<Arc<Pipeline>>,
 }
 
 impl Guard {
@@ -118,7 +121,7 @@ impl Guard {
             table,
             wasi: wasi(environs),
             http,
-            hooks: Hooks::new(pipeline),
+            hooks: Hooks::new(pipeline.clone()),
             budget: Budget::new(limits),
         };
         let mut store = Store::new(engine.wasmtime(), state);
@@ -132,6 +135,7 @@ impl Guard {
         Self {
             store,
             run_timeout: limits.run_timeout,
+            pipeline,
         }
     }
 
@@ -186,21 +190,49 @@ impl Guard {
             Some(Err(error)) => error,
             None => {
                 let seconds = self.run_timeout.as_secs_f64();
-                return Err(Stop::Limit(format!(
-                    "the call took longer than {seconds} seconds (`run-timeout-ms`)"
-                )));
+                return Err(self.limit(
+                    "run-timeout-ms",
+                    &format!("the call took longer than {seconds} seconds"),
+                ));
             }
         };
-        if let Some(reached) = &self.store.data().budget.reached {
-            return Err(Stop::Limit(reached.clone()));
+        if let Some((key, message)) = &self.store.data().budget.reached {
+            return Err(self.limit(key, message));
         }
-        match error.downcast_ref::<Trap>() {
-            Some(Trap::StackOverflow) => Err(Stop::Limit(
-                "the node's calls nest too deep (`stack-bytes`)".into(),
-            )),
-            Some(trap) => Err(Stop::Trap(trap.to_string())),
-            None => Err(Stop::Trap(error.root_cause().to_string())),
+        let reason = match error.downcast_ref::<Trap>() {
+            Some(Trap::StackOverflow) => {
+                return Err(self.limit("stack-bytes", "the node's calls nest too deep"));
+            }
+            Some(trap) => trap.to_string(),
+            None => error.root_cause().to_string(),
+        };
+        // Wasmtime has no public types for these.
+        if reason.contains("handle limit exceeded") || reason.contains("no free keys") {
+            return Err(self.limit(
+                "host-resources",
+                "the node holds too many of the host's resources",
+            ));
         }
+        if reason.starts_with("resource limit exceeded") {
+            return Err(self.limit(
+                "instances",
+                &format!("the node is made of too many parts: {reason}"),
+            ));
+        }
+        if reason.starts_with("too much data is being copied") {
+            return Err(self.limit("output-bytes", "the node hands over too much at once"));
+        }
+        if let Some(pipeline) = &self.pipeline {
+            events::trap(&pipeline.label);
+        }
+        Err(Stop::Trap(reason))
+    }
+
+    fn limit(&self, key: &str, message: &str) -> Stop {
+        if let Some(pipeline) = &self.pipeline {
+            pipeline.note_limit(key);
+        }
+        Stop::Limit(format!("{message} (`{key}`)"))
     }
 }
 
@@ -263,7 +295,7 @@ struct Budget {
     tables_left: usize,
     instances: usize,
     /// The first limit that was hit, for the message; Wasmtime's own error says only that the call trapped.
-    reached: Option<String>,
+    reached: Option<(&'static str, String)>,
 }
 
 impl Budget {
@@ -278,9 +310,9 @@ impl Budget {
         }
     }
 
-    fn refuse(&mut self, message: String) -> wasmtime::Error {
+    fn refuse(&mut self, key: &'static str, message: String) -> wasmtime::Error {
         let error = wasmtime::Error::msg(message.clone());
-        self.reached.get_or_insert(message);
+        self.reached.get_or_insert((key, message));
         error
     }
 }
@@ -293,10 +325,10 @@ impl ResourceLimiter for Budget {
                 self.memory_left = left;
                 Ok(true)
             }
-            None => Err(self.refuse(format!(
-                "the node wants more than {} bytes of memory (`memory-bytes`)",
-                self.memory_limit
-            ))),
+            None => Err(self.refuse(
+                "memory-bytes",
+                format!("the node wants more than {} bytes of memory", self.memory_limit),
+            )),
         }
     }
 
@@ -306,10 +338,10 @@ impl ResourceLimiter for Budget {
                 self.tables_left = left;
                 Ok(true)
             }
-            None => Err(self.refuse(format!(
-                "the node wants more than {} table elements (`table-elements`)",
-                self.tables_limit
-            ))),
+            None => Err(self.refuse(
+                "table-elements",
+                format!("the node wants more than {} table elements", self.tables_limit),
+            )),
         }
     }
 

@@ -30,6 +30,8 @@ pub const RUN_TIMEOUT: Duration = Duration::from_mins(5);
 pub const RESPONSE_BYTES: usize = 16 * MIB;
 /// An item of five hundred event rows is a few hundred kilobytes.
 pub const REQUEST_BODY_BYTES: usize = 8 * MIB;
+/// As much as the node's own memory: bodies that are on their way, and answers that the node has not let go of.
+pub const BUFFERED_BYTES: usize = 128 * MIB;
 /// What hyper and most servers take by default.
 pub const HEADER_COUNT: usize = 100;
 /// What large servers accept for all headers together, with room for long cookies.
@@ -76,6 +78,8 @@ pub struct Limits {
     pub response_bytes: usize,
     /// Bytes of one request's body.
     pub request_body_bytes: usize,
+    /// Bytes of the bodies of requests and answers that the host holds for one call, all of them together.
+    pub buffered_bytes: usize,
     /// Headers of one request, and of one answer.
     pub header_count: usize,
     /// Bytes of all names and values of one request's headers, and of one answer's.
@@ -106,6 +110,7 @@ impl Default for Limits {
             run_timeout: RUN_TIMEOUT,
             response_bytes: RESPONSE_BYTES,
             request_body_bytes: REQUEST_BODY_BYTES,
+            buffered_bytes: BUFFERED_BYTES,
             header_count: HEADER_COUNT,
             header_bytes: HEADER_BYTES,
             requests_in_flight: REQUESTS_IN_FLIGHT,
@@ -267,6 +272,9 @@ pub const KNOBS: &[Knob] = &[
     size("response-bytes", 1, 2 * GIB, |limits| &mut limits.response_bytes),
     size("request-body-bytes", 1, 2 * GIB, |limits| {
         &mut limits.request_body_bytes
+    }),
+    size("buffered-bytes", KIB, 16 * GIB, |limits| {
+        &mut limits.buffered_bytes
     }),
     // The `http` crate's map holds at most 32,768 headers and panics beyond.
     size("header-count", 1, 10_000, |limits| &mut limits.header_count),

@@ -14,6 +14,7 @@
 //! Bodies are whole in memory, up to their limit: redaction and recording need all of an answer, a node reads a JSON
 //! document to its end anyway, and a complete body costs the guest fewer calls than a stream.
 
+mod held;
 mod hooks;
 mod name;
 mod send;
@@ -32,6 +33,7 @@ use crate::address::Permit;
 use crate::canonical::{CanonicalUrl, Host};
 use crate::client::Freshness;
 use crate::engine::Engine;
+use crate::events::{self, Label};
 use crate::failure::{Certainty, Failure};
 use crate::limits::Limits;
 use crate::policy::{FORBIDDEN_METHODS, Policy};
@@ -39,6 +41,8 @@ use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Rol
 use crate::secret::Secret;
 use crate::session::Session;
 
+pub(crate) use held::Buffered;
+use held::Hold;
 pub(crate) use hooks::Hooks;
 
 /// Headers of one connection, or of the host's own making: a node sets none of them.
@@ -104,6 +108,10 @@ pub(crate) struct Pipeline {
     pub(crate) item: Option<usize>,
     /// Places for requests in flight, shared by all calls of a runner.
     pub(crate) slots: Arc<Semaphore>,
+    /// What the host holds of this call's bodies.
+    pub(crate) buffered: Arc<Buffered>,
+    /// Whose requests these are, for events.
+    pub(crate) label: Arc<Label>,
     pub(crate) observed: Mutex<Observed>,
 }
 
@@ -127,6 +135,8 @@ struct Checked {
     url: CanonicalUrl,
     headers: HeaderMap,
     body: Bytes,
+    /// For the body; it ends with the exchange.
+    _hold: Hold,
 }
 
 /// An answer, whole.
@@ -134,6 +144,15 @@ struct Whole {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    /// For the body, for as long as the node has any of it.
+    hold: Hold,
+}
+
+/// What a request wanted, as far as it is known.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    method: Option<&'a Method>,
+    url: Option<&'a CanonicalUrl>,
 }
 
 /// Why there is none: what the guest is told, and what the host says in its own words.
@@ -166,17 +185,29 @@ impl Pipeline {
     ) -> Result<Response, HttpError> {
         let clock = Instant::now();
         let checked = self.check(request).await?;
-        let (method, origin) = (checked.method.clone(), checked.url.origin());
+        let (method, url, sent) = (checked.method.clone(), checked.url.clone(), checked.body.len());
         let outcome = self.carry_out(checked, options).await;
-        let (status, bytes) = outcome
-            .as_ref()
-            .map_or((0, 0), |answer| (answer.status.as_u16(), answer.body.len()));
-        tracing::debug!(
-            target: "nodule::http",
-            %method, origin, status, bytes,
-            ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "request"
-        );
+        let (status, received) = match &outcome {
+            Ok(answer) => (answer.status.as_u16(), answer.body.len()),
+            Err(_) => (0, 0),
+        };
+        let base = self.base.as_ref().filter(|base| url.is_below(base));
+        let seen = events::Request {
+            method: &method,
+            // An authenticating node knows the secret, so what it chose is not shown.
+            origin: (self.scope == Scope::Operation || base.is_some()).then(|| url.origin()),
+            path: if self.scope == Scope::Operation {
+                self.label.path(base, &url)
+            } else {
+                "…"
+            },
+            status,
+            outcome: outcome.as_ref().map_or_else(name::of, |_| "answered"),
+            since: clock,
+            sent,
+            received,
+        };
+        events::request(&self.label, &seen);
         outcome.map(Whole::into_response)
     }
 
@@ -226,9 +257,34 @@ impl Pipeline {
         // The body is read in any case, since a node that writes to a stream that nobody reads sees it break, and not
         // why the request was refused.
         let body = self.whole_body(body).await;
-        let url =
-            CanonicalUrl::from_uri(&parts.uri).map_err(|error| self.deny(error.to_string(), error.hint()))?;
+        let url = CanonicalUrl::from_uri(&parts.uri).map_err(|error| {
+            self.deny(
+                Asked {
+                    method: Some(&parts.method),
+                    url: None,
+                },
+                "url",
+                error.to_string(),
+                error.hint(),
+            )
+        })?;
         let mut headers = parts.headers;
+        let asked = Asked {
+            method: Some(&parts.method),
+            url: Some(&url),
+        };
+        let declared = headers
+            .get(http::header::CONTENT_LENGTH)
+            .map(|length| length.to_str().ok()?.parse().ok());
+        if let (Some(declared), Ok((body, _))) = (declared, &body)
+            && declared != Some(body.len())
+        {
+            let message = format!(
+                "expected a `content-length` of {}, as the body has, found another",
+                body.len()
+            );
+            return Err(self.deny(asked, "content-length", message, None));
+        }
         // Set from the URL and the body by the HTTP client; how answers are encoded is the host's affair.
         for name in [
             http::header::HOST,
@@ -243,35 +299,45 @@ impl Pipeline {
             .sum();
         if headers.len() > self.limits.header_count {
             let limit = self.limits.header_count;
-            self.limit(format!(
-                "a request with more than {limit} headers (`header-count`)"
-            ));
+            self.limit(
+                "header-count",
+                format!("a request with more than {limit} headers (`header-count`)"),
+            );
             return Err(HttpError::HttpRequestHeaderSectionSize(None));
         }
         if bytes > self.limits.header_bytes {
             let limit = self.limits.header_bytes;
-            self.limit(format!(
-                "a request with more than {limit} bytes of headers (`header-bytes`)"
-            ));
+            self.limit(
+                "header-bytes",
+                format!("a request with more than {limit} bytes of headers (`header-bytes`)"),
+            );
             return Err(HttpError::HttpRequestHeaderSectionSize(None));
         }
+        let (body, hold) = body?;
         Ok(Checked {
             method: parts.method,
             url,
             headers,
-            body: body?,
+            body,
+            _hold: hold,
         })
     }
 
-    async fn whole_body(&self, mut body: WasiBody) -> Result<Bytes, HttpError> {
+    async fn whole_body(&self, mut body: WasiBody) -> Result<(Bytes, Hold), HttpError> {
         let limit = self.limits.request_body_bytes;
+        let mut hold = Hold::new(&self.buffered);
+        let mut fits = true;
         let mut first = Bytes::new();
         let mut more = Vec::new();
         let mut length = 0_usize;
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame?.into_data() else { continue };
             length = length.saturating_add(data.len());
-            if length > limit {
+            fits = fits && length <= limit && hold.add(data.len());
+            if !fits {
+                // Read to its end, so that the node sees why and not a broken stream; kept no longer.
+                (first, more) = (Bytes::new(), Vec::new());
+                hold.set(0);
                 continue;
             }
             if first.is_empty() {
@@ -284,27 +350,35 @@ impl Pipeline {
             }
         }
         if length > limit {
-            self.limit(format!(
-                "a request body of more than {limit} bytes (`request-body-bytes`)"
-            ));
+            self.limit(
+                "request-body-bytes",
+                format!("a request body of more than {limit} bytes (`request-body-bytes`)"),
+            );
             return Err(HttpError::HttpRequestBodySize(u64::try_from(length).ok()));
         }
-        Ok(if more.is_empty() { first } else { more.into() })
+        if !fits {
+            let limit = self.limits.buffered_bytes;
+            self.limit(
+                "buffered-bytes",
+                format!("bodies of more than {limit} bytes at once (`buffered-bytes`)"),
+            );
+            return Err(HttpError::HttpRequestBodySize(None));
+        }
+        Ok((if more.is_empty() { first } else { more.into() }, hold))
     }
 
     /// The policy's word, and how far the connection may go.
     fn permit(&self, request: &Checked) -> Result<Permit, HttpError> {
         let Checked { method, url, .. } = request;
+        let asked = Asked {
+            method: Some(method),
+            url: Some(url),
+        };
         let below_base = self.base.as_ref().is_some_and(|base| url.is_below(base));
         let ruled = self.policy.decide(method, url);
         let permit = match (self.scope, below_base, ruled) {
             (Scope::Authentication, false, _) => {
-                let message = format!(
-                    "an authenticating node may reach only the credential's base URL, not {method} {}{}",
-                    url.origin(),
-                    url.path()
-                );
-                return Err(self.deny(message, None));
+                return Err(self.deny(asked, "authentication", String::new(), None));
             }
             (_, true, Ok(rule)) | (Scope::Operation, false, Ok(rule)) => rule.permit(),
             // The credential's base URL is allowed by giving the credential, subject to the address rules.
@@ -312,7 +386,9 @@ impl Pipeline {
                 Host::Address(address) => Permit::Literal(*address),
                 Host::Name(_) => Permit::PublicOnly,
             },
-            (_, _, Err(denial)) => return Err(self.deny(denial.to_string(), denial.hint())),
+            (_, _, Err(denial)) => {
+                return Err(self.deny(asked, denial.why.rule(), denial.to_string(), denial.hint()));
+            }
         };
         if self.write && self.scope == Scope::Operation && !is_safe(method) {
             let most = self.policy.write_requests();
@@ -321,10 +397,8 @@ impl Pipeline {
                 drop(notes);
                 let message =
                     format!("a call of a `write` operation may send {most} request that is not a GET");
-                return Err(self.deny(
-                    message,
-                    Some(format!("in the policy file:\nwrite-requests = {}", most + 1)),
-                ));
+                let hint = format!("in the policy file:\nwrite-requests = {}", most + 1);
+                return Err(self.deny(asked, "write-requests", message, Some(hint)));
             }
             notes.changing += 1;
         }
@@ -332,9 +406,10 @@ impl Pipeline {
     }
 
     fn recordable(&self, request: &Checked) -> Result<Request, HttpError> {
+        let message = || "the URL cannot be recorded".to_owned();
         request
             .recorded()
-            .ok_or_else(|| self.deny("the URL cannot be recorded".to_owned(), None))
+            .ok_or_else(|| self.deny(request.asked(), "recording", message(), None))
     }
 
     fn replay(&self, player: &Player, request: &Checked) -> Result<Whole, HttpError> {
@@ -343,12 +418,17 @@ impl Pipeline {
             Ok(Outcome::Answer(answer)) => match answer.broken {
                 None => {
                     self.notes().answered += 1;
-                    Ok(Whole::from_recorded(answer))
+                    Ok(Whole::from_recorded(answer, Hold::new(&self.buffered)))
                 }
                 Some(error) => Err(name::parse(&error)),
             },
             Ok(Outcome::Failed { error }) => Err(name::parse(&error)),
-            Err(miss) => Err(self.deny(miss.to_string(), Some(miss.hint().to_owned()))),
+            Err(miss) => Err(self.deny(
+                request.asked(),
+                "replay",
+                miss.to_string(),
+                Some(miss.hint().to_owned()),
+            )),
         }
     }
 
@@ -359,6 +439,7 @@ impl Pipeline {
         permit: Permit,
         options: Option<RequestOptions>,
     ) -> Result<Whole, HttpError> {
+        let (method, asked_url) = (request.method.clone(), request.url.clone());
         let request = self.authorise(request)?;
         let freshness = if self.write {
             Freshness::Recent
@@ -366,17 +447,23 @@ impl Pipeline {
             Freshness::Any
         };
         let client = engine.clients().get(permit, freshness, &self.limits);
-        let url = request.url.clone();
         let answer = send::send(self, &client, request, options)
             .await
             .map_err(|trouble| match trouble {
-                send::Stopped::Denied(denial) => self.deny(denial.to_string(), denial.hint(&url)),
-                send::Stopped::Limit(Trouble { error, detail }) => {
-                    self.limit(detail);
+                send::Stopped::Denied(denial) => self.deny(
+                    Asked {
+                        method: Some(&method),
+                        url: Some(&asked_url),
+                    },
+                    "address",
+                    denial.to_string(),
+                    denial.hint(&asked_url),
+                ),
+                send::Stopped::Limit(key, Trouble { error, detail }) => {
+                    self.limit(key, detail);
                     error
                 }
                 send::Stopped::Broken(Trouble { error, detail }) => {
-                    tracing::warn!(target: "nodule::http", origin = url.origin(), detail, "request failed");
                     self.notes().trouble.get_or_insert(detail);
                     error
                 }
@@ -416,8 +503,9 @@ impl Pipeline {
                 separator = '&';
             }
             // The error names the part that is wrong, which may be the secret.
+            let message = || "the session's query cannot be added to the URL".to_owned();
             request.url = CanonicalUrl::parse(&url)
-                .map_err(|_| self.deny("the session's query cannot be added to the URL".to_owned(), None))?;
+                .map_err(|_| self.deny(request.asked(), "session-query", message(), None))?;
         }
         Ok(request)
     }
@@ -450,15 +538,48 @@ impl Pipeline {
         }
     }
 
-    fn deny(&self, message: String, hint: Option<String>) -> HttpError {
-        tracing::warn!(target: "nodule::audit", reason = message, "denied");
+    /// Refuse a request: a failure for the node, an event for the operator, and the lines to paste for whoever has to act.
+    fn deny(&self, asked: Asked<'_>, rule: &'static str, message: String, hint: Option<String>) -> HttpError {
+        let below_base = asked
+            .url
+            .is_some_and(|url| self.base.as_ref().is_some_and(|base| url.is_below(base)));
+        let (asked, message, hint) = match self.scope {
+            Scope::Authentication if self.is_live() && (!below_base || rule != "address") => {
+                // This node knows the secret: where it wanted to go, in whatever words, may be the secret.
+                let base = self.base.as_ref().map(ToString::to_string).unwrap_or_default();
+                let message = format!(
+                    "an authenticating node may send plain requests below `{base}`, and tried another"
+                );
+                (
+                    Asked {
+                        method: None,
+                        url: None,
+                    },
+                    message,
+                    None,
+                )
+            }
+            _ => (asked, message, hint),
+        };
+        let origin = asked.url.map(CanonicalUrl::origin);
+        events::denied(&self.label, asked.method, origin.as_deref(), rule);
         self.notes().denial.get_or_insert((message, hint));
         HttpError::HttpRequestDenied
     }
 
-    fn limit(&self, message: String) {
-        tracing::warn!(target: "nodule::audit", reason = message, "limit");
+    /// Whether the credential is a real one; a replay has a dummy.
+    fn is_live(&self) -> bool {
+        matches!(self.transport, Transport::Live { .. })
+    }
+
+    fn limit(&self, key: &'static str, message: String) {
+        self.note_limit(key);
         self.notes().limit.get_or_insert(message);
+    }
+
+    /// A limit that is not the node's failure, or not by itself.
+    pub(crate) fn note_limit(&self, key: &str) {
+        events::limit(&self.label, key);
     }
 
     /// Note that a request begins to leave.
@@ -470,6 +591,18 @@ impl Pipeline {
     fn not_sent(&self) {
         let mut notes = self.notes();
         notes.sent = notes.sent.saturating_sub(1);
+    }
+
+    /// Why a request of this call was denied, or which limit it reached, in the host's own words.
+    pub(crate) fn refusal(&self) -> Option<Failure> {
+        let Observed { denial, limit, .. } = self.observed();
+        let denied = denial.map(|(message, hint)| Failure::Denied { message, hint });
+        denied.or_else(|| limit.map(Failure::Limit))
+    }
+
+    /// What the network said, where a request got no answer.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.notes().trouble.clone()
     }
 
     /// A node's failure in the host's own words, where the host knows more: which rule denied, which limit was reached,
@@ -536,6 +669,13 @@ impl Checked {
         })
     }
 
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            method: Some(&self.method),
+            url: Some(&self.url),
+        }
+    }
+
     fn planned(&self) -> Planned {
         Planned {
             method: self.method.clone(),
@@ -556,7 +696,7 @@ impl Whole {
         }
     }
 
-    fn from_recorded(answer: Answer) -> Self {
+    fn from_recorded(answer: Answer, hold: Hold) -> Self {
         let headers = answer
             .headers
             .iter()
@@ -568,15 +708,14 @@ impl Whole {
             status: answer.status,
             headers,
             body: answer.body,
+            hold,
         }
     }
 
     fn into_response(self) -> Response {
-        let mut response = http::Response::new(
-            Full::new(self.body)
-                .map_err(|never| match never {})
-                .boxed_unsync(),
-        );
+        let body = self.hold.bind(self.body);
+        let mut response =
+            http::Response::new(Full::new(body).map_err(|never| match never {}).boxed_unsync());
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response

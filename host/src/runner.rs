@@ -13,10 +13,11 @@ use crate::component::Component;
 use crate::credential::Credential;
 use crate::description::{Effect, Operation};
 use crate::error::Error;
+use crate::events::Label;
 use crate::failure::Failure;
 use crate::instance::{Environs, Moment};
 use crate::limits::Limits;
-use crate::pipeline::{Observed, Pipeline, Planned, Scope, Transport};
+use crate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
 use crate::policy::Policy;
 use crate::recording::{
     Call, Declared, Item, ItemResult as RecordedResult, Meta, Player, Recorder, Recording, Unused,
@@ -40,6 +41,8 @@ pub(crate) struct Inner {
     session: Option<Arc<Cell>>,
     slots: Arc<Semaphore>,
     target: Target,
+    /// For the events of an authentication.
+    label: Arc<Label>,
 }
 
 /// Where requests go, and what is kept of a run.
@@ -230,6 +233,12 @@ impl RunnerBuilder {
         Ok(Runner {
             inner: Arc::new(Inner {
                 slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
+                label: Arc::new(Label {
+                    node: component.node().name.clone(),
+                    digest: component.digest().to_owned(),
+                    operation: "authenticate".to_owned(),
+                    path: None,
+                }),
                 component,
                 policy: Arc::new(policy),
                 limits: Arc::new(limits),
@@ -365,6 +374,8 @@ pub(crate) struct BoundOperation {
     pub(crate) effect: Effect,
     /// The parameters that stand in the path: they name the thing that is changed.
     pub(crate) path_parameters: Vec<String>,
+    /// For events.
+    pub(crate) label: Arc<Label>,
 }
 
 impl BoundOperation {
@@ -379,6 +390,12 @@ impl BoundOperation {
             } else {
                 operation.effect.clone()
             },
+            label: Arc::new(Label {
+                node: inner.label.node.clone(),
+                digest: inner.label.digest.clone(),
+                operation: format!("{group}.{name}"),
+                path: declared(operation).map(|declared| declared.path),
+            }),
             path_parameters: declared(operation)
                 .map(|declared| path_parameters(&declared.path))
                 .unwrap_or_default(),
@@ -501,7 +518,7 @@ impl Inner {
             } else {
                 Environs::Real
             },
-            pipeline: self.pipeline(Scope::Authentication, None, false, None),
+            pipeline: self.pipeline(Scope::Authentication, None, None, None),
         };
         let session = cell.get(refused, &maker).await?;
         if let Target::Record { tape, .. } = &self.target {
@@ -516,7 +533,7 @@ impl Inner {
         &self,
         scope: Scope,
         session: Option<Arc<Session>>,
-        write: bool,
+        operation: Option<&BoundOperation>,
         item: Option<usize>,
     ) -> Arc<Pipeline> {
         let engine = self.component.engine().clone();
@@ -542,9 +559,11 @@ impl Inner {
                 .map(|credential| credential.base_url().clone()),
             session,
             transport,
-            write,
+            write: operation.is_some_and(BoundOperation::is_write),
             item,
             slots: Arc::clone(&self.slots),
+            buffered: Buffered::new(self.limits.buffered_bytes),
+            label: Arc::clone(operation.map_or(&self.label, |operation| &operation.label)),
             observed: Mutex::new(Observed::default()),
         })
     }
@@ -558,7 +577,7 @@ impl Inner {
     }
 
     async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
-        let pipeline = self.pipeline(Scope::Operation, None, operation.is_write(), Some(0));
+        let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0));
         let items = vec![item.to_owned()];
         let environs = Environs::Real;
         let outcome = crate::call::execute(

@@ -11,12 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
-use zeroize::Zeroizing;
+use ring::hmac;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::bindings::{authentication, types};
 use crate::component::Component;
 use crate::credential::Credential;
-use crate::failure::{Answer, Failure};
+use crate::error::Error;
+use crate::events;
+use crate::failure::{Answer, Failure, ParameterProblem};
 use crate::instance::{Environs, Guard, Stop};
 use crate::pipeline::{Pipeline, is_forbidden_header};
 use crate::redact::Redactor;
@@ -121,17 +124,16 @@ impl Session {
     }
 }
 
-/// Whose session it is.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
-    component: String,
-    tenant: String,
-    credential: [u8; 32],
-}
+/// Whose session it is: a keyed digest of component, tenant and credential, so that what is kept of them says nothing.
+type Key = [u8; 32];
+
+/// More sessions than this are not kept for later runs; those that a run uses are kept in any case.
+const KEPT: usize = 1024;
 
 /// The sessions of an engine.
-#[derive(Default)]
 pub(crate) struct Sessions {
+    /// Of this engine alone.
+    key: hmac::Key,
     cells: Mutex<HashMap<Key, Arc<Cell>>>,
 }
 
@@ -150,20 +152,40 @@ struct Flight {
 }
 
 impl Sessions {
+    /// # Errors
+    ///
+    /// The machine has no randomness.
+    pub(crate) fn new() -> Result<Self, Error> {
+        let random = ring::rand::SystemRandom::new();
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &random).map_err(|_| Error::Engine {
+            message: "the system has no random numbers".to_owned(),
+        })?;
+        Ok(Self {
+            key,
+            cells: Mutex::default(),
+        })
+    }
+
     /// The place where this component's session for this credential is kept.
     pub(crate) fn cell(&self, component: &Component, tenant: &str, credential: &Credential) -> Arc<Cell> {
-        let key = Key {
-            component: component.digest().to_owned(),
-            tenant: tenant.to_owned(),
-            credential: *credential.digest(),
-        };
-        Arc::clone(
-            self.cells
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(key)
-                .or_default(),
-        )
+        self.place(&[component.digest(), tenant, credential.json().expose()])
+    }
+
+    fn place(&self, parts: &[&str]) -> Arc<Cell> {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in parts {
+            // Without the lengths, two different lists of parts could be one text.
+            context.update(&part.len().to_le_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut key = Key::default();
+        key.copy_from_slice(context.sign().as_ref());
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        if cells.len() >= KEPT && !cells.contains_key(&key) {
+            // A session that no runner uses is only a credential at rest.
+            cells.retain(|_, cell| Arc::strong_count(cell) > 1);
+        }
+        Arc::clone(cells.entry(key).or_default())
     }
 }
 
@@ -224,13 +246,9 @@ pub(crate) struct Maker<'a> {
 
 impl Maker<'_> {
     async fn make(&self, generation: u64, renew: Option<&Session>) -> Result<Session, Failure> {
-        let renew = renew.map(Session::as_given);
+        let clock = Instant::now();
+        let mut renew = renew.map(Session::as_given);
         let mut guard = Guard::new(self.component.engine(), Arc::clone(&self.pipeline), self.environs);
-        tracing::debug!(
-            node = self.component.node().name,
-            renewal = renew.is_some(),
-            "authenticating"
-        );
         // The bindings want a `String`; this copy is wiped, those that they make of it are not ours to wipe.
         let credential = Zeroizing::new(self.credential.json().expose().to_owned());
         let answer = guard
@@ -238,9 +256,11 @@ impl Maker<'_> {
             .await;
         // The instance held the secret: it goes before anything else happens.
         drop(guard);
+        let renewal = renew.is_some();
+        renew.iter_mut().for_each(wipe);
         let session = match answer {
             Ok(Ok(session)) => self.checked(generation, session),
-            Ok(Err(failure)) => Err(bare(self.pipeline.explain(failure.into()))),
+            Ok(Err(failure)) => Err(self.bare(failure.into())),
             Err(Stop::Limit(limit)) => Err(Failure::Limit(format!("authenticate: {limit}"))),
             Err(stop @ Stop::Trap(_)) => Err(Failure::Other {
                 kind: "trap".into(),
@@ -251,6 +271,13 @@ impl Maker<'_> {
         if let Ok(session) = &session {
             self.pipeline.remember_secrets(session.secrets());
         }
+        // A kind of the node's own making is its word, and the node knows the secret.
+        let outcome = match &session {
+            Ok(_) => "done",
+            Err(Failure::Other { .. }) => "other",
+            Err(failure) => failure.kind(),
+        };
+        events::authentication(&self.pipeline.label, renewal, outcome, clock);
         session
     }
 
@@ -324,79 +351,143 @@ impl Maker<'_> {
     }
 }
 
-/// Of a failed `authenticate` only kind, status and code go on: the node was shown the secret, so its words may hold it.
-fn bare(failure: Failure) -> Failure {
-    const NO: &str = "the service did not accept the credential";
-    let cleaned = |answer: &Answer, message: &str| Answer {
-        status: answer.status,
-        code: answer
-            .code
-            .as_deref()
-            .filter(|code| is_code(code))
-            .map(ToOwned::to_owned),
-        message: message.to_owned(),
-        request_id: None,
-    };
-    match failure {
-        Failure::Unauthenticated(answer) | Failure::Rejected(answer) => {
-            Failure::Unauthenticated(cleaned(&answer, NO))
+impl Maker<'_> {
+    /// Of a failed `authenticate` only kind, status and code go on: the node was shown the secret, so its words may hold
+    /// it. What the host itself saw, it says itself.
+    fn bare(&self, failure: Failure) -> Failure {
+        const NO: &str = "the service did not accept the credential";
+        if let (Failure::Denied { .. } | Failure::Limit(_), Some(refusal)) =
+            (&failure, self.pipeline.refusal())
+        {
+            return refusal;
         }
-        Failure::Throttled {
-            answer,
-            retry_after_ms,
-        } => Failure::Throttled {
-            answer: cleaned(&answer, "the service asks to wait before authenticating again"),
-            retry_after_ms,
-        },
-        Failure::Unavailable {
-            answer,
-            retry_after_ms,
-            ..
-        } => Failure::Unavailable {
-            // What the item asks for has not been sent yet.
-            certainty: crate::failure::Certainty::NotDone,
-            message: match &answer {
-                Some(answer) => format!("authentication failed: the service answered {}", answer.status),
-                None => "authentication failed: the service could not be reached".to_owned(),
+        let cleaned = |answer: &Answer, message: &str| Answer {
+            status: answer.status,
+            code: answer
+                .code
+                .as_deref()
+                .filter(|code| self.is_code(code))
+                .map(ToOwned::to_owned),
+            message: message.to_owned(),
+            request_id: None,
+        };
+        match failure {
+            Failure::Unauthenticated(answer) | Failure::Rejected(answer) => {
+                Failure::Unauthenticated(cleaned(&answer, NO))
+            }
+            Failure::Throttled {
+                answer,
+                retry_after_ms,
+            } => Failure::Throttled {
+                answer: cleaned(&answer, "the service asks to wait before authenticating again"),
+                retry_after_ms,
             },
-            answer: answer.map(|answer| cleaned(&answer, "")),
-            retry_after_ms,
-        },
-        Failure::Unintelligible(answer) => Failure::Unintelligible(cleaned(
-            &answer,
-            "the service's answer to the authentication could not be understood",
-        )),
-        // These two are the host's own words.
-        failure @ (Failure::Denied { .. } | Failure::Limit(_)) => failure,
-        Failure::InvalidParameters(problems) => Failure::InvalidParameters(
-            problems
-                .into_iter()
-                .map(|mut problem| {
-                    "the credential's field cannot be used".clone_into(&mut problem.message);
-                    problem
-                })
-                .collect(),
-        ),
-        failure => Failure::Other {
-            kind: "authentication".into(),
-            message: format!(
-                "authentication failed (`{}`)",
-                if is_code(failure.kind()) {
-                    failure.kind()
-                } else {
-                    "other"
-                }
+            Failure::Unavailable {
+                answer,
+                retry_after_ms,
+                ..
+            } => Failure::Unavailable {
+                // What the item asks for has not been sent yet.
+                certainty: crate::failure::Certainty::NotDone,
+                message: match (&answer, self.pipeline.trouble()) {
+                    (Some(answer), _) => {
+                        format!("authentication failed: the service answered {}", answer.status)
+                    }
+                    (None, Some(trouble)) => format!("authentication failed: {trouble}"),
+                    (None, None) => "authentication failed: the service could not be reached".to_owned(),
+                },
+                answer: answer.map(|answer| cleaned(&answer, "")),
+                retry_after_ms,
+            },
+            Failure::Unintelligible(answer) => Failure::Unintelligible(cleaned(
+                &answer,
+                "the service's answer to the authentication could not be understood",
+            )),
+            Failure::InvalidParameters(problems) => Failure::InvalidParameters(
+                problems
+                    .iter()
+                    .map(|problem| self.bare_problem(problem))
+                    .collect(),
             ),
-            detail: None,
-        },
+            failure => {
+                let kind = Some(failure.kind())
+                    .filter(|kind| self.is_code(kind))
+                    .unwrap_or("other");
+                Failure::Other {
+                    kind: "authentication".into(),
+                    message: format!("authentication failed (`{kind}`)"),
+                    detail: None,
+                }
+            }
+        }
+    }
+
+    /// Which field it is, in the description's words.
+    fn bare_problem(&self, problem: &ParameterProblem) -> ParameterProblem {
+        let node = self.component.node();
+        let fields = node
+            .credential
+            .iter()
+            .flat_map(|described| node.parameters_by_id(&described.fields));
+        let named = problem.pointer.strip_prefix('/').unwrap_or(&problem.pointer);
+        let field = fields.into_iter().find(|field| field.name == named);
+        ParameterProblem {
+            pointer: field.map(|field| format!("/{}", field.name)).unwrap_or_default(),
+            label: field.map(|field| field.display_name.clone()).unwrap_or_default(),
+            message: "the credential's field cannot be used".to_owned(),
+        }
+    }
+
+    /// Codes are short and plain; a secret in a code's place, or a piece of one, is not passed on.
+    fn is_code(&self, text: &str) -> bool {
+        const LONGEST_CODE: usize = 15;
+        const SHORTEST_PIECE: usize = 4;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let mut secrets = self.credential.secrets().iter().map(Secret::expose);
+        text.len() <= LONGEST_CODE
+            && text.bytes().all(is_plain)
+            && !secrets
+                .any(|secret| text.contains(secret) || text.len() >= SHORTEST_PIECE && secret.contains(text))
     }
 }
 
-/// Codes are short and plain; a secret in a code's place is not passed on.
-fn is_code(text: &str) -> bool {
-    const LONGEST_CODE: usize = 15;
-    text.len() <= LONGEST_CODE
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+/// The bindings want their own copies; these are ours to wipe.
+fn wipe(session: &mut authentication::Session) {
+    let types::Access { headers, query } = &mut session.access;
+    headers
+        .iter_mut()
+        .chain(query)
+        .for_each(|field| field.value.zeroize());
+    session.renewal.zeroize();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_belongs_to_a_component_a_tenant_and_a_credential() {
+        let sessions = Sessions::new().unwrap();
+        let place = |parts: &[&str]| sessions.place(parts);
+        let mine = place(&["sha256:1", "tenant", "{}"]);
+        assert!(Arc::ptr_eq(&mine, &place(&["sha256:1", "tenant", "{}"])));
+        for other in [
+            ["sha256:2", "tenant", "{}"],
+            ["sha256:1", "tenan", "t{}"],
+            ["sha256:1", "tenant", "{ }"],
+        ] {
+            assert!(!Arc::ptr_eq(&mine, &place(&other)), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn sessions_that_nobody_uses_do_not_pile_up() {
+        let sessions = Sessions::new().unwrap();
+        let used = sessions.place(&["used"]);
+        for index in 0..3 * KEPT {
+            sessions.place(&[&index.to_string()]);
+        }
+        assert!(sessions.cells.lock().unwrap().len() <= KEPT);
+        assert!(Arc::ptr_eq(&used, &sessions.place(&["used"])));
+    }
 }

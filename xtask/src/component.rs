@@ -24,6 +24,20 @@ pub fn make(module: &Path, output: &Path) -> Result<()> {
     std::fs::write(output, component).with_context(|| format!("write {}", output.display()))
 }
 
+/// [`make`] of every module that Cargo names after its source; those with a hash in their names are the same ones.
+pub fn make_all(modules: &Path, output: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(modules).with_context(|| format!("read {}", modules.display()))? {
+        let path = entry?.path();
+        let is_module = path.extension().is_some_and(|extension| extension == "wasm");
+        if let (true, Some(name)) = (is_module, path.file_name())
+            && !name.to_string_lossy().contains('-')
+        {
+            make(&path, &output.join(name))?;
+        }
+    }
+    Ok(())
+}
+
 /// The component without names and producers, at any depth.
 fn without_custom_sections(component: &[u8]) -> Result<Vec<u8>> {
     let mut stack = Vec::new();

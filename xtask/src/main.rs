@@ -19,6 +19,14 @@ enum Task {
         #[arg(short, long)]
         output: PathBuf,
     },
+    /// The same for every module of a folder
+    Components {
+        /// The folder that holds the modules
+        modules: PathBuf,
+        /// The folder that the components go to
+        #[arg(short, long)]
+        output: PathBuf,
+    },
     /// Print the size of a component and what it is made of, by crate
     Size {
         /// The core module, which still has its names
@@ -36,6 +44,7 @@ enum Task {
 fn main() -> Result<()> {
     match Task::parse() {
         Task::Component { module, output } => component::make(&module, &output),
+        Task::Components { modules, output } => component::make_all(&modules, &output),
         Task::Size { module, component } => size::print(&module, &component),
         Task::VendorWit { target } => wit::vendor(&target),
     }

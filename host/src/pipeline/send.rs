@@ -8,21 +8,23 @@ use http::{HeaderMap, HeaderValue, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 
+use super::held::Hold;
 use super::{Checked, Pipeline, Trouble, Whole};
 use crate::address::AddressDenial;
-use crate::client::{ConnectFailure, HttpClient};
+use crate::client::{ConnectFailure, HttpClient, request_by};
 use crate::limits::Limits;
 
 /// Why there is no answer.
 pub(super) enum Stopped {
     /// The name leads to forbidden addresses only.
     Denied(AddressDenial),
-    /// The answer is larger than allowed.
-    Limit(Trouble),
+    /// The answer is larger than allowed; the limit's key.
+    Limit(&'static str, Trouble),
     /// The network, the service, or a deadline.
     Broken(Trouble),
 }
@@ -57,8 +59,10 @@ pub(super) async fn send(
 ) -> Result<Whole, Stopped> {
     let limits = pipeline.limits();
     let deadlines = Deadlines::new(limits, options);
-    let waiting = Instant::now();
-    let Ok(slot) = timeout(deadlines.connect, pipeline.slots.acquire()).await else {
+    // Waiting for a place and connecting share one deadline.
+    let connect_by = Instant::now() + deadlines.connect;
+    let Ok(slot) = timeout_at(connect_by, pipeline.slots.acquire()).await else {
+        pipeline.note_limit("requests-in-flight");
         return Err(broken(
             HttpError::ConnectionTimeout,
             format!(
@@ -69,29 +73,40 @@ pub(super) async fn send(
     };
     // A semaphore that is closed lets nobody in; this one never is.
     let _slot = slot;
-    // Connecting and waiting for a place share one deadline; the connector has the same of its own, which tells a
-    // connection that does not come from an answer that does not.
-    let headers_by = waiting + deadlines.connect + deadlines.first_byte;
-    let request = outgoing(request);
+    let mut request = outgoing(request);
+    let connection = capture_connection(&mut request);
     // Noted before it leaves: a call that is dropped from here on may have been carried out.
     pipeline.sending();
-    let response = match timeout_at(headers_by.min(deadlines.end), client.request(request)).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
-            if error.is_connect() {
-                pipeline.not_sent();
-            }
-            return Err(classify(&error, limits));
-        }
-        Err(_) => {
+    let response = tokio::select! {
+        biased;
+        response = request_by(client, connect_by, request) => response,
+        () = overdue(connection, deadlines.first_byte) => {
             let seconds = deadlines.first_byte.as_secs_f64();
             return Err(broken(
                 HttpError::HttpResponseTimeout,
                 format!("no answer within {seconds} seconds (`first-byte-timeout-ms`)"),
             ));
         }
+        () = tokio::time::sleep_until(deadlines.end) => return Err(too_long(limits)),
     };
-    receive(response, limits, &deadlines).await
+    match response {
+        Ok(response) => receive(pipeline, response, limits, &deadlines).await,
+        Err(error) => {
+            if error.is_connect() {
+                pipeline.not_sent();
+            }
+            Err(classify(&error, limits))
+        }
+    }
+}
+
+/// Ends when there has been a connection for so long. Before there is one, the connector has a deadline of its own.
+async fn overdue(mut connection: CaptureConnection, first_byte: Duration) {
+    if connection.wait_for_connection_metadata().await.is_none() {
+        // There will be none, and the request says why.
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(first_byte).await;
 }
 
 fn outgoing(request: Checked) -> http::Request<Full<Bytes>> {
@@ -106,6 +121,7 @@ fn outgoing(request: Checked) -> http::Request<Full<Bytes>> {
 }
 
 async fn receive(
+    pipeline: &Pipeline,
     response: http::Response<Incoming>,
     limits: &Limits,
     deadlines: &Deadlines,
@@ -119,6 +135,7 @@ async fn receive(
     if header_bytes > limits.header_bytes {
         return Err(headers_too_large(limits));
     }
+    let mut hold = Hold::new(&pipeline.buffered);
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
     loop {
@@ -144,16 +161,13 @@ async fn receive(
                     ),
                 ));
             }
-            Err(_) => {
-                let seconds = limits.request_timeout.as_secs_f64();
-                return Err(broken(
-                    HttpError::HttpResponseTimeout,
-                    format!("no complete answer within {seconds} seconds (`request-timeout-ms`)"),
-                ));
-            }
+            Err(_) => return Err(too_long(limits)),
         };
         if first.len() + more.len() + data.len() > limits.response_bytes {
             return Err(body_too_large(limits));
+        }
+        if !hold.add(data.len()) {
+            return Err(too_much_held(limits));
         }
         if first.is_empty() && more.is_empty() {
             first = data;
@@ -167,10 +181,14 @@ async fn receive(
     }
     let body = if more.is_empty() { first } else { more.freeze() };
     let body = decoded(&mut headers, body, limits).await?;
+    if !hold.set(body.len()) {
+        return Err(too_much_held(limits));
+    }
     Ok(Whole {
         status: parts.status,
         headers,
         body,
+        hold,
     })
 }
 
@@ -234,14 +252,17 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
                 detail,
             ),
             ConnectFailure::Unreachable(_) => broken(HttpError::ConnectionRefused, detail),
-            ConnectFailure::Timeout(_) => broken(HttpError::ConnectionTimeout, detail),
+            ConnectFailure::Timeout => broken(HttpError::ConnectionTimeout, detail),
         };
     }
     if let Some(tls) = find::<rustls::Error>(error) {
         return match tls {
             rustls::Error::InvalidCertificate(reason) => broken(
                 HttpError::TlsCertificateError,
-                format!("TLS: the certificate was refused: {reason}"),
+                format!(
+                    "TLS: the service's certificate is refused: {}",
+                    certificate_trouble(reason)
+                ),
             ),
             _ => broken(HttpError::TlsProtocolError, format!("TLS: {tls}")),
         };
@@ -267,6 +288,23 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
         HttpError::ConnectionTerminated,
         format!("the connection broke: {}", cause(error)),
     )
+}
+
+/// What is wrong with a certificate, in the words of whoever has to renew it. The certificate's own words stay out: they
+/// are the server's to choose.
+fn certificate_trouble(reason: &rustls::CertificateError) -> &'static str {
+    use rustls::CertificateError as E;
+    match reason {
+        E::Expired | E::ExpiredContext { .. } => "it has expired",
+        E::NotValidYet | E::NotValidYetContext { .. } => "it is not valid yet",
+        E::NotValidForName | E::NotValidForNameContext { .. } => "it is for another name",
+        E::UnknownIssuer => "it is not signed by an authority that is trusted, or by itself",
+        E::Revoked => "it was revoked",
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => "it is not for servers",
+        E::BadEncoding => "it cannot be read",
+        E::BadSignature => "its signature is wrong",
+        _ => "it is not acceptable",
+    }
 }
 
 /// The first error of this type among an error's causes. An `io::Error` that wraps another hides it from `source`.
@@ -305,10 +343,13 @@ fn headers_too_large(limits: &Limits) -> Stopped {
         "an answer with more than {} headers (`header-count`) or {} bytes of them (`header-bytes`)",
         limits.header_count, limits.header_bytes
     );
-    Stopped::Limit(Trouble {
-        error: HttpError::HttpResponseHeaderSectionSize(None),
-        detail,
-    })
+    Stopped::Limit(
+        "header-bytes",
+        Trouble {
+            error: HttpError::HttpResponseHeaderSectionSize(None),
+            detail,
+        },
+    )
 }
 
 fn body_too_large(limits: &Limits) -> Stopped {
@@ -317,8 +358,33 @@ fn body_too_large(limits: &Limits) -> Stopped {
         limits.response_bytes
     );
     let size = u64::try_from(limits.response_bytes).ok();
-    Stopped::Limit(Trouble {
-        error: HttpError::HttpResponseBodySize(size),
-        detail,
-    })
+    Stopped::Limit(
+        "response-bytes",
+        Trouble {
+            error: HttpError::HttpResponseBodySize(size),
+            detail,
+        },
+    )
+}
+
+fn too_much_held(limits: &Limits) -> Stopped {
+    let detail = format!(
+        "answers that the node has not let go of, of more than {} bytes (`buffered-bytes`)",
+        limits.buffered_bytes
+    );
+    Stopped::Limit(
+        "buffered-bytes",
+        Trouble {
+            error: HttpError::HttpResponseBodySize(None),
+            detail,
+        },
+    )
+}
+
+fn too_long(limits: &Limits) -> Stopped {
+    let seconds = limits.request_timeout.as_secs_f64();
+    broken(
+        HttpError::HttpResponseTimeout,
+        format!("no complete answer within {seconds} seconds (`request-timeout-ms`)"),
+    )
 }

@@ -55,6 +55,25 @@ pub enum Difference {
     Path(PathMismatch),
 }
 
+impl Why {
+    /// A stable name of the rule that was missing, for events and alarms.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::ForbiddenMethod => "forbidden-method",
+            Self::NothingAllowed => "nothing-allowed",
+            Self::HostNotListed => "host",
+            Self::Differs { differences, .. } => match differences.first() {
+                Some(Difference::Host) | None => "host",
+                Some(Difference::Scheme) => "scheme",
+                Some(Difference::Port) => "port",
+                Some(Difference::Method) => "methods",
+                Some(Difference::Path(_)) => "path",
+            },
+        }
+    }
+}
+
 impl Difference {
     /// How far it leads away: a request is nearest to an entry that names its host.
     fn weight(self) -> u32 {

@@ -1,0 +1,132 @@
+//! The attacks and faults that a host of untrusted nodes has to survive, by number.
+//!
+//! `make test-hostile` runs them all and prints a table; `cargo test -p host-test --test hostile -- 26 31` runs two. A
+//! row's function says what is done and what must come of it; it fails when the protection is taken out.
+
+mod bench;
+mod guests;
+mod network;
+mod secret;
+mod server;
+mod service;
+mod share;
+mod who;
+
+use std::io::Write as _;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use bench::Bench;
+
+type Test = fn(&'static Bench) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+struct Row {
+    number: u8,
+    name: &'static str,
+    test: Test,
+}
+
+macro_rules! rows {
+    ($($number:literal $name:literal $test:path;)*) => {
+        [$(Row { number: $number, name: $name, test: |bench| Box::pin($test(bench)) }),*]
+    };
+}
+
+const ROWS: [Row; 43] = rows! {
+    1 "an origin that is not listed, an empty list" who::not_listed;
+    2 "names that look like a listed one" who::look_alike_names;
+    3 "user info and backslashes before the path" who::user_info;
+    4 "other spellings of a listed name" who::spellings;
+    5 "IDN look-alikes" who::idn;
+    6 "another port, another scheme" who::port_and_scheme;
+    7 "paths that lead out of a path rule" who::paths;
+    8 "item values in a path parameter" who::item_values;
+    9 "addresses in disguise" who::disguised_addresses;
+    10 "IPv6 that carries or replaces IPv4" who::embedded_addresses;
+    11 "private, metadata and special addresses" who::special_addresses;
+    12 "a listed name that resolves to one of those" who::names_of_private_addresses;
+    13 "a name with a public and a private address" who::mixed_addresses;
+    14 "rebinding" who::rebinding;
+    15 "redirects" who::redirects;
+    16 "proxy variables" who::proxy_variables;
+    17 "a policy that says less than it seems" who::bad_policies;
+    18 "another allowed host or path" secret::not_added_elsewhere;
+    19 "a search of the executing instance" secret::memory_search;
+    20 "an authenticating instance that calls elsewhere" secret::quarantine;
+    21 "a server that echoes the secret" secret::echo;
+    22 "headers of the node's own" secret::own_headers;
+    23 "a recording that would hold a secret" secret::recording;
+    24 "debug and error output" secret::debug_output;
+    25 "expired and refused sessions" service::sessions;
+    26 "an endless loop, in and out of the host" share::endless;
+    27 "memory, handles, a gigabyte for the host" share::memory;
+    28 "deep recursion" share::recursion;
+    29 "ten thousand requests at once" share::flood;
+    30 "too many, too large and broken headers" share::headers;
+    31 "endless, inflated and miscounted answers" share::bodies;
+    32 "drips and silence" share::drips;
+    33 "a panic on item k of n" share::panics;
+    34 "a run that is dropped half-way" share::dropped_run;
+    35 "ten thousand runs in a row" share::many_runs;
+    36 "429 and 503" service::throttled;
+    37 "connections that break" service::resets;
+    38 "answers that are none" service::bad_answers;
+    39 "certificates" service::certificates;
+    40 "components that may not run" service::foreign_components;
+    41 "replay" service::replay;
+    42 "limits of the policy file are enforced" share::every_limit;
+    43 "no secret and no item data in any event" secret::events;
+};
+
+fn main() -> ExitCode {
+    let wanted: Vec<u8> = std::env::args()
+        .skip(1)
+        .filter_map(|argument| argument.parse().ok())
+        .collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("threads");
+    let bench: &'static Bench = Box::leak(Box::new(Bench::new()));
+    // A failed row says why in the table.
+    std::panic::set_hook(Box::new(|_| ()));
+    let mut failures = Vec::new();
+    let mut out = std::io::stdout().lock();
+    let mut line = |text: String| writeln!(out, "{text}").expect("standard output");
+    line("row  outcome        time  attack".to_owned());
+    for Row { number, name, test } in ROWS {
+        if !wanted.is_empty() && !wanted.contains(&number) {
+            continue;
+        }
+        let clock = Instant::now();
+        let result = runtime.block_on(async { tokio::spawn(test(bench)).await });
+        let millis = clock.elapsed().as_millis();
+        let outcome = if result.is_ok() { "as expected" } else { "FAILED" };
+        line(format!("{number:>3}  {outcome:<11} {millis:>5} ms  {name}"));
+        if let Err(error) = result {
+            failures.push(format!("row {number}, {name}: {}", words(error)));
+        }
+    }
+    for failure in &failures {
+        line(format!("\n{failure}"));
+    }
+    if failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn words(error: tokio::task::JoinError) -> String {
+    let panic = match error.try_into_panic() {
+        Ok(panic) => panic,
+        Err(error) => return error.to_string(),
+    };
+    match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
+        (Some(text), _) => text.clone(),
+        (_, Some(text)) => (*text).to_owned(),
+        _ => "a panic without words".to_owned(),
+    }
+}

@@ -1,0 +1,40 @@
+//! Where a host touches the network: looking names up, and opening connections.
+//!
+//! An embedder who has its own resolver, binds to an interface or counts connections gives an engine its own
+//! [`Network`]. It cannot widen what a node reaches: what `resolve` gives is filtered by the address rules, and `connect`
+//! is asked for nothing but addresses that passed, in their order, right after the one look-up.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+
+use tokio::net::TcpStream;
+
+/// What the two steps of a [`Network`] give, once they are done.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
+
+/// Looks names up and opens connections.
+pub trait Network: fmt::Debug + Send + Sync {
+    /// The addresses of a name: lower-case ASCII, without a trailing dot. It is asked once for each connection.
+    fn resolve<'a>(&'a self, name: &'a str) -> Pending<'a, Vec<IpAddr>>;
+
+    /// A connection to exactly this address.
+    fn connect(&self, address: SocketAddr) -> Pending<'_, TcpStream> {
+        Box::pin(TcpStream::connect(address))
+    }
+}
+
+/// The system's resolver and its sockets.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct System;
+
+impl Network for System {
+    fn resolve<'a>(&'a self, name: &'a str) -> Pending<'a, Vec<IpAddr>> {
+        Box::pin(async move {
+            let addresses = tokio::net::lookup_host((name, 0)).await?;
+            Ok(addresses.map(|address| address.ip()).collect())
+        })
+    }
+}
