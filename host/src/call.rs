@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use crate::bindings::{execution, types};
 use crate::failure::{Failure, ParameterProblem};
 use crate::instance::{Environs, Guard, Stop};
+use crate::outcome;
 use crate::pipeline::{Pipeline, Scope};
 use crate::runner::{BoundOperation, Inner};
 use crate::run::{ItemResult, OnFailure};
@@ -72,6 +73,7 @@ async fn with_session(
     };
     let mut results = isolated(inner, operation, items, environs, session.clone(), on_failure, in_flight).await;
     let Some(session) = session else { return results };
+    operation.stats.session(session.generation());
     let refused: Vec<usize> = results
         .iter()
         .enumerate()
@@ -92,6 +94,9 @@ async fn with_session(
             return results;
         }
     };
+    if let Some(renewed) = &renewed {
+        operation.stats.session(renewed.generation());
+    }
     // With `stop`, the items after the refused one were not run because of it: they get their turn now.
     let again: Vec<usize> = results
         .iter()
@@ -162,9 +167,17 @@ async fn once(
         [item] => Some(item.index),
         _ => None,
     };
-    let pipeline = inner.pipeline(Scope::Operation, session, operation.is_write(), item);
+    let pipeline = inner.pipeline(Scope::Operation, session, operation.is_write(), item, operation.rate.clone());
     let texts = items.iter().map(|item| item.parameters.clone()).collect();
-    execute(inner, operation, &pipeline, environs, texts, on_failure, in_flight).await
+    let results = execute(inner, operation, &pipeline, environs, texts, on_failure, in_flight).await;
+    let observed = pipeline.observed();
+    operation.stats.requests(&observed);
+    if !operation.is_write() || items.len() != 1 {
+        return results;
+    }
+    // A plain write is alone in its call, so what the host saw is about this item.
+    let results = results.unwrap_or_else(|stop| vec![Err(stop.into_failure())]);
+    Ok(results.into_iter().map(|result| outcome::of_write(result, &observed)).collect())
 }
 
 /// Call the node, and read its answer with suspicion.
@@ -251,7 +264,7 @@ fn told(pipeline: &Pipeline, failure: types::Failure) -> Failure {
             cut(kind);
             cut(message);
         }
-        Failure::NotRun => {}
+        Failure::NotRun | Failure::Uncertain(_) => {}
     }
     failure
 }

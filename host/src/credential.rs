@@ -1,6 +1,7 @@
 //! A credential as a user gave it, bound to where it may go.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use ring::digest::{Context, SHA256};
 use serde_json::{Map, Value};
@@ -10,6 +11,9 @@ use crate::description::{Kind, Node, Parameter};
 use crate::error::Error;
 use crate::policy::Rule;
 use crate::secret::Secret;
+
+/// A tenth of a second on a small machine, once for each run with a journal.
+const BINDING_ROUNDS: NonZeroU32 = NonZeroU32::new(200_000).expect("it is not zero");
 
 /// A credential, checked against the fields that a node's description names, and the base URL that it is bound to.
 ///
@@ -21,6 +25,7 @@ pub struct Credential {
     base: CanonicalUrl,
     secrets: Vec<Secret>,
     digest: [u8; 32],
+    identity: Secret,
 }
 
 impl Credential {
@@ -47,6 +52,7 @@ impl Credential {
         }
         let mut base = None;
         let mut secrets = Vec::new();
+        let mut names = Map::new();
         for field in known {
             let is_base = field.id == described.base_url;
             let text = match fields.get(&field.name) {
@@ -71,15 +77,18 @@ impl Credential {
                 base = Some(base_url(field, &text)?);
             } else if field.kind == Kind::Secret {
                 secrets.push(Secret::new(text));
+            } else {
+                names.insert(field.name.clone(), Value::from(text));
             }
         }
         let base = base.ok_or_else(|| wrong("the node's description names no base URL".to_owned()))?;
         let json = Secret::new(Value::Object(fields).to_string());
+        let identity = if names.is_empty() { json.clone() } else { Secret::new(Value::Object(names).to_string()) };
         let mut context = Context::new(&SHA256);
         context.update(json.expose().as_bytes());
         let mut digest = [0; 32];
         digest.copy_from_slice(context.finish().as_ref());
-        Ok(Self { json, base, secrets, digest })
+        Ok(Self { json, base, secrets, digest, identity })
     }
 
     /// A credential for a replay, where nothing is sent: every text is `replay`.
@@ -125,6 +134,15 @@ impl Credential {
     /// Of everything in it, so that a changed secret is another credential. It never leaves the process.
     pub(crate) fn digest(&self) -> &[u8; 32] {
         &self.digest
+    }
+
+    /// Who it is for, in a form that may be kept in a file: derived from the fields that are no secrets, so that a renewed
+    /// secret is the same credential; from the secret too where there are no other fields. Guessing it back is made slow.
+    pub(crate) fn binding(&self, salt: &[u8]) -> [u8; 32] {
+        let mut binding = [0; 32];
+        let identity = self.identity.expose().as_bytes();
+        ring::pbkdf2::derive(ring::pbkdf2::PBKDF2_HMAC_SHA256, BINDING_ROUNDS, salt, identity, &mut binding);
+        binding
     }
 }
 

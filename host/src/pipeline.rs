@@ -19,7 +19,7 @@ mod name;
 mod send;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
@@ -35,6 +35,7 @@ use crate::engine::Engine;
 use crate::failure::{Certainty, Failure};
 use crate::limits::Limits;
 use crate::policy::{FORBIDDEN_METHODS, Policy};
+use crate::rate::Bucket;
 use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Role};
 use crate::secret::Secret;
 use crate::session::Session;
@@ -104,6 +105,8 @@ pub(crate) struct Pipeline {
     pub(crate) item: Option<usize>,
     /// Places for requests in flight, shared by all calls of a runner.
     pub(crate) slots: Arc<Semaphore>,
+    /// How fast requests may follow each other, shared by all calls of a run.
+    pub(crate) rate: Option<Arc<Bucket>>,
     pub(crate) observed: Mutex<Observed>,
 }
 
@@ -116,6 +119,12 @@ pub(crate) struct Observed {
     changing: u32,
     /// Requests that were answered to the end.
     pub(crate) answered: u32,
+    /// Of those sent, the ones that are not GET or HEAD.
+    pub(crate) changing_sent: u32,
+    /// Of those answered to the end, the ones that are not GET or HEAD.
+    pub(crate) changing_answered: u32,
+    /// How long each request took that was sent to the service, in the order of their ends.
+    pub(crate) took: Vec<Duration>,
     denial: Option<(String, Option<String>)>,
     limit: Option<String>,
     trouble: Option<String>,
@@ -167,6 +176,9 @@ impl Pipeline {
         let clock = Instant::now();
         let checked = self.check(request).await?;
         let (method, origin) = (checked.method.clone(), checked.url.origin());
+        if let (Some(rate), Transport::Live { .. }) = (&self.rate, &self.transport) {
+            rate.take().await;
+        }
         let outcome = self.carry_out(checked, options).await;
         let (status, bytes) = outcome
             .as_ref()
@@ -301,11 +313,12 @@ impl Pipeline {
     }
 
     fn replay(&self, player: &Player, request: &Checked) -> Result<Whole, HttpError> {
-        self.notes().sent += 1;
+        let changing = u32::from(!is_safe(&request.method));
+        self.sending(changing);
         match player.serve(self.role(), self.item, &self.recordable(request)?) {
             Ok(Outcome::Answer(answer)) => match answer.broken {
                 None => {
-                    self.notes().answered += 1;
+                    self.answered(changing);
                     Ok(Whole::from_recorded(answer))
                 }
                 Some(error) => Err(name::parse(&error)),
@@ -326,7 +339,10 @@ impl Pipeline {
         let freshness = if self.write { Freshness::Recent } else { Freshness::Any };
         let client = engine.clients().get(permit, freshness, &self.limits);
         let url = request.url.clone();
-        let answer = send::send(self, &client, request, options).await.map_err(|trouble| match trouble {
+        let (changing, clock) = (u32::from(!is_safe(&request.method)), Instant::now());
+        let outcome = send::send(self, &client, request, options).await;
+        self.notes().took.push(clock.elapsed());
+        let answer = outcome.map_err(|trouble| match trouble {
             send::Stopped::Denied(denial) => self.deny(denial.to_string(), denial.hint(&url)),
             send::Stopped::Limit(Trouble { error, detail }) => {
                 self.limit(detail);
@@ -338,7 +354,7 @@ impl Pipeline {
                 error
             }
         })?;
-        self.notes().answered += 1;
+        self.answered(changing);
         Ok(self.redacted(answer))
     }
 
@@ -408,15 +424,25 @@ impl Pipeline {
         self.notes().limit.get_or_insert(message);
     }
 
-    /// Note that a request begins to leave.
-    fn sending(&self) {
-        self.notes().sent += 1;
+    /// Note that a request begins to leave; `changing` is 1 for one that is not GET or HEAD.
+    fn sending(&self, changing: u32) {
+        let mut notes = self.notes();
+        notes.sent += 1;
+        notes.changing_sent += changing;
     }
 
     /// Note that it did not leave after all: there was no connection.
-    fn not_sent(&self) {
+    fn not_sent(&self, changing: u32) {
         let mut notes = self.notes();
         notes.sent = notes.sent.saturating_sub(1);
+        notes.changing_sent = notes.changing_sent.saturating_sub(changing);
+    }
+
+    /// Note that an answer was read to its end.
+    fn answered(&self, changing: u32) {
+        let mut notes = self.notes();
+        notes.answered += 1;
+        notes.changing_answered += changing;
     }
 
     /// A node's failure in the host's own words, where the host knows more: which rule denied, which limit was reached,

@@ -18,9 +18,10 @@ use crate::instance::{Environs, Moment};
 use crate::limits::Limits;
 use crate::pipeline::{Observed, Pipeline, Planned, Scope, Transport};
 use crate::policy::Policy;
+use crate::rate::Bucket;
 use crate::recording::{Call, Declared, Item, ItemResult as RecordedResult, Meta, Player, Recorder, Recording, Unused};
 use crate::redact::Redactor;
-use crate::run::{ItemResult, OnFailure};
+use crate::run::{ItemResult, OnFailure, Stats};
 use crate::secret::Secret;
 use crate::session::{Cell, Maker, Session};
 
@@ -315,17 +316,30 @@ pub(crate) struct BoundOperation {
     pub(crate) effect: Effect,
     /// The parameters that stand in the path: they name the thing that is changed.
     pub(crate) path_parameters: Vec<String>,
+    /// The parameter that makes a repetition harmless, by the name that items use.
+    pub(crate) key_parameter: Option<String>,
+    /// What its run counts.
+    pub(crate) stats: Arc<Stats>,
+    /// How fast its requests may follow each other.
+    pub(crate) rate: Option<Arc<Bucket>>,
 }
 
 impl BoundOperation {
     pub(crate) fn new(inner: &Inner, group: &str, name: &str) -> Result<Self, Error> {
         let operation = inner.component.node().operation(group, name)?;
         let lowered = inner.policy.lowers_to_write(&format!("{group}.{name}"));
+        let key_parameter = match &operation.effect {
+            Effect::Keyed(id) => inner.component.node().parameters_by_id(std::slice::from_ref(id)).next(),
+            _ => None,
+        };
         Ok(Self {
             group: group.to_owned(),
             name: name.to_owned(),
             effect: if lowered { Effect::Write } else { operation.effect.clone() },
             path_parameters: declared(operation).map(|declared| path_parameters(&declared.path)).unwrap_or_default(),
+            key_parameter: key_parameter.map(|parameter| parameter.name.clone()),
+            stats: Arc::new(Stats::new()),
+            rate: None,
         })
     }
 
@@ -359,6 +373,17 @@ impl Inner {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Whether requests go to the service and nowhere else; only then is anything tried again or kept in a journal. A
+    /// recording that held second tries would not replay, and a replay or a dry run has nothing to wait for.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.target, Target::Live)
+    }
+
+    /// The credential, where there is one.
+    pub(crate) fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
     }
 
     /// Whether items have to run one after the other.
@@ -419,7 +444,7 @@ impl Inner {
             credential,
             // An answer may name the instant when the session ends, so a recorded one is read at its own time.
             environs: if matches!(self.target, Target::Replay { .. }) { environs } else { Environs::Real },
-            pipeline: self.pipeline(Scope::Authentication, None, false, None),
+            pipeline: self.pipeline(Scope::Authentication, None, false, None, None),
         };
         let session = cell.get(refused, &maker).await?;
         if let Target::Record { tape, .. } = &self.target {
@@ -436,6 +461,7 @@ impl Inner {
         session: Option<Arc<Session>>,
         write: bool,
         item: Option<usize>,
+        rate: Option<Arc<Bucket>>,
     ) -> Arc<Pipeline> {
         let engine = self.component.engine().clone();
         let transport = match &self.target {
@@ -454,6 +480,7 @@ impl Inner {
             write,
             item,
             slots: Arc::clone(&self.slots),
+            rate,
             observed: Mutex::new(Observed::default()),
         })
     }
@@ -464,7 +491,7 @@ impl Inner {
     }
 
     async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
-        let pipeline = self.pipeline(Scope::Operation, None, operation.is_write(), Some(0));
+        let pipeline = self.pipeline(Scope::Operation, None, operation.is_write(), Some(0), None);
         let items = vec![item.to_owned()];
         let environs = Environs::Real;
         let outcome = crate::call::execute(self, operation, &pipeline, environs, items, OnFailure::Continue, 1).await;

@@ -69,14 +69,15 @@ pub(super) async fn send(
     // Connecting and waiting for a place share one deadline; the connector has the same of its own, which tells a
     // connection that does not come from an answer that does not.
     let headers_by = waiting + deadlines.connect + deadlines.first_byte;
+    let changing = u32::from(!super::is_safe(&request.method));
     let request = outgoing(request);
     // Noted before it leaves: a call that is dropped from here on may have been carried out.
-    pipeline.sending();
+    pipeline.sending(changing);
     let response = match timeout_at(headers_by.min(deadlines.end), client.request(request)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
             if error.is_connect() {
-                pipeline.not_sent();
+                pipeline.not_sent(changing);
             }
             return Err(classify(&error, limits));
         }
