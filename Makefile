@@ -17,8 +17,14 @@ help: ## List the targets
 setup:
 	@rustup target list --installed 2>/dev/null | grep -qx $(GUEST) || rustup target add $(GUEST)
 
+# Without the paths of the machine that built it: the same component everywhere.
+component: export RUSTFLAGS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src= --remap-path-prefix=$(CURDIR)=
 component: setup
 	$(CARGO) build --quiet -p socialhub-node --profile component --target $(GUEST)
+	@RUSTFLAGS= $(MAKE) --no-print-directory $(COMPONENT)
+
+.PHONY: $(COMPONENT)
+$(COMPONENT):
 	$(CARGO) run --quiet --release -p xtask -- component target/$(GUEST)/component/socialhub.wasm -o $(COMPONENT)
 
 build: component ## Leave target/release/nodule, target/release/simulator and target/socialhub.wasm

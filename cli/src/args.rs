@@ -1,4 +1,11 @@
-//! What may be typed.
+//! What may be typed. The comments of the fields are the help that is printed.
+
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    clippy::struct_field_names,
+    reason = "help is plain text, and a field is named after its flag"
+)]
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

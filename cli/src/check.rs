@@ -18,7 +18,11 @@ pub async fn check(args: &Check) -> Result<Exit, Failed> {
     let files = files(&args.cases)?;
     let (mut passed, mut failed) = (0_u64, 0_u64);
     for file in &files {
-        let shown = file.strip_prefix(&args.cases).unwrap_or(file).display().to_string();
+        let shown = file
+            .strip_prefix(&args.cases)
+            .unwrap_or(file)
+            .display()
+            .to_string();
         let faults = match Recording::load(file) {
             Ok(recording) => one(&component, recording, &shown).await,
             Err(error) => vec![Fault::Unreadable(error.to_string())],
@@ -37,10 +41,16 @@ pub async fn check(args: &Check) -> Result<Exit, Failed> {
     let missing = missing(component.node(), &args.cases, &files);
     failed += u64::try_from(missing.len()).unwrap_or(u64::MAX);
     for (operation, file) in &missing {
-        output::print(&format!("MISSING {} {}: no case that succeeds\n", operation.group, operation.name))?;
+        output::print(&format!(
+            "MISSING {} {}: no case that succeeds\n",
+            operation.group, operation.name
+        ))?;
         if args.write_skeletons {
             skeleton(component.node(), operation, file)?;
-            output::print(&format!("        wrote {}: fill in its items and record it\n", file.display()))?;
+            output::print(&format!(
+                "        wrote {}: fill in its items and record it\n",
+                file.display()
+            ))?;
         } else {
             output::print(&format!("        expected {}\n", file.display()))?;
         }
@@ -59,10 +69,22 @@ enum Fault {
     NoCase,
     NotRecorded,
     Setup(String),
-    Place { expected: String },
-    Declared { recorded: String, described: String },
-    Called { declared: String, called: String },
-    Result { item: usize, expected: String, found: String },
+    Place {
+        expected: String,
+    },
+    Declared {
+        recorded: String,
+        described: String,
+    },
+    Called {
+        declared: String,
+        called: String,
+    },
+    Result {
+        item: usize,
+        expected: String,
+        found: String,
+    },
     Unused(String),
 }
 
@@ -70,15 +92,29 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Unreadable(error) | Fault::Setup(error) => f.write_str(error),
-            Fault::NoCase => f.write_str("no `log._case`: expected a recording made by `nodule run --record`"),
-            Fault::NotRecorded => f.write_str("it has no results yet: record it by `nodule run … --record FILE`"),
+            Fault::NoCase => {
+                f.write_str("no `log._case`: expected a recording made by `nodule run --record`")
+            }
+            Fault::NotRecorded => {
+                f.write_str("it has no results yet: record it by `nodule run … --record FILE`")
+            }
             Fault::Place { expected } => write!(f, "expected a file name that begins with `{expected}`"),
             Fault::Declared { recorded, described } => {
-                write!(f, "recorded when the operation declared `{recorded}`; it declares `{described}` now")
+                write!(
+                    f,
+                    "recorded when the operation declared `{recorded}`; it declares `{described}` now"
+                )
             }
             Fault::Called { declared, called } => write!(f, "declared `{declared}`, called `{called}`"),
-            Fault::Result { item, expected, found } => {
-                write!(f, "item {item}: expected {expected}\n                found    {found}")
+            Fault::Result {
+                item,
+                expected,
+                found,
+            } => {
+                write!(
+                    f,
+                    "item {item}: expected {expected}\n                found    {found}"
+                )
             }
             Fault::Unused(exchange) => f.write_str(exchange),
         }
@@ -91,7 +127,11 @@ async fn one(component: &Component, recording: Recording, shown: &str) -> Vec<Fa
     };
     let mut faults = Vec::new();
     let place = format!("{}/{}", case.group, case.operation);
-    if !shown.replace('\\', "/").strip_suffix(".har").is_some_and(|name| is_case_of(name, &place)) {
+    if !shown
+        .replace('\\', "/")
+        .strip_suffix(".har")
+        .is_some_and(|name| is_case_of(name, &place))
+    {
         faults.push(Fault::Place { expected: place });
     }
     match component.node().operation(&case.group, &case.operation) {
@@ -117,7 +157,10 @@ async fn one(component: &Component, recording: Recording, shown: &str) -> Vec<Fa
         recording::OnFailure::Continue => nodule::OnFailure::Continue,
     });
     let items = case.items.iter().map(|item| item.parameters.clone()).collect();
-    match runner.execute(&case.group, &case.operation, items, &options).await {
+    match runner
+        .execute(&case.group, &case.operation, items, &options)
+        .await
+    {
         Ok(results) => faults.extend(differences(&case, &results)),
         Err(error) => faults.push(Fault::Setup(error.to_string())),
     }
@@ -129,7 +172,8 @@ async fn one(component: &Component, recording: Recording, shown: &str) -> Vec<Fa
 
 /// `points/adjustPoints` and `points/adjustPoints-twice` are cases of `points/adjustPoints`.
 fn is_case_of(name: &str, place: &str) -> bool {
-    name.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    name.strip_prefix(place)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 /// Whether the requests are those that the operation says it makes.
@@ -149,12 +193,19 @@ fn calls(recording: &Recording, case: &Case, operation: &Operation) -> Vec<Fault
         });
     }
     let base = case.base_url.path().trim_end_matches('/');
-    for exchange in recording.exchanges().iter().filter(|exchange| exchange.role == Role::Operation) {
+    for exchange in recording
+        .exchanges()
+        .iter()
+        .filter(|exchange| exchange.role == Role::Operation)
+    {
         let method = exchange.request.method.as_str();
         let path = exchange.request.url.path();
         let below = path.strip_prefix(base).unwrap_or(path);
         if method != described.method || !matches_template(below, &described.path) {
-            faults.push(Fault::Called { declared: declared.clone(), called: shown(method, below) });
+            faults.push(Fault::Called {
+                declared: declared.clone(),
+                called: shown(method, below),
+            });
         }
     }
     faults
@@ -166,7 +217,11 @@ fn matches_template(path: &str, template: &str) -> bool {
     path.len() == template.len()
         && path.iter().zip(&template).all(|(segment, expected)| {
             let is_place = expected.starts_with('{') && expected.ends_with('}');
-            if is_place { !segment.is_empty() } else { segment == expected }
+            if is_place {
+                !segment.is_empty()
+            } else {
+                segment == expected
+            }
         })
 }
 
@@ -175,7 +230,10 @@ fn differences(case: &Case, results: &[ItemResult]) -> Vec<Fault> {
     for (item, (recorded, result)) in case.items.iter().zip(results).enumerate() {
         let found = match result {
             Ok(output) => Value::Array(
-                output.iter().map(|json| serde_json::from_str(json.get()).unwrap_or_default()).collect(),
+                output
+                    .iter()
+                    .map(|json| serde_json::from_str(json.get()).unwrap_or_default())
+                    .collect(),
             ),
             Err(failure) => failure.to_json(),
         };
@@ -191,7 +249,11 @@ fn differences(case: &Case, results: &[ItemResult]) -> Vec<Fault> {
             (None, _) => (Value::Null, false),
         };
         if !is_same {
-            faults.push(Fault::Result { item, expected: cut(&expected), found: cut(&found) });
+            faults.push(Fault::Result {
+                item,
+                expected: cut(&expected),
+                found: cut(&found),
+            });
         }
     }
     faults
@@ -213,17 +275,26 @@ fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operat
         .filter_map(|file| {
             let recording = Recording::load(file).ok()?;
             let case = recording.case()?;
-            let succeeds =
-                case.items.iter().any(|item| matches!(item.result, Some(recording::ItemResult::Output(_))));
+            let succeeds = case
+                .items
+                .iter()
+                .any(|item| matches!(item.result, Some(recording::ItemResult::Output(_))));
             succeeds.then(|| (case.group.clone(), case.operation.clone()))
         })
         .collect();
     node.operations
         .iter()
         .filter(|operation| {
-            !succeed.iter().any(|(group, name)| *group == operation.group && *name == operation.name)
+            !succeed
+                .iter()
+                .any(|(group, name)| *group == operation.group && *name == operation.name)
         })
-        .map(|operation| (operation, dir.join(&operation.group).join(format!("{}.har", operation.name))))
+        .map(|operation| {
+            (
+                operation,
+                dir.join(&operation.group).join(format!("{}.har", operation.name)),
+            )
+        })
         .collect()
 }
 

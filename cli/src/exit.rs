@@ -43,17 +43,29 @@ pub struct Failed {
 impl Failed {
     /// Wrong usage, file or policy.
     pub fn usage(message: String) -> Self {
-        Self { exit: Exit::Usage, message, hint: None }
+        Self {
+            exit: Exit::Usage,
+            message,
+            hint: None,
+        }
     }
 
     /// A failure that ends the command.
     pub fn item(failure: &Failure) -> Self {
-        let exit = if is_refusal(failure) { Exit::Refused } else { Exit::ItemFailed };
+        let exit = if is_refusal(failure) {
+            Exit::Refused
+        } else {
+            Exit::ItemFailed
+        };
         let hint = match failure {
             Failure::Denied { hint, .. } => hint.clone(),
             _ => None,
         };
-        Self { exit, message: failure.to_string(), hint }
+        Self {
+            exit,
+            message: failure.to_string(),
+            hint,
+        }
     }
 
     pub fn hint(mut self, hint: String) -> Self {
@@ -72,7 +84,9 @@ impl Failed {
     }
 }
 
-const HINT: Style = Style::new().bold().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Cyan)));
+const HINT: Style = Style::new()
+    .bold()
+    .fg_color(Some(anstyle::Color::Ansi(AnsiColor::Cyan)));
 
 /// A hint that ends nothing.
 pub fn hint(text: &str) {
@@ -81,7 +95,11 @@ pub fn hint(text: &str) {
 
 /// A warning that ends nothing.
 pub fn warning(text: &str) {
-    note(&Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())), "warning", text);
+    note(
+        &Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())),
+        "warning",
+        text,
+    );
 }
 
 fn note(style: &Style, label: &str, text: &str) {
@@ -89,7 +107,6 @@ fn note(style: &Style, label: &str, text: &str) {
 }
 
 /// A line on standard error.
-#[expect(clippy::print_stderr, reason = "the one place that prints to standard error; its loss is no failure")]
 pub fn line(text: &str) {
     anstream::eprintln!("{text}");
 }
@@ -110,6 +127,10 @@ impl From<nodule::Error> for Failed {
             | nodule::Error::Description { .. } => Exit::Refused,
             _ => Exit::Usage,
         };
-        Self { exit, message: error.to_string(), hint: error.hint() }
+        Self {
+            exit,
+            message: error.to_string(),
+            hint: error.hint(),
+        }
     }
 }

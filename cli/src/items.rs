@@ -24,12 +24,18 @@ pub async fn open(items: Option<&Path>, params: &[String]) -> Result<(Items, Opt
             let item = one(params)?;
             Ok((Box::pin(futures_util::stream::iter([Ok(item)])), Some(1)))
         }
-        Some(path) if path == Path::new("-") => Ok((lines(BufReader::with_capacity(BUFFER, tokio::io::stdin())), None)),
+        Some(path) if path == Path::new("-") => {
+            Ok((lines(BufReader::with_capacity(BUFFER, tokio::io::stdin())), None))
+        }
         Some(path) => {
             let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", path.display()));
             let file = tokio::fs::File::open(path).await.map_err(broken)?;
             let is_file = file.metadata().await.map_err(broken)?.is_file();
-            let total = if is_file { count(path.to_owned()).await } else { None };
+            let total = if is_file {
+                count(path.to_owned()).await
+            } else {
+                None
+            };
             Ok((lines(BufReader::with_capacity(BUFFER, file)), total))
         }
     }
@@ -75,7 +81,8 @@ fn lines<R: AsyncBufRead + Send + Unpin + 'static>(reader: R) -> Items {
                 Ok(_) => text(line),
                 // What is behind it cannot be read, and is not made up: the run ends with this item, failed.
                 Err(error) => {
-                    let failure = Failure::InvalidInput(format!("the items cannot be read any further: {error}"));
+                    let failure =
+                        Failure::InvalidInput(format!("the items cannot be read any further: {error}"));
                     return Some((Err(failure), None));
                 }
             };
@@ -84,6 +91,10 @@ fn lines<R: AsyncBufRead + Send + Unpin + 'static>(reader: R) -> Items {
     }))
 }
 
+#[expect(
+    clippy::result_large_err,
+    reason = "the library's type, made once for an item"
+)]
 fn text(mut line: Vec<u8>) -> Item {
     line.truncate(line.trim_ascii_end().len());
     // A file that was saved by an editor may begin with a byte order mark.
@@ -98,15 +109,20 @@ fn text(mut line: Vec<u8>) -> Item {
 fn one(params: &[String]) -> Result<String, Failed> {
     let mut fields = Map::new();
     for param in params {
-        let (name, value) = param.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
-            Failed::usage(format!("--param: expected `NAME=VALUE`, found `{param}`"))
-                .hint("`NAME=VALUE` takes the value as text, `NAME:=VALUE` as JSON".to_owned())
-        })?;
+        let (name, value) = param
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
+            .ok_or_else(|| {
+                Failed::usage(format!("--param: expected `NAME=VALUE`, found `{param}`"))
+                    .hint("`NAME=VALUE` takes the value as text, `NAME:=VALUE` as JSON".to_owned())
+            })?;
         let (name, value) = match name.strip_suffix(':') {
             Some(name) => {
                 let value = serde_json::from_str(value).map_err(|error| {
-                    Failed::usage(format!("--param: `{name}`: expected JSON after `:=`, found `{value}`: {error}"))
-                        .hint(format!("for a text write `{name}={value}`"))
+                    Failed::usage(format!(
+                        "--param: `{name}`: expected JSON after `:=`, found `{value}`: {error}"
+                    ))
+                    .hint(format!("for a text write `{name}={value}`"))
                 })?;
                 (name, value)
             }
@@ -144,8 +160,14 @@ mod tests {
     #[test]
     fn parameters_are_texts_or_json() {
         let item = |params: &[&str]| one(&params.iter().map(|param| (*param).to_owned()).collect::<Vec<_>>());
-        assert_eq!(item(&["a=1", "b:=1", "c=x=y", "d="]).unwrap(), r#"{"a":"1","b":1,"c":"x=y","d":""}"#);
-        assert_eq!(item(&["n:=12345678901234567890.10"]).unwrap(), r#"{"n":12345678901234567890.10}"#);
+        assert_eq!(
+            item(&["a=1", "b:=1", "c=x=y", "d="]).unwrap(),
+            r#"{"a":"1","b":1,"c":"x=y","d":""}"#
+        );
+        assert_eq!(
+            item(&["n:=12345678901234567890.10"]).unwrap(),
+            r#"{"n":12345678901234567890.10}"#
+        );
         for wrong in [&["a"][..], &["=1"], &["a:=x"], &["a=1", "a=2"]] {
             assert!(item(wrong).is_err(), "{wrong:?}");
         }

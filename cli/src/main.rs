@@ -47,8 +47,9 @@ async fn describe_command(args: &args::Describe) -> Result<Exit, Failed> {
 async fn check_credential(args: &args::CheckCredential) -> Result<Exit, Failed> {
     let policy = setup::policy(&args.grants)?;
     let component = setup::component(&args.component, args.digest.as_deref(), Some(&policy)).await?;
-    let credential = setup::credential(component.node(), args.credential.as_deref())?
-        .ok_or_else(|| Failed::usage("no credential was given".to_owned()).hint(setup::CREDENTIAL_HINT.to_owned()))?;
+    let credential = setup::credential(component.node(), args.credential.as_deref())?.ok_or_else(|| {
+        Failed::usage("no credential was given".to_owned()).hint(setup::CREDENTIAL_HINT.to_owned())
+    })?;
     let base = credential.base_url().to_string();
     let runner = component.runner().policy(policy).credential(credential).build()?;
     match runner.check_credential().await {

@@ -26,7 +26,10 @@ impl Output {
     /// `-` is standard output.
     pub fn open(path: &Path) -> Result<Self, Failed> {
         if path == Path::new("-") {
-            return Ok(Self { writer: Box::new(BufWriter::new(io::stdout())), name: "standard output".to_owned() });
+            return Ok(Self {
+                writer: Box::new(BufWriter::new(io::stdout())),
+                name: "standard output".to_owned(),
+            });
         }
         Self::create(path)
     }
@@ -35,7 +38,10 @@ impl Output {
     pub fn create(path: &Path) -> Result<Self, Failed> {
         let name = path.display().to_string();
         match File::create(path) {
-            Ok(file) => Ok(Self { writer: Box::new(BufWriter::new(file)), name }),
+            Ok(file) => Ok(Self {
+                writer: Box::new(BufWriter::new(file)),
+                name,
+            }),
             Err(error) => Err(Failed::usage(format!("{name}: {error}"))),
         }
     }
@@ -43,9 +49,9 @@ impl Output {
     /// One line for each output item, or one for the failure.
     pub fn result(&mut self, item: u64, result: &ItemResult) -> Result<(), Lost> {
         let written = match result {
-            Ok(output) => output.iter().try_for_each(|json| {
-                writeln!(self.writer, "{{\"item\":{item},\"json\":{}}}", json.get())
-            }),
+            Ok(output) => output
+                .iter()
+                .try_for_each(|json| writeln!(self.writer, "{{\"item\":{item},\"json\":{}}}", json.get())),
             Err(failure) => writeln!(self.writer, "{{\"item\":{item},\"error\":{}}}", failure.to_json()),
         };
         written.map_err(|error| self.lost(&error))

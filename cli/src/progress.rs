@@ -70,7 +70,10 @@ impl Progress {
         } else {
             self.last_line = Instant::now();
             let of = self.total.map(|total| format!(" of {total}")).unwrap_or_default();
-            let left = self.total.and_then(|total| left(&now, total)).map(|left| format!(", {left} left"));
+            let left = self
+                .total
+                .and_then(|total| left(&now, total))
+                .map(|left| format!(", {left} left"));
             let (rate, left) = (rate(now.items, now.elapsed), left.unwrap_or_default());
             exit::line(&format!("{}{of} items, {more}, {rate}{left}", now.items));
         }
@@ -97,11 +100,22 @@ impl Progress {
         if self.quiet {
             return;
         }
-        let kinds: Vec<String> = run.failed.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+        let kinds: Vec<String> = run
+            .failed
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        let kinds = if kinds.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", kinds.join(", "))
+        };
         let noun = if run.items == 1 { "item" } else { "items" };
         let (items, done, failed) = (run.items, run.done, run.failures());
-        exit::line(&format!("{items} {noun}: {done} done, {failed} failed{kinds}, {}", duration(run.elapsed)));
+        exit::line(&format!(
+            "{items} {noun}: {done} done, {failed} failed{kinds}, {}",
+            duration(run.elapsed)
+        ));
         let mut more = vec![format!("{} requests", run.requests)];
         let counts = [
             (run.retries, "retries"),
@@ -111,10 +125,20 @@ impl Progress {
             (run.unknown, "perhaps done"),
             (run.same_key, "with the key of another"),
         ];
-        more.extend(counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+        more.extend(
+            counts
+                .iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!("{count} {what}")),
+        );
         if run.requests > 0 {
             let Latency { p50, p95, p99, .. } = run.latency;
-            more.push(format!("p50 {}, p95 {}, p99 {}", duration(p50), duration(p95), duration(p99)));
+            more.push(format!(
+                "p50 {}, p95 {}, p99 {}",
+                duration(p50),
+                duration(p95),
+                duration(p99)
+            ));
         }
         exit::line(&more.join(", "));
     }
@@ -134,10 +158,14 @@ fn left(now: &Summary, total: u64) -> Option<String> {
 fn bar(total: Option<u64>) -> ProgressBar {
     let target = ProgressDrawTarget::stderr_with_hz(DRAWN_PER_SECOND);
     let (bar, template) = match total {
-        Some(total) => {
-            (ProgressBar::new(total), "{bar:30} {pos} of {len} items, {per_sec:.0}, {eta} left  {msg}")
-        }
-        None => (ProgressBar::no_length(), "{spinner} {pos} items, {per_sec:.0}, {elapsed}  {msg}"),
+        Some(total) => (
+            ProgressBar::new(total),
+            "{bar:30} {pos} of {len} items, {per_sec:.0}, {eta} left  {msg}",
+        ),
+        None => (
+            ProgressBar::no_length(),
+            "{spinner} {pos} items, {per_sec:.0}, {elapsed}  {msg}",
+        ),
     };
     bar.set_draw_target(target);
     // The template is a constant; a wrong one would show the library's own.

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, future};
-use nodule::policy::Policy;
-use nodule::recording::{self, Meta, Recording};
 use nodule::description::Effect;
 use nodule::journal::JournalOptions;
+use nodule::policy::Policy;
+use nodule::recording::{self, Meta, Recording};
 use nodule::retry::Retry;
 use nodule::{Component, Control, Credential, Ended, Failure, Notice, RunOptions, Runner};
 use serde_json::{Value, json};
@@ -37,7 +37,10 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
     let policy = setup::policy(&args.grants)?;
     let component = setup::component(&args.component, args.digest.as_deref(), Some(&policy)).await?;
     // Asked for here, so that a wrong name is told before the items are opened.
-    component.node().operation(&args.group, &args.operation).map_err(nodule::Error::from)?;
+    component
+        .node()
+        .operation(&args.group, &args.operation)
+        .map_err(nodule::Error::from)?;
     let runner = runner(&args, &component, policy)?;
     let (items, total) = items::open(args.items.as_deref(), &args.params).await?;
     if args.dry_run {
@@ -83,7 +86,9 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
 
 fn meta(args: &Run, component: &Component, credential: &Credential) -> Result<Meta, Failed> {
     let node = component.node();
-    let operation = node.operation(&args.group, &args.operation).map_err(nodule::Error::from)?;
+    let operation = node
+        .operation(&args.group, &args.operation)
+        .map_err(nodule::Error::from)?;
     let base_url = credential.base_url().to_string();
     Ok(Meta {
         group: args.group.clone(),
@@ -92,9 +97,9 @@ fn meta(args: &Run, component: &Component, credential: &Credential) -> Result<Me
             crate::args::OnFailure::Stop => recording::OnFailure::Stop,
             crate::args::OnFailure::Continue => recording::OnFailure::Continue,
         },
-        base_url: base_url
-            .parse()
-            .map_err(|error| Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}")))?,
+        base_url: base_url.parse().map_err(|error| {
+            Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}"))
+        })?,
         declared: nodule::declared(operation),
         component: Some(recording::Component {
             name: node.name.clone(),
@@ -118,27 +123,29 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     let interrupted = interruption(results.control());
     let mut progress = Progress::new(args.progress, total, results.watch());
     let mut notices = results.notices();
-    let mut tally = Tally { is_write: *results.effect() == Effect::Write, ..Tally::default() };
+    let mut tally = Tally {
+        is_write: *results.effect() == Effect::Write,
+        ..Tally::default()
+    };
     let mut ticks = tokio::time::interval(TICK);
     let mut index = 0;
     let ended = loop {
-        let next = match futures_util::FutureExt::now_or_never(results.next()) {
-            Some(next) => next,
-            None => {
-                // Nothing is ready: what is known is shown before waiting.
-                if let Err(lost) = output.flush() {
-                    break Err(lost);
+        let next = if let Some(next) = futures_util::FutureExt::now_or_never(results.next()) {
+            next
+        } else {
+            // Nothing is ready: what is known is shown before waiting.
+            if let Err(lost) = output.flush() {
+                break Err(lost);
+            }
+            tokio::select! {
+                next = results.next() => next,
+                Some(notice) = next_notice(&mut notices) => {
+                    progress.suspend(|| warning(&notice.to_string()));
+                    continue;
                 }
-                tokio::select! {
-                    next = results.next() => next,
-                    Some(notice) = next_notice(&mut notices) => {
-                        progress.suspend(|| warning(&notice.to_string()));
-                        continue;
-                    }
-                    _ = ticks.tick() => {
-                        progress.show();
-                        continue;
-                    }
+                _ = ticks.tick() => {
+                    progress.show();
+                    continue;
                 }
             }
         };
@@ -146,7 +153,10 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
         if let Err(lost) = output.result(index, &result) {
             break Err(lost);
         }
-        let text = kept.then(|| texts.lock().unwrap_or_else(PoisonError::into_inner).pop_front()).flatten().flatten();
+        let text = kept
+            .then(|| texts.lock().unwrap_or_else(PoisonError::into_inner).pop_front())
+            .flatten()
+            .flatten();
         if let Err(failure) = &result {
             tally.count(index, failure);
             if let (Some(failed), Some(text)) = (&mut failed, text)
@@ -159,7 +169,9 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
         progress.result();
         index += 1;
     };
-    let ended = ended.and_then(|()| output.flush()).and_then(|()| failed.as_mut().map_or(Ok(()), Output::flush));
+    let ended = ended
+        .and_then(|()| output.flush())
+        .and_then(|()| failed.as_mut().map_or(Ok(()), Output::flush));
     let finished = results.finish().await;
     while let Some(notice) = notices.as_mut().and_then(|notices| notices.try_recv().ok()) {
         progress.suspend(|| warning(&notice.to_string()));
@@ -177,13 +189,17 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     tally.explain(args.failed.as_deref());
     let finished = finished?;
     if let Some(mut file) = summary {
-        let written = file.line(&finished.to_json().to_string()).and_then(|()| file.flush());
+        let written = file
+            .line(&finished.to_json().to_string())
+            .and_then(|()| file.flush());
         if let Err(Lost::Broken(broken)) = written {
             return Err(broken);
         }
     }
     if *interrupted.borrow() {
-        warning(&format!("interrupted after {index} items: those behind were not run"));
+        warning(&format!(
+            "interrupted after {index} items: those behind were not run"
+        ));
         hint(&how_to_go_on(args));
         return Ok(Exit::Interrupted);
     }
@@ -194,7 +210,9 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
 }
 
 fn options(args: &Run) -> RunOptions {
-    let retry = Retry::default().tries(args.retries.saturating_add(1)).item_time(args.item_time);
+    let retry = Retry::default()
+        .tries(args.retries.saturating_add(1))
+        .item_time(args.item_time);
     let mut options = RunOptions::default()
         .concurrency(args.concurrency.get())
         .on_failure(args.on_failure.into())
@@ -239,7 +257,10 @@ fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
         None => (items, false),
         Some(texts) => {
             let items = items.inspect(move |item| {
-                texts.lock().unwrap_or_else(PoisonError::into_inner).push_back(item.as_ref().ok().cloned());
+                texts
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push_back(item.as_ref().ok().cloned());
             });
             (Box::pin(items), true)
         }
@@ -307,11 +328,22 @@ impl Tally {
         }
         if self.unknown > 0 {
             let more = self.unknown - self.unknown_items.len() as u64;
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let (noun, items) = (if self.unknown == 1 { "item" } else { "items" }, self.unknown_items.join(", "));
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            let (noun, items) = (
+                if self.unknown == 1 { "item" } else { "items" },
+                self.unknown_items.join(", "),
+            );
             line("");
-            warning(&format!("{noun} {items}{more}: nobody knows whether it was done, so it was not tried again"));
-            hint("look there, then run them again by hand, or with `--journal` and `--unknown retry` or `skip`");
+            warning(&format!(
+                "{noun} {items}{more}: nobody knows whether it was done, so it was not tried again"
+            ));
+            hint(
+                "look there, then run them again by hand, or with `--journal` and `--unknown retry` or `skip`",
+            );
         }
         if let (true, Some(path)) = (self.failures > self.unknown, failed) {
             line("");
@@ -340,7 +372,10 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
             Err(failure) => Err(failure),
         };
         let lines: Vec<Value> = match planned {
-            Ok(requests) => requests.iter().map(|request| json!({"item": index, "request": shown(request)})).collect(),
+            Ok(requests) => requests
+                .iter()
+                .map(|request| json!({"item": index, "request": shown(request)}))
+                .collect(),
             Err(failure) => {
                 tally.count(index, &failure);
                 vec![json!({"item": index, "error": failure.to_json()})]
@@ -355,18 +390,19 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
         }
         index += 1;
     }
-    match output.flush() {
-        Err(Lost::Broken(broken)) => Err(broken),
-        _ => {
-            tally.explain(None);
-            Ok(tally.exit())
-        }
+    if let Err(Lost::Broken(broken)) = output.flush() {
+        return Err(broken);
     }
+    tally.explain(None);
+    Ok(tally.exit())
 }
 
 fn shown(request: &nodule::Planned) -> Value {
-    let headers: serde_json::Map<String, Value> =
-        request.headers.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+    let headers: serde_json::Map<String, Value> = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().into()))
+        .collect();
     let mut shown = json!({"method": request.method.as_str(), "url": request.url, "headers": headers});
     if !request.body.is_empty() {
         // JSON as JSON, anything else as the text that it is.

@@ -9,14 +9,15 @@ use nodule::limits::Limits;
 use nodule::policy::{Policy, Rule};
 use nodule::{Component, Credential, Engine, EngineConfig};
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{Grants, Level, Log, LogFormat};
 use crate::exit::{Exit, Failed, warning};
 
 /// The variable that holds a credential, for where no file may.
 const CREDENTIAL: &str = "NODULE_CREDENTIAL";
-pub const CREDENTIAL_HINT: &str =
-    "give it by `--credential FILE`, a JSON object, or in the variable NODULE_CREDENTIAL; never as an argument";
+pub const CREDENTIAL_HINT: &str = "give it by `--credential FILE`, a JSON object, or in the variable NODULE_CREDENTIAL; never as an argument";
 
 /// Runs a command that does one thing after the other: a runtime without threads starts faster.
 pub fn single_threaded(command: impl Future<Output = Result<Exit, Failed>>) -> Result<Exit, Failed> {
@@ -45,13 +46,18 @@ pub fn log(log: &Log) {
     };
     // Events of the libraries below may hold what they were given; only our own are made to be read by others.
     let filter = tracing_subscriber::filter::Targets::new().with_target("nodule", level);
-    let builder = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    use tracing_subscriber::layer::SubscriberExt as _;
-    use tracing_subscriber::util::SubscriberInitExt as _;
+    let builder = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // It is set once, at the start.
     let _ = match format {
         LogFormat::Text => builder.with_max_level(level).finish().with(filter).try_init(),
-        LogFormat::Json => builder.json().with_max_level(level).finish().with(filter).try_init(),
+        LogFormat::Json => builder
+            .json()
+            .with_max_level(level)
+            .finish()
+            .with(filter)
+            .try_init(),
     };
 }
 
@@ -68,8 +74,14 @@ fn cache_dir() -> Option<PathBuf> {
 }
 
 /// The component, which has to have the digest, if one is given.
-pub async fn component(path: &Path, digest: Option<&str>, policy: Option<&Policy>) -> Result<Component, Failed> {
-    let stack = policy.map_or_else(Limits::default, |policy| policy.limits_over(Limits::default())).stack_bytes;
+pub async fn component(
+    path: &Path,
+    digest: Option<&str>,
+    policy: Option<&Policy>,
+) -> Result<Component, Failed> {
+    let stack = policy
+        .map_or_else(Limits::default, |policy| policy.limits_over(Limits::default()))
+        .stack_bytes;
     let config = EngineConfig::default().stack_bytes(stack);
     let cached = cache_dir().map(|dir| Engine::new(&config.clone().cache_dir(dir)));
     let engine = match cached {

@@ -34,9 +34,13 @@ impl From<types::Failure> for Failure {
             types::Failure::InvalidInput(message) => Failure::InvalidInput(message),
             types::Failure::Unauthenticated(answer) => Failure::Unauthenticated(answer.into()),
             types::Failure::Rejected(answer) => Failure::Rejected(answer.into()),
-            types::Failure::Throttled(types::Throttle { answer, retry_after_ms }) => {
-                Failure::Throttled { answer: answer.into(), retry_after_ms }
-            }
+            types::Failure::Throttled(types::Throttle {
+                answer,
+                retry_after_ms,
+            }) => Failure::Throttled {
+                answer: answer.into(),
+                retry_after_ms,
+            },
             types::Failure::Unavailable(outage) => Failure::Unavailable {
                 certainty: outage.certainty.into(),
                 message: outage.message,
@@ -61,7 +65,11 @@ impl From<types::Failure> for Failure {
 
 impl From<types::Problem> for ParameterProblem {
     fn from(problem: types::Problem) -> Self {
-        Self { pointer: problem.pointer, label: problem.label, message: problem.message }
+        Self {
+            pointer: problem.pointer,
+            label: problem.label,
+            message: problem.message,
+        }
     }
 }
 
@@ -89,8 +97,15 @@ impl From<types::Certainty> for Certainty {
 /// the records are checked afterwards, by [`plain::Node::check`].
 pub(crate) fn describe(node: description::Node) -> Result<plain::Node, Vec<Problem>> {
     let mut problems = Vec::new();
-    let described = Documents { problems: &mut problems }.node(node);
-    if problems.is_empty() { Ok(described) } else { Err(problems) }
+    let described = Documents {
+        problems: &mut problems,
+    }
+    .node(node);
+    if problems.is_empty() {
+        Ok(described)
+    } else {
+        Err(problems)
+    }
 }
 
 /// Parses the JSON documents inside a description and remembers those that do not.
@@ -113,8 +128,16 @@ impl Documents<'_> {
     fn node(&mut self, node: description::Node) -> plain::Node {
         plain::Node {
             hints: self.optional(node.hints.as_ref(), "node, hints"),
-            operations: node.operations.into_iter().map(|operation| self.operation(operation)).collect(),
-            parameters: node.parameters.into_iter().map(|parameter| self.parameter(parameter)).collect(),
+            operations: node
+                .operations
+                .into_iter()
+                .map(|operation| self.operation(operation))
+                .collect(),
+            parameters: node
+                .parameters
+                .into_iter()
+                .map(|parameter| self.parameter(parameter))
+                .collect(),
             name: node.name,
             display_name: node.display_name,
             version: node.version,
@@ -193,9 +216,10 @@ impl Documents<'_> {
             description::Kind::Text => plain::Kind::Text,
             description::Kind::Multiline => plain::Kind::Multiline,
             description::Kind::Secret => plain::Kind::Secret,
-            description::Kind::Integer(range) => {
-                plain::Kind::Integer(plain::IntegerRange { min: range.min, max: range.max })
-            }
+            description::Kind::Integer(range) => plain::Kind::Integer(plain::IntegerRange {
+                min: range.min,
+                max: range.max,
+            }),
             description::Kind::Number => plain::Kind::Number,
             description::Kind::Boolean => plain::Kind::Boolean,
             description::Kind::Date => plain::Kind::Date,

@@ -9,8 +9,8 @@ use crate::failure::{Failure, ParameterProblem};
 use crate::instance::{Environs, Guard, Stop};
 use crate::outcome;
 use crate::pipeline::{Pipeline, Scope};
-use crate::runner::{BoundOperation, Inner};
 use crate::run::{ItemResult, OnFailure};
+use crate::runner::{BoundOperation, Inner};
 use crate::session::Session;
 
 /// Cut texts of a node before they reach a log, a file or a screen.
@@ -21,7 +21,11 @@ impl Stop {
     pub(crate) fn into_failure(self) -> Failure {
         match self {
             Stop::Limit(limit) => Failure::Limit(limit),
-            Stop::Trap(_) => Failure::Other { kind: "trap".into(), message: self.to_string(), detail: None },
+            Stop::Trap(_) => Failure::Other {
+                kind: "trap".into(),
+                message: self.to_string(),
+                detail: None,
+            },
         }
     }
 }
@@ -71,7 +75,16 @@ async fn with_session(
         Ok(session) => session,
         Err(failure) => return items.iter().map(|_| Err(failure.clone())).collect(),
     };
-    let mut results = isolated(inner, operation, items, environs, session.clone(), on_failure, in_flight).await;
+    let mut results = isolated(
+        inner,
+        operation,
+        items,
+        environs,
+        session.clone(),
+        on_failure,
+        in_flight,
+    )
+    .await;
     let Some(session) = session else { return results };
     operation.stats.session(session.generation());
     let refused: Vec<usize> = results
@@ -104,8 +117,14 @@ async fn with_session(
         .filter(|(_, result)| matches!(result, Err(Failure::Unauthenticated(_) | Failure::NotRun)))
         .map(|(position, _)| position)
         .collect();
-    let chosen: Vec<Item> = again.iter().filter_map(|position| items.get(*position).cloned()).collect();
-    let second = isolated(inner, operation, &chosen, environs, renewed, on_failure, in_flight).await;
+    let chosen: Vec<Item> = again
+        .iter()
+        .filter_map(|position| items.get(*position).cloned())
+        .collect();
+    let second = isolated(
+        inner, operation, &chosen, environs, renewed, on_failure, in_flight,
+    )
+    .await;
     for (position, result) in again.into_iter().zip(second) {
         set(&mut results, position, result);
     }
@@ -128,7 +147,17 @@ async fn isolated(
     on_failure: OnFailure,
     in_flight: u32,
 ) -> Vec<ItemResult> {
-    match once(inner, operation, items, environs, session.clone(), on_failure, in_flight).await {
+    match once(
+        inner,
+        operation,
+        items,
+        environs,
+        session.clone(),
+        on_failure,
+        in_flight,
+    )
+    .await
+    {
         Ok(results) => results,
         Err(stop) if items.len() == 1 => vec![Err(stop.into_failure())],
         Err(stop) => {
@@ -141,10 +170,11 @@ async fn isolated(
                     continue;
                 }
                 let alone = std::slice::from_ref(item);
-                let result = match once(inner, operation, alone, environs, session.clone(), on_failure, 1).await {
-                    Ok(mut results) => results.pop().unwrap_or(Err(Failure::NotRun)),
-                    Err(stop) => Err(stop.into_failure()),
-                };
+                let result =
+                    match once(inner, operation, alone, environs, session.clone(), on_failure, 1).await {
+                        Ok(mut results) => results.pop().unwrap_or(Err(Failure::NotRun)),
+                        Err(stop) => Err(stop.into_failure()),
+                    };
                 stopped = result.is_err() && on_failure == OnFailure::Stop;
                 results.push(result);
             }
@@ -167,9 +197,18 @@ async fn once(
         [item] => Some(item.index),
         _ => None,
     };
-    let pipeline = inner.pipeline(Scope::Operation, session, operation.is_write(), item, operation.rate.clone());
+    let pipeline = inner.pipeline(
+        Scope::Operation,
+        session,
+        operation.is_write(),
+        item,
+        operation.rate.clone(),
+    );
     let texts = items.iter().map(|item| item.parameters.clone()).collect();
-    let results = execute(inner, operation, &pipeline, environs, texts, on_failure, in_flight).await;
+    let results = execute(
+        inner, operation, &pipeline, environs, texts, on_failure, in_flight,
+    )
+    .await;
     let observed = pipeline.observed();
     operation.stats.requests(&observed);
     if !operation.is_write() || items.len() != 1 {
@@ -177,7 +216,10 @@ async fn once(
     }
     // A plain write is alone in its call, so what the host saw is about this item.
     let results = results.unwrap_or_else(|stop| vec![Err(stop.into_failure())]);
-    Ok(results.into_iter().map(|result| outcome::of_write(result, &observed)).collect())
+    Ok(results
+        .into_iter()
+        .map(|result| outcome::of_write(result, &observed))
+        .collect())
 }
 
 /// Call the node, and read its answer with suspicion.
@@ -212,13 +254,16 @@ pub(crate) async fn execute(
             let limit = inner.limits().output_bytes;
             let bytes: usize = results.iter().flatten().flatten().map(String::len).sum();
             if bytes > limit {
-                return Err(Stop::Limit(format!("results of more than {limit} bytes (`output-bytes`)")));
+                return Err(Stop::Limit(format!(
+                    "results of more than {limit} bytes (`output-bytes`)"
+                )));
             }
             Ok(results.into_iter().map(|result| read(pipeline, result)).collect())
         }
-        Ok(results) => {
-            Err(Stop::Trap(format!("expected {count} results, found {}", results.len())))
-        }
+        Ok(results) => Err(Stop::Trap(format!(
+            "expected {count} results, found {}",
+            results.len()
+        ))),
         Err(failure) => {
             let failure = told(pipeline, failure);
             Ok((0..count).map(|_| Err(failure.clone())).collect())
@@ -236,7 +281,11 @@ fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {
 /// An output item is one JSON document, on one line.
 fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
     // Outside of strings, where they are not allowed, line ends are only white space.
-    let text = if text.contains(['\n', '\r']) { text.replace(['\n', '\r'], " ") } else { text };
+    let text = if text.contains(['\n', '\r']) {
+        text.replace(['\n', '\r'], " ")
+    } else {
+        text
+    };
     RawValue::from_string(text).map_err(|error| Failure::Other {
         kind: "bad-output".into(),
         message: format!("the node returned an output item that is not JSON: {error}"),
@@ -249,7 +298,11 @@ fn told(pipeline: &Pipeline, failure: types::Failure) -> Failure {
     let mut failure = pipeline.explain(failure.into());
     match &mut failure {
         Failure::InvalidParameters(problems) => problems.iter_mut().for_each(|problem| {
-            let ParameterProblem { pointer, label, message } = problem;
+            let ParameterProblem {
+                pointer,
+                label,
+                message,
+            } = problem;
             [pointer, label, message].into_iter().for_each(cut);
         }),
         Failure::Unauthenticated(answer)

@@ -67,9 +67,12 @@ pub(crate) struct Clients {
 
 impl Clients {
     pub(crate) fn new(extra_roots: &[Vec<u8>]) -> Result<Self, Error> {
-        let broken = |error: rustls::Error| Error::Engine { message: error.to_string() };
-        let mut roots =
-            rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let broken = |error: rustls::Error| Error::Engine {
+            message: error.to_string(),
+        };
+        let mut roots = rustls::RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
         for root in extra_roots {
             roots.add(root.clone().into()).map_err(broken)?;
         }
@@ -79,7 +82,10 @@ impl Clients {
             .map_err(broken)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { tls: Arc::new(tls), pools: Mutex::default() })
+        Ok(Self {
+            tls: Arc::new(tls),
+            pools: Mutex::default(),
+        })
     }
 
     /// The client for requests that this permit covers.
@@ -103,11 +109,18 @@ impl Clients {
             .wrap_connector(Pinned { permit: key.permit });
         Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(if key.freshness == Freshness::Recent { FRESH } else { IDLE })
+            .pool_idle_timeout(if key.freshness == Freshness::Recent {
+                FRESH
+            } else {
+                IDLE
+            })
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .http1_max_headers(key.header_count)
             .http1_max_buf_size(key.header_bytes.max(MIN_BUFFER))
-            .build(Deadline { inner: https, timeout: key.connect_timeout })
+            .build(Deadline {
+                inner: https,
+                timeout: key.connect_timeout,
+            })
     }
 }
 
@@ -134,7 +147,11 @@ impl fmt::Display for ConnectFailure {
             ConnectFailure::Denied(denial) => denial.fmt(f),
             ConnectFailure::Unreachable(error) => write!(f, "no connection: {error}"),
             ConnectFailure::Timeout(timeout) => {
-                write!(f, "no connection within {} seconds (`connect-timeout-ms`)", timeout.as_secs_f64())
+                write!(
+                    f,
+                    "no connection within {} seconds (`connect-timeout-ms`)",
+                    timeout.as_secs_f64()
+                )
             }
         }
     }
@@ -165,7 +182,11 @@ impl Service<Uri> for Pinned {
 
 async fn connect(uri: &Uri, permit: Permit) -> Result<TcpStream, ConnectFailure> {
     let host = uri.host().unwrap_or_default();
-    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+    let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") {
+        443
+    } else {
+        80
+    });
     let addresses = filter(resolve(host, port).await?, permit).map_err(ConnectFailure::Denied)?;
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
@@ -182,7 +203,10 @@ async fn connect(uri: &Uri, permit: Permit) -> Result<TcpStream, ConnectFailure>
 }
 
 async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectFailure> {
-    let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let literal = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
     if let Ok(address) = literal.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }

@@ -40,17 +40,30 @@ impl std::fmt::Debug for Component {
 impl Component {
     pub(crate) async fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
         refuse_foreign_bytes(bytes)?;
-        let component = wasmtime::component::Component::new(engine.wasmtime(), bytes)
-            .map_err(|error| Error::NotAComponent { found: format!("something else: {error:#}") })?;
+        let component = wasmtime::component::Component::new(engine.wasmtime(), bytes).map_err(|error| {
+            Error::NotAComponent {
+                found: format!("something else: {error:#}"),
+            }
+        })?;
         refuse_foreign_contract(engine, &component)?;
         let pre = engine
             .linker()
             .instantiate_pre(&component)
             .and_then(NodePre::new)
-            .map_err(|error| Error::WrongContract { expected: CONTRACT, found: format!("{error:#}") })?;
+            .map_err(|error| Error::WrongContract {
+                expected: CONTRACT,
+                found: format!("{error:#}"),
+            })?;
         let node = describe(engine, &pre).await?;
         let digest = digest(bytes);
-        Ok(Self { inner: Arc::new(Inner { engine: engine.clone(), pre, node, digest }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine: engine.clone(),
+                pre,
+                node,
+                digest,
+            }),
+        })
     }
 
     /// What the node says about itself, checked.
@@ -74,7 +87,10 @@ impl Component {
         if expected.eq_ignore_ascii_case(self.digest()) {
             Ok(())
         } else {
-            Err(Error::Digest { expected: expected.to_owned(), found: self.digest().to_owned() })
+            Err(Error::Digest {
+                expected: expected.to_owned(),
+                found: self.digest().to_owned(),
+            })
         }
     }
 
@@ -90,11 +106,14 @@ impl Component {
 /// `sha256:` and the digest in lower-case hexadecimal.
 fn digest(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().iter().fold(String::from("sha256:"), |mut text, byte| {
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    digest
+        .as_ref()
+        .iter()
+        .fold(String::from("sha256:"), |mut text, byte| {
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Say what a file is that is no component, before the compiler says it in its own words.
@@ -109,26 +128,40 @@ fn refuse_foreign_bytes(bytes: &[u8]) -> Result<(), Error> {
     } else {
         return Ok(());
     };
-    Err(Error::NotAComponent { found: found.to_owned() })
+    Err(Error::NotAComponent {
+        found: found.to_owned(),
+    })
 }
 
 fn refuse_foreign_contract(engine: &Engine, component: &wasmtime::component::Component) -> Result<(), Error> {
     let component = component.component_type();
-    let exports: Vec<&str> = component.exports(engine.wasmtime()).map(|(name, _)| name).collect();
+    let exports: Vec<&str> = component
+        .exports(engine.wasmtime())
+        .map(|(name, _)| name)
+        .collect();
     if !exports.contains(&CONTRACT) {
-        let near = exports.iter().find(|name| name.starts_with("workflow:node/execution"));
+        let near = exports
+            .iter()
+            .find(|name| name.starts_with("workflow:node/execution"));
         let found = match near.or(exports.first()) {
             Some(name) => format!("`{name}`"),
             None => "no exports at all".to_owned(),
         };
-        return Err(Error::WrongContract { expected: CONTRACT, found });
+        return Err(Error::WrongContract {
+            expected: CONTRACT,
+            found,
+        });
     }
     let foreign: Vec<String> = component
         .imports(engine.wasmtime())
         .filter(|(name, item)| !is_given(name) && !is_types_only(engine, &item.ty))
         .map(|(name, _)| name.to_owned())
         .collect();
-    if foreign.is_empty() { Ok(()) } else { Err(Error::Imports { imports: foreign }) }
+    if foreign.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Imports { imports: foreign })
+    }
 }
 
 /// Whether an import belongs to a package that nodes are given, in a version that is compatible with ours.
@@ -141,9 +174,9 @@ fn is_given(import: &str) -> bool {
 /// An interface without functions or resources asks for nothing.
 fn is_types_only(engine: &Engine, item: &ComponentItem) -> bool {
     match item {
-        ComponentItem::ComponentInstance(instance) => {
-            instance.exports(engine.wasmtime()).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
-        }
+        ComponentItem::ComponentInstance(instance) => instance
+            .exports(engine.wasmtime())
+            .all(|(_, item)| matches!(item.ty, ComponentItem::Type(_))),
         ComponentItem::Type(_) => true,
         _ => false,
     }
@@ -153,7 +186,9 @@ async fn describe(engine: &Engine, pre: &NodePre<State>) -> Result<Node, Error> 
     let node = Guard::offline(engine, &Limits::default())
         .describe(pre)
         .await
-        .map_err(|stop| Error::Describe { message: stop.to_string() })?;
+        .map_err(|stop| Error::Describe {
+            message: stop.to_string(),
+        })?;
     bindings::describe(node)
         .and_then(Node::check)
         .map_err(|problems| Error::Description { problems })

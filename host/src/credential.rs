@@ -43,12 +43,23 @@ impl Credential {
         })?;
         // serde_json's message may quote the text, so only the place is kept.
         let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
-            wrong(format!("expected a JSON object, found something else at line {}, column {}", error.line(), error.column()))
+            wrong(format!(
+                "expected a JSON object, found something else at line {}, column {}",
+                error.line(),
+                error.column()
+            ))
         })?;
         let known: Vec<&Parameter> = node.parameters_by_id(&described.fields).collect();
-        if let Some(name) = fields.keys().find(|name| !known.iter().any(|field| field.name == **name)) {
+        if let Some(name) = fields
+            .keys()
+            .find(|name| !known.iter().any(|field| field.name == **name))
+        {
             let names: Vec<String> = known.iter().map(|field| format!("`{}`", field.name)).collect();
-            return Err(wrong(format!("`{}` is not one of its fields: {}", shown(name), names.join(", "))));
+            return Err(wrong(format!(
+                "`{}` is not one of its fields: {}",
+                shown(name),
+                names.join(", ")
+            )));
         }
         let mut base = None;
         let mut secrets = Vec::new();
@@ -64,12 +75,18 @@ impl Credential {
                         continue;
                     }
                     (None, false) if field.required => {
-                        return Err(wrong(format!("{} (`{}`) is missing", field.display_name, field.name)));
+                        return Err(wrong(format!(
+                            "{} (`{}`) is missing",
+                            field.display_name, field.name
+                        )));
                     }
                     (None, false) => continue,
                 },
                 Some(_) if matches!(field.kind, Kind::Text | Kind::Multiline | Kind::Secret) => {
-                    return Err(wrong(format!("{} (`{}`): expected a text", field.display_name, field.name)));
+                    return Err(wrong(format!(
+                        "{} (`{}`): expected a text",
+                        field.display_name, field.name
+                    )));
                 }
                 Some(_) => continue,
             };
@@ -83,12 +100,22 @@ impl Credential {
         }
         let base = base.ok_or_else(|| wrong("the node's description names no base URL".to_owned()))?;
         let json = Secret::new(Value::Object(fields).to_string());
-        let identity = if names.is_empty() { json.clone() } else { Secret::new(Value::Object(names).to_string()) };
+        let identity = if names.is_empty() {
+            json.clone()
+        } else {
+            Secret::new(Value::Object(names).to_string())
+        };
         let mut context = Context::new(&SHA256);
         context.update(json.expose().as_bytes());
         let mut digest = [0; 32];
         digest.copy_from_slice(context.finish().as_ref());
-        Ok(Self { json, base, secrets, digest, identity })
+        Ok(Self {
+            json,
+            base,
+            secrets,
+            digest,
+            identity,
+        })
     }
 
     /// A credential for a replay, where nothing is sent: every text is `replay`.
@@ -98,13 +125,19 @@ impl Credential {
     /// The base URL cannot be used.
     pub fn dummy(node: &Node, base_url: &str) -> Result<Self, Error> {
         let Some(described) = &node.credential else {
-            return Err(Error::Credential { message: format!("`{}` takes none", node.name) });
+            return Err(Error::Credential {
+                message: format!("`{}` takes none", node.name),
+            });
         };
         let fields: Map<String, Value> = node
             .parameters_by_id(&described.fields)
             .filter(|field| matches!(field.kind, Kind::Text | Kind::Multiline | Kind::Secret))
             .map(|field| {
-                let value = if field.id == described.base_url { base_url } else { "replay" };
+                let value = if field.id == described.base_url {
+                    base_url
+                } else {
+                    "replay"
+                };
                 (field.name.clone(), Value::from(value))
             })
             .collect();
@@ -141,14 +174,22 @@ impl Credential {
     pub(crate) fn binding(&self, salt: &[u8]) -> [u8; 32] {
         let mut binding = [0; 32];
         let identity = self.identity.expose().as_bytes();
-        ring::pbkdf2::derive(ring::pbkdf2::PBKDF2_HMAC_SHA256, BINDING_ROUNDS, salt, identity, &mut binding);
+        ring::pbkdf2::derive(
+            ring::pbkdf2::PBKDF2_HMAC_SHA256,
+            BINDING_ROUNDS,
+            salt,
+            identity,
+            &mut binding,
+        );
         binding
     }
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credential").field("base_url", &self.base.to_string()).finish_non_exhaustive()
+        f.debug_struct("Credential")
+            .field("base_url", &self.base.to_string())
+            .finish_non_exhaustive()
     }
 }
 
@@ -162,7 +203,9 @@ fn base_url(field: &Parameter, text: &str) -> Result<CanonicalUrl, Error> {
     // Its slash at the end does not matter, but a path of `//` would be refused.
     let url = CanonicalUrl::parse(text.trim_end_matches('/')).map_err(|error| wrong(error.to_string()))?;
     if url.query().is_some() {
-        return Err(wrong("expected a URL without a query, found one with `?`".to_owned()));
+        return Err(wrong(
+            "expected a URL without a query, found one with `?`".to_owned(),
+        ));
     }
     // A path that no rule could be made of would never match: the session would be added nowhere.
     Rule::below(&url).map_err(|error| wrong(error.to_string()))?;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::component::Linker;
+use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::p2::bindings::{clocks, random};
 use wasmtime_wasi::random::WasiRandom;
-use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi_http::WasiHttp;
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings as http_bindings;
@@ -46,7 +46,11 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { cache_dir: None, extra_roots: Vec::new(), stack_bytes: STACK_BYTES }
+        Self {
+            cache_dir: None,
+            extra_roots: Vec::new(),
+            stack_bytes: STACK_BYTES,
+        }
     }
 }
 
@@ -101,7 +105,9 @@ impl Engine {
     ///
     /// The cache's directory cannot be used, a certificate is none, or the machine is not supported.
     pub fn new(config: &EngineConfig) -> Result<Self, Error> {
-        let broken = |error: wasmtime::Error| Error::Engine { message: format!("{error:#}") };
+        let broken = |error: wasmtime::Error| Error::Engine {
+            message: format!("{error:#}"),
+        };
         let mut settings = wasmtime::Config::new();
         settings
             .epoch_interruption(true)
@@ -203,7 +209,9 @@ fn tick(engine: &wasmtime::Engine) -> Result<(), Error> {
             }
         })
         .map(|_| ())
-        .map_err(|error| Error::Engine { message: format!("no thread for the deadlines: {error}") })
+        .map_err(|error| Error::Engine {
+            message: format!("no thread for the deadlines: {error}"),
+        })
 }
 
 /// Make the cache's directory for this user alone.
@@ -212,5 +220,8 @@ fn private_dir(dir: &std::path::Path) -> Result<(), Error> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|source| Error::File { path: dir.to_owned(), source })
+    builder.create(dir).map_err(|source| Error::File {
+        path: dir.to_owned(),
+        source,
+    })
 }

@@ -182,10 +182,17 @@ impl Failure {
                     .collect();
                 fields.insert("problems".into(), Value::Array(problems));
             }
-            Failure::Throttled { retry_after_ms: Some(ms), .. } => {
+            Failure::Throttled {
+                retry_after_ms: Some(ms),
+                ..
+            } => {
                 fields.insert("retryAfterMs".into(), (*ms).into());
             }
-            Failure::Unavailable { certainty, retry_after_ms, .. } => {
+            Failure::Unavailable {
+                certainty,
+                retry_after_ms,
+                ..
+            } => {
                 fields.insert("certainty".into(), certainty.name().into());
                 if let Some(ms) = retry_after_ms {
                     fields.insert("retryAfterMs".into(), (*ms).into());
@@ -194,11 +201,15 @@ impl Failure {
             Failure::Denied { hint: Some(hint), .. } => {
                 fields.insert("hint".into(), hint.as_str().into());
             }
-            Failure::Other { detail: Some(detail), .. } => {
+            Failure::Other {
+                detail: Some(detail), ..
+            } => {
                 fields.insert("detail".into(), detail.clone());
             }
             Failure::Uncertain(failure) => {
-                let Value::Object(mut inner) = failure.to_json() else { return Value::Object(fields) };
+                let Value::Object(mut inner) = failure.to_json() else {
+                    return Value::Object(fields);
+                };
                 inner.insert("certainty".into(), Certainty::Unknown.name().into());
                 return Value::Object(inner);
             }
@@ -219,9 +230,11 @@ impl fmt::Display for Failure {
                 }
                 Ok(())
             }
-            Failure::InvalidInput(message) | Failure::Limit(message) => f.write_str(message),
-            Failure::Denied { message, .. } | Failure::Unavailable { message, .. } => f.write_str(message),
-            Failure::Other { message, .. } => f.write_str(message),
+            Failure::InvalidInput(message)
+            | Failure::Limit(message)
+            | Failure::Denied { message, .. }
+            | Failure::Unavailable { message, .. }
+            | Failure::Other { message, .. } => f.write_str(message),
             Failure::Uncertain(failure) => failure.fmt(f),
             Failure::NotRun => f.write_str("not run, since an item before it failed"),
             Failure::Unauthenticated(answer)
@@ -272,7 +285,10 @@ mod tests {
             message: "expected a text, found nothing".into(),
         };
         let failure = Failure::InvalidParameters(vec![problem("A"), problem("B")]);
-        assert_eq!(failure.to_string(), "A: expected a text, found nothing; B: expected a text, found nothing");
+        assert_eq!(
+            failure.to_string(),
+            "A: expected a text, found nothing; B: expected a text, found nothing"
+        );
         assert_eq!(failure.to_json()["problems"][1]["pointer"], "/B");
     }
 }

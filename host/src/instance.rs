@@ -50,7 +50,10 @@ pub(crate) struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -62,7 +65,11 @@ impl IoView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
+        }
     }
 }
 
@@ -122,7 +129,10 @@ impl Guard {
         // by dropping the call.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        Self { store, run_timeout: limits.run_timeout }
+        Self {
+            store,
+            run_timeout: limits.run_timeout,
+        }
     }
 
     /// Call `describe`.
@@ -146,7 +156,9 @@ impl Guard {
         let store = &mut self.store;
         let result = bounded(self.run_timeout, async {
             let node = instantiate(store, pre).await?;
-            node.workflow_node_authentication().call_authenticate(store, credential, renew).await
+            node.workflow_node_authentication()
+                .call_authenticate(store, credential, renew)
+                .await
         })
         .await;
         self.settle(result)
@@ -174,14 +186,18 @@ impl Guard {
             Some(Err(error)) => error,
             None => {
                 let seconds = self.run_timeout.as_secs_f64();
-                return Err(Stop::Limit(format!("the call took longer than {seconds} seconds (`run-timeout-ms`)")));
+                return Err(Stop::Limit(format!(
+                    "the call took longer than {seconds} seconds (`run-timeout-ms`)"
+                )));
             }
         };
         if let Some(reached) = &self.store.data().budget.reached {
             return Err(Stop::Limit(reached.clone()));
         }
         match error.downcast_ref::<Trap>() {
-            Some(Trap::StackOverflow) => Err(Stop::Limit("the node's calls nest too deep (`stack-bytes`)".into())),
+            Some(Trap::StackOverflow) => Err(Stop::Limit(
+                "the node's calls nest too deep (`stack-bytes`)".into(),
+            )),
             Some(trap) => Err(Stop::Trap(trap.to_string())),
             None => Err(Stop::Trap(error.root_cause().to_string())),
         }

@@ -56,7 +56,10 @@ pub struct JournalOptions {
 impl JournalOptions {
     /// The journal in this file, which is made where it does not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), accept_component: false }
+        Self {
+            path: path.into(),
+            accept_component: false,
+        }
     }
 
     /// Go on with another build of the component, such as a repaired one.
@@ -88,7 +91,13 @@ pub(crate) enum State {
 }
 
 impl State {
-    const ALL: [State; 5] = [State::Waiting, State::Started, State::Done, State::Failed, State::Unknown];
+    const ALL: [State; 5] = [
+        State::Waiting,
+        State::Started,
+        State::Done,
+        State::Failed,
+        State::Unknown,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -153,11 +162,18 @@ impl Journal {
         schema::belongs(&mut connection, path, identity, options.accept_component)?;
         let reader = schema::connect(path)?;
         let recorded: usize = reader
-            .query_row("SELECT coalesce(max(item) + 1, 0) FROM items", [], |row| row.get::<_, i64>(0))
+            .query_row("SELECT coalesce(max(item) + 1, 0) FROM items", [], |row| {
+                row.get::<_, i64>(0)
+            })
             .map_err(|error| JournalError::of(path, &error))
             .map(|count| usize::try_from(count).unwrap_or_default())?;
         let writer = Writer::start(path.to_owned(), connection, lock, notices)?;
-        Ok(Self { path: path.to_owned(), reader, recorded, writer })
+        Ok(Self {
+            path: path.to_owned(),
+            reader,
+            recorded,
+            writer,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -180,11 +196,18 @@ impl Journal {
                 .prepare_cached("SELECT digest, state, tries, result, error FROM items WHERE item = ?1")?;
             query
                 .query_row(params![i64::try_from(item).unwrap_or(i64::MAX)], |row| {
-                    Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+                    Ok((
+                        row.get(0)?,
+                        row.get::<_, String>(1)?,
+                        row.get(2)?,
+                        row.get(3)?,
+                        row.get(4)?,
+                    ))
                 })
                 .optional()
         };
-        let Some((digest, state, tries, result, error)) = read().map_err(|error| JournalError::of(&self.path, &error))?
+        let Some((digest, state, tries, result, error)) =
+            read().map_err(|error| JournalError::of(&self.path, &error))?
         else {
             return Ok(None);
         };
@@ -192,11 +215,21 @@ impl Journal {
             path: self.path.clone(),
             message: format!("item {item} has the state `{state}`"),
         })?;
-        Ok(Some(Earlier { digest, state, tries, result, error }))
+        Ok(Some(Earlier {
+            digest,
+            state,
+            tries,
+            result,
+            error,
+        }))
     }
 
     /// The output items of a done item.
-    pub(crate) fn output(&self, item: usize, result: Option<&str>) -> Result<Vec<Box<RawValue>>, JournalError> {
+    pub(crate) fn output(
+        &self,
+        item: usize,
+        result: Option<&str>,
+    ) -> Result<Vec<Box<RawValue>>, JournalError> {
         serde_json::from_str(result.unwrap_or_default()).map_err(|error| JournalError::Damaged {
             path: self.path.clone(),
             message: format!("the result of item {item} is no list of JSON values: {error}"),
@@ -230,21 +263,29 @@ fn lock(path: &Path) -> Result<File, JournalError> {
     let mut name = path.as_os_str().to_owned();
     name.push("-lock");
     let beside = PathBuf::from(name);
-    let broken = |source| JournalError::File { path: beside.clone(), source };
+    let broken = |source| JournalError::File {
+        path: beside.clone(),
+        source,
+    };
     let mut options = File::options();
     options.create(true).truncate(false).write(true);
     schema::owner_only(&mut options);
     let file = options.open(&beside).map_err(broken)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::InUse { path: path.to_owned() }),
+        Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::InUse {
+            path: path.to_owned(),
+        }),
         Err(std::fs::TryLockError::Error(source)) => Err(broken(source)),
     }
 }
 
 /// Ends when everything up to `place` is on the disk, or the journal broke.
 pub(crate) async fn durable(mut watched: watch::Receiver<Durable>, place: u64) -> bool {
-    match watched.wait_for(|durable| durable.place >= place || durable.error.is_some()).await {
+    match watched
+        .wait_for(|durable| durable.place >= place || durable.error.is_some())
+        .await
+    {
         Ok(durable) => durable.place >= place,
         Err(_) => false,
     }

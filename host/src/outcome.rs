@@ -15,9 +15,17 @@ pub(crate) fn of_write(result: ItemResult, observed: &Observed) -> ItemResult {
 
 fn certain(failure: Failure, sent: u32, answered: u32) -> Failure {
     let told = |certainty| match failure.clone() {
-        Failure::Unavailable { message, answer, retry_after_ms, .. } => {
-            Failure::Unavailable { certainty, message, answer, retry_after_ms }
-        }
+        Failure::Unavailable {
+            message,
+            answer,
+            retry_after_ms,
+            ..
+        } => Failure::Unavailable {
+            certainty,
+            message,
+            answer,
+            retry_after_ms,
+        },
         failure => failure,
     };
     if sent == 0 {
@@ -59,13 +67,23 @@ mod tests {
             Failure::InvalidInput("bad".into()),
             Failure::Unauthenticated(Answer::default()),
             Failure::Rejected(Answer::default()),
-            Failure::Throttled { answer: Answer::default(), retry_after_ms: None },
+            Failure::Throttled {
+                answer: Answer::default(),
+                retry_after_ms: None,
+            },
             unavailable(Certainty::NotDone),
             unavailable(Certainty::Unknown),
-            Failure::Denied { message: "no".into(), hint: None },
+            Failure::Denied {
+                message: "no".into(),
+                hint: None,
+            },
             Failure::Unintelligible(Answer::default()),
             Failure::Limit("deadline".into()),
-            Failure::Other { kind: "trap".into(), message: "stopped".into(), detail: None },
+            Failure::Other {
+                kind: "trap".into(),
+                message: "stopped".into(),
+                detail: None,
+            },
         ]
     }
 
@@ -96,7 +114,10 @@ mod tests {
             .filter(|failure| !failure.is_unknown())
             .map(|failure| failure.kind().to_owned())
             .collect();
-        assert_eq!(ruled_out, ["unauthenticated", "rejected", "throttled", "unavailable"]);
+        assert_eq!(
+            ruled_out,
+            ["unauthenticated", "rejected", "throttled", "unavailable"]
+        );
     }
 
     #[test]

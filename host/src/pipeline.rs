@@ -197,7 +197,10 @@ impl Pipeline {
         match &self.transport {
             Transport::Replay(player) => self.replay(player, &checked),
             Transport::DryRun(shown) => {
-                shown.lock().unwrap_or_else(PoisonError::into_inner).push(checked.planned());
+                shown
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(checked.planned());
                 Err(HttpError::HttpRequestDenied)
             }
             Transport::Live { engine, recorder } => {
@@ -210,10 +213,19 @@ impl Pipeline {
                 if let Some((recorder, request, started)) = recorded {
                     let outcome = match &outcome {
                         Ok(answer) => Outcome::Answer(answer.recorded()),
-                        Err(error) => Outcome::Failed { error: name::of(error).to_owned() },
+                        Err(error) => Outcome::Failed {
+                            error: name::of(error).to_owned(),
+                        },
                     };
                     let (role, item) = (self.role(), self.item);
-                    recorder.push(Exchange { role, item, request, outcome, started, duration: clock.elapsed() });
+                    recorder.push(Exchange {
+                        role,
+                        item,
+                        request,
+                        outcome,
+                        started,
+                        duration: clock.elapsed(),
+                    });
                 }
                 outcome
             }
@@ -226,24 +238,41 @@ impl Pipeline {
         // The body is read in any case, since a node that writes to a stream that nobody reads sees it break, and not
         // why the request was refused.
         let body = self.whole_body(body).await;
-        let url = CanonicalUrl::from_uri(&parts.uri).map_err(|error| self.deny(error.to_string(), error.hint()))?;
+        let url =
+            CanonicalUrl::from_uri(&parts.uri).map_err(|error| self.deny(error.to_string(), error.hint()))?;
         let mut headers = parts.headers;
         // Set from the URL and the body by the HTTP client; how answers are encoded is the host's affair.
-        for name in [http::header::HOST, http::header::CONTENT_LENGTH, http::header::ACCEPT_ENCODING] {
+        for name in [
+            http::header::HOST,
+            http::header::CONTENT_LENGTH,
+            http::header::ACCEPT_ENCODING,
+        ] {
             headers.remove(name);
         }
-        let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
         if headers.len() > self.limits.header_count {
             let limit = self.limits.header_count;
-            self.limit(format!("a request with more than {limit} headers (`header-count`)"));
+            self.limit(format!(
+                "a request with more than {limit} headers (`header-count`)"
+            ));
             return Err(HttpError::HttpRequestHeaderSectionSize(None));
         }
         if bytes > self.limits.header_bytes {
             let limit = self.limits.header_bytes;
-            self.limit(format!("a request with more than {limit} bytes of headers (`header-bytes`)"));
+            self.limit(format!(
+                "a request with more than {limit} bytes of headers (`header-bytes`)"
+            ));
             return Err(HttpError::HttpRequestHeaderSectionSize(None));
         }
-        Ok(Checked { method: parts.method, url, headers, body: body? })
+        Ok(Checked {
+            method: parts.method,
+            url,
+            headers,
+            body: body?,
+        })
     }
 
     async fn whole_body(&self, mut body: WasiBody) -> Result<Bytes, HttpError> {
@@ -267,7 +296,9 @@ impl Pipeline {
             }
         }
         if length > limit {
-            self.limit(format!("a request body of more than {limit} bytes (`request-body-bytes`)"));
+            self.limit(format!(
+                "a request body of more than {limit} bytes (`request-body-bytes`)"
+            ));
             return Err(HttpError::HttpRequestBodySize(u64::try_from(length).ok()));
         }
         Ok(if more.is_empty() { first } else { more.into() })
@@ -300,8 +331,12 @@ impl Pipeline {
             let mut notes = self.notes();
             if notes.changing >= most {
                 drop(notes);
-                let message = format!("a call of a `write` operation may send {most} request that is not a GET");
-                return Err(self.deny(message, Some(format!("in the policy file:\nwrite-requests = {}", most + 1))));
+                let message =
+                    format!("a call of a `write` operation may send {most} request that is not a GET");
+                return Err(self.deny(
+                    message,
+                    Some(format!("in the policy file:\nwrite-requests = {}", most + 1)),
+                ));
             }
             notes.changing += 1;
         }
@@ -309,7 +344,9 @@ impl Pipeline {
     }
 
     fn recordable(&self, request: &Checked) -> Result<Request, HttpError> {
-        request.recorded().ok_or_else(|| self.deny("the URL cannot be recorded".to_owned(), None))
+        request
+            .recorded()
+            .ok_or_else(|| self.deny("the URL cannot be recorded".to_owned(), None))
     }
 
     fn replay(&self, player: &Player, request: &Checked) -> Result<Whole, HttpError> {
@@ -336,7 +373,11 @@ impl Pipeline {
         options: Option<RequestOptions>,
     ) -> Result<Whole, HttpError> {
         let request = self.authorise(request)?;
-        let freshness = if self.write { Freshness::Recent } else { Freshness::Any };
+        let freshness = if self.write {
+            Freshness::Recent
+        } else {
+            Freshness::Any
+        };
         let client = engine.clients().get(permit, freshness, &self.limits);
         let url = request.url.clone();
         let (changing, clock) = (u32::from(!is_safe(&request.method)), Instant::now());
@@ -377,9 +418,15 @@ impl Pipeline {
             let mut separator = if request.url.query().is_some() { '&' } else { '?' };
             for (name, value) in session.query() {
                 url.push(separator);
-                url.extend(percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC));
+                url.extend(percent_encoding::utf8_percent_encode(
+                    name,
+                    percent_encoding::NON_ALPHANUMERIC,
+                ));
                 url.push('=');
-                url.extend(percent_encoding::utf8_percent_encode(value.expose(), percent_encoding::NON_ALPHANUMERIC));
+                url.extend(percent_encoding::utf8_percent_encode(
+                    value.expose(),
+                    percent_encoding::NON_ALPHANUMERIC,
+                ));
                 separator = '&';
             }
             // The error names the part that is wrong, which may be the secret.
@@ -401,7 +448,11 @@ impl Pipeline {
 
     /// Name to the recording what it must not show.
     pub(crate) fn remember_secrets<'a>(&self, secrets: impl Iterator<Item = &'a Secret>) {
-        if let Transport::Live { recorder: Some(recorder), .. } = &self.transport {
+        if let Transport::Live {
+            recorder: Some(recorder),
+            ..
+        } = &self.transport
+        {
             recorder.add_secrets(secrets.map(Secret::expose));
         }
     }
@@ -455,12 +506,26 @@ impl Pipeline {
                 None => Failure::Denied { message, hint },
             },
             Failure::Limit(message) => Failure::Limit(observed.limit.unwrap_or(message)),
-            Failure::Unavailable { certainty, mut message, answer, retry_after_ms } => {
+            Failure::Unavailable {
+                certainty,
+                mut message,
+                answer,
+                retry_after_ms,
+            } => {
                 if let (Some(trouble), None) = (observed.trouble, &answer) {
                     message = format!("{message} ({trouble})");
                 }
-                let certainty = if observed.sent == 0 { Certainty::NotDone } else { certainty };
-                Failure::Unavailable { certainty, message, answer, retry_after_ms }
+                let certainty = if observed.sent == 0 {
+                    Certainty::NotDone
+                } else {
+                    certainty
+                };
+                Failure::Unavailable {
+                    certainty,
+                    message,
+                    answer,
+                    retry_after_ms,
+                }
             }
             failure => failure,
         }
@@ -475,7 +540,12 @@ fn is_safe(method: &Method) -> bool {
 fn header_list(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
         .collect()
 }
 
@@ -518,11 +588,19 @@ impl Whole {
                 Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value.parse().ok()?))
             })
             .collect();
-        Self { status: answer.status, headers, body: answer.body }
+        Self {
+            status: answer.status,
+            headers,
+            body: answer.body,
+        }
     }
 
     fn into_response(self) -> Response {
-        let mut response = http::Response::new(Full::new(self.body).map_err(|never| match never {}).boxed_unsync());
+        let mut response = http::Response::new(
+            Full::new(self.body)
+                .map_err(|never| match never {})
+                .boxed_unsync(),
+        );
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response

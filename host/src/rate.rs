@@ -69,7 +69,9 @@ impl FromStr for Rate {
             };
             Self::new(count.trim().parse().ok()?, Duration::from_secs(per))
         });
-        parsed.ok_or_else(|| RateError { found: text.to_owned() })
+        parsed.ok_or_else(|| RateError {
+            found: text.to_owned(),
+        })
     }
 }
 
@@ -82,7 +84,10 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn new(rate: Rate) -> Self {
-        Self { interval: rate.interval(), next: Mutex::new(Instant::now()) }
+        Self {
+            interval: rate.interval(),
+            next: Mutex::new(Instant::now()),
+        }
     }
 
     /// Wait for the next place. Whoever stops waiting has used it up.
@@ -104,7 +109,11 @@ mod tests {
     #[test]
     fn a_rate_is_a_number_and_a_time() {
         for (text, interval) in [("50/s", 20), ("600/min", 100), (" 1000 / h ", 3_600)] {
-            assert_eq!(text.parse::<Rate>().map(Rate::interval), Ok(Duration::from_millis(interval)), "{text}");
+            assert_eq!(
+                text.parse::<Rate>().map(Rate::interval),
+                Ok(Duration::from_millis(interval)),
+                "{text}"
+            );
         }
         for text in ["", "50", "0/s", "-1/s", "50/d", "1.5/s", "/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");

@@ -54,7 +54,12 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { tries: TRIES, first_wait: FIRST_WAIT, longest_wait: LONGEST_WAIT, item_time: ITEM_TIME }
+        Self {
+            tries: TRIES,
+            first_wait: FIRST_WAIT,
+            longest_wait: LONGEST_WAIT,
+            item_time: ITEM_TIME,
+        }
     }
 }
 
@@ -62,7 +67,10 @@ impl Retry {
     /// One try and no other, for an engine that tries again by itself.
     #[must_use]
     pub fn never() -> Self {
-        Self { tries: NonZeroU32::MIN, ..Self::default() }
+        Self {
+            tries: NonZeroU32::MIN,
+            ..Self::default()
+        }
     }
 
     /// Tries of one item, the first included; 0 is 1.
@@ -116,11 +124,11 @@ pub(crate) fn verdict(effect: &Effect, failure: &Failure) -> Verdict {
     let asked = |ms: &Option<u32>| Verdict::Again(ms.map(|ms| Duration::from_millis(ms.into())));
     match failure {
         Failure::Throttled { retry_after_ms, .. } => asked(retry_after_ms),
-        Failure::Unavailable { certainty, retry_after_ms, .. }
-            if *certainty == Certainty::NotDone || *effect != Effect::Write =>
-        {
-            asked(retry_after_ms)
-        }
+        Failure::Unavailable {
+            certainty,
+            retry_after_ms,
+            ..
+        } if *certainty == Certainty::NotDone || *effect != Effect::Write => asked(retry_after_ms),
         _ => Verdict::Final,
     }
 }
@@ -131,19 +139,38 @@ mod tests {
     use crate::failure::Answer;
 
     fn effects() -> [Effect; 4] {
-        [Effect::Read, Effect::Idempotent, Effect::Keyed("id".into()), Effect::Write]
+        [
+            Effect::Read,
+            Effect::Idempotent,
+            Effect::Keyed("id".into()),
+            Effect::Write,
+        ]
     }
 
     fn unavailable(certainty: Certainty, retry_after_ms: Option<u32>) -> Failure {
-        Failure::Unavailable { certainty, message: String::new(), answer: None, retry_after_ms }
+        Failure::Unavailable {
+            certainty,
+            message: String::new(),
+            answer: None,
+            retry_after_ms,
+        }
     }
 
     #[test]
     fn what_was_not_done_may_be_tried_again_by_everybody() {
         for effect in effects() {
-            let throttled = Failure::Throttled { answer: Answer::default(), retry_after_ms: Some(1_500) };
-            assert_eq!(verdict(&effect, &throttled), Verdict::Again(Some(Duration::from_millis(1_500))));
-            assert_eq!(verdict(&effect, &unavailable(Certainty::NotDone, None)), Verdict::Again(None));
+            let throttled = Failure::Throttled {
+                answer: Answer::default(),
+                retry_after_ms: Some(1_500),
+            };
+            assert_eq!(
+                verdict(&effect, &throttled),
+                Verdict::Again(Some(Duration::from_millis(1_500)))
+            );
+            assert_eq!(
+                verdict(&effect, &unavailable(Certainty::NotDone, None)),
+                Verdict::Again(None)
+            );
         }
     }
 
@@ -151,9 +178,15 @@ mod tests {
     fn what_may_have_been_done_is_tried_again_unless_it_is_a_plain_write() {
         let [effects @ .., write] = effects();
         for effect in effects {
-            assert_eq!(verdict(&effect, &unavailable(Certainty::Unknown, None)), Verdict::Again(None));
+            assert_eq!(
+                verdict(&effect, &unavailable(Certainty::Unknown, None)),
+                Verdict::Again(None)
+            );
         }
-        assert_eq!(verdict(&write, &unavailable(Certainty::Unknown, Some(0))), Verdict::Final);
+        assert_eq!(
+            verdict(&write, &unavailable(Certainty::Unknown, Some(0))),
+            Verdict::Final
+        );
     }
 
     #[test]
@@ -163,12 +196,19 @@ mod tests {
             Failure::InvalidInput(String::new()),
             Failure::Unauthenticated(Answer::default()),
             Failure::Rejected(Answer::default()),
-            Failure::Denied { message: String::new(), hint: None },
+            Failure::Denied {
+                message: String::new(),
+                hint: None,
+            },
             Failure::Unintelligible(Answer::default()),
             Failure::Limit(String::new()),
             Failure::NotRun,
             Failure::Uncertain(Box::new(unavailable(Certainty::NotDone, None))),
-            Failure::Other { kind: "trap".into(), message: String::new(), detail: None },
+            Failure::Other {
+                kind: "trap".into(),
+                message: String::new(),
+                detail: None,
+            },
         ] {
             for effect in effects() {
                 assert_eq!(verdict(&effect, &failure), Verdict::Final, "{failure:?}");

@@ -55,8 +55,8 @@ use crate::runner::{BoundOperation, Inner, Runner};
 
 use driver::{Driver, Parts};
 pub use notice::Notice;
-pub use stats::{Ended, Latency, Summary};
 pub(crate) use stats::Stats;
+pub use stats::{Ended, Latency, Summary};
 
 /// The output items of one item, each a JSON document on one line, or why there are none.
 pub type ItemResult = Result<Vec<Box<RawValue>>, Failure>;
@@ -243,7 +243,10 @@ impl Results {
             Ok(Ok(())) => Ok(self.watch.summary()),
             Ok(Err(error)) => Err(Error::Journal(Arc::try_unwrap(error).unwrap_or_else(|error| {
                 // The journal's thread still holds it; its words are what counts.
-                JournalError::Database { path: std::path::PathBuf::new(), message: error.to_string() }
+                JournalError::Database {
+                    path: std::path::PathBuf::new(),
+                    message: error.to_string(),
+                }
             }))),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -270,7 +273,8 @@ pub struct Control {
 impl Control {
     /// Take no more items, and try none again; those under way end, and the stream of results with them.
     pub fn stop(&self) {
-        self.order.send_if_modified(|order| std::mem::replace(order, (*order).max(Order::Stop)) < Order::Stop);
+        self.order
+            .send_if_modified(|order| std::mem::replace(order, (*order).max(Order::Stop)) < Order::Stop);
     }
 
     /// End what is under way too, at once. What is known is given, in order; of a plain write that was under way nobody
@@ -327,7 +331,13 @@ impl Runner {
     ///
     /// The operation is unknown, the options do not go together, or the journal cannot be used. What goes wrong with an
     /// item is in its result.
-    pub fn run<S>(&self, group: &str, operation: &str, items: S, options: &RunOptions) -> Result<Results, Error>
+    pub fn run<S>(
+        &self,
+        group: &str,
+        operation: &str,
+        items: S,
+        options: &RunOptions,
+    ) -> Result<Results, Error>
     where
         S: Stream<Item = Result<String, Failure>> + Send + 'static,
     {
@@ -345,8 +355,18 @@ impl Runner {
         let (sender, receiver) = mpsc::channel(HANDED_OVER);
         let (order, orders) = watch::channel(Order::Run);
         let operation = Arc::new(operation);
-        let driver =
-            Driver::new(Parts { inner, operation, stats: Arc::clone(&stats), journal, sender, notices: tell, orders }, options);
+        let driver = Driver::new(
+            Parts {
+                inner,
+                operation,
+                stats: Arc::clone(&stats),
+                journal,
+                sender,
+                notices: tell,
+                orders,
+            },
+            options,
+        );
         let driver = tokio::spawn(async move {
             let items = pin!(items.fuse());
             driver.drive(items).await
@@ -354,7 +374,9 @@ impl Runner {
         Ok(Results {
             receiver,
             driver: Some(driver),
-            control: Control { order: Arc::new(order) },
+            control: Control {
+                order: Arc::new(order),
+            },
             watch: Watch { stats },
             notices: Some(notices),
             effect,
@@ -370,7 +392,8 @@ fn open(
 ) -> Result<Journal, Error> {
     if !inner.is_live() {
         return Err(Error::RunOptions {
-            message: "a journal is for runs that are sent: it goes with no recording, replay or dry run".to_owned(),
+            message: "a journal is for runs that are sent: it goes with no recording, replay or dry run"
+                .to_owned(),
         });
     }
     let identity = Identity {

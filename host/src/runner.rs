@@ -19,7 +19,9 @@ use crate::limits::Limits;
 use crate::pipeline::{Observed, Pipeline, Planned, Scope, Transport};
 use crate::policy::Policy;
 use crate::rate::Bucket;
-use crate::recording::{Call, Declared, Item, ItemResult as RecordedResult, Meta, Player, Recorder, Recording, Unused};
+use crate::recording::{
+    Call, Declared, Item, ItemResult as RecordedResult, Meta, Player, Recorder, Recording, Unused,
+};
 use crate::redact::Redactor;
 use crate::run::{ItemResult, OnFailure, Stats};
 use crate::secret::Secret;
@@ -44,8 +46,14 @@ pub(crate) struct Inner {
 /// Where requests go, and what is kept of a run.
 enum Target {
     Live,
-    Record { recorder: Arc<Recorder>, tape: Mutex<Tape> },
-    Replay { player: Arc<Player>, moments: Vec<Option<Moment>> },
+    Record {
+        recorder: Arc<Recorder>,
+        tape: Mutex<Tape>,
+    },
+    Replay {
+        player: Arc<Player>,
+        moments: Vec<Option<Moment>>,
+    },
     DryRun,
 }
 
@@ -151,15 +159,27 @@ impl RunnerBuilder {
     /// A limit is out of range, the node needs a credential and none was given, or the recording does not say which
     /// base URL it was made with.
     pub fn build(self) -> Result<Runner, Error> {
-        let Self { component, policy, limits, mut credential, tenant, mode } = self;
+        let Self {
+            component,
+            policy,
+            limits,
+            mut credential,
+            tenant,
+            mode,
+        } = self;
         let limits = policy.limits_over(limits);
         limits.check()?;
         let stack = component.engine().stack_bytes();
         if limits.stack_bytes != stack {
-            return Err(Error::StackSize { engine: stack, wanted: limits.stack_bytes });
+            return Err(Error::StackSize {
+                engine: stack,
+                wanted: limits.stack_bytes,
+            });
         }
         if let Some(operation) = policy.lowered().find(|name| !has_operation(&component, name)) {
-            return Err(Error::UnknownEffect { operation: operation.to_owned() });
+            return Err(Error::UnknownEffect {
+                operation: operation.to_owned(),
+            });
         }
         let needs = component.node().credential.as_ref();
         if let Mode::Replay(recording) = &mode {
@@ -171,28 +191,41 @@ impl RunnerBuilder {
             };
         }
         if let (Some(needs), None) = (needs, &credential) {
-            return Err(Error::CredentialMissing { name: needs.name.clone() });
+            return Err(Error::CredentialMissing {
+                name: needs.name.clone(),
+            });
         }
         let target = match mode {
             Mode::Live => Target::Live,
             Mode::DryRun => Target::DryRun,
             Mode::Record(meta) => {
                 let recorder = Recorder::new(*meta, []);
-                let secrets: Vec<Secret> =
-                    credential.iter().flat_map(|credential| credential.secrets()).cloned().collect();
+                let secrets: Vec<Secret> = credential.iter().flat_map(Credential::secrets).cloned().collect();
                 recorder.add_secrets(secrets.iter().map(Secret::expose));
-                let tape = Mutex::new(Tape { items: Vec::new(), secrets });
-                Target::Record { recorder: Arc::new(recorder), tape }
+                let tape = Mutex::new(Tape {
+                    items: Vec::new(),
+                    secrets,
+                });
+                Target::Record {
+                    recorder: Arc::new(recorder),
+                    tape,
+                }
             }
             Mode::Replay(recording) => {
                 let moments = moments(&recording);
                 let base = credential.as_ref().map(Credential::base_url);
-                Target::Replay { player: Arc::new(player(*recording, base)?), moments }
+                Target::Replay {
+                    player: Arc::new(player(*recording, base)?),
+                    moments,
+                }
             }
         };
         // A replay's session comes from its recording, and a recording holds how its session was made: neither shares.
         let session = credential.as_ref().map(|credential| match target {
-            Target::Live => component.engine().sessions().cell(&component, &tenant, credential),
+            Target::Live => component
+                .engine()
+                .sessions()
+                .cell(&component, &tenant, credential),
             _ => Arc::default(),
         });
         Ok(Runner {
@@ -213,18 +246,24 @@ impl RunnerBuilder {
 fn has_operation(component: &Component, name: &str) -> bool {
     let operations = &component.node().operations;
     name.split_once('.').is_some_and(|(group, name)| {
-        operations.iter().any(|operation| operation.group == group && operation.name == name)
+        operations
+            .iter()
+            .any(|operation| operation.group == group && operation.name == name)
     })
 }
 
 fn player(recording: Recording, base: Option<&CanonicalUrl>) -> Result<Player, Error> {
     let base = match (base, recording.case()) {
-        (Some(base), _) => url::Url::parse(&base.to_string())
-            .map_err(|error| Error::Credential { message: format!("the base URL: {error}") })?,
+        (Some(base), _) => url::Url::parse(&base.to_string()).map_err(|error| Error::Credential {
+            message: format!("the base URL: {error}"),
+        })?,
         (None, Some(case)) => case.base_url.clone(),
         (None, None) => {
             return Err(Error::Credential {
-                message: format!("the recording {} does not say its base URL; give a credential", recording.name()),
+                message: format!(
+                    "the recording {} does not say its base URL; give a credential",
+                    recording.name()
+                ),
             });
         }
     };
@@ -233,13 +272,19 @@ fn player(recording: Recording, base: Option<&CanonicalUrl>) -> Result<Player, E
 
 /// Where the clock stood and what the random numbers were made from, item by item.
 fn moments(recording: &Recording) -> Vec<Option<Moment>> {
-    let items = recording.case().map(|case| case.items.as_slice()).unwrap_or_default();
+    let items = recording
+        .case()
+        .map(|case| case.items.as_slice())
+        .unwrap_or_default();
     items
         .iter()
         .map(|item| {
             let call = item.call?;
             let clock_ms = u64::try_from(call.clock.as_millisecond()).ok()?;
-            Some(Moment { clock_ms, seed: call.seed })
+            Some(Moment {
+                clock_ms,
+                seed: call.seed,
+            })
         })
         .collect()
 }
@@ -272,7 +317,12 @@ impl Runner {
     /// # Errors
     ///
     /// The operation is unknown.
-    pub async fn plan(&self, group: &str, operation: &str, item: &str) -> Result<Result<Vec<Planned>, Failure>, Error> {
+    pub async fn plan(
+        &self,
+        group: &str,
+        operation: &str,
+        item: &str,
+    ) -> Result<Result<Vec<Planned>, Failure>, Error> {
         let operation = BoundOperation::new(&self.inner, group, operation)?;
         Ok(self.inner.plan(&operation, item).await)
     }
@@ -329,14 +379,24 @@ impl BoundOperation {
         let operation = inner.component.node().operation(group, name)?;
         let lowered = inner.policy.lowers_to_write(&format!("{group}.{name}"));
         let key_parameter = match &operation.effect {
-            Effect::Keyed(id) => inner.component.node().parameters_by_id(std::slice::from_ref(id)).next(),
+            Effect::Keyed(id) => inner
+                .component
+                .node()
+                .parameters_by_id(std::slice::from_ref(id))
+                .next(),
             _ => None,
         };
         Ok(Self {
             group: group.to_owned(),
             name: name.to_owned(),
-            effect: if lowered { Effect::Write } else { operation.effect.clone() },
-            path_parameters: declared(operation).map(|declared| path_parameters(&declared.path)).unwrap_or_default(),
+            effect: if lowered {
+                Effect::Write
+            } else {
+                operation.effect.clone()
+            },
+            path_parameters: declared(operation)
+                .map(|declared| path_parameters(&declared.path))
+                .unwrap_or_default(),
             key_parameter: key_parameter.map(|parameter| parameter.name.clone()),
             stats: Arc::new(Stats::new()),
             rate: None,
@@ -397,10 +457,19 @@ impl Inner {
             Target::Live | Target::DryRun => Environs::Real,
             Target::Record { .. } => {
                 let clock_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
-                Environs::Virtual(Moment { clock_ms, seed: random_seed() })
+                Environs::Virtual(Moment {
+                    clock_ms,
+                    seed: random_seed(),
+                })
             }
             // Items beyond those of the recording have the time of the last one.
-            Target::Replay { moments, .. } => match moments.get(item).copied().flatten().or(moments.iter().rev().flatten().next().copied()) {
+            Target::Replay { moments, .. } => match moments.get(item).copied().flatten().or(moments
+                .iter()
+                .rev()
+                .flatten()
+                .next()
+                .copied())
+            {
                 Some(moment) => Environs::Virtual(moment),
                 None => Environs::Real,
             },
@@ -409,10 +478,15 @@ impl Inner {
 
     /// Keep an item for the recording, where one is made.
     pub(crate) fn keep(&self, index: usize, parameters: &str, environs: Environs, result: &ItemResult) {
-        let Target::Record { tape, .. } = &self.target else { return };
+        let Target::Record { tape, .. } = &self.target else {
+            return;
+        };
         let result = match result {
             Ok(output) => RecordedResult::Output(
-                output.iter().map(|json| serde_json::from_str(json.get()).unwrap_or(Value::Null)).collect(),
+                output
+                    .iter()
+                    .map(|json| serde_json::from_str(json.get()).unwrap_or(Value::Null))
+                    .collect(),
             ),
             Err(failure) => RecordedResult::Error(failure.to_json()),
         };
@@ -420,11 +494,15 @@ impl Inner {
             Environs::Virtual(moment) => i64::try_from(moment.clock_ms)
                 .ok()
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok())
-                .map(|clock| Call { clock, seed: moment.seed }),
+                .map(|clock| Call {
+                    clock,
+                    seed: moment.seed,
+                }),
             Environs::Real => None,
         };
         let item = Item {
-            parameters: serde_json::from_str(parameters).unwrap_or_else(|_| Value::String(parameters.to_owned())),
+            parameters: serde_json::from_str(parameters)
+                .unwrap_or_else(|_| Value::String(parameters.to_owned())),
             result: Some(result),
             call,
         };
@@ -435,7 +513,11 @@ impl Inner {
     }
 
     /// A session, where the node needs one. `refused` is the generation that the service did not accept.
-    pub(crate) async fn session(&self, refused: Option<u64>, environs: Environs) -> Result<Option<Arc<Session>>, Failure> {
+    pub(crate) async fn session(
+        &self,
+        refused: Option<u64>,
+        environs: Environs,
+    ) -> Result<Option<Arc<Session>>, Failure> {
         let (Some(cell), Some(credential)) = (&self.session, &self.credential) else {
             return Ok(None);
         };
@@ -443,7 +525,11 @@ impl Inner {
             component: &self.component,
             credential,
             // An answer may name the instant when the session ends, so a recorded one is read at its own time.
-            environs: if matches!(self.target, Target::Replay { .. }) { environs } else { Environs::Real },
+            environs: if matches!(self.target, Target::Replay { .. }) {
+                environs
+            } else {
+                Environs::Real
+            },
             pipeline: self.pipeline(Scope::Authentication, None, false, None, None),
         };
         let session = cell.get(refused, &maker).await?;
@@ -465,8 +551,14 @@ impl Inner {
     ) -> Arc<Pipeline> {
         let engine = self.component.engine().clone();
         let transport = match &self.target {
-            Target::Live => Transport::Live { engine, recorder: None },
-            Target::Record { recorder, .. } => Transport::Live { engine, recorder: Some(Arc::clone(recorder)) },
+            Target::Live => Transport::Live {
+                engine,
+                recorder: None,
+            },
+            Target::Record { recorder, .. } => Transport::Live {
+                engine,
+                recorder: Some(Arc::clone(recorder)),
+            },
             Target::Replay { player, .. } => Transport::Replay(Arc::clone(player)),
             Target::DryRun => Transport::DryRun(Arc::default()),
         };
@@ -474,7 +566,10 @@ impl Inner {
             scope,
             policy: Arc::clone(&self.policy),
             limits: Arc::clone(&self.limits),
-            base: self.credential.as_ref().map(|credential| credential.base_url().clone()),
+            base: self
+                .credential
+                .as_ref()
+                .map(|credential| credential.base_url().clone()),
             session,
             transport,
             write,
@@ -487,14 +582,26 @@ impl Inner {
 
     /// `call.base-url`.
     pub(crate) fn base_text(&self) -> String {
-        self.credential.as_ref().map(Credential::base_text).unwrap_or_default()
+        self.credential
+            .as_ref()
+            .map(Credential::base_text)
+            .unwrap_or_default()
     }
 
     async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
         let pipeline = self.pipeline(Scope::Operation, None, operation.is_write(), Some(0), None);
         let items = vec![item.to_owned()];
         let environs = Environs::Real;
-        let outcome = crate::call::execute(self, operation, &pipeline, environs, items, OnFailure::Continue, 1).await;
+        let outcome = crate::call::execute(
+            self,
+            operation,
+            &pipeline,
+            environs,
+            items,
+            OnFailure::Continue,
+            1,
+        )
+        .await;
         let planned = match &pipeline.transport {
             Transport::DryRun(planned) => {
                 std::mem::take(&mut *planned.lock().unwrap_or_else(PoisonError::into_inner))

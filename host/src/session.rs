@@ -24,7 +24,7 @@ use crate::secret::Secret;
 
 /// A session that claims to last longer is asked for again after this: a day is what a token's owner may take to
 /// notice that it should be revoked.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(24);
 /// A session that claims to end at once would be renewed for every request; this is one renewal a second at the most.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// More headers or query parameters than any scheme of authentication sets.
@@ -46,7 +46,9 @@ pub(crate) struct Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("generation", &self.generation).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,17 +88,32 @@ impl Session {
 
     /// Everything in it that must not be seen.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        let fields = self.headers.iter().map(|(_, value)| value).chain(self.query.iter().map(|(_, value)| value));
+        let fields = self
+            .headers
+            .iter()
+            .map(|(_, value)| value)
+            .chain(self.query.iter().map(|(_, value)| value));
         fields.chain(&self.renewal)
     }
 
     /// As the node's own `authenticate` gave it, for its renewal.
     fn as_given(&self) -> authentication::Session {
-        let field = |name: &str, value: &Secret| types::Field { name: name.to_owned(), value: value.expose().to_owned() };
+        let field = |name: &str, value: &Secret| types::Field {
+            name: name.to_owned(),
+            value: value.expose().to_owned(),
+        };
         authentication::Session {
             access: types::Access {
-                headers: self.headers.iter().map(|(name, value)| field(name.as_str(), value)).collect(),
-                query: self.query.iter().map(|(name, value)| field(name, value)).collect(),
+                headers: self
+                    .headers
+                    .iter()
+                    .map(|(name, value)| field(name.as_str(), value))
+                    .collect(),
+                query: self
+                    .query
+                    .iter()
+                    .map(|(name, value)| field(name, value))
+                    .collect(),
             },
             expires_in_s: None,
             renewal: self.renewal.as_ref().map(|renewal| renewal.expose().to_owned()),
@@ -140,17 +157,19 @@ impl Sessions {
             tenant: tenant.to_owned(),
             credential: *credential.digest(),
         };
-        Arc::clone(self.cells.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
+        Arc::clone(
+            self.cells
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(key)
+                .or_default(),
+        )
     }
 }
 
 impl Cell {
     /// A session that is not the refused one, nor one that has ended. Whoever comes while one is made waits for it.
-    pub(crate) async fn get(
-        &self,
-        refused: Option<u64>,
-        maker: &Maker<'_>,
-    ) -> Result<Arc<Session>, Failure> {
+    pub(crate) async fn get(&self, refused: Option<u64>, maker: &Maker<'_>) -> Result<Arc<Session>, Failure> {
         use std::sync::atomic::Ordering::{AcqRel, Acquire};
         let seen = self.landed.load(Acquire);
         let mut flight = self.flight.lock().await;
@@ -177,11 +196,17 @@ impl Cell {
         match outcome {
             Ok(session) => {
                 let session = Arc::new(session);
-                *flight = Flight { session: Some(Arc::clone(&session)), failure: None };
+                *flight = Flight {
+                    session: Some(Arc::clone(&session)),
+                    failure: None,
+                };
                 Ok(session)
             }
             Err(failure) => {
-                *flight = Flight { session: None, failure: Some(failure.clone()) };
+                *flight = Flight {
+                    session: None,
+                    failure: Some(failure.clone()),
+                };
                 Err(failure)
             }
         }
@@ -201,10 +226,16 @@ impl Maker<'_> {
     async fn make(&self, generation: u64, renew: Option<&Session>) -> Result<Session, Failure> {
         let renew = renew.map(Session::as_given);
         let mut guard = Guard::new(self.component.engine(), Arc::clone(&self.pipeline), self.environs);
-        tracing::debug!(node = self.component.node().name, renewal = renew.is_some(), "authenticating");
+        tracing::debug!(
+            node = self.component.node().name,
+            renewal = renew.is_some(),
+            "authenticating"
+        );
         // The bindings want a `String`; this copy is wiped, those that they make of it are not ours to wipe.
         let credential = Zeroizing::new(self.credential.json().expose().to_owned());
-        let answer = guard.authenticate(self.component.pre(), &credential, renew.as_ref()).await;
+        let answer = guard
+            .authenticate(self.component.pre(), &credential, renew.as_ref())
+            .await;
         // The instance held the secret: it goes before anything else happens.
         drop(guard);
         let session = match answer {
@@ -225,10 +256,20 @@ impl Maker<'_> {
 
     /// A session comes out of the sandbox: its headers are checked like those of any request.
     fn checked(&self, generation: u64, session: authentication::Session) -> Result<Session, Failure> {
-        let refuse = |what: String| Failure::Other { kind: "bad-session".into(), message: what, detail: None };
-        let authentication::Session { access, expires_in_s, renewal } = session;
+        let refuse = |what: String| Failure::Other {
+            kind: "bad-session".into(),
+            message: what,
+            detail: None,
+        };
+        let authentication::Session {
+            access,
+            expires_in_s,
+            renewal,
+        } = session;
         if access.headers.len() + access.query.len() > FIELDS {
-            return Err(refuse(format!("the node's session has more than {FIELDS} fields")));
+            return Err(refuse(format!(
+                "the node's session has more than {FIELDS} fields"
+            )));
         }
         let mut headers = Vec::new();
         for field in access.headers {
@@ -238,7 +279,9 @@ impl Maker<'_> {
                 .filter(|name| !is_forbidden_header(name))
                 .ok_or_else(|| refuse("the node's session sets a header that may not be set".to_owned()))?;
             if value.expose().len() > FIELD_BYTES || HeaderValue::from_str(value.expose()).is_err() {
-                return Err(refuse(format!("the node's session sets `{name}` to a value that is no header value")));
+                return Err(refuse(format!(
+                    "the node's session sets `{name}` to a value that is no header value"
+                )));
             }
             headers.push((name, value));
         }
@@ -246,13 +289,20 @@ impl Maker<'_> {
         for field in access.query {
             let value = Secret::new(field.value);
             if field.name.is_empty() || field.name.len() + value.expose().len() > FIELD_BYTES {
-                return Err(refuse("the node's session sets a query parameter that may not be set".to_owned()));
+                return Err(refuse(
+                    "the node's session sets a query parameter that may not be set".to_owned(),
+                ));
             }
             query.push((field.name, value));
         }
         let renewal = renewal.map(Secret::new);
-        if renewal.as_ref().is_some_and(|renewal| renewal.expose().len() > RENEWAL_BYTES) {
-            return Err(refuse(format!("the node's session has a renewal of more than {RENEWAL_BYTES} bytes")));
+        if renewal
+            .as_ref()
+            .is_some_and(|renewal| renewal.expose().len() > RENEWAL_BYTES)
+        {
+            return Err(refuse(format!(
+                "the node's session has a renewal of more than {RENEWAL_BYTES} bytes"
+            )));
         }
         let ends = expires_in_s
             .map(|seconds| Instant::now() + Duration::from_secs(seconds.into()).clamp(SHORTEST, LONGEST));
@@ -264,7 +314,11 @@ impl Maker<'_> {
             ends,
             redactor: Redactor::default(),
         };
-        let known: Vec<Secret> = session.secrets().chain(self.credential.secrets()).cloned().collect();
+        let known: Vec<Secret> = session
+            .secrets()
+            .chain(self.credential.secrets())
+            .cloned()
+            .collect();
         session.redactor = Redactor::new(&known);
         Ok(session)
     }
@@ -272,22 +326,33 @@ impl Maker<'_> {
 
 /// Of a failed `authenticate` only kind, status and code go on: the node was shown the secret, so its words may hold it.
 fn bare(failure: Failure) -> Failure {
+    const NO: &str = "the service did not accept the credential";
     let cleaned = |answer: &Answer, message: &str| Answer {
         status: answer.status,
-        code: answer.code.as_deref().filter(|code| is_code(code)).map(ToOwned::to_owned),
+        code: answer
+            .code
+            .as_deref()
+            .filter(|code| is_code(code))
+            .map(ToOwned::to_owned),
         message: message.to_owned(),
         request_id: None,
     };
-    const NO: &str = "the service did not accept the credential";
     match failure {
         Failure::Unauthenticated(answer) | Failure::Rejected(answer) => {
             Failure::Unauthenticated(cleaned(&answer, NO))
         }
-        Failure::Throttled { answer, retry_after_ms } => Failure::Throttled {
+        Failure::Throttled {
+            answer,
+            retry_after_ms,
+        } => Failure::Throttled {
             answer: cleaned(&answer, "the service asks to wait before authenticating again"),
             retry_after_ms,
         },
-        Failure::Unavailable { answer, retry_after_ms, .. } => Failure::Unavailable {
+        Failure::Unavailable {
+            answer,
+            retry_after_ms,
+            ..
+        } => Failure::Unavailable {
             // What the item asks for has not been sent yet.
             certainty: crate::failure::Certainty::NotDone,
             message: match &answer {
@@ -314,7 +379,14 @@ fn bare(failure: Failure) -> Failure {
         ),
         failure => Failure::Other {
             kind: "authentication".into(),
-            message: format!("authentication failed (`{}`)", if is_code(failure.kind()) { failure.kind() } else { "other" }),
+            message: format!(
+                "authentication failed (`{}`)",
+                if is_code(failure.kind()) {
+                    failure.kind()
+                } else {
+                    "other"
+                }
+            ),
             detail: None,
         },
     }
@@ -323,5 +395,8 @@ fn bare(failure: Failure) -> Failure {
 /// Codes are short and plain; a secret in a code's place is not passed on.
 fn is_code(text: &str) -> bool {
     const LONGEST_CODE: usize = 15;
-    text.len() <= LONGEST_CODE && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    text.len() <= LONGEST_CODE
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }

@@ -12,6 +12,8 @@
 //!
 //! The code is the first scalar among `code`, `resultCode` and `status`, and 200 means success, as text or number.
 
+use std::borrow::Cow;
+
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::types::{Answer, Certainty, Failure, Outage, Throttle};
 use crate::date;
@@ -44,12 +46,7 @@ pub fn read<T: Transport>(
         (true, None) => 200,
     };
     if is_success && document.is_ok() && verdict == 200 {
-        return Ok(match body {
-            Ok(body) if body.trim().is_empty() => "{}".to_owned(),
-            // As it came, without another copy where there is nothing around it.
-            Ok(body) if body.trim().len() == body.len() => body,
-            body => body.unwrap_or_default().trim().to_owned(),
-        });
+        return Ok(as_it_came(body.unwrap_or_default()));
     }
     let message = match (envelope.as_ref().and_then(message), &document) {
         (Some(message), _) => message,
@@ -76,6 +73,18 @@ pub fn read<T: Transport>(
         return Err(Failure::Unintelligible(answer));
     }
     Err(refusal(answer, is_success, verdict, &*headers, base, transport))
+}
+
+/// The document without the blanks around it, and without another copy where there is nothing to take away.
+fn as_it_came(body: String) -> String {
+    let document = match body.trim() {
+        "" => return "{}".to_owned(),
+        document => json::mended(document),
+    };
+    match document {
+        Cow::Borrowed(document) if document.len() == body.len() => body,
+        document => document.into_owned(),
+    }
 }
 
 /// The item that a document makes: itself, a bare list as `data`, since an item is an object.

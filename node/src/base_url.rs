@@ -40,7 +40,7 @@ impl BaseUrl {
         if rest.contains('#') {
             return Err("expected a URL without a fragment, found a `#`");
         }
-        let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+        let (authority, path) = split_before(rest, '/');
         if authority.contains('@') {
             return Err("expected a URL without a user name or password, found an `@`");
         }
@@ -65,13 +65,11 @@ impl fmt::Display for BaseUrl {
 
 fn check_authority(authority: &str) -> Result<(), &'static str> {
     // The colons of an IPv6 address stand in brackets; the port's colon comes after them.
-    let (host, port) = match authority.rfind(']') {
-        Some(end) => authority.split_at(end + 1),
-        None => authority
-            .find(':')
-            .map_or((authority, ""), |colon| authority.split_at(colon)),
+    let (host, port) = match authority.split_once(']') {
+        Some((address, port)) => (address.strip_prefix('['), port),
+        None => (None, split_before(authority, ':').1),
     };
-    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+    let is_host = match host {
         // Which of them is an address, the host finds out: here it only must not be anything else in disguise.
         Some(address) => {
             address.contains(':')
@@ -79,12 +77,7 @@ fn check_authority(authority: &str) -> Result<(), &'static str> {
                     .bytes()
                     .all(|b| b.is_ascii_hexdigit() || b":.".contains(&b))
         }
-        None => {
-            !host.is_empty()
-                && host
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
-        }
+        None => is_name(split_before(authority, ':').0),
     };
     if !is_host {
         return Err("expected a host name or IP address (other scripts as `xn--…`), found something else");
@@ -99,6 +92,20 @@ fn check_authority(authority: &str) -> Result<(), &'static str> {
         None if port.is_empty() => Ok(()),
         _ => Err("expected a port from 1 to 65535, found something else"),
     }
+}
+
+fn is_name(host: &str) -> bool {
+    !host.is_empty()
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+}
+
+/// The text before the first such character, and the rest with it.
+fn split_before(text: &str, character: char) -> (&str, &str) {
+    text.find(character)
+        .and_then(|at| text.split_at_checked(at))
+        .unwrap_or((text, ""))
 }
 
 fn check_prefix(prefix: &str) -> Result<(), &'static str> {

@@ -1,6 +1,7 @@
 //! Calendar dates and instants, refused unless they are real: `2025-02-30` is no day, and never becomes one in March.
 //!
-//! By hand, since this is all there is: jiff's parser does the same in some thirty kilobytes more of component.
+//! By hand: the same done with jiff 0.2, its parsers of timestamps and civil times, makes the component
+//! 186 KB larger.
 
 const DAY_MS: i64 = 86_400_000;
 /// The furthest instant that JavaScript, and so most of what reads epoch milliseconds, can hold.

@@ -115,6 +115,38 @@ pub fn string(text: &str) -> Option<String> {
     Some(content)
 }
 
+/// The document with every half of a surrogate pair replaced by U+FFFD. A service that cuts a name in the middle of an emoji
+/// writes such halves; they are no Unicode, and many readers refuse the whole document for one of them.
+pub fn mended(text: &str) -> Cow<'_, str> {
+    let mut mended = String::new();
+    let mut copied = text;
+    let mut rest = text;
+    while let Some((_, escape)) = rest.split_once('\\') {
+        rest = escape.get(1..).unwrap_or_default();
+        let Some((unit @ 0xD800..=0xDFFF, after)) = escape.strip_prefix('u').and_then(code_unit) else {
+            continue;
+        };
+        rest = after;
+        let low = after
+            .strip_prefix("\\u")
+            .and_then(code_unit)
+            .filter(|(low, _)| matches!(low, 0xDC00..=0xDFFF));
+        if let Some((_, after)) = low.filter(|_| unit < 0xDC00) {
+            rest = after;
+            continue;
+        }
+        let end = copied.len().saturating_sub(after.len() + "\\uXXXX".len());
+        mended.push_str(copied.get(..end).unwrap_or_default());
+        mended.push_str("\\ufffd");
+        copied = after;
+    }
+    if mended.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    mended.push_str(copied);
+    Cow::Owned(mended)
+}
+
 fn code_unit(text: &str) -> Option<(u16, &str)> {
     let (digits, rest) = text.split_at_checked(4)?;
     Some((u16::from_str_radix(digits, 16).ok()?, rest))
@@ -241,6 +273,43 @@ mod tests {
     fn compact_leaves_strings_alone() {
         assert_eq!(compact("{ \"a b\\\" \" :\n[ 1 , 2 ] }"), "{\"a b\\\" \":[1,2]}");
         assert_eq!(compact("{\"a\":1}"), "{\"a\":1}");
+    }
+
+    #[test]
+    fn strings_are_read_with_every_escape() {
+        for (text, content) in [
+            (r#""""#, Some("")),
+            (r#""a\"\\\/\b\f\n\r\t""#, Some("a\"\\/\u{8}\u{c}\n\r\t")),
+            (r#""\u4f1a\uD83D\ude00x""#, Some("会😀x")),
+            (r#""\ud83d""#, None),
+            (r#""\ud83d\u0041""#, None),
+            (r#""\ude00\ud83d""#, None),
+            ("12", None),
+            ("{}", None),
+        ] {
+            assert_eq!(string(text).as_deref(), content, "{text}");
+        }
+    }
+
+    #[test]
+    fn halves_of_pairs_are_mended_and_all_else_is_left() {
+        for (text, expected) in [
+            (r#"{"a":"\ud83d"}"#, r#"{"a":"\ufffd"}"#),
+            (
+                r#"{"a":"x\uD83Dy\uDE00","b":"\ude00\ud83d\ude00\ud83d"}"#,
+                r#"{"a":"x\ufffdy\ufffd","b":"\ufffd\ud83d\ude00\ufffd"}"#,
+            ),
+            (r#"["\ud83d\ud83d\ude00"]"#, r#"["\ufffd\ud83d\ude00"]"#),
+            (
+                r#"["会\\ud83d","\u4f1a","\"","\ud83d\u0041"]"#,
+                r#"["会\\ud83d","\u4f1a","\"","\ufffd\u0041"]"#,
+            ),
+        ] {
+            assert_eq!(mended(text), expected);
+        }
+        for text in ["{}", r#"["\\ud83d","\ud83d\ude00","\n"]"#] {
+            assert!(matches!(mended(text), Cow::Borrowed(_)), "{text}");
+        }
     }
 
     #[test]

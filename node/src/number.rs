@@ -32,7 +32,7 @@ pub fn whole(literal: &str) -> Option<String> {
         }
         digits.extend(std::iter::repeat_n('0', point - digits.len()));
     }
-    let (digits, rest) = digits.split_at(point);
+    let (digits, rest) = digits.split_at_checked(point)?;
     let is_whole = rest.bytes().all(|b| b == b'0');
     let digits = digits.trim_start_matches('0');
     (is_whole && !digits.is_empty()).then(|| format!("{sign}{digits}"))

@@ -1,8 +1,12 @@
 //! Build steps that Cargo has no words for. `make` calls them; `cargo run -p xtask -- help` lists them.
 
+mod component;
+mod size;
+mod wit;
+
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 
 #[derive(Parser)]
@@ -15,23 +19,24 @@ enum Task {
         #[arg(short, long)]
         output: PathBuf,
     },
+    /// Print the size of a component and what it is made of, by crate
+    Size {
+        /// The core module, which still has its names
+        module: PathBuf,
+        /// The component that was made of it
+        component: PathBuf,
+    },
+    /// Copy WASI's interfaces from the crate that implements them, in the version of Cargo.lock
+    VendorWit {
+        /// The folder to fill
+        target: PathBuf,
+    },
 }
 
 fn main() -> Result<()> {
     match Task::parse() {
-        Task::Component { module, output } => component(&module, &output),
+        Task::Component { module, output } => component::make(&module, &output),
+        Task::Size { module, component } => size::print(&module, &component),
+        Task::VendorWit { target } => wit::vendor(&target),
     }
-}
-
-/// Encode `module` as a component. The imports that it has are exactly those that its code uses, so a node cannot even
-/// ask for an environment or a file; `--target wasm32-wasip2` would add them for the sake of the standard library.
-fn component(module: &std::path::Path, output: &std::path::Path) -> Result<()> {
-    let bytes = std::fs::read(module).with_context(|| format!("read {}", module.display()))?;
-    let component = wit_component::ComponentEncoder::default()
-        .validate(true)
-        .module(&bytes)
-        .with_context(|| format!("{} holds no component interface", module.display()))?
-        .encode()
-        .with_context(|| format!("encode {}", module.display()))?;
-    std::fs::write(output, component).with_context(|| format!("write {}", output.display()))
 }

@@ -104,7 +104,10 @@ impl JournalError {
         let (path, message) = (path.to_owned(), error.to_string());
         match error.sqlite_error() {
             Some(code) => match code.code {
-                ErrorCode::NotADatabase => Self::Foreign { path, found: "a file that is no database".to_owned() },
+                ErrorCode::NotADatabase => Self::Foreign {
+                    path,
+                    found: "a file that is no database".to_owned(),
+                },
                 ErrorCode::DatabaseCorrupt => Self::Damaged { path, message },
                 ErrorCode::DiskFull => Self::Full { path, message },
                 // What a file-size limit or a quota looks like.

@@ -55,12 +55,25 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
-                Work { path, connection, pending: BTreeMap::new(), progress, notices, place: 0 }.run(&received);
+                Work {
+                    path,
+                    connection,
+                    pending: BTreeMap::new(),
+                    progress,
+                    notices,
+                    place: 0,
+                }
+                .run(&received);
                 // Only now may another process have it.
                 drop(lock);
             })
             .map_err(|source| JournalError::File { path: named, source })?;
-        Ok(Self { rows, place: 0, durable, thread })
+        Ok(Self {
+            rows,
+            place: 0,
+            durable,
+            thread,
+        })
     }
 
     /// Hand over a row; gives its place. `urgent` where somebody waits for it.
@@ -78,7 +91,12 @@ impl Writer {
 
     /// Write what is left and let go of the file.
     pub(crate) async fn close(self) -> Result<(), Arc<JournalError>> {
-        let Self { rows, durable, thread, .. } = self;
+        let Self {
+            rows,
+            durable,
+            thread,
+            ..
+        } = self;
         drop(rows);
         // It waits for the disk, which an asynchronous task may not.
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -182,7 +200,11 @@ impl Work {
                 if let (true, Some(key)) = (row.is_new, &row.key) {
                     let found: Option<i64> = earlier.query_row(params![key], |row| row.get(0)).optional()?;
                     if let Some(found) = found.and_then(|found| usize::try_from(found).ok()) {
-                        same.push(Notice::SameKey { item: row.item, earlier: found, key: key.clone() });
+                        same.push(Notice::SameKey {
+                            item: row.item,
+                            earlier: found,
+                            key: key.clone(),
+                        });
                     }
                 }
                 write.execute(params![
@@ -210,6 +232,8 @@ fn shown(time: Timestamp) -> String {
 
 impl std::fmt::Debug for Writer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Writer")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use http::HeaderName;
 use http_body_util::BodyExt as _;
-use wasmtime_wasi_http::{Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime_wasi_http::{
+    Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
+};
 
 use super::{Pipeline, Response, is_forbidden_header};
 
@@ -38,14 +40,12 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let pipeline = self.pipeline.clone();
         Box::new(async move {
-            let response = match pipeline {
-                Some(pipeline) => pipeline.exchange(request, options).await?,
-                None => {
-                    // Drained, or the node sees a broken stream instead of the denial.
-                    let _ = request.into_body().collect().await;
-                    return Err(HttpError::HttpRequestDenied);
-                }
+            let Some(pipeline) = pipeline else {
+                // Drained, or the node sees a broken stream instead of the denial.
+                let _ = request.into_body().collect().await;
+                return Err(HttpError::HttpRequestDenied);
             };
+            let response = pipeline.exchange(request, options).await?;
             // The answer is whole: nothing goes on behind it.
             let done: Box<dyn Future<Output = Result<(), HttpError>> + Send> = Box::new(async { Ok(()) });
             Ok((response, done))

@@ -2,10 +2,15 @@
 
 use wasmtime_wasi_http::Error as HttpError;
 
+type Named = (&'static str, fn() -> HttpError);
+
 /// Name and failure, without what a failure carries: a replay needs to fail in the same way, not in the same words.
-const NAMES: [(&str, fn() -> HttpError); 16] = [
+const NAMES: [Named; 16] = [
     ("dns-timeout", || HttpError::DnsTimeout),
-    ("dns-error", || HttpError::DnsError { rcode: None, info_code: None }),
+    ("dns-error", || HttpError::DnsError {
+        rcode: None,
+        info_code: None,
+    }),
     ("destination-ip-prohibited", || HttpError::DestinationIpProhibited),
     ("connection-refused", || HttpError::ConnectionRefused),
     ("connection-terminated", || HttpError::ConnectionTerminated),
@@ -15,9 +20,15 @@ const NAMES: [(&str, fn() -> HttpError); 16] = [
     ("tls-protocol-error", || HttpError::TlsProtocolError),
     ("tls-certificate-error", || HttpError::TlsCertificateError),
     ("http-request-denied", || HttpError::HttpRequestDenied),
-    ("http-response-header-section-size", || HttpError::HttpResponseHeaderSectionSize(None)),
-    ("http-response-body-size", || HttpError::HttpResponseBodySize(None)),
-    ("http-response-content-coding", || HttpError::HttpResponseContentCoding(None)),
+    ("http-response-header-section-size", || {
+        HttpError::HttpResponseHeaderSectionSize(None)
+    }),
+    ("http-response-body-size", || {
+        HttpError::HttpResponseBodySize(None)
+    }),
+    ("http-response-content-coding", || {
+        HttpError::HttpResponseContentCoding(None)
+    }),
     ("http-response-timeout", || HttpError::HttpResponseTimeout),
     ("http-protocol-error", || HttpError::HttpProtocolError),
 ];

@@ -61,7 +61,10 @@ pub(super) async fn send(
     let Ok(slot) = timeout(deadlines.connect, pipeline.slots.acquire()).await else {
         return Err(broken(
             HttpError::ConnectionTimeout,
-            format!("no free place among {} requests in flight (`requests-in-flight`)", limits.requests_in_flight),
+            format!(
+                "no free place among {} requests in flight (`requests-in-flight`)",
+                limits.requests_in_flight
+            ),
         ));
     };
     // A semaphore that is closed lets nobody in; this one never is.
@@ -97,14 +100,23 @@ fn outgoing(request: Checked) -> http::Request<Full<Bytes>> {
     *outgoing.method_mut() = request.method;
     *outgoing.uri_mut() = request.url.uri().clone();
     *outgoing.headers_mut() = request.headers;
-    outgoing.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    outgoing
+        .headers_mut()
+        .insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     outgoing
 }
 
-async fn receive(response: http::Response<Incoming>, limits: &Limits, deadlines: &Deadlines) -> Result<Whole, Stopped> {
+async fn receive(
+    response: http::Response<Incoming>,
+    limits: &Limits,
+    deadlines: &Deadlines,
+) -> Result<Whole, Stopped> {
     let (parts, mut body) = response.into_parts();
     let mut headers = parts.headers;
-    let header_bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let header_bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
     if header_bytes > limits.header_bytes {
         return Err(headers_too_large(limits));
     }
@@ -119,13 +131,18 @@ async fn receive(response: http::Response<Incoming>, limits: &Limits, deadlines:
                 Err(_) => continue,
             },
             Ok(Ok(Some(Err(error)))) => {
-                return Err(broken(HttpError::ConnectionTerminated, format!("the answer broke off: {}", cause(&error))));
+                return Err(broken(
+                    HttpError::ConnectionTerminated,
+                    format!("the answer broke off: {}", cause(&error)),
+                ));
             }
             Ok(Err(_)) => {
                 let seconds = deadlines.between_bytes.as_secs_f64();
                 return Err(broken(
                     HttpError::ConnectionReadTimeout,
-                    format!("nothing more of the answer within {seconds} seconds (`between-bytes-timeout-ms`)"),
+                    format!(
+                        "nothing more of the answer within {seconds} seconds (`between-bytes-timeout-ms`)"
+                    ),
                 ));
             }
             Err(_) => {
@@ -151,7 +168,11 @@ async fn receive(response: http::Response<Incoming>, limits: &Limits, deadlines:
     }
     let body = if more.is_empty() { first } else { more.freeze() };
     let body = decoded(&mut headers, body, limits).await?;
-    Ok(Whole { status: parts.status, headers, body })
+    Ok(Whole {
+        status: parts.status,
+        headers,
+        body,
+    })
 }
 
 /// The body as the node reads it, and headers that say so.
@@ -160,7 +181,11 @@ async fn decoded(headers: &mut HeaderMap, body: Bytes, limits: &Limits) -> Resul
         return Ok(body);
     };
     headers.remove(header::CONTENT_LENGTH);
-    match coding.to_str().map(|coding| coding.trim().to_ascii_lowercase()).as_deref() {
+    match coding
+        .to_str()
+        .map(|coding| coding.trim().to_ascii_lowercase())
+        .as_deref()
+    {
         Ok("identity" | "") => Ok(body),
         Ok("gzip" | "x-gzip") => {
             if body.is_empty() {
@@ -170,7 +195,11 @@ async fn decoded(headers: &mut HeaderMap, body: Bytes, limits: &Limits) -> Resul
             let limit = u64::try_from(limits.response_bytes).unwrap_or(u64::MAX);
             let decoder = async_compression::tokio::bufread::GzipDecoder::new(&body[..]);
             let mut plain = Vec::new();
-            match decoder.take(limit.saturating_add(1)).read_to_end(&mut plain).await {
+            match decoder
+                .take(limit.saturating_add(1))
+                .read_to_end(&mut plain)
+                .await
+            {
                 Ok(_) if plain.len() > limits.response_bytes => Err(body_too_large(limits)),
                 Ok(_) => Ok(plain.into()),
                 Err(_) => Err(broken(
@@ -190,20 +219,31 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
     if let Some(failure) = find::<ConnectFailure>(error) {
         let detail = failure.to_string();
         return match failure {
-            ConnectFailure::Denied(denial) if denial.refused.is_empty() => {
-                broken(HttpError::DnsError { rcode: None, info_code: None }, detail)
-            }
+            ConnectFailure::Denied(denial) if denial.refused.is_empty() => broken(
+                HttpError::DnsError {
+                    rcode: None,
+                    info_code: None,
+                },
+                detail,
+            ),
             ConnectFailure::Denied(denial) => Stopped::Denied(denial.clone()),
-            ConnectFailure::Name(_) => broken(HttpError::DnsError { rcode: None, info_code: None }, detail),
+            ConnectFailure::Name(_) => broken(
+                HttpError::DnsError {
+                    rcode: None,
+                    info_code: None,
+                },
+                detail,
+            ),
             ConnectFailure::Unreachable(_) => broken(HttpError::ConnectionRefused, detail),
             ConnectFailure::Timeout(_) => broken(HttpError::ConnectionTimeout, detail),
         };
     }
     if let Some(tls) = find::<rustls::Error>(error) {
         return match tls {
-            rustls::Error::InvalidCertificate(reason) => {
-                broken(HttpError::TlsCertificateError, format!("TLS: the certificate was refused: {reason}"))
-            }
+            rustls::Error::InvalidCertificate(reason) => broken(
+                HttpError::TlsCertificateError,
+                format!("TLS: the certificate was refused: {reason}"),
+            ),
             _ => broken(HttpError::TlsProtocolError, format!("TLS: {tls}")),
         };
     }
@@ -212,13 +252,22 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
             return headers_too_large(limits);
         }
         if hyper.is_parse() {
-            return broken(HttpError::HttpProtocolError, format!("the answer is not HTTP: {}", cause(hyper)));
+            return broken(
+                HttpError::HttpProtocolError,
+                format!("the answer is not HTTP: {}", cause(hyper)),
+            );
         }
     }
     if error.is_connect() {
-        return broken(HttpError::ConnectionRefused, format!("no connection: {}", cause(error)));
+        return broken(
+            HttpError::ConnectionRefused,
+            format!("no connection: {}", cause(error)),
+        );
     }
-    broken(HttpError::ConnectionTerminated, format!("the connection broke: {}", cause(error)))
+    broken(
+        HttpError::ConnectionTerminated,
+        format!("the connection broke: {}", cause(error)),
+    )
 }
 
 /// The first error of this type among an error's causes. An `io::Error` that wraps another hides it from `source`.
@@ -228,7 +277,9 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let wrapped = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
         next = match wrapped {
             Some(inner) => Some(inner),
             None => error.source(),
@@ -255,11 +306,20 @@ fn headers_too_large(limits: &Limits) -> Stopped {
         "an answer with more than {} headers (`header-count`) or {} bytes of them (`header-bytes`)",
         limits.header_count, limits.header_bytes
     );
-    Stopped::Limit(Trouble { error: HttpError::HttpResponseHeaderSectionSize(None), detail })
+    Stopped::Limit(Trouble {
+        error: HttpError::HttpResponseHeaderSectionSize(None),
+        detail,
+    })
 }
 
 fn body_too_large(limits: &Limits) -> Stopped {
-    let detail = format!("an answer of more than {} bytes (`response-bytes`)", limits.response_bytes);
+    let detail = format!(
+        "an answer of more than {} bytes (`response-bytes`)",
+        limits.response_bytes
+    );
     let size = u64::try_from(limits.response_bytes).ok();
-    Stopped::Limit(Trouble { error: HttpError::HttpResponseBodySize(size), detail })
+    Stopped::Limit(Trouble {
+        error: HttpError::HttpResponseBodySize(size),
+        detail,
+    })
 }

@@ -7,8 +7,8 @@
 use bytes::Bytes;
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
-use serde_json::Value;
 use ring::digest::{Context, SHA256};
+use serde_json::Value;
 use url::Url;
 
 use super::exchange::{Request, Role, header};

@@ -52,7 +52,12 @@ struct Shut {
 
 impl Breaker {
     pub(crate) fn new(threshold: u32, patience: Duration) -> Self {
-        Self { threshold, patience, failures: 0, shut: None }
+        Self {
+            threshold,
+            patience,
+            failures: 0,
+            shut: None,
+        }
     }
 
     /// Note how a try went: whether the service was there.
@@ -71,7 +76,11 @@ impl Breaker {
             }
             Some(_) => None,
             None if self.failures >= self.threshold => {
-                self.shut = Some(Shut { since: now, until: now + FIRST_REST, rest: FIRST_REST });
+                self.shut = Some(Shut {
+                    since: now,
+                    until: now + FIRST_REST,
+                    rest: FIRST_REST,
+                });
                 Some(Change::Down(FIRST_REST))
             }
             None => None,
@@ -130,7 +139,9 @@ mod tests {
         let mut now = start;
         for _ in 0..20 {
             breaker.note(false, now);
-            let Gate::Shut(until) = breaker.gate(now) else { panic!("open") };
+            let Gate::Shut(until) = breaker.gate(now) else {
+                panic!("open")
+            };
             assert!(until - now <= LONGEST_REST);
             now = until;
         }

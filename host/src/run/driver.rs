@@ -133,7 +133,15 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(parts: Parts, options: &RunOptions) -> Self {
-        let Parts { inner, operation, stats, journal, sender, notices, orders } = parts;
+        let Parts {
+            inner,
+            operation,
+            stats,
+            journal,
+            sender,
+            notices,
+            orders,
+        } = parts;
         let concurrency = options.concurrency.get();
         let is_alone = inner.is_one_item_per_call(&operation);
         let shape = Shape::new(
@@ -144,13 +152,21 @@ impl Driver {
         );
         let shape = match options.on_failure {
             // The node itself keeps the promise that nothing starts after a failure, within its call.
-            OnFailure::Stop if !is_alone => Shape { calls: 1, in_flight: concurrency, ..shape },
+            OnFailure::Stop if !is_alone => Shape {
+                calls: 1,
+                in_flight: concurrency,
+                ..shape
+            },
             _ => shape,
         }
         .paced(options.rate);
         let threshold = u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX);
         // What is not sent is not tried again.
-        let retry = if inner.is_live() { options.retry } else { Retry::never() };
+        let retry = if inner.is_live() {
+            options.retry
+        } else {
+            Retry::never()
+        };
         Self {
             durable: journal.as_ref().map(|journal| journal.writer.durable()),
             inner,
@@ -278,7 +294,14 @@ impl Driver {
             let at_rest: HashSet<usize> = self.not_under_way();
             for index in lost.into_iter().filter(|index| !at_rest.contains(index)) {
                 // In the journal it stays as started, which is what it is.
-                self.put(index, Err(interrupted("its call was under way when the run was interrupted", is_write)), 0);
+                self.put(
+                    index,
+                    Err(interrupted(
+                        "its call was under way when the run was interrupted",
+                        is_write,
+                    )),
+                    0,
+                );
             }
         }
         self.order = order;
@@ -294,13 +317,19 @@ impl Driver {
     }
 
     fn indices_of_pending(&self) -> Vec<usize> {
-        let pending = self.results.iter().enumerate().filter(|(_, slot)| matches!(slot, Slot::Pending));
+        let pending = self
+            .results
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| matches!(slot, Slot::Pending));
         pending.map(|(position, _)| self.given + position).collect()
     }
 
     fn not_under_way(&self) -> HashSet<usize> {
         let waiting = self.waiting.iter().map(|entry| entry.item.index);
-        waiting.chain(self.resting.iter().map(|resting| resting.entry.item.index)).collect()
+        waiting
+            .chain(self.resting.iter().map(|resting| resting.entry.item.index))
+            .collect()
     }
 
     fn open_hole(&mut self, index: usize) {
@@ -320,7 +349,9 @@ impl Driver {
         if result.is_err() && self.on_failure == OnFailure::Stop {
             self.failed = true;
         }
-        if let Some(slot) = index.checked_sub(self.given).and_then(|position| self.results.get_mut(position))
+        if let Some(slot) = index
+            .checked_sub(self.given)
+            .and_then(|position| self.results.get_mut(position))
             && matches!(slot, Slot::Pending)
         {
             *slot = Slot::Known(result, place);
@@ -361,7 +392,9 @@ impl Driver {
 
     /// What is known is given too when the journal broke: it would be lost otherwise.
     fn is_durable(&self, place: u64) -> bool {
-        self.durable.as_ref().is_none_or(|durable| durable.borrow().place >= place || is_broken(durable))
+        self.durable
+            .as_ref()
+            .is_none_or(|durable| durable.borrow().place >= place || is_broken(durable))
     }
 
     fn notice(&self, notice: Notice) {
@@ -387,6 +420,14 @@ async fn changed(durable: Option<&mut watch::Receiver<Durable>>) {
 
 /// The failure of an item whose run ended before it did.
 fn interrupted(message: &str, may_be_done: bool) -> Failure {
-    let failure = Failure::Other { kind: "interrupted".into(), message: message.to_owned(), detail: None };
-    if may_be_done { Failure::Uncertain(Box::new(failure)) } else { failure }
+    let failure = Failure::Other {
+        kind: "interrupted".into(),
+        message: message.to_owned(),
+        detail: None,
+    };
+    if may_be_done {
+        Failure::Uncertain(Box::new(failure))
+    } else {
+        failure
+    }
 }

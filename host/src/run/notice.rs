@@ -42,14 +42,23 @@ impl fmt::Display for Notice {
         match self {
             Notice::SameKey { item, earlier, key } => {
                 let key: String = key.chars().flat_map(char::escape_debug).collect();
-                write!(f, "item {item} has the key `{key}` of item {earlier}: the service counts one of the two")
+                write!(
+                    f,
+                    "item {item} has the key `{key}` of item {earlier}: the service counts one of the two"
+                )
             }
             Notice::ServiceDown { message } => {
-                write!(f, "the service does not answer, nothing is sent until it may be back ({message})")
+                write!(
+                    f,
+                    "the service does not answer, nothing is sent until it may be back ({message})"
+                )
             }
             Notice::ServiceBack => f.write_str("the service answers again"),
             Notice::GivenUp { message } => {
-                write!(f, "the service is given up: items fail unsent, but for one now and then ({message})")
+                write!(
+                    f,
+                    "the service is given up: items fail unsent, but for one now and then ({message})"
+                )
             }
             Notice::Throttled { wait } => {
                 write!(f, "the service asks to wait {:.1} s", wait.as_secs_f64())

@@ -25,15 +25,27 @@ pub(super) struct Shape {
 impl Shape {
     pub(super) fn new(concurrency: usize, one_item_per_call: bool, sequential: bool) -> Self {
         if sequential {
-            Self { calls: 1, items: 1, in_flight: 1 }
+            Self {
+                calls: 1,
+                items: 1,
+                in_flight: 1,
+            }
         } else if one_item_per_call {
-            Self { calls: concurrency, items: 1, in_flight: 1 }
+            Self {
+                calls: concurrency,
+                items: 1,
+                in_flight: 1,
+            }
         } else {
             // One instance that overlaps its requests is cheaper than many; one per processor keeps them all busy.
             let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
             let calls = concurrency.min(processors);
             let in_flight = concurrency / calls;
-            Self { calls, items: in_flight * ITEMS_PER_PLACE, in_flight }
+            Self {
+                calls,
+                items: in_flight * ITEMS_PER_PLACE,
+                in_flight,
+            }
         }
     }
 
@@ -56,19 +68,37 @@ mod tests {
     fn places_in_flight_are_shared_out_and_never_more_than_asked_for() {
         for concurrency in 1..300 {
             let chunks = Shape::new(concurrency, false, false);
-            assert!(chunks.calls * chunks.in_flight <= concurrency, "{chunks:?} of {concurrency}");
+            assert!(
+                chunks.calls * chunks.in_flight <= concurrency,
+                "{chunks:?} of {concurrency}"
+            );
             assert!(chunks.in_flight >= 1);
             assert_eq!(
                 Shape::new(concurrency, true, false),
-                Shape { calls: concurrency, items: 1, in_flight: 1 }
+                Shape {
+                    calls: concurrency,
+                    items: 1,
+                    in_flight: 1
+                }
             );
-            assert_eq!(Shape::new(concurrency, true, true), Shape { calls: 1, items: 1, in_flight: 1 });
+            assert_eq!(
+                Shape::new(concurrency, true, true),
+                Shape {
+                    calls: 1,
+                    items: 1,
+                    in_flight: 1
+                }
+            );
         }
     }
 
     #[test]
     fn a_slow_rate_makes_small_calls() {
-        let shape = Shape { calls: 2, items: 128, in_flight: 32 };
+        let shape = Shape {
+            calls: 2,
+            items: 128,
+            in_flight: 32,
+        };
         for (rate, items) in [("10/min", 1), ("2/s", 10), ("50/s", 128), ("100000/s", 128)] {
             assert_eq!(shape.paced(rate.parse().ok()).items, items, "{rate}");
         }

@@ -98,8 +98,11 @@ impl Summary {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let ms = |time: Duration| json!(time.as_micros() as f64 / 1000.0);
-        let failed: Map<String, Value> =
-            self.failed.iter().map(|(kind, count)| (kind.clone(), json!(count))).collect();
+        let failed: Map<String, Value> = self
+            .failed
+            .iter()
+            .map(|(kind, count)| (kind.clone(), json!(count)))
+            .collect();
         json!({
             "items": self.items, "done": self.done, "again": self.again, "skipped": self.skipped,
             "failed": failed, "unknown": self.unknown, "retries": self.retries, "renewals": self.renewals,
@@ -132,8 +135,15 @@ impl Stats {
     pub(crate) fn new() -> Self {
         // The bounds are constants that it takes; without it nothing but the latencies would be missing.
         let took = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).ok();
-        let inner = Inner { summary: Summary::default(), took, sessions: None };
-        Self { started: Instant::now(), inner: Mutex::new(inner) }
+        let inner = Inner {
+            summary: Summary::default(),
+            took,
+            sessions: None,
+        };
+        Self {
+            started: Instant::now(),
+            inner: Mutex::new(inner),
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -184,8 +194,12 @@ impl Stats {
         summary.elapsed = self.started.elapsed();
         if let Some(took) = inner.took.as_ref().filter(|took| !took.is_empty()) {
             let at = |quantile| Duration::from_micros(took.value_at_quantile(quantile));
-            summary.latency =
-                Latency { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: Duration::from_micros(took.max()) };
+            summary.latency = Latency {
+                p50: at(0.5),
+                p95: at(0.95),
+                p99: at(0.99),
+                max: Duration::from_micros(took.max()),
+            };
         }
         summary
     }

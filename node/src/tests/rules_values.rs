@@ -24,6 +24,7 @@ fn rule_13_the_whole_answer_is_the_item() {
         ("", "{}"),
         (" \r\n", "{}"),
         ("\u{feff}{\"code\":\"200\"}", r#"{"code":"200"}"#),
+        (r#"{"name":"\ud83d"}"#, r#"{"name":"\ufffd"}"#),
     ] {
         assert_eq!(out(200, answer).unwrap(), [item], "{answer:?}");
     }

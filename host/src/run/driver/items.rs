@@ -52,13 +52,25 @@ impl Driver {
             && self.taken < journal.recorded()
         {
             let (recorded, found) = (journal.recorded(), self.taken);
-            self.fatal = Some(JournalError::FewerItems { path: journal.path().to_owned(), recorded, found });
+            self.fatal = Some(JournalError::FewerItems {
+                path: journal.path().to_owned(),
+                recorded,
+                found,
+            });
         }
     }
 
     fn entry(&self, index: usize, parameters: String, is_refused: bool) -> Entry {
-        let (thing, key) = if is_refused { (None, None) } else { self.facts(&parameters) };
-        let digest = if self.journal.is_some() { item_digest(&parameters) } else { [0; 32] };
+        let (thing, key) = if is_refused {
+            (None, None)
+        } else {
+            self.facts(&parameters)
+        };
+        let digest = if self.journal.is_some() {
+            item_digest(&parameters)
+        } else {
+            [0; 32]
+        };
         let item = Item { index, parameters };
         Entry {
             item,
@@ -78,10 +90,14 @@ impl Driver {
     /// harmless. `None` where it changes nothing, or nothing says so.
     fn facts(&self, parameters: &str) -> (Option<String>, Option<String>) {
         let operation = &self.operation;
-        if operation.effect == Effect::Read || operation.path_parameters.is_empty() && operation.key_parameter.is_none() {
+        if operation.effect == Effect::Read
+            || operation.path_parameters.is_empty() && operation.key_parameter.is_none()
+        {
             return (None, None);
         }
-        let Ok(fields) = serde_json::from_str::<Map<String, Value>>(parameters) else { return (None, None) };
+        let Ok(fields) = serde_json::from_str::<Map<String, Value>>(parameters) else {
+            return (None, None);
+        };
         let text = |name: &String| match fields.get(name) {
             Some(Value::String(text)) => Value::from(text.trim()),
             // A text field takes a number as its digits.
@@ -90,12 +106,16 @@ impl Driver {
         };
         let thing = (!operation.path_parameters.is_empty())
             .then(|| Value::Array(operation.path_parameters.iter().map(text).collect()).to_string());
-        let key = operation.key_parameter.as_ref().map(text).and_then(|key| match key {
-            Value::Null => None,
-            Value::String(text) if text.is_empty() => None,
-            Value::String(text) => Some(text),
-            other => Some(other.to_string()),
-        });
+        let key = operation
+            .key_parameter
+            .as_ref()
+            .map(text)
+            .and_then(|key| match key {
+                Value::Null => None,
+                Value::String(text) if text.is_empty() => None,
+                Value::String(text) => Some(text),
+                other => Some(other.to_string()),
+            });
         (thing, key)
     }
 
@@ -108,7 +128,10 @@ impl Driver {
             Err(error) => return self.stop_at(index, error),
         };
         if earlier.digest != entry.digest {
-            let error = JournalError::OtherItem { path: journal.path().to_owned(), item: index };
+            let error = JournalError::OtherItem {
+                path: journal.path().to_owned(),
+                item: index,
+            };
             return self.stop_at(index, error);
         }
         entry.is_new = false;
@@ -131,7 +154,10 @@ impl Driver {
         if self.on_unknown == OnUnknown::Retry {
             return None;
         }
-        let error = earlier.error.as_deref().and_then(|error| serde_json::from_str(error).ok());
+        let error = earlier
+            .error
+            .as_deref()
+            .and_then(|error| serde_json::from_str(error).ok());
         let why = match &error {
             Some(Value::Object(error)) => match error.get("message").and_then(Value::as_str) {
                 Some(message) => message.to_owned(),
@@ -167,7 +193,11 @@ impl Driver {
         let Some(key) = &entry.key else { return };
         if let Some(earlier) = self.recent.note(key, entry.item.index) {
             self.stats.update(|summary| summary.same_key += 1);
-            self.notice(Notice::SameKey { item: entry.item.index, earlier, key: key.clone() });
+            self.notice(Notice::SameKey {
+                item: entry.item.index,
+                earlier,
+                key: key.clone(),
+            });
         }
     }
 }
@@ -211,7 +241,9 @@ fn is_object(text: &str) -> Result<(), Failure> {
         },
         Err(error) => format!("a text that is not JSON: {error}"),
     };
-    Err(Failure::InvalidInput(format!("the item: expected a JSON object, found {found}")))
+    Err(Failure::InvalidInput(format!(
+        "the item: expected a JSON object, found {found}"
+    )))
 }
 
 #[cfg(test)]
@@ -221,8 +253,15 @@ mod tests {
     #[test]
     fn only_objects_are_items() {
         assert_eq!(is_object(" {\"a\": 1}"), Ok(()));
-        for (text, found) in [("[1]", "a list"), ("7", "a number"), ("null", "null"), ("\"a\"", "a text")] {
-            let Err(Failure::InvalidInput(message)) = is_object(text) else { panic!("{text} was taken") };
+        for (text, found) in [
+            ("[1]", "a list"),
+            ("7", "a number"),
+            ("null", "null"),
+            ("\"a\"", "a text"),
+        ] {
+            let Err(Failure::InvalidInput(message)) = is_object(text) else {
+                panic!("{text} was taken")
+            };
             assert!(message.ends_with(found), "{message}");
         }
         assert!(is_object("{\"a\":").is_err());

@@ -7,8 +7,20 @@ use crate::run::ItemResult;
 
 impl Driver {
     /// Record that an item waits or has started, or what went wrong with it. Gives the place that has to be on the disk.
-    pub(super) fn record(&mut self, entry: &Entry, state: State, failure: Option<&Failure>, urgent: bool) -> u64 {
-        self.write(entry, state, None, failure.map(|failure| failure.to_json().to_string()), urgent)
+    pub(super) fn record(
+        &mut self,
+        entry: &Entry,
+        state: State,
+        failure: Option<&Failure>,
+        urgent: bool,
+    ) -> u64 {
+        self.write(
+            entry,
+            state,
+            None,
+            failure.map(|failure| failure.to_json().to_string()),
+            urgent,
+        )
     }
 
     /// Record how an item ended.
@@ -35,7 +47,9 @@ impl Driver {
         error: Option<String>,
         urgent: bool,
     ) -> u64 {
-        let Some(journal) = &mut self.journal else { return 0 };
+        let Some(journal) = &mut self.journal else {
+            return 0;
+        };
         let ended = matches!(state, State::Done | State::Failed | State::Unknown).then(jiff::Timestamp::now);
         let row = Row {
             item: entry.item.index,

@@ -27,7 +27,10 @@ impl Driver {
             self.notice(Notice::OutOfTime);
         }
         for position in (0..self.resting.len()).rev() {
-            let is_late = self.resting.get(position).is_some_and(|resting| self.deadline(&resting.entry) <= now);
+            let is_late = self
+                .resting
+                .get(position)
+                .is_some_and(|resting| self.deadline(&resting.entry) <= now);
             if is_late || self.out_of_time {
                 let Resting { entry, failure, .. } = self.resting.swap_remove(position);
                 self.conclude(entry, Err(failure));
@@ -43,7 +46,9 @@ impl Driver {
         if is_given_up && let Some(trouble) = self.trouble.clone() {
             if !self.has_given_up {
                 self.has_given_up = true;
-                self.notice(Notice::GivenUp { message: trouble.to_string() });
+                self.notice(Notice::GivenUp {
+                    message: trouble.to_string(),
+                });
             }
             let is_probing = matches!(self.breaker.gate(now), Gate::Probe);
             // One item looks whether it is back.
@@ -74,14 +79,20 @@ impl Driver {
         for resting in &self.resting {
             // With the service shut its item's time may still end.
             let ready = shut.map_or(resting.ready, |shut| resting.ready.max(shut));
-            wake = wake.min(self.deadline(&resting.entry)).min(ready.max(self.paused.unwrap_or(ready)));
+            wake = wake
+                .min(self.deadline(&resting.entry))
+                .min(ready.max(self.paused.unwrap_or(ready)));
         }
         if !self.waiting.is_empty() {
-            wake = shut.into_iter().chain(self.paused).chain(self.breaker.given_up()).fold(wake, |wake, at| {
-                if at > now { wake.min(at) } else { wake }
-            });
+            wake = shut
+                .into_iter()
+                .chain(self.paused)
+                .chain(self.breaker.given_up())
+                .fold(wake, |wake, at| if at > now { wake.min(at) } else { wake });
         }
-        self.ends.filter(|_| !self.out_of_time).map_or(wake, |ends| wake.min(ends))
+        self.ends
+            .filter(|_| !self.out_of_time)
+            .map_or(wake, |ends| wake.min(ends))
     }
 
     /// Start a call, if there is something to start and a place for it.
@@ -168,10 +179,18 @@ impl Driver {
             place = self.record(entry, State::Started, None, is_write);
             entry.is_new = false;
         }
-        let (inner, operation, on_failure) = (Arc::clone(&self.inner), Arc::clone(&self.operation), self.on_failure);
+        let (inner, operation, on_failure) = (
+            Arc::clone(&self.inner),
+            Arc::clone(&self.operation),
+            self.on_failure,
+        );
         // The last items of a run may use the places that no other call needs.
         let is_last = self.ended && self.waiting.is_empty() && self.calls.is_empty();
-        let places = if is_last { self.shape.in_flight * self.shape.calls } else { self.shape.in_flight };
+        let places = if is_last {
+            self.shape.in_flight * self.shape.calls
+        } else {
+            self.shape.in_flight
+        };
         let in_flight = u32::try_from(if self.shape.items == 1 { 1 } else { places }).unwrap_or(u32::MAX);
         let watched = self.durable.clone().filter(|_| is_write);
         let count = entries.len() as u64;
@@ -200,7 +219,8 @@ impl Driver {
     pub(super) fn settle(&mut self, results: Vec<(Entry, ItemResult)>) {
         let now = Instant::now();
         let count = results.len() as u64;
-        self.stats.update(|summary| summary.in_flight = summary.in_flight.saturating_sub(count));
+        self.stats
+            .update(|summary| summary.in_flight = summary.in_flight.saturating_sub(count));
         let before = self.resting.len();
         let mut not_run = Vec::new();
         for (mut entry, result) in results.into_iter().rev() {
@@ -234,7 +254,9 @@ impl Driver {
 
     /// When the item may be tried again, if it may.
     fn next_try(&mut self, entry: &Entry, failure: &Failure, now: Instant) -> Option<Instant> {
-        let Verdict::Again(asked) = verdict(&self.operation.effect, failure) else { return None };
+        let Verdict::Again(asked) = verdict(&self.operation.effect, failure) else {
+            return None;
+        };
         if entry.tries_here >= self.retry.tries.get() || self.order > Order::Run || self.fatal.is_some() {
             return None;
         }
@@ -267,7 +289,11 @@ impl Driver {
         }
         // Of a plain write the journal says at once that it is not under way any more.
         self.record(&entry, State::Waiting, Some(&failure), self.operation.is_write());
-        self.resting.push(Resting { entry, failure, ready });
+        self.resting.push(Resting {
+            entry,
+            failure,
+            ready,
+        });
     }
 
     /// Whether the service is there, as far as a result tells.

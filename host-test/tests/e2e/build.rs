@@ -1,0 +1,81 @@
+//! What was built: the component's imports.
+
+use std::collections::BTreeSet;
+
+use wasmparser::{Parser, Payload};
+
+use crate::support::{component, root};
+
+/// The interfaces that a component imports.
+fn imports(component: &[u8]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.unwrap() {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentImportSection(section) if depth == 0 => {
+                for import in section {
+                    names.insert(import.unwrap().name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// The first column of the table below a heading.
+fn listed(markdown: &str, heading: &str) -> BTreeSet<String> {
+    let (_, section) = markdown.split_once(heading).expect("the heading");
+    section
+        .lines()
+        .skip_while(|line| !line.starts_with("| `"))
+        .take_while(|line| line.starts_with("| `"))
+        .map(|line| line.split('`').nth(1).unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_component_imports_what_the_architecture_lists_and_nothing_else() {
+    let imports = imports(&std::fs::read(component()).unwrap());
+    let architecture = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    assert_eq!(imports, listed(&architecture, "## What the node imports"));
+    for name in &imports {
+        assert!(name.starts_with("wasi:"), "{name} is not WASI's");
+        for forbidden in ["cli", "filesystem", "sockets"] {
+            assert!(
+                !name.starts_with(&format!("wasi:{forbidden}/")),
+                "{name} has no place in a node"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_component_is_smaller_than_a_quarter_of_a_megabyte() {
+    let size = std::fs::metadata(component()).unwrap().len();
+    assert!(size < 250_000, "{size} bytes; `make size` says what they are");
+}
+
+#[test]
+fn host_and_command_line_know_no_node() {
+    for crate_ in ["host", "cli"] {
+        let mut open = vec![root().join(crate_)];
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(
+                    std::fs::read_dir(path)
+                        .unwrap()
+                        .map(|entry| entry.unwrap().path()),
+                );
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                assert!(
+                    !text.to_lowercase().contains(concat!("social", "hub")),
+                    "{}",
+                    path.display()
+                );
+            }
+        }
+    }
+}

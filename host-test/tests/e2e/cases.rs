@@ -1,0 +1,166 @@
+//! The recorded cases, and what `nodule check` says of broken ones.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{cases, component, expect, nodule, stderr, stdout};
+
+fn check(dir: &Path, code: i32) -> (String, String) {
+    let mut command = nodule();
+    command.arg("check").arg(component()).arg(dir);
+    if std::env::var_os("UPDATE").is_some() && dir == cases() {
+        command.arg("--write-skeletons");
+    }
+    let output = expect(&mut command, code);
+    (stdout(&output), stderr(&output))
+}
+
+/// A folder with this one case, changed.
+fn changed(case: &str, change: impl FnOnce(&mut Value)) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(case);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut recording: Value = serde_json::from_slice(&std::fs::read(cases().join(case)).unwrap()).unwrap();
+    change(&mut recording);
+    std::fs::write(path, recording.to_string()).unwrap();
+    dir
+}
+
+#[test]
+fn every_operation_has_a_case_and_every_case_passes() {
+    let (out, _) = check(&cases(), 0);
+    assert!(out.ends_with(" passed, 0 failed\n"), "{out}");
+    let cases = out.lines().filter(|line| line.starts_with("ok ")).count();
+    assert!(cases >= 18, "{out}");
+}
+
+#[test]
+fn an_operation_without_a_case_fails_with_the_name_of_the_file_to_write() {
+    let dir = changed("points/adjustPoints.har", |_| {});
+    let (out, err) = check(dir.path(), 1);
+    let file = dir.path().join("member/getMember.har");
+    assert!(
+        out.contains(&format!(
+            "MISSING member getMember: no case that succeeds\n        expected {}",
+            file.display()
+        )),
+        "{out}"
+    );
+    assert!(!out.contains("MISSING points adjustPoints"), "{out}");
+    assert!(out.ends_with("1 passed, 17 failed\n"), "{out}");
+    assert!(err.contains("hint:"), "{err}");
+}
+
+#[test]
+fn a_skeleton_is_a_case_that_is_not_recorded_yet() {
+    let dir = changed("points/adjustPoints.har", |_| {});
+    expect(
+        nodule()
+            .arg("check")
+            .arg(component())
+            .arg(dir.path())
+            .arg("--write-skeletons"),
+        1,
+    );
+    let (out, _) = check(dir.path(), 1);
+    assert!(
+        out.contains("FAILED  member/getMember.har\n        it has no results yet"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_case_whose_declared_request_is_not_what_was_called_fails() {
+    let dir = changed("member/getMember.har", |recording| {
+        let entry = &mut recording["log"]["entries"][1]["request"];
+        let url = entry["url"]
+            .as_str()
+            .unwrap()
+            .replace("/v1/member/", "/v1/consumer/");
+        entry["url"] = url.into();
+    });
+    let (out, _) = check(dir.path(), 1);
+    assert!(
+        out.contains("declared `GET /v1/member/{cardNo}`, called `GET /v1/consumer/M17`"),
+        "{out}"
+    );
+
+    let dir = changed("member/getMember.har", |recording| {
+        recording["log"]["_case"]["declared"]["path"] = "/v1/members/{cardNo}".into();
+    });
+    let (out, _) = check(dir.path(), 1);
+    assert!(
+        out.contains("recorded when the operation declared `GET /v1/members/{cardNo}`"),
+        "{out}"
+    );
+}
+
+#[test]
+fn another_result_another_request_and_a_request_too_many_each_fail() {
+    let dir = changed("member/getMember.har", |recording| {
+        recording["log"]["_case"]["results"][1]["output"][0]["data"]["name"] = "Nobody".into();
+    });
+    let (out, _) = check(dir.path(), 1);
+    assert!(out.contains("item 1: expected"), "{out}");
+
+    let dir = changed("points/adjustPoints.har", |recording| {
+        let text = &mut recording["log"]["entries"][1]["request"]["postData"]["text"];
+        *text = text
+            .as_str()
+            .unwrap()
+            .replace("\"pointValue\":50", "\"pointValue\":51")
+            .into();
+    });
+    let (out, _) = check(dir.path(), 1);
+    assert!(
+        out.contains("/pointValue"),
+        "the first difference is named: {out}"
+    );
+    assert!(out.contains("recorded and never sent"), "{out}");
+
+    let dir = changed("member/getMember.har", |recording| {
+        let entries = recording["log"]["entries"].as_array_mut().unwrap();
+        entries.push(entries[2].clone());
+    });
+    let (out, _) = check(dir.path(), 1);
+    assert!(out.contains("`log.entries[3]`: recorded and never sent"), "{out}");
+}
+
+#[test]
+fn a_file_that_is_no_recording_is_named_and_does_not_hide_the_others() {
+    let dir = changed("member/getMember.har", |_| {});
+    std::fs::write(dir.path().join("member/getMember-broken.har"), "{\"log\":").unwrap();
+    let (out, _) = check(dir.path(), 1);
+    assert!(out.contains("FAILED  member/getMember-broken.har"), "{out}");
+    assert!(out.contains("ok      member/getMember.har"), "{out}");
+}
+
+#[test]
+fn recordings_say_that_they_were_made_against_the_simulator_and_hold_no_secret() {
+    let mut open = vec![cases()];
+    let mut seen = 0;
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(
+                std::fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let recording: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            recording["log"]["_recordedAgainst"],
+            "simulator",
+            "{}",
+            path.display()
+        );
+        for secret in [simulator::DEMO_APP_SECRET, "not-the-demo-secret"] {
+            assert!(!text.contains(secret), "{}", path.display());
+        }
+        seen += 1;
+    }
+    assert!(seen >= 18);
+}

@@ -1,0 +1,20 @@
+//! End to end: the built command, the built component and the simulator, as a user has them.
+//!
+//! `make build` comes first; `make test-host` sees to it. Everything stays on loopback, and every server is a value that
+//! ends with its test.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics fails, which is the point; clippy's exception covers test functions only"
+)]
+
+mod build;
+mod cases;
+mod docs;
+mod live;
+mod replay;
+mod support;
+mod usage;

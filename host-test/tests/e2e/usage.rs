@@ -1,0 +1,196 @@
+//! How the command answers wrong usage, and what `describe` prints: status, standard output and standard error.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{cases, component, expect, nodule, root, run, stderr, stdout};
+
+/// What a command prints when it is refused.
+fn refused(command: &mut Command, code: i32) -> String {
+    let output = expect(command, code);
+    assert_eq!(stdout(&output), "", "data only");
+    stderr(&output)
+}
+
+#[test]
+fn an_unknown_operation_is_named_with_the_nearest() {
+    assert_eq!(
+        refused(&mut run("points", "adjustPoint"), 2),
+        "error: unknown operation `adjustPoint` of the group `points`\n\nhint: did you mean `adjustPoints`?\n"
+    );
+    assert_eq!(
+        refused(&mut run("point", "adjustPoints"), 2),
+        "error: unknown group `point`\n\nhint: did you mean `points`?\n"
+    );
+}
+
+#[test]
+fn without_a_credential_the_remedy_is_said() {
+    assert_eq!(
+        refused(run("member", "getMember").args(["--param", "cardNo=M1"]), 2),
+        "error: the node needs a credential (`socialHubApi`), and none was given\n\nhint: give it by `--credential FILE`, a \
+         JSON object, or in the variable NODULE_CREDENTIAL\n"
+    );
+}
+
+#[test]
+fn a_credential_without_a_base_url_or_with_an_unknown_field_is_refused_and_not_shown() {
+    for (credential, expected) in [
+        (
+            r#"{"appId":"demo","appSecret":"s3cr3t"}"#,
+            "Base URL (`baseUrl`) is missing: it says where the secret may be sent (the usual one is \
+             `https://s1.socialhub.ai/openapi-prod`)",
+        ),
+        (
+            r#"{"baseUrl":"http://127.0.0.1","appId":"demo","appSecret":"s3cr3t","token":"s3cr3t"}"#,
+            "`token` is not one of its fields: `baseUrl`, `appId`, `appSecret`",
+        ),
+        (
+            r#"{"baseUrl":"ftp://x","appId":"demo","appSecret":"s3cr3t"}"#,
+            "Base URL (`baseUrl`): ",
+        ),
+        (
+            r#"{"baseUrl":"http://u:p@127.0.0.1","appId":"demo","appSecret":"s3cr3t"}"#,
+            "Base URL (`baseUrl`): ",
+        ),
+        (
+            r#"{"baseUrl":"http://127.0.0.1/?a=b","appId":"demo","appSecret":"s3cr3t"}"#,
+            "without a query",
+        ),
+        ("s3cr3t", "expected a JSON object"),
+    ] {
+        let mut command = run("member", "getMember");
+        let error = refused(command.env("NODULE_CREDENTIAL", credential), 2);
+        assert!(error.contains(expected), "{error}");
+        assert!(!error.contains("s3cr3t"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_component_is_told_for_what_it_is() {
+    let file = |bytes: &[u8]| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        file
+    };
+    for (bytes, expected) in [
+        (
+            &b""[..],
+            "error: expected a WebAssembly component, found an empty file\n",
+        ),
+        (
+            b"#!/bin/sh\n",
+            "error: expected a WebAssembly component, found a file that is not WebAssembly\n",
+        ),
+        (
+            b"\0asm\x01\0\0\0",
+            "error: expected a WebAssembly component, found a core module\n",
+        ),
+        (
+            b"\0asm\x0d\0\x01\0",
+            "error: expected a component that exports `workflow:node/execution@0.1.0`, found no exports at all\n",
+        ),
+    ] {
+        let file = file(bytes);
+        let error = refused(nodule().arg("describe").arg(file.path()), 3);
+        assert!(error.starts_with(expected), "{error}");
+    }
+    let error = refused(nodule().args(["describe", "nowhere.wasm"]), 2);
+    assert!(error.starts_with("error: nowhere.wasm: No such file"), "{error}");
+}
+
+#[test]
+fn a_pinned_component_that_changed_is_refused() {
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let error = refused(
+        nodule()
+            .arg("describe")
+            .arg(component())
+            .args(["--digest", &digest]),
+        3,
+    );
+    assert!(
+        error.contains(&format!(
+            "expected a component with the digest `{digest}`, found `sha256:"
+        )),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_policy_with_an_unknown_key_is_refused_with_its_line() {
+    let policy = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(
+        policy.path(),
+        "[[allow]]\norigin = \"https://example.com\"\nmethod = [\"GET\"]\n",
+    )
+    .unwrap();
+    let error = refused(run("member", "getMember").arg("--policy").arg(policy.path()), 2);
+    assert!(
+        error.contains(&format!("{}:3:", policy.path().display())) && error.contains("methods"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_recording_that_cannot_be_read_is_named() {
+    let error = refused(run("member", "getMember").args(["--replay", "nowhere.har"]), 2);
+    assert!(error.contains("nowhere.har"), "{error}");
+}
+
+#[test]
+fn the_json_description_holds_to_its_schema_and_comes_back_the_same() {
+    let output = expect(
+        nodule()
+            .arg("describe")
+            .arg(component())
+            .args(["--format", "json"]),
+        0,
+    );
+    let described: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let schema: Value =
+        serde_json::from_str(&std::fs::read_to_string(root().join("docs/description.schema.json")).unwrap())
+            .unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let problems: Vec<String> = schema
+        .iter_errors(&described)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(problems, Vec::<String>::new());
+    let node: nodule::description::Node = serde_json::from_value(described.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&node).unwrap(), described);
+    assert_eq!(node.operations.len(), 18);
+    assert_eq!(node.resources.len(), 5);
+}
+
+#[test]
+fn every_output_schema_is_a_schema_and_recorded_outputs_hold_to_it() {
+    let output = expect(
+        nodule()
+            .arg("describe")
+            .arg(component())
+            .args(["--format", "json"]),
+        0,
+    );
+    let node: nodule::description::Node = serde_json::from_str(&stdout(&output)).unwrap();
+    let mut checked = 0;
+    for operation in &node.operations {
+        let schema = jsonschema::validator_for(&operation.output_schema).unwrap();
+        let dir = cases().join(&operation.group);
+        for file in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            let recording: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            let case = &recording["log"]["_case"];
+            if case["operation"] != operation.name {
+                continue;
+            }
+            for result in case["results"].as_array().unwrap() {
+                for output in result["output"].as_array().into_iter().flatten() {
+                    assert!(schema.is_valid(output), "{}: {output}", file.display());
+                    checked += 1;
+                }
+            }
+        }
+    }
+    assert!(checked >= 18);
+}

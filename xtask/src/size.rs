@@ -1,0 +1,119 @@
+//! What a component's bytes are, by crate.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use wasmparser::{KnownCustom, Name, Parser, Payload};
+
+/// Crates below this share of the code are printed as one line.
+const SMALL: f64 = 0.01;
+
+/// Print the component's size, its sections, and the code by the crate that a function's name begins with.
+#[expect(clippy::print_stdout, reason = "what this task is for")]
+pub fn print(module: &Path, component: &Path) -> Result<()> {
+    let size = std::fs::metadata(component)
+        .with_context(|| format!("read {}", component.display()))?
+        .len();
+    println!("{:>8}  {}", size, component.display());
+    let module = std::fs::read(module).with_context(|| format!("read {}", module.display()))?;
+    let parts = parts(&module)?;
+    println!(
+        "{:>8}  code",
+        parts.code.iter().map(|(_, bytes)| bytes).sum::<usize>()
+    );
+    println!("{:>8}  data", parts.data);
+    println!("\ncode by crate (a generic function counts for the crate that it is defined in)");
+    let mut crates: BTreeMap<String, usize> = BTreeMap::new();
+    for (name, bytes) in &parts.code {
+        *crates.entry(crate_of(name)).or_default() += bytes;
+    }
+    let total: usize = crates.values().sum();
+    let mut rows: Vec<(String, usize)> = crates.into_iter().collect();
+    rows.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    let (large, small): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .partition(|(_, bytes)| share(*bytes, total) >= SMALL);
+    let rest = small.iter().map(|(_, bytes)| bytes).sum();
+    for (name, bytes) in large
+        .into_iter()
+        .chain((!small.is_empty()).then(|| ("all others".to_owned(), rest)))
+    {
+        println!("{bytes:>8}  {:>4.1} %  {name}", share(bytes, total) * 100.0);
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share for people")]
+fn share(bytes: usize, total: usize) -> f64 {
+    bytes as f64 / total.max(1) as f64
+}
+
+struct Parts {
+    /// Name and size of each function with a body.
+    code: Vec<(String, usize)>,
+    data: usize,
+}
+
+fn parts(module: &[u8]) -> Result<Parts> {
+    let mut imported = 0_u32;
+    let mut sizes = Vec::new();
+    let mut data = 0;
+    let mut names: BTreeMap<u32, String> = BTreeMap::new();
+    for payload in Parser::new(0).parse_all(module) {
+        match payload? {
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    if matches!(import?.ty, wasmparser::TypeRef::Func(_)) {
+                        imported += 1;
+                    }
+                }
+            }
+            Payload::CodeSectionEntry(body) => sizes.push(length(&body.range())?),
+            Payload::DataSection(section) => data = length(&section.range())?,
+            Payload::CustomSection(section) => {
+                if let KnownCustom::Name(section) = section.as_known() {
+                    for name in section {
+                        if let Name::Function(functions) = name? {
+                            for function in functions {
+                                let function = function?;
+                                names.insert(function.index, function.name.to_owned());
+                            }
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let code = sizes
+        .into_iter()
+        .zip(imported..)
+        .map(|(size, index)| (names.remove(&index).unwrap_or_else(|| "unnamed".to_owned()), size))
+        .collect();
+    Ok(Parts { code, data })
+}
+
+fn length(range: &Range<u64>) -> Result<usize> {
+    Ok(usize::try_from(range.end - range.start)?)
+}
+
+/// The crate of a mangled name: of `<a::B as c::D>::e` that of `a`, unless `a` is a type of the language.
+fn crate_of(name: &str) -> String {
+    let name = format!("{:#}", rustc_demangle::demangle(name));
+    let path = name
+        .trim_start_matches(['<', '&', '*', '(', '[', ' '])
+        .trim_start_matches("mut ")
+        .trim_start_matches("dyn ");
+    let first = path.split("::").next().unwrap_or(path);
+    let is_crate = path.contains("::") && first.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    match (is_crate, name.split_once(" as ")) {
+        (true, _) => first.to_owned(),
+        (false, Some((_, of))) => of.split("::").next().unwrap_or(of).to_owned(),
+        (false, None) if name.contains('#') || name.starts_with("cabi_") => {
+            "the contract's exports".to_owned()
+        }
+        (false, None) => "no crate's (memcpy and the like)".to_owned(),
+    }
+}
