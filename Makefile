@@ -9,7 +9,7 @@ CASES := host-test/cases
 DEMO_ITEMS := host-test/demo/adjustPoints.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build component demo test test-node test-host check lint size record vendor-wit clean
+.PHONY: help setup build component demo test test-node test-host check lint size record vendor-wit clean measure-runs
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -64,3 +64,8 @@ vendor-wit: ## Copy WASI's interfaces from the crate that implements them, in th
 
 clean: ## Remove what was built
 	$(CARGO) clean
+
+# Runs
+
+measure-runs: build ## Measure memory and speed of long runs, with a journal and without
+	host-test/measure/runs $(NODULE) target/release/simulator $(COMPONENT)

@@ -167,15 +167,14 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
             }
         }
         progress.result();
+        print_notices(&mut notices, &progress);
         index += 1;
     };
     let ended = ended
         .and_then(|()| output.flush())
         .and_then(|()| failed.as_mut().map_or(Ok(()), Output::flush));
     let finished = results.finish().await;
-    while let Some(notice) = notices.as_mut().and_then(|notices| notices.try_recv().ok()) {
-        progress.suspend(|| warning(&notice.to_string()));
-    }
+    print_notices(&mut notices, &progress);
     match &finished {
         Ok(summary) => progress.end(summary),
         Err(_) => progress.clear(),
@@ -234,6 +233,13 @@ fn how_to_go_on(args: &Run) -> String {
             journal.display()
         ),
         None => "with `--journal FILE` a run goes on where it was interrupted".to_owned(),
+    }
+}
+
+/// Print the notices that are there.
+fn print_notices(notices: &mut Option<mpsc::Receiver<Notice>>, progress: &Progress) {
+    while let Some(notice) = notices.as_mut().and_then(|notices| notices.try_recv().ok()) {
+        progress.suspend(|| warning(&notice.to_string()));
     }
 }
 

@@ -39,9 +39,9 @@ use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::value::RawValue;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use crate::run::Notice;
+use crate::run::Teller;
 
 pub use error::JournalError;
 pub(crate) use writer::{Durable, Writer};
@@ -154,7 +154,7 @@ impl Journal {
     pub(crate) fn open(
         options: &JournalOptions,
         identity: &Identity<'_>,
-        notices: mpsc::Sender<Notice>,
+        notices: Teller,
     ) -> Result<Self, JournalError> {
         let path = options.path.as_path();
         let lock = lock(path)?;

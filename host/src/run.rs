@@ -55,6 +55,7 @@ use crate::runner::{BoundOperation, Inner, Runner};
 
 use driver::{Driver, Parts};
 pub use notice::Notice;
+pub(crate) use notice::Teller;
 pub(crate) use stats::Stats;
 pub use stats::{Ended, Latency, Summary};
 
@@ -109,7 +110,7 @@ pub const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not ze
 /// How many results are handed over at once; the reader's pace is the run's.
 const HANDED_OVER: usize = 32;
 /// How many notices may wait for their reader; more of them would say the same.
-const NOTICES: usize = 256;
+const NOTICES: usize = 4096;
 
 impl Default for RunOptions {
     fn default() -> Self {
@@ -344,6 +345,7 @@ impl Runner {
         let inner = Arc::clone(&self.inner);
         let stats = Arc::new(Stats::new());
         let (tell, notices) = mpsc::channel(NOTICES);
+        let tell = Teller::new(tell, Arc::clone(&stats));
         let mut operation = BoundOperation::new(&inner, group, operation)?;
         operation.stats = Arc::clone(&stats);
         operation.rate = options.rate.map(|rate| Arc::new(Bucket::new(rate)));
@@ -388,7 +390,7 @@ fn open(
     inner: &Inner,
     operation: &BoundOperation,
     options: &JournalOptions,
-    notices: mpsc::Sender<Notice>,
+    notices: Teller,
 ) -> Result<Journal, Error> {
     if !inner.is_live() {
         return Err(Error::RunOptions {

@@ -55,10 +55,7 @@ fn the_readme_s_table_is_what_the_node_says() {
         .take_while(|line| line.starts_with('|'))
         .collect();
     let table = table.join("\n").replace("](#", "](docs/socialhub.md#");
-    compare(
-        &path,
-        &format!("{before}{BEGIN}\n\n{table}\n\n{END}{after}"),
-    );
+    compare(&path, &format!("{before}{BEGIN}\n\n{table}\n\n{END}{after}"));
 }
 
 /// The blocks of the README that show a command with its output: `$ command`, then what it prints.

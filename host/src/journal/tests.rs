@@ -1,4 +1,9 @@
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
 use super::*;
+use crate::run::{Notice, Stats};
 use tempfile::TempDir;
 
 fn identity(operation: &str) -> Identity<'static> {
@@ -11,8 +16,13 @@ fn identity(operation: &str) -> Identity<'static> {
     }
 }
 
+fn teller() -> (Teller, mpsc::Receiver<Notice>) {
+    let (sender, receiver) = mpsc::channel(8);
+    (Teller::new(sender, Arc::new(Stats::new())), receiver)
+}
+
 fn open(options: &JournalOptions, identity: &Identity<'_>) -> Result<Journal, JournalError> {
-    Journal::open(options, identity, mpsc::channel(8).0)
+    Journal::open(options, identity, teller().0)
 }
 
 fn row(item: usize, state: State) -> Row {
@@ -71,7 +81,7 @@ async fn what_is_written_is_there_after_it_is_opened_again() {
 #[tokio::test]
 async fn the_second_item_with_a_key_is_named_with_the_first() {
     let folder = TempDir::new().unwrap();
-    let (notices, mut received) = mpsc::channel(8);
+    let (notices, mut received) = teller();
     let mut journal = Journal::open(&place(&folder), &identity("a.b"), notices).unwrap();
     for item in 0..4 {
         journal.writer.put(row(item, State::Started), false);
@@ -230,7 +240,7 @@ async fn a_journal_that_may_not_grow_says_so_and_keeps_what_it_has() {
         .pragma_update(None, "max_page_count", pages + 2)
         .unwrap();
     let lock = lock(&options.path).unwrap();
-    let mut writer = Writer::start(options.path.clone(), connection, lock, mpsc::channel(1).0).unwrap();
+    let mut writer = Writer::start(options.path.clone(), connection, lock, teller().0).unwrap();
     let place = writer.put(large, true);
     assert!(!durable(writer.durable(), place).await);
     let error = writer.close().await.unwrap_err();

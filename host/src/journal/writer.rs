@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::{JournalError, Row};
-use crate::run::Notice;
+use crate::run::{Notice, Teller};
 
 /// How long a row that nobody waits for may be unwritten: people who look into the journal see it that late.
 const LAZY: Duration = Duration::from_millis(200);
@@ -47,7 +47,7 @@ impl Writer {
         path: PathBuf,
         connection: Connection,
         lock: File,
-        notices: mpsc::Sender<Notice>,
+        notices: Teller,
     ) -> Result<Self, JournalError> {
         let (rows, received) = channel();
         let (progress, durable) = watch::channel(Durable::default());
@@ -112,7 +112,7 @@ struct Work {
     connection: Connection,
     pending: BTreeMap<usize, Row>,
     progress: watch::Sender<Durable>,
-    notices: mpsc::Sender<Notice>,
+    notices: Teller,
     /// Of the last row that was taken in.
     place: u64,
 }
@@ -171,8 +171,7 @@ impl Work {
                 // An error stays: whoever heard of it has ended the run.
                 self.progress.send_modify(|durable| durable.place = place);
                 for notice in same {
-                    // The reader of notices may be gone, or slow; the journal shows them all.
-                    let _ = self.notices.try_send(notice);
+                    self.notices.tell(notice);
                 }
             }
             Err(error) => {

@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::notice::Teller;
 use super::shape::Shape;
 use super::{Ended, ItemResult, Notice, OnFailure, OnUnknown, Order, RunOptions, Stats};
 use crate::call::Item;
@@ -83,7 +84,7 @@ pub(super) struct Parts {
     pub(super) stats: Arc<Stats>,
     pub(super) journal: Option<Journal>,
     pub(super) sender: mpsc::Sender<ItemResult>,
-    pub(super) notices: mpsc::Sender<Notice>,
+    pub(super) notices: Teller,
     pub(super) orders: watch::Receiver<Order>,
 }
 
@@ -94,7 +95,7 @@ pub(super) struct Driver {
     journal: Option<Journal>,
     durable: Option<watch::Receiver<Durable>>,
     sender: mpsc::Sender<ItemResult>,
-    notices: mpsc::Sender<Notice>,
+    notices: Teller,
     orders: watch::Receiver<Order>,
     on_failure: OnFailure,
     on_unknown: OnUnknown,
@@ -398,9 +399,7 @@ impl Driver {
     }
 
     fn notice(&self, notice: Notice) {
-        tracing::warn!(target: "nodule::run", "{notice}");
-        // Its reader may be gone, or slow.
-        let _ = self.notices.try_send(notice);
+        self.notices.tell(notice);
     }
 }
 

@@ -1,7 +1,36 @@
 //! What a person who watches a run should hear at once.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::Stats;
+
+/// The way to whoever watches.
+#[derive(Debug, Clone)]
+pub(crate) struct Teller {
+    sender: mpsc::Sender<Notice>,
+    stats: Arc<Stats>,
+}
+
+impl Teller {
+    pub(crate) fn new(sender: mpsc::Sender<Notice>, stats: Arc<Stats>) -> Self {
+        Self { sender, stats }
+    }
+
+    pub(crate) fn tell(&self, notice: Notice) {
+        if matches!(notice, Notice::SameKey { .. }) {
+            self.stats.update(|summary| summary.same_key += 1);
+        } else {
+            // A key is an item's data, which no log shows.
+            tracing::warn!(target: "nodule::run", "{notice}");
+        }
+        // Its reader may be gone, or slow.
+        let _ = self.sender.try_send(notice);
+    }
+}
 
 /// What a person who watches a run should hear at once; its `Display` is one line.
 #[derive(Debug, Clone, PartialEq, Eq)]

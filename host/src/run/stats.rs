@@ -75,7 +75,8 @@ pub struct Summary {
     pub renewals: u64,
     /// Requests that left, authentication not included.
     pub requests: u64,
-    /// Items with the key of another one, where a key makes a repetition harmless and there is no journal.
+    /// Items with the key of an earlier one, where a key makes a repetition harmless: all of them with a journal, those near
+    /// the other one without.
     pub same_key: u64,
     /// Items in calls right now.
     pub in_flight: u64,

@@ -42,6 +42,7 @@ impl Driver {
             return self.settle_unsent(entry, Failure::NotRun);
         }
         self.record(&entry, State::Waiting, None, false);
+        entry.is_new = false;
         self.waiting.push_back(entry);
     }
 
@@ -154,21 +155,30 @@ impl Driver {
         if self.on_unknown == OnUnknown::Retry {
             return None;
         }
-        let error = earlier
+        let error: Option<Value> = earlier
             .error
             .as_deref()
             .and_then(|error| serde_json::from_str(error).ok());
-        let why = match &error {
-            Some(Value::Object(error)) => match error.get("message").and_then(Value::as_str) {
-                Some(message) => message.to_owned(),
-                None => "it failed".to_owned(),
-            },
-            _ => "the run ended while its call was under way".to_owned(),
+        let text = |name: &str| error.as_ref().and_then(|error| error.get(name)?.as_str());
+        let (message, detail) = match (text("kind"), text("message")) {
+            // An earlier resumption said it already.
+            (Some(UNKNOWN), Some(message)) => {
+                let detail = error.as_ref().and_then(|error| error.get("detail").cloned());
+                (message.to_owned(), detail)
+            }
+            (_, Some(message)) => (
+                format!("perhaps done by an earlier run: {message}"),
+                error.clone(),
+            ),
+            _ => {
+                let why = "perhaps done by an earlier run, which ended while its call was under way";
+                (why.to_owned(), None)
+            }
         };
         let failure = Failure::Other {
             kind: UNKNOWN.into(),
-            message: format!("perhaps done by an earlier run: {why}"),
-            detail: error,
+            message,
+            detail,
         };
         if earlier.state == State::Started {
             self.record(entry, State::Unknown, Some(&failure), false);
@@ -192,7 +202,6 @@ impl Driver {
     fn look_for_key(&mut self, entry: &Entry) {
         let Some(key) = &entry.key else { return };
         if let Some(earlier) = self.recent.note(key, entry.item.index) {
-            self.stats.update(|summary| summary.same_key += 1);
             self.notice(Notice::SameKey {
                 item: entry.item.index,
                 earlier,
