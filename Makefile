@@ -65,6 +65,16 @@ vendor-wit: ## Copy WASI's interfaces from the crate that implements them, in th
 clean: ## Remove what was built
 	$(CARGO) clean
 
+# [HOSTS]: the component in hosts that know nothing of Nodule.
+.PHONY: test-hosts test-celery
+
+test-hosts: build ## Run the component in Python, JavaScript, Wasmtime's command line and bare Rust; write docs/hosts.md
+	$(CARGO) build --quiet --release -p bare-host
+	python3 -B host-test/foreign/conformance.py --cache "$$(host-test/foreign/setup)" --target target --docs docs/hosts.md
+
+test-celery: build ## Send 10,000 items through two Celery workers, kill one half-way, account for every item
+	cache="$$(host-test/foreign/setup --redis)" && "$$cache/python/bin/python" -B host-test/foreign/celery/test.py --target target
+
 # Runs
 
 measure-runs: build ## Measure memory and speed of long runs, with a journal and without

@@ -1,0 +1,131 @@
+"""10,000 adjustments through two Celery workers, one of them killed half-way: every item is accounted for.
+
+Redis, the simulator and the workers run on loopback, on free ports, and end with the test.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ITEMS, BATCH = 10_000, 50
+# Short, so that what the killed worker held is soon given to the other one; a batch takes a fraction of it.
+VISIBILITY_S = 5
+PATIENCE_S = 240
+# So that a batch takes long enough to be killed in the middle.
+LATENCY_MS = "20"
+
+
+def started(stack, command, **options):
+    # A group of its own, so that the worker's children end with it.
+    process = subprocess.Popen(command, start_new_session=True, **options)
+    stack.callback(ended, process)
+    return process
+
+
+def ended(process):
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--target", type=Path, required=True)
+    target = arguments.parse_args().target.resolve()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        simulator = started(stack, [target / "release/simulator", "--latency-ms", LATENCY_MS], stdout=subprocess.PIPE, text=True)
+        base = simulator.stdout.readline().strip()
+        port = unused_port()
+        settings = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", folder, "--loglevel", "warning"]
+        started(stack, ["redis-server", *settings], stdout=subprocess.DEVNULL)
+        credential = folder / "credential.json"
+        credential.write_text(json.dumps({"baseUrl": base, "appId": "demo", "appSecret": "demo-secret-0123456789"}))
+        os.environ |= {
+            "NODE_BROKER": f"redis://127.0.0.1:{port}/0",
+            "NODE_COMPONENT": str(target / "socialhub.wasm"),
+            "NODE_CREDENTIAL": str(credential),
+            "NODE_VISIBILITY_S": str(VISIBILITY_S),
+        }
+        return check(stack, base)
+
+
+def unused_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def worker(stack, name):
+    command = [sys.executable, "-m", "celery", "--app", "tasks", "worker", "--concurrency", "1", "--hostname", f"{name}@localhost"]
+    command += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+    return started(stack, command, cwd=HERE)
+
+
+def ledger(base):
+    with urllib.request.urlopen(f"{base}/_simulator/ledger", timeout=10) as answer:
+        return json.load(answer)["operations"]
+
+
+def hold(first, second, redis):
+    """Stop both workers at a moment when each of them holds a batch: what the first one has is lost with it."""
+    began = time.monotonic()
+    while time.monotonic() - began < PATIENCE_S:
+        for process in (first, second):
+            os.killpg(process.pid, signal.SIGSTOP)
+        if redis.hlen("unacked") == 2:
+            return
+        for process in (first, second):
+            os.killpg(process.pid, signal.SIGCONT)
+        time.sleep(0.05)
+    sys.exit("the workers never hold a batch each")
+
+
+def check(stack, base):
+    sys.path.insert(0, str(HERE))
+    import tasks
+
+    first, second = worker(stack, "first"), worker(stack, "second")
+    items = [
+        json.dumps({"accountCode": f"M{n}", "operationId": f"celery-{n}", "pointValue": 1, "effectiveEndTime": "2030-12-31"})
+        for n in range(ITEMS)
+    ]
+    began = time.monotonic()
+    sent = [tasks.run.delay("points", "adjustPoints", items[at : at + BATCH]) for at in range(0, ITEMS, BATCH)]
+    done = lambda: sum(one.ready() for one in sent)
+    while done() < len(sent) // 2:
+        if time.monotonic() - began > PATIENCE_S:
+            sys.exit(f"{done()} of {len(sent)} batches after {PATIENCE_S} s: the workers do not work")
+        time.sleep(0.1)
+    hold(first, second, tasks.app.backend.client)
+    ended(first)
+    os.killpg(second.pid, signal.SIGCONT)
+    print(f"killed one of two workers after {done()} of {len(sent)} batches, {len(ledger(base))} items", flush=True)
+    results = [result for one in sent for result in one.get(timeout=PATIENCE_S)]
+    took = time.monotonic() - began
+
+    counts = ledger(base)
+    answers = [json.loads(result[0]) for result in results if isinstance(result, list)]
+    repeated = sum(answer["data"]["repeated"] for answer in answers)
+    missing = [n for n in range(ITEMS) if f"celery-{n}" not in counts]
+    twice = [name for name, count in counts.items() if count["applied"] != 1]
+    asked = sum(count["received"] for count in counts.values())
+    print(f"{len(results)} results, {len(answers)} of them outputs\n{len(counts)} operations in the ledger, asked for {asked} times")
+    print(f"{repeated} answers say that it had been done before: the killed worker had done it; {took:.0f} s")
+    good = second.poll() is None and len(answers) == ITEMS and not missing and not twice and len(counts) == ITEMS
+    print(f"{int(good)} passed, {int(not good)} failed")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

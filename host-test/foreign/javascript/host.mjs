@@ -1,0 +1,88 @@
+// A node component in Node 20 by jco: `node host.mjs COMPONENT CREDENTIAL.json`, none of Nodule's host. It prints the
+// node's description, then answers each batch that it reads from standard input, one JSON document a line:
+// {"group":"member","operation":"getMember","items":["{\"cardNo\":\"M1\"}"],"inFlight":8,"onFailure":"continue"}
+//
+// What an engine must add: a worker to run this in. The event loop stands still while a call waits (JSPI, in Node 24,
+// lets it go on), and a worker can be ended when a call takes too long or too much memory.
+
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+import { transpile } from "@bytecodealliance/jco-transpile";
+import { WASIShim } from "@bytecodealliance/preview2-shim/instantiation";
+
+// jco makes JavaScript and core modules of a component. An engine would keep both on disk, as they are of no use to
+// anybody else; here they stay in memory.
+async function load(path) {
+  const { files } = await transpile(path, { name: "node", instantiation: "sync", emitTypescriptDeclarations: false });
+  const source = Buffer.from(files["node.js"]).toString();
+  const { instantiate } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+  const cores = new Map();
+  for (const [name, bytes] of Object.entries(files)) {
+    if (name.endsWith(".wasm")) cores.set(name, new WebAssembly.Module(bytes));
+  }
+  // What is not needed is not given: no files, sockets, variables. A policy would wrap "wasi:http/outgoing-handler" here.
+  const shim = new WASIShim().getImportObject();
+  const given = Object.entries(shim).filter(([name]) => /^wasi:(clocks|http|io|random)\//.test(name));
+  // Each call has an instance of its own, which costs a millisecond and shares nothing with another.
+  return () => instantiate((name) => cores.get(name), Object.fromEntries(given));
+}
+
+// A function that gives a WIT `result` returns its `ok` and throws its `err`, bare or as `payload` of an error. Anything
+// else that it throws is a trap or a mistake. A `result` inside of a value is `{ tag, val }`.
+function attempt(call) {
+  try {
+    return { ok: call() };
+  } catch (error) {
+    const failure = error?.payload ?? error;
+    if (failure?.tag === undefined) throw error;
+    return { failure };
+  }
+}
+
+class Service {
+  constructor(instance, credential) {
+    Object.assign(this, { instance, credential, session: undefined, ends: 0 });
+    this.baseUrl = JSON.parse(credential).baseUrl;
+  }
+
+  // A new session, or the old one renewed; the failure if there is none.
+  authenticate() {
+    const made = attempt(() => this.instance().authentication.authenticate(this.credential, this.session));
+    this.session = made.ok;
+    this.ends = made.ok ? Date.now() + (made.ok.expiresInS ?? Infinity) * 1000 : 0;
+    return made.failure;
+  }
+
+  execute(batch, items) {
+    // The shim gives no way to add headers outside of the sandbox, so the node adds the session's access itself.
+    const { group, operation, onFailure, inFlight } = batch;
+    const call = { group, operation, items, onFailure, inFlight, baseUrl: this.baseUrl, access: this.session.access };
+    return attempt(() => this.instance().execution.execute(call));
+  }
+
+  run(batch) {
+    const failure = Date.now() >= this.ends && this.authenticate();
+    if (failure) return failure;
+    const answer = this.execute(batch, batch.items);
+    if (answer.failure) return answer.failure;
+    const results = answer.ok;
+    // The service refused the session before its time: those items again, once, with a new one.
+    const refused = [...results.keys()].filter((at) => results[at].val.tag === "unauthenticated");
+    if (refused.length > 0 && !this.authenticate()) {
+      const again = this.execute(batch, refused.map((at) => batch.items[at]));
+      refused.forEach((at, place) => (results[at] = again.ok[place]));
+    }
+    return results;
+  }
+}
+
+const [component, credential] = process.argv.slice(2);
+const instance = await load(component);
+console.log(JSON.stringify(instance().description.describe()));
+const service = new Service(instance, readFileSync(credential, "utf8"));
+// Items are JSON texts and stay so: JSON.parse would round numbers of more than 15 digits.
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(JSON.stringify(service.run(JSON.parse(line))));
+}
+process.exit(); // The shim's worker thread would keep the process.

@@ -1,0 +1,99 @@
+"""A node component in wasmtime-py: `python host.py COMPONENT CREDENTIAL.json`, none of Nodule's host.
+
+It prints the node's description, then answers each batch that it reads from standard input, one JSON document a line:
+`{"group":"member","operation":"getMember","items":["{\\"cardNo\\":\\"M1\\"}"],"inFlight":8,"onFailure":"continue"}`.
+
+What wasmtime-py cannot do: say which hosts the node may reach, and end a call that waits for the network. Give the
+process a network of its own, and kill it from outside.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from wasmtime import Config, Engine, Store, WasiConfig
+from wasmtime.component import Component, Linker, Record, Variant
+
+
+def plain(value):
+    """A WIT value as JSON has it."""
+    if isinstance(value, Variant):
+        return {"tag": value.tag, "val": plain(value.payload)}
+    if isinstance(value, Record):
+        return {name: plain(field) for name, field in vars(value).items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+class Node:
+    """A component, compiled once. Each call has an instance of its own, which costs a millisecond and shares nothing."""
+
+    def __init__(self, path):
+        config = Config()
+        config.cache = True  # Compiled code is kept on disk between runs.
+        self.engine = Engine(config)
+        self.component, self.linker = Component.from_file(self.engine, path), Linker(self.engine)
+        self.linker.add_wasip2()
+        self.linker.add_wasi_http()
+
+    def call(self, interface, function, *arguments):
+        with Store(self.engine) as store:
+            store.set_wasi(WasiConfig())  # No files, no variables, no streams.
+            store.set_wasi_http()
+            store.set_limits(memory_size=128 << 20)
+            instance = self.linker.instantiate(store, self.component)
+            interface = instance.get_export_index(store, f"workflow:node/{interface}@0.1.0")
+            return instance.get_func(store, instance.get_export_index(store, function, interface))(store, *arguments)
+
+
+class Service:
+    """A node and a credential. Runs batches, and keeps a session for as long as the service accepts it."""
+
+    def __init__(self, node, credential):
+        self.node, self.credential = node, credential
+        self.base_url = json.loads(credential)["baseUrl"]
+        self.session, self.ends = None, 0
+
+    def authenticate(self):
+        """A new session, or the old one renewed; the failure if there is none."""
+        made = self.node.call("authentication", "authenticate", self.credential, self.session)
+        if is_failure(made):
+            self.session, self.ends = None, 0
+            return made
+        self.session = made
+        self.ends = time.monotonic() + (getattr(made, "expires-in-s") or float("inf"))
+
+    def execute(self, batch, items):
+        call = Record()
+        # A record's fields are attributes with WIT's own names, hyphens and all.
+        vars(call).update({"group": batch["group"], "operation": batch["operation"], "items": items})
+        vars(call).update({"on-failure": batch["onFailure"], "in-flight": batch["inFlight"], "base-url": self.base_url})
+        # wasmtime-py gives no way into the request, so the node adds the session's access itself.
+        call.access = self.session.access
+        return self.node.call("execution", "execute", call)
+
+    def run(self, batch):
+        if time.monotonic() > self.ends and (failure := self.authenticate()):
+            return failure
+        if is_failure(results := self.execute(batch, batch["items"])):
+            return results
+        # The service refused the session before its time: those items again, once, with a new one.
+        refused = [at for at, result in enumerate(results) if is_failure(result) and result.tag == "unauthenticated"]
+        if refused and not self.authenticate():
+            again = self.execute(batch, [batch["items"][at] for at in refused])
+            for at in refused:
+                results[at] = again.pop(0)
+        return results
+
+
+def is_failure(value):
+    """wasmtime-py gives the value of a WIT `result` without `ok` and `err` where the two have different types."""
+    return isinstance(value, Variant)
+
+
+if __name__ == "__main__":
+    node, credential = Node(sys.argv[1]), sys.argv[2]
+    print(json.dumps(plain(node.call("description", "describe"))), flush=True)
+    service = Service(node, Path(credential).read_text(encoding="utf-8"))
+    for line in sys.stdin:
+        print(json.dumps(plain(service.run(json.loads(line)))), flush=True)
