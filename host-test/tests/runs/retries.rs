@@ -215,7 +215,7 @@ fn nothing_starts_after_the_runs_time() {
     // deadline of its call ends it.
     let policy = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(policy.path(), "[limits]\nrun-timeout-ms = 2000\n").unwrap();
-    let output = expect(command.arg("--policy").arg(policy.path()), 1);
+    let output = expect(command.arg("--policy").arg(policy.path()), 3);
     let lines = lines(&output);
     assert_eq!(lines.len(), 40);
     assert!(lines[0].get("json").is_some(), "{}", lines[0]);
