@@ -9,7 +9,7 @@ CASES := host-test/cases
 DEMO_ITEMS := host-test/demo/adjustPoints.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build component demo test test-node test-host check lint size record vendor-wit clean
+.PHONY: help setup build component demo test test-node test-host check lint size record vendor-wit clean measure-runs
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -117,3 +117,8 @@ fuzz: ## Fuzz what reads foreign input, a minute for each target
 	@command -v cargo-fuzz >/dev/null || $(CARGO) +nightly install --locked cargo-fuzz
 	@for target in $(FUZZ_TARGETS); do echo "fuzz: $$target"; mkdir -p fuzz/corpus/$$target; \
 		$(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+# Runs
+
+measure-runs: build ## Measure memory and speed of long runs, with a journal and without
+	host-test/measure/runs $(NODULE) target/release/simulator $(COMPONENT)

@@ -9,8 +9,10 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use nodule::rate::Rate;
 
 use crate::describe::Format;
 
@@ -137,6 +139,30 @@ pub struct Run {
     /// Write the items that failed, ready to be run again
     #[arg(long, value_name = "FILE")]
     pub failed: Option<PathBuf>,
+    /// How often an item is tried again after a failure that its operation's effect allows to repeat
+    #[arg(long, value_name = "N", default_value_t = nodule::retry::TRIES.get() - 1)]
+    pub retries: u32,
+    /// How long an item is tried, from its first try on: 90s, 2m, 1h
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "2m")]
+    pub item_time: Duration,
+    /// How long the run may take; afterwards nothing more starts
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub run_time: Option<Duration>,
+    /// How fast requests may follow each other: 50/s, 600/min
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+    /// Keep the run's progress in an SQLite database; with the same items, the same command goes on where it ended
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "replay", "dry_run"])]
+    pub journal: Option<PathBuf>,
+    /// Go on with another build of the component than the journal was begun with
+    #[arg(long, requires = "journal")]
+    pub accept_component: bool,
+    /// What becomes of a plain write of which the journal does not know whether it was done
+    #[arg(long, value_enum, value_name = "MODE", requires = "journal", default_value_t = Unknown::Fail)]
+    pub unknown: Unknown,
+    /// Write what the run did, as JSON
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub summary: Option<PathBuf>,
     /// How progress is shown on standard error
     #[arg(long, value_enum, value_name = "MODE", default_value_t = Progress::Auto)]
     pub progress: Progress,
@@ -160,6 +186,33 @@ impl From<OnFailure> for nodule::OnFailure {
             OnFailure::Continue => nodule::OnFailure::Continue,
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Unknown {
+    /// It is run again, at the risk of doing it twice
+    Retry,
+    /// It is left out
+    Skip,
+    /// It fails, with an error of the kind `unknown`
+    Fail,
+}
+
+impl From<Unknown> for nodule::OnUnknown {
+    fn from(mode: Unknown) -> Self {
+        match mode {
+            Unknown::Retry => nodule::OnUnknown::Retry,
+            Unknown::Skip => nodule::OnUnknown::Skip,
+            Unknown::Fail => nodule::OnUnknown::Fail,
+        }
+    }
+}
+
+/// A span of time as people write it.
+fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("expected a time such as `90s`, `2m` or `1h`, found `{text}`");
+    let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    Duration::try_from(span).map_err(|_| wrong())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,16 +2,18 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, future};
+use nodule::description::Effect;
+use nodule::journal::JournalOptions;
 use nodule::policy::Policy;
 use nodule::recording::{self, Meta, Recording};
-use nodule::{Component, Credential, Failure, RunOptions, Runner};
+use nodule::retry::Retry;
+use nodule::{Component, Control, Credential, Ended, Failure, Notice, RunOptions, Runner};
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::args::Run;
 use crate::exit::{Exit, Failed, hint, is_refusal, line, warning};
@@ -22,6 +24,11 @@ use crate::setup;
 
 /// How long items that are under way may take to end after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How often progress is shown while no result comes.
+const TICK: Duration = Duration::from_secs(1);
+/// Items that a message names one by one.
+const NAMED: usize = 20;
 
 /// Items that are under way, as they were read, for `--failed`.
 type Texts = Arc<Mutex<VecDeque<Option<String>>>>;
@@ -108,23 +115,19 @@ fn meta(args: &Run, component: &Component, credential: &Credential) -> Result<Me
 async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -> Result<Exit, Failed> {
     let mut output = Output::open(&args.output)?;
     let mut failed = args.failed.as_deref().map(Output::create).transpose()?;
+    // Made before anything is sent, so that a name that cannot be written to is told in time.
+    let summary = args.summary.as_deref().map(Output::create).transpose()?;
     let texts: Texts = Arc::default();
     let (items, kept) = kept(items, failed.is_some().then(|| Arc::clone(&texts)));
-    let interrupted = interruption();
-    let mut stopping = interrupted.clone();
-    let items = items.take_until(async move {
-        // An error says that there will be no interruption.
-        if stopping.wait_for(|interrupted| *interrupted).await.is_err() {
-            future::pending::<()>().await;
-        }
-    });
-    let options = RunOptions::default()
-        .concurrency(args.concurrency.get())
-        .on_failure(args.on_failure.into());
-    let mut results = runner.run(&args.group, &args.operation, items, &options)?;
-    let mut progress = Progress::new(args.progress, total);
-    let mut tally = Tally::default();
-    let mut out_of_patience = pin!(patience(interrupted.clone()));
+    let mut results = runner.run(&args.group, &args.operation, items, &options(args))?;
+    let interrupted = interruption(results.control());
+    let mut progress = Progress::new(args.progress, total, results.watch());
+    let mut notices = results.notices();
+    let mut tally = Tally {
+        is_write: *results.effect() == Effect::Write,
+        ..Tally::default()
+    };
+    let mut ticks = tokio::time::interval(TICK);
     let mut index = 0;
     let ended = loop {
         let next = if let Some(next) = futures_util::FutureExt::now_or_never(results.next()) {
@@ -136,7 +139,14 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
             }
             tokio::select! {
                 next = results.next() => next,
-                () = &mut out_of_patience => break Ok(()),
+                Some(notice) = next_notice(&mut notices) => {
+                    progress.suspend(|| warning(&notice.to_string()));
+                    continue;
+                }
+                _ = ticks.tick() => {
+                    progress.show();
+                    continue;
+                }
             }
         };
         let Some(result) = next else { break Ok(()) };
@@ -147,25 +157,28 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
             .then(|| texts.lock().unwrap_or_else(PoisonError::into_inner).pop_front())
             .flatten()
             .flatten();
-        match &result {
-            Ok(_) => progress.done(),
-            Err(failure) => {
-                tally.count(failure);
-                progress.failed(failure);
-                if let (Some(failed), Some(text)) = (&mut failed, text)
-                    && let Err(lost) = failed.line(&text)
-                {
-                    break Err(lost);
-                }
+        if let Err(failure) = &result {
+            tally.count(index, failure);
+            if let (Some(failed), Some(text)) = (&mut failed, text)
+                && !tally.is_unknown(failure)
+                && let Err(lost) = failed.line(&text)
+            {
+                break Err(lost);
             }
         }
+        progress.result();
+        print_notices(&mut notices, &progress);
         index += 1;
     };
-    drop(results);
     let ended = ended
         .and_then(|()| output.flush())
         .and_then(|()| failed.as_mut().map_or(Ok(()), Output::flush));
-    progress.end();
+    let finished = results.finish().await;
+    print_notices(&mut notices, &progress);
+    match &finished {
+        Ok(summary) => progress.end(summary),
+        Err(_) => progress.clear(),
+    }
     match ended {
         Err(Lost::Broken(broken)) => return Err(broken),
         // Whoever read the results has seen enough.
@@ -173,11 +186,75 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
         Ok(()) => {}
     }
     tally.explain(args.failed.as_deref());
+    let finished = finished?;
+    if let Some(mut file) = summary {
+        let written = file
+            .line(&finished.to_json().to_string())
+            .and_then(|()| file.flush());
+        if let Err(Lost::Broken(broken)) = written {
+            return Err(broken);
+        }
+    }
     if *interrupted.borrow() {
-        warning("interrupted: items after these were not run");
+        warning(&format!(
+            "interrupted after {index} items: those behind were not run"
+        ));
+        hint(&how_to_go_on(args));
         return Ok(Exit::Interrupted);
     }
+    if finished.ended == Ended::OutOfTime && args.journal.is_some() {
+        hint(&how_to_go_on(args));
+    }
     Ok(tally.exit())
+}
+
+fn options(args: &Run) -> RunOptions {
+    let retry = Retry::default()
+        .tries(args.retries.saturating_add(1))
+        .item_time(args.item_time);
+    let mut options = RunOptions::default()
+        .concurrency(args.concurrency.get())
+        .on_failure(args.on_failure.into())
+        .on_unknown(args.unknown.into())
+        .retry(retry);
+    options.rate = args.rate;
+    options.run_time = args.run_time;
+    if let Some(path) = &args.journal {
+        options = options.journal(JournalOptions::new(path).accept_component(args.accept_component));
+    }
+    options
+}
+
+/// What continues a run that was cut short.
+fn how_to_go_on(args: &Run) -> String {
+    match &args.journal {
+        Some(journal) => format!(
+            "run the same command again to go on: what is done is in {} and is not sent again",
+            journal.display()
+        ),
+        None => "with `--journal FILE` a run goes on where it was interrupted".to_owned(),
+    }
+}
+
+/// Print the notices that are there.
+fn print_notices(notices: &mut Option<mpsc::Receiver<Notice>>, progress: &Progress) {
+    while let Some(notice) = notices.as_mut().and_then(|notices| notices.try_recv().ok()) {
+        progress.suspend(|| warning(&notice.to_string()));
+    }
+}
+
+/// The next notice; never, where none comes any more.
+async fn next_notice(notices: &mut Option<mpsc::Receiver<Notice>>) -> Option<Notice> {
+    match notices {
+        Some(receiver) => {
+            let notice = receiver.recv().await;
+            if notice.is_none() {
+                *notices = None;
+            }
+            notice
+        }
+        None => future::pending().await,
+    }
 }
 
 /// The items, remembered while they are under way if somebody wants them back.
@@ -196,14 +273,19 @@ fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
     }
 }
 
-/// Becomes true at the first Ctrl-C. The second one ends the process.
-fn interruption() -> watch::Receiver<bool> {
+/// Becomes true at the first Ctrl-C, which lets the items under way end for some time. The second one ends the process.
+fn interruption(control: Control) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
             line("interrupted: waiting for the items under way; again to end at once");
             // Nobody may be left to tell.
             let _ = sender.send(true);
+            control.stop();
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => std::process::exit(130),
+                () = tokio::time::sleep(GRACE) => control.abandon(),
+            }
             let _ = tokio::signal::ctrl_c().await;
             std::process::exit(130);
         }
@@ -212,29 +294,36 @@ fn interruption() -> watch::Receiver<bool> {
     receiver
 }
 
-/// Ends some time after the interruption.
-async fn patience(mut interrupted: watch::Receiver<bool>) {
-    if interrupted.wait_for(|interrupted| *interrupted).await.is_err() {
-        future::pending::<()>().await;
-    }
-    tokio::time::sleep(GRACE).await;
-}
-
 /// What failed, as far as the exit status and the hints need it.
 #[derive(Default)]
 struct Tally {
+    is_write: bool,
     failures: u64,
     refusals: u64,
     hint: Option<String>,
+    unknown: u64,
+    /// The first items that may have been done.
+    unknown_items: Vec<String>,
 }
 
 impl Tally {
-    fn count(&mut self, failure: &Failure) {
+    fn count(&mut self, item: u64, failure: &Failure) {
         self.failures += 1;
         self.refusals += u64::from(is_refusal(failure));
         if let Failure::Denied { hint: Some(hint), .. } = failure {
             self.hint.get_or_insert_with(|| hint.clone());
         }
+        if self.is_unknown(failure) {
+            self.unknown += 1;
+            if self.unknown_items.len() < NAMED {
+                self.unknown_items.push(item.to_string());
+            }
+        }
+    }
+
+    /// Whether a plain write may have been done: running it again might do it twice.
+    fn is_unknown(&self, failure: &Failure) -> bool {
+        self.is_write && failure.is_unknown()
     }
 
     /// What to do about the failures.
@@ -243,7 +332,26 @@ impl Tally {
             line("");
             hint(text);
         }
-        if let (true, Some(path)) = (self.failures > 0, failed) {
+        if self.unknown > 0 {
+            let more = self.unknown - self.unknown_items.len() as u64;
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            let (noun, items) = (
+                if self.unknown == 1 { "item" } else { "items" },
+                self.unknown_items.join(", "),
+            );
+            line("");
+            warning(&format!(
+                "{noun} {items}{more}: nobody knows whether it was done, so it was not tried again"
+            ));
+            hint(
+                "look there, then run them again by hand, or with `--journal` and `--unknown retry` or `skip`",
+            );
+        }
+        if let (true, Some(path)) = (self.failures > self.unknown, failed) {
             line("");
             hint(&format!("the items that failed are in {}", path.display()));
         }
@@ -275,7 +383,7 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
                 .map(|request| json!({"item": index, "request": shown(request)}))
                 .collect(),
             Err(failure) => {
-                tally.count(&failure);
+                tally.count(index, &failure);
                 vec![json!({"item": index, "error": failure.to_json()})]
             }
         };

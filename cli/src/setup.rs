@@ -28,7 +28,11 @@ pub fn single_threaded(command: impl Future<Output = Result<Exit, Failed>>) -> R
 /// Runs a command that runs several instances at once.
 pub fn multi_threaded(command: impl Future<Output = Result<Exit, Failed>>) -> Result<Exit, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| no_runtime(&error))?.block_on(command)
+    let runtime = runtime.map_err(|error| no_runtime(&error))?;
+    let outcome = runtime.block_on(command);
+    // A thread that reads a standard input that nobody closes would be waited for without end.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn no_runtime(error: &std::io::Error) -> Failed {

@@ -8,6 +8,7 @@ use crate::bindings::{execution, types};
 use crate::events;
 use crate::failure::{Answer, Failure, ParameterProblem};
 use crate::instance::{Environs, Guard, Stop};
+use crate::outcome;
 use crate::pipeline::{Pipeline, Scope};
 use crate::run::{ItemResult, OnFailure};
 use crate::runner::{BoundOperation, Inner};
@@ -90,6 +91,7 @@ async fn with_session(
     )
     .await;
     let Some(session) = session else { return results };
+    operation.stats.session(session.generation());
     let refused: Vec<usize> = results
         .iter()
         .enumerate()
@@ -110,6 +112,9 @@ async fn with_session(
             return results;
         }
     };
+    if let Some(renewed) = &renewed {
+        operation.stats.session(renewed.generation());
+    }
     // With `stop`, the items after the refused one were not run because of it: they get their turn now.
     let again: Vec<usize> = results
         .iter()
@@ -197,12 +202,24 @@ async fn once(
         [item] => Some(item.index),
         _ => None,
     };
-    let pipeline = inner.pipeline(Scope::Operation, session, Some(operation), item);
+    let rate = operation.rate.clone();
+    let pipeline = inner.pipeline(Scope::Operation, session, Some(operation), item, rate);
     let texts = items.iter().map(|item| item.parameters.clone()).collect();
-    execute(
+    let results = execute(
         inner, operation, &pipeline, environs, texts, on_failure, in_flight,
     )
-    .await
+    .await;
+    let observed = pipeline.observed();
+    operation.stats.requests(&observed);
+    if !operation.is_write() || items.len() != 1 {
+        return results;
+    }
+    // A plain write is alone in its call, so what the host saw is about this item.
+    let results = results.unwrap_or_else(|stop| vec![Err(stop.into_failure())]);
+    Ok(results
+        .into_iter()
+        .map(|result| outcome::of_write(result, &observed))
+        .collect())
 }
 
 /// Call the node, and read its answer with suspicion.
@@ -316,7 +333,7 @@ fn told(pipeline: &Pipeline, failure: types::Failure) -> Failure {
                 *detail = None;
             }
         }
-        Failure::NotRun => {}
+        Failure::NotRun | Failure::Uncertain(_) => {}
     }
     failure
 }

@@ -1,6 +1,7 @@
 //! A credential as a user gave it, bound to where it may go.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
@@ -11,6 +12,9 @@ use crate::error::Error;
 use crate::policy::Rule;
 use crate::secret::Secret;
 
+/// A tenth of a second on a small machine, once for each run with a journal.
+const BINDING_ROUNDS: NonZeroU32 = NonZeroU32::new(200_000).expect("it is not zero");
+
 /// A credential, checked against the fields that a node's description names, and the base URL that it is bound to.
 ///
 /// It is sent to that origin and path prefix and nowhere else; the executing instances of the node never see it. Its
@@ -20,6 +24,7 @@ pub struct Credential {
     json: Secret,
     base: CanonicalUrl,
     secrets: Vec<Secret>,
+    identity: Secret,
 }
 
 impl Credential {
@@ -57,6 +62,7 @@ impl Credential {
         }
         let mut base = None;
         let mut secrets = Vec::new();
+        let mut names = Map::new();
         for field in known {
             let is_base = field.id == described.base_url;
             let text = match fields.get(&field.name) {
@@ -87,13 +93,25 @@ impl Credential {
                 base = Some(base_url(field, &text)?);
             } else if field.kind == Kind::Secret {
                 secrets.push(Secret::new(text));
+            } else {
+                names.insert(field.name.clone(), Value::from(text));
             }
         }
         let base = base.ok_or_else(|| wrong("the node's description names no base URL".to_owned()))?;
         let mut fields = Value::Object(fields);
         let json = Secret::new(fields.to_string());
         wipe(&mut fields);
-        Ok(Self { json, base, secrets })
+        let identity = if names.is_empty() {
+            json.clone()
+        } else {
+            Secret::new(Value::Object(names).to_string())
+        };
+        Ok(Self {
+            json,
+            base,
+            secrets,
+            identity,
+        })
     }
 
     /// A credential for a replay, where nothing is sent: every text is `replay`.
@@ -140,6 +158,21 @@ impl Credential {
     /// The values of its secret fields.
     pub(crate) fn secrets(&self) -> &[Secret] {
         &self.secrets
+    }
+
+    /// Who it is for, in a form that may be kept in a file: derived from the fields that are no secrets, so that a renewed
+    /// secret is the same credential; from the secret too where there are no other fields. Guessing it back is made slow.
+    pub(crate) fn binding(&self, salt: &[u8]) -> [u8; 32] {
+        let mut binding = [0; 32];
+        let identity = self.identity.expose().as_bytes();
+        ring::pbkdf2::derive(
+            ring::pbkdf2::PBKDF2_HMAC_SHA256,
+            BINDING_ROUNDS,
+            salt,
+            identity,
+            &mut binding,
+        );
+        binding
     }
 }
 

@@ -100,6 +100,15 @@ pub enum Error {
     /// A recording could not be read, or would hold a secret.
     #[error(transparent)]
     Recording(#[from] crate::recording::Error),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] crate::journal::JournalError),
+    /// The options of a run do not go together.
+    #[error("{message}")]
+    RunOptions {
+        /// Which, and why.
+        message: String,
+    },
     /// The engine could not be set up on this machine.
     #[error("the WebAssembly engine could not be set up: {message}")]
     Engine {
@@ -136,6 +145,7 @@ impl Error {
             Error::StackSize { wanted, .. } => {
                 Some(format!("set `EngineConfig::stack_bytes` to {wanted}"))
             }
+            Error::Journal(error) => error.hint(),
             Error::Recording(error) => error.hint().map(ToOwned::to_owned),
             _ => None,
         }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
+/// The kind of an item of a resumed run whose outcome an earlier run did not learn.
+pub(crate) const UNKNOWN: &str = "unknown";
+
 /// Why an item has no output.
 ///
 /// [`Failure::to_json`] gives the shape that engines store and `nodule run` prints: an object with `kind` (the
@@ -50,6 +53,9 @@ pub enum Failure {
     Limit(String),
     /// An item before this one failed and the run said to stop.
     NotRun,
+    /// A plain write failed as the failure inside says, and may have been done all the same: the host saw its request leave
+    /// and nothing that rules it out. Never tried again by the host.
+    Uncertain(Box<Failure>),
     /// Anything else: a node that trapped (`trap`), or a case that the contract has no name for yet.
     Other {
         /// A name for it, in kebab-case.
@@ -120,6 +126,7 @@ impl Failure {
             Failure::Unintelligible(_) => "unintelligible",
             Failure::Limit(_) => "limit",
             Failure::NotRun => "not-run",
+            Failure::Uncertain(failure) => failure.kind(),
             Failure::Other { kind, .. } => kind,
         }
     }
@@ -133,7 +140,19 @@ impl Failure {
             | Failure::Unintelligible(answer)
             | Failure::Throttled { answer, .. } => Some(answer),
             Failure::Unavailable { answer, .. } => answer.as_ref(),
+            Failure::Uncertain(failure) => failure.answer(),
             _ => None,
+        }
+    }
+
+    /// Whether the thing may have been done.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Failure::Unavailable { certainty, .. } => *certainty == Certainty::Unknown,
+            Failure::Uncertain(_) => true,
+            Failure::Other { kind, .. } => kind == UNKNOWN,
+            _ => false,
         }
     }
 
@@ -187,6 +206,13 @@ impl Failure {
             } => {
                 fields.insert("detail".into(), detail.clone());
             }
+            Failure::Uncertain(failure) => {
+                let Value::Object(mut inner) = failure.to_json() else {
+                    return Value::Object(fields);
+                };
+                inner.insert("certainty".into(), Certainty::Unknown.name().into());
+                return Value::Object(inner);
+            }
             _ => {}
         }
         Value::Object(fields)
@@ -209,6 +235,7 @@ impl fmt::Display for Failure {
             | Failure::Denied { message, .. }
             | Failure::Unavailable { message, .. }
             | Failure::Other { message, .. } => f.write_str(message),
+            Failure::Uncertain(failure) => failure.fmt(f),
             Failure::NotRun => f.write_str("not run, since an item before it failed"),
             Failure::Unauthenticated(answer)
             | Failure::Rejected(answer)

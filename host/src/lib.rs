@@ -69,12 +69,16 @@ mod error;
 mod events;
 mod failure;
 mod instance;
+pub mod journal;
 pub mod limits;
 pub mod network;
+mod outcome;
 mod pipeline;
 pub mod policy;
+pub mod rate;
 pub mod recording;
 pub mod redact;
+pub mod retry;
 mod run;
 mod runner;
 pub mod secret;
@@ -86,5 +90,8 @@ pub use engine::{Engine, EngineConfig};
 pub use error::Error;
 pub use failure::{Answer, Certainty, Failure, ParameterProblem};
 pub use pipeline::Planned;
-pub use run::{CONCURRENCY, ItemResult, OnFailure, Results, RunOptions};
+pub use run::{
+    CONCURRENCY, Control, Ended, ItemResult, Latency, Notice, OnFailure, OnUnknown, Results, RunOptions,
+    Summary, Watch,
+};
 pub use runner::{Runner, RunnerBuilder, declared};

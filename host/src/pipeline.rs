@@ -20,7 +20,7 @@ mod name;
 mod send;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
@@ -37,6 +37,7 @@ use crate::events::{self, Label};
 use crate::failure::{Certainty, Failure};
 use crate::limits::Limits;
 use crate::policy::{FORBIDDEN_METHODS, Policy};
+use crate::rate::Bucket;
 use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Role};
 use crate::secret::Secret;
 use crate::session::Session;
@@ -112,6 +113,8 @@ pub(crate) struct Pipeline {
     pub(crate) buffered: Arc<Buffered>,
     /// Whose requests these are, for events.
     pub(crate) label: Arc<Label>,
+    /// How fast requests may follow each other, shared by all calls of a run.
+    pub(crate) rate: Option<Arc<Bucket>>,
     pub(crate) observed: Mutex<Observed>,
 }
 
@@ -124,6 +127,12 @@ pub(crate) struct Observed {
     changing: u32,
     /// Requests that were answered to the end.
     pub(crate) answered: u32,
+    /// Of those sent, the ones that are not GET or HEAD.
+    pub(crate) changing_sent: u32,
+    /// Of those answered to the end, the ones that are not GET or HEAD.
+    pub(crate) changing_answered: u32,
+    /// How long each request took that was sent to the service, in the order of their ends.
+    pub(crate) took: Vec<Duration>,
     denial: Option<(String, Option<String>)>,
     limit: Option<String>,
     trouble: Option<String>,
@@ -185,6 +194,9 @@ impl Pipeline {
     ) -> Result<Response, HttpError> {
         let clock = Instant::now();
         let checked = self.check(request).await?;
+        if let (Some(rate), Transport::Live { .. }) = (&self.rate, &self.transport) {
+            rate.take().await;
+        }
         let (method, url, sent) = (checked.method.clone(), checked.url.clone(), checked.body.len());
         let outcome = self.carry_out(checked, options).await;
         let (status, received) = match &outcome {
@@ -413,11 +425,12 @@ impl Pipeline {
     }
 
     fn replay(&self, player: &Player, request: &Checked) -> Result<Whole, HttpError> {
-        self.notes().sent += 1;
+        let changing = u32::from(!is_safe(&request.method));
+        self.sending(changing);
         match player.serve(self.role(), self.item, &self.recordable(request)?) {
             Ok(Outcome::Answer(answer)) => match answer.broken {
                 None => {
-                    self.notes().answered += 1;
+                    self.answered(changing);
                     Ok(Whole::from_recorded(answer, Hold::new(&self.buffered)))
                 }
                 Some(error) => Err(name::parse(&error)),
@@ -447,28 +460,29 @@ impl Pipeline {
             Freshness::Any
         };
         let client = engine.clients().get(permit, freshness, &self.limits);
-        let answer = send::send(self, &client, request, options)
-            .await
-            .map_err(|trouble| match trouble {
-                send::Stopped::Denied(denial) => self.deny(
-                    Asked {
-                        method: Some(&method),
-                        url: Some(&asked_url),
-                    },
-                    "address",
-                    denial.to_string(),
-                    denial.hint(&asked_url),
-                ),
-                send::Stopped::Limit(key, Trouble { error, detail }) => {
-                    self.limit(key, detail);
-                    error
-                }
-                send::Stopped::Broken(Trouble { error, detail }) => {
-                    self.notes().trouble.get_or_insert(detail);
-                    error
-                }
-            })?;
-        self.notes().answered += 1;
+        let (changing, clock) = (u32::from(!is_safe(&request.method)), Instant::now());
+        let outcome = send::send(self, &client, request, options).await;
+        self.notes().took.push(clock.elapsed());
+        let answer = outcome.map_err(|trouble| match trouble {
+            send::Stopped::Denied(denial) => self.deny(
+                Asked {
+                    method: Some(&method),
+                    url: Some(&asked_url),
+                },
+                "address",
+                denial.to_string(),
+                denial.hint(&asked_url),
+            ),
+            send::Stopped::Limit(key, Trouble { error, detail }) => {
+                self.limit(key, detail);
+                error
+            }
+            send::Stopped::Broken(Trouble { error, detail }) => {
+                self.notes().trouble.get_or_insert(detail);
+                error
+            }
+        })?;
+        self.answered(changing);
         Ok(self.redacted(answer))
     }
 
@@ -582,15 +596,25 @@ impl Pipeline {
         events::limit(&self.label, key);
     }
 
-    /// Note that a request begins to leave.
-    fn sending(&self) {
-        self.notes().sent += 1;
+    /// Note that a request begins to leave; `changing` is 1 for one that is not GET or HEAD.
+    fn sending(&self, changing: u32) {
+        let mut notes = self.notes();
+        notes.sent += 1;
+        notes.changing_sent += changing;
     }
 
     /// Note that it did not leave after all: there was no connection.
-    fn not_sent(&self) {
+    fn not_sent(&self, changing: u32) {
         let mut notes = self.notes();
         notes.sent = notes.sent.saturating_sub(1);
+        notes.changing_sent = notes.changing_sent.saturating_sub(changing);
+    }
+
+    /// Note that an answer was read to its end.
+    fn answered(&self, changing: u32) {
+        let mut notes = self.notes();
+        notes.answered += 1;
+        notes.changing_answered += changing;
     }
 
     /// Why a request of this call was denied, or which limit it reached, in the host's own words.

@@ -1,23 +1,63 @@
-//! Running an operation on a stream of items: lazily, several at once, results in the items' order.
+//! Running an operation on a stream of items: lazily, several at once, results in the items' order, carefully.
+//!
+//! A stream of items goes in, a stream of results comes out, one for each item and in the same order. Nothing is kept
+//! outside of the two: dropping [`Results`] ends the run with everything that is under way. `host/examples/axum.rs` is a
+//! complete program that serves runs over HTTP this way.
+//!
+//! ```no_run
+//! use futures_util::StreamExt as _;
+//! use nodule::retry::Retry;
+//! use nodule::{Credential, Engine, EngineConfig, RunOptions};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::new(&EngineConfig::default())?;
+//! let component = engine.load_file("node.wasm".as_ref()).await?;
+//! let credential = Credential::from_json(component.node(), &std::fs::read_to_string("credential.json")?)?;
+//! let runner = component.runner().credential(credential).build()?;
+//!
+//! let items = futures_util::stream::iter((0..1_000).map(|n| Ok(format!(r#"{{"cardNo":"M{n}"}}"#))));
+//! let options = RunOptions::default().concurrency(32).retry(Retry::default());
+//! let mut results = runner.run("member", "getMember", items, &options)?;
+//! while let Some(result) = results.next().await {
+//!     match result {
+//!         Ok(output) => println!("{} output items", output.len()),
+//!         Err(failure) => println!("{}", failure.to_json()),
+//!     }
+//! }
+//! println!("{}", results.finish().await?.to_json());
+//! # Ok(())
+//! # }
+//! ```
 
-use std::collections::{HashSet, VecDeque};
+mod driver;
+mod notice;
+mod shape;
+mod stats;
+
 use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
 
-use crate::call::{Item, run_chunk};
 use crate::description::Effect;
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::instance::Environs;
+use crate::journal::{Identity, Journal, JournalError, JournalOptions};
+use crate::rate::{Bucket, Rate};
+use crate::retry::Retry;
 use crate::runner::{BoundOperation, Inner, Runner};
+
+use driver::{Driver, Parts};
+pub use notice::Notice;
+pub(crate) use notice::Teller;
+pub(crate) use stats::Stats;
+pub use stats::{Ended, Latency, Summary};
 
 /// The output items of one item, each a JSON document on one line, or why there are none.
 pub type ItemResult = Result<Vec<Box<RawValue>>, Failure>;
@@ -32,6 +72,18 @@ pub enum OnFailure {
     Continue,
 }
 
+/// What becomes of the items of a plain write whose outcome an earlier run with the same journal did not learn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnUnknown {
+    /// They are run again, at the risk of doing them twice.
+    Retry,
+    /// They are left out: no output items and no failure.
+    Skip,
+    /// They fail, with a failure of the kind `unknown`.
+    #[default]
+    Fail,
+}
+
 /// How a stream of items is run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -40,24 +92,36 @@ pub struct RunOptions {
     pub concurrency: NonZeroUsize,
     /// What a failed item does to those after it.
     pub on_failure: OnFailure,
+    /// How often an item is tried; once, unless something else is asked for: many engines try again by themselves.
+    pub retry: Retry,
+    /// How fast requests may follow each other.
+    pub rate: Option<Rate>,
+    /// How long the run may take. Afterwards no item and no try starts: items fail with `limit`, those under way end.
+    pub run_time: Option<Duration>,
+    /// Where the run's progress is kept, so that it can be resumed.
+    pub journal: Option<JournalOptions>,
+    /// What becomes of the items of a plain write whose outcome an earlier run with the same journal did not learn.
+    pub on_unknown: OnUnknown,
 }
 
 /// Enough to hide the latency of a service that is near, few enough for one that is small.
 pub const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 
-/// How many results may wait for an earlier one, as a multiple of the concurrency. Beyond it no new item starts, which
-/// keeps memory flat; below it one slow item would hold up the others.
-const WINDOW: usize = 4;
-
-/// How many items each place in flight gets in one call: a call has a cost of its own, and its end is a time when fewer
-/// items are under way.
-const ITEMS_PER_PLACE: usize = 4;
+/// How many results are handed over at once; the reader's pace is the run's.
+const HANDED_OVER: usize = 32;
+/// How many notices may wait for their reader; more of them would say the same.
+const NOTICES: usize = 4096;
 
 impl Default for RunOptions {
     fn default() -> Self {
         Self {
             concurrency: CONCURRENCY,
             on_failure: OnFailure::default(),
+            retry: Retry::never(),
+            rate: None,
+            run_time: None,
+            journal: None,
+            on_unknown: OnUnknown::default(),
         }
     }
 }
@@ -76,13 +140,52 @@ impl RunOptions {
         self.on_failure = on_failure;
         self
     }
+
+    /// How often an item is tried, as its operation's effect allows.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// How fast requests may follow each other.
+    #[must_use]
+    pub fn rate(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// How long the run may take.
+    #[must_use]
+    pub fn run_time(mut self, time: Duration) -> Self {
+        self.run_time = Some(time);
+        self
+    }
+
+    /// Keep the run's progress in a journal, and go on where an earlier run with it ended.
+    #[must_use]
+    pub fn journal(mut self, journal: JournalOptions) -> Self {
+        self.journal = Some(journal);
+        self
+    }
+
+    /// What becomes of the items of a plain write whose outcome an earlier run with the same journal did not learn.
+    #[must_use]
+    pub fn on_unknown(mut self, on_unknown: OnUnknown) -> Self {
+        self.on_unknown = on_unknown;
+        self
+    }
 }
 
 /// The results of a run, in the items' order: the first is that of the first item. Dropping it ends the run.
 #[derive(Debug)]
 pub struct Results {
     receiver: mpsc::Receiver<ItemResult>,
-    driver: tokio::task::JoinHandle<()>,
+    driver: Option<tokio::task::JoinHandle<Result<(), Arc<JournalError>>>>,
+    control: Control,
+    watch: Watch,
+    notices: Option<mpsc::Receiver<Notice>>,
+    effect: Effect,
 }
 
 impl Stream for Results {
@@ -96,7 +199,103 @@ impl Stream for Results {
 impl Drop for Results {
     fn drop(&mut self) {
         // Its tasks are in a set of its own, which ends them; their instances and requests go with them.
-        self.driver.abort();
+        if let Some(driver) = &self.driver {
+            driver.abort();
+        }
+    }
+}
+
+impl Results {
+    /// Ends the run early, from anywhere.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Shows how far the run is, from anywhere.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
+
+    /// What a person who watches should hear at once. It can be taken once; notices that nobody takes are dropped.
+    pub fn notices(&mut self) -> Option<mpsc::Receiver<Notice>> {
+        self.notices.take()
+    }
+
+    /// What running the operation twice does, as the node claims it and the policy lowers it.
+    #[must_use]
+    pub fn effect(&self) -> &Effect {
+        &self.effect
+    }
+
+    /// Close the journal and say what the run did. Call it when the stream has ended; before, it ends the run.
+    ///
+    /// # Errors
+    ///
+    /// The journal broke, or belongs to other items: the results up to there were given, and the rest was not run.
+    pub async fn finish(mut self) -> Result<Summary, Error> {
+        self.receiver.close();
+        let outcome = match self.driver.take() {
+            Some(driver) => driver.await,
+            None => Ok(Ok(())),
+        };
+        match outcome {
+            Ok(Ok(())) => Ok(self.watch.summary()),
+            Ok(Err(error)) => Err(Error::Journal(Arc::try_unwrap(error).unwrap_or_else(|error| {
+                // The journal's thread still holds it; its words are what counts.
+                JournalError::Database {
+                    path: std::path::PathBuf::new(),
+                    message: error.to_string(),
+                }
+            }))),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Ok(self.watch.summary()),
+            },
+        }
+    }
+}
+
+/// What a run was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Order {
+    Run,
+    Stop,
+    Abandon,
+}
+
+/// Ends a run early. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Control {
+    order: Arc<watch::Sender<Order>>,
+}
+
+impl Control {
+    /// Take no more items, and try none again; those under way end, and the stream of results with them.
+    pub fn stop(&self) {
+        self.order
+            .send_if_modified(|order| std::mem::replace(order, (*order).max(Order::Stop)) < Order::Stop);
+    }
+
+    /// End what is under way too, at once. What is known is given, in order; of a plain write that was under way nobody
+    /// knows whether it was done.
+    pub fn abandon(&self) {
+        self.order.send_replace(Order::Abandon);
+    }
+}
+
+/// Shows how far a run is. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    stats: Arc<Stats>,
+}
+
+impl Watch {
+    /// What the run has done so far.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        self.stats.summary()
     }
 }
 
@@ -105,7 +304,7 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// The operation is unknown. What goes wrong with an item is in its result.
+    /// The operation is unknown, or the journal cannot be used. What goes wrong with an item is in its result.
     pub async fn execute(
         &self,
         group: &str,
@@ -114,17 +313,25 @@ impl Runner {
         options: &RunOptions,
     ) -> Result<Vec<ItemResult>, Error> {
         let items = futures_util::stream::iter(items.into_iter().map(|item| Ok(item.to_string())));
-        Ok(self.run(group, operation, items, options)?.collect().await)
+        let mut running = self.run(group, operation, items, options)?;
+        let mut results = Vec::new();
+        while let Some(result) = running.next().await {
+            results.push(result);
+        }
+        running.finish().await?;
+        Ok(results)
     }
 
     /// Run an operation on a stream of items, each a JSON object as text, or the failure of one that could not be read.
     /// Items are taken as they are needed: a reader that is slow to take results slows the requests.
     ///
-    /// Must be called within a Tokio runtime; with several threads, several instances run at once.
+    /// Must be called within a Tokio runtime; with several threads, several instances run at once. Opening a journal
+    /// waits for the disk.
     ///
     /// # Errors
     ///
-    /// The operation is unknown. What goes wrong with an item is in its result.
+    /// The operation is unknown, the options do not go together, or the journal cannot be used. What goes wrong with an
+    /// item is in its result.
     pub fn run<S>(
         &self,
         group: &str,
@@ -136,350 +343,67 @@ impl Runner {
         S: Stream<Item = Result<String, Failure>> + Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
-        let operation = Arc::new(BoundOperation::new(&inner, group, operation)?);
-        let (sender, receiver) = mpsc::channel(1);
-        let driver = Driver::new(inner, operation, options, sender);
-        let driver = tokio::spawn(async move {
-            let mut items = pin!(items.fuse());
-            driver.drive(items.as_mut()).await;
-        });
-        Ok(Results { receiver, driver })
-    }
-}
-
-/// How items become calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Shape {
-    /// Items in one call, at most.
-    items: usize,
-    /// Requests that one call may overlap.
-    in_flight: usize,
-}
-
-impl Shape {
-    fn new(concurrency: usize, one_item_per_call: bool) -> Self {
-        if one_item_per_call {
-            return Self {
-                items: 1,
-                in_flight: 1,
-            };
-        }
-        // One instance that overlaps its requests is cheaper than many; one per processor keeps them all busy.
-        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let in_flight = concurrency.div_ceil(processors);
-        Self {
-            items: in_flight * ITEMS_PER_PLACE,
-            in_flight,
-        }
-    }
-}
-
-/// What a call under way holds.
-#[derive(Debug)]
-struct Held {
-    /// The index of its first item.
-    first: usize,
-    /// What its items change.
-    things: Vec<String>,
-    /// How many requests it may overlap.
-    places: usize,
-}
-
-/// Takes items, starts calls, and gives results in order.
-struct Driver {
-    inner: Arc<Inner>,
-    operation: Arc<BoundOperation>,
-    on_failure: OnFailure,
-    shape: Shape,
-    window: usize,
-    /// How many items may be under way at once.
-    places: usize,
-    sender: mpsc::Sender<ItemResult>,
-    calls: JoinSet<Vec<(usize, ItemResult)>>,
-    /// Items that were taken and are not under way yet.
-    waiting: VecDeque<Item>,
-    /// The next item's index.
-    taken: usize,
-    /// Results from the first one that was not given yet; `None` where it is still to come.
-    results: VecDeque<Option<ItemResult>>,
-    given: usize,
-    /// The things that items under way change: two items never change the same one at once.
-    busy: HashSet<String>,
-    /// Which of those each call holds, by the index of its first item.
-    held: Vec<Held>,
-    ended: bool,
-    stopped: bool,
-}
-
-impl Driver {
-    fn new(
-        inner: Arc<Inner>,
-        operation: Arc<BoundOperation>,
-        options: &RunOptions,
-        sender: mpsc::Sender<ItemResult>,
-    ) -> Self {
-        // Items that are recorded run one after the other.
-        let places = if inner.is_sequential() {
-            1
-        } else {
-            options.concurrency.get()
+        let stats = Arc::new(Stats::new());
+        let (tell, notices) = mpsc::channel(NOTICES);
+        let tell = Teller::new(tell, Arc::clone(&stats));
+        let mut operation = BoundOperation::new(&inner, group, operation)?;
+        operation.stats = Arc::clone(&stats);
+        operation.rate = options.rate.map(|rate| Arc::new(Bucket::new(rate)));
+        let journal = match &options.journal {
+            Some(journal) => Some(open(&inner, &operation, journal, tell.clone())?),
+            None => None,
         };
-        let one_item_per_call = inner.is_one_item_per_call(&operation);
-        let shape = match options.on_failure {
-            // A failure stops all items after it, so none of them may be under way in another call. The node itself
-            // keeps the promise that nothing starts after a failure, within its call.
-            OnFailure::Stop if !one_item_per_call => Shape {
-                items: places * ITEMS_PER_PLACE,
-                in_flight: places,
+        let effect = operation.effect.clone();
+        let (sender, receiver) = mpsc::channel(HANDED_OVER);
+        let (order, orders) = watch::channel(Order::Run);
+        let operation = Arc::new(operation);
+        let driver = Driver::new(
+            Parts {
+                inner,
+                operation,
+                stats: Arc::clone(&stats),
+                journal,
+                sender,
+                notices: tell,
+                orders,
             },
-            _ => Shape::new(places, one_item_per_call),
-        };
-        Self {
-            inner,
-            operation,
-            on_failure: options.on_failure,
-            shape,
-            window: places * WINDOW,
-            places,
-            sender,
-            calls: JoinSet::new(),
-            waiting: VecDeque::new(),
-            taken: 0,
-            results: VecDeque::new(),
-            given: 0,
-            busy: HashSet::new(),
-            held: Vec::new(),
-            ended: false,
-            stopped: false,
-        }
-    }
-
-    async fn drive<S: Stream<Item = Result<String, Failure>>>(
-        mut self,
-        mut items: Pin<&mut futures_util::stream::Fuse<S>>,
-    ) {
-        loop {
-            // What is there without waiting; so a fast source makes large calls, and a slow one makes small ones.
-            while self.wants_more() {
-                match items.next().now_or_never() {
-                    Some(Some(item)) => self.take(item),
-                    Some(None) => self.ended = true,
-                    None => break,
-                }
-            }
-            if self.give().await.is_err() {
-                return;
-            }
-            if self.start() {
-                continue;
-            }
-            if self.ended && self.waiting.is_empty() && self.calls.is_empty() && self.results.is_empty() {
-                return;
-            }
-            let wants_more = self.wants_more();
-            tokio::select! {
-                Some(done) = self.calls.join_next() => match done {
-                    Ok(results) => self.settle(results),
-                    // The task cannot panic by the node's doing; if the host's own code does, so does the run.
-                    Err(error) => match error.try_into_panic() {
-                        Ok(panic) => std::panic::resume_unwind(panic),
-                        Err(_) => return,
-                    },
-                },
-                item = items.next(), if wants_more => match item {
-                    Some(item) => self.take(item),
-                    None => self.ended = true,
-                },
-            }
-        }
-    }
-
-    fn wants_more(&self) -> bool {
-        !self.ended && self.waiting.len() < self.shape.items && self.taken - self.given < self.window
-    }
-
-    fn take(&mut self, item: Result<String, Failure>) {
-        let index = self.taken;
-        self.taken += 1;
-        self.results.push_back(None);
-        match item.and_then(|parameters| is_object(&parameters).map(|()| parameters)) {
-            Ok(parameters) if self.stopped => self.set(index, &parameters, Err(Failure::NotRun)),
-            Ok(parameters) => self.waiting.push_back(Item { index, parameters }),
-            Err(failure) => self.set(index, "null", Err(failure)),
-        }
-    }
-
-    /// A result that no call gave.
-    fn set(&mut self, index: usize, parameters: &str, result: ItemResult) {
-        self.inner.keep(index, parameters, Environs::Real, &result);
-        self.put(index, result);
-    }
-
-    fn put(&mut self, index: usize, result: ItemResult) {
-        if result.is_err() && self.on_failure == OnFailure::Stop {
-            self.stopped = true;
-        }
-        if let Some(place) = self.results.get_mut(index - self.given) {
-            *place = Some(result);
-        }
-    }
-
-    /// Start a call, if there is something to start and a place for it.
-    fn start(&mut self) -> bool {
-        if self.stopped {
-            while let Some(item) = self.waiting.pop_front() {
-                self.set(item.index, &item.parameters, Err(Failure::NotRun));
-            }
-        }
-        // A failure of one item must be known before the next starts, where calls hold one item each.
-        if self.on_failure == OnFailure::Stop && !self.calls.is_empty() {
-            return false;
-        }
-        // A call takes its share of the places, or those that calls with few items left over.
-        let free = self.places - self.held.iter().map(|held| held.places).sum::<usize>();
-        let in_flight = self.shape.in_flight.min(free);
-        if in_flight == 0 {
-            return false;
-        }
-        let most = self.shape.items.min(in_flight * ITEMS_PER_PLACE);
-        let mut items = Vec::new();
-        let mut things = Vec::new();
-        while items.len() < most
-            && let Some(item) = self.waiting.front()
-        {
-            if let Some(thing) = self.thing(item) {
-                if self.busy.contains(&thing) {
-                    // Items of the same thing keep their order, so those behind it wait with it.
-                    break;
-                }
-                self.busy.insert(thing.clone());
-                things.push(thing);
-            }
-            items.extend(self.waiting.pop_front());
-        }
-        let Some(first) = items.first().map(|item| item.index) else {
-            return false;
-        };
-        // Where no other item waits for a place, none is left unused.
-        let in_flight = if self.waiting.is_empty() { free } else { in_flight }.min(items.len());
-        self.held.push(Held {
-            first,
-            things,
-            places: in_flight,
-        });
-        let (inner, operation, on_failure) = (
-            Arc::clone(&self.inner),
-            Arc::clone(&self.operation),
-            self.on_failure,
+            options,
         );
-        let in_flight = u32::try_from(in_flight).unwrap_or(u32::MAX);
-        self.calls.spawn(async move {
-            let results = run_chunk(&inner, &operation, &items, on_failure, in_flight).await;
-            items.into_iter().map(|item| item.index).zip(results).collect()
+        let driver = tokio::spawn(async move {
+            let items = pin!(items.fuse());
+            driver.drive(items).await
         });
-        true
-    }
-
-    /// What an item changes: the values of the path's parameters. `None` where it changes nothing, or the path says
-    /// nothing.
-    fn thing(&self, item: &Item) -> Option<String> {
-        if self.operation.effect == Effect::Read || self.operation.path_parameters.is_empty() {
-            return None;
-        }
-        let fields: Map<String, Value> = serde_json::from_str(&item.parameters).ok()?;
-        let values = self
-            .operation
-            .path_parameters
-            .iter()
-            .map(|name| match fields.get(name) {
-                Some(Value::String(text)) => Value::from(text.trim()),
-                // A text field takes a number as its digits.
-                Some(Value::Number(number)) => Value::from(number.to_string()),
-                other => other.cloned().unwrap_or_default(),
-            });
-        Some(Value::Array(values.collect()).to_string())
-    }
-
-    fn settle(&mut self, results: Vec<(usize, ItemResult)>) {
-        if let Some((first, _)) = results.first()
-            && let Some(position) = self.held.iter().position(|held| held.first == *first)
-        {
-            for thing in self.held.swap_remove(position).things {
-                self.busy.remove(&thing);
-            }
-        }
-        for (index, result) in results {
-            self.put(index, result);
-        }
-    }
-
-    /// Give the results that are next in order. An error says that nobody takes them any more.
-    async fn give(&mut self) -> Result<(), mpsc::error::SendError<ItemResult>> {
-        while let Some(Some(_)) = self.results.front() {
-            if let Some(Some(result)) = self.results.pop_front() {
-                self.sender.send(result).await?;
-                self.given += 1;
-            }
-        }
-        Ok(())
+        Ok(Results {
+            receiver,
+            driver: Some(driver),
+            control: Control {
+                order: Arc::new(order),
+            },
+            watch: Watch { stats },
+            notices: Some(notices),
+            effect,
+        })
     }
 }
 
-/// A line that is no JSON object is a failed item, not the end.
-fn is_object(text: &str) -> Result<(), Failure> {
-    let found = match serde_json::from_str::<&RawValue>(text) {
-        Ok(value) => match value.get().as_bytes().first() {
-            Some(b'{') => return Ok(()),
-            Some(b'[') => "a list".to_owned(),
-            Some(b'"') => "a text".to_owned(),
-            Some(b'n') => "null".to_owned(),
-            Some(b't' | b'f') => "a boolean".to_owned(),
-            _ => "a number".to_owned(),
-        },
-        Err(error) => format!("a text that is not JSON: {error}"),
+fn open(
+    inner: &Inner,
+    operation: &BoundOperation,
+    options: &JournalOptions,
+    notices: Teller,
+) -> Result<Journal, Error> {
+    if !inner.is_live() {
+        return Err(Error::RunOptions {
+            message: "a journal is for runs that are sent: it goes with no recording, replay or dry run"
+                .to_owned(),
+        });
+    }
+    let identity = Identity {
+        node: &inner.component.node().name,
+        operation: format!("{}.{}", operation.group, operation.name),
+        component: inner.component.digest(),
+        base_url: inner.base_text(),
+        credential: inner.credential(),
     };
-    Err(Failure::InvalidInput(format!(
-        "the item: expected a JSON object, found {found}"
-    )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_gets_a_share_of_the_places_and_at_least_one() {
-        for concurrency in 1..300 {
-            let shape = Shape::new(concurrency, false);
-            assert!(
-                (1..=concurrency).contains(&shape.in_flight),
-                "{shape:?} of {concurrency}"
-            );
-            assert_eq!(
-                Shape::new(concurrency, true),
-                Shape {
-                    items: 1,
-                    in_flight: 1
-                }
-            );
-        }
-    }
-
-    #[test]
-    fn only_objects_are_items() {
-        assert_eq!(is_object(" {\"a\": 1}"), Ok(()));
-        for (text, found) in [
-            ("[1]", "a list"),
-            ("7", "a number"),
-            ("null", "null"),
-            ("\"a\"", "a text"),
-        ] {
-            let Err(Failure::InvalidInput(message)) = is_object(text) else {
-                panic!("{text} was taken")
-            };
-            assert!(message.ends_with(found), "{message}");
-        }
-        assert!(is_object("{\"a\":").is_err());
-        assert!(is_object("").is_err());
-    }
+    Ok(Journal::open(options, &identity, notices)?)
 }

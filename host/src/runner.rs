@@ -19,11 +19,12 @@ use crate::instance::{Environs, Moment};
 use crate::limits::Limits;
 use crate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
 use crate::policy::Policy;
+use crate::rate::Bucket;
 use crate::recording::{
     Call, Declared, Item, ItemResult as RecordedResult, Meta, Player, Recorder, Recording, Unused,
 };
 use crate::redact::Redactor;
-use crate::run::{ItemResult, OnFailure};
+use crate::run::{ItemResult, OnFailure, Stats};
 use crate::secret::Secret;
 use crate::session::{Cell, Maker, Session};
 
@@ -376,12 +377,26 @@ pub(crate) struct BoundOperation {
     pub(crate) path_parameters: Vec<String>,
     /// For events.
     pub(crate) label: Arc<Label>,
+    /// The parameter that makes a repetition harmless, by the name that items use.
+    pub(crate) key_parameter: Option<String>,
+    /// What its run counts.
+    pub(crate) stats: Arc<Stats>,
+    /// How fast its requests may follow each other.
+    pub(crate) rate: Option<Arc<Bucket>>,
 }
 
 impl BoundOperation {
     pub(crate) fn new(inner: &Inner, group: &str, name: &str) -> Result<Self, Error> {
         let operation = inner.component.node().operation(group, name)?;
         let lowered = inner.policy.lowers_to_write(&format!("{group}.{name}"));
+        let key_parameter = match &operation.effect {
+            Effect::Keyed(id) => inner
+                .component
+                .node()
+                .parameters_by_id(std::slice::from_ref(id))
+                .next(),
+            _ => None,
+        };
         Ok(Self {
             group: group.to_owned(),
             name: name.to_owned(),
@@ -399,6 +414,9 @@ impl BoundOperation {
             path_parameters: declared(operation)
                 .map(|declared| path_parameters(&declared.path))
                 .unwrap_or_default(),
+            key_parameter: key_parameter.map(|parameter| parameter.name.clone()),
+            stats: Arc::new(Stats::new()),
+            rate: None,
         })
     }
 
@@ -432,6 +450,17 @@ impl Inner {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Whether requests go to the service and nowhere else; only then is anything tried again or kept in a journal. A
+    /// recording that held second tries would not replay, and a replay or a dry run has nothing to wait for.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.target, Target::Live)
+    }
+
+    /// The credential, where there is one.
+    pub(crate) fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
     }
 
     /// Whether items have to run one after the other.
@@ -518,7 +547,7 @@ impl Inner {
             } else {
                 Environs::Real
             },
-            pipeline: self.pipeline(Scope::Authentication, None, None, None),
+            pipeline: self.pipeline(Scope::Authentication, None, None, None, None),
         };
         let session = cell.get(refused, &maker).await?;
         if let Target::Record { tape, .. } = &self.target {
@@ -535,6 +564,7 @@ impl Inner {
         session: Option<Arc<Session>>,
         operation: Option<&BoundOperation>,
         item: Option<usize>,
+        rate: Option<Arc<Bucket>>,
     ) -> Arc<Pipeline> {
         let engine = self.component.engine().clone();
         let transport = match &self.target {
@@ -564,6 +594,7 @@ impl Inner {
             slots: Arc::clone(&self.slots),
             buffered: Buffered::new(self.limits.buffered_bytes),
             label: Arc::clone(operation.map_or(&self.label, |operation| &operation.label)),
+            rate,
             observed: Mutex::new(Observed::default()),
         })
     }
@@ -577,7 +608,7 @@ impl Inner {
     }
 
     async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
-        let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0));
+        let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0), None);
         let items = vec![item.to_owned()];
         let environs = Environs::Real;
         let outcome = crate::call::execute(

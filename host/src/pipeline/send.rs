@@ -73,10 +73,11 @@ pub(super) async fn send(
     };
     // A semaphore that is closed lets nobody in; this one never is.
     let _slot = slot;
+    let changing = u32::from(!super::is_safe(&request.method));
     let mut request = outgoing(request);
     let connection = capture_connection(&mut request);
     // Noted before it leaves: a call that is dropped from here on may have been carried out.
-    pipeline.sending();
+    pipeline.sending(changing);
     let response = tokio::select! {
         biased;
         response = request_by(client, connect_by, request) => response,
@@ -93,7 +94,7 @@ pub(super) async fn send(
         Ok(response) => receive(pipeline, response, limits, &deadlines).await,
         Err(error) => {
             if error.is_connect() {
-                pipeline.not_sent();
+                pipeline.not_sent(changing);
             }
             Err(classify(&error, limits))
         }

@@ -1,0 +1,74 @@
+//! The library's stream of results: dropping it ends what is under way, and a slow reader slows the requests.
+
+use futures_util::StreamExt as _;
+use nodule::retry::Retry;
+use nodule::{Component, Credential, Engine, EngineConfig, RunOptions, Runner};
+use simulator::{Config, Simulator};
+
+use crate::support::{component, credential, simulator};
+
+async fn runner(simulator: &Simulator) -> Runner {
+    let engine = Engine::new(&EngineConfig::default()).unwrap();
+    let component: Component = engine.load_file(&component()).await.unwrap();
+    let credential = Credential::from_json(component.node(), &credential(simulator)).unwrap();
+    component.runner().credential(credential).build().unwrap()
+}
+
+fn endless() -> impl futures_util::Stream<Item = Result<String, nodule::Failure>> + Send + 'static {
+    futures_util::stream::iter((0..).map(|item: u64| Ok(format!(r#"{{"cardNo":"M{}"}}"#, item % 1000))))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stops_reading_stops_the_requests_and_dropping_ends_the_run() {
+    let simulator = simulator(Config::default());
+    let runner = runner(&simulator).await;
+    let options = RunOptions::default().concurrency(8).retry(Retry::default());
+    let mut results = runner.run("member", "getMember", endless(), &options).unwrap();
+    for _ in 0..100 {
+        assert!(results.next().await.unwrap().is_ok());
+    }
+    // Endless items, and nobody reads: what is taken is bounded by the window and the hand-over, whatever the time.
+    let most = 100 + 8 * 4 * 4 + 32 + 10;
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+        assert!(
+            simulator.stats().requests < most,
+            "{}",
+            simulator.stats().requests
+        );
+    }
+    drop(results);
+    // The same runner goes on as if nothing had been.
+    let again = runner
+        .execute(
+            "member",
+            "getMember",
+            vec![serde_json::json!({"cardNo": "M1"})],
+            &options,
+        )
+        .await
+        .unwrap();
+    assert!(again[0].is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_stopped_gives_what_was_under_way_and_ends() {
+    let simulator = simulator(Config::default());
+    let runner = runner(&simulator).await;
+    let mut results = runner
+        .run("member", "getMember", endless(), &RunOptions::default())
+        .unwrap();
+    let control = results.control();
+    let mut count = 0_u64;
+    while let Some(result) = results.next().await {
+        assert!(result.is_ok(), "{result:?}");
+        count += 1;
+        if count == 50 {
+            control.stop();
+        }
+    }
+    let summary = results.finish().await.unwrap();
+    assert_eq!(summary.items, count);
+    assert_eq!(summary.ended, nodule::Ended::Stopped);
+    assert_eq!(summary.requests, count);
+}

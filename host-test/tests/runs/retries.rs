@@ -1,0 +1,250 @@
+//! What is tried again, and what is not.
+
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+use simulator::{Action, Config, Endpoint, Rule, Simulator};
+
+use crate::support::{credential, credential_for, expect, items, lines, run, simulator, stderr};
+
+fn status(code: u16, retry_after: Option<&str>) -> Action {
+    Action::Status {
+        code,
+        retry_after: retry_after.map(str::to_owned),
+        body: None,
+    }
+}
+
+/// Run one item against a service with this fault; gives the line that was printed and how often the service was asked.
+fn one(group: &str, operation: &str, item: &str, rule: Rule, code: i32) -> (Value, u64) {
+    let simulator = simulator(Config::default());
+    simulator.add_fault(rule).unwrap();
+    let before = asked(&simulator);
+    let file = items([item]);
+    let mut command = run(group, operation);
+    command
+        .arg("--items")
+        .arg(file.path())
+        .env("NODULE_CREDENTIAL", credential(&simulator));
+    let output = expect(&mut command, code);
+    (lines(&output).remove(0), asked(&simulator) - before)
+}
+
+fn asked(simulator: &Simulator) -> u64 {
+    let by_endpoint = simulator.stats().by_endpoint;
+    by_endpoint
+        .iter()
+        .filter(|(endpoint, _)| **endpoint != Endpoint::Token)
+        .map(|(_, count)| count)
+        .sum()
+}
+
+const GET: [&str; 3] = ["member", "getMember", r#"{"cardNo":"M1"}"#];
+const ADJUST: [&str; 3] = [
+    "points",
+    "adjustPoints",
+    r#"{"accountCode":"M1","operationId":"x","pointValue":5,"effectiveEndTime":"2030-12-31"}"#,
+];
+const SAVE: [&str; 3] = [
+    "masterdata",
+    "saveStore",
+    r#"{"organizationCode":"S1","organizationName":"One"}"#,
+];
+
+fn path([group, ..]: [&str; 3]) -> String {
+    format!("/v1/{group}/")
+}
+
+#[test]
+fn what_was_surely_not_done_is_tried_again_whatever_it_is() {
+    for retry_after in [
+        None,
+        Some("0"),
+        Some("1"),
+        Some("-1"),
+        Some("Thu, 01 Jan 1970 00:00:00 GMT"),
+        Some("soon"),
+    ] {
+        for [group, operation, item] in [GET, ADJUST, SAVE] {
+            let rule = Rule::new(status(429, retry_after))
+                .path(path([group, "", ""]))
+                .times(1);
+            let (line, asked) = one(group, operation, item, rule, 0);
+            assert!(line.get("json").is_some(), "{retry_after:?}: {line}");
+            assert_eq!(asked, 2, "{operation} {retry_after:?}");
+        }
+    }
+}
+
+#[test]
+fn what_may_have_been_done_is_tried_again_unless_it_is_a_plain_write() {
+    for action in [
+        status(503, None),
+        status(503, Some("0")),
+        Action::ResetAfterActing,
+        Action::CloseMidAnswer,
+    ] {
+        for [group, operation, item] in [GET, ADJUST] {
+            let rule = Rule::new(action.clone()).path(path([group, "", ""])).times(1);
+            let (line, asked) = one(group, operation, item, rule, 0);
+            assert!(line.get("json").is_some(), "{action:?}: {line}");
+            assert_eq!(asked, 2, "{operation} {action:?}");
+        }
+        let [group, operation, item] = SAVE;
+        let rule = Rule::new(action.clone()).path(path(SAVE)).times(1);
+        let (line, asked) = one(group, operation, item, rule, 1);
+        assert_eq!(line["error"]["kind"], "unavailable", "{action:?}");
+        assert_eq!(line["error"]["certainty"], "unknown", "{action:?}");
+        assert_eq!(asked, 1, "{action:?}");
+    }
+}
+
+#[test]
+fn an_unreadable_answer_to_a_plain_write_leaves_it_open_whether_it_was_done() {
+    let [group, operation, item] = SAVE;
+    let (line, asked) = one(
+        group,
+        operation,
+        item,
+        Rule::new(Action::TruncatedJson).path(path(SAVE)),
+        1,
+    );
+    assert_eq!(line["error"]["kind"], "unintelligible");
+    assert_eq!(line["error"]["certainty"], "unknown");
+    assert_eq!(asked, 1);
+}
+
+#[test]
+fn a_wait_beyond_the_items_time_is_not_begun() {
+    let [group, operation, item] = GET;
+    let rule = Rule::new(status(429, Some("1000000000")))
+        .path(path(GET))
+        .times(1);
+    let (line, asked) = one(group, operation, item, rule, 1);
+    assert_eq!(line["error"]["kind"], "throttled");
+    assert_eq!(line["error"]["retryAfterMs"], json!(u32::MAX));
+    assert_eq!(asked, 1);
+}
+
+#[test]
+fn tries_are_counted_and_end() {
+    let simulator = simulator(Config::default());
+    simulator
+        .add_fault(Rule::new(status(500, None)).path("/v1/member/"))
+        .unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    let summary = folder.path().join("summary.json");
+    let file = items([GET[2]]);
+    let mut command = run(GET[0], GET[1]);
+    command
+        .arg("--items")
+        .arg(file.path())
+        .args(["--retries", "2", "--summary"])
+        .arg(&summary)
+        .env("NODULE_CREDENTIAL", credential(&simulator));
+    expect(&mut command, 1);
+    assert_eq!(asked(&simulator), 3);
+    let summary: Value = serde_json::from_slice(&std::fs::read(summary).unwrap()).unwrap();
+    assert_eq!(summary["items"], 1);
+    assert_eq!(summary["failed"], json!({"unavailable": 1}));
+    assert_eq!(
+        (&summary["retries"], &summary["requests"]),
+        (&json!(2), &json!(3))
+    );
+    assert_eq!(summary["ended"], "complete");
+    for quantile in ["p50", "p95", "p99", "max"] {
+        assert!(
+            summary["latencyMs"][quantile].as_f64().unwrap() > 0.0,
+            "{summary}"
+        );
+    }
+}
+
+#[test]
+fn a_dead_service_is_not_hammered_and_every_item_has_its_result() {
+    // A port that nobody listens on any more.
+    let port = TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let file = items(std::iter::repeat_n(GET[2], 500));
+    let mut command = run(GET[0], GET[1]);
+    command
+        .arg("--items")
+        .arg(file.path())
+        .args(["--item-time", "2s"])
+        .env(
+            "NODULE_CREDENTIAL",
+            credential_for(&format!("http://127.0.0.1:{port}")),
+        );
+    let output = expect(&mut command, 1);
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 500);
+    assert!(lines.iter().all(|line| line["error"]["certainty"] == "not-done"));
+    let unsent = lines.iter().filter(|line| {
+        line["error"]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("not sent:")
+    });
+    assert!(unsent.count() > 250, "{}", lines[499]);
+    assert!(
+        stderr(&output).contains("the service does not answer"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(
+        stderr(&output).contains("the service is given up"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn nothing_starts_after_the_runs_time() {
+    let simulator = simulator(Config::default());
+    let file = items(std::iter::repeat_n(GET[2], 40));
+    let mut command = run(GET[0], GET[1]);
+    command
+        .arg("--items")
+        .arg(file.path())
+        .args(["--rate", "1/h", "--run-time", "1s", "--concurrency", "1"])
+        .env("NODULE_CREDENTIAL", credential(&simulator));
+    // The first request leaves at once, the second one would in an hour: it is under way when the time is up, and the
+    // deadline of its call ends it.
+    let policy = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(policy.path(), "[limits]\nrun-timeout-ms = 2000\n").unwrap();
+    let output = expect(command.arg("--policy").arg(policy.path()), 3);
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 40);
+    assert!(lines[0].get("json").is_some(), "{}", lines[0]);
+    assert!(
+        lines[1..].iter().all(|line| line["error"]["kind"] == "limit"),
+        "{}",
+        lines[39]
+    );
+    assert!(
+        stderr(&output).contains("the run's time is up"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(asked(&simulator), 1);
+}
+
+#[test]
+fn the_second_item_with_a_key_is_named() {
+    let simulator = simulator(Config::default());
+    let file = items([ADJUST[2], GET[2], ADJUST[2]]);
+    let mut command = run(ADJUST[0], ADJUST[1]);
+    command
+        .arg("--items")
+        .arg(file.path())
+        .env("NODULE_CREDENTIAL", credential(&simulator));
+    let output = expect(&mut command, 1);
+    assert!(
+        stderr(&output).contains("item 2 has the key `x` of item 0"),
+        "{}",
+        stderr(&output)
+    );
+}

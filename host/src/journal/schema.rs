@@ -1,0 +1,245 @@
+//! The database: how it is opened, what is in it, and whose it is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::{Identity, JournalError};
+
+/// `Nodu`, in SQLite's place for saying whose database it is.
+const APPLICATION: i64 = 0x4e6f_6475;
+/// Raised when the tables change.
+const VERSION: i64 = 1;
+/// A person who looks into the journal with a tool of their own may hold it for a moment.
+const BUSY: Duration = Duration::from_secs(5);
+/// How every SQLite database begins.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// As much as a hash needs to be no other's.
+const SALT_BYTES: usize = 16;
+
+const TABLES: &str = "
+    CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE items (
+        item INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL,
+        key TEXT,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'started', 'done', 'failed', 'unknown')),
+        tries INTEGER NOT NULL,
+        result TEXT,
+        error TEXT,
+        started TEXT,
+        ended TEXT
+    ) STRICT;
+    CREATE INDEX items_by_key ON items (key) WHERE key IS NOT NULL;
+";
+
+/// Only the owner may read what is made.
+pub(super) fn owner_only(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+/// The connection that writes.
+pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
+    let is_new = prepare_file(path)?;
+    let mut connection = connect(path)?;
+    let wrong = |error: rusqlite::Error| JournalError::of(path, &error);
+    if is_new {
+        connection
+            .pragma_update(None, "application_id", APPLICATION)
+            .map_err(wrong)?;
+        connection
+            .pragma_update(None, "journal_mode", "wal")
+            .map_err(wrong)?;
+        let transaction = connection.transaction().map_err(wrong)?;
+        transaction.execute_batch(TABLES).map_err(wrong)?;
+        transaction
+            .pragma_update(None, "user_version", VERSION)
+            .map_err(wrong)?;
+        transaction.commit().map_err(wrong)?;
+    } else {
+        check(&connection, path)?;
+    }
+    // Every commit is on the disk before it counts.
+    connection
+        .pragma_update(None, "synchronous", "full")
+        .map_err(wrong)?;
+    Ok(connection)
+}
+
+pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| JournalError::of(path, &error))?;
+    connection
+        .busy_timeout(BUSY)
+        .map_err(|error| JournalError::of(path, &error))?;
+    Ok(connection)
+}
+
+/// Make the file where there is none, so that it is the owner's from the first byte on. Says whether the database is new:
+/// an empty file is one, since a process may have ended right after making it.
+fn prepare_file(path: &Path) -> Result<bool, JournalError> {
+    let broken = |source| JournalError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    owner_only(&mut options);
+    match options.open(path) {
+        Ok(_) => return Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(broken(error)),
+    }
+    let mut start = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start))
+        .map_err(broken)?;
+    if start.is_empty() {
+        return Ok(true);
+    }
+    if start != MAGIC {
+        return Err(JournalError::Foreign {
+            path: path.to_owned(),
+            found: "a file that is no database".to_owned(),
+        });
+    }
+    Ok(false)
+}
+
+/// Refuse a database that is not a journal, and one that is damaged.
+fn check(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let wrong = |error: rusqlite::Error| JournalError::of(path, &error);
+    let pragma = |name: &str| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(wrong)
+    };
+    let (application, found) = (pragma("application_id")?, pragma("user_version")?);
+    if application != APPLICATION {
+        return Err(JournalError::Foreign {
+            path: path.to_owned(),
+            found: "another program's database".to_owned(),
+        });
+    }
+    if found != VERSION {
+        return Err(JournalError::Version {
+            path: path.to_owned(),
+            expected: VERSION,
+            found,
+        });
+    }
+    let verdict: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(wrong)?;
+    if verdict == "ok" {
+        Ok(())
+    } else {
+        Err(JournalError::Damaged {
+            path: path.to_owned(),
+            message: verdict.replace('\n', " "),
+        })
+    }
+}
+
+/// Refuse a journal of another run, naming what differs; a new one is made this run's.
+pub(super) fn belongs(
+    connection: &mut Connection,
+    path: &Path,
+    identity: &Identity<'_>,
+    accept_component: bool,
+) -> Result<(), JournalError> {
+    let wrong = |error: rusqlite::Error| JournalError::of(path, &error);
+    let transaction = connection.transaction().map_err(wrong)?;
+    let recorded: BTreeMap<String, String> = transaction
+        .prepare("SELECT name, value FROM run")
+        .and_then(|mut query| {
+            query
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+        .map_err(wrong)?;
+    let salt = match recorded.get("salt") {
+        Some(salt) => salt.clone(),
+        None => salt(path)?,
+    };
+    let credential = identity.credential.map_or_else(
+        || "none".to_owned(),
+        |credential| hex(&credential.binding(salt.as_bytes())),
+    );
+    let facts = [
+        ("node", "node", identity.node),
+        ("operation", "operation", &identity.operation),
+        ("base-url", "base URL", &identity.base_url),
+        ("credential", "credential", &credential),
+        ("component", "component", identity.component),
+    ];
+    let is_new = recorded.is_empty();
+    for (name, what, found) in facts {
+        let expected = recorded.get(name).map(String::as_str);
+        if is_new || name == "component" && accept_component {
+            transaction
+                .execute(
+                    "INSERT OR REPLACE INTO run (name, value) VALUES (?1, ?2)",
+                    params![name, found],
+                )
+                .map_err(wrong)?;
+        } else if expected != Some(found) {
+            let shown = |value: &str| match name {
+                // A hash tells nobody anything.
+                "credential" if value != "none" => "another one".to_owned(),
+                _ => format!("`{value}`"),
+            };
+            let expected = match (name, expected) {
+                ("credential", Some(value)) if value != "none" => "the one that it was begun with".to_owned(),
+                (_, expected) => shown(expected.unwrap_or_default()),
+            };
+            return Err(JournalError::Another {
+                path: path.to_owned(),
+                what,
+                expected,
+                found: shown(found),
+            });
+        }
+    }
+    if is_new {
+        let made = format!("{:.3}", jiff::Timestamp::now());
+        transaction
+            .execute(
+                "INSERT INTO run (name, value) VALUES ('salt', ?1), ('made', ?2)",
+                params![salt, made],
+            )
+            .map_err(wrong)?;
+    }
+    transaction.commit().map_err(wrong)
+}
+
+fn salt(path: &Path) -> Result<String, JournalError> {
+    use ring::rand::SecureRandom as _;
+    let mut bytes = [0; SALT_BYTES];
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| JournalError::File {
+            path: path.to_owned(),
+            source: std::io::Error::other("the system gives no random numbers"),
+        })?;
+    Ok(hex(&bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

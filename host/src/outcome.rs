@@ -1,0 +1,129 @@
+//! What the result of a plain write is worth: whether it says that nothing was done, or that nobody knows.
+//!
+//! A call of a `write` operation holds one item, so the host has seen whether a request that changes something left for it,
+//! and whether an answer came. It trusts that over what the node says. Everything that is not surely undone is uncertain:
+//! a trap after the request, a deadline, an answer that broke off or could not be read.
+
+use crate::failure::{Certainty, Failure};
+use crate::pipeline::Observed;
+use crate::run::ItemResult;
+
+/// The result of a plain write's call, in the light of what the host saw.
+pub(crate) fn of_write(result: ItemResult, observed: &Observed) -> ItemResult {
+    result.map_err(|failure| certain(failure, observed.changing_sent, observed.changing_answered))
+}
+
+fn certain(failure: Failure, sent: u32, answered: u32) -> Failure {
+    let told = |certainty| match failure.clone() {
+        Failure::Unavailable {
+            message,
+            answer,
+            retry_after_ms,
+            ..
+        } => Failure::Unavailable {
+            certainty,
+            message,
+            answer,
+            retry_after_ms,
+        },
+        failure => failure,
+    };
+    if sent == 0 {
+        // Nothing left that could have changed anything.
+        return told(Certainty::NotDone);
+    }
+    // Of several requests an earlier one may have been carried out, whatever was said of the last.
+    let is_ruled_out = sent == 1
+        && answered == 1
+        && match &failure {
+            Failure::Throttled { .. } | Failure::Unauthenticated(_) | Failure::Rejected(_) => true,
+            Failure::Unavailable { certainty, .. } => *certainty == Certainty::NotDone,
+            _ => false,
+        };
+    if is_ruled_out {
+        return failure;
+    }
+    match &failure {
+        Failure::Unavailable { .. } => told(Certainty::Unknown),
+        Failure::Uncertain(_) => failure,
+        _ => Failure::Uncertain(Box::new(failure)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Answer;
+
+    fn all() -> Vec<Failure> {
+        let unavailable = |certainty| Failure::Unavailable {
+            certainty,
+            message: "gone".into(),
+            answer: None,
+            retry_after_ms: None,
+        };
+        vec![
+            Failure::InvalidParameters(Vec::new()),
+            Failure::InvalidInput("bad".into()),
+            Failure::Unauthenticated(Answer::default()),
+            Failure::Rejected(Answer::default()),
+            Failure::Throttled {
+                answer: Answer::default(),
+                retry_after_ms: None,
+            },
+            unavailable(Certainty::NotDone),
+            unavailable(Certainty::Unknown),
+            Failure::Denied {
+                message: "no".into(),
+                hint: None,
+            },
+            Failure::Unintelligible(Answer::default()),
+            Failure::Limit("deadline".into()),
+            Failure::Other {
+                kind: "trap".into(),
+                message: "stopped".into(),
+                detail: None,
+            },
+        ]
+    }
+
+    #[test]
+    fn what_never_left_was_not_done_whatever_the_node_says() {
+        for failure in all() {
+            let kind = failure.kind().to_owned();
+            let told = certain(failure, 0, 0);
+            assert!(!told.is_unknown(), "{told:?}");
+            assert_eq!(told.kind(), kind);
+        }
+    }
+
+    #[test]
+    fn what_left_and_was_not_answered_is_unknown_whatever_the_node_says() {
+        for failure in all() {
+            let told = certain(failure, 1, 0);
+            assert!(told.is_unknown(), "{told:?}");
+            assert_eq!(told.to_json()["certainty"], "unknown");
+        }
+    }
+
+    #[test]
+    fn an_answer_rules_out_what_it_refuses_and_nothing_else() {
+        let ruled_out: Vec<String> = all()
+            .into_iter()
+            .map(|failure| certain(failure, 1, 1))
+            .filter(|failure| !failure.is_unknown())
+            .map(|failure| failure.kind().to_owned())
+            .collect();
+        assert_eq!(
+            ruled_out,
+            ["unauthenticated", "rejected", "throttled", "unavailable"]
+        );
+    }
+
+    #[test]
+    fn the_refusal_of_a_second_request_says_nothing_of_the_first() {
+        for failure in all() {
+            assert!(certain(failure, 2, 2).is_unknown());
+        }
+    }
+}

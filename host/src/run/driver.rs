@@ -1,0 +1,433 @@
+//! Takes items, starts calls, tries again what may be tried again, and gives results in order.
+//!
+//! An item is *waiting* until it is part of a call, *under way* in it, *resting* before another try, and has a *result* at
+//! last, which is given when all before it are. At most a window of items is anywhere between being taken and being given.
+//! Items that change the same thing keep their order and never overlap: the thing is *busy* from the first try of the one
+//! to its result.
+
+mod items;
+mod record;
+mod send;
+
+use std::collections::{HashSet, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::Fuse;
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::notice::Teller;
+use super::shape::Shape;
+use super::{Ended, ItemResult, Notice, OnFailure, OnUnknown, Order, RunOptions, Stats};
+use crate::call::Item;
+use crate::failure::Failure;
+use crate::instance::Environs;
+use crate::journal::{Durable, Journal, JournalError};
+use crate::retry::{Backoff, Breaker, Retry};
+use crate::runner::{BoundOperation, Inner};
+
+use items::Recent;
+
+/// How many results may wait for an earlier one, as a multiple of the concurrency. Beyond it no new item starts, which
+/// keeps memory flat; below it one slow item would hold up the others.
+const WINDOW: usize = 4;
+/// Failures of the service in a row after which it is taken for dead, or the concurrency, where that is more: what was under
+/// way when a connection broke fails together.
+const FAILURES_IN_A_ROW: usize = 20;
+/// A timer that is not needed.
+const FAR: Duration = Duration::from_hours(24);
+
+/// An item, from its being taken to its result.
+pub(super) struct Entry {
+    item: Item,
+    /// What it changes, where that is known.
+    thing: Option<String>,
+    key: Option<String>,
+    digest: [u8; 32],
+    /// In all runs with the same journal.
+    tries: u32,
+    /// In this run.
+    tries_here: u32,
+    /// When its first try in this run began.
+    begun: Option<Instant>,
+    /// When its last try began, for people.
+    started: Option<jiff::Timestamp>,
+    backoff: Option<Backoff>,
+    is_new: bool,
+}
+
+/// An item that is to be tried again.
+struct Resting {
+    entry: Entry,
+    failure: Failure,
+    ready: Instant,
+}
+
+/// Where a result is to come.
+enum Slot {
+    /// It is to come.
+    Pending,
+    /// It will not: the run was stopped before the item started.
+    Hole,
+    /// It is there; given when the journal is on the disk up to this place.
+    Known(ItemResult, u64),
+}
+
+/// What a driver is made of.
+pub(super) struct Parts {
+    pub(super) inner: Arc<Inner>,
+    pub(super) operation: Arc<BoundOperation>,
+    pub(super) stats: Arc<Stats>,
+    pub(super) journal: Option<Journal>,
+    pub(super) sender: mpsc::Sender<ItemResult>,
+    pub(super) notices: Teller,
+    pub(super) orders: watch::Receiver<Order>,
+}
+
+pub(super) struct Driver {
+    inner: Arc<Inner>,
+    operation: Arc<BoundOperation>,
+    stats: Arc<Stats>,
+    journal: Option<Journal>,
+    durable: Option<watch::Receiver<Durable>>,
+    sender: mpsc::Sender<ItemResult>,
+    notices: Teller,
+    orders: watch::Receiver<Order>,
+    on_failure: OnFailure,
+    on_unknown: OnUnknown,
+    retry: Retry,
+    shape: Shape,
+    window: usize,
+    /// No try begins after it.
+    ends: Option<Instant>,
+    breaker: Breaker,
+    /// What the service's last failure said, while it is taken for dead.
+    trouble: Option<Failure>,
+    has_given_up: bool,
+    /// No item starts before it, as the service asked.
+    paused: Option<Instant>,
+    calls: JoinSet<(usize, Vec<(Entry, ItemResult)>)>,
+    /// How many requests may be open at once.
+    places: usize,
+    /// How many of them the calls under way have.
+    taken_places: usize,
+    /// Items that were taken and have not been tried, in order.
+    waiting: VecDeque<Entry>,
+    resting: Vec<Resting>,
+    /// The next item's index.
+    taken: usize,
+    /// Results from the first one that was not given yet.
+    results: VecDeque<Slot>,
+    given: usize,
+    /// The things that items under way or at rest change.
+    busy: HashSet<String>,
+    /// Keys of the last items, where no journal knows them all.
+    recent: Recent,
+    /// No more items come, or none is wanted.
+    ended: bool,
+    /// An item failed, and the run was to stop then.
+    failed: bool,
+    order: Order,
+    out_of_time: bool,
+    fatal: Option<JournalError>,
+}
+
+impl Driver {
+    pub(super) fn new(parts: Parts, options: &RunOptions) -> Self {
+        let Parts {
+            inner,
+            operation,
+            stats,
+            journal,
+            sender,
+            notices,
+            orders,
+        } = parts;
+        let concurrency = options.concurrency.get();
+        let is_alone = inner.is_one_item_per_call(&operation);
+        // Items that are recorded run one after the other.
+        let places = if inner.is_sequential() { 1 } else { concurrency };
+        let shape = match options.on_failure {
+            // The node itself keeps the promise that nothing starts after a failure, within its call.
+            OnFailure::Stop if !is_alone => Shape::one_call(places),
+            _ => Shape::new(places, is_alone),
+        }
+        .paced(options.rate);
+        let threshold = u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX);
+        // What is not sent is not tried again.
+        let retry = if inner.is_live() {
+            options.retry
+        } else {
+            Retry::never()
+        };
+        Self {
+            durable: journal.as_ref().map(|journal| journal.writer.durable()),
+            inner,
+            operation,
+            stats,
+            journal,
+            sender,
+            notices,
+            orders,
+            on_failure: options.on_failure,
+            on_unknown: options.on_unknown,
+            retry,
+            shape,
+            window: places * WINDOW,
+            ends: options.run_time.map(|time| Instant::now() + time),
+            breaker: Breaker::new(threshold, retry.item_time),
+            trouble: None,
+            has_given_up: false,
+            paused: None,
+            calls: JoinSet::new(),
+            places,
+            taken_places: 0,
+            waiting: VecDeque::new(),
+            resting: Vec::new(),
+            taken: 0,
+            results: VecDeque::new(),
+            given: 0,
+            busy: HashSet::new(),
+            recent: Recent::default(),
+            ended: false,
+            failed: false,
+            order: Order::Run,
+            out_of_time: false,
+            fatal: None,
+        }
+    }
+
+    pub(super) async fn drive<S: Stream<Item = Result<String, Failure>>>(
+        mut self,
+        mut items: Pin<&mut Fuse<S>>,
+    ) -> Result<(), Arc<JournalError>> {
+        self.work(items.as_mut()).await;
+        self.calls.shutdown().await;
+        let ended = match self.order {
+            Order::Run if self.out_of_time => Ended::OutOfTime,
+            Order::Run => Ended::Complete,
+            _ => Ended::Stopped,
+        };
+        self.stats.update(|summary| summary.ended = ended);
+        let closed = match self.journal.take() {
+            Some(journal) => journal.writer.close().await,
+            None => Ok(()),
+        };
+        match self.fatal.take() {
+            Some(error) => Err(Arc::new(error)),
+            None => closed,
+        }
+    }
+
+    async fn work<S: Stream<Item = Result<String, Failure>>>(&mut self, mut items: Pin<&mut Fuse<S>>) {
+        loop {
+            self.obey();
+            // What is there without waiting; so a fast source makes large calls, and a slow one makes small ones.
+            while self.wants_more() {
+                match items.next().now_or_never() {
+                    Some(Some(item)) => self.take(item),
+                    Some(None) => self.end_of_items(),
+                    None => break,
+                }
+            }
+            self.keep_time();
+            if self.give().await.is_err() {
+                return;
+            }
+            if self.start() {
+                continue;
+            }
+            if self.is_over() {
+                return;
+            }
+            let wants_more = self.wants_more();
+            let wake = self.wake();
+            let is_recording = matches!(self.results.front(), Some(Slot::Known(..)));
+            let durable = self.durable.as_mut().filter(|_| is_recording);
+            tokio::select! {
+                Some(done) = self.calls.join_next() => match done {
+                    Ok((places, results)) => {
+                        self.taken_places -= places;
+                        self.settle(results);
+                    }
+                    // The task cannot panic by the node's doing; if the host's own code does, so does the run.
+                    Err(error) => match error.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        // It was abandoned; its items have their results.
+                        Err(_) => {}
+                    },
+                },
+                item = items.next(), if wants_more => match item {
+                    Some(item) => self.take(item),
+                    None => self.end_of_items(),
+                },
+                () = changed(durable) => {}
+                () = sleep_until(wake) => {}
+                Ok(()) = self.orders.changed() => {}
+                () = self.sender.closed() => return,
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended
+            && self.waiting.is_empty()
+            && self.resting.is_empty()
+            && self.calls.is_empty()
+            && self.results.is_empty()
+    }
+
+    fn wants_more(&self) -> bool {
+        !self.ended && self.waiting.len() < self.window && self.taken - self.given < self.window
+    }
+
+    /// Do as the run was told meanwhile, and end it where its journal broke.
+    fn obey(&mut self) {
+        let broke = self.durable.as_ref().is_some_and(is_broken);
+        let order = (*self.orders.borrow_and_update()).max(self.order);
+        if order == Order::Abandon && self.order != Order::Abandon {
+            self.calls.abort_all();
+            let is_write = self.operation.is_write();
+            let lost: Vec<usize> = self.indices_of_pending();
+            let at_rest: HashSet<usize> = self.not_under_way();
+            for index in lost.into_iter().filter(|index| !at_rest.contains(index)) {
+                // In the journal it stays as started, which is what it is.
+                self.put(
+                    index,
+                    Err(interrupted(
+                        "its call was under way when the run was interrupted",
+                        is_write,
+                    )),
+                    0,
+                );
+            }
+        }
+        self.order = order;
+        if order > Order::Run || broke || self.fatal.is_some() {
+            self.ended = true;
+            for entry in std::mem::take(&mut self.waiting) {
+                self.open_hole(entry.item.index);
+            }
+            for Resting { entry, failure, .. } in std::mem::take(&mut self.resting) {
+                self.conclude(entry, Err(failure));
+            }
+        }
+    }
+
+    fn indices_of_pending(&self) -> Vec<usize> {
+        let pending = self
+            .results
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| matches!(slot, Slot::Pending));
+        pending.map(|(position, _)| self.given + position).collect()
+    }
+
+    fn not_under_way(&self) -> HashSet<usize> {
+        let waiting = self.waiting.iter().map(|entry| entry.item.index);
+        waiting
+            .chain(self.resting.iter().map(|resting| resting.entry.item.index))
+            .collect()
+    }
+
+    fn open_hole(&mut self, index: usize) {
+        if let Some(place) = self.results.get_mut(index - self.given) {
+            *place = Slot::Hole;
+        }
+    }
+
+    /// A result that no call gave.
+    fn set(&mut self, index: usize, parameters: &str, result: ItemResult) {
+        self.inner.keep(index, parameters, Environs::Real, &result);
+        self.put(index, result, 0);
+    }
+
+    /// A result, to be given when the journal is on the disk up to `place`.
+    fn put(&mut self, index: usize, result: ItemResult, place: u64) {
+        if result.is_err() && self.on_failure == OnFailure::Stop {
+            self.failed = true;
+        }
+        if let Some(slot) = index
+            .checked_sub(self.given)
+            .and_then(|position| self.results.get_mut(position))
+            && matches!(slot, Slot::Pending)
+        {
+            *slot = Slot::Known(result, place);
+        }
+    }
+
+    /// Give the results that are next in order. An error says that nobody takes them any more.
+    async fn give(&mut self) -> Result<(), mpsc::error::SendError<ItemResult>> {
+        loop {
+            let is_last = self.calls.is_empty() && self.resting.is_empty();
+            match self.results.front() {
+                None | Some(Slot::Pending) => return Ok(()),
+                Some(Slot::Hole) => {
+                    if self.results.iter().all(|slot| matches!(slot, Slot::Hole)) {
+                        // Nothing behind it has started: here the results end.
+                        self.results.clear();
+                        return Ok(());
+                    }
+                    if !is_last {
+                        return Ok(());
+                    }
+                }
+                Some(Slot::Known(_, place)) => {
+                    if !self.is_durable(*place) {
+                        return Ok(());
+                    }
+                }
+            }
+            let result = match self.results.pop_front() {
+                Some(Slot::Known(result, _)) => result,
+                _ => Err(interrupted("not run: the run was stopped before", false)),
+            };
+            self.stats.result(&result, self.operation.is_write());
+            self.sender.send(result).await?;
+            self.given += 1;
+        }
+    }
+
+    /// What is known is given too when the journal broke: it would be lost otherwise.
+    fn is_durable(&self, place: u64) -> bool {
+        self.durable
+            .as_ref()
+            .is_none_or(|durable| durable.borrow().place >= place || is_broken(durable))
+    }
+
+    fn notice(&self, notice: Notice) {
+        self.notices.tell(notice);
+    }
+}
+
+/// Whether nothing more will be recorded.
+fn is_broken(durable: &watch::Receiver<Durable>) -> bool {
+    durable.borrow().error.is_some() || durable.has_changed().is_err()
+}
+
+/// Ends when the journal has come further; never without one.
+async fn changed(durable: Option<&mut watch::Receiver<Durable>>) {
+    match durable {
+        // An error says that its thread has ended, which is seen as a broken journal.
+        Some(durable) => drop(durable.changed().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// The failure of an item whose run ended before it did.
+fn interrupted(message: &str, may_be_done: bool) -> Failure {
+    let failure = Failure::Other {
+        kind: "interrupted".into(),
+        message: message.to_owned(),
+        detail: None,
+    };
+    if may_be_done {
+        Failure::Uncertain(Box::new(failure))
+    } else {
+        failure
+    }
+}

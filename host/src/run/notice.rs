@@ -1,0 +1,98 @@
+//! What a person who watches a run should hear at once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::Stats;
+
+/// The way to whoever watches.
+#[derive(Debug, Clone)]
+pub(crate) struct Teller {
+    sender: mpsc::Sender<Notice>,
+    stats: Arc<Stats>,
+}
+
+impl Teller {
+    pub(crate) fn new(sender: mpsc::Sender<Notice>, stats: Arc<Stats>) -> Self {
+        Self { sender, stats }
+    }
+
+    pub(crate) fn tell(&self, notice: Notice) {
+        if matches!(notice, Notice::SameKey { .. }) {
+            self.stats.update(|summary| summary.same_key += 1);
+        } else {
+            // A key is an item's data, which no log shows.
+            tracing::warn!(target: "nodule::run", "{notice}");
+        }
+        // Its reader may be gone, or slow.
+        let _ = self.sender.try_send(notice);
+    }
+}
+
+/// What a person who watches a run should hear at once; its `Display` is one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// Two items have the same key: of the two, the service counts one.
+    SameKey {
+        /// The second one's position, from 0.
+        item: usize,
+        /// The first one's.
+        earlier: usize,
+        /// Their key.
+        key: String,
+    },
+    /// So many tries failed in a row that nothing is sent for a while.
+    ServiceDown {
+        /// What the last of them said.
+        message: String,
+    },
+    /// The service answers again.
+    ServiceBack,
+    /// The service stayed dead: items fail without being sent, but for one now and then.
+    GivenUp {
+        /// What the last try said.
+        message: String,
+    },
+    /// The service asked to wait, and no item starts until then.
+    Throttled {
+        /// How long.
+        wait: Duration,
+    },
+    /// The run's time is up: no item and no try starts any more.
+    OutOfTime,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::SameKey { item, earlier, key } => {
+                let key: String = key.chars().flat_map(char::escape_debug).collect();
+                write!(
+                    f,
+                    "item {item} has the key `{key}` of item {earlier}: the service counts one of the two"
+                )
+            }
+            Notice::ServiceDown { message } => {
+                write!(
+                    f,
+                    "the service does not answer, nothing is sent until it may be back ({message})"
+                )
+            }
+            Notice::ServiceBack => f.write_str("the service answers again"),
+            Notice::GivenUp { message } => {
+                write!(
+                    f,
+                    "the service is given up: items fail unsent, but for one now and then ({message})"
+                )
+            }
+            Notice::Throttled { wait } => {
+                write!(f, "the service asks to wait {:.1} s", wait.as_secs_f64())
+            }
+            Notice::OutOfTime => f.write_str("the run's time is up: nothing more is started"),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What a run counts.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use serde_json::{Map, Value, json};
+
+use crate::failure::Failure;
+use crate::pipeline::Observed;
+use crate::run::ItemResult;
+
+/// Longer requests than an hour are counted as one of an hour.
+const LONGEST_US: u64 = 3_600_000_000;
+/// Two digits: a latency that is off by one in a hundred misleads nobody, and the table takes some tens of kilobytes.
+const DIGITS: u8 = 2;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Ended {
+    /// Every item has its result, or the results were not all taken.
+    #[default]
+    Complete,
+    /// It was told to stop before.
+    Stopped,
+    /// Its time was up.
+    OutOfTime,
+}
+
+impl Ended {
+    fn name(self) -> &'static str {
+        match self {
+            Ended::Complete => "complete",
+            Ended::Stopped => "stopped",
+            Ended::OutOfTime => "out-of-time",
+        }
+    }
+}
+
+/// How long requests took, from the moment they could leave to the end of the answer or the error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Latency {
+    /// Half of them took no longer.
+    pub p50: Duration,
+    /// 95 of 100 took no longer.
+    pub p95: Duration,
+    /// 99 of 100 took no longer.
+    pub p99: Duration,
+    /// The slowest.
+    pub max: Duration,
+}
+
+/// What a run has done so far, or did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Items with a result.
+    pub items: u64,
+    /// Of these, those that are done, printed again and skipped ones included.
+    pub done: u64,
+    /// Of the done ones, those that an earlier run had done, as the journal says.
+    pub again: u64,
+    /// Of the done ones, those of unknown outcome that were left out as asked for.
+    pub skipped: u64,
+    /// The others, by the failure's kind.
+    pub failed: BTreeMap<String, u64>,
+    /// Of the failed items of a plain write, those that may have been done.
+    pub unknown: u64,
+    /// Tries after the first one of an item.
+    pub retries: u64,
+    /// Sessions that were made in the place of an older one.
+    pub renewals: u64,
+    /// Requests that left, authentication not included.
+    pub requests: u64,
+    /// Items with the key of an earlier one, where a key makes a repetition harmless: all of them with a journal, those near
+    /// the other one without.
+    pub same_key: u64,
+    /// Items in calls right now.
+    pub in_flight: u64,
+    /// How long requests took.
+    pub latency: Latency,
+    /// Since the start.
+    pub elapsed: Duration,
+    /// How it ended.
+    pub ended: Ended,
+}
+
+impl Summary {
+    /// Items that failed.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.failed.values().sum()
+    }
+
+    /// As `nodule run --summary` writes it: counts, `failed` by kind, times in milliseconds.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let ms = |time: Duration| json!(time.as_micros() as f64 / 1000.0);
+        let failed: Map<String, Value> = self
+            .failed
+            .iter()
+            .map(|(kind, count)| (kind.clone(), json!(count)))
+            .collect();
+        json!({
+            "items": self.items, "done": self.done, "again": self.again, "skipped": self.skipped,
+            "failed": failed, "unknown": self.unknown, "retries": self.retries, "renewals": self.renewals,
+            "requests": self.requests, "sameKey": self.same_key,
+            "latencyMs": {
+                "p50": ms(self.latency.p50), "p95": ms(self.latency.p95), "p99": ms(self.latency.p99),
+                "max": ms(self.latency.max),
+            },
+            "elapsedMs": ms(self.elapsed), "ended": self.ended.name(),
+        })
+    }
+}
+
+/// The counters behind a [`Summary`].
+#[derive(Debug)]
+pub(crate) struct Stats {
+    started: Instant,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    summary: Summary,
+    took: Option<Histogram<u64>>,
+    /// The first and the newest session that was used.
+    sessions: Option<(u64, u64)>,
+}
+
+impl Stats {
+    pub(crate) fn new() -> Self {
+        // The bounds are constants that it takes; without it nothing but the latencies would be missing.
+        let took = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).ok();
+        let inner = Inner {
+            summary: Summary::default(),
+            took,
+            sessions: None,
+        };
+        Self {
+            started: Instant::now(),
+            inner: Mutex::new(inner),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Summary)) {
+        change(&mut self.inner().summary);
+    }
+
+    /// Note what a call sent.
+    pub(crate) fn requests(&self, observed: &Observed) {
+        let mut inner = self.inner();
+        inner.summary.requests += u64::from(observed.sent);
+        if let Some(took) = &mut inner.took {
+            for time in &observed.took {
+                took.saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1));
+            }
+        }
+    }
+
+    /// Note which session is used.
+    pub(crate) fn session(&self, generation: u64) {
+        let mut inner = self.inner();
+        let (first, newest) = inner.sessions.unwrap_or((generation, generation));
+        let newest = newest.max(generation);
+        inner.sessions = Some((first, newest));
+        inner.summary.renewals = newest.saturating_sub(first);
+    }
+
+    /// Count a result.
+    pub(crate) fn result(&self, result: &ItemResult, is_write: bool) {
+        self.update(|summary| {
+            summary.items += 1;
+            match result {
+                Ok(_) => summary.done += 1,
+                Err(failure) => {
+                    *summary.failed.entry(kind(failure)).or_default() += 1;
+                    summary.unknown += u64::from(is_write && failure.is_unknown());
+                }
+            }
+        });
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        let inner = self.inner();
+        let mut summary = inner.summary.clone();
+        summary.elapsed = self.started.elapsed();
+        if let Some(took) = inner.took.as_ref().filter(|took| !took.is_empty()) {
+            let at = |quantile| Duration::from_micros(took.value_at_quantile(quantile));
+            summary.latency = Latency {
+                p50: at(0.5),
+                p95: at(0.95),
+                p99: at(0.99),
+                max: Duration::from_micros(took.max()),
+            };
+        }
+        summary
+    }
+}
+
+/// A node chooses the kind of its other failures: only so many characters of it are kept.
+fn kind(failure: &Failure) -> String {
+    const LONGEST_KIND: usize = 40;
+    failure.kind().chars().take(LONGEST_KIND).collect()
+}
