@@ -39,7 +39,7 @@ test: build test-node test-host ## Pass all tests that need no heavy install
 test-node:
 	$(CARGO) test --quiet -p socialhub-node -p simulator
 
-test-host: build
+test-host: build hostile-nodes
 	$(CARGO) test --quiet --release -p nodule -p nodule-cli -p host-test
 
 check: build ## Replay the recorded cases

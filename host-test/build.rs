@@ -1,5 +1,10 @@
 //! Makes a constant of every hostile guest. The tests use each of them, or do not compile.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a build script that panics fails the build, and says why"
+)]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

@@ -160,11 +160,11 @@ fn bar(total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
         Some(total) => (
             ProgressBar::new(total),
-            "{bar:30} {pos} of {len} items, {per_sec:.0}, {eta} left  {msg}",
+            "{bar:30} {pos} of {len} items, {per_sec}, {eta} left  {msg}",
         ),
         None => (
             ProgressBar::no_length(),
-            "{spinner} {pos} items, {per_sec:.0}, {elapsed}  {msg}",
+            "{spinner} {pos} items, {per_sec}, {elapsed}  {msg}",
         ),
     };
     bar.set_draw_target(target);

@@ -290,7 +290,7 @@ class Suite:
         with self.prepared(case) as (base, batch):
             if case.get("closed"):
                 self.credential(f"http://127.0.0.1:{unused_port()}")
-            command = [self.nodule, "run", self.component, batch["group"], batch["operation"], "--items", "-", "--credential"]
+            command = [self.nodule, "run", self.component, batch["group"], batch["operation"], "--retries", "0", "--items", "-", "--credential"]
             command += [self.credential_file, "--concurrency", str(batch["inFlight"]), "--on-failure", batch["onFailure"]]
             process = subprocess.Popen(
                 [*command, "--progress", "off"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"

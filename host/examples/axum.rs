@@ -95,6 +95,10 @@ fn items(body: Body) -> impl Stream<Item = Result<String, Failure>> + Send + 'st
     })
 }
 
+#[expect(
+    clippy::result_large_err,
+    reason = "the library's type, made once for an item"
+)]
 fn item(line: Vec<u8>) -> Result<String, Failure> {
     if line.len() > LONGEST_LINE {
         return Err(Failure::InvalidInput(format!(
@@ -106,6 +110,7 @@ fn item(line: Vec<u8>) -> Result<String, Failure> {
 }
 
 /// One line for each output item, or one for the failure.
+#[expect(clippy::format_collect, reason = "an item has few outputs")]
 fn lines(item: usize, result: &ItemResult) -> Bytes {
     match result {
         Ok(output) => output

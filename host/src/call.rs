@@ -313,7 +313,7 @@ fn told(pipeline: &Pipeline, failure: types::Failure) -> Failure {
         | Failure::Unintelligible(answer)
         | Failure::Throttled { answer, .. } => cut_answer(answer),
         Failure::InvalidInput(message) | Failure::Limit(message) | Failure::Denied { message, .. } => {
-            cut(message)
+            cut(message);
         }
         Failure::Unavailable { message, answer, .. } => {
             cut(message);

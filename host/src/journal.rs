@@ -1,4 +1,4 @@
-//! The journal of a run: an SQLite database with one row per item, so that a run that was cut off goes on where it was and
+//! The journal of a run: an `SQLite` database with one row per item, so that a run that was cut off goes on where it was and
 //! does nothing twice.
 //!
 //! People may query it with their own tools, while the run goes on too:
@@ -23,7 +23,7 @@
 //! the credential: a run with another one of these is refused.
 //!
 //! A plain write is recorded as started, durably, before its call, and a result is given to the reader of the run only when
-//! it is recorded. All that happens at about the same time shares one transaction ([`writer`]), which keeps that cheap.
+//! it is recorded. All that happens at about the same time shares one transaction (see `writer.rs`), which keeps that cheap.
 //!
 //! The file holds personal data: it is made readable by its owner only. A second process is kept out by a lock on the
 //! file beside it, `FILE-lock`, which the system lifts when the first one ends, however it ends.

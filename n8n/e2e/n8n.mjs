@@ -137,6 +137,6 @@ export async function noduleRun(url, group, operation, items, home) {
 	writeFileSync(file, JSON.stringify({ baseUrl: url, appId: 'demo', appSecret: SECRET }));
 	const input = join(home, 'items.jsonl');
 	writeFileSync(input, items.map((item) => JSON.stringify(item)).join('\n'));
-	const { stdout } = await run(nodule, ['run', component, group, operation, '--items', input, '--credential', file, '--concurrency', '1']).catch((error) => error);
+	const { stdout } = await run(nodule, ['run', component, group, operation, '--retries', '0', '--items', input, '--credential', file, '--concurrency', '1']).catch((error) => error);
 	return stdout.trim().split('\n').map((line) => JSON.parse(line));
 }

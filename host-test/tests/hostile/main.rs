@@ -3,6 +3,19 @@
 //! `make test-hostile` runs them all and prints a table; `cargo test -p host-test --test hostile -- 26 31` runs two. A
 //! row's function says what is done and what must come of it; it fails when the protection is taken out.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::result_large_err,
+    clippy::unused_self,
+    clippy::pedantic,
+    reason = "a test that panics fails, which is the point; clippy's exception covers test functions only"
+)]
+
 mod bench;
 mod guests;
 mod network;

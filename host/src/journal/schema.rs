@@ -11,13 +11,13 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use super::{Identity, JournalError};
 
-/// `Nodu`, in SQLite's place for saying whose database it is.
+/// `Nodu`, in `SQLite`'s place for saying whose database it is.
 const APPLICATION: i64 = 0x4e6f_6475;
 /// Raised when the tables change.
 const VERSION: i64 = 1;
 /// A person who looks into the journal with a tool of their own may hold it for a moment.
 const BUSY: Duration = Duration::from_secs(5);
-/// How every SQLite database begins.
+/// How every `SQLite` database begins.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// As much as a hash needs to be no other's.
 const SALT_BYTES: usize = 16;

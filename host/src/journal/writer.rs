@@ -224,7 +224,7 @@ impl Work {
     }
 }
 
-/// To the millisecond, as SQLite's own functions read it.
+/// To the millisecond, as `SQLite`'s own functions read it.
 fn shown(time: Timestamp) -> String {
     format!("{time:.3}")
 }

@@ -68,13 +68,12 @@ impl Breaker {
         }
         self.failures = self.failures.saturating_add(1);
         match &mut self.shut {
-            // Tries that began before it was shut say nothing new; the probe does.
+            // Tries that began before it was shut say nothing new (the last arm); the probe does.
             Some(shut) if now >= shut.until => {
                 shut.rest = (shut.rest * 2).min(LONGEST_REST);
                 shut.until = now + shut.rest;
                 None
             }
-            Some(_) => None,
             None if self.failures >= self.threshold => {
                 self.shut = Some(Shut {
                     since: now,
@@ -83,7 +82,7 @@ impl Breaker {
                 });
                 Some(Change::Down(FIRST_REST))
             }
-            None => None,
+            _ => None,
         }
     }
 

@@ -88,6 +88,10 @@ pub(super) struct Parts {
     pub(super) orders: watch::Receiver<Order>,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and they come in every combination"
+)]
 pub(super) struct Driver {
     inner: Arc<Inner>,
     operation: Arc<BoundOperation>,
@@ -255,11 +259,12 @@ impl Driver {
                         self.settle(results);
                     }
                     // The task cannot panic by the node's doing; if the host's own code does, so does the run.
-                    Err(error) => match error.try_into_panic() {
-                        Ok(panic) => std::panic::resume_unwind(panic),
-                        // It was abandoned; its items have their results.
-                        Err(_) => {}
-                    },
+                    Err(error) => {
+                        // One without a panic was abandoned; its items have their results.
+                        if let Ok(panic) = error.try_into_panic() {
+                            std::panic::resume_unwind(panic);
+                        }
+                    }
                 },
                 item = items.next(), if wants_more => match item {
                     Some(item) => self.take(item),

@@ -98,7 +98,8 @@ impl Summary {
     /// As `nodule run --summary` writes it: counts, `failed` by kind, times in milliseconds.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let ms = |time: Duration| json!(time.as_micros() as f64 / 1000.0);
+        let ms =
+            |time: Duration| json!(f64::from(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)) / 1000.0);
         let failed: Map<String, Value> = self
             .failed
             .iter()

@@ -191,6 +191,7 @@ impl Driver {
     }
 
     /// The journal cannot be gone on with from this item on, so nothing is.
+    #[expect(clippy::unnecessary_wraps, reason = "what its callers return")]
     fn stop_at(&mut self, index: usize, error: JournalError) -> Option<ItemResult> {
         self.fatal.get_or_insert(error);
         self.ended = true;

@@ -301,7 +301,6 @@ impl Driver {
     /// Whether the service is there, as far as a result tells.
     fn note_health(&mut self, result: &ItemResult, now: Instant) {
         let is_alive = match result {
-            Ok(_) => true,
             Err(Failure::Unavailable { .. }) => false,
             // These are about something else than the service.
             Err(
@@ -313,7 +312,7 @@ impl Driver {
                 | Failure::Other { .. }
                 | Failure::Uncertain(_),
             ) => return,
-            Err(_) => true,
+            Ok(_) | Err(_) => true,
         };
         if let (Err(failure), false) = (result, is_alive) {
             self.trouble = Some(failure.clone());
@@ -336,6 +335,10 @@ impl Driver {
     }
 
     /// A result that stays.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the item ends here, so nobody may use it afterwards"
+    )]
     pub(super) fn conclude(&mut self, entry: Entry, result: ItemResult) {
         let place = self.record_result(&entry, &result);
         if let Some(thing) = &entry.thing {
@@ -345,6 +348,10 @@ impl Driver {
     }
 
     /// An item that is not sent: a thing that it would change is not its own.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the item ends here, so nobody may use it afterwards"
+    )]
     pub(super) fn settle_unsent(&mut self, entry: Entry, failure: Failure) {
         let result = Err(failure);
         self.record_result(&entry, &result);
