@@ -5,8 +5,6 @@
 //! numbers, within limits, and nothing else.
 //!
 //! ```no_run
-//! use std::path::PathBuf;
-//!
 //! use futures_util::StreamExt as _;
 //! use nodule::policy::{Policy, Rule};
 //! use nodule::{Credential, Engine, EngineConfig, Failure, RunOptions};
@@ -16,9 +14,8 @@
 //!     // Once for a process: compiled code, connections and sessions are kept here.
 //!     let engine = Engine::new(&EngineConfig::default().cache_dir("/var/cache/my-engine"))?;
 //!
-//!     // Once for a node: compiled, checked, described.
-//!     let component = engine.load_file(PathBuf::from("library.wasm")).await?;
-//!     component.expect_digest("sha256:…")?;
+//!     // Once for a node: the one that was pinned, compiled, checked, described.
+//!     let component = engine.load_file_pinned("library.wasm", "sha256:…").await?;
 //!     for operation in &component.node().operations {
 //!         println!("{} {}: {}", operation.group, operation.name, operation.summary);
 //!     }

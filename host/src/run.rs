@@ -11,7 +11,7 @@
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let engine = Engine::new(&EngineConfig::default())?;
-//! let component = engine.load_file("node.wasm".as_ref()).await?;
+//! let component = engine.load_file("node.wasm").await?;
 //! let credential = Credential::from_json(component.node(), &std::fs::read_to_string("credential.json")?)?;
 //! let runner = component.runner().credential(credential).build()?;
 //!
