@@ -1,6 +1,8 @@
 //! A replay prints what was recorded, and opens no socket.
 
 use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -20,19 +22,23 @@ fn case_items(recording: &Value) -> tempfile::NamedTempFile {
     items(texts.iter().map(String::as_str))
 }
 
+/// `nodule run` on these items, answered from this recording.
+fn replaying(group: &str, operation: &str, items: &tempfile::NamedTempFile, recording: &Path) -> Command {
+    let mut command = run(group, operation);
+    command
+        .arg("--items")
+        .arg(items.path())
+        .arg("--replay")
+        .arg(recording);
+    command
+}
+
 #[test]
 fn it_prints_the_recorded_result_of_each_item() {
     let recording = recording("points/adjustPoints.har");
     let file = case_items(&recording);
     let case = cases().join("points/adjustPoints.har");
-    let output = expect(
-        run("points", "adjustPoints")
-            .arg("--items")
-            .arg(file.path())
-            .arg("--replay")
-            .arg(case),
-        0,
-    );
+    let output = expect(&mut replaying("points", "adjustPoints", &file, &case), 0);
     let expected: Vec<Value> = recording["log"]["_case"]["results"]
         .as_array()
         .unwrap()
@@ -59,14 +65,7 @@ fn it_opens_no_socket() {
     let recorded_base = recording["log"]["_case"]["baseUrl"].as_str().unwrap();
     let moved = items([recording.to_string().replace(recorded_base, &base).as_str()]);
     let file = case_items(&recording);
-    let output = expect(
-        run("points", "adjustPoints")
-            .arg("--items")
-            .arg(file.path())
-            .arg("--replay")
-            .arg(moved.path()),
-        0,
-    );
+    let output = expect(&mut replaying("points", "adjustPoints", &file, moved.path()), 0);
     assert_eq!(lines(&output).len(), 3);
     let waiting = listener.accept();
     assert_eq!(
@@ -97,14 +96,7 @@ fn a_request_that_was_not_recorded_is_denied_with_the_first_difference() {
         r#"{"accountCode":"M17","operationId":"welcome-M17","pointValue":51,"pointDesc":"Welcome","effectiveEndTime":"2030-12-31"}"#,
     ]);
     let case = cases().join("points/adjustPoints.har");
-    let output = expect(
-        run("points", "adjustPoints")
-            .arg("--items")
-            .arg(file.path())
-            .arg("--replay")
-            .arg(case),
-        3,
-    );
+    let output = expect(&mut replaying("points", "adjustPoints", &file, &case), 3);
     let error = &lines(&output)[0]["error"];
     assert_eq!(error["kind"], "denied");
     assert!(
@@ -124,14 +116,7 @@ fn clock_and_random_numbers_are_those_of_the_recording() {
     let file = case_items(&recording);
     let case = cases().join("consumer/queryConsumer.har");
     for _ in 0..2 {
-        let output = expect(
-            run("consumer", "queryConsumer")
-                .arg("--items")
-                .arg(file.path())
-                .arg("--replay")
-                .arg(&case),
-            0,
-        );
+        let output = expect(&mut replaying("consumer", "queryConsumer", &file, &case), 0);
         assert_eq!(lines(&output).len(), 3);
     }
 }
