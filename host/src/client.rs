@@ -7,6 +7,8 @@
 //! A [`Network`] is where both steps touch the system. The filter lies between them, here, and not in what an embedder
 //! puts in its place.
 
+mod load;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
+use http::uri::{Authority, Scheme};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -33,6 +36,9 @@ use crate::address::{AddressDenial, Permit, filter};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::network::Network;
+use load::{Counted, Load, Place};
+
+pub(crate) use load::Asking;
 
 tokio::task_local! {
     /// The request under way: waiting for a place counts towards its connection's deadline, so that differs by request,
@@ -49,14 +55,17 @@ pub(crate) struct Connecting {
     began: AtomicBool,
     /// When it was there.
     connected: OnceLock<Instant>,
+    /// Its place among the connections to the origin, until it is taken.
+    place: Mutex<Option<Place>>,
 }
 
 impl Connecting {
-    pub(crate) fn by(by: Instant) -> Arc<Self> {
+    pub(crate) fn by(by: Instant, asking: &Asking) -> Arc<Self> {
         Arc::new(Self {
             by,
             began: AtomicBool::new(false),
             connected: OnceLock::new(),
+            place: Mutex::new(Some(asking.place())),
         })
     }
 
@@ -70,13 +79,36 @@ impl Connecting {
     }
 }
 
-/// Send a request, with what is to be known of its connection.
-pub(crate) fn request(
-    client: &HttpClient,
-    connecting: Arc<Connecting>,
-    request: http::Request<Full<Bytes>>,
-) -> impl Future<Output = Result<http::Response<Incoming>, legacy::Error>> + use<> {
-    CONNECTING.scope(connecting, client.request(request))
+/// A client, and how much its connections are wanted.
+#[derive(Clone)]
+pub(crate) struct HttpClient {
+    client: Client<Connector, Full<Bytes>>,
+    /// By origin.
+    loads: Arc<Mutex<HashMap<Origin, Arc<Load>>>>,
+}
+
+type Origin = (Option<Scheme>, Option<Authority>);
+
+impl HttpClient {
+    /// Count a request to this URL, until what is given is dropped: when the answer is read, or there will be none.
+    pub(crate) fn asking(&self, url: &Uri) -> Asking {
+        let origin = (url.scheme().cloned(), url.authority().cloned());
+        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        if loads.len() >= ORIGINS {
+            // Whoever is counted goes on being counted by who asks, and the others begin at nothing.
+            loads.retain(|_, load| Arc::strong_count(load) > 1);
+        }
+        Asking::new(Arc::clone(loads.entry(origin).or_default()))
+    }
+
+    /// Send a request, with what is to be known of its connection.
+    pub(crate) fn request(
+        &self,
+        connecting: Arc<Connecting>,
+        request: http::Request<Full<Bytes>>,
+    ) -> impl Future<Output = Result<http::Response<Incoming>, legacy::Error>> + use<> {
+        CONNECTING.scope(connecting, self.client.request(request))
+    }
 }
 
 /// A connection that has been idle for longer may have been closed by the server without our knowing. For a request
@@ -87,8 +119,10 @@ const IDLE: Duration = Duration::from_secs(55);
 /// Enough for every request in flight, few enough for the file handles of a process.
 const IDLE_PER_HOST: usize = 256;
 
+/// More than this are looked through for those that nobody uses any more.
+const ORIGINS: usize = 1024;
+
 type Connector = Deadline<HttpsConnector<Pinned>>;
-pub(crate) type HttpClient = Client<Connector, Full<Bytes>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -162,7 +196,7 @@ impl Clients {
                 permit: key.permit,
                 network: Arc::clone(&self.network),
             });
-        Client::builder(TokioExecutor::new())
+        let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(if key.freshness == Freshness::Recent {
                 FRESH
@@ -172,7 +206,11 @@ impl Clients {
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .http1_max_headers(key.header_count)
             .http1_max_buf_size(key.header_bytes.max(MIN_BUFFER))
-            .build(Deadline { inner: https })
+            .build(Deadline { inner: https });
+        HttpClient {
+            client,
+            loads: Arc::default(),
+        }
     }
 }
 
@@ -190,6 +228,8 @@ pub(crate) enum ConnectFailure {
     Unreachable(io::Error),
     /// It took too long.
     Timeout,
+    /// The request got another one, and is over.
+    Unwanted,
 }
 
 impl fmt::Display for ConnectFailure {
@@ -199,6 +239,7 @@ impl fmt::Display for ConnectFailure {
             ConnectFailure::Denied(denial) => denial.fmt(f),
             ConnectFailure::Unreachable(error) => write!(f, "no connection: {error}"),
             ConnectFailure::Timeout => f.write_str("no connection in time (`connect-timeout-ms`)"),
+            ConnectFailure::Unwanted => f.write_str("the request got another connection"),
         }
     }
 }
@@ -279,9 +320,9 @@ where
     S: Service<Uri, Error = BoxError>,
     S::Future: Send + 'static,
 {
-    type Response = S::Response;
+    type Response = Counted<S::Response>;
     type Error = BoxError;
-    type Future = BoxFuture<Result<S::Response, BoxError>>;
+    type Future = BoxFuture<Result<Self::Response, BoxError>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(context)
@@ -293,10 +334,29 @@ where
         let request = CONNECTING.try_with(Arc::clone);
         Box::pin(async move {
             let Ok(request) = request else {
-                return connecting.await;
+                let stream = connecting.await?;
+                return Ok(Counted { stream, _open: None });
             };
             request.began.store(true, Ordering::Relaxed);
-            match tokio::time::timeout_at(request.by, connecting).await {
+            let place = request
+                .place
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            let counted = async {
+                let open = match place {
+                    // The pool may begin a second one for a request; it is counted with the first.
+                    None => None,
+                    // The pool goes on with it in a task of its own once the request has another connection.
+                    Some(place) => match place.take(|| CONNECTING.try_with(|_| ()).is_ok()).await {
+                        Some(open) => Some(open),
+                        None => return Err(ConnectFailure::Unwanted.into()),
+                    },
+                };
+                let stream = connecting.await?;
+                Ok(Counted { stream, _open: open })
+            };
+            match tokio::time::timeout_at(request.by, counted).await {
                 Ok(result) => {
                     let _ = request.connected.set(Instant::now());
                     result

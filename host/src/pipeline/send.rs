@@ -18,7 +18,7 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 use super::held::Hold;
 use super::{Checked, Pipeline, Trouble, Whole};
 use crate::address::AddressDenial;
-use crate::client::{self, ConnectFailure, Connecting, HttpClient};
+use crate::client::{ConnectFailure, Connecting, HttpClient};
 use crate::guards::Guard;
 use crate::limits::Limits;
 
@@ -79,9 +79,10 @@ pub(super) async fn send(
     // A semaphore that is closed lets nobody in; this one never is.
     let _slot = slot;
     let changing = u32::from(!super::is_safe(&request.method));
-    let connecting = Connecting::by(connect_by);
+    let asking = client.asking(&url);
+    let connecting = Connecting::by(connect_by, &asking);
     let asked = Instant::now();
-    let answer = client::request(client, Arc::clone(&connecting), outgoing(request, url));
+    let answer = client.request(Arc::clone(&connecting), outgoing(request, url));
     let mut answer = pin!(answer);
     // Noted before it leaves: a call that is dropped from here on may have been carried out.
     pipeline.sending(changing);
@@ -279,6 +280,7 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
             ),
             ConnectFailure::Unreachable(_) => broken(HttpError::ConnectionRefused, detail),
             ConnectFailure::Timeout => broken(HttpError::ConnectionTimeout, detail),
+            ConnectFailure::Unwanted => broken(HttpError::ConnectionRefused, detail),
         };
     }
     if let Some(tls) = find::<rustls::Error>(error) {

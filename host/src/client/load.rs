@@ -1,0 +1,199 @@
+//! No more connections to an origin than requests that want one.
+//!
+//! A pool that has no connection to give begins one, and gives the request whatever is free first, that one or another. The
+//! one too many would stay: at a concurrency of 16 there would be up to 32. So a connection waits to be begun while there
+//! are as many already as there are requests: one of them is about to become free.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+/// A connection that does not become free for so long is counted wrongly, or lost: then there is one too many.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The requests to one origin under way, and the connections that there are to it.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    asking: AtomicUsize,
+    open: AtomicUsize,
+    fewer: Notify,
+}
+
+/// A request under way, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Asking(Arc<Load>);
+
+impl Asking {
+    pub(super) fn new(load: Arc<Load>) -> Self {
+        load.asking.fetch_add(1, Ordering::Relaxed);
+        Self(load)
+    }
+
+    /// The place for a connection that is begun for this request.
+    pub(super) fn place(&self) -> Place {
+        Place(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.asking.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A place that a connection is to have.
+#[derive(Debug)]
+pub(super) struct Place(Arc<Load>);
+
+impl Place {
+    /// Wait for it. Nothing, where the request got another connection meanwhile: `is_wanted` is asked whenever the waiting
+    /// is polled.
+    pub(super) async fn take(self, is_wanted: impl Fn() -> bool) -> Option<Open> {
+        let Self(load) = self;
+        loop {
+            let fewer = load.fewer.notified();
+            let asking = load.asking.load(Ordering::Relaxed);
+            let one_more = |open| (open < asking).then_some(open + 1);
+            if load
+                .open
+                .try_update(Ordering::AcqRel, Ordering::Acquire, one_more)
+                .is_ok()
+            {
+                break;
+            }
+            let unwanted = poll_fn(|_| {
+                if is_wanted() {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(())
+                }
+            });
+            tokio::select! {
+                biased;
+                () = unwanted => return None,
+                () = fewer => {}
+                () = sleep(PATIENCE) => {
+                    load.open.fetch_add(1, Ordering::AcqRel);
+                    break;
+                }
+            }
+        }
+        Some(Open(load))
+    }
+}
+
+/// A connection, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Open(Arc<Load>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        self.0.fewer.notify_waiters();
+    }
+}
+
+/// A stream that is counted.
+#[derive(Debug)]
+pub(crate) struct Counted<S> {
+    pub(super) stream: S,
+    /// Absent for a connection that is no request's.
+    pub(super) _open: Option<Open>,
+}
+
+impl<S: Connection> Connection for Counted<S> {
+    fn connected(&self) -> Connected {
+        self.stream.connected()
+    }
+}
+
+impl<S: Read + Unpin> Read for Counted<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: Write + Unpin> Write for Counted<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_waits_while_there_is_one_for_every_request() {
+        let load = Arc::new(Load::default());
+        let first = Asking::new(Arc::clone(&load));
+        let second = Asking::new(Arc::clone(&load));
+        let open = first.place().take(|| true).await;
+        let other = second.place().take(|| true).await;
+        assert!(open.is_some() && other.is_some());
+
+        // The first is over, its connection free: what is asked for next gets that one.
+        drop(first);
+        let third = Asking::new(Arc::clone(&load));
+        let is_wanted = AtomicBool::new(true);
+        let mut waiting = Box::pin(third.place().take(|| is_wanted.load(Ordering::Relaxed)));
+        assert!((&mut waiting).now_or_never().is_none());
+        is_wanted.store(false, Ordering::Relaxed);
+        assert!(waiting.await.is_none());
+
+        // A connection that is lost makes room.
+        drop(open);
+        assert!(matches!(
+            third.place().take(|| true).now_or_never(),
+            Some(Some(_))
+        ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_ends() {
+        let load = Arc::new(Load::default());
+        load.open.store(5, Ordering::Relaxed);
+        let asking = Asking::new(Arc::clone(&load));
+        assert!(asking.place().take(|| true).await.is_some());
+    }
+}
