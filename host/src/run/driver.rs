@@ -6,6 +6,7 @@
 //! to its result.
 
 mod items;
+mod pace;
 mod record;
 mod send;
 
@@ -119,6 +120,8 @@ pub(super) struct Driver {
     places: usize,
     /// How many of them the calls under way have.
     taken_places: usize,
+    /// How many items are in the calls under way.
+    under_way: usize,
     /// Items that were taken and have not been tried, in order.
     waiting: VecDeque<Entry>,
     resting: Vec<Resting>,
@@ -159,8 +162,7 @@ impl Driver {
             // The node itself keeps the promise that nothing starts after a failure, within its call.
             OnFailure::Stop if !is_alone => Shape::one_call(places),
             _ => Shape::new(places, is_alone),
-        }
-        .paced(options.rate);
+        };
         let threshold = u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX);
         // What is not sent is not tried again.
         let retry = if inner.is_live() {
@@ -190,6 +192,7 @@ impl Driver {
             calls: JoinSet::new(),
             places,
             taken_places: 0,
+            under_way: 0,
             waiting: VecDeque::new(),
             resting: Vec::new(),
             taken: 0,
@@ -238,18 +241,20 @@ impl Driver {
                     None => break,
                 }
             }
-            self.keep_time();
+            // One moment for all that looks at the time: what is too early in it is woken up for.
+            let now = Instant::now();
+            self.keep_time(now);
             if self.give().await.is_err() {
                 return;
             }
-            if self.start() {
+            if self.start(now) {
                 continue;
             }
             if self.is_over() {
                 return;
             }
             let wants_more = self.wants_more();
-            let wake = self.wake();
+            let wake = self.wake(now);
             let is_recording = matches!(self.results.front(), Some(Slot::Known(..)));
             let durable = self.durable.as_mut().filter(|_| is_recording);
             tokio::select! {
