@@ -36,6 +36,8 @@ use items::Recent;
 /// How many results may wait for an earlier one, as a multiple of the concurrency. Beyond it no new item starts, which
 /// keeps memory flat; below it one slow item would hold up the others.
 const WINDOW: usize = 4;
+/// The same with a journal, where results also wait until they are written.
+const WINDOW_WITH_JOURNAL: usize = 8;
 /// Failures of the service in a row after which it is taken for dead, or the concurrency, where that is more: what was under
 /// way when a connection broke fails together.
 const FAILURES_IN_A_ROW: usize = 20;
@@ -163,6 +165,11 @@ impl Driver {
             OnFailure::Stop if !is_alone => Shape::one_call(places),
             _ => Shape::new(places, is_alone),
         };
+        let window = if journal.is_some() {
+            WINDOW_WITH_JOURNAL
+        } else {
+            WINDOW
+        };
         let threshold = u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX);
         // What is not sent is not tried again.
         let retry = if inner.is_live() {
@@ -183,7 +190,7 @@ impl Driver {
             on_unknown: options.on_unknown,
             retry,
             shape,
-            window: places * WINDOW,
+            window: places * window,
             ends: options.run_time.map(|time| Instant::now() + time),
             breaker: Breaker::new(threshold, retry.item_time),
             trouble: None,
@@ -244,10 +251,15 @@ impl Driver {
             // One moment for all that looks at the time: what is too early in it is woken up for.
             let now = Instant::now();
             self.keep_time(now);
+            if let Some(journal) = &mut self.journal {
+                journal.writer.hand_over();
+            }
             if self.give().await.is_err() {
                 return;
             }
             if self.start(now) {
+                // All that can, before the journal is told of them.
+                while self.start(now) {}
                 continue;
             }
             if self.is_over() {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Driver, Entry, FAR, Resting};
 use crate::call::run_chunk;
 use crate::failure::{Certainty, Failure};
-use crate::journal::{State, durable};
+use crate::journal::{State, Urgency, durable};
 use crate::retry::{Change, Gate, Verdict, verdict};
 use crate::run::shape::ITEMS_PER_PLACE;
 use crate::run::{ItemResult, Notice, OnFailure, Order};
@@ -188,7 +188,7 @@ impl Driver {
             entry.tries += 1;
             entry.tries_here += 1;
             // Of a plain write the disk has to know before the service does.
-            place = self.record(entry, State::Started, None, is_write);
+            place = self.record(entry, State::Started, None, self.urgency(Urgency::Later));
             entry.is_new = false;
         }
         let (inner, operation, on_failure) = (
@@ -299,7 +299,8 @@ impl Driver {
             return self.conclude(entry, Err(failure));
         }
         // Of a plain write the journal says at once that it is not under way any more.
-        self.record(&entry, State::Waiting, Some(&failure), self.operation.is_write());
+        let urgency = self.urgency(Urgency::Later);
+        self.record(&entry, State::Waiting, Some(&failure), urgency);
         self.resting.push(Resting {
             entry,
             failure,
