@@ -19,11 +19,8 @@ use crate::args::Run;
 use crate::exit::{Exit, Failed, hint, is_refusal, line, warning};
 use crate::items::{self, Items};
 use crate::output::{Lost, Output};
-use crate::progress::Progress;
+use crate::progress::{Progress, counted};
 use crate::setup;
-
-/// How long items that are under way may take to end after Ctrl-C.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// How often progress is shown while no result comes.
 const TICK: Duration = Duration::from_secs(1);
@@ -120,7 +117,7 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     let texts: Texts = Arc::default();
     let (items, kept) = kept(items, failed.is_some().then(|| Arc::clone(&texts)));
     let mut results = runner.run(&args.group, &args.operation, items, &options(args))?;
-    let interrupted = interruption(results.control());
+    let interrupted = interruption(results.control(), args.grace);
     let mut progress = Progress::new(args.progress, total, results.watch());
     let mut notices = results.notices();
     let mut tally = Tally {
@@ -197,7 +194,8 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     }
     if *interrupted.borrow() {
         warning(&format!(
-            "interrupted after {index} items: those behind were not run"
+            "interrupted after {}: those behind were not run",
+            counted(index, "item", "items")
         ));
         hint(&how_to_go_on(args));
         return Ok(Exit::Interrupted);
@@ -274,17 +272,20 @@ fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
 }
 
 /// Becomes true at the first Ctrl-C, which lets the items under way end for some time. The second one ends the process.
-fn interruption(control: Control) -> watch::Receiver<bool> {
+fn interruption(control: Control, grace: Duration) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
-            line("interrupted: waiting for the items under way; again to end at once");
+            line(&format!(
+                "interrupted: waiting up to {} s for the items under way; again to end at once",
+                grace.as_secs_f64()
+            ));
             // Nobody may be left to tell.
             let _ = sender.send(true);
             control.stop();
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => std::process::exit(130),
-                () = tokio::time::sleep(GRACE) => control.abandon(),
+                () = tokio::time::sleep(grace) => control.abandon(),
             }
             let _ = tokio::signal::ctrl_c().await;
             std::process::exit(130);
