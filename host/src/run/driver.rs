@@ -36,8 +36,9 @@ use items::Recent;
 /// How many results may wait for an earlier one, as a multiple of the concurrency. Beyond it no new item starts, which
 /// keeps memory flat; below it one slow item would hold up the others.
 const WINDOW: usize = 4;
-/// The same with a journal, where results also wait until they are written.
-const WINDOW_WITH_JOURNAL: usize = 8;
+/// How many results may wait beside these until they are in the journal: more than come while its thread waits for the disk,
+/// or for a processor.
+const RECORDING: usize = 1024;
 /// Failures of the service in a row after which it is taken for dead, or the concurrency, where that is more: what was under
 /// way when a connection broke fails together.
 const FAILURES_IN_A_ROW: usize = 20;
@@ -165,11 +166,7 @@ impl Driver {
             OnFailure::Stop if !is_alone => Shape::one_call(places),
             _ => Shape::new(places, is_alone),
         };
-        let window = if journal.is_some() {
-            WINDOW_WITH_JOURNAL
-        } else {
-            WINDOW
-        };
+        let recording = if journal.is_some() { RECORDING } else { 0 };
         let threshold = u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX);
         // What is not sent is not tried again.
         let retry = if inner.is_live() {
@@ -190,7 +187,7 @@ impl Driver {
             on_unknown: options.on_unknown,
             retry,
             shape,
-            window: places * window,
+            window: places * WINDOW + recording,
             ends: options.run_time.map(|time| Instant::now() + time),
             breaker: Breaker::new(threshold, retry.item_time),
             trouble: None,
@@ -304,7 +301,7 @@ impl Driver {
     }
 
     fn wants_more(&self) -> bool {
-        !self.ended && self.waiting.len() < self.window && self.taken - self.given < self.window
+        !self.ended && self.waiting.len() < self.places * WINDOW && self.taken - self.given < self.window
     }
 
     /// Do as the run was told meanwhile, and end it where its journal broke.

@@ -200,9 +200,9 @@ impl Driver {
         let in_flight = u32::try_from(places).unwrap_or(u32::MAX);
         let watched = self.durable.clone().filter(|_| is_write);
         self.under_way += entries.len();
-        let count = entries.len() as u64;
+        let in_use = self.taken_places as u64;
         self.stats.update(|summary| {
-            summary.in_flight += count;
+            summary.in_flight = in_use;
             summary.retries += entries.iter().filter(|entry| entry.tries_here > 1).count() as u64;
         });
         self.calls.spawn(async move {
@@ -229,9 +229,8 @@ impl Driver {
     pub(super) fn settle(&mut self, results: Vec<(Entry, ItemResult)>) {
         let now = Instant::now();
         self.under_way = self.under_way.saturating_sub(results.len());
-        let count = results.len() as u64;
-        self.stats
-            .update(|summary| summary.in_flight = summary.in_flight.saturating_sub(count));
+        let in_use = self.taken_places as u64;
+        self.stats.update(|summary| summary.in_flight = in_use);
         let before = self.resting.len();
         let mut not_run = Vec::new();
         for (mut entry, result) in results.into_iter().rev() {
