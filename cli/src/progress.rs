@@ -59,7 +59,11 @@ impl Progress {
         let now = self.watch.summary();
         if let Some(bar) = &self.bar {
             bar.set_position(now.items);
-            bar.set_message(beside_the_count(&now));
+            bar.set_message(format!(
+                "{}, {}",
+                beside_the_count(&now),
+                rate(now.items, now.elapsed)
+            ));
         } else {
             self.last_line = Instant::now();
             exit::line(&so_far(&now, self.total));
@@ -185,11 +189,11 @@ fn bar(total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
         Some(total) => (
             ProgressBar::new(total),
-            "{bar:30} {pos} of {len} items, {per_sec}, {eta} left  {msg}",
+            "{bar:30} {pos} of {len} items: {msg}, {eta} left",
         ),
         None => (
             ProgressBar::no_length(),
-            "{spinner} {pos} items, {per_sec}, {elapsed}  {msg}",
+            "{spinner} {pos} items: {msg}, {elapsed}",
         ),
     };
     bar.set_draw_target(target);
@@ -206,7 +210,9 @@ fn rate(items: u64, elapsed: Duration) -> String {
 }
 
 fn duration(took: Duration) -> String {
-    if took < Duration::from_secs(1) {
+    if took < Duration::from_millis(10) {
+        format!("{:.1} ms", took.as_secs_f64() * 1000.0)
+    } else if took < Duration::from_secs(1) {
         format!("{} ms", took.as_millis())
     } else if took < Duration::from_secs(100) {
         format!("{:.1} s", took.as_secs_f64())
@@ -254,7 +260,7 @@ mod tests {
         let one = summary(|run| {
             (run.items, run.done, run.requests) = (1, 1, 1);
             run.elapsed = Duration::from_millis(12);
-            run.latency.p50 = Duration::from_millis(3);
+            run.latency.p50 = Duration::from_micros(340);
             run.latency.p95 = Duration::from_millis(4);
             run.latency.p99 = Duration::from_millis(1_500);
         });
@@ -262,7 +268,7 @@ mod tests {
             ended(&one),
             [
                 "1 item: 1 done, 0 failed, 12 ms",
-                "1 request, p50 3 ms, p95 4 ms, p99 1.5 s"
+                "1 request, p50 0.3 ms, p95 4.0 ms, p99 1.5 s"
             ]
         );
         let many = summary(|run| {

@@ -182,7 +182,7 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
         Err(Lost::Closed) => return Ok(Exit::Done),
         Ok(()) => {}
     }
-    tally.explain(args.failed.as_deref());
+    tally.explain(args.failed.as_deref(), args.journal.is_some());
     let finished = finished?;
     if let Some(mut file) = summary {
         let written = file
@@ -328,7 +328,7 @@ impl Tally {
     }
 
     /// What to do about the failures.
-    fn explain(&self, failed: Option<&Path>) {
+    fn explain(&self, failed: Option<&Path>, has_journal: bool) {
         if let Some(text) = &self.hint {
             line("");
             hint(text);
@@ -340,17 +340,20 @@ impl Tally {
             } else {
                 String::new()
             };
-            let (noun, items) = (
-                if self.unknown == 1 { "item" } else { "items" },
-                self.unknown_items.join(", "),
-            );
+            let items = self.unknown_items.join(", ");
             line("");
-            warning(&format!(
-                "{noun} {items}{more}: nobody knows whether it was done, so it was not tried again"
-            ));
-            hint(
-                "look there, then run them again by hand, or with `--journal` and `--unknown retry` or `skip`",
-            );
+            warning(&if self.unknown == 1 {
+                format!("item {items}: nobody knows whether it was done, so it was not tried again")
+            } else {
+                format!(
+                    "items {items}{more}: nobody knows whether they were done, so they were not tried again"
+                )
+            });
+            hint(if has_journal {
+                "look there; then `--unknown retry` runs what was not done again, and `--unknown skip` leaves it out"
+            } else {
+                "look there, and run what was not done again; with `--journal FILE` a run keeps account of such items"
+            });
         }
         if let (true, Some(path)) = (self.failures > self.unknown, failed) {
             line("");
@@ -400,7 +403,7 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
     if let Err(Lost::Broken(broken)) = output.flush() {
         return Err(broken);
     }
-    tally.explain(None);
+    tally.explain(None, false);
     Ok(tally.exit())
 }
 
