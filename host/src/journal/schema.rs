@@ -19,6 +19,9 @@ const VERSION: i64 = 1;
 const BUSY: Duration = Duration::from_secs(5);
 /// How every `SQLite` database begins.
 const MAGIC: &[u8] = b"SQLite format 3\0";
+/// Pages that are collected before they are moved from the file beside the database into it: 16 MiB, so that a page that
+/// changes often is moved once.
+const MOVED_AT_ONCE: i64 = 4096;
 /// As much as a hash needs to be no other's.
 const SALT_BYTES: usize = 16;
 
@@ -59,6 +62,9 @@ pub(super) fn open(path: &Path, safety: Safety) -> Result<Connection, JournalErr
     } else {
         check(&connection, path)?;
     }
+    connection
+        .pragma_update(None, "wal_autocheckpoint", MOVED_AT_ONCE)
+        .map_err(wrong)?;
     let synchronous = match safety {
         Safety::Disk => "full",
         Safety::System => "normal",

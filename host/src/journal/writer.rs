@@ -19,8 +19,8 @@ use tokio::sync::watch;
 use super::{JournalError, Row};
 use crate::run::{Notice, Teller};
 
-/// How long a result may be unwritten: short beside a request, long enough for many to share a transaction.
-const SOON: Duration = Duration::from_millis(3);
+/// How long a result may be unwritten: nobody notices it, and many results share a transaction.
+const SOON: Duration = Duration::from_millis(10);
 /// How long a row that nobody waits for may be: people who look into the journal see it that late.
 const LATER: Duration = Duration::from_millis(200);
 /// Rows that are collected for one transaction at most, so that memory stays flat.

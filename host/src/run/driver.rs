@@ -248,15 +248,18 @@ impl Driver {
             // One moment for all that looks at the time: what is too early in it is woken up for.
             let now = Instant::now();
             self.keep_time(now);
+            let mut has_started = false;
+            while self.start(now) {
+                has_started = true;
+            }
+            // What ended and what starts in its place is one piece for the journal, and one wait for the disk.
             if let Some(journal) = &mut self.journal {
                 journal.writer.hand_over();
             }
             if self.give().await.is_err() {
                 return;
             }
-            if self.start(now) {
-                // All that can, before the journal is told of them.
-                while self.start(now) {}
+            if has_started {
                 continue;
             }
             if self.is_over() {
