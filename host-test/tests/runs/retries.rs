@@ -349,15 +349,21 @@ fn a_slow_rate_makes_no_item_wait_in_vain() {
 fn the_second_item_with_a_key_is_named() {
     let simulator = simulator(Config::default());
     let file = items([ADJUST[2], GET[2], ADJUST[2]]);
-    let mut command = run(ADJUST[0], ADJUST[1]);
-    command
-        .arg("--items")
-        .arg(file.path())
-        .env("NODULE_CREDENTIAL", credential(&simulator));
-    let output = expect(&mut command, 1);
-    assert!(
-        stderr(&output).contains("item 2 has the key `x` of item 0"),
-        "{}",
-        stderr(&output)
-    );
+    let folder = tempfile::TempDir::new().unwrap();
+    let named = |journal: bool| {
+        let mut command = run(ADJUST[0], ADJUST[1]);
+        command
+            .arg("--items")
+            .arg(file.path())
+            .env("NODULE_CREDENTIAL", credential(&simulator));
+        if journal {
+            command.arg("--journal").arg(folder.path().join("run.sqlite"));
+        }
+        let told = stderr(&expect(&mut command, 1));
+        told.matches("item 2 has the key `x` of item 0").count()
+    };
+    assert_eq!(named(false), 1);
+    assert_eq!(named(true), 1);
+    // Where it goes on with what it has, it was said before.
+    assert_eq!(named(true), 0);
 }
