@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, future};
+use futures_util::{FutureExt as _, StreamExt as _, future};
 use nodule::description::Effect;
 use nodule::journal::JournalOptions;
 use nodule::policy::Policy;
@@ -116,8 +117,10 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     let summary = args.summary.as_deref().map(Output::create).transpose()?;
     let texts: Texts = Arc::default();
     let (items, kept) = kept(items, failed.is_some().then(|| Arc::clone(&texts)));
+    // Before anything is sent, so that no Ctrl-C ends the command in the middle of it.
+    let first = listen();
     let mut results = runner.run(&args.group, &args.operation, items, &options(args))?;
-    let interrupted = interruption(results.control(), args.grace);
+    let interrupted = interruption(first, results.control(), args.grace);
     let mut progress = Progress::new(args.progress, total, results.watch());
     let mut notices = results.notices();
     let mut tally = Tally {
@@ -127,7 +130,7 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     let mut ticks = tokio::time::interval(TICK);
     let mut index = 0;
     let ended = loop {
-        let next = if let Some(next) = futures_util::FutureExt::now_or_never(results.next()) {
+        let next = if let Some(next) = results.next().now_or_never() {
             next
         } else {
             // Nothing is ready: what is known is shown before waiting.
@@ -271,11 +274,22 @@ fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
     }
 }
 
+/// The next Ctrl-C.
+type Interrupt = Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
+
+/// Listen for a Ctrl-C from now on, and not only from when it is waited for.
+fn listen() -> Interrupt {
+    let mut next: Interrupt = Box::pin(tokio::signal::ctrl_c());
+    let _ = next.as_mut().now_or_never();
+    next
+}
+
 /// Becomes true at the first Ctrl-C, which lets the items under way end for some time. The second one ends the process.
-fn interruption(control: Control, grace: Duration) -> watch::Receiver<bool> {
+fn interruption(first: Interrupt, control: Control, grace: Duration) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
+        if first.await.is_ok() {
+            let mut again = listen();
             line(&format!(
                 "interrupted: waiting up to {} s for the items under way; again to end at once",
                 grace.as_secs_f64()
@@ -284,10 +298,10 @@ fn interruption(control: Control, grace: Duration) -> watch::Receiver<bool> {
             let _ = sender.send(true);
             control.stop();
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => std::process::exit(130),
+                _ = &mut again => std::process::exit(130),
                 () = tokio::time::sleep(grace) => control.abandon(),
             }
-            let _ = tokio::signal::ctrl_c().await;
+            let _ = again.await;
             std::process::exit(130);
         }
         future::pending::<()>().await;
