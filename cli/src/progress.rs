@@ -57,25 +57,16 @@ impl Progress {
             return;
         }
         let now = self.watch.summary();
-        let mut more = format!("{} in flight", now.in_flight);
-        if now.failures() > 0 {
-            more = format!("{} failed, {more}", now.failures());
-        }
-        if now.retries > 0 {
-            more = format!("{more}, {} retries", now.retries);
-        }
         if let Some(bar) = &self.bar {
             bar.set_position(now.items);
-            bar.set_message(more);
+            bar.set_message(format!(
+                "{}, {}",
+                beside_the_count(&now),
+                rate(now.items, now.elapsed)
+            ));
         } else {
             self.last_line = Instant::now();
-            let of = self.total.map(|total| format!(" of {total}")).unwrap_or_default();
-            let left = self
-                .total
-                .and_then(|total| left(&now, total))
-                .map(|left| format!(", {left} left"));
-            let (rate, left) = (rate(now.items, now.elapsed), left.unwrap_or_default());
-            exit::line(&format!("{}{of} items, {more}, {rate}{left}", now.items));
+            exit::line(&so_far(&now, self.total));
         }
     }
 
@@ -100,48 +91,86 @@ impl Progress {
         if self.quiet {
             return;
         }
-        let kinds: Vec<String> = run
-            .failed
-            .iter()
-            .map(|(kind, count)| format!("{count} {kind}"))
-            .collect();
-        let kinds = if kinds.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", kinds.join(", "))
-        };
-        let noun = if run.items == 1 { "item" } else { "items" };
-        let (items, done, failed) = (run.items, run.done, run.failures());
-        exit::line(&format!(
-            "{items} {noun}: {done} done, {failed} failed{kinds}, {}",
-            duration(run.elapsed)
-        ));
-        let mut more = vec![format!("{} requests", run.requests)];
-        let counts = [
-            (run.retries, "retries"),
-            (run.renewals, "renewed sessions"),
-            (run.again, "done before"),
-            (run.skipped, "skipped"),
-            (run.unknown, "perhaps done"),
-            (run.same_key, "with the key of another"),
-        ];
-        more.extend(
-            counts
-                .iter()
-                .filter(|(count, _)| *count > 0)
-                .map(|(count, what)| format!("{count} {what}")),
-        );
-        if run.requests > 0 {
-            let Latency { p50, p95, p99, .. } = run.latency;
-            more.push(format!(
-                "p50 {}, p95 {}, p99 {}",
-                duration(p50),
-                duration(p95),
-                duration(p99)
-            ));
+        for line in ended(run) {
+            exit::line(&line);
         }
-        exit::line(&more.join(", "));
     }
+}
+
+/// What a bar says beside how many items have their result.
+fn beside_the_count(now: &Summary) -> String {
+    let mut more = format!(
+        "{} done, {} failed, {} in flight",
+        now.done,
+        now.failures(),
+        now.in_flight
+    );
+    if now.retries > 0 {
+        more = format!("{more}, {}", counted(now.retries, "retry", "retries"));
+    }
+    more
+}
+
+/// A line that says the same where there is no bar.
+fn so_far(now: &Summary, total: Option<u64>) -> String {
+    let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+    let left = total
+        .and_then(|total| left(now, total))
+        .map(|left| format!(", {left} left"));
+    let (rate, left) = (rate(now.items, now.elapsed), left.unwrap_or_default());
+    let more = beside_the_count(now);
+    format!("{}{of} items: {more}, {rate}{left}", now.items)
+}
+
+/// What a run did, in two lines.
+fn ended(run: &Summary) -> [String; 2] {
+    let kinds: Vec<String> = run
+        .failed
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    let kinds = if kinds.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", kinds.join(", "))
+    };
+    let first = format!(
+        "{}: {} done, {} failed{kinds}, {}",
+        counted(run.items, "item", "items"),
+        run.done,
+        run.failures(),
+        duration(run.elapsed)
+    );
+    let mut more = vec![counted(run.requests, "request", "requests")];
+    let counts = [
+        (run.retries, "retry", "retries"),
+        (run.renewals, "renewed session", "renewed sessions"),
+        (run.again, "done before", "done before"),
+        (run.skipped, "skipped", "skipped"),
+        (run.unknown, "perhaps done", "perhaps done"),
+        (run.same_key, "with the key of another", "with the key of another"),
+    ];
+    more.extend(
+        counts
+            .into_iter()
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, one, many)| counted(count, one, many)),
+    );
+    if run.requests > 0 {
+        let Latency { p50, p95, p99, .. } = run.latency;
+        more.push(format!(
+            "p50 {}, p95 {}, p99 {}",
+            duration(p50),
+            duration(p95),
+            duration(p99)
+        ));
+    }
+    [first, more.join(", ")]
+}
+
+/// A count with its noun.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// How long the rest takes at the rate so far.
@@ -160,11 +189,11 @@ fn bar(total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
         Some(total) => (
             ProgressBar::new(total),
-            "{bar:30} {pos} of {len} items, {per_sec}, {eta} left  {msg}",
+            "{bar:30} {pos} of {len} items: {msg}, {eta} left",
         ),
         None => (
             ProgressBar::no_length(),
-            "{spinner} {pos} items, {per_sec}, {elapsed}  {msg}",
+            "{spinner} {pos} items: {msg}, {elapsed}",
         ),
     };
     bar.set_draw_target(target);
@@ -181,11 +210,80 @@ fn rate(items: u64, elapsed: Duration) -> String {
 }
 
 fn duration(took: Duration) -> String {
-    if took < Duration::from_secs(1) {
+    if took < Duration::from_millis(10) {
+        format!("{:.1} ms", took.as_secs_f64() * 1000.0)
+    } else if took < Duration::from_secs(1) {
         format!("{} ms", took.as_millis())
     } else if took < Duration::from_secs(100) {
         format!("{:.1} s", took.as_secs_f64())
     } else {
         format!("{} min {} s", took.as_secs() / 60, took.as_secs() % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(change: impl FnOnce(&mut Summary)) -> Summary {
+        let mut summary = Summary::default();
+        change(&mut summary);
+        summary
+    }
+
+    #[test]
+    fn a_line_says_how_far_the_run_is() {
+        let now = summary(|now| {
+            (now.items, now.done, now.in_flight) = (1_000, 997, 64);
+            now.failed.insert("rejected".to_owned(), 3);
+            now.elapsed = Duration::from_secs(10);
+        });
+        assert_eq!(
+            so_far(&now, Some(5_000)),
+            "1000 of 5000 items: 997 done, 3 failed, 64 in flight, 100 a second, 40.0 s left"
+        );
+        let retried = summary(|now| {
+            now.retries = 1;
+            now.elapsed = Duration::from_secs(10);
+        });
+        // Nobody knows how many items standard input holds, nor how long they take before the first is done.
+        let line = "0 items: 0 done, 0 failed, 0 in flight, 1 retry, 0 a second";
+        assert_eq!(so_far(&retried, None), line);
+        assert_eq!(
+            so_far(&retried, Some(7)),
+            line.replacen("0 items", "0 of 7 items", 1)
+        );
+    }
+
+    #[test]
+    fn the_end_names_what_there_was_and_nothing_else() {
+        let one = summary(|run| {
+            (run.items, run.done, run.requests) = (1, 1, 1);
+            run.elapsed = Duration::from_millis(12);
+            run.latency.p50 = Duration::from_micros(340);
+            run.latency.p95 = Duration::from_millis(4);
+            run.latency.p99 = Duration::from_millis(1_500);
+        });
+        assert_eq!(
+            ended(&one),
+            [
+                "1 item: 1 done, 0 failed, 12 ms",
+                "1 request, p50 0.3 ms, p95 4.0 ms, p99 1.5 s"
+            ]
+        );
+        let many = summary(|run| {
+            (run.items, run.done, run.again, run.skipped) = (300, 290, 200, 1);
+            (run.unknown, run.renewals, run.same_key) = (4, 2, 1);
+            run.failed.insert("rejected".to_owned(), 6);
+            run.failed.insert("unknown".to_owned(), 4);
+            run.elapsed = Duration::from_secs(125);
+        });
+        assert_eq!(
+            ended(&many),
+            [
+                "300 items: 290 done, 10 failed (6 rejected, 4 unknown), 2 min 5 s",
+                "0 requests, 2 renewed sessions, 200 done before, 1 skipped, 4 perhaps done, 1 with the key of another"
+            ]
+        );
     }
 }

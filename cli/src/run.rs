@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, future};
+use futures_util::{FutureExt as _, StreamExt as _, future};
 use nodule::description::Effect;
 use nodule::journal::JournalOptions;
 use nodule::policy::Policy;
@@ -19,11 +20,8 @@ use crate::args::Run;
 use crate::exit::{Exit, Failed, hint, is_refusal, line, warning};
 use crate::items::{self, Items};
 use crate::output::{Lost, Output};
-use crate::progress::Progress;
+use crate::progress::{Progress, counted};
 use crate::setup;
-
-/// How long items that are under way may take to end after Ctrl-C.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// How often progress is shown while no result comes.
 const TICK: Duration = Duration::from_secs(1);
@@ -119,8 +117,10 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     let summary = args.summary.as_deref().map(Output::create).transpose()?;
     let texts: Texts = Arc::default();
     let (items, kept) = kept(items, failed.is_some().then(|| Arc::clone(&texts)));
+    // Before anything is sent, so that no Ctrl-C ends the command in the middle of it.
+    let first = listen();
     let mut results = runner.run(&args.group, &args.operation, items, &options(args))?;
-    let interrupted = interruption(results.control());
+    let interrupted = interruption(first, results.control(), args.grace);
     let mut progress = Progress::new(args.progress, total, results.watch());
     let mut notices = results.notices();
     let mut tally = Tally {
@@ -130,7 +130,7 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     let mut ticks = tokio::time::interval(TICK);
     let mut index = 0;
     let ended = loop {
-        let next = if let Some(next) = futures_util::FutureExt::now_or_never(results.next()) {
+        let next = if let Some(next) = results.next().now_or_never() {
             next
         } else {
             // Nothing is ready: what is known is shown before waiting.
@@ -185,7 +185,7 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
         Err(Lost::Closed) => return Ok(Exit::Done),
         Ok(()) => {}
     }
-    tally.explain(args.failed.as_deref());
+    tally.explain(args.failed.as_deref(), args.journal.is_some());
     let finished = finished?;
     if let Some(mut file) = summary {
         let written = file
@@ -197,7 +197,8 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     }
     if *interrupted.borrow() {
         warning(&format!(
-            "interrupted after {index} items: those behind were not run"
+            "interrupted after {}: those behind were not run",
+            counted(index, "item", "items")
         ));
         hint(&how_to_go_on(args));
         return Ok(Exit::Interrupted);
@@ -273,20 +274,34 @@ fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
     }
 }
 
+/// The next Ctrl-C.
+type Interrupt = Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
+
+/// Listen for a Ctrl-C from now on, and not only from when it is waited for.
+fn listen() -> Interrupt {
+    let mut next: Interrupt = Box::pin(tokio::signal::ctrl_c());
+    let _ = next.as_mut().now_or_never();
+    next
+}
+
 /// Becomes true at the first Ctrl-C, which lets the items under way end for some time. The second one ends the process.
-fn interruption(control: Control) -> watch::Receiver<bool> {
+fn interruption(first: Interrupt, control: Control, grace: Duration) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            line("interrupted: waiting for the items under way; again to end at once");
+        if first.await.is_ok() {
+            let mut again = listen();
+            line(&format!(
+                "interrupted: waiting up to {} s for the items under way; again to end at once",
+                grace.as_secs_f64()
+            ));
             // Nobody may be left to tell.
             let _ = sender.send(true);
             control.stop();
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => std::process::exit(130),
-                () = tokio::time::sleep(GRACE) => control.abandon(),
+                _ = &mut again => std::process::exit(130),
+                () = tokio::time::sleep(grace) => control.abandon(),
             }
-            let _ = tokio::signal::ctrl_c().await;
+            let _ = again.await;
             std::process::exit(130);
         }
         future::pending::<()>().await;
@@ -327,7 +342,7 @@ impl Tally {
     }
 
     /// What to do about the failures.
-    fn explain(&self, failed: Option<&Path>) {
+    fn explain(&self, failed: Option<&Path>, has_journal: bool) {
         if let Some(text) = &self.hint {
             line("");
             hint(text);
@@ -339,17 +354,20 @@ impl Tally {
             } else {
                 String::new()
             };
-            let (noun, items) = (
-                if self.unknown == 1 { "item" } else { "items" },
-                self.unknown_items.join(", "),
-            );
+            let items = self.unknown_items.join(", ");
             line("");
-            warning(&format!(
-                "{noun} {items}{more}: nobody knows whether it was done, so it was not tried again"
-            ));
-            hint(
-                "look there, then run them again by hand, or with `--journal` and `--unknown retry` or `skip`",
-            );
+            warning(&if self.unknown == 1 {
+                format!("item {items}: nobody knows whether it was done, so it was not tried again")
+            } else {
+                format!(
+                    "items {items}{more}: nobody knows whether they were done, so they were not tried again"
+                )
+            });
+            hint(if has_journal {
+                "look there; then `--unknown retry` runs what was not done again, and `--unknown skip` leaves it out"
+            } else {
+                "look there, and run what was not done again; with `--journal FILE` a run keeps account of such items"
+            });
         }
         if let (true, Some(path)) = (self.failures > self.unknown, failed) {
             line("");
@@ -399,7 +417,7 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
     if let Err(Lost::Broken(broken)) = output.flush() {
         return Err(broken);
     }
-    tally.explain(None);
+    tally.explain(None, false);
     Ok(tally.exit())
 }
 

@@ -22,8 +22,10 @@
 //! The table `run` names the node, the operation, the component's digest, the base URL and, as a salted and slow hash,
 //! the credential: a run with another one of these is refused.
 //!
-//! A plain write is recorded as started, durably, before its call, and a result is given to the reader of the run only when
-//! it is recorded. All that happens at about the same time shares one transaction (see `writer.rs`), which keeps that cheap.
+//! A plain write is recorded as started, on the disk, before its call. Every result is given to the reader of the run only
+//! when it is recorded: of a plain write on the disk, of what may be run again with the system, so that it survives the end
+//! of the process; a power cut may take the last second of those, which is run again. All that happens at about the same
+//! time shares one transaction (see `writer.rs`), which keeps that cheap.
 //!
 //! The file holds personal data: it is made readable by its owner only. A second process is kept out by a lock on the
 //! file beside it, `FILE-lock`, which the system lifts when the first one ends, however it ends.
@@ -44,7 +46,7 @@ use tokio::sync::watch;
 use crate::run::Teller;
 
 pub use error::JournalError;
-pub(crate) use writer::{Durable, Writer};
+pub(crate) use writer::{Durable, Safety, Urgency, Writer};
 
 /// Where a journal is, and how it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +121,7 @@ impl State {
 pub(crate) struct Row {
     pub(crate) item: usize,
     pub(crate) digest: [u8; 32],
+    /// Of an item that is new.
     pub(crate) key: Option<String>,
     pub(crate) state: State,
     pub(crate) tries: u32,
@@ -154,11 +157,12 @@ impl Journal {
     pub(crate) fn open(
         options: &JournalOptions,
         identity: &Identity<'_>,
+        safety: Safety,
         notices: Teller,
     ) -> Result<Self, JournalError> {
         let path = options.path.as_path();
         let lock = lock(path)?;
-        let mut connection = schema::open(path)?;
+        let mut connection = schema::open(path, safety)?;
         schema::belongs(&mut connection, path, identity, options.accept_component)?;
         let reader = schema::connect(path)?;
         let recorded: usize = reader
@@ -167,7 +171,7 @@ impl Journal {
             })
             .map_err(|error| JournalError::of(path, &error))
             .map(|count| usize::try_from(count).unwrap_or_default())?;
-        let writer = Writer::start(path.to_owned(), connection, lock, notices)?;
+        let writer = Writer::start(path.to_owned(), connection, safety, lock, notices)?;
         Ok(Self {
             path: path.to_owned(),
             reader,
@@ -280,7 +284,7 @@ fn lock(path: &Path) -> Result<File, JournalError> {
     }
 }
 
-/// Ends when everything up to `place` is on the disk, or the journal broke.
+/// Ends when everything up to `place` is written, or the journal broke.
 pub(crate) async fn durable(mut watched: watch::Receiver<Durable>, place: u64) -> bool {
     match watched
         .wait_for(|durable| durable.place >= place || durable.error.is_some())

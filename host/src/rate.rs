@@ -90,6 +90,17 @@ impl Bucket {
         }
     }
 
+    /// When the next place is that nobody has; perhaps in the past.
+    pub(crate) fn next(&self) -> Instant {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many places there are in so much time.
+    pub(crate) fn places_in(&self, time: Duration) -> usize {
+        let places = time.as_nanos() / self.interval.as_nanos().max(1);
+        usize::try_from(places).unwrap_or(usize::MAX)
+    }
+
     /// Wait for the next place. Whoever stops waiting has used it up.
     pub(crate) async fn take(&self) {
         let place = {

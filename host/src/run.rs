@@ -48,7 +48,7 @@ use tokio::sync::{mpsc, watch};
 use crate::description::Effect;
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::journal::{Identity, Journal, JournalError, JournalOptions};
+use crate::journal::{Identity, Journal, JournalError, JournalOptions, Safety};
 use crate::rate::{Bucket, Rate};
 use crate::retry::Retry;
 use crate::runner::{BoundOperation, Inner, Runner};
@@ -405,5 +405,11 @@ fn open(
         base_url: inner.base_text(),
         credential: inner.credential(),
     };
-    Ok(Journal::open(options, &identity, notices)?)
+    // What may be run again may be forgotten by a power cut; what was done must not be done twice.
+    let safety = if operation.is_write() {
+        Safety::Disk
+    } else {
+        Safety::System
+    };
+    Ok(Journal::open(options, &identity, safety, notices)?)
 }

@@ -1,11 +1,15 @@
-//! The library's stream of results: dropping it ends what is under way, and a slow reader slows the requests.
+//! A slow reader slows the requests, of the library's stream of results as of standard output; dropping the stream ends what is
+//! under way.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 
 use futures_util::StreamExt as _;
 use nodule::retry::Retry;
 use nodule::{Component, Credential, Engine, EngineConfig, RunOptions, Runner};
 use simulator::{Config, Simulator};
 
-use crate::support::{component, credential, simulator};
+use crate::support::{component, credential, items, run, simulator};
 
 async fn runner(simulator: &Simulator) -> Runner {
     let engine = Engine::new(&EngineConfig::default()).unwrap();
@@ -49,6 +53,36 @@ async fn a_reader_that_stops_reading_stops_the_requests_and_dropping_ends_the_ru
         .await
         .unwrap();
     assert!(again[0].is_ok());
+}
+
+#[test]
+fn a_reader_of_standard_output_that_stops_reading_stops_the_requests() {
+    const ITEMS: u64 = 20_000;
+    let simulator = simulator(Config::default());
+    let file = items(std::iter::repeat_n(r#"{"cardNo":"M1"}"#, 20_000));
+    let mut command = run("member", "getMember");
+    command
+        .arg("--items")
+        .arg(file.path())
+        .env("NODULE_CREDENTIAL", credential(&simulator))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut stdout = BufReader::with_capacity(512, child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    // The pipe holds 64 KiB, the command's buffer and the window of the run some more: a fraction of the items.
+    let (mut before, mut quiet) = (0, 0);
+    while quiet < 2_000 {
+        std::thread::yield_now();
+        let requests = simulator.stats().requests;
+        quiet = if requests == before { quiet + 1 } else { 0 };
+        before = requests;
+        assert!(requests < ITEMS / 4, "{requests} requests, and one line was read");
+    }
+    let rest = stdout.lines().count() as u64;
+    assert_eq!(1 + rest, ITEMS);
+    assert!(child.wait().unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

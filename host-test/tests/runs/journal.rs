@@ -1,12 +1,15 @@
 //! Journals that are not this run's, or cannot be written: refused, naming what differs, and nothing is lost.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use rusqlite::Connection;
 use serde_json::Value;
 use simulator::{Action, Config, Rule, Simulator};
 use tempfile::TempDir;
 
-use crate::support::{component, credential, expect, lines, nodule, run, simulator, stderr};
+use crate::support::{component, credential, expect, lines, nodule, root, run, simulator, stderr};
 
 struct Place {
     folder: TempDir,
@@ -28,12 +31,16 @@ impl Place {
         std::fs::write(self.folder.path().join("items.jsonl"), text).unwrap();
     }
 
+    fn journal(&self) -> PathBuf {
+        self.folder.path().join("run.sqlite")
+    }
+
     fn on(&self, mut command: Command) -> Command {
         command
             .arg("--items")
             .arg(self.folder.path().join("items.jsonl"))
             .arg("--journal")
-            .arg(self.folder.path().join("run.sqlite"))
+            .arg(self.journal())
             .env("NODULE_CREDENTIAL", credential(&self.simulator));
         command
     }
@@ -144,20 +151,238 @@ fn failed_items_are_tried_again_and_done_ones_are_not() {
     }
 }
 
+/// The journal is refused with these words and this exit status; it is left as it is, and nothing was sent.
+fn refused(place: &Place, words: &[&str]) {
+    let (before, requests) = (contents(&place.journal()), place.simulator.stats().requests);
+    let output = expect(&mut place.get(), 2);
+    for words in words {
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
+    assert_eq!(lines(&output).len(), 0);
+    assert!(
+        contents(&place.journal()) == before,
+        "the file was changed: {words:?}"
+    );
+    assert_eq!(place.simulator.stats().requests, requests);
+}
+
+fn contents(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn a_file_that_is_no_journal_is_refused_and_left_as_it_is() {
+    let place = Place::new(3);
+    std::fs::write(place.journal(), "my shopping list").unwrap();
+    refused(
+        &place,
+        &[
+            "expected a journal or no file, found a file that is no database",
+            "nothing in it was changed; name another file",
+        ],
+    );
+    std::fs::remove_file(place.journal()).unwrap();
+    Connection::open(place.journal())
+        .unwrap()
+        .execute_batch("CREATE TABLE mine (a); INSERT INTO mine VALUES (1)")
+        .unwrap();
+    refused(&place, &["found another program's database"]);
+}
+
+#[test]
+fn a_journal_of_another_version_is_refused() {
+    let place = Place::new(3);
+    expect(&mut place.get(), 0);
+    Connection::open(place.journal())
+        .unwrap()
+        .pragma_update(None, "user_version", 7)
+        .unwrap();
+    refused(
+        &place,
+        &[
+            "expected version 1, found version 7",
+            "go on with the version of the program that made it",
+        ],
+    );
+}
+
+#[test]
+fn a_damaged_journal_is_refused_with_a_way_to_save_what_can_be_read() {
+    let place = Place::new(500);
+    expect(&mut place.get(), 0);
+    let whole = contents(&place.journal());
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle..middle + 8_192].fill(0x5a);
+    std::fs::write(place.journal(), &damaged).unwrap();
+    refused(&place, &["run.sqlite is damaged", ".recover"]);
+    // Cut off, as by a copy that was not finished.
+    std::fs::write(place.journal(), &whole[..whole.len() / 2]).unwrap();
+    refused(&place, &["run.sqlite is damaged", ".recover"]);
+    // Nothing was lost meanwhile: put back, it is the journal that it was.
+    std::fs::write(place.journal(), &whole).unwrap();
+    let requests = place.simulator.stats().requests;
+    assert_eq!(lines(&expect(&mut place.get(), 0)).len(), 500);
+    assert_eq!(place.simulator.stats().requests, requests);
+}
+
+#[test]
+fn a_journal_in_use_is_refused_and_its_run_goes_on() {
+    let place = Place::new(3);
+    let mut first = run("member", "getMember");
+    first
+        .args(["--items", "-", "--journal"])
+        .arg(place.journal())
+        .env("NODULE_CREDENTIAL", credential(&place.simulator))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut first = first.spawn().unwrap();
+    let mut stdin = first.stdin.take().unwrap();
+    let mut stdout = BufReader::new(first.stdout.take().unwrap());
+    let mut give_and_take = |item: u32| {
+        use std::io::Write as _;
+        writeln!(stdin, r#"{{"cardNo":"M{item}"}}"#).unwrap();
+        stdin.flush().unwrap();
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        assert!(
+            line.starts_with(&format!("{{\"item\":{item},\"json\":")),
+            "{line}"
+        );
+    };
+    // Its journal is open for as long as its standard input is.
+    give_and_take(0);
+    let output = expect(&mut place.get(), 2);
+    assert!(
+        stderr(&output).contains("run.sqlite is in use by another process"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(
+        stderr(&output).contains("wait for the other process to end, or end it"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(lines(&output).len(), 0);
+    // People may look at it all the same.
+    let count: u32 = Connection::open(place.journal())
+        .unwrap()
+        .query_row("SELECT count(*) FROM items WHERE state = 'done'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(count, 1);
+    give_and_take(1);
+    give_and_take(2);
+    drop(stdin);
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+    assert_eq!(lines(&expect(&mut place.get(), 0)).len(), 3);
+}
+
+#[test]
+fn people_read_the_journal_with_their_own_tools() {
+    let place = Place::new(3);
+    let refusal = Action::EnvelopeError {
+        code: "4711".to_owned(),
+        message: "not now".to_owned(),
+    };
+    place
+        .simulator
+        .add_fault(Rule::new(refusal).path("/v1/member/M1"))
+        .unwrap();
+    expect(&mut place.get(), 1);
+    let journal = Connection::open(place.journal()).unwrap();
+    let row = |item: u32| {
+        journal
+            .query_row(
+                "SELECT state, tries, result ->> '$[0].data.cardNo', error ->> '$.kind', length(digest),
+                     started <= ended AND datetime(ended) > '2025-01-01' FROM items WHERE item = ?1",
+                [item],
+                |row| {
+                    Ok((
+                        row.get::<_, String>(0)?,
+                        row.get::<_, u32>(1)?,
+                        row.get::<_, Option<String>>(2)?,
+                        row.get::<_, Option<String>>(3)?,
+                        (row.get::<_, u32>(4)?, row.get::<_, bool>(5)?),
+                    ))
+                },
+            )
+            .unwrap()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(row(0), ("done".to_owned(), 1, text("M0"), None, (32, true)));
+    assert_eq!(
+        row(1),
+        ("failed".to_owned(), 1, None, text("rejected"), (32, true))
+    );
+    let operation: String = journal
+        .query_row("SELECT value FROM run WHERE name = 'operation'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(operation, "member.getMember");
+}
+
+/// The command where no file may grow beyond so many blocks of 512 bytes: a full disk, as far as `SQLite` can tell.
+fn limited(command: &Command, blocks: u32) -> Command {
+    let mut limited = Command::new("sh");
+    limited
+        .args([
+            "-c",
+            &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""),
+        ])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited
+}
+
+#[cfg(unix)]
+#[test]
+fn a_journal_without_room_to_begin_with_sends_nothing() {
+    let place = Place::new(3);
+    // A node whose own memory is so small that the limit meets nothing but the journal.
+    let small = root().join("target/hostile/panics.wasm");
+    assert!(
+        small.exists(),
+        "{} is missing: run `make hostile-nodes`",
+        small.display()
+    );
+    expect(nodule().arg("describe").arg(&small), 0);
+    let command = || {
+        let mut command = nodule();
+        command.arg("run").arg(&small).args(["things", "read"]);
+        let mut command = place.on(command);
+        let base_url = place.simulator.base_url();
+        command.env("NODULE_CREDENTIAL", format!(r#"{{"baseUrl":"{base_url}"}}"#));
+        command
+    };
+    let output = expect(&mut limited(&command(), 16), 2);
+    assert!(
+        stderr(&output).contains("run.sqlite cannot grow"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(stderr(&output).contains("make room"), "{}", stderr(&output));
+    assert_eq!(lines(&output).len(), 0);
+    assert_eq!(place.simulator.stats().requests, 0);
+    // What is left of it is in nobody's way.
+    assert_eq!(lines(&expect(&mut command(), 0)).len(), 3);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_journal_that_cannot_grow_ends_the_run_and_keeps_what_was_recorded() {
     let place = Place::new(2_000);
-    // Compiled before, so that the limit on the size of files meets nothing but the journal.
+    // Compiled before, so that the limit meets nothing but the journal.
     expect(nodule().arg("describe").arg(component()), 0);
-    let mut limited = Command::new("sh");
-    let get = place.get();
-    limited
-        .args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\""])
-        .arg(get.get_program());
-    limited.args(get.get_args());
-    limited.env("NODULE_CREDENTIAL", credential(&place.simulator));
-    let output = expect(&mut limited, 2);
+    let output = expect(&mut limited(&place.get(), 128), 2);
     assert!(stderr(&output).contains("cannot grow"), "{}", stderr(&output));
     assert!(stderr(&output).contains("make room"), "{}", stderr(&output));
     let given = lines(&output);

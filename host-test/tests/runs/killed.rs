@@ -263,7 +263,7 @@ fn a_plain_write_is_never_done_twice_and_what_is_unknown_was_under_way() {
         .sum();
     assert!(broken <= open, "{broken} broken by {open} faults");
     assert!(
-        stderr(&output).contains("nobody knows whether it was done"),
+        stderr(&output).contains("nobody knows whether they were done"),
         "{}",
         stderr(&output)
     );

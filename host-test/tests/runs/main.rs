@@ -22,3 +22,5 @@ mod interrupt;
 mod journal;
 mod killed;
 mod retries;
+mod seen;
+mod unknown;

@@ -99,6 +99,12 @@ pub enum JournalError {
     },
 }
 
+/// A write to one of its files that failed, and a file beside it that could not be made as large as it has to be.
+const IOERR_NO_ROOM: [i32; 2] = [
+    rusqlite::ffi::SQLITE_IOERR_WRITE,
+    rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
+];
+
 impl JournalError {
     pub(crate) fn of(path: &Path, error: &rusqlite::Error) -> Self {
         let (path, message) = (path.to_owned(), error.to_string());
@@ -111,7 +117,7 @@ impl JournalError {
                 ErrorCode::DatabaseCorrupt => Self::Damaged { path, message },
                 ErrorCode::DiskFull => Self::Full { path, message },
                 // What a file-size limit or a quota looks like.
-                ErrorCode::SystemIoFailure if code.extended_code == rusqlite::ffi::SQLITE_IOERR_WRITE => {
+                ErrorCode::SystemIoFailure if IOERR_NO_ROOM.contains(&code.extended_code) => {
                     Self::Full { path, message }
                 }
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::InUse { path },

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::{Identity, JournalError};
+use super::{Identity, JournalError, Safety};
 
 /// `Nodu`, in `SQLite`'s place for saying whose database it is.
 const APPLICATION: i64 = 0x4e6f_6475;
@@ -19,16 +19,22 @@ const VERSION: i64 = 1;
 const BUSY: Duration = Duration::from_secs(5);
 /// How every `SQLite` database begins.
 const MAGIC: &[u8] = b"SQLite format 3\0";
+/// Pages that are collected before they are moved from the file beside the database into it: 16 MiB, so that a page that
+/// changes often is moved once.
+const MOVED_AT_ONCE: i64 = 4096;
 /// As much as a hash needs to be no other's.
 const SALT_BYTES: usize = 16;
 
+/// The check of the state is no `IN`: for that `SQLite` builds a table for each row.
 const TABLES: &str = "
     CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE items (
         item INTEGER PRIMARY KEY,
         digest BLOB NOT NULL,
         key TEXT,
-        state TEXT NOT NULL CHECK (state IN ('waiting', 'started', 'done', 'failed', 'unknown')),
+        state TEXT NOT NULL CHECK (
+            state = 'waiting' OR state = 'started' OR state = 'done' OR state = 'failed' OR state = 'unknown'
+        ),
         tries INTEGER NOT NULL,
         result TEXT,
         error TEXT,
@@ -47,31 +53,43 @@ pub(super) fn owner_only(options: &mut OpenOptions) {
 }
 
 /// The connection that writes.
-pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
-    let is_new = prepare_file(path)?;
+pub(super) fn open(path: &Path, safety: Safety) -> Result<Connection, JournalError> {
+    prepare_file(path)?;
     let mut connection = connect(path)?;
     let wrong = |error: rusqlite::Error| JournalError::of(path, &error);
-    if is_new {
-        connection
-            .pragma_update(None, "application_id", APPLICATION)
-            .map_err(wrong)?;
-        connection
-            .pragma_update(None, "journal_mode", "wal")
-            .map_err(wrong)?;
-        let transaction = connection.transaction().map_err(wrong)?;
-        transaction.execute_batch(TABLES).map_err(wrong)?;
-        transaction
-            .pragma_update(None, "user_version", VERSION)
-            .map_err(wrong)?;
-        transaction.commit().map_err(wrong)?;
+    if is_empty(&connection).map_err(wrong)? {
+        make(&mut connection).map_err(wrong)?;
     } else {
         check(&connection, path)?;
     }
-    // Every commit is on the disk before it counts.
     connection
-        .pragma_update(None, "synchronous", "full")
+        .pragma_update(None, "wal_autocheckpoint", MOVED_AT_ONCE)
+        .map_err(wrong)?;
+    let synchronous = match safety {
+        Safety::Disk => "full",
+        Safety::System => "normal",
+    };
+    connection
+        .pragma_update(None, "synchronous", synchronous)
         .map_err(wrong)?;
     Ok(connection)
+}
+
+/// Whether nobody has put anything into the database: a process may have ended, or the disk been full, while it was made.
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    Ok(tables == 0 && pragma("application_id")? == 0 && pragma("user_version")? == 0)
+}
+
+/// Make the tables: all there is of a journal comes with one transaction, or nothing of it.
+pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
 }
 
 pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {
@@ -84,9 +102,8 @@ pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-/// Make the file where there is none, so that it is the owner's from the first byte on. Says whether the database is new:
-/// an empty file is one, since a process may have ended right after making it.
-fn prepare_file(path: &Path) -> Result<bool, JournalError> {
+/// Make the file where there is none, so that it is the owner's from the first byte on, and refuse one that is no database.
+fn prepare_file(path: &Path) -> Result<(), JournalError> {
     let broken = |source| JournalError::File {
         path: path.to_owned(),
         source,
@@ -95,7 +112,7 @@ fn prepare_file(path: &Path) -> Result<bool, JournalError> {
     options.write(true).create_new(true);
     owner_only(&mut options);
     match options.open(path) {
-        Ok(_) => return Ok(true),
+        Ok(_) => return Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(broken(error)),
     }
@@ -103,16 +120,13 @@ fn prepare_file(path: &Path) -> Result<bool, JournalError> {
     File::open(path)
         .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start))
         .map_err(broken)?;
-    if start.is_empty() {
-        return Ok(true);
-    }
-    if start != MAGIC {
+    if !start.is_empty() && start != MAGIC {
         return Err(JournalError::Foreign {
             path: path.to_owned(),
             found: "a file that is no database".to_owned(),
         });
     }
-    Ok(false)
+    Ok(())
 }
 
 /// Refuse a database that is not a journal, and one that is damaged.

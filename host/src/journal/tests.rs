@@ -22,7 +22,7 @@ fn teller() -> (Teller, mpsc::Receiver<Notice>) {
 }
 
 fn open(options: &JournalOptions, identity: &Identity<'_>) -> Result<Journal, JournalError> {
-    Journal::open(options, identity, teller().0)
+    Journal::open(options, identity, Safety::Disk, teller().0)
 }
 
 fn row(item: usize, state: State) -> Row {
@@ -40,6 +40,12 @@ fn row(item: usize, state: State) -> Row {
     }
 }
 
+fn put(writer: &mut Writer, row: Row, urgency: Urgency) -> u64 {
+    let place = writer.put(row, urgency);
+    writer.hand_over();
+    place
+}
+
 fn place(folder: &TempDir) -> JournalOptions {
     JournalOptions::new(folder.path().join("run.sqlite"))
 }
@@ -51,15 +57,13 @@ async fn what_is_written_is_there_after_it_is_opened_again() {
     let mut journal = open(&options, &identity("a.b")).unwrap();
     assert_eq!(journal.recorded(), 0);
     for item in 0..3 {
-        journal.writer.put(row(item, State::Started), false);
+        put(&mut journal.writer, row(item, State::Started), Urgency::Later);
     }
-    let place = journal.writer.put(
-        Row {
-            is_new: false,
-            ..row(1, State::Done)
-        },
-        true,
-    );
+    let done = Row {
+        is_new: false,
+        ..row(1, State::Done)
+    };
+    let place = put(&mut journal.writer, done, Urgency::Soon);
     assert!(durable(journal.writer.durable(), place).await);
     journal.writer.close().await.unwrap();
 
@@ -82,28 +86,47 @@ async fn what_is_written_is_there_after_it_is_opened_again() {
 async fn the_second_item_with_a_key_is_named_with_the_first() {
     let folder = TempDir::new().unwrap();
     let (notices, mut received) = teller();
-    let mut journal = Journal::open(&place(&folder), &identity("a.b"), notices).unwrap();
+    let mut journal = Journal::open(&place(&folder), &identity("a.b"), Safety::System, notices).unwrap();
     for item in 0..4 {
-        journal.writer.put(row(item, State::Started), false);
+        put(&mut journal.writer, row(item, State::Started), Urgency::Later);
     }
     // A later state of the same item is no second item.
-    journal.writer.put(
-        Row {
-            is_new: false,
-            ..row(3, State::Done)
-        },
-        true,
-    );
+    let done = Row {
+        is_new: false,
+        ..row(3, State::Done)
+    };
+    let place = put(&mut journal.writer, done, Urgency::Soon);
+    assert!(durable(journal.writer.durable(), place).await);
+    // The second one is written, the first one perhaps not: that it came first is what counts.
+    put(&mut journal.writer, row(6, State::Done), Urgency::Soon);
     journal.writer.close().await.unwrap();
-    assert_eq!(
-        received.recv().await,
-        Some(Notice::SameKey {
-            item: 3,
-            earlier: 0,
-            key: "k0".to_owned()
-        })
-    );
+    for item in [3, 6] {
+        assert_eq!(
+            received.recv().await,
+            Some(Notice::SameKey {
+                item,
+                earlier: 0,
+                key: "k0".to_owned()
+            })
+        );
+    }
     assert_eq!(received.recv().await, None);
+}
+
+#[test]
+fn what_must_not_be_done_twice_waits_for_the_disk_and_other_things_do_not() {
+    let folder = TempDir::new().unwrap();
+    for (safety, expected) in [(Safety::Disk, 2), (Safety::System, 1), (Safety::Disk, 2)] {
+        let connection = schema::open(&place(&folder).path, safety).unwrap();
+        let synchronous: i64 = connection
+            .pragma_query_value(None, "synchronous", |row| row.get(0))
+            .unwrap();
+        assert_eq!(synchronous, expected, "{safety:?}");
+        let mode: String = connection
+            .pragma_query_value(None, "journal_mode", |row| row.get(0))
+            .unwrap();
+        assert_eq!(mode, "wal");
+    }
 }
 
 #[tokio::test]
@@ -186,7 +209,7 @@ async fn a_foreign_or_damaged_file_is_refused_and_left_as_it_is() {
     std::fs::remove_file(&path).unwrap();
     let mut journal = open(&options, &identity("a.b")).unwrap();
     for item in 0..2_000 {
-        journal.writer.put(row(item, State::Done), item == 1_999);
+        put(&mut journal.writer, row(item, State::Done), Urgency::Soon);
     }
     journal.writer.close().await.unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
@@ -206,7 +229,7 @@ async fn only_its_owner_may_read_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = TempDir::new().unwrap();
     let mut journal = open(&place(&folder), &identity("a.b")).unwrap();
-    let place = journal.writer.put(row(0, State::Started), true);
+    let place = put(&mut journal.writer, row(0, State::Started), Urgency::Now);
     assert!(durable(journal.writer.durable(), place).await);
     for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
         assert_eq!(
@@ -224,7 +247,7 @@ async fn a_journal_that_may_not_grow_says_so_and_keeps_what_it_has() {
     let folder = TempDir::new().unwrap();
     let options = place(&folder);
     let mut journal = open(&options, &identity("a.b")).unwrap();
-    let place = journal.writer.put(row(0, State::Done), true);
+    let place = put(&mut journal.writer, row(0, State::Done), Urgency::Now);
     assert!(durable(journal.writer.durable(), place).await);
     let large = Row {
         result: Some(format!("[\"{}\"]", "x".repeat(1 << 20))),
@@ -232,7 +255,7 @@ async fn a_journal_that_may_not_grow_says_so_and_keeps_what_it_has() {
     };
     journal.writer.close().await.unwrap();
 
-    let connection = schema::open(&options.path).unwrap();
+    let connection = schema::open(&options.path, Safety::Disk).unwrap();
     let pages: i64 = connection
         .pragma_query_value(None, "page_count", |row| row.get(0))
         .unwrap();
@@ -240,8 +263,8 @@ async fn a_journal_that_may_not_grow_says_so_and_keeps_what_it_has() {
         .pragma_update(None, "max_page_count", pages + 2)
         .unwrap();
     let lock = lock(&options.path).unwrap();
-    let mut writer = Writer::start(options.path.clone(), connection, lock, teller().0).unwrap();
-    let place = writer.put(large, true);
+    let mut writer = Writer::start(options.path.clone(), connection, Safety::Disk, lock, teller().0).unwrap();
+    let place = put(&mut writer, large, Urgency::Now);
     assert!(!durable(writer.durable(), place).await);
     let error = writer.close().await.unwrap_err();
     assert!(matches!(*error, JournalError::Full { .. }), "{error}");
@@ -250,4 +273,22 @@ async fn a_journal_that_may_not_grow_says_so_and_keeps_what_it_has() {
     assert_eq!(journal.recorded(), 1);
     assert_eq!(journal.earlier(0).unwrap().unwrap().state, State::Done);
     journal.writer.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_journal_that_could_not_be_made_whole_is_made_the_next_time() {
+    let folder = TempDir::new().unwrap();
+    let options = place(&folder);
+    for pages in 1..4 {
+        std::fs::File::create(&options.path).unwrap();
+        let mut connection = schema::connect(&options.path).unwrap();
+        connection.pragma_update(None, "max_page_count", pages).unwrap();
+        let error = JournalError::of(&options.path, &schema::make(&mut connection).unwrap_err());
+        assert!(matches!(error, JournalError::Full { .. }), "{pages}: {error}");
+        drop(connection);
+        let journal = open(&options, &identity("a.b")).unwrap();
+        assert_eq!(journal.recorded(), 0);
+        journal.writer.close().await.unwrap();
+        std::fs::remove_file(&options.path).unwrap();
+    }
 }

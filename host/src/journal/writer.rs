@@ -1,10 +1,10 @@
-//! The thread that writes: everything that happens at about the same time is one transaction, and one wait for the disk.
+//! The thread that writes: everything that happens at about the same time is one transaction.
 //!
-//! Rows that somebody waits for are urgent: they are written as soon as the last transaction is done, with all that came in
-//! meanwhile. The others are written along with them, or after a moment. Of several states that an item has had since the
-//! last transaction only the last is written.
+//! What a plain write waits for is written at once, with all that came in meanwhile. Results are written after a moment, so
+//! that many share a transaction. What nobody waits for is written after a while, and most of it never: of several states that
+//! an item has had since it was last written only the newest is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,21 +13,46 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use tokio::sync::watch;
 
 use super::{JournalError, Row};
 use crate::run::{Notice, Teller};
 
-/// How long a row that nobody waits for may be unwritten: people who look into the journal see it that late.
-const LAZY: Duration = Duration::from_millis(200);
+/// How long a result may be unwritten: nobody notices it, and many results share a transaction.
+const SOON: Duration = Duration::from_millis(10);
+/// How long a row that nobody waits for may be: people who look into the journal see it that late.
+const LATER: Duration = Duration::from_millis(200);
 /// Rows that are collected for one transaction at most, so that memory stays flat.
 const MOST: usize = 4096;
+/// How much of a run that may be repeated a power cut can make the journal forget.
+const FORGOTTEN: Duration = Duration::from_secs(1);
 
-/// How far the journal is on the disk.
+/// When a row has to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// A call waits for it.
+    Now,
+    /// A result waits for it.
+    Soon,
+    /// Nobody does.
+    Later,
+}
+
+/// What is safe from what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Safety {
+    /// What is written is on the disk before it counts: it survives a power cut.
+    Disk,
+    /// What is written is with the system before it counts, and on the disk within a second: it survives the end of the
+    /// process, however it ends, and a power cut but for the last moment, which is run again.
+    System,
+}
+
+/// How far the journal is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Durable {
-    /// The place of the last row that is, with all before it.
+    /// The place of the last row that is written, with all before it that somebody waits for.
     pub(crate) place: u64,
     /// Why nothing more will be.
     pub(crate) error: Option<Arc<JournalError>>,
@@ -35,8 +60,10 @@ pub(crate) struct Durable {
 
 /// The way to the thread.
 pub(crate) struct Writer {
-    rows: Sender<(Row, bool)>,
-    /// The place of the last row that was handed over.
+    rows: Sender<Vec<(Row, Urgency)>>,
+    /// Rows that were put and not handed over.
+    collected: Vec<(Row, Urgency)>,
+    /// The place of the last row that was put.
     place: u64,
     durable: watch::Receiver<Durable>,
     thread: JoinHandle<()>,
@@ -46,6 +73,7 @@ impl Writer {
     pub(super) fn start(
         path: PathBuf,
         connection: Connection,
+        safety: Safety,
         lock: File,
         notices: Teller,
     ) -> Result<Self, JournalError> {
@@ -57,8 +85,17 @@ impl Writer {
             .spawn(move || {
                 Work {
                     path,
-                    connection,
-                    pending: BTreeMap::new(),
+                    database: Database {
+                        connection,
+                        safety,
+                        unsafe_since: None,
+                        unchecked: Vec::new(),
+                        unwritten: HashMap::new(),
+                    },
+                    due: BTreeMap::new(),
+                    later: BTreeMap::new(),
+                    soon_at: None,
+                    later_at: None,
                     progress,
                     notices,
                     place: 0,
@@ -70,27 +107,36 @@ impl Writer {
             .map_err(|source| JournalError::File { path: named, source })?;
         Ok(Self {
             rows,
+            collected: Vec::new(),
             place: 0,
             durable,
             thread,
         })
     }
 
-    /// Hand over a row; gives its place. `urgent` where somebody waits for it.
-    pub(crate) fn put(&mut self, row: Row, urgent: bool) -> u64 {
+    /// Put a row; gives its place. It is on its way when it is handed over.
+    pub(crate) fn put(&mut self, row: Row, urgency: Urgency) -> u64 {
         self.place += 1;
-        // The thread ends after the last sender only; if it ended otherwise, the watch says so to whoever waits.
-        let _ = self.rows.send((row, urgent));
+        self.collected.push((row, urgency));
         self.place
     }
 
-    /// How far it is on the disk.
+    /// Hand over what was put: in one piece, since waking a thread costs more than what it is told.
+    pub(crate) fn hand_over(&mut self) {
+        if !self.collected.is_empty() {
+            // The thread ends after the last sender only; if it ended otherwise, the watch says so to whoever waits.
+            let _ = self.rows.send(std::mem::take(&mut self.collected));
+        }
+    }
+
+    /// How far it is written.
     pub(crate) fn durable(&self) -> watch::Receiver<Durable> {
         self.durable.clone()
     }
 
     /// Write what is left and let go of the file.
-    pub(crate) async fn close(self) -> Result<(), Arc<JournalError>> {
+    pub(crate) async fn close(mut self) -> Result<(), Arc<JournalError>> {
+        self.hand_over();
         let Self {
             rows,
             durable,
@@ -109,8 +155,14 @@ impl Writer {
 
 struct Work {
     path: PathBuf,
-    connection: Connection,
-    pending: BTreeMap<usize, Row>,
+    database: Database,
+    /// Rows that somebody waits for.
+    due: BTreeMap<usize, Row>,
+    /// Rows that nobody waits for.
+    later: BTreeMap<usize, Row>,
+    /// When the one and the other are to be written.
+    soon_at: Option<Instant>,
+    later_at: Option<Instant>,
     progress: watch::Sender<Durable>,
     notices: Teller,
     /// Of the last row that was taken in.
@@ -118,55 +170,78 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self, rows: &Receiver<(Row, bool)>) {
-        let mut oldest: Option<Instant> = None;
+    fn run(mut self, rows: &Receiver<Vec<(Row, Urgency)>>) {
         loop {
-            let received = match oldest {
+            let wake = [self.soon_at, self.later_at, self.database.unsafe_until()];
+            let received = match wake.into_iter().flatten().min() {
                 None => rows.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(oldest) => rows.recv_timeout(LAZY.saturating_sub(oldest.elapsed())),
+                Some(wake) => rows.recv_timeout(wake.saturating_duration_since(Instant::now())),
             };
-            let mut is_due = false;
             match received {
-                Ok((row, urgent)) => {
-                    is_due |= urgent;
-                    self.take(row);
-                    while self.pending.len() < MOST
-                        && let Ok((row, urgent)) = rows.try_recv()
+                Ok(rows_in) => {
+                    self.take(rows_in);
+                    while self.due.len() + self.later.len() < MOST
+                        && let Ok(more) = rows.try_recv()
                     {
-                        is_due |= urgent;
-                        self.take(row);
+                        self.take(more);
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => is_due = true,
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
+                    self.due.append(&mut self.later);
                     self.flush();
-                    // Leaves one file where there were three; if it cannot, the next run reads all three.
-                    let _ = self.connection.pragma_update(None, "wal_checkpoint", "truncate");
+                    self.database.close();
                     return;
                 }
             }
-            let since = *oldest.get_or_insert_with(Instant::now);
-            if is_due || self.pending.len() >= MOST || since.elapsed() >= LAZY {
+            let now = Instant::now();
+            let is_up = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+            if is_up(self.later_at) || self.due.len() + self.later.len() >= MOST {
+                self.due.append(&mut self.later);
+                self.later_at = None;
                 self.flush();
-                oldest = None;
+            } else if is_up(self.soon_at) {
+                self.flush();
+            } else if is_up(self.database.unsafe_until()) {
+                self.database.make_safe();
             }
         }
     }
 
-    fn take(&mut self, mut row: Row) {
-        self.place += 1;
-        if let Some(before) = self.pending.remove(&row.item) {
-            row.is_new |= before.is_new;
-            row.started = row.started.or(before.started);
+    fn take(&mut self, rows: Vec<(Row, Urgency)>) {
+        let now = Instant::now();
+        for (mut row, mut urgency) in rows {
+            self.place += 1;
+            if let (true, Some(key)) = (row.is_new, &row.key) {
+                self.database.unchecked.push((row.item, key.clone()));
+            }
+            if let Some(before) = self.later.remove(&row.item) {
+                row.replace(before);
+            }
+            if let Some(before) = self.due.remove(&row.item) {
+                row.replace(before);
+                // Somebody still waits for it.
+                if urgency == Urgency::Later {
+                    urgency = Urgency::Soon;
+                }
+            }
+            let (rows, at, wait) = match urgency {
+                Urgency::Now => (&mut self.due, &mut self.soon_at, Duration::ZERO),
+                Urgency::Soon => (&mut self.due, &mut self.soon_at, SOON),
+                Urgency::Later => (&mut self.later, &mut self.later_at, LATER),
+            };
+            rows.insert(row.item, row);
+            let wanted = now + wait;
+            *at = Some(at.map_or(wanted, |at| at.min(wanted)));
         }
-        self.pending.insert(row.item, row);
     }
 
-    /// One transaction with all that is pending. What could not be written stays pending: there may be room later.
+    /// One transaction with all that is due. What could not be written stays due: there may be room later.
     fn flush(&mut self) {
-        match self.write() {
+        self.soon_at = None;
+        match self.database.write(&self.due) {
             Ok(same) => {
-                self.pending.clear();
+                self.due.clear();
                 let place = self.place;
                 // An error stays: whoever heard of it has ended the run.
                 self.progress.send_modify(|durable| durable.place = place);
@@ -182,46 +257,132 @@ impl Work {
             }
         }
     }
+}
 
-    fn write(&mut self) -> rusqlite::Result<Vec<Notice>> {
+impl Row {
+    /// Take the place of an earlier state that was not written yet.
+    fn replace(&mut self, before: Row) {
+        self.is_new |= before.is_new;
+        self.key = self.key.take().or(before.key);
+        self.started = self.started.or(before.started);
+    }
+}
+
+/// The connection, and what it has to know of the rows that are not written yet.
+struct Database {
+    connection: Connection,
+    safety: Safety,
+    /// When the first transaction was made that is not on the disk.
+    unsafe_since: Option<Instant>,
+    /// Items that came since the last transaction, in the order of the items, with their keys.
+    unchecked: Vec<(usize, String)>,
+    /// The keys of items that came before, and are not in the database: the first item of each.
+    unwritten: HashMap<String, usize>,
+}
+
+impl Database {
+    fn write(&mut self, rows: &BTreeMap<usize, Row>) -> rusqlite::Result<Vec<Notice>> {
+        let is_late = self.unsafe_until().is_some_and(|until| until <= Instant::now());
+        if is_late {
+            self.connection.pragma_update(None, "synchronous", "full")?;
+        }
         let transaction = self.connection.transaction()?;
-        let mut same = Vec::new();
-        {
-            let mut earlier = transaction.prepare_cached("SELECT item FROM items WHERE key = ?1 LIMIT 1")?;
-            let mut write = transaction.prepare_cached(
-                "INSERT INTO items (item, digest, key, state, tries, result, error, started, ended)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-                 ON CONFLICT (item) DO UPDATE SET state = excluded.state, tries = excluded.tries,
-                     result = excluded.result, error = excluded.error,
-                     started = coalesce(excluded.started, started), ended = excluded.ended",
-            )?;
-            for row in self.pending.values() {
-                if let (true, Some(key)) = (row.is_new, &row.key) {
-                    let found: Option<i64> = earlier.query_row(params![key], |row| row.get(0)).optional()?;
-                    if let Some(found) = found.and_then(|found| usize::try_from(found).ok()) {
-                        same.push(Notice::SameKey {
-                            item: row.item,
-                            earlier: found,
-                            key: key.clone(),
-                        });
-                    }
-                }
-                write.execute(params![
-                    i64::try_from(row.item).unwrap_or(i64::MAX),
-                    row.digest,
-                    row.key,
-                    row.state.name(),
-                    row.tries,
-                    row.result,
-                    row.error,
-                    row.started.map(shown),
-                    row.ended.map(shown),
-                ])?;
+        let same = same_keys(&transaction, &mut self.unchecked, &mut self.unwritten)?;
+        put(&transaction, rows)?;
+        transaction.commit()?;
+        for row in rows.values() {
+            if let Some(key) = &row.key
+                && self.unwritten.get(key) == Some(&row.item)
+            {
+                self.unwritten.remove(key);
             }
         }
-        transaction.commit()?;
+        if is_late {
+            self.connection.pragma_update(None, "synchronous", "normal")?;
+            self.unsafe_since = None;
+        } else if self.safety == Safety::System {
+            self.unsafe_since.get_or_insert_with(Instant::now);
+        }
         Ok(same)
     }
+
+    /// When what was written has to be on the disk.
+    fn unsafe_until(&self) -> Option<Instant> {
+        self.unsafe_since.map(|since| since + FORGOTTEN)
+    }
+
+    /// Have what was written on the disk, while nothing is to be written.
+    fn make_safe(&mut self) {
+        self.unsafe_since = None;
+        // If it cannot be, the next transaction says so.
+        let _ = self.checkpoint("passive");
+    }
+
+    /// Leaves one file where there were three; if it cannot, the next run reads all three.
+    fn close(&self) {
+        let _ = self.checkpoint("truncate");
+    }
+
+    fn checkpoint(&self, how: &str) -> rusqlite::Result<()> {
+        self.connection.pragma(None, "wal_checkpoint", how, |_| Ok(()))
+    }
+}
+
+/// Which of the items that came have the key of an earlier one. They are looked at in the order in which they came, the one
+/// before it is written or after, so that none is missed and each is named once.
+fn same_keys(
+    transaction: &Transaction<'_>,
+    unchecked: &mut Vec<(usize, String)>,
+    unwritten: &mut HashMap<String, usize>,
+) -> rusqlite::Result<Vec<Notice>> {
+    let mut query = transaction.prepare_cached("SELECT item FROM items WHERE key = ?1 LIMIT 1")?;
+    let mut same = Vec::new();
+    for (item, key) in unchecked.drain(..) {
+        let found = match unwritten.get(&key) {
+            Some(found) => Some(*found),
+            None => query
+                .query_row(params![key], |row| row.get::<_, i64>(0))
+                .optional()?
+                .and_then(|found| usize::try_from(found).ok()),
+        };
+        match found {
+            // An earlier run may have ended between the two, with the later one written only.
+            Some(found) => same.push(Notice::SameKey {
+                item: item.max(found),
+                earlier: item.min(found),
+                key,
+            }),
+            None => {
+                unwritten.insert(key, item);
+            }
+        }
+    }
+    Ok(same)
+}
+
+fn put(transaction: &Transaction<'_>, rows: &BTreeMap<usize, Row>) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO items (item, state, tries, result, error, started, ended, digest, key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    let mut update = transaction.prepare_cached(
+        "UPDATE items SET state = ?2, tries = ?3, result = ?4, error = ?5, started = coalesce(?6, started), ended = ?7
+         WHERE item = ?1",
+    )?;
+    for row in rows.values() {
+        let item = i64::try_from(row.item).unwrap_or(i64::MAX);
+        let (state, started, ended) = (row.state.name(), row.started.map(shown), row.ended.map(shown));
+        if row.is_new {
+            insert.execute(params![
+                item, state, row.tries, row.result, row.error, started, ended, row.digest, row.key,
+            ])?;
+        } else {
+            update.execute(params![
+                item, state, row.tries, row.result, row.error, started, ended
+            ])?;
+        }
+    }
+    Ok(())
 }
 
 /// To the millisecond, as `SQLite`'s own functions read it.

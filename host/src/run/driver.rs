@@ -6,6 +6,7 @@
 //! to its result.
 
 mod items;
+mod pace;
 mod record;
 mod send;
 
@@ -35,6 +36,9 @@ use items::Recent;
 /// How many results may wait for an earlier one, as a multiple of the concurrency. Beyond it no new item starts, which
 /// keeps memory flat; below it one slow item would hold up the others.
 const WINDOW: usize = 4;
+/// How many results may wait beside these until they are in the journal: more than come while its thread waits for the disk,
+/// or for a processor.
+const RECORDING: usize = 1024;
 /// Failures of the service in a row after which it is taken for dead, or the concurrency, where that is more: what was under
 /// way when a connection broke fails together.
 const FAILURES_IN_A_ROW: usize = 20;
@@ -119,6 +123,8 @@ pub(super) struct Driver {
     places: usize,
     /// How many of them the calls under way have.
     taken_places: usize,
+    /// How many items are in the calls under way.
+    under_way: usize,
     /// Items that were taken and have not been tried, in order.
     waiting: VecDeque<Entry>,
     resting: Vec<Resting>,
@@ -159,8 +165,8 @@ impl Driver {
             // The node itself keeps the promise that nothing starts after a failure, within its call.
             OnFailure::Stop if !is_alone => Shape::one_call(places),
             _ => Shape::new(places, is_alone),
-        }
-        .paced(options.rate);
+        };
+        let recording = if journal.is_some() { RECORDING } else { 0 };
         let threshold = u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX);
         // What is not sent is not tried again.
         let retry = if inner.is_live() {
@@ -181,7 +187,7 @@ impl Driver {
             on_unknown: options.on_unknown,
             retry,
             shape,
-            window: places * WINDOW,
+            window: places * WINDOW + recording,
             ends: options.run_time.map(|time| Instant::now() + time),
             breaker: Breaker::new(threshold, retry.item_time),
             trouble: None,
@@ -190,6 +196,7 @@ impl Driver {
             calls: JoinSet::new(),
             places,
             taken_places: 0,
+            under_way: 0,
             waiting: VecDeque::new(),
             resting: Vec::new(),
             taken: 0,
@@ -238,18 +245,28 @@ impl Driver {
                     None => break,
                 }
             }
-            self.keep_time();
+            // One moment for all that looks at the time: what is too early in it is woken up for.
+            let now = Instant::now();
+            self.keep_time(now);
+            let mut has_started = false;
+            while self.start(now) {
+                has_started = true;
+            }
+            // What ended and what starts in its place is one piece for the journal, and one wait for the disk.
+            if let Some(journal) = &mut self.journal {
+                journal.writer.hand_over();
+            }
             if self.give().await.is_err() {
                 return;
             }
-            if self.start() {
+            if has_started {
                 continue;
             }
             if self.is_over() {
                 return;
             }
             let wants_more = self.wants_more();
-            let wake = self.wake();
+            let wake = self.wake(now);
             let is_recording = matches!(self.results.front(), Some(Slot::Known(..)));
             let durable = self.durable.as_mut().filter(|_| is_recording);
             tokio::select! {
@@ -287,7 +304,7 @@ impl Driver {
     }
 
     fn wants_more(&self) -> bool {
-        !self.ended && self.waiting.len() < self.window && self.taken - self.given < self.window
+        !self.ended && self.waiting.len() < self.places * WINDOW && self.taken - self.given < self.window
     }
 
     /// Do as the run was told meanwhile, and end it where its journal broke.

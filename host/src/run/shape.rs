@@ -1,16 +1,10 @@
 //! How items become calls.
 
 use std::num::NonZeroUsize;
-use std::time::Duration;
-
-use crate::rate::Rate;
 
 /// How many items each place in flight gets in one call: a call has a cost of its own, and its end is a time when fewer
 /// items are under way.
 pub(super) const ITEMS_PER_PLACE: usize = 4;
-/// How long the requests of one call may take by the rate alone: well below the deadline of a call.
-const PACED_CALL: Duration = Duration::from_secs(10);
-
 /// How items become calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
@@ -41,16 +35,6 @@ impl Shape {
             in_flight: places,
         }
     }
-
-    /// Calls so small that waiting for their turn does not use up their time.
-    pub(super) fn paced(mut self, rate: Option<Rate>) -> Self {
-        if let Some(rate) = rate {
-            let within = PACED_CALL.as_nanos() / rate.interval().as_nanos().max(1);
-            let each = usize::try_from(within).unwrap_or(usize::MAX);
-            self.items = self.items.min(each.max(1));
-        }
-        self
-    }
 }
 
 #[cfg(test)]
@@ -68,17 +52,5 @@ mod tests {
             };
             assert_eq!(Shape::new(places, true), alone);
         }
-    }
-
-    #[test]
-    fn a_slow_rate_makes_small_calls() {
-        let shape = Shape {
-            items: 128,
-            in_flight: 32,
-        };
-        for (rate, items) in [("10/min", 1), ("2/s", 20), ("50/s", 128), ("100000/s", 128)] {
-            assert_eq!(shape.paced(rate.parse().ok()).items, items, "{rate}");
-        }
-        assert_eq!(shape.paced(None), shape);
     }
 }

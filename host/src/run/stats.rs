@@ -78,7 +78,7 @@ pub struct Summary {
     /// Items with the key of an earlier one, where a key makes a repetition harmless: all of them with a journal, those near
     /// the other one without.
     pub same_key: u64,
-    /// Items in calls right now.
+    /// Requests that may be open right now, at most the concurrency.
     pub in_flight: u64,
     /// How long requests took.
     pub latency: Latency,

@@ -10,7 +10,7 @@ use super::{Driver, Entry, Slot};
 use crate::call::Item;
 use crate::description::Effect;
 use crate::failure::{Failure, UNKNOWN};
-use crate::journal::{Earlier, JournalError, State, item_digest};
+use crate::journal::{Earlier, JournalError, State, Urgency, item_digest};
 use crate::run::{ItemResult, Notice, OnUnknown};
 
 /// Keys that are remembered where there is no journal: two megabytes, and far more items than are ever in a window.
@@ -41,7 +41,7 @@ impl Driver {
         if self.failed {
             return self.settle_unsent(entry, Failure::NotRun);
         }
-        self.record(&entry, State::Waiting, None, false);
+        self.record(&entry, State::Waiting, None, Urgency::Later);
         entry.is_new = false;
         self.waiting.push_back(entry);
     }
@@ -181,7 +181,7 @@ impl Driver {
             detail,
         };
         if earlier.state == State::Started {
-            self.record(entry, State::Unknown, Some(&failure), false);
+            self.record(entry, State::Unknown, Some(&failure), Urgency::Later);
         }
         if self.on_unknown == OnUnknown::Skip {
             self.stats.update(|summary| summary.skipped += 1);

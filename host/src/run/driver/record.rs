@@ -2,7 +2,7 @@
 
 use super::{Driver, Entry};
 use crate::failure::Failure;
-use crate::journal::{Row, State, list};
+use crate::journal::{Row, State, Urgency, list};
 use crate::run::ItemResult;
 
 impl Driver {
@@ -12,30 +12,40 @@ impl Driver {
         entry: &Entry,
         state: State,
         failure: Option<&Failure>,
-        urgent: bool,
+        urgency: Urgency,
     ) -> u64 {
         self.write(
             entry,
             state,
             None,
             failure.map(|failure| failure.to_json().to_string()),
-            urgent,
+            urgency,
         )
     }
 
     /// Record how an item ended.
     pub(super) fn record_result(&mut self, entry: &Entry, result: &ItemResult) -> u64 {
+        let urgency = self.urgency(Urgency::Soon);
         match result {
             Ok(output) => {
                 let list = self.journal.is_some().then(|| list(output));
-                self.write(entry, State::Done, list, None, true)
+                self.write(entry, State::Done, list, None, urgency)
             }
             // It is not run, and may be later.
-            Err(Failure::NotRun) => self.record(entry, State::Waiting, None, true),
+            Err(Failure::NotRun) => self.record(entry, State::Waiting, None, urgency),
             Err(failure) if self.operation.is_write() && failure.is_unknown() => {
-                self.record(entry, State::Unknown, Some(failure), true)
+                self.record(entry, State::Unknown, Some(failure), urgency)
             }
-            Err(failure) => self.record(entry, State::Failed, Some(failure), true),
+            Err(failure) => self.record(entry, State::Failed, Some(failure), urgency),
+        }
+    }
+
+    /// Of a plain write the journal has to know everything at once, since what it does not know may have been done.
+    pub(super) fn urgency(&self, of_others: Urgency) -> Urgency {
+        if self.operation.is_write() {
+            Urgency::Now
+        } else {
+            of_others
         }
     }
 
@@ -45,7 +55,7 @@ impl Driver {
         state: State,
         result: Option<String>,
         error: Option<String>,
-        urgent: bool,
+        urgency: Urgency,
     ) -> u64 {
         let Some(journal) = &mut self.journal else {
             return 0;
@@ -54,7 +64,7 @@ impl Driver {
         let row = Row {
             item: entry.item.index,
             digest: entry.digest,
-            key: entry.key.clone(),
+            key: entry.key.clone().filter(|_| entry.is_new),
             state,
             tries: entry.tries,
             result,
@@ -63,6 +73,6 @@ impl Driver {
             ended,
             is_new: entry.is_new,
         };
-        journal.writer.put(row, urgent)
+        journal.writer.put(row, urgency)
     }
 }

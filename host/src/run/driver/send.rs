@@ -9,15 +9,14 @@ use tokio::time::Instant;
 use super::{Driver, Entry, FAR, Resting};
 use crate::call::run_chunk;
 use crate::failure::{Certainty, Failure};
-use crate::journal::{State, durable};
+use crate::journal::{State, Urgency, durable};
 use crate::retry::{Change, Gate, Verdict, verdict};
 use crate::run::shape::ITEMS_PER_PLACE;
 use crate::run::{ItemResult, Notice, OnFailure, Order};
 
 impl Driver {
     /// What time alone changes: items at rest whose time is up, a run whose time is up, a service that is given up.
-    pub(super) fn keep_time(&mut self) {
-        let now = Instant::now();
+    pub(super) fn keep_time(&mut self, now: Instant) {
         if self.failed {
             for entry in std::mem::take(&mut self.waiting) {
                 self.settle_unsent(entry, Failure::NotRun);
@@ -69,25 +68,29 @@ impl Driver {
         self.ends.map_or(item, |ends| ends.min(item))
     }
 
-    /// When something is to be done that nothing else announces.
-    pub(super) fn wake(&self) -> Instant {
-        let now = Instant::now();
+    /// When something is to be done that nothing else announces. What could not start though it was time waits for the end
+    /// of a call.
+    pub(super) fn wake(&self, now: Instant) -> Instant {
         let mut wake = now + FAR;
         let shut = match self.breaker.gate(now) {
             Gate::Shut(until) => Some(until),
             _ => None,
         };
+        let near = self.place_is_near(now);
         for resting in &self.resting {
             // With the service shut its item's time may still end.
-            let ready = shut.map_or(resting.ready, |shut| resting.ready.max(shut));
-            wake = wake
-                .min(self.deadline(&resting.entry))
-                .min(ready.max(self.paused.unwrap_or(ready)));
+            let others = shut.into_iter().chain(near).chain(self.paused);
+            let ready = others.fold(resting.ready, Instant::max);
+            wake = wake.min(self.deadline(&resting.entry));
+            if ready > now {
+                wake = wake.min(ready);
+            }
         }
         if !self.waiting.is_empty() {
             wake = shut
                 .into_iter()
                 .chain(self.paused)
+                .chain(near)
                 .chain(self.breaker.given_up())
                 .fold(wake, |wake, at| if at > now { wake.min(at) } else { wake });
         }
@@ -97,7 +100,7 @@ impl Driver {
     }
 
     /// Start a call, if there is something to start and a place for it.
-    pub(super) fn start(&mut self) -> bool {
+    pub(super) fn start(&mut self, now: Instant) -> bool {
         // A failure of one item must be known before the next starts, where calls hold one item each.
         let is_careful = self.on_failure == OnFailure::Stop && !self.calls.is_empty();
         // A call takes its share of the places, or what calls with few items left over.
@@ -106,13 +109,16 @@ impl Driver {
         if is_careful || share == 0 || self.order > Order::Run {
             return false;
         }
-        let now = Instant::now();
         let most = match self.breaker.gate(now) {
             Gate::Shut(_) => return false,
             Gate::Probe if !self.calls.is_empty() => return false,
             Gate::Probe => 1,
             Gate::Open => self.shape.items.min(share * ITEMS_PER_PLACE),
-        };
+        }
+        .min(self.paced(now));
+        if most == 0 {
+            return false;
+        }
         if self.paused.is_some_and(|until| until > now) {
             return false;
         }
@@ -128,7 +134,7 @@ impl Driver {
         }
         // Where no other item waits for a place, none is left unused.
         let places = if self.waiting.is_empty() { free } else { share }.min(entries.len());
-        self.spawn(entries, places, now);
+        self.spawn(entries, places);
         true
     }
 
@@ -172,7 +178,8 @@ impl Driver {
         }
     }
 
-    fn spawn(&mut self, mut entries: Vec<Entry>, places: usize, now: Instant) {
+    fn spawn(&mut self, mut entries: Vec<Entry>, places: usize) {
+        let now = Instant::now();
         let is_write = self.operation.is_write();
         let mut place = 0;
         for entry in &mut entries {
@@ -181,7 +188,7 @@ impl Driver {
             entry.tries += 1;
             entry.tries_here += 1;
             // Of a plain write the disk has to know before the service does.
-            place = self.record(entry, State::Started, None, is_write);
+            place = self.record(entry, State::Started, None, self.urgency(Urgency::Later));
             entry.is_new = false;
         }
         let (inner, operation, on_failure) = (
@@ -192,9 +199,10 @@ impl Driver {
         self.taken_places += places;
         let in_flight = u32::try_from(places).unwrap_or(u32::MAX);
         let watched = self.durable.clone().filter(|_| is_write);
-        let count = entries.len() as u64;
+        self.under_way += entries.len();
+        let in_use = self.taken_places as u64;
         self.stats.update(|summary| {
-            summary.in_flight += count;
+            summary.in_flight = in_use;
             summary.retries += entries.iter().filter(|entry| entry.tries_here > 1).count() as u64;
         });
         self.calls.spawn(async move {
@@ -220,9 +228,9 @@ impl Driver {
     /// What a call gave.
     pub(super) fn settle(&mut self, results: Vec<(Entry, ItemResult)>) {
         let now = Instant::now();
-        let count = results.len() as u64;
-        self.stats
-            .update(|summary| summary.in_flight = summary.in_flight.saturating_sub(count));
+        self.under_way = self.under_way.saturating_sub(results.len());
+        let in_use = self.taken_places as u64;
+        self.stats.update(|summary| summary.in_flight = in_use);
         let before = self.resting.len();
         let mut not_run = Vec::new();
         for (mut entry, result) in results.into_iter().rev() {
@@ -290,7 +298,8 @@ impl Driver {
             return self.conclude(entry, Err(failure));
         }
         // Of a plain write the journal says at once that it is not under way any more.
-        self.record(&entry, State::Waiting, Some(&failure), self.operation.is_write());
+        let urgency = self.urgency(Urgency::Later);
+        self.record(&entry, State::Waiting, Some(&failure), urgency);
         self.resting.push(Resting {
             entry,
             failure,

@@ -1,0 +1,91 @@
+//! How many items may be in calls, so that they keep a rate and none of them waits in vain.
+//!
+//! The requests themselves wait for their places in [`Bucket::take`], inside their calls, whose time goes on. So no more items
+//! are in calls than the rate serves in a small part of that time, and none starts whose place is further away.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Driver;
+use crate::rate::Bucket;
+
+/// How long a request may wait for its place, at most: the longer, the more of a call's cost is shared.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// What part of a call's time may pass while its requests wait for their places.
+const SHARE: u32 = 4;
+
+impl Driver {
+    /// How many more items may be in calls.
+    pub(super) fn paced(&self, now: Instant) -> usize {
+        match &self.operation.rate {
+            Some(bucket) => room(bucket, self.wait(), self.under_way, now),
+            None => usize::MAX,
+        }
+    }
+
+    /// When the next place is near enough, where none is.
+    pub(super) fn place_is_near(&self, now: Instant) -> Option<Instant> {
+        let (next, wait) = (self.operation.rate.as_ref()?.next(), self.wait());
+        (next > now + wait).then(|| next - wait)
+    }
+
+    fn wait(&self) -> Duration {
+        LONGEST_WAIT.min(self.inner.limits().run_timeout / SHARE)
+    }
+}
+
+fn room(bucket: &Bucket, wait: Duration, under_way: usize, now: Instant) -> usize {
+    if bucket.next() > now + wait {
+        return 0;
+    }
+    bucket.places_in(wait).max(1).saturating_sub(under_way)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(10);
+
+    fn bucket(rate: &str) -> Bucket {
+        Bucket::new(rate.parse().unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn as_many_items_are_in_calls_as_the_rate_serves_soon() {
+        let now = Instant::now();
+        for (rate, most) in [("1/h", 1), ("10/min", 1), ("2/s", 20), ("50/s", 500)] {
+            let bucket = bucket(rate);
+            assert_eq!(room(&bucket, WAIT, 0, now), most, "{rate}");
+            assert_eq!(room(&bucket, WAIT, most - 1, now), 1, "{rate}");
+            assert_eq!(room(&bucket, WAIT, most, now), 0, "{rate}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_item_starts_when_its_place_is_near() {
+        let bucket = bucket("1/h");
+        bucket.take().await;
+        let now = Instant::now();
+        assert_eq!(room(&bucket, WAIT, 0, now), 0);
+        let hour = Duration::from_hours(1);
+        assert_eq!(bucket.next(), now + hour);
+        assert_eq!(room(&bucket, WAIT, 0, now + hour - WAIT), 1);
+        // However long nobody asked, one is all that is there.
+        assert_eq!(room(&bucket, WAIT, 0, now + 10 * hour), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_waits_no_longer_than_it_may_whatever_the_rate() {
+        for rate in ["10/min", "2/s", "50/s"] {
+            let bucket = bucket(rate);
+            let items = room(&bucket, WAIT, 0, Instant::now());
+            let start = Instant::now();
+            for _ in 0..items {
+                bucket.take().await;
+            }
+            assert!(start.elapsed() <= WAIT, "{rate}: {:?}", start.elapsed());
+        }
+    }
+}
