@@ -46,7 +46,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 43] = rows! {
+const ROWS: [Row; 44] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -90,6 +90,7 @@ const ROWS: [Row; 43] = rows! {
     41 "replay" service::replay;
     42 "limits of the policy file are enforced" share::every_limit;
     43 "no secret and no item data in any event" secret::events;
+    44 "every other key of the policy file is enforced" share::every_key;
 };
 
 fn main() -> ExitCode {

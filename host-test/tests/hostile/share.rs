@@ -76,8 +76,18 @@ pub async fn memory(bench: &Bench) {
 }
 
 pub async fn recursion(bench: &Bench) {
-    let words = contained(&Setup::new(bench, RECURSES, NOWHERE).await, "limit").await;
+    let setup = Setup::new(bench, RECURSES, NOWHERE).await;
+    let words = contained(&setup, "limit").await;
     assert!(words.contains("`stack-bytes`"), "{words}");
+    // One that would come to an end is stopped too: its calls need two words each, so more than the stack has.
+    let depth = nodule::limits::STACK_BYTES;
+    let results = setup
+        .run(vec![
+            json!({"hostile": true, "depth": depth}),
+            json!({"hostile": true, "depth": 100}),
+        ])
+        .await;
+    assert_eq!(kinds(&results), ["limit", "ok"], "{results:?}");
 }
 
 pub async fn flood(bench: &Bench) {
@@ -611,6 +621,91 @@ pub async fn every_limit(bench: &Bench) {
             assert!(words.contains(&format!("`{key}`")), "{key}: {words}");
         }
     }
+}
+
+/// Every other key of a policy file, with what is allowed beside what is not.
+pub async fn every_key(bench: &Bench) {
+    let (server, other) = (
+        Server::start(|_| ok("{}")).await,
+        Server::start(|_| ok("{}")).await,
+    );
+    let get = |url: String| json!({"requests": [{"url": url}]});
+    let post = |count: usize| {
+        let request = json!({"url": format!("{}/x", server.origin()), "method": "POST", "body": "{}"});
+        json!({"requests": vec![request; count]})
+    };
+    let outcome = async |policy: &str, operation: &str, item: Value| {
+        let setup = Setup::new(bench, CALLS, format!("{}/api", other.origin())).await;
+        let runner = setup.policy(policy).runner();
+        let options = RunOptions::default();
+        let results = within(policy, runner.execute("things", operation, vec![item], &options)).await;
+        match &results.unwrap()[0] {
+            // Of several requests each outcome is told.
+            Ok(output) => output
+                .iter()
+                .map(|json| {
+                    if json.get().contains("\"error\"") {
+                        "denied"
+                    } else {
+                        "ok"
+                    }
+                })
+                .collect::<Vec<_>>()
+                .join(" "),
+            Err(failure) => {
+                let told = match failure {
+                    Failure::Uncertain(told) => told,
+                    told => told,
+                };
+                assert_eq!(told.kind(), "denied", "{policy}: {failure:?}");
+                bench.log.last("denied")["rule"].as_str().unwrap().to_owned()
+            }
+        }
+    };
+    let origin = format!("[[allow]]\norigin = \"{}\"", server.origin());
+    let read = async |policy: &str, url: String| outcome(policy, "read", get(url)).await;
+    let to = |path: &str| format!("{}{path}", server.origin());
+    // origin
+    assert_eq!(read(&origin, to("/x")).await, "ok");
+    assert_eq!(
+        read("[[allow]]\norigin = \"http://127.0.0.2:1\"", to("/x")).await,
+        "host"
+    );
+    // path
+    let path = format!("{origin}\npath = \"/v1\"");
+    assert_eq!(read(&path, to("/v1/x")).await, "ok");
+    assert_eq!(read(&path, to("/v2/x")).await, "path");
+    // methods
+    let methods = format!("{origin}\nmethods = [\"GET\"]");
+    assert_eq!(read(&methods, to("/x")).await, "ok");
+    assert_eq!(outcome(&methods, "read", post(1)).await, "methods");
+    // private
+    bench.network.name("crm.example.com", &[&["127.0.0.1"]]);
+    let named = format!("http://crm.example.com:{}", server.address().port());
+    let entry = format!("[[allow]]\norigin = \"{named}\"");
+    assert_eq!(read(&entry, format!("{named}/x")).await, "address");
+    assert_eq!(
+        read(&format!("{entry}\nprivate = false"), format!("{named}/x")).await,
+        "address"
+    );
+    assert_eq!(
+        read(&format!("{entry}\nprivate = true"), format!("{named}/x")).await,
+        "ok"
+    );
+    // write-requests
+    for (most, expected) in [(0, "write-requests"), (1, "ok denied"), (2, "ok ok")] {
+        let policy = format!("write-requests = {most}\n{origin}");
+        let requests = if most == 0 { 1 } else { 2 };
+        assert_eq!(
+            outcome(&policy, "write", post(requests)).await,
+            expected,
+            "{most}"
+        );
+    }
+    // effects
+    assert_eq!(outcome(&origin, "read", post(2)).await, "ok ok");
+    let lowered = format!("{origin}\n[effects]\n\"things.read\" = \"write\"");
+    assert_eq!(outcome(&lowered, "read", post(2)).await, "ok denied");
 }
 
 fn resident() -> usize {
