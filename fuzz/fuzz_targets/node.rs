@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use libfuzzer_sys::fuzz_target;
 use nodule_parsers::canonical::CanonicalUrl;
+use nodule_parsers::policy::Rule;
 use serde_json::value::RawValue;
 use socialhub_pure::base_url::BaseUrl;
 use socialhub_pure::bindings::exports::workflow::node::execution::{Call, OnFailure};
@@ -36,13 +37,15 @@ impl Transport for Same<'_> {
         let base = base.to_string();
         let text = format!("{base}{}", request.target);
         // Whatever stands in an item, the request stays below the base URL and means one path.
-        if let Ok(base) = CanonicalUrl::parse(&base) {
+        // The host binds no credential to a base URL that can be no rule.
+        if let Ok(base) = CanonicalUrl::parse(&base)
+            && Rule::below(&base).is_ok()
+        {
             let url = CanonicalUrl::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
             assert!(url.is_below(&base), "{text}");
-            assert_eq!(
-                text.split('?').next().map(str::len),
-                url.to_string().split('?').next().map(str::len)
-            );
+            // Nothing of it was resolved, decoded or dropped.
+            let target = request.target.split('?').next().unwrap_or_default();
+            assert!(url.path().ends_with(target), "{text}");
         }
         for (name, value) in &request.headers {
             http::HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
