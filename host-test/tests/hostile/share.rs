@@ -8,11 +8,12 @@ use nodule::limits::KNOBS;
 use nodule::{Failure, RunOptions};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, ITEM_DATA, Setup, kinds, output};
+use crate::bench::{Bench, ITEM_DATA, Setup, finished, kinds, output};
 use crate::guests::{
     ASKS_THE_CLOCK, CALLS, DESCRIBES_FOREVER, FLOODS, GROWS, HANDS_OVER, HOARDS_ANSWERS, HOARDS_HANDLES,
     MISCOUNTS, PANICS, RECURSES, RETURNS_MUCH, SPINS, WAITS, WANTS_RANDOM,
 };
+use crate::heap::in_use;
 use crate::server::{Server, Step, answer, ok, soon, within};
 
 /// Nothing listens there, and nothing is asked to.
@@ -104,12 +105,12 @@ pub async fn flood(bench: &Bench) {
     )
     .await;
     let ends = output(&results[0]).remove(0);
-    // Eight wait for an answer, all others for a place, and they wait no longer than for a connection.
-    assert_eq!(
-        ends,
-        json!({"ErrorCode::ConnectionTimeout": 9992, "ErrorCode::HttpResponseTimeout": 8}),
-        "{ends}"
-    );
+    // Eight wait for an answer, all others for a place, and they wait no longer than for a connection. On a busy machine the
+    // last ones are sent when the first eight have given up, and eight of them wait for an answer too.
+    let of = |end: &str| ends[end].as_u64().unwrap_or_default();
+    let answers = of("ErrorCode::HttpResponseTimeout");
+    assert_eq!(of("ErrorCode::ConnectionTimeout") + answers, 10_000, "{ends}");
+    assert!((8..100).contains(&answers), "{ends}");
     assert!(
         server.most_open() <= 8,
         "{} connections at once",
@@ -450,7 +451,25 @@ pub async fn dropped_run(bench: &Bench) {
     }
 }
 
+/// Set where this process runs row 35 and nothing else.
+const ALONE: &str = "HOSTILE_ALONE";
+
+/// In a process of its own, since it measures the process: other rows' large allocations teach glibc to keep up to 64 MB of
+/// what is given back, on and off, in each thread's arena. Its threshold for that is held where it starts.
 pub async fn many_runs(bench: &Bench) {
+    if std::env::var_os(ALONE).is_some() {
+        return ten_thousand(bench).await;
+    }
+    let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+    alone
+        .arg("35")
+        .env(ALONE, "1")
+        .env("MALLOC_MMAP_THRESHOLD_", (128 << 10).to_string());
+    let done = finished(alone).await;
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+}
+
+async fn ten_thousand(bench: &Bench) {
     let server = Server::start(|_| ok("{}")).await;
     let base = format!("{}/api", server.origin());
     let small = "memory-bytes = 4194304\nrun-timeout-ms = 20\nhost-resources = 256\noutput-bytes = 1048576\nbuffered-bytes = 1048576";
@@ -490,7 +509,7 @@ pub async fn many_runs(bench: &Bench) {
         "requests": [{"url": "https://169.254.169.254/"}, {"url": base}],
     });
     bench.log.pause(true);
-    let mut baseline = (0, 0, 0);
+    let mut baseline = Use::default();
     let options = RunOptions::default();
     for run in 0..10_000_usize {
         // Those that use up their time get every fiftieth turn.
@@ -508,21 +527,46 @@ pub async fn many_runs(bench: &Bench) {
         // What the server remembers is the test's memory, and none of the host's.
         server.take();
         if run == 1000 {
-            baseline = (resident(), threads(), files());
+            baseline = Use::now();
         }
     }
     bench.log.pause(false);
-    let after = (resident(), threads(), files());
+    let after = Use::now();
+    let within_a_tenth = |before: usize, after: usize| after <= before + before / 10;
     assert!(
-        after.0 <= baseline.0 + baseline.0 / 10,
-        "resident bytes: {baseline:?}, then {after:?}"
+        within_a_tenth(baseline.heap, after.heap),
+        "{baseline:?}, then {after:?}"
     );
-    assert!(after.1 <= baseline.1, "threads: {baseline:?}, then {after:?}");
+    assert!(
+        within_a_tenth(baseline.resident, after.resident),
+        "{baseline:?}, then {after:?}"
+    );
+    assert!(after.threads <= baseline.threads, "{baseline:?}, then {after:?}");
     // A connection may be pooled at one time and not at the other.
-    assert!(
-        after.2 <= baseline.2 + 2,
-        "files and sockets: {baseline:?}, then {after:?}"
-    );
+    assert!(after.files <= baseline.files + 2, "{baseline:?}, then {after:?}");
+}
+
+/// What the process has.
+#[derive(Debug, Clone, Copy, Default)]
+struct Use {
+    /// Bytes that were allocated and not given back.
+    heap: usize,
+    /// Bytes that the system gave and has not got back.
+    resident: usize,
+    threads: usize,
+    /// Sockets too.
+    files: usize,
+}
+
+impl Use {
+    fn now() -> Self {
+        Self {
+            heap: in_use(),
+            resident: resident(),
+            threads: threads(),
+            files: files(),
+        }
+    }
 }
 
 /// Every key of `[limits]`, the smallest value that fits the case, and that it is what stops the node.
@@ -613,13 +657,27 @@ pub async fn every_limit(bench: &Bench) {
             Ok(output) => output.iter().map(|json| json.get()).collect(),
         };
         if key == "requests-in-flight" {
-            assert!(
-                words.contains("\"ErrorCode::HttpResponseTimeout\":1}"),
-                "{key}: {words}"
-            );
-        } else {
-            assert!(words.contains(&format!("`{key}`")), "{key}: {words}");
+            // One waits for an answer at a time; with the default it would be sixty-four.
+            let ends: Value = serde_json::from_str(&words).unwrap();
+            let answers = ends["ErrorCode::HttpResponseTimeout"]
+                .as_u64()
+                .unwrap_or_default();
+            assert!((1..10).contains(&answers), "{key}: {words}");
+            continue;
         }
+        assert!(words.contains(&format!("`{key}`")), "{key}: {words}");
+        // A default stops the node too, only later: what stops it here is this value.
+        let stopped_by = match key {
+            "memory-bytes" => value.to_string(),
+            "run-timeout-ms"
+            | "first-byte-timeout-ms"
+            | "between-bytes-timeout-ms"
+            | "request-timeout-ms" => {
+                format!(" {} seconds", Duration::from_millis(value).as_secs_f64())
+            }
+            _ => continue,
+        };
+        assert!(words.contains(&stopped_by), "{key}: {words}");
     }
 }
 
