@@ -15,6 +15,7 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -155,29 +156,34 @@ def node(tree, build, target, mutation):
 
 def run(executable, tree, row, id, deadline):
     """Whether a row passes, how it ended, and how long that took."""
-    environment = {key: value for key, value in os.environ.items() if key not in {SWITCH, "HOSTILE_LEAVE_OUT"}}
+    environment = {key: value for key, value in os.environ.items() if key != SWITCH}
     if id:
         environment[SWITCH] = id
     clock = time.monotonic()
+    child = subprocess.Popen(
+        [executable, str(row)],
+        cwd=tree / "host-test",
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        # With what it starts: row 35 runs in a process of its own.
+        process_group=0,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES, DATA_BYTES)),
+    )
     try:
-        done = subprocess.run(
-            [executable, str(row)],
-            cwd=tree / "host-test",
-            env=environment,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=deadline,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES, DATA_BYTES)),
-        )
+        stdout, stderr = child.communicate(timeout=deadline)
     except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
         return False, f"no end within {deadline:.0f} s", time.monotonic() - clock
     took = time.monotonic() - clock
-    words = [line for line in done.stdout.splitlines() if line.startswith(f"row {row},")]
-    said = words[0].split(": ", 1)[-1][:90] if words else (done.stderr.strip().splitlines() or [""])[-1][:90]
-    if done.returncode not in {0, 1}:
-        return False, f"ended by {done.returncode}: {said}", took
-    return done.returncode == 0, said, took
+    words = [line for line in stdout.splitlines() if line.startswith(f"row {row},")]
+    said = words[0].split(": ", 1)[-1][:90] if words else (stderr.strip().splitlines() or [""])[-1][:90]
+    if child.returncode not in {0, 1}:
+        return False, f"ended by {child.returncode}: {said}", took
+    return child.returncode == 0, said, took
 
 
 def main():
