@@ -62,8 +62,9 @@ fn token() -> String {
 
 /// In no form that it could be read back from.
 fn is_not_in(text: &str, what: &str) {
-    let percent: String = what.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let escaped: String = what.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    let percent: Vec<String> = what.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped: Vec<String> = what.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    let (percent, escaped) = (percent.concat(), escaped.concat());
     let mut forms = vec![what.to_owned(), percent.to_lowercase(), percent, escaped];
     for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
         forms.push(engine.encode(what));
