@@ -39,15 +39,15 @@ test: build test-node test-host ## Pass all tests that need no heavy install
 test-node:
 	$(CARGO) test --quiet -p socialhub-node -p simulator
 
-# Row 35 of the attacks, ten thousand runs in a row, measures the process: it has `make test-hostile` to itself.
 test-host: build hostile-nodes
-	HOSTILE_LEAVE_OUT=35 $(CARGO) test --quiet --release -p nodule -p nodule-cli -p host-test
+	$(CARGO) test --quiet --release -p nodule -p nodule-cli -p host-test
 
 check: build ## Replay the recorded cases
 	$(NODULE) check $(COMPONENT) $(CASES)
 
 lint: setup ## Formatting, clippy with the workspace's lints, documentation, dependencies
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -p nodule-fuzz --check
 	$(CARGO) clippy --quiet --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --quiet -p socialhub-node --target $(GUEST) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --release --workspace --no-deps
@@ -105,7 +105,7 @@ test-celery: build ## Send 10,000 items through two Celery workers, kill one hal
 HOSTILE := host-test/nodes
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := policy har description redact url node
-.PHONY: hostile-nodes test-hostile fuzz
+.PHONY: hostile-nodes test-hostile test-mutations fuzz
 
 hostile-nodes: setup
 	$(CARGO) build --quiet --release --manifest-path $(HOSTILE)/Cargo.toml --target $(GUEST) --target-dir target/hostile-build --examples
@@ -114,11 +114,17 @@ hostile-nodes: setup
 test-hostile: build hostile-nodes ## Run the rows of the attack list by number and print a table
 	$(CARGO) test --quiet --release -p nodule -p nodule-cli -p host-test --test hostile -- $(ROWS)
 
-# Needs a nightly toolchain; no part of `make test`. FUZZ_SECONDS=600 runs each for ten minutes.
-fuzz: ## Fuzz what reads foreign input, a minute for each target
+# Needs a nightly toolchain and a C++ compiler; no part of `make test`. What is found in a run is kept in fuzz/corpus.
+fuzz: export CARGO_TARGET_DIR = $(CURDIR)/fuzz/target
+fuzz: ## Fuzz what reads foreign input, a minute for each target: make fuzz FUZZ_SECONDS=600
 	@command -v cargo-fuzz >/dev/null || $(CARGO) +nightly install --locked cargo-fuzz
+	$(CARGO) clippy --quiet --manifest-path fuzz/Cargo.toml -p nodule-fuzz -- -D warnings
 	@for target in $(FUZZ_TARGETS); do echo "fuzz: $$target"; mkdir -p fuzz/corpus/$$target; \
 		$(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+# Each takes its protection out of a copy of the tree, and sees its row fail.
+test-mutations: build hostile-nodes ## Take each protection out and see its row fail: make test-mutations ROWS="7 18.2"
+	python3 -B host-test/mutations/check.py --target target $(ROWS)
 
 # Runs
 

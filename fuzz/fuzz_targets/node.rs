@@ -1,5 +1,7 @@
-//! An item becomes requests and an answer results: any operation, any item, any answer. The first byte chooses the
-//! operation, the first line is the item, the second the status, the rest the body of every answer.
+//! An item becomes requests and an answer results: any operation, any item, any answer.
+//!
+//! The first byte chooses the operation, or with its highest bit the credential; the rest of the first line is the item,
+//! or the credential's document; the second line is the status, and the rest the body of every answer.
 #![no_main]
 
 use std::future::Future;
@@ -7,10 +9,13 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use libfuzzer_sys::fuzz_target;
+use nodule_parsers::canonical::CanonicalUrl;
+use nodule_parsers::policy::Rule;
+use serde_json::value::RawValue;
 use socialhub_pure::base_url::BaseUrl;
 use socialhub_pure::bindings::exports::workflow::node::execution::{Call, OnFailure};
 use socialhub_pure::http::{Broken, Headers, Request, Response, Transport};
-use socialhub_pure::{execute, operations};
+use socialhub_pure::{credential, execute, operations};
 
 /// Answers every request with the same.
 struct Same<'a> {
@@ -19,27 +24,50 @@ struct Same<'a> {
     left: std::cell::Cell<u32>,
 }
 
-struct None;
+struct NoHeaders;
 
-impl Headers for None {
+impl Headers for NoHeaders {
     fn get(&self, _: &str) -> Option<String> {
-        Option::None
+        None
     }
 }
 
 impl Transport for Same<'_> {
-    async fn send(&self, _: &BaseUrl, request: Request) -> Result<Response, Broken> {
-        assert!(request.target.starts_with('/') && request.target.is_ascii() && !request.target.contains(['\r', '\n', ' ', '#']));
-        assert!(!request.target.split(['/', '?']).any(|segment| segment == ".."));
+    async fn send(&self, base: &BaseUrl, request: Request) -> Result<Response, Broken> {
+        let base = base.to_string();
+        let text = format!("{base}{}", request.target);
+        // Whatever stands in an item, the request stays below the base URL and means one path.
+        // The host binds no credential to a base URL that can be no rule.
+        if let Ok(base) = CanonicalUrl::parse(&base)
+            && Rule::below(&base).is_ok()
+        {
+            let url = CanonicalUrl::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert!(url.is_below(&base), "{text}");
+            // Nothing of it was resolved, decoded or dropped.
+            let target = request.target.split('?').next().unwrap_or_default();
+            assert!(url.path().ends_with(target), "{text}");
+        }
+        for (name, value) in &request.headers {
+            http::HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
+            // A token of the service's making may be none; the transport says so.
+            assert!(
+                name == "authorization" || http::HeaderValue::from_str(value).is_ok(),
+                "{name}"
+            );
+        }
         if let Some(body) = &request.body {
-            serde_json::from_str::<&serde_json::value::RawValue>(body).expect("a body is JSON");
+            serde_json::from_str::<&RawValue>(body).expect("a body is JSON");
         }
         // A list of all pages ends in some way.
         match self.left.get().checked_sub(1) {
             Some(left) => self.left.set(left),
-            Option::None => return Err(Broken::Unknown("enough".to_owned())),
+            None => return Err(Broken::Unknown("enough".to_owned())),
         }
-        Ok(Response { status: self.status, headers: Box::new(None), body: self.body.to_vec() })
+        Ok(Response {
+            status: self.status,
+            headers: Box::new(NoHeaders),
+            body: self.body.to_vec(),
+        })
     }
 
     fn now_ms(&self) -> u64 {
@@ -52,12 +80,34 @@ impl Transport for Same<'_> {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((choice, rest)) = bytes.split_first() else { return };
+    let Some((choice, rest)) = bytes.split_first() else {
+        return;
+    };
     let mut lines = rest.splitn(3, |byte| *byte == b'\n');
-    let (Some(item), Some(status), Some(body)) = (lines.next(), lines.next(), lines.next()) else { return };
-    let Ok(item) = std::str::from_utf8(item) else { return };
-    let status = std::str::from_utf8(status).ok().and_then(|status| status.parse().ok()).unwrap_or(200);
-    let operation = operations::OPERATIONS[usize::from(*choice) % operations::OPERATIONS.len()];
+    let (Some(item), Some(status), Some(body)) = (lines.next(), lines.next(), lines.next()) else {
+        return;
+    };
+    let Ok(item) = std::str::from_utf8(item) else {
+        return;
+    };
+    let status = std::str::from_utf8(status)
+        .ok()
+        .and_then(|status| status.parse().ok())
+        .unwrap_or(200);
+    let transport = Same {
+        status,
+        body,
+        left: std::cell::Cell::new(20),
+    };
+    if *choice >= 0x80 {
+        authenticate(&transport, item);
+    } else {
+        execute(&transport, usize::from(*choice), item);
+    }
+});
+
+fn execute(transport: &Same<'_>, choice: usize, item: &str) {
+    let operation = operations::OPERATIONS[choice % operations::OPERATIONS.len()];
     let call = Call {
         group: operation.group.name().to_owned(),
         operation: operation.name.to_owned(),
@@ -65,17 +115,42 @@ fuzz_target!(|bytes: &[u8]| {
         on_failure: OnFailure::Continue,
         in_flight: 1,
         base_url: "https://api.example.com/v1".to_owned(),
-        access: Option::None,
+        access: None,
     };
-    let transport = Same { status, body, left: std::cell::Cell::new(20) };
-    let run = pin!(execute::execute(&transport, call));
-    let Poll::Ready(results) = run.poll(&mut Context::from_waker(Waker::noop())) else {
-        panic!("nothing here waits");
+    let Ok(results) = at_once(execute::execute(transport, call)) else {
+        panic!("the call itself can be read");
     };
-    if let Ok(results) = results {
-        assert_eq!(results.len(), 1);
-        for output in results.into_iter().flatten().flatten() {
-            serde_json::from_str::<&serde_json::value::RawValue>(&output).expect("an output item is JSON");
-        }
+    let [result] = results.as_slice() else {
+        panic!("one result for one item");
+    };
+    for output in result.iter().flatten() {
+        let output: &RawValue = serde_json::from_str(output).expect("an output item is JSON");
+        assert!(output.get().starts_with('{'), "an object");
     }
-});
+}
+
+fn authenticate(transport: &Same<'_>, credential: &str) {
+    let secret = serde_json::from_str::<serde_json::Value>(credential)
+        .ok()
+        .and_then(|credential| Some(credential.get("appSecret")?.as_str()?.to_owned()))
+        // Long enough to be no word of the message, written in one way only, and nothing else of the credential.
+        .filter(|secret| secret.len() >= 16 && secret.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        .filter(|secret| credential.matches(secret.as_str()).count() == 1);
+    if let (Err(failure), Some(secret)) = (
+        at_once(credential::authenticate(transport, credential, None)),
+        secret,
+    ) {
+        assert!(
+            !format!("{failure:?}").contains(&secret),
+            "no failure repeats the secret"
+        );
+    }
+}
+
+/// Nothing here waits, since every answer is there.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}

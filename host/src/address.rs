@@ -14,7 +14,8 @@
 //! The table follows the IANA special-purpose address registries (RFC 6890 and its successors) and adds the metadata
 //! services of the large clouds, of which one, Azure's, has an address that looks public. IPv6 outside `2000::/3` is not
 //! assigned as global unicast and counts as reserved. What cannot be seen in an address, such as a NAT64 prefix that a
-//! network chose for itself (RFC 6052), is not refused here.
+//! network chose for itself (RFC 6052), is not refused here. The ranges are `ipnet`'s; which of them are special is written
+//! out, since the standard library's `is_global` is not stable and has nothing to say about metadata services.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

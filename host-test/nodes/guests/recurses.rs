@@ -1,4 +1,4 @@
-//! Calls itself without end, with hardly a frame in linear memory.
+//! Calls itself, with hardly a frame in linear memory: without end, or as deep as its item says.
 
 use hostile_nodes::{Behaviour, Call, Failure, ItemResult, guest, on_hostile_items};
 
@@ -6,17 +6,20 @@ struct Recurses;
 
 impl Behaviour for Recurses {
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
-        on_hostile_items(&call, |_| {
-            std::hint::black_box(deeper(std::hint::black_box(1)));
+        on_hostile_items(&call, |item| {
+            let depth = item["depth"].as_u64().unwrap_or(u64::MAX);
+            std::hint::black_box(deeper(std::hint::black_box(depth)));
         })
     }
 }
 
 #[inline(never)]
-#[allow(unconditional_recursion, reason = "this is what it is for")]
-fn deeper(depth: u64) -> u64 {
+fn deeper(left: u64) -> u64 {
+    if left == 0 {
+        return 0;
+    }
     // Hidden from the optimiser, which would make a loop of it.
-    std::hint::black_box(deeper(std::hint::black_box(depth + 1))).wrapping_add(depth)
+    std::hint::black_box(deeper(std::hint::black_box(left - 1))).wrapping_add(left)
 }
 
 guest!(Recurses);

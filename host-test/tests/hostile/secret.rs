@@ -160,6 +160,15 @@ pub async fn quarantine(bench: &Bench) {
         assert_clean("the event", &bench.log.last("denied").to_string());
         let rule = bench.log.last("denied")["rule"].clone();
         assert!(rule == "authentication" || rule == "forbidden-method", "{rule}");
+        // As the first label of a host it is the secret without its signs.
+        let label: String = SECRET.chars().filter(char::is_ascii_alphanumeric).collect();
+        for text in [
+            failure.to_string(),
+            failure.to_json().to_string(),
+            bench.log.text(),
+        ] {
+            assert!(!text.contains(&label), "the host's own words hold the secret");
+        }
     }
     assert_eq!((thief.connections(), server.take().len()), (0, 0));
     assert!(bench.network.take().0.is_empty());

@@ -8,11 +8,12 @@ use nodule::limits::KNOBS;
 use nodule::{Failure, RunOptions};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, ITEM_DATA, Setup, kinds, output};
+use crate::bench::{Bench, ITEM_DATA, Setup, finished, kinds, output};
 use crate::guests::{
     ASKS_THE_CLOCK, CALLS, DESCRIBES_FOREVER, FLOODS, GROWS, HANDS_OVER, HOARDS_ANSWERS, HOARDS_HANDLES,
     MISCOUNTS, PANICS, RECURSES, RETURNS_MUCH, SPINS, WAITS, WANTS_RANDOM,
 };
+use crate::heap::in_use;
 use crate::server::{Server, Step, answer, ok, soon, within};
 
 /// Nothing listens there, and nothing is asked to.
@@ -76,8 +77,18 @@ pub async fn memory(bench: &Bench) {
 }
 
 pub async fn recursion(bench: &Bench) {
-    let words = contained(&Setup::new(bench, RECURSES, NOWHERE).await, "limit").await;
+    let setup = Setup::new(bench, RECURSES, NOWHERE).await;
+    let words = contained(&setup, "limit").await;
     assert!(words.contains("`stack-bytes`"), "{words}");
+    // One that would come to an end is stopped too: its calls need two words each, so more than the stack has.
+    let depth = nodule::limits::STACK_BYTES;
+    let results = setup
+        .run(vec![
+            json!({"hostile": true, "depth": depth}),
+            json!({"hostile": true, "depth": 100}),
+        ])
+        .await;
+    assert_eq!(kinds(&results), ["limit", "ok"], "{results:?}");
 }
 
 pub async fn flood(bench: &Bench) {
@@ -94,12 +105,12 @@ pub async fn flood(bench: &Bench) {
     )
     .await;
     let ends = output(&results[0]).remove(0);
-    // Eight wait for an answer, all others for a place, and they wait no longer than for a connection.
-    assert_eq!(
-        ends,
-        json!({"ErrorCode::ConnectionTimeout": 9992, "ErrorCode::HttpResponseTimeout": 8}),
-        "{ends}"
-    );
+    // Eight wait for an answer, all others for a place, and they wait no longer than for a connection. On a busy machine the
+    // last ones are sent when the first eight have given up, and eight of them wait for an answer too.
+    let of = |end: &str| ends[end].as_u64().unwrap_or_default();
+    let answers = of("ErrorCode::HttpResponseTimeout");
+    assert_eq!(of("ErrorCode::ConnectionTimeout") + answers, 10_000, "{ends}");
+    assert!((8..100).contains(&answers), "{ends}");
     assert!(
         server.most_open() <= 8,
         "{} connections at once",
@@ -440,7 +451,25 @@ pub async fn dropped_run(bench: &Bench) {
     }
 }
 
+/// Set where this process runs row 35 and nothing else.
+const ALONE: &str = "HOSTILE_ALONE";
+
+/// In a process of its own, since it measures the process: other rows' large allocations teach glibc to keep up to 64 MB of
+/// what is given back, on and off, in each thread's arena. Its threshold for that is held where it starts.
 pub async fn many_runs(bench: &Bench) {
+    if std::env::var_os(ALONE).is_some() {
+        return ten_thousand(bench).await;
+    }
+    let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
+    alone
+        .arg("35")
+        .env(ALONE, "1")
+        .env("MALLOC_MMAP_THRESHOLD_", (128 << 10).to_string());
+    let done = finished(alone).await;
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+}
+
+async fn ten_thousand(bench: &Bench) {
     let server = Server::start(|_| ok("{}")).await;
     let base = format!("{}/api", server.origin());
     let small = "memory-bytes = 4194304\nrun-timeout-ms = 20\nhost-resources = 256\noutput-bytes = 1048576\nbuffered-bytes = 1048576";
@@ -480,7 +509,7 @@ pub async fn many_runs(bench: &Bench) {
         "requests": [{"url": "https://169.254.169.254/"}, {"url": base}],
     });
     bench.log.pause(true);
-    let mut baseline = (0, 0, 0);
+    let mut baseline = Use::default();
     let options = RunOptions::default();
     for run in 0..10_000_usize {
         // Those that use up their time get every fiftieth turn.
@@ -498,21 +527,46 @@ pub async fn many_runs(bench: &Bench) {
         // What the server remembers is the test's memory, and none of the host's.
         server.take();
         if run == 1000 {
-            baseline = (resident(), threads(), files());
+            baseline = Use::now();
         }
     }
     bench.log.pause(false);
-    let after = (resident(), threads(), files());
+    let after = Use::now();
+    let within_a_tenth = |before: usize, after: usize| after <= before + before / 10;
     assert!(
-        after.0 <= baseline.0 + baseline.0 / 10,
-        "resident bytes: {baseline:?}, then {after:?}"
+        within_a_tenth(baseline.heap, after.heap),
+        "{baseline:?}, then {after:?}"
     );
-    assert!(after.1 <= baseline.1, "threads: {baseline:?}, then {after:?}");
+    assert!(
+        within_a_tenth(baseline.resident, after.resident),
+        "{baseline:?}, then {after:?}"
+    );
+    assert!(after.threads <= baseline.threads, "{baseline:?}, then {after:?}");
     // A connection may be pooled at one time and not at the other.
-    assert!(
-        after.2 <= baseline.2 + 2,
-        "files and sockets: {baseline:?}, then {after:?}"
-    );
+    assert!(after.files <= baseline.files + 2, "{baseline:?}, then {after:?}");
+}
+
+/// What the process has.
+#[derive(Debug, Clone, Copy, Default)]
+struct Use {
+    /// Bytes that were allocated and not given back.
+    heap: usize,
+    /// Bytes that the system gave and has not got back.
+    resident: usize,
+    threads: usize,
+    /// Sockets too.
+    files: usize,
+}
+
+impl Use {
+    fn now() -> Self {
+        Self {
+            heap: in_use(),
+            resident: resident(),
+            threads: threads(),
+            files: files(),
+        }
+    }
 }
 
 /// Every key of `[limits]`, the smallest value that fits the case, and that it is what stops the node.
@@ -603,14 +657,113 @@ pub async fn every_limit(bench: &Bench) {
             Ok(output) => output.iter().map(|json| json.get()).collect(),
         };
         if key == "requests-in-flight" {
-            assert!(
-                words.contains("\"ErrorCode::HttpResponseTimeout\":1}"),
-                "{key}: {words}"
-            );
-        } else {
-            assert!(words.contains(&format!("`{key}`")), "{key}: {words}");
+            // One waits for an answer at a time; with the default it would be sixty-four.
+            let ends: Value = serde_json::from_str(&words).unwrap();
+            let answers = ends["ErrorCode::HttpResponseTimeout"]
+                .as_u64()
+                .unwrap_or_default();
+            assert!((1..10).contains(&answers), "{key}: {words}");
+            continue;
         }
+        assert!(words.contains(&format!("`{key}`")), "{key}: {words}");
+        // A default stops the node too, only later: what stops it here is this value.
+        let stopped_by = match key {
+            "memory-bytes" => value.to_string(),
+            "run-timeout-ms"
+            | "first-byte-timeout-ms"
+            | "between-bytes-timeout-ms"
+            | "request-timeout-ms" => {
+                format!(" {} seconds", Duration::from_millis(value).as_secs_f64())
+            }
+            _ => continue,
+        };
+        assert!(words.contains(&stopped_by), "{key}: {words}");
     }
+}
+
+/// Every other key of a policy file, with what is allowed beside what is not.
+pub async fn every_key(bench: &Bench) {
+    let (server, other) = (
+        Server::start(|_| ok("{}")).await,
+        Server::start(|_| ok("{}")).await,
+    );
+    let get = |url: String| json!({"requests": [{"url": url}]});
+    let post = |count: usize| {
+        let request = json!({"url": format!("{}/x", server.origin()), "method": "POST", "body": "{}"});
+        json!({"requests": vec![request; count]})
+    };
+    let outcome = async |policy: &str, operation: &str, item: Value| {
+        let setup = Setup::new(bench, CALLS, format!("{}/api", other.origin())).await;
+        let runner = setup.policy(policy).runner();
+        let options = RunOptions::default();
+        let results = within(policy, runner.execute("things", operation, vec![item], &options)).await;
+        match &results.unwrap()[0] {
+            // Of several requests each outcome is told.
+            Ok(output) => output
+                .iter()
+                .map(|json| {
+                    if json.get().contains("\"error\"") {
+                        "denied"
+                    } else {
+                        "ok"
+                    }
+                })
+                .collect::<Vec<_>>()
+                .join(" "),
+            Err(failure) => {
+                let told = match failure {
+                    Failure::Uncertain(told) => told,
+                    told => told,
+                };
+                assert_eq!(told.kind(), "denied", "{policy}: {failure:?}");
+                bench.log.last("denied")["rule"].as_str().unwrap().to_owned()
+            }
+        }
+    };
+    let origin = format!("[[allow]]\norigin = \"{}\"", server.origin());
+    let read = async |policy: &str, url: String| outcome(policy, "read", get(url)).await;
+    let to = |path: &str| format!("{}{path}", server.origin());
+    // origin
+    assert_eq!(read(&origin, to("/x")).await, "ok");
+    assert_eq!(
+        read("[[allow]]\norigin = \"http://127.0.0.2:1\"", to("/x")).await,
+        "host"
+    );
+    // path
+    let path = format!("{origin}\npath = \"/v1\"");
+    assert_eq!(read(&path, to("/v1/x")).await, "ok");
+    assert_eq!(read(&path, to("/v2/x")).await, "path");
+    // methods
+    let methods = format!("{origin}\nmethods = [\"GET\"]");
+    assert_eq!(read(&methods, to("/x")).await, "ok");
+    assert_eq!(outcome(&methods, "read", post(1)).await, "methods");
+    // private
+    bench.network.name("crm.example.com", &[&["127.0.0.1"]]);
+    let named = format!("http://crm.example.com:{}", server.address().port());
+    let entry = format!("[[allow]]\norigin = \"{named}\"");
+    assert_eq!(read(&entry, format!("{named}/x")).await, "address");
+    assert_eq!(
+        read(&format!("{entry}\nprivate = false"), format!("{named}/x")).await,
+        "address"
+    );
+    assert_eq!(
+        read(&format!("{entry}\nprivate = true"), format!("{named}/x")).await,
+        "ok"
+    );
+    // write-requests
+    for (most, expected) in [(0, "write-requests"), (1, "ok denied"), (2, "ok ok")] {
+        let policy = format!("write-requests = {most}\n{origin}");
+        let requests = if most == 0 { 1 } else { 2 };
+        assert_eq!(
+            outcome(&policy, "write", post(requests)).await,
+            expected,
+            "{most}"
+        );
+    }
+    // effects
+    assert_eq!(outcome(&origin, "read", post(2)).await, "ok ok");
+    let lowered = format!("{origin}\n[effects]\n\"things.read\" = \"write\"");
+    assert_eq!(outcome(&lowered, "read", post(2)).await, "ok denied");
 }
 
 fn resident() -> usize {

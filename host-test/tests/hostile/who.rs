@@ -198,6 +198,7 @@ pub async fn paths(bench: &Bench) {
         "/api/..;/admin",
         "/api/x;/../../admin",
         "/api;x/admin",
+        "/api/x;y",
         "/api%2fadmin",
         "/api/\\..\\admin",
     ];

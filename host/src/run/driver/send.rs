@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{Driver, Entry, FAR, Resting};
 use crate::call::run_chunk;
+use crate::events;
 use crate::failure::{Certainty, Failure};
 use crate::journal::{State, Urgency, durable};
 use crate::retry::{Change, Gate, Verdict, verdict};
@@ -300,6 +301,7 @@ impl Driver {
         // Of a plain write the journal says at once that it is not under way any more.
         let urgency = self.urgency(Urgency::Later);
         self.record(&entry, State::Waiting, Some(&failure), urgency);
+        events::retry(&self.operation.label, 1, failure.kind());
         self.resting.push(Resting {
             entry,
             failure,
