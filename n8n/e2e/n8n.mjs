@@ -89,11 +89,15 @@ export async function userFolder({ extra = [] } = {}) {
 		},
 		/** What an execution made, and how long n8n took for each node. */
 		async execute(id) {
-			const text = await n8n('execute', `--id=${id}`, '--rawOutput').catch((error) => error.stdout);
+			let ended = '';
+			const text = await n8n('execute', `--id=${id}`, '--rawOutput').catch((error) => {
+				ended = `${error.code ?? error.signal}: ${error.stderr}`;
+				return error.stdout;
+			});
 			// n8n prints it as a message of its log, in colours.
 			// eslint-disable-next-line no-control-regex -- the colours
 			const [json] = /^\{$[\s\S]*^\}/m.exec(text.replace(/\x1b\[\d+m/g, '')) ?? [];
-			if (json === undefined) throw new Error(`no execution data: ${text.slice(0, 2000)}`);
+			if (json === undefined) throw new Error(`no execution data: ${ended} ${text.slice(0, 1000)}…${text.slice(-1000)}`);
 			return JSON.parse(json);
 		},
 	};

@@ -19,6 +19,7 @@ import { LIMITS } from '../host/limits.js';
 import { authenticated, type Credential, type Host, run } from '../host/run.js';
 import { Sessions, Unauthenticated } from '../host/session.js';
 import { byHttpRequest, byRequest } from '../host/transport.js';
+import { turn } from '../host/turn.js';
 import { BadUrl, baseUrl } from '../host/url.js';
 import { Workers } from '../host/workers.js';
 import { type Description, operationOf, parametersOf } from './description.js';
@@ -120,8 +121,8 @@ async function execute(self: IExecuteFunctions, component: Component, host: Host
 				return { kind: 'expression', message: (error as Error).message };
 			}
 		},
-		settled(index, result) {
-			const made = 'output' in result ? outputOf(result.output, index) : result.failure;
+		async settled(index, result) {
+			const made = 'output' in result ? await outputOf(result.output, index) : result.failure;
 			if (Array.isArray(made)) {
 				results[index] = made;
 				return;
@@ -141,9 +142,14 @@ async function execute(self: IExecuteFunctions, component: Component, host: Host
 	return results.flat();
 }
 
-function outputOf(texts: string[], item: number): INodeExecutionData[] | Failure {
+async function outputOf(texts: string[], item: number): Promise<INodeExecutionData[] | Failure> {
+	const made: INodeExecutionData[] = [];
 	try {
-		return texts.map((text) => ({ json: parse(text), pairedItem: { item } }));
+		for (const text of texts) {
+			await turn();
+			made.push({ json: parse(text), pairedItem: { item } });
+		}
+		return made;
 	} catch {
 		return { kind: 'bad-output', message: 'the node returned an output item that is not JSON' };
 	}
