@@ -70,7 +70,7 @@ clean: ## Remove what was built
 
 N8N_PACKAGE := n8n/build
 
-.PHONY: n8n test-n8n-host test-n8n test-n8n-queue
+.PHONY: n8n test-n8n-host test-n8n test-n8n-queue measure-n8n
 
 # Not `npm ci`: npm leaves the packages of other platforms out of the lock, and then misses them.
 n8n/node_modules: n8n/package-lock.json
@@ -92,6 +92,10 @@ test-n8n: build n8n ## Run real workflows in a real n8n, installed into the cach
 test-n8n-queue: build n8n/node_modules ## Send 200 executions through n8n's queue mode, kill a worker half-way, account for each
 	n8n/scripts/install-n8n --queue
 	node --test n8n/e2e/queue.mjs
+
+measure-n8n: build n8n/node_modules ## Measure the node in a real n8n beside a stand-in for the vendor's: speed, memory, event loop
+	n8n/scripts/install-n8n
+	node n8n/e2e/measure.mjs
 
 # Hosts: the component in hosts that know nothing of Nodule.
 .PHONY: test-hosts test-celery
