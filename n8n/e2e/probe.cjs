@@ -1,7 +1,7 @@
 /**
  * Loaded into n8n by `measure.mjs`. For each execution of a measured node it writes a line to the file that NODULE_PROBE names:
- * how long the node took, and how long the event loop stood still meanwhile; at its end the most memory that the
- * process had, threads included.
+ * how long the node took, and how long a turn of the event loop took meanwhile, by the clock and by the time that n8n's thread
+ * really had a processor; at its end the most memory that the process had, threads included.
  */
 const { appendFileSync } = require('node:fs');
 const Module = require('node:module');
@@ -31,6 +31,17 @@ function probed(Class) {
 				// What n8n did until now in this turn is its own.
 				await new Promise((resolve) => setImmediate(resolve));
 				histogram.enable();
+				const cpu = () => {
+					const { user, system } = process.threadCpuUsage();
+					return (user + system) / 1000;
+				};
+				const turns = [];
+				let last = cpu();
+				const timer = setInterval(() => {
+					const now = cpu();
+					turns.push(now - last);
+					last = now;
+				}, 1);
 				const began = performance.now();
 				try {
 					return await execute.apply(this, args);
@@ -39,8 +50,10 @@ function probed(Class) {
 					// A last turn, in which the delay until now is seen.
 					await new Promise((resolve) => setTimeout(resolve, 5));
 					histogram.disable();
-					const of = (nanoseconds) => nanoseconds / 1e6;
-					write({ node: Class.name, ms, loop: { max: of(histogram.max), p99: of(histogram.percentile(99)) } });
+					clearInterval(timer);
+					turns.sort((a, b) => b - a);
+					const [longest] = turns;
+					write({ ms, clock: histogram.max / 1e6, cpu: longest, cpuP99: turns[Math.floor(turns.length / 100)] });
 				}
 			};
 		}

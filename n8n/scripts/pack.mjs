@@ -112,8 +112,9 @@ async function transpiled(bytes, directory, home) {
 	const modules = [];
 	for (const [name, content] of Object.entries(files)) {
 		if (name.endsWith('.wasm')) {
-			modules.push(name);
-			writeFileSync(join(home, name), capMemory(content, MEMORY_BYTES / PAGE));
+			const capped = capMemory(content, MEMORY_BYTES / PAGE);
+			modules.push({ name, sha256: createHash('sha256').update(capped).digest('hex') });
+			writeFileSync(join(home, name), capped);
 		}
 	}
 	const glue = join(directory, 'transpiled.js');

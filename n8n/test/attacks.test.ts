@@ -327,6 +327,31 @@ test('#35 a thousand calls use the same few workers, and keep none of their memo
 	expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000);
 });
 
+test('#36 what a service asks to be sent again later is sent again, within limits, and a `write` never is', async () => {
+	const paths: string[] = [];
+	const { url } = await serve((request, response) => {
+		const path = request.url ?? '';
+		paths.push(path);
+		const seen = paths.filter((one) => one === path).length;
+		const [, wait] = /wait=(\d+)/.exec(path) ?? [];
+		if (wait !== undefined) response.setHeader('retry-after', wait);
+		response.statusCode = path.startsWith('/always') || seen < 3 ? 429 : 200;
+		response.end();
+	});
+	const one = async (path: string, options = {}): Promise<[string[], number]> => {
+		paths.length = 0;
+		const items = ['/before?wait=1', path, '/after?wait=1'].map((each) => ({ url: url + each }));
+		const results = await execute(hostile(), 'busy', items, { credential: credential(url), ...options });
+		return [kinds(results), paths.filter((each) => each === path).length];
+	};
+	expect(await one('/now?wait=0')).toEqual([['ok', 'ok', 'ok'], 3]);
+	expect(await one('/soon?wait=5', { onFailure: 'stop' })).toEqual([['ok', 'ok', 'ok'], 3]);
+	expect(await one('/always?wait=5')).toEqual([['ok', 'throttled', 'ok'], 4]);
+	expect(await one('/silent')).toEqual([['ok', 'throttled', 'ok'], 1]);
+	expect(await one('/late?wait=1000000000')).toEqual([['ok', 'throttled', 'ok'], 1]);
+	expect(await one('/now?wait=0', { effect: 'write' })).toEqual([['throttled', 'throttled', 'throttled'], 1]);
+});
+
 test('#37 a refused connection is said to be one, a reset is not', async () => {
 	const dead = await serve(hello);
 	await new Promise((resolve) => dead.server.close(resolve));

@@ -6,13 +6,16 @@
  * - With `stop`, nothing starts after a failure: one call at a time, of which the node keeps that promise itself.
  * - A call that breaks, or gives too few or too many results, has none: its items run again, each alone.
  * - Items whose session was refused run again, once, with a new one.
+ * - Items that the service asked to be sent again later run again then, within limits; others fail at once, and trying
+ *   again is n8n's "Retry On Fail".
  * - Items that change the same thing, by the values of the path's parameters, keep their order and never overlap.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 
 import type { Call, Session as Given, Task } from '../messages.js';
 import { bare, failure, type Failure } from './failure.js';
-import { CONCURRENCY, INSTANCES, ITEMS_PER_PLACE, type Limits, WRITE_INSTANCES } from './limits.js';
+import { CONCURRENCY, INSTANCES, ITEMS_PER_PLACE, type Limits, PATIENCE_MS, TRIES, WRITE_INSTANCES } from './limits.js';
 import { Pipeline } from './pipeline.js';
 import { Session, Sessions, Unauthenticated } from './session.js';
 import type { Transport } from './transport.js';
@@ -140,8 +143,35 @@ function thingOf(operation: Operation, item: Item): string | undefined {
 	return JSON.stringify(operation.path.map((name) => String(fields[name] ?? '').trim()));
 }
 
-/** With a session, and once more with a new one for the items whose session was refused. */
+/** Again after the time that the service asked for, as long as that lies within {@link PATIENCE_MS}. */
 async function runChunk(host: Host, given: Run, items: Item[], inFlight: number): Promise<ItemResult[]> {
+	const results = await withSession(host, given, items, inFlight);
+	// A `write` that was refused for now has done nothing; but that is the service's word, and it is never sent twice.
+	if (given.operation.effect === 'write') return results;
+	const until = performance.now() + PATIENCE_MS;
+	for (let tries = 1; tries < TRIES; tries += 1) {
+		const left = until - performance.now();
+		const fits = (result: ItemResult): number[] => {
+			const wait = 'failure' in result ? (result.failure.retryAfterMs ?? Infinity) : Infinity;
+			return wait <= left ? [wait] : [];
+		};
+		const waits = results.flatMap(fits);
+		if (waits.length === 0) break;
+		await setTimeout(Math.max(...waits), undefined, { signal: given.cancel }).catch(() => {});
+		if (given.cancel?.aborted) break;
+		// With `stop`, the items after it were not run because of it: they get their turn now.
+		const positions = results.flatMap((result, position) =>
+			fits(result).length > 0 || ('failure' in result && result.failure.kind === 'not-run') ? [position] : [],
+		);
+		const chosen = positions.flatMap((position) => items[position] ?? []);
+		const next = await withSession(host, given, chosen, inFlight);
+		positions.forEach((position, index) => (results[position] = next[index] ?? { failure: NOT_RUN }));
+	}
+	return results;
+}
+
+/** With a session, and once more with a new one for the items whose session was refused. */
+async function withSession(host: Host, given: Run, items: Item[], inFlight: number): Promise<ItemResult[]> {
 	const all = (found: Failure, count: number): ItemResult[] => Array.from({ length: count }, () => ({ failure: found }));
 	let session: Session | undefined;
 	try {
