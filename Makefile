@@ -81,7 +81,7 @@ n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=…
 	@rm -rf $(N8N_PACKAGE)/package && node n8n/scripts/pack.mjs $(NODULE) $(COMPONENT) $(N8N_PACKAGE)/package
 	@npm pack --silent --pack-destination $(N8N_PACKAGE) ./$(N8N_PACKAGE)/package
 
-test-n8n-host: build n8n ## Test and lint the TypeScript host, without n8n
+test-n8n-host: build hostile-nodes n8n ## Test and lint the TypeScript host, without n8n
 	cd n8n && npx tsc && npx vitest run
 	cd n8n && npx eslint src build/package
 

@@ -85,7 +85,7 @@ test('a failure stops the rest, and says code, message, item and what the servic
 	const given = { resource: 'member', operation: 'getMember', items: [{ cardNo: 'M1' }, { cardNo: 'nobody' }, { cardNo: 'M2' }] };
 	const error = (await run(given).catch((thrown: unknown) => thrown)) as Error & { context: object; description: string };
 	expect(error.constructor.name).toBe('NodeApiError');
-	expect(error.context).toMatchObject({ itemIndex: 1 });
+	expect(error).toMatchObject({ httpCode: '200', message: expect.stringContaining('nobody'), context: { itemIndex: 1 } });
 	expect(error.description).toMatch(/^rejected · code \S+ · request \S+/);
 	const output = await run({ ...given, goOn: true });
 	expect(output.map(({ json }) => Object.keys(json).includes('error'))).toEqual([false, true, false]);
@@ -151,6 +151,25 @@ test('the package has no runtime dependency and names only files that are there'
 	const manifest = JSON.parse(readFileSync(join(pkg, 'package.json'), 'utf8')) as { dependencies?: object; n8n: { nodes: string[]; credentials: string[] } };
 	expect(manifest.dependencies).toBeUndefined();
 	for (const file of [...manifest.n8n.nodes, ...manifest.n8n.credentials]) readFileSync(join(pkg, file));
+	const { description } = load();
+	expect(description.subtitle).toContain('$parameter["operation"]');
+	expect(description.icon).toBe('file:socialHub.svg');
+	const beside = (name: string): string => readFileSync(join(pkg, 'dist/nodes/SocialHub', name), 'utf8');
+	expect(beside('socialHub.svg')).toContain('<svg');
+	expect(JSON.parse(beside('SocialHub.node.json'))).toMatchObject({ node: 'n8n-nodes-social-hub.socialHub', categories: ['Sales', 'Marketing'] });
+});
+
+test('any other component is packed in the same way, and its package knows nothing of this one', async () => {
+	const home = mkdtempSync(join(tmpdir(), 'nodule-n8n-other-'));
+	const target = process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, '../../target');
+	const names = (await pack(join(target, 'release/nodule'), join(target, 'hostile/calls.wasm'), home)) as { node: string; package: string };
+	expect(names).toMatchObject({ node: 'Hostile', package: 'n8n-nodes-hostile' });
+	const { Hostile } = require(join(home, 'dist/nodes/Hostile/Hostile.node.js')) as { Hostile: new () => INodeType };
+	expect(new Hostile().description).toMatchObject({ name: 'hostile', credentials: [{ name: 'hostileApi' }] });
+	const files = readdirSync(home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+	const texts = files.map(({ parentPath, name }) => [name, readFileSync(join(parentPath, name), 'latin1')] as const);
+	expect(texts.filter(([, text]) => /social.?hub/i.test(text)).map(([name]) => name)).toEqual([]);
+	rmSync(home, { recursive: true });
 });
 
 test('#40 what is no component, of another contract or asks for more is refused when the package is made', async () => {
