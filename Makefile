@@ -100,9 +100,10 @@ measure-n8n: build n8n/node_modules ## Measure the node in a real n8n beside a s
 # Hosts: the component in hosts that know nothing of Nodule.
 .PHONY: test-hosts test-celery
 
-test-hosts: build ## Run the component in Python, JavaScript, Wasmtime's command line and bare Rust; write docs/hosts.md
+# UPDATE=1 writes docs/hosts.md, rates and all; otherwise the page is compared, but for the rates.
+test-hosts: build hostile-nodes ## Run the component in Python, JavaScript, Wasmtime's command line and bare Rust
 	$(CARGO) build --quiet --release -p bare-host
-	python3 -B host-test/foreign/conformance.py --cache "$$(host-test/foreign/setup)" --target target --docs docs/hosts.md
+	cache="$$(host-test/foreign/setup)" && python3 -B host-test/foreign/conformance.py --cache "$$cache" --target target --docs docs/hosts.md $(if $(UPDATE),--update)
 
 test-celery: build ## Send 10,000 items through two Celery workers, kill one half-way, account for every item
 	cache="$$(host-test/foreign/setup --redis)" && "$$cache/python/bin/python" -B host-test/foreign/celery/test.py --target target
