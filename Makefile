@@ -70,7 +70,7 @@ clean: ## Remove what was built
 
 N8N_PACKAGE := n8n/build
 
-.PHONY: n8n test-n8n-host test-n8n
+.PHONY: n8n test-n8n-host test-n8n test-n8n-queue measure-n8n
 
 # Not `npm ci`: npm leaves the packages of other platforms out of the lock, and then misses them.
 n8n/node_modules: n8n/package-lock.json
@@ -81,13 +81,21 @@ n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=…
 	@rm -rf $(N8N_PACKAGE)/package && node n8n/scripts/pack.mjs $(NODULE) $(COMPONENT) $(N8N_PACKAGE)/package
 	@npm pack --silent --pack-destination $(N8N_PACKAGE) ./$(N8N_PACKAGE)/package
 
-test-n8n-host: build n8n ## Test and lint the TypeScript host, without n8n
+test-n8n-host: build hostile-nodes n8n ## Test and lint the TypeScript host, without n8n
 	cd n8n && npx tsc && npx vitest run
 	cd n8n && npx eslint src build/package
 
 test-n8n: build n8n ## Run real workflows in a real n8n, installed into the cache the first time (3 GB)
 	n8n/scripts/install-n8n
 	node --test n8n/e2e/*.test.mjs
+
+test-n8n-queue: build n8n/node_modules ## Send 200 executions through n8n's queue mode, kill a worker half-way, account for each
+	n8n/scripts/install-n8n --queue
+	node --test n8n/e2e/queue.mjs
+
+measure-n8n: build n8n/node_modules ## Measure the node in a real n8n beside a stand-in for the vendor's: speed, memory, event loop
+	n8n/scripts/install-n8n
+	node n8n/e2e/measure.mjs
 
 # Hosts: the component in hosts that know nothing of Nodule.
 .PHONY: test-hosts test-celery

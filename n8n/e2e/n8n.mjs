@@ -1,7 +1,7 @@
 /** A real n8n: a fresh user folder with the packed node in it, and n8n's own command line. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -67,33 +67,44 @@ export async function userFolder({ extra = [] } = {}) {
 		GENERIC_TIMEZONE: 'Europe/Berlin',
 		N8N_LOG_LEVEL: 'info',
 	};
+	// Into a file: n8n ends without waiting for a pipe to take all that it has printed.
+	const printed = join(home, 'printed');
 	const n8n = async (...args) => {
-		const { stdout } = await run(node, [n8nScript, ...args], { env, cwd: home, maxBuffer: 1 << 30 });
-		return stdout;
+		const out = openSync(printed, 'w');
+		const child = spawn(node, [n8nScript, ...args], { env, cwd: home, stdio: ['ignore', out, 'inherit'] });
+		const [code, signal] = await once(child, 'exit');
+		closeSync(out);
+		return { text: readFileSync(printed, 'utf8'), ended: code === 0 ? '' : `it ended with ${code ?? signal}: ` };
+	};
+	const done = async (...args) => {
+		const { text, ended } = await n8n(...args);
+		if (ended) throw new Error(`n8n ${args.join(' ')}: ${ended}${text}`);
+		return text;
 	};
 	return {
 		home,
 		env,
-		n8n,
+		n8n: done,
 		remove: () => rmSync(home, { recursive: true, force: true }),
 		async credential(url) {
 			const file = join(home, 'credential.json');
 			const data = { baseUrl: url, appId: 'demo', appSecret: SECRET };
 			writeFileSync(file, JSON.stringify([{ id: 'c1', name: 'SocialHub', type: 'socialHubApi', data }]));
-			await n8n('import:credentials', `--input=${file}`);
+			await done('import:credentials', `--input=${file}`);
 		},
 		async workflows(list) {
 			const file = join(home, 'workflows.json');
 			writeFileSync(file, JSON.stringify(list));
-			await n8n('import:workflow', `--input=${file}`);
+			await done('import:workflow', `--input=${file}`);
 		},
 		/** What an execution made, and how long n8n took for each node. */
 		async execute(id) {
-			const text = await n8n('execute', `--id=${id}`, '--rawOutput').catch((error) => error.stdout);
+			// With a failed execution it ends with a failure, and has printed it all the same.
+			const { text, ended } = await n8n('execute', `--id=${id}`, '--rawOutput');
 			// n8n prints it as a message of its log, in colours.
 			// eslint-disable-next-line no-control-regex -- the colours
 			const [json] = /^\{$[\s\S]*^\}/m.exec(text.replace(/\x1b\[\d+m/g, '')) ?? [];
-			if (json === undefined) throw new Error(`no execution data: ${text.slice(0, 2000)}`);
+			if (json === undefined) throw new Error(`no execution data: ${ended}${text.slice(0, 1000)}…${text.slice(-1000)}`);
 			return JSON.parse(json);
 		},
 	};

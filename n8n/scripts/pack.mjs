@@ -112,8 +112,9 @@ async function transpiled(bytes, directory, home) {
 	const modules = [];
 	for (const [name, content] of Object.entries(files)) {
 		if (name.endsWith('.wasm')) {
-			modules.push(name);
-			writeFileSync(join(home, name), capMemory(content, MEMORY_BYTES / PAGE));
+			const capped = capMemory(content, MEMORY_BYTES / PAGE);
+			modules.push({ name, sha256: createHash('sha256').update(capped).digest('hex') });
+			writeFileSync(join(home, name), capped);
 		}
 	}
 	const glue = join(directory, 'transpiled.js');
@@ -199,13 +200,16 @@ ${documentationUrl ? `	documentationUrl = ${JSON.stringify(documentationUrl)};\n
 `;
 }
 
+/** n8n's words for what a node is about; a description has none, so who packs a node says so here. */
+const CATEGORIES = { 'n8n-nodes-social-hub': ['Sales', 'Marketing'] };
+
 /** Where the editor lists the node. */
 function codex(names, description) {
 	return {
 		node: `${names.package}.${description.name}`,
 		nodeVersion: `${description.version}.0`,
 		codexVersion: '1.0',
-		categories: ['Sales', 'Marketing'],
+		categories: CATEGORIES[names.package] ?? ['Miscellaneous'],
 		resources: {},
 	};
 }

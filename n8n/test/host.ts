@@ -88,7 +88,7 @@ export async function execute(host: Host, name: string, items: object[], options
 		onFailure: options.onFailure ?? 'continue',
 		count: items.length,
 		item: (index) => JSON.stringify(items[index]),
-		settled: (index, result) => (results[index] = result),
+		settled: (index, result) => void (results[index] = result),
 		...(options.cancel ? { cancel: options.cancel } : {}),
 	});
 	return results;

@@ -69,6 +69,16 @@ export function instantiate(getCoreModule, imports, instantiateCore) {
 
 	const behaviours = {
 		fetch: (items) => each(items, fetched),
+		/** A service that says how many milliseconds to wait. */
+		busy: (items) =>
+			each(items, (item) => {
+				const result = fetched(item);
+				const { status, headers } = result.tag === 'ok' ? JSON.parse(result.val[0]) : {};
+				if (status !== 429) return result;
+				const [, wait] = headers.find(([name]) => name === 'retry-after') ?? [];
+				const retryAfterMs = wait === undefined ? undefined : Number(wait);
+				return { tag: 'err', val: { tag: 'throttled', val: { answer: { status, message: 'busy' }, retryAfterMs } } };
+			}),
 		unauthenticated: (items) => each(items, () => ({ tag: 'err', val: { tag: 'unauthenticated', val: { status: 401, message: 'no' } } })),
 		spin: (items) =>
 			each(items, (item) => {

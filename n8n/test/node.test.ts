@@ -1,6 +1,5 @@
 /** The packed SocialHub node against the simulator, as n8n would load and call it. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,8 +18,8 @@ process.env.NODE_PATH = join(import.meta.dirname, '../node_modules');
 (require('node:module') as { _initPaths(): void })._initPaths();
 
 const CREDENTIAL = { baseUrl: simulator, appId: 'demo', appSecret: 'demo-secret-0123456789' };
-const load = (): INodeType => {
-	const { SocialHub } = require(join(pkg, 'dist/nodes/SocialHub/SocialHub.node.js')) as { SocialHub: new () => INodeType };
+const load = (from = pkg): INodeType => {
+	const { SocialHub } = require(join(from, 'dist/nodes/SocialHub/SocialHub.node.js')) as { SocialHub: new () => INodeType };
 	return new SocialHub();
 };
 const control = async (path: string, method = 'GET', body?: unknown): Promise<unknown> => {
@@ -42,11 +41,13 @@ interface Given {
 	items: object[];
 	goOn?: boolean;
 	credential?: object;
+	/** Where the package is. */
+	from?: string;
 }
 
 /** A node's parameters are the same for all items in n8n; expressions make them differ, which a function does here. */
-async function run({ resource, operation, items, goOn = false, credential = CREDENTIAL }: Given): Promise<INodeExecutionData[]> {
-	const node = load();
+async function run({ resource, operation, items, goOn = false, credential = CREDENTIAL, from }: Given): Promise<INodeExecutionData[]> {
+	const node = load(from);
 	const names = new Set(items.flatMap((item) => Object.keys(item)));
 	const self = {
 		getInputData: () => items.map(() => ({ json: {} })),
@@ -84,7 +85,7 @@ test('a failure stops the rest, and says code, message, item and what the servic
 	const given = { resource: 'member', operation: 'getMember', items: [{ cardNo: 'M1' }, { cardNo: 'nobody' }, { cardNo: 'M2' }] };
 	const error = (await run(given).catch((thrown: unknown) => thrown)) as Error & { context: object; description: string };
 	expect(error.constructor.name).toBe('NodeApiError');
-	expect(error.context).toMatchObject({ itemIndex: 1 });
+	expect(error).toMatchObject({ httpCode: '200', message: expect.stringContaining('nobody'), context: { itemIndex: 1 } });
 	expect(error.description).toMatch(/^rejected · code \S+ · request \S+/);
 	const output = await run({ ...given, goOn: true });
 	expect(output.map(({ json }) => Object.keys(json).includes('error'))).toEqual([false, true, false]);
@@ -150,14 +151,55 @@ test('the package has no runtime dependency and names only files that are there'
 	const manifest = JSON.parse(readFileSync(join(pkg, 'package.json'), 'utf8')) as { dependencies?: object; n8n: { nodes: string[]; credentials: string[] } };
 	expect(manifest.dependencies).toBeUndefined();
 	for (const file of [...manifest.n8n.nodes, ...manifest.n8n.credentials]) readFileSync(join(pkg, file));
+	const { description } = load();
+	expect(description.subtitle).toContain('$parameter["operation"]');
+	expect(description.icon).toBe('file:socialHub.svg');
+	const beside = (name: string): string => readFileSync(join(pkg, 'dist/nodes/SocialHub', name), 'utf8');
+	expect(beside('socialHub.svg')).toContain('<svg');
+	expect(JSON.parse(beside('SocialHub.node.json'))).toMatchObject({ node: 'n8n-nodes-social-hub.socialHub', categories: ['Sales', 'Marketing'] });
 });
 
-test('#40 a file that is no component is refused when the package is made', async () => {
+test('any other component is packed in the same way, and its package knows nothing of this one', async () => {
+	const home = mkdtempSync(join(tmpdir(), 'nodule-n8n-other-'));
+	const target = process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, '../../target');
+	const names = (await pack(join(target, 'release/nodule'), join(target, 'hostile/calls.wasm'), home)) as { node: string; package: string };
+	expect(names).toMatchObject({ node: 'Hostile', package: 'n8n-nodes-hostile' });
+	const { Hostile } = require(join(home, 'dist/nodes/Hostile/Hostile.node.js')) as { Hostile: new () => INodeType };
+	expect(new Hostile().description).toMatchObject({ name: 'hostile', credentials: [{ name: 'hostileApi' }] });
+	const files = readdirSync(home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+	const texts = files.map(({ parentPath, name }) => [name, readFileSync(join(parentPath, name), 'latin1')] as const);
+	expect(texts.filter(([, text]) => /social.?hub/i.test(text)).map(([name]) => name)).toEqual([]);
+	rmSync(home, { recursive: true });
+});
+
+test('#40 what is no component, of another contract or asks for more is refused when the package is made', async () => {
 	const home = mkdtempSync(join(tmpdir(), 'nodule-n8n-bad-'));
-	const bad = join(home, 'bad.wasm');
-	writeFileSync(bad, 'no component');
-	const nodule = join(process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, '../../target'), 'release/nodule');
-	await expect(pack(nodule, bad, join(home, 'out'))).rejects.toThrow();
-	expect(() => execFileSync(nodule, ['describe', bad], { stdio: 'ignore' })).toThrow();
+	const target = process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, '../../target');
+	const good = readFileSync(process.env.COMPONENT ?? join(target, 'socialhub.wasm')).toString('latin1');
+	const file = join(home, 'bad.wasm');
+	const refusal = async (bytes: string): Promise<string> => {
+		writeFileSync(file, bytes, 'latin1');
+		const refused = pack(join(target, 'release/nodule'), file, join(home, 'out')) as Promise<unknown>;
+		return await refused.then(() => 'packed', (error: Error) => error.message);
+	};
+	expect(await refusal('no component')).toContain('found a file that is not WebAssembly');
+	const other = await refusal(good.replaceAll('workflow:node/execution@0.1.0', 'workflow:node/execution@0.2.0'));
+	expect(other).toContain('workflow:node/execution@0.1.0');
+	expect(other).toContain('workflow:node/execution@0.2.0');
+	const more = await refusal(good.replaceAll('wasi:clocks/wall-clock', 'wasi:sockets/udp-socke'));
+	expect(more).toContain('wasi:sockets/udp-socke');
+	expect(more).toContain('is given only wasi:clocks');
+	rmSync(home, { recursive: true });
+});
+
+test('#40 a module that has changed since it was packed is not run', async () => {
+	const home = mkdtempSync(join(tmpdir(), 'nodule-n8n-changed-'));
+	cpSync(pkg, home, { recursive: true });
+	const folder = join(home, 'dist/nodes/SocialHub');
+	const [wasm = ''] = readdirSync(folder).filter((name) => name.endsWith('.wasm'));
+	const bytes = readFileSync(join(folder, wasm));
+	writeFileSync(join(folder, wasm), Buffer.concat([bytes, Buffer.from([0, 2, 1, 120])]));
+	const failed = run({ resource: 'member', operation: 'getLoyaltyPrograms', items: [{}], from: home });
+	await expect(failed).rejects.toThrow(/expected what was packed, sha256 [0-9a-f]{64}, found [0-9a-f]{64}/);
 	rmSync(home, { recursive: true });
 });

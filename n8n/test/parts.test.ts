@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { capMemory } from '../scripts/memory.mjs';
 import { bare } from '../src/host/failure.js';
 import { Redactor } from '../src/host/redact.js';
+import { SLICE_MS, turn } from '../src/host/turn.js';
 import { asText, baseUrl, isBelow, target } from '../src/host/url.js';
 import { parse } from '../src/node/output.js';
 import { asItem } from '../src/node/parameters.js';
@@ -36,9 +37,25 @@ describe('redaction', () => {
 			expect(redactor.text(`x ${text} y`)).toBe('x [redacted] y');
 		}
 	});
-	test('leaves what holds no secret as it is, to the byte', () => {
+	test('leaves what holds no secret as it is, to the byte', async () => {
 		const body = Buffer.from([0xff, 0x5c, 0x75, 0x00, 0x25]);
-		expect(new Redactor(['a-secret-of-16-characters']).body(body)).toBe(body);
+		expect(await new Redactor(['a-secret-of-16-characters']).body(body)).toBe(body);
+	});
+	test('lets others have their turn while it reads a large body, and finds what is in its middle', async () => {
+		const secret = 'a-secret-of-16-characters';
+		const escaped = (text: string): string => [...text].map((one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+		const filler = escaped('x').repeat(400_000);
+		let turns = 0;
+		let over = false;
+		const others = (): void => {
+			turns += 1;
+			if (!over) setImmediate(others);
+		};
+		setImmediate(others);
+		const redacted = await new Redactor([secret]).body(Buffer.from(`${filler}"${escaped(secret)}é"${secret}${filler}`));
+		over = true;
+		expect(redacted.equals(Buffer.from(`${filler}"[redacted]é"[redacted]${filler}`))).toBe(true);
+		expect(turns).toBeGreaterThan(5);
 	});
 	test('takes a short secret only as a whole value', () => {
 		const redactor = new Redactor(['abc']);
@@ -48,6 +65,29 @@ describe('redaction', () => {
 	test('takes a token without its scheme too', () => {
 		expect(new Redactor(['Bearer 0123456789abcdef']).text('0123456789abcdef')).toBe('[redacted]');
 	});
+});
+
+test('whoever waits for a turn gets it in order, and the event loop turns between', async () => {
+	const order: string[] = [];
+	let over = false;
+	const others = (): void => {
+		order.push('others');
+		if (!over) setImmediate(others);
+	};
+	setImmediate(others);
+	const work = async (name: string): Promise<void> => {
+		for (let piece = 0; piece < 4; piece += 1) {
+			await turn();
+			order.push(name);
+			const end = performance.now() + SLICE_MS + 1;
+			while (performance.now() < end);
+		}
+	};
+	await Promise.all([work('a'), work('b')]);
+	over = true;
+	expect(order.filter((name) => name !== 'others').join('')).toBe('abababab');
+	// Each piece takes longer than a slice, so that no two are in one turn.
+	expect(order.some((name, index) => name !== 'others' && order[index + 1] !== undefined && order[index + 1] !== 'others')).toBe(false);
 });
 
 describe('numbers', () => {

@@ -130,6 +130,7 @@ fn notes(node: &Node, place: &Place<'_>) -> String {
         };
         notes.push(format!("a list under the key {}{least}", code(&shape.name)));
     }
+    notes.extend(words::reading(&parameter.kind).map(str::to_owned));
     notes.extend(
         words::conditions(node, &parameter.visible_when, code)
             .map(|conditions| format!("only while {conditions}")),

@@ -221,7 +221,8 @@ impl Form<'_> {
             Kind::DateTime => json!({
                 "type": "dateTime",
                 "default": default(),
-                "hint": "A time without an offset is UTC",
+                // The package gives it that offset before the call; for the component it would be UTC.
+                "hint": "A time without an offset is in the workflow's time zone",
             }),
             Kind::Choice(choices) => self.choice(parameter, choices),
             Kind::AnyJson => json!({"type": "json", "default": default()}),

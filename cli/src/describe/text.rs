@@ -134,10 +134,11 @@ fn about(node: &Node, parameter: &Parameter) -> Vec<(String, Style)> {
         };
         texts.push((format!("a list under the key {}{least}", shape.name), FAINT));
     }
+    let reading = words::reading(&parameter.kind).map(str::to_owned);
     let default = words::default(parameter).map(|default| format!("default {default}"));
     let when = words::conditions(node, &parameter.visible_when, str::to_owned)
         .map(|conditions| format!("only while {conditions}"));
-    let facts: Vec<String> = [default, when].into_iter().flatten().collect();
+    let facts: Vec<String> = [reading, default, when].into_iter().flatten().collect();
     if !facts.is_empty() {
         texts.push((facts.join("; "), FAINT));
     }

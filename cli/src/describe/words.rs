@@ -34,6 +34,11 @@ pub fn kind(kind: &Kind) -> String {
     }
 }
 
+/// What the contract says of a kind's values beyond what they look like; where another engine reads them, it may differ.
+pub fn reading(kind: &Kind) -> Option<&'static str> {
+    (*kind == Kind::DateTime).then_some("without an offset it is UTC")
+}
+
 /// What running an operation twice does, after `Run twice:`; the name in it is quoted by the caller.
 pub fn effect(node: &Node, effect: &Effect, quote: impl Fn(&str) -> String) -> String {
     match effect {

@@ -61,6 +61,12 @@ export const INSTANCES = 2;
 /** Instances of a `write` operation, which holds one item per call: each is a thread of its own. */
 export const WRITE_INSTANCES = 4;
 
+/** How often an item is sent to a service that asks to be asked again later: a moment of overload is over by then. */
+export const TRIES = 4;
+
+/** So long an item waits for such a service, all waits together; what asks for more fails at once and says so. */
+export const PATIENCE_MS = 60_000;
+
 /** An idle worker ends after this; until then the next execution needs not start one. */
 export const IDLE_MS = 10_000;
 

@@ -15,6 +15,7 @@ import type { Failure } from './failure.js';
 import type { Limits } from './limits.js';
 import type { Session } from './session.js';
 import { Broken, type Incoming, type Transport } from './transport.js';
+import { turn } from './turn.js';
 import { asText, BadUrl, isBelow, target, type Target } from './url.js';
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
@@ -106,8 +107,9 @@ export class Pipeline {
 		const body = Buffer.from(wanted.body);
 		await this.slot();
 		try {
+			await turn();
 			const answer = await transport({ method: wanted.method, url: asText(url), headers, body }, limits, this.abort.signal);
-			return scope === 'operation' && session ? session.redacted(answer) : answer;
+			return scope === 'operation' && session ? await session.redacted(answer) : answer;
 		} finally {
 			this.open -= 1;
 			this.queue.shift()?.();

@@ -4,9 +4,14 @@
  * JSON-escaped in any way; what is shorter than 16 characters only as a whole header or JSON string. Best effort, and the
  * last of several protections: a service that encrypts or encodes a secret twice gets past it.
  */
+import { turn } from './turn.js';
+
 export const REDACTED = '[redacted]';
 const SHORTEST_ANYWHERE = 16;
 const SCHEME = /^(?:basic|bearer|digest|token|apikey)\s+(.+)$/is;
+
+/** Of a text with many escapes, so many are read before others get their turn: some milliseconds. */
+const ESCAPES_AT_ONCE = 10_000;
 
 type Span = [start: number, end: number];
 
@@ -43,10 +48,13 @@ export class Redactor {
 		}
 	}
 
-	body(body: Buffer): Buffer {
+	/** An answer's body: it may be large, so this waits for its turn every now and then. */
+	async body(body: Buffer): Promise<Buffer> {
 		const text = body.toString('latin1');
-		const redacted = this.bytes(text);
-		return redacted === text ? body : Buffer.from(redacted, 'latin1');
+		const steps = this.spans(text);
+		let step = steps.next();
+		for (; !step.done; step = steps.next()) await turn();
+		return step.value.length === 0 ? body : Buffer.from(without(text, step.value), 'latin1');
 	}
 
 	/** A text of people, as of an error. */
@@ -62,55 +70,102 @@ export class Redactor {
 	}
 
 	private bytes(text: string): string {
-		const spans = this.find(text, this.anywhere);
-		const quoted = this.whole.map((secret) => `"${secret}"`);
-		spans.push(...this.find(text, quoted).map(([start, end]): Span => [start + 1, end - 1]));
-		for (const view of VIEWS) {
-			if (text.includes(view.sign)) spans.push(...this.findIn(view, text, quoted));
-		}
-		if (spans.length === 0) return text;
-		spans.sort(([a], [b]) => a - b);
-		let out = '';
-		let at = 0;
-		for (const [start, end] of spans) {
-			if (start >= at) out += text.slice(at, start) + REDACTED;
-			at = Math.max(at, end);
-		}
-		return out + text.slice(at);
+		const steps = this.spans(text);
+		let step = steps.next();
+		while (!step.done) step = steps.next();
+		return without(text, step.value);
 	}
 
-	private find(text: string, needles: string[]): Span[] {
+	/** Where secrets are, in steps that are short however long the text is. */
+	private *spans(text: string): Generator<undefined, Span[]> {
+		const quoted = this.whole.map((secret) => `"${secret}"`);
+		const spans = yield* this.find(text, quoted);
+		for (const view of VIEWS) {
+			if (text.includes(view.sign)) spans.push(...(yield* this.findIn(view, text, quoted)));
+		}
+		return spans;
+	}
+
+	private *find(text: string, quoted: string[]): Generator<undefined, Span[]> {
 		const spans: Span[] = [];
-		for (const needle of needles) {
-			for (let at = text.indexOf(needle); at >= 0; at = text.indexOf(needle, at + 1)) {
-				spans.push([at, at + needle.length]);
+		for (const [needles, edge] of [[this.anywhere, 0], [quoted, 1]] as const) {
+			for (const needle of needles) {
+				yield;
+				for (let at = text.indexOf(needle); at >= 0; at = text.indexOf(needle, at + 1)) {
+					spans.push([at + edge, at + needle.length - edge]);
+				}
 			}
 		}
 		return spans;
 	}
 
 	/** Look in what the text means, and say where in the text that stands. */
-	private findIn(view: View, text: string, quoted: string[]): Span[] {
-		let decoded = '';
-		const places: number[] = [];
+	private *findIn(view: View, text: string, quoted: string[]): Generator<undefined, Span[]> {
+		const places = new Places();
+		const decoded: string[] = [];
+		let pieces: string[] = [];
+		let length = 0;
 		let at = 0;
-		const plain = (end: number): void => {
-			decoded += text.slice(at, end);
-			for (; at < end; at += 1) places.push(at);
+		const add = (meant: string, from: number): void => {
+			places.add(length, from);
+			pieces.push(meant);
+			length += meant.length;
 		};
 		for (const match of text.matchAll(view.escapes)) {
-			plain(match.index);
-			const meant = view.decode(match[0]);
-			decoded += meant;
-			for (let index = 0; index < meant.length; index += 1) places.push(match.index);
+			if (match.index > at) add(text.slice(at, match.index), at);
+			add(view.decode(match[0]), match.index);
 			at = match.index + match[0].length;
+			places.add(length, at);
+			if (pieces.length > ESCAPES_AT_ONCE) {
+				decoded.push(pieces.join(''));
+				pieces = [];
+				yield;
+			}
 		}
-		plain(text.length);
-		places.push(text.length);
-		const back = ([start, end]: Span): Span => [places[start] ?? 0, places[end] ?? text.length];
-		const inside = this.find(decoded, quoted).map(([start, end]): Span => [start + 1, end - 1]);
-		return [...this.find(decoded, this.anywhere), ...inside].map(back);
+		add(text.slice(at), at);
+		decoded.push(pieces.join(''));
+		const found = yield* this.find(decoded.join(''), quoted);
+		return found.map(([start, end]): Span => [places.of(start), places.of(end)]);
 	}
+}
+
+/** From offsets in a decoded text to those in the text as it is: where a run of plain text or an escape begins. */
+class Places {
+	private readonly decoded: number[] = [];
+	private readonly source: number[] = [];
+
+	add(decoded: number, source: number): void {
+		if (this.decoded.at(-1) === decoded) {
+			this.decoded.pop();
+			this.source.pop();
+		}
+		this.decoded.push(decoded);
+		this.source.push(source);
+	}
+
+	of(offset: number): number {
+		let low = 0;
+		for (let high = this.decoded.length - 1; low < high; ) {
+			const middle = Math.ceil((low + high) / 2);
+			if ((this.decoded[middle] ?? 0) <= offset) low = middle;
+			else high = middle - 1;
+		}
+		const [decoded = 0, source = 0, next = Infinity] = [this.decoded[low], this.source[low], this.source[low + 1]];
+		// Within an escape, which means fewer characters than it has, this is at most where it ends.
+		return Math.min(source + offset - decoded, next);
+	}
+}
+
+function without(text: string, spans: Span[]): string {
+	if (spans.length === 0) return text;
+	spans.sort(([a], [b]) => a - b);
+	let out = '';
+	let at = 0;
+	for (const [start, end] of spans) {
+		if (start >= at) out += text.slice(at, start) + REDACTED;
+		at = Math.max(at, end);
+	}
+	return out + text.slice(at);
 }
 
 /** The byte strings to look for. */

@@ -6,16 +6,20 @@
  * - With `stop`, nothing starts after a failure: one call at a time, of which the node keeps that promise itself.
  * - A call that breaks, or gives too few or too many results, has none: its items run again, each alone.
  * - Items whose session was refused run again, once, with a new one.
+ * - Items that the service asked to be sent again later run again then, within limits; others fail at once, and trying
+ *   again is n8n's "Retry On Fail".
  * - Items that change the same thing, by the values of the path's parameters, keep their order and never overlap.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 
 import type { Call, Session as Given, Task } from '../messages.js';
 import { bare, failure, type Failure } from './failure.js';
-import { CONCURRENCY, INSTANCES, ITEMS_PER_PLACE, type Limits, WRITE_INSTANCES } from './limits.js';
+import { CONCURRENCY, INSTANCES, ITEMS_PER_PLACE, type Limits, PATIENCE_MS, TRIES, WRITE_INSTANCES } from './limits.js';
 import { Pipeline } from './pipeline.js';
 import { Session, Sessions, Unauthenticated } from './session.js';
 import type { Transport } from './transport.js';
+import { turn } from './turn.js';
 import { asText, type Target } from './url.js';
 import type { Stopped, Workers } from './workers.js';
 
@@ -53,7 +57,7 @@ export interface Run {
 	/** An item's parameters as JSON text, or why there are none. Asked for as they are needed, in order. */
 	item(index: number): string | Failure;
 	/** Called once for each item, as soon as its result is there. */
-	settled(index: number, result: ItemResult): void;
+	settled(index: number, result: ItemResult): Promise<void> | void;
 	cancel?: AbortSignal | undefined;
 }
 
@@ -61,9 +65,6 @@ interface Item {
 	index: number;
 	parameters: string;
 }
-
-/** So long may the preparation of items keep n8n's own thread from everything else. */
-const SLICE_MS = 8;
 
 export async function run(host: Host, given: Run): Promise<void> {
 	const { operation, onFailure } = given;
@@ -78,22 +79,18 @@ export async function run(host: Host, given: Run): Promise<void> {
 	const waiting: Item[] = [];
 	let taken = 0;
 	let stopped = false;
-	let slice = performance.now();
 
-	const settle = (index: number, result: ItemResult): void => {
+	const settle = async (index: number, result: ItemResult): Promise<void> => {
 		if (stop && 'failure' in result) stopped = true;
-		given.settled(index, result);
+		await given.settled(index, result);
 	};
 	const prepare = async (): Promise<void> => {
-		if (performance.now() - slice > SLICE_MS) {
-			await new Promise((resolve) => setImmediate(resolve));
-			slice = performance.now();
-		}
+		await turn();
 		const index = taken;
 		taken += 1;
 		const parameters = given.item(index);
 		if (typeof parameters === 'string') waiting.push({ index, parameters });
-		else settle(index, { failure: parameters });
+		else await settle(index, { failure: parameters });
 	};
 	const chunk = async (): Promise<{ items: Item[]; things: string[] }> => {
 		const items: Item[] = [];
@@ -122,18 +119,19 @@ export async function run(host: Host, given: Run): Promise<void> {
 		while (active.size < places && (!stopped || waiting.length > 0)) {
 			const { items, things } = await chunk();
 			if (items.length === 0) break;
-			const call = runChunk(host, given, items, inFlight).then((results) => {
+			const call = runChunk(host, given, items, inFlight).then(async (results) => {
 				for (const thing of things) busy.delete(thing);
-				items.forEach(({ index }, position) => settle(index, results[position] ?? { failure: NOT_RUN }));
+				// Before anything waits: what failed stops what has not begun.
+				if (stop && results.some((result) => 'failure' in result)) stopped = true;
+				for (const [position, { index }] of items.entries()) await settle(index, results[position] ?? { failure: NOT_RUN });
 			});
 			const entry: Promise<void> = call.finally(() => active.delete(entry));
 			active.add(entry);
 		}
 		if (active.size === 0) break;
 		await Promise.race(active);
-		slice = performance.now();
 	}
-	for (; taken < given.count; taken += 1) given.settled(taken, { failure: NOT_RUN });
+	for (; taken < given.count; taken += 1) await given.settled(taken, { failure: NOT_RUN });
 }
 
 const NOT_RUN = failure({ tag: 'not-run' });
@@ -145,8 +143,35 @@ function thingOf(operation: Operation, item: Item): string | undefined {
 	return JSON.stringify(operation.path.map((name) => String(fields[name] ?? '').trim()));
 }
 
-/** With a session, and once more with a new one for the items whose session was refused. */
+/** Again after the time that the service asked for, as long as that lies within {@link PATIENCE_MS}. */
 async function runChunk(host: Host, given: Run, items: Item[], inFlight: number): Promise<ItemResult[]> {
+	const results = await withSession(host, given, items, inFlight);
+	// A `write` that was refused for now has done nothing; but that is the service's word, and it is never sent twice.
+	if (given.operation.effect === 'write') return results;
+	const until = performance.now() + PATIENCE_MS;
+	for (let tries = 1; tries < TRIES; tries += 1) {
+		const left = until - performance.now();
+		const fits = (result: ItemResult): number[] => {
+			const wait = 'failure' in result ? (result.failure.retryAfterMs ?? Infinity) : Infinity;
+			return wait <= left ? [wait] : [];
+		};
+		const waits = results.flatMap(fits);
+		if (waits.length === 0) break;
+		await setTimeout(Math.max(...waits), undefined, { signal: given.cancel }).catch(() => {});
+		if (given.cancel?.aborted) break;
+		// With `stop`, the items after it were not run because of it: they get their turn now.
+		const positions = results.flatMap((result, position) =>
+			fits(result).length > 0 || ('failure' in result && result.failure.kind === 'not-run') ? [position] : [],
+		);
+		const chosen = positions.flatMap((position) => items[position] ?? []);
+		const next = await withSession(host, given, chosen, inFlight);
+		positions.forEach((position, index) => (results[position] = next[index] ?? { failure: NOT_RUN }));
+	}
+	return results;
+}
+
+/** With a session, and once more with a new one for the items whose session was refused. */
+async function withSession(host: Host, given: Run, items: Item[], inFlight: number): Promise<ItemResult[]> {
 	const all = (found: Failure, count: number): ItemResult[] => Array.from({ length: count }, () => ({ failure: found }));
 	let session: Session | undefined;
 	try {
@@ -237,7 +262,8 @@ async function once(
 	if (end.results.length !== items.length) {
 		return { kind: 'trap', message: `the node stopped: expected ${items.length} results, found ${end.results.length}` };
 	}
-	const bytes = end.results.reduce((sum, { tag, val }) => sum + (tag === 'ok' ? val.join('').length : 0), 0);
+	const outputs = end.results.flatMap((result) => (result.tag === 'ok' ? result.val : []));
+	const bytes = outputs.reduce((sum, { length }) => sum + length, 0);
 	if (bytes > host.limits.outputBytes) {
 		return { kind: 'limit', message: `results of more than ${host.limits.outputBytes} bytes (\`output-bytes\`)` };
 	}

@@ -70,9 +70,9 @@ export class Session {
 		return this.ends <= performance.now();
 	}
 
-	redacted(answer: Incoming): Incoming {
+	async redacted(answer: Incoming): Promise<Incoming> {
 		const headers = answer.headers.map(({ name, value }) => ({ name, value: this.redactor.value(value) }));
-		return { status: answer.status, headers, body: this.redactor.body(answer.body) };
+		return { status: answer.status, headers, body: await this.redactor.body(answer.body) };
 	}
 }
 

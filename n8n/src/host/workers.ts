@@ -32,6 +32,11 @@ export class Workers {
 
 	constructor(private readonly binary: Binary) {}
 
+	/** Throws where the component cannot be run at all. */
+	async ready(): Promise<void> {
+		await this.binary.modules;
+	}
+
 	async run(task: Task, pipeline: Pipeline, limits: Limits, cancel?: AbortSignal): Promise<Done | Stopped> {
 		if (this.busy >= WORKERS) await new Promise<void>((resolve) => this.queue.push(resolve));
 		this.busy += 1;

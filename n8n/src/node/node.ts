@@ -1,7 +1,9 @@
 /** A component as a node type of n8n. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+	ApplicationError,
 	type ICredentialsDecrypted,
 	type ICredentialTestFunctions,
 	type IDataObject,
@@ -19,6 +21,7 @@ import { LIMITS } from '../host/limits.js';
 import { authenticated, type Credential, type Host, run } from '../host/run.js';
 import { Sessions, Unauthenticated } from '../host/session.js';
 import { byHttpRequest, byRequest } from '../host/transport.js';
+import { turn } from '../host/turn.js';
 import { BadUrl, baseUrl } from '../host/url.js';
 import { Workers } from '../host/workers.js';
 import { type Description, operationOf, parametersOf } from './description.js';
@@ -28,8 +31,8 @@ import { asItem } from './parameters.js';
 /** What the package holds, beside the node's file. */
 export interface Component {
 	directory: string;
-	/** Of the core modules, by the names that the worker asks for. */
-	modules: string[];
+	/** The core modules, by the names that the worker asks for, and what is in them. */
+	modules: Array<{ name: string; sha256: string }>;
 	memoryBytes: number;
 	digest: string;
 	description: Description;
@@ -53,7 +56,12 @@ export function nodeType(component: Component): { methods: INodeType['methods'];
 /** The threads start with the first execution; what is compiled here is compiled while nobody waits. */
 function load({ directory, modules, memoryBytes, digest }: Component): Host {
 	const compiled = Promise.all(
-		modules.map(async (name) => [name, await WebAssembly.compile(readFileSync(join(directory, name)))] as const),
+		modules.map(async ({ name, sha256 }) => {
+			const bytes = readFileSync(join(directory, name));
+			const found = createHash('sha256').update(bytes).digest('hex');
+			if (found !== sha256) throw new ApplicationError(`${name}: expected what was packed, sha256 ${sha256}, found ${found}`);
+			return [name, await WebAssembly.compile(bytes)] as const;
+		}),
 	).then((entries) => Object.fromEntries(entries));
 	// Whoever runs the node hears of it.
 	compiled.catch(() => {});
@@ -82,6 +90,7 @@ async function execute(self: IExecuteFunctions, component: Component, host: Host
 	const { description } = component;
 	const items = self.getInputData();
 	if (items.length === 0) return [];
+	await host.workers.ready();
 	const node = self.getNode();
 	const goOn = self.continueOnFail();
 	const operation = operationOf(
@@ -120,8 +129,8 @@ async function execute(self: IExecuteFunctions, component: Component, host: Host
 				return { kind: 'expression', message: (error as Error).message };
 			}
 		},
-		settled(index, result) {
-			const made = 'output' in result ? outputOf(result.output, index) : result.failure;
+		async settled(index, result) {
+			const made = 'output' in result ? await outputOf(result.output, index) : result.failure;
 			if (Array.isArray(made)) {
 				results[index] = made;
 				return;
@@ -141,9 +150,14 @@ async function execute(self: IExecuteFunctions, component: Component, host: Host
 	return results.flat();
 }
 
-function outputOf(texts: string[], item: number): INodeExecutionData[] | Failure {
+async function outputOf(texts: string[], item: number): Promise<INodeExecutionData[] | Failure> {
+	const made: INodeExecutionData[] = [];
 	try {
-		return texts.map((text) => ({ json: parse(text), pairedItem: { item } }));
+		for (const text of texts) {
+			await turn();
+			made.push({ json: parse(text), pairedItem: { item } });
+		}
+		return made;
 	} catch {
 		return { kind: 'bad-output', message: 'the node returned an output item that is not JSON' };
 	}

@@ -56,9 +56,8 @@ pub const GET_TRANSACTION_LIST: Operation = Operation {
         LIMIT,
         PAGE_NUMBER,
         PAGE_SIZE,
-        date_time("beginDate", "Start Date")
-            .about("Only transactions from then on; without an offset it is UTC"),
-        date_time("endDate", "End Date").about("Only transactions until then; without an offset it is UTC"),
+        date_time("beginDate", "Start Date").about("Only transactions from then on"),
+        date_time("endDate", "End Date").about("Only transactions until then"),
     ],
     output: Output::Pages("list"),
 };

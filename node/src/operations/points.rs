@@ -66,10 +66,10 @@ pub const GET_POINTS_RECORDS: Operation = Operation {
             .about("Only entries of this status"),
         date_time("beginDate", "Start Time")
             .as_millis()
-            .about("Only entries from then on; without an offset it is UTC"),
+            .about("Only entries from then on"),
         date_time("endDate", "End Time")
             .as_millis()
-            .about("Only entries until then; without an offset it is UTC"),
+            .about("Only entries until then"),
     ],
     output: Output::Pages("list"),
 };
@@ -106,7 +106,7 @@ pub const ADJUST_POINTS: Operation = Operation {
         date_time("effectiveEndTime", "Points Expiry Time")
             .as_millis()
             .required()
-            .about("When the points expire; without an offset it is UTC"),
+            .about("When the points expire"),
         choice("upgradeTierFlag", "Upgradeable", NO_YES)
             .required()
             .or_int(0)
