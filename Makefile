@@ -123,3 +123,14 @@ fuzz: ## Fuzz what reads foreign input, a minute for each target
 
 measure-runs: build ## Measure memory and speed of long runs, with a journal and without
 	host-test/measure/runs $(NODULE) target/release/simulator $(COMPONENT)
+
+# Benchmarks: no part of `make test`, where nothing depends on a clock.
+.PHONY: bench
+
+# The same packages as for the command, so that Wasmtime is compiled once for both; the command itself stays as `make build`
+# left it, without what only the benchmarks need.
+bench: build hostile-nodes ## Measure what a node costs beside plain Rust (QUICK=1 for a glance, ONLY="live size" for some)
+	$(CARGO) build --quiet --release -p nodule-cli -p simulator -p nodule-bench --bin bench --bin print
+	target/release/bench run $(addprefix --only ,$(ONLY)) \
+		$(if $(QUICK),--quick --output target/bench-quick.json,$(if $(ONLY),,--output bench/results.json))
+	$(if $(QUICK)$(ONLY),,target/release/bench publish bench/results.json)
