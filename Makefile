@@ -92,9 +92,10 @@ test-n8n: build n8n ## Run real workflows in a real n8n, installed into the cach
 # Hosts: the component in hosts that know nothing of Nodule.
 .PHONY: test-hosts test-celery
 
-test-hosts: build ## Run the component in Python, JavaScript, Wasmtime's command line and bare Rust; write docs/hosts.md
+# UPDATE=1 writes docs/hosts.md, rates and all; otherwise the page is compared, but for the rates.
+test-hosts: build hostile-nodes ## Run the component in Python, JavaScript, Wasmtime's command line and bare Rust
 	$(CARGO) build --quiet --release -p bare-host
-	python3 -B host-test/foreign/conformance.py --cache "$$(host-test/foreign/setup)" --target target --docs docs/hosts.md
+	cache="$$(host-test/foreign/setup)" && python3 -B host-test/foreign/conformance.py --cache "$$cache" --target target --docs docs/hosts.md $(if $(UPDATE),--update)
 
 test-celery: build ## Send 10,000 items through two Celery workers, kill one half-way, account for every item
 	cache="$$(host-test/foreign/setup --redis)" && "$$cache/python/bin/python" -B host-test/foreign/celery/test.py --target target
@@ -127,10 +128,8 @@ measure-runs: build ## Measure memory and speed of long runs, with a journal and
 # Benchmarks: no part of `make test`, where nothing depends on a clock.
 .PHONY: bench
 
-# The same packages as for the command, so that Wasmtime is compiled once for both; the command itself stays as `make build`
-# left it, without what only the benchmarks need.
 bench: build hostile-nodes ## Measure what a node costs beside plain Rust (QUICK=1 for a glance, ONLY="live size" for some)
-	$(CARGO) build --quiet --release -p nodule-cli -p simulator -p nodule-bench --bin bench --bin print
+	$(CARGO) build --quiet --release -p nodule-bench
 	target/release/bench run $(addprefix --only ,$(ONLY)) \
 		$(if $(QUICK),--quick --output target/bench-quick.json,$(if $(ONLY),,--output bench/results.json))
 	$(if $(QUICK)$(ONLY),,target/release/bench publish bench/results.json)

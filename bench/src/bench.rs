@@ -1,5 +1,6 @@
 //! What the sections have in common: where things are, how long to measure, and word of how far it is.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use nodule::limits::Limits;
 use nodule::{Component, Engine, EngineConfig, Runner};
 use tempfile::TempDir;
 
+use crate::report::Failure;
 use crate::service::Service;
 
 /// What every section is given.
@@ -19,6 +21,7 @@ pub struct Bench {
     pub is_quick: bool,
     /// For files, and the cache of compiled components; gone afterwards.
     pub folder: TempDir,
+    failures: RefCell<Vec<Failure>>,
 }
 
 impl Bench {
@@ -28,7 +31,22 @@ impl Bench {
             target,
             is_quick,
             folder: tempfile::tempdir().context("a folder for files that are not kept")?,
+            failures: RefCell::default(),
         })
+    }
+
+    /// Something could not be measured; everything else still is.
+    pub fn fails(&self, section: &str, error: String) {
+        says(section, &error);
+        self.failures.borrow_mut().push(Failure {
+            section: section.to_owned(),
+            error,
+        });
+    }
+
+    /// What could not be measured.
+    pub fn into_failures(self) -> Vec<Failure> {
+        self.failures.into_inner()
     }
 
     /// A program that was built beside this one.
@@ -92,8 +110,11 @@ pub fn limits(requests: usize) -> Limits {
 
 /// Run on one thread: both sides of a comparison have the same CPU.
 pub fn on_one_thread<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()?
-        .block_on(work)
+        .build()?;
+    let result = runtime.block_on(work);
+    // A thread that reads a standard input that nobody closes would be waited for without end.
+    runtime.shutdown_background();
+    result
 }

@@ -56,7 +56,12 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
         let mut costs: Vec<Vec<f64>> = vec![Vec::new(); runners.len()];
         for round in 0..rounds {
             says("guards", &format!("round {} of {rounds}", round + 1));
-            for (runner, costs) in runners.iter().zip(&mut costs) {
+            let mut pairs: Vec<_> = runners.iter().zip(&mut costs).collect();
+            // There and back, so that a machine that becomes slower favours nobody.
+            if round % 2 == 1 {
+                pairs.reverse();
+            }
+            for (runner, costs) in pairs {
                 let cost = work::node(runner, operation, operation.items(count), CONCURRENCY).await?;
                 costs.push(cost.cpu_per(count));
             }

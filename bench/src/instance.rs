@@ -12,7 +12,7 @@ const MOST: f64 = 15.0;
 /// One is in use at a time.
 const INSTANCES: u32 = 16;
 
-/// Time of a call without items, in an instance of its own and in one that is there.
+/// CPU of a call without items, in an instance of its own and in one that is there.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     let count: usize = bench.choose(20_000, 2_000);
     let rounds = bench.choose(9, 5);
@@ -33,17 +33,17 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
             for _ in 0..rounds {
                 let meter = Meter::start();
                 for _ in 0..count {
-                    runner.empty_call().await?;
+                    runner.empty_calls(1).await?;
                 }
-                whole.push(meter.stop().wall_per(count));
+                whole.push(meter.stop().cpu_per(count));
                 let meter = Meter::start();
                 runner.empty_calls(count).await?;
-                calls.push(meter.stop().wall_per(count));
+                calls.push(meter.stop().cpu_per(count));
             }
             figures.push(
                 Figure::new(
                     "instance",
-                    format!("create, call, drop, {name}"),
+                    format!("create, call, drop, {name}: CPU"),
                     Unit::Micros,
                     whole,
                 )

@@ -7,10 +7,8 @@ mod agree;
 mod bench;
 mod chart;
 mod figure;
-#[cfg(feature = "measure")]
 mod guards;
 mod holder;
-#[cfg(feature = "measure")]
 mod instance;
 mod items;
 mod latency;
@@ -41,7 +39,7 @@ use clap::{Parser, Subcommand, ValueEnum as _};
 
 use crate::bench::Bench;
 use crate::parked::Parked;
-use crate::report::{Report, SectionFailure};
+use crate::report::Report;
 use crate::section::Section;
 
 /// Measure what a node in a sandbox costs, beside the same work in plain Rust
@@ -90,6 +88,10 @@ struct Run {
     target: PathBuf,
 }
 
+/// As the command has it; both sides of a comparison are given it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<ExitCode> {
     match Args::parse().command {
         Command::Run(args) => run(args),
@@ -115,16 +117,10 @@ fn run(args: Run) -> Result<ExitCode> {
     for section in sections {
         match section.measure(&bench) {
             Ok(figures) => report.figures.extend(figures),
-            Err(error) => {
-                let error = format!("{error:#}");
-                bench::says(&section.name(), &error);
-                report.failures.push(SectionFailure {
-                    section: section.name(),
-                    error,
-                });
-            }
+            Err(error) => bench.fails(&section.name(), format!("{error:#}")),
         }
     }
+    report.failures = bench.into_failures();
     print(&report)?;
     if let Some(path) = &args.output {
         save(&report, path)?;

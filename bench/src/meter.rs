@@ -47,11 +47,6 @@ impl Cost {
     pub fn cpu_per(&self, items: usize) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / float(items)
     }
-
-    /// Microseconds by the clock for one item.
-    pub fn wall_per(&self, items: usize) -> f64 {
-        self.wall.as_secs_f64() * 1e6 / float(items)
-    }
 }
 
 /// A count to calculate with.

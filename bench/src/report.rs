@@ -23,7 +23,7 @@ pub struct Report {
     /// What was measured.
     pub figures: Vec<Figure>,
     /// What could not be measured.
-    pub failures: Vec<SectionFailure>,
+    pub failures: Vec<Failure>,
 }
 
 /// Where it ran.
@@ -50,10 +50,10 @@ pub struct Versions {
     pub rustc: String,
 }
 
-/// A section that ended in an error.
+/// What could not be measured.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct SectionFailure {
-    /// The section.
+pub struct Failure {
+    /// In which section.
     pub section: String,
     /// Why.
     pub error: String,

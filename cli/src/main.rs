@@ -17,6 +17,10 @@ use clap::Parser as _;
 use crate::args::{Args, Command};
 use crate::exit::{Exit, Failed};
 
+/// A run makes and drops small texts by the thousand; the system's allocator costs it a tenth of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     let args = Args::parse();
     setup::log(&args.log);

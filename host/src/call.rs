@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::bindings::{execution, types};
 use crate::events;
 use crate::failure::{Answer, Failure, ParameterProblem};
-use crate::instance::{Environs, Guard, Stop};
+use crate::instance::{Environs, Stop};
 use crate::outcome;
 use crate::pipeline::{Pipeline, Scope};
 use crate::run::{ItemResult, OnFailure};
@@ -59,7 +59,13 @@ pub(crate) async fn run_chunk(
         [item] => inner.environs(item.index),
         _ => Environs::Real,
     };
-    let results = with_session(inner, operation, items, environs, on_failure, in_flight).await;
+    let chunk = Chunk {
+        inner,
+        operation,
+        environs,
+        on_failure,
+    };
+    let results = chunk.with_session(items, in_flight).await;
     if let [item] = items
         && let Some(result) = results.first()
     {
@@ -68,72 +74,185 @@ pub(crate) async fn run_chunk(
     results
 }
 
-async fn with_session(
-    inner: &Inner,
-    operation: &BoundOperation,
-    items: &[Item],
+/// What all calls for a chunk have in common.
+#[derive(Clone, Copy)]
+struct Chunk<'a> {
+    inner: &'a Inner,
+    operation: &'a BoundOperation,
     environs: Environs,
     on_failure: OnFailure,
-    in_flight: u32,
-) -> Vec<ItemResult> {
-    let session = match inner.session(None, environs).await {
-        Ok(session) => session,
-        Err(failure) => return items.iter().map(|_| Err(failure.clone())).collect(),
-    };
-    let mut results = isolated(
-        inner,
-        operation,
-        items,
-        environs,
-        session.clone(),
-        on_failure,
-        in_flight,
-    )
-    .await;
-    let Some(session) = session else { return results };
-    operation.stats.session(session.generation());
-    let refused: Vec<usize> = results
-        .iter()
-        .enumerate()
-        .filter(|(_, result)| matches!(result, Err(Failure::Unauthenticated(_))))
-        .map(|(position, _)| position)
-        .collect();
-    if refused.is_empty() {
-        return results;
-    }
-    events::retry(&operation.label, refused.len(), "unauthenticated");
-    let renewed = match inner.session(Some(session.generation()), environs).await {
-        Ok(renewed) => renewed,
-        // The refusal stands; why there is no new session is what its owner has to know.
-        Err(failure) => {
-            for position in refused {
-                set(&mut results, position, Err(failure.clone()));
-            }
+}
+
+impl Chunk<'_> {
+    async fn with_session(self, items: &[Item], in_flight: u32) -> Vec<ItemResult> {
+        let Self {
+            inner,
+            operation,
+            environs,
+            ..
+        } = self;
+        let session = match inner.session(None, environs).await {
+            Ok(session) => session,
+            Err(failure) => return items.iter().map(|_| Err(failure.clone())).collect(),
+        };
+        let mut results = self.isolated(items, session.clone(), in_flight).await;
+        let Some(session) = session else { return results };
+        operation.stats.session(session.generation());
+        let refused: Vec<usize> = results
+            .iter()
+            .enumerate()
+            .filter(|(_, result)| matches!(result, Err(Failure::Unauthenticated(_))))
+            .map(|(position, _)| position)
+            .collect();
+        if refused.is_empty() {
             return results;
         }
-    };
-    if let Some(renewed) = &renewed {
-        operation.stats.session(renewed.generation());
+        events::retry(&operation.label, refused.len(), "unauthenticated");
+        let renewed = match inner.session(Some(session.generation()), environs).await {
+            Ok(renewed) => renewed,
+            // The refusal stands; why there is no new session is what its owner has to know.
+            Err(failure) => {
+                for position in refused {
+                    set(&mut results, position, Err(failure.clone()));
+                }
+                return results;
+            }
+        };
+        if let Some(renewed) = &renewed {
+            operation.stats.session(renewed.generation());
+        }
+        // With `stop`, the items after the refused one were not run because of it: they get their turn now.
+        let again: Vec<usize> = results
+            .iter()
+            .enumerate()
+            .filter(|(_, result)| matches!(result, Err(Failure::Unauthenticated(_) | Failure::NotRun)))
+            .map(|(position, _)| position)
+            .collect();
+        let chosen: Vec<Item> = again
+            .iter()
+            .filter_map(|position| items.get(*position).cloned())
+            .collect();
+        let second = self.isolated(&chosen, renewed, in_flight).await;
+        for (position, result) in again.into_iter().zip(second) {
+            set(&mut results, position, result);
+        }
+        results
     }
-    // With `stop`, the items after the refused one were not run because of it: they get their turn now.
-    let again: Vec<usize> = results
-        .iter()
-        .enumerate()
-        .filter(|(_, result)| matches!(result, Err(Failure::Unauthenticated(_) | Failure::NotRun)))
-        .map(|(position, _)| position)
-        .collect();
-    let chosen: Vec<Item> = again
-        .iter()
-        .filter_map(|position| items.get(*position).cloned())
-        .collect();
-    let second = isolated(
-        inner, operation, &chosen, environs, renewed, on_failure, in_flight,
-    )
-    .await;
-    for (position, result) in again.into_iter().zip(second) {
-        set(&mut results, position, result);
+
+    /// All items in one call, or, when that call breaks, each in one of its own.
+    async fn isolated(
+        self,
+        items: &[Item],
+        session: Option<Arc<Session>>,
+        in_flight: u32,
+    ) -> Vec<ItemResult> {
+        match self.once(items, session.clone(), in_flight).await {
+            Ok(results) => results,
+            Err(stop) if items.len() == 1 => vec![Err(stop.into_failure())],
+            Err(_) => {
+                events::retry(&self.operation.label, items.len(), "one-by-one");
+                let mut results = Vec::with_capacity(items.len());
+                let mut stopped = false;
+                for item in items {
+                    if stopped {
+                        results.push(Err(Failure::NotRun));
+                        continue;
+                    }
+                    let alone = std::slice::from_ref(item);
+                    let result = match self.once(alone, session.clone(), 1).await {
+                        Ok(mut results) => results.pop().unwrap_or(Err(Failure::NotRun)),
+                        Err(stop) => Err(stop.into_failure()),
+                    };
+                    stopped = result.is_err() && self.on_failure == OnFailure::Stop;
+                    results.push(result);
+                }
+                results
+            }
+        }
     }
-    results
+
+    /// One call. The results are as many as the items.
+    async fn once(
+        self,
+        items: &[Item],
+        session: Option<Arc<Session>>,
+        in_flight: u32,
+    ) -> Result<Vec<ItemResult>, Stop> {
+        let Self { inner, operation, .. } = self;
+        let item = match items {
+            [item] => Some(item.index),
+            _ => None,
+        };
+        let rate = operation.rate.clone();
+        let pipeline = inner.pipeline(Scope::Operation, session, Some(operation), item, rate);
+        let texts = items.iter().map(|item| item.parameters.clone()).collect();
+        let results = self.execute(&pipeline, texts, in_flight).await;
+        let observed = pipeline.observed();
+        operation.stats.requests(&observed);
+        if !operation.is_write() || items.len() != 1 {
+            return results;
+        }
+        // A plain write is alone in its call, so what the host saw is about this item.
+        let results = results.unwrap_or_else(|stop| vec![Err(stop.into_failure())]);
+        Ok(results
+            .into_iter()
+            .map(|result| outcome::of_write(result, &observed))
+            .collect())
+    }
+
+    /// Call the node, and read its answer with suspicion.
+    async fn execute(
+        self,
+        pipeline: &Arc<Pipeline>,
+        items: Vec<String>,
+        in_flight: u32,
+    ) -> Result<Vec<ItemResult>, Stop> {
+        let Self {
+            inner,
+            operation,
+            environs,
+            on_failure,
+        } = self;
+        let count = items.len();
+        let call = execution::Call {
+            group: operation.group.clone(),
+            operation: operation.name.clone(),
+            items,
+            on_failure: match on_failure {
+                OnFailure::Stop => execution::OnFailure::Stop,
+                OnFailure::Continue => execution::OnFailure::Continue,
+            },
+            in_flight,
+            base_url: inner.base_text(),
+            access: pipeline.handed_over(),
+        };
+        let component = &inner.component;
+        let mut guard = operation
+            .idle
+            .take(component.engine(), Arc::clone(pipeline), environs);
+        let answer = guard.execute(component.pre(), &call).await?;
+        operation.idle.put(guard);
+        match answer {
+            Ok(results) if results.len() == count => {
+                let limit = inner.limits().output_bytes;
+                let bytes: usize = results.iter().flatten().flatten().map(String::len).sum();
+                if bytes > limit {
+                    return Err(Stop::Limit(format!(
+                        "results of more than {limit} bytes (`output-bytes`)"
+                    )));
+                }
+                Ok(results.into_iter().map(|result| read(pipeline, result)).collect())
+            }
+            Ok(results) => Err(Stop::Trap(format!(
+                "expected {count} results, found {}",
+                results.len()
+            ))),
+            Err(failure) => {
+                let failure = told(pipeline, failure);
+                Ok((0..count).map(|_| Err(failure.clone())).collect())
+            }
+        }
+    }
 }
 
 fn set(results: &mut [ItemResult], position: usize, result: ItemResult) {
@@ -142,133 +261,20 @@ fn set(results: &mut [ItemResult], position: usize, result: ItemResult) {
     }
 }
 
-/// All items in one call, or, when that call breaks, each in one of its own.
-async fn isolated(
-    inner: &Inner,
-    operation: &BoundOperation,
-    items: &[Item],
-    environs: Environs,
-    session: Option<Arc<Session>>,
-    on_failure: OnFailure,
-    in_flight: u32,
-) -> Vec<ItemResult> {
-    match once(
-        inner,
-        operation,
-        items,
-        environs,
-        session.clone(),
-        on_failure,
-        in_flight,
-    )
-    .await
-    {
-        Ok(results) => results,
-        Err(stop) if items.len() == 1 => vec![Err(stop.into_failure())],
-        Err(_) => {
-            events::retry(&operation.label, items.len(), "one-by-one");
-            let mut results = Vec::with_capacity(items.len());
-            let mut stopped = false;
-            for item in items {
-                if stopped {
-                    results.push(Err(Failure::NotRun));
-                    continue;
-                }
-                let alone = std::slice::from_ref(item);
-                let result =
-                    match once(inner, operation, alone, environs, session.clone(), on_failure, 1).await {
-                        Ok(mut results) => results.pop().unwrap_or(Err(Failure::NotRun)),
-                        Err(stop) => Err(stop.into_failure()),
-                    };
-                stopped = result.is_err() && on_failure == OnFailure::Stop;
-                results.push(result);
-            }
-            results
-        }
-    }
-}
-
-/// One call. The results are as many as the items.
-async fn once(
-    inner: &Inner,
-    operation: &BoundOperation,
-    items: &[Item],
-    environs: Environs,
-    session: Option<Arc<Session>>,
-    on_failure: OnFailure,
-    in_flight: u32,
-) -> Result<Vec<ItemResult>, Stop> {
-    let item = match items {
-        [item] => Some(item.index),
-        _ => None,
-    };
-    let rate = operation.rate.clone();
-    let pipeline = inner.pipeline(Scope::Operation, session, Some(operation), item, rate);
-    let texts = items.iter().map(|item| item.parameters.clone()).collect();
-    let results = execute(
-        inner, operation, &pipeline, environs, texts, on_failure, in_flight,
-    )
-    .await;
-    let observed = pipeline.observed();
-    operation.stats.requests(&observed);
-    if !operation.is_write() || items.len() != 1 {
-        return results;
-    }
-    // A plain write is alone in its call, so what the host saw is about this item.
-    let results = results.unwrap_or_else(|stop| vec![Err(stop.into_failure())]);
-    Ok(results
-        .into_iter()
-        .map(|result| outcome::of_write(result, &observed))
-        .collect())
-}
-
-/// Call the node, and read its answer with suspicion.
-pub(crate) async fn execute(
+/// One item, through a pipeline that sends nothing.
+pub(crate) async fn rehearse(
     inner: &Inner,
     operation: &BoundOperation,
     pipeline: &Arc<Pipeline>,
-    environs: Environs,
-    items: Vec<String>,
-    on_failure: OnFailure,
-    in_flight: u32,
+    item: String,
 ) -> Result<Vec<ItemResult>, Stop> {
-    let count = items.len();
-    let call = execution::Call {
-        group: operation.group.clone(),
-        operation: operation.name.clone(),
-        items,
-        on_failure: match on_failure {
-            OnFailure::Stop => execution::OnFailure::Stop,
-            OnFailure::Continue => execution::OnFailure::Continue,
-        },
-        in_flight,
-        base_url: inner.base_text(),
-        // The host adds it, outside the sandbox.
-        access: None,
+    let chunk = Chunk {
+        inner,
+        operation,
+        environs: Environs::Real,
+        on_failure: OnFailure::Continue,
     };
-    let mut guard = Guard::new(inner.component.engine(), Arc::clone(pipeline), environs);
-    let answer = guard.execute(inner.component.pre(), &call).await?;
-    drop(guard);
-    match answer {
-        Ok(results) if results.len() == count => {
-            let limit = inner.limits().output_bytes;
-            let bytes: usize = results.iter().flatten().flatten().map(String::len).sum();
-            if bytes > limit {
-                return Err(Stop::Limit(format!(
-                    "results of more than {limit} bytes (`output-bytes`)"
-                )));
-            }
-            Ok(results.into_iter().map(|result| read(pipeline, result)).collect())
-        }
-        Ok(results) => Err(Stop::Trap(format!(
-            "expected {count} results, found {}",
-            results.len()
-        ))),
-        Err(failure) => {
-            let failure = told(pipeline, failure);
-            Ok((0..count).map(|_| Err(failure.clone())).collect())
-        }
-    }
+    chunk.execute(pipeline, vec![item], 1).await
 }
 
 fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {

@@ -22,6 +22,7 @@
 
 mod path;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -134,20 +135,10 @@ impl CanonicalUrl {
         }
         let scheme = Scheme::parse(scheme)?;
         let (host, port) = parse_authority(authority, scheme)?;
-        let (path, query) = match path_and_query.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (path_and_query, None),
-        };
-        let mut path_and_query = path::canonical(path)?;
-        if let Some(query) = query {
-            check_query(query)?;
-            path_and_query.push('?');
-            path_and_query.push_str(query);
-        }
         let uri = Uri::builder()
             .scheme(scheme.as_str())
             .authority(authority_text(scheme, &host, port))
-            .path_and_query(path_and_query)
+            .path_and_query(canonical_path_and_query(path_and_query)?.as_ref())
             .build()
             .map_err(|_| UrlError::Unsendable)?;
         Ok(Self {
@@ -155,6 +146,29 @@ impl CanonicalUrl {
             host,
             port,
             uri,
+        })
+    }
+
+    /// [`from_parts`](Self::from_parts), in short where the origin is written as a URL has it that is canonical already.
+    pub(crate) fn from_parts_beside(
+        known: &Self,
+        scheme: &str,
+        authority: &str,
+        path_and_query: &str,
+    ) -> Result<Self, UrlError> {
+        let known_authority = known.uri.authority().map(http::uri::Authority::as_str);
+        let bytes = scheme.len() + authority.len() + path_and_query.len();
+        if scheme != known.scheme.as_str() || Some(authority) != known_authority || bytes > URL_BYTES {
+            return Self::from_parts(scheme, authority, path_and_query);
+        }
+        let path_and_query = canonical_path_and_query(path_and_query)?;
+        let mut parts = known.uri.clone().into_parts();
+        parts.path_and_query = Some(path_and_query.parse().map_err(|_| UrlError::Unsendable)?);
+        Ok(Self {
+            scheme: known.scheme,
+            host: known.host.clone(),
+            port: known.port,
+            uri: Uri::from_parts(parts).map_err(|_| UrlError::Unsendable)?,
         })
     }
 
@@ -231,8 +245,35 @@ impl CanonicalUrl {
     /// may it carry what belongs to a credential that is bound to `base`.
     #[must_use]
     pub fn is_below(&self, base: &Self) -> bool {
-        self.same_origin(base)
-            && PathPrefix::parse(base.path()).is_ok_and(|prefix| prefix.check(self.path()).is_ok())
+        Base::new(base.clone()).covers(self)
+    }
+}
+
+/// A credential's base URL, made ready to be compared with.
+#[derive(Debug, Clone)]
+pub(crate) struct Base {
+    url: CanonicalUrl,
+    /// Absent where the path is none that others can be below.
+    prefix: Option<PathPrefix>,
+}
+
+impl Base {
+    pub(crate) fn new(url: CanonicalUrl) -> Self {
+        let prefix = PathPrefix::parse(url.path()).ok();
+        Self { url, prefix }
+    }
+
+    pub(crate) fn url(&self) -> &CanonicalUrl {
+        &self.url
+    }
+
+    /// Whether a URL [is below](CanonicalUrl::is_below) it.
+    pub(crate) fn covers(&self, url: &CanonicalUrl) -> bool {
+        url.same_origin(&self.url)
+            && self
+                .prefix
+                .as_ref()
+                .is_some_and(|prefix| prefix.check(url.path()).is_ok())
     }
 }
 
@@ -437,6 +478,17 @@ fn authority_text(scheme: Scheme, host: &Host, port: u16) -> String {
     } else {
         format!("{host}:{port}")
     }
+}
+
+fn canonical_path_and_query(text: &str) -> Result<Cow<'_, str>, UrlError> {
+    let Some((path, query)) = text.split_once('?') else {
+        return path::canonical(text);
+    };
+    check_query(query)?;
+    Ok(match path::canonical(path)? {
+        Cow::Borrowed(same) if same.len() == path.len() => Cow::Borrowed(text),
+        other => Cow::Owned([other.as_ref(), "?", query].concat()),
+    })
 }
 
 fn check_query(query: &str) -> Result<(), UrlError> {

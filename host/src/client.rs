@@ -13,7 +13,8 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,18 +35,48 @@ use crate::limits::Limits;
 use crate::network::Network;
 
 tokio::task_local! {
-    /// When the request under way has to have its connection: waiting for a place counts, so it differs by request,
+    /// The request under way: waiting for a place counts towards its connection's deadline, so that differs by request,
     /// and the pool's connector knows of no request.
-    static CONNECT_BY: Instant;
+    static CONNECTING: Arc<Connecting>;
 }
 
-/// Send a request that has to have its connection by this time.
-pub(crate) fn request_by(
+/// What a request and the connection that is made for it know of each other.
+#[derive(Debug)]
+pub(crate) struct Connecting {
+    /// When there has to be a connection.
+    by: Instant,
+    /// Set when one is begun: the pool had none to give.
+    began: AtomicBool,
+    /// When it was there.
+    connected: OnceLock<Instant>,
+}
+
+impl Connecting {
+    pub(crate) fn by(by: Instant) -> Arc<Self> {
+        Arc::new(Self {
+            by,
+            began: AtomicBool::new(false),
+            connected: OnceLock::new(),
+        })
+    }
+
+    /// From when on the service could have answered a request that was made at this time, as far as is known now: a
+    /// request may get a connection that became free while its own was being made.
+    pub(crate) fn since(&self, asked: Instant) -> Instant {
+        if !self.began.load(Ordering::Relaxed) {
+            return asked;
+        }
+        self.connected.get().copied().unwrap_or(self.by)
+    }
+}
+
+/// Send a request, with what is to be known of its connection.
+pub(crate) fn request(
     client: &HttpClient,
-    connect_by: Instant,
+    connecting: Arc<Connecting>,
     request: http::Request<Full<Bytes>>,
 ) -> impl Future<Output = Result<http::Response<Incoming>, legacy::Error>> + use<> {
-    CONNECT_BY.scope(connect_by, client.request(request))
+    CONNECTING.scope(connecting, client.request(request))
 }
 
 /// A connection that has been idle for longer may have been closed by the server without our knowing. For a request
@@ -258,14 +289,18 @@ where
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connecting = self.inner.call(uri);
-        // The pool calls the connector while the request is polled, so the request's own deadline is in reach.
-        let connect_by = CONNECT_BY.try_with(|by| *by);
+        // The pool calls the connector while the request is polled, so what the request knows is in reach.
+        let request = CONNECTING.try_with(Arc::clone);
         Box::pin(async move {
-            let Ok(connect_by) = connect_by else {
+            let Ok(request) = request else {
                 return connecting.await;
             };
-            match tokio::time::timeout_at(connect_by, connecting).await {
-                Ok(result) => result,
+            request.began.store(true, Ordering::Relaxed);
+            match tokio::time::timeout_at(request.by, connecting).await {
+                Ok(result) => {
+                    let _ = request.connected.set(Instant::now());
+                    result
+                }
                 Err(_) => Err(ConnectFailure::Timeout.into()),
             }
         })

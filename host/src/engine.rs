@@ -1,10 +1,12 @@
 //! The engine that compiles and runs components: one for a process, shared by every node, run and tenant.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::component::Linker;
+use wasmtime::{Enabled, PoolingAllocationConfig};
 use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::p2::bindings::{clocks, random};
@@ -17,8 +19,9 @@ use crate::client::Clients;
 use crate::component::Component;
 use crate::error::Error;
 use crate::instance::State;
-use crate::limits::STACK_BYTES;
+use crate::limits::{MEMORY_BYTES, STACK_BYTES, TABLE_ELEMENTS};
 use crate::network::{Network, System};
+use crate::pipeline::handler;
 use crate::session::Sessions;
 
 /// The packages that a node may import from; nothing else exists for it.
@@ -30,6 +33,17 @@ const EPOCH: Duration = Duration::from_millis(10);
 
 /// The host's own code runs on the guest's fibre too, on top of what the guest may use.
 const HOST_STACK_BYTES: usize = 512 * 1024;
+
+/// The module, and the two that `wit-component` puts beside it to tie their functions together; one more for an adapter.
+const CORE_INSTANCES: u32 = 4;
+/// The module's own and that of the shim.
+const TABLES: u32 = 2;
+/// What an instance has touched when it is dropped is zeroed up to here, and not given back to the system, which is dearer.
+const KEPT_MEMORY_BYTES: usize = 256 * 1024;
+/// As for memory.
+const KEPT_TABLE_BYTES: usize = 16 * 1024;
+/// As for memory.
+const KEPT_STACK_BYTES: usize = 64 * 1024;
 
 /// How the engine is set up. The default compiles at every start; give it a `cache_dir`.
 #[derive(Debug, Clone)]
@@ -45,6 +59,11 @@ pub struct EngineConfig {
     /// Bytes of stack for a node's calls. An engine has one stack size, so a runner whose `stack-bytes` differs is
     /// refused.
     pub stack_bytes: usize,
+    /// How many instances there may be at once, where their memory is reserved ahead; absent: as many as the machine
+    /// allows, each mapped when it is made.
+    pub pooling: Option<NonZeroU32>,
+    /// Whether running code is interrupted; off in benchmarks only.
+    pub(crate) epochs: bool,
 }
 
 impl Default for EngineConfig {
@@ -54,6 +73,8 @@ impl Default for EngineConfig {
             extra_roots: Vec::new(),
             network: Arc::new(System),
             stack_bytes: STACK_BYTES,
+            pooling: None,
+            epochs: true,
         }
     }
 }
@@ -77,6 +98,15 @@ impl EngineConfig {
     #[must_use]
     pub fn stack_bytes(mut self, bytes: usize) -> Self {
         self.stack_bytes = bytes;
+        self
+    }
+
+    /// Reserve address space for so many instances ahead, and use it again: instances are made faster, and thousands of them
+    /// do not exhaust the system's mappings. 0 reserves none. One call too many fails with a `limit`, and no node here has
+    /// more memory than [`MEMORY_BYTES`](crate::limits::MEMORY_BYTES), whatever its limit says.
+    #[must_use]
+    pub fn pooling(mut self, instances: u32) -> Self {
+        self.pooling = NonZeroU32::new(instances);
         self
     }
 
@@ -121,13 +151,16 @@ impl Engine {
         };
         let mut settings = wasmtime::Config::new();
         settings
-            .epoch_interruption(true)
+            .epoch_interruption(config.epochs)
             // Nodes are plain WASI 0.2 components: without the machinery of component-model-async a call is cheaper.
             .concurrency_support(false)
             .max_wasm_stack(config.stack_bytes)
             .async_stack_size(config.stack_bytes.saturating_add(HOST_STACK_BYTES))
             // Backtraces of guests are for their authors, and cost time where a hostile node traps on purpose.
             .wasm_backtrace_max_frames(None);
+        if let Some(instances) = config.pooling {
+            settings.allocation_strategy(pool(instances.get()));
+        }
         if let Some(dir) = &config.cache_dir {
             private_dir(dir)?;
             let mut cache = wasmtime::CacheConfig::new();
@@ -217,9 +250,26 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
     random::random::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
     let options = http_bindings::LinkOptions::default();
-    http_bindings::http::outgoing_handler::add_to_linker::<State, WasiHttp>(l, State::http)?;
+    handler::add_to_linker(l)?;
     http_bindings::http::types::add_to_linker::<State, WasiHttp>(l, &(&options).into(), State::http)?;
     Ok(linker)
+}
+
+/// Room for so many instances of components as `wit-component` makes them.
+fn pool(instances: u32) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
+        .total_tables(instances.saturating_mul(TABLES))
+        .total_memories(instances)
+        .total_stacks(instances)
+        .max_memory_size(MEMORY_BYTES)
+        .table_elements(TABLE_ELEMENTS)
+        .linear_memory_keep_resident(KEPT_MEMORY_BYTES)
+        .table_keep_resident(KEPT_TABLE_BYTES)
+        .async_stack_keep_resident(KEPT_STACK_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    pool
 }
 
 fn read(path: PathBuf) -> Result<Vec<u8>, Error> {

@@ -72,6 +72,11 @@ pub(crate) struct Request<'a> {
     pub(crate) received: usize,
 }
 
+/// Whether anybody listens to [`request`]: putting one together costs more than asking.
+pub(crate) fn wants_requests() -> bool {
+    tracing::enabled!(target: "nodule::request", tracing::Level::INFO)
+}
+
 pub(crate) fn request(label: &Label, request: &Request<'_>) {
     let Label {
         node,

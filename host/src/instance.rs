@@ -1,17 +1,17 @@
 //! One instance of a node: what it is given, what it may use up, and how a call on it ends.
 //!
-//! An instance lives for one call. It has a clock, a source of randomness, outgoing HTTP through the
+//! An instance lives for one run at most. It has a clock, a source of randomness, outgoing HTTP through the
 //! [pipeline](crate::pipeline), and nothing else.
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use wasmtime::component::ResourceTable;
-use wasmtime::{ResourceLimiter, Store, Trap};
+use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
@@ -19,6 +19,7 @@ use wasmtime_wasi_io::IoView;
 use crate::bindings::{Node, NodePre, authentication, description, execution, types};
 use crate::engine::Engine;
 use crate::events;
+use crate::guards;
 use crate::limits::Limits;
 use crate::pipeline::{Hooks, Pipeline};
 
@@ -44,9 +45,19 @@ pub(crate) struct Moment {
 pub(crate) struct State {
     table: ResourceTable,
     wasi: WasiCtx,
+    environs: Environs,
     http: WasiHttpCtx,
     hooks: Hooks,
+    /// Without one every request is denied.
+    pipeline: Option<Arc<Pipeline>>,
     budget: Budget,
+}
+
+impl State {
+    /// Where its requests go.
+    pub(crate) fn pipeline(&self) -> Option<Arc<Pipeline>> {
+        self.pipeline.clone()
+    }
 }
 
 impl WasiView for State {
@@ -92,9 +103,11 @@ impl fmt::Display for Stop {
     }
 }
 
-/// A store for one call, and the bounds of that call.
+/// A store for one call at a time, and the bounds of that call.
 pub(crate) struct Guard {
     store: Store<State>,
+    /// The instance, once there is one.
+    node: Option<Node>,
     run_timeout: Duration,
     /// For events; an instance without one only describes itself.
     pipeline: Option<Arc<Pipeline>>,
@@ -120,12 +133,19 @@ impl Guard {
         let state = State {
             table,
             wasi: wasi(environs),
+            environs,
             http,
-            hooks: Hooks::new(pipeline.clone()),
+            hooks: Hooks,
+            pipeline: pipeline.clone(),
             budget: Budget::new(limits),
         };
         let mut store = Store::new(engine.wasmtime(), state);
-        store.limiter(|state| &mut state.budget);
+        let is_limited = pipeline
+            .as_ref()
+            .is_none_or(|pipeline| pipeline.guards.has(guards::Guard::Limits));
+        if is_limited {
+            store.limiter(|state| &mut state.budget);
+        }
         store.set_hostcall_fuel(limits.output_bytes);
         store.set_max_component_handles(limits.host_resources);
         // At every tick the call gives way to the other tasks of its thread; that is also where a deadline is noticed,
@@ -134,9 +154,28 @@ impl Guard {
         store.epoch_deadline_async_yield_and_update(1);
         Self {
             store,
+            node: None,
             run_timeout: limits.run_timeout,
             pipeline,
         }
+    }
+
+    /// Make it ready for another call: with its own requests, time and randomness.
+    fn rebind(&mut self, pipeline: Arc<Pipeline>, environs: Environs) {
+        let state = self.store.data_mut();
+        if state.environs != environs || environs != Environs::Real {
+            state.wasi = wasi(environs);
+            state.environs = environs;
+        }
+        state.pipeline = Some(Arc::clone(&pipeline));
+        self.pipeline = Some(pipeline);
+        self.store.set_epoch_deadline(1);
+    }
+
+    /// Whether nothing of the call is left over: no request under way, no answer half read, and memory to spare.
+    fn is_clean(&self) -> bool {
+        let State { table, budget, .. } = self.store.data();
+        self.node.is_some() && table.is_empty() && budget.memory_left > budget.memory_limit / 2
     }
 
     /// Call `describe`.
@@ -174,10 +213,20 @@ impl Guard {
         pre: &NodePre<State>,
         call: &execution::Call,
     ) -> Result<Result<Vec<execution::ItemResult>, types::Failure>, Stop> {
-        let store = &mut self.store;
+        let Self { store, node, .. } = self;
+        // Put back only when the call ended well: an instance that trapped, or was dropped in its call, is not used again.
+        let instance = node.take();
         let result = bounded(self.run_timeout, async {
-            let node = instantiate(store, pre).await?;
-            node.workflow_node_execution().call_execute(store, call).await
+            let instance = match instance {
+                Some(instance) => instance,
+                None => instantiate(store, pre).await?,
+            };
+            let answer = instance
+                .workflow_node_execution()
+                .call_execute(store, call)
+                .await?;
+            *node = Some(instance);
+            Ok(answer)
         })
         .await;
         self.settle(result)
@@ -206,6 +255,9 @@ impl Guard {
             Some(trap) => trap.to_string(),
             None => error.root_cause().to_string(),
         };
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Err(self.limit("pooling", "no instance is free: too many calls at once"));
+        }
         // Wasmtime has no public types for these.
         if reason.contains("handle limit exceeded") || reason.contains("no free keys") {
             return Err(self.limit(
@@ -233,6 +285,36 @@ impl Guard {
             pipeline.note_limit(key);
         }
         Stop::Limit(format!("{message} (`{key}`)"))
+    }
+}
+
+/// The instances of one run that wait for their next call: made once, used for many calls of the same operation by the
+/// same tenant, and gone with the run. The contract says that a node keeps nothing between two calls, and what it might
+/// keep all the same is its own run's.
+#[derive(Default)]
+pub(crate) struct Idle(Mutex<Vec<Guard>>);
+
+impl Idle {
+    /// An instance for a call: one that waits, or else a new one.
+    pub(crate) fn take(&self, engine: &Engine, pipeline: Arc<Pipeline>, environs: Environs) -> Guard {
+        match self.lock().pop() {
+            Some(mut guard) => {
+                guard.rebind(pipeline, environs);
+                guard
+            }
+            None => Guard::new(engine, pipeline, environs),
+        }
+    }
+
+    /// Keep the instance of a call that ended well, if the call left nothing behind.
+    pub(crate) fn put(&self, guard: Guard) {
+        if guard.is_clean() {
+            self.lock().push(guard);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Guard>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -65,9 +65,12 @@ mod engine;
 mod error;
 mod events;
 mod failure;
+mod guards;
 mod instance;
 pub mod journal;
 pub mod limits;
+#[cfg(feature = "measure")]
+pub mod measure;
 pub mod network;
 mod outcome;
 mod pipeline;

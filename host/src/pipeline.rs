@@ -14,27 +14,31 @@
 //! Bodies are whole in memory, up to their limit: redaction and recording need all of an answer, a node reads a JSON
 //! document to its end anyway, and a complete body costs the guest fewer calls than a stream.
 
+mod check;
+pub(crate) mod handler;
 mod held;
 mod hooks;
 mod name;
+mod observed;
 mod send;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, RequestOptions, WasiBody};
 
 use crate::address::Permit;
-use crate::canonical::{CanonicalUrl, Host};
+use crate::bindings::types;
+use crate::canonical::{Base, CanonicalUrl, Host};
 use crate::client::Freshness;
 use crate::engine::Engine;
 use crate::events::{self, Label};
-use crate::failure::{Certainty, Failure};
+use crate::guards::{Guard, Guards};
 use crate::limits::Limits;
 use crate::policy::{FORBIDDEN_METHODS, Policy};
 use crate::rate::Bucket;
@@ -42,9 +46,11 @@ use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Rol
 use crate::secret::Secret;
 use crate::session::Session;
 
+use check::Wanted;
 pub(crate) use held::Buffered;
 use held::Hold;
 pub(crate) use hooks::Hooks;
+pub(crate) use observed::Observed;
 
 /// Headers of one connection, or of the host's own making: a node sets none of them.
 const HOST_HEADERS: [&str; 4] = ["te", "trailer", "expect", "proxy-authentication-info"];
@@ -99,8 +105,9 @@ pub(crate) struct Pipeline {
     pub(crate) scope: Scope,
     pub(crate) policy: Arc<Policy>,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) guards: Arc<Guards>,
     /// The credential's base URL.
-    pub(crate) base: Option<CanonicalUrl>,
+    pub(crate) base: Option<Arc<Base>>,
     pub(crate) session: Option<Arc<Session>>,
     pub(crate) transport: Transport,
     /// Whether the operation's effect is `write`.
@@ -118,30 +125,12 @@ pub(crate) struct Pipeline {
     pub(crate) observed: Mutex<Observed>,
 }
 
-/// What the host saw of a call's requests; it trusts this more than what the node says.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Observed {
-    /// Requests that began to leave.
-    pub(crate) sent: u32,
-    /// Of these, those that are not GET or HEAD.
-    changing: u32,
-    /// Requests that were answered to the end.
-    pub(crate) answered: u32,
-    /// Of those sent, the ones that are not GET or HEAD.
-    pub(crate) changing_sent: u32,
-    /// Of those answered to the end, the ones that are not GET or HEAD.
-    pub(crate) changing_answered: u32,
-    /// How long each request took that was sent to the service, in the order of their ends.
-    pub(crate) took: Vec<Duration>,
-    denial: Option<(String, Option<String>)>,
-    limit: Option<String>,
-    trouble: Option<String>,
-}
-
 /// A request that passed the first step.
 struct Checked {
     method: Method,
     url: CanonicalUrl,
+    /// Whether the credential's base URL covers it.
+    below_base: bool,
     headers: HeaderMap,
     body: Bytes,
     /// For the body; it ends with the exchange.
@@ -177,56 +166,62 @@ impl Pipeline {
         &self.limits
     }
 
-    /// What the host saw of this call's requests so far.
-    pub(crate) fn observed(&self) -> Observed {
-        self.notes().clone()
-    }
-
-    fn notes(&self) -> MutexGuard<'_, Observed> {
-        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether requests go to the service, with a real credential; a replay has a dummy.
+    fn is_live(&self) -> bool {
+        matches!(self.transport, Transport::Live { .. })
     }
 
     /// Carry out one request; the module says in which order.
-    async fn exchange(
-        &self,
-        request: http::Request<WasiBody>,
-        options: Option<RequestOptions>,
-    ) -> Result<Response, HttpError> {
+    async fn exchange(&self, wanted: Wanted, options: Option<RequestOptions>) -> Result<Response, HttpError> {
         let clock = Instant::now();
-        let checked = self.check(request).await?;
-        if let (Some(rate), Transport::Live { .. }) = (&self.rate, &self.transport) {
+        let mut checked = self.check(wanted).await?;
+        if let (Some(rate), true) = (&self.rate, self.is_live()) {
             rate.take().await;
         }
-        let (method, url, sent) = (checked.method.clone(), checked.url.clone(), checked.body.len());
-        let outcome = self.carry_out(checked, options).await;
-        let (status, received) = match &outcome {
+        let sent = checked.body.len();
+        let outcome = self.carry_out(&mut checked, options).await;
+        if events::wants_requests() {
+            self.show(&checked, sent, &outcome, clock);
+        }
+        outcome.map(Whole::into_response)
+    }
+
+    fn show(&self, asked: &Checked, sent: usize, outcome: &Result<Whole, HttpError>, since: Instant) {
+        let (status, received) = match outcome {
             Ok(answer) => (answer.status.as_u16(), answer.body.len()),
             Err(_) => (0, 0),
         };
-        let base = self.base.as_ref().filter(|base| url.is_below(base));
+        let base = self
+            .base
+            .as_ref()
+            .filter(|_| asked.below_base)
+            .map(|base| base.url());
         let seen = events::Request {
-            method: &method,
+            method: &asked.method,
             // An authenticating node knows the secret, so what it chose is not shown.
-            origin: (self.scope == Scope::Operation || base.is_some()).then(|| url.origin()),
+            origin: (self.scope == Scope::Operation || base.is_some()).then(|| asked.url.origin()),
             path: if self.scope == Scope::Operation {
-                self.label.path(base, &url)
+                self.label.path(base, &asked.url)
             } else {
                 "…"
             },
             status,
             outcome: outcome.as_ref().map_or_else(name::of, |_| "answered"),
-            since: clock,
+            since,
             sent,
             received,
         };
         events::request(&self.label, &seen);
-        outcome.map(Whole::into_response)
     }
 
-    async fn carry_out(&self, checked: Checked, options: Option<RequestOptions>) -> Result<Whole, HttpError> {
-        let permit = self.permit(&checked)?;
+    async fn carry_out(
+        &self,
+        checked: &mut Checked,
+        options: Option<RequestOptions>,
+    ) -> Result<Whole, HttpError> {
+        let permit = self.permit(checked)?;
         match &self.transport {
-            Transport::Replay(player) => self.replay(player, &checked),
+            Transport::Replay(player) => self.replay(player, checked),
             Transport::DryRun(shown) => {
                 shown
                     .lock()
@@ -234,173 +229,60 @@ impl Pipeline {
                     .push(checked.planned());
                 Err(HttpError::HttpRequestDenied)
             }
-            Transport::Live { engine, recorder } => {
-                let recorded = match recorder {
-                    Some(recorder) => Some((recorder, self.recordable(&checked)?, Timestamp::now())),
-                    None => None,
-                };
+            Transport::Live {
+                engine,
+                recorder: None,
+            } => self.live(engine, checked, permit, options).await,
+            Transport::Live {
+                engine,
+                recorder: Some(recorder),
+            } => {
+                let (request, started) = (self.recordable(checked)?, Timestamp::now());
                 let clock = Instant::now();
                 let outcome = self.live(engine, checked, permit, options).await;
-                if let Some((recorder, request, started)) = recorded {
-                    let outcome = match &outcome {
+                recorder.push(Exchange {
+                    role: self.role(),
+                    item: self.item,
+                    request,
+                    outcome: match &outcome {
                         Ok(answer) => Outcome::Answer(answer.recorded()),
                         Err(error) => Outcome::Failed {
                             error: name::of(error).to_owned(),
                         },
-                    };
-                    let (role, item) = (self.role(), self.item);
-                    recorder.push(Exchange {
-                        role,
-                        item,
-                        request,
-                        outcome,
-                        started,
-                        duration: clock.elapsed(),
-                    });
-                }
+                    },
+                    started,
+                    duration: clock.elapsed(),
+                });
                 outcome
             }
         }
     }
 
-    /// Size and syntax.
-    async fn check(&self, request: http::Request<WasiBody>) -> Result<Checked, HttpError> {
-        let (parts, body) = request.into_parts();
-        // The body is read in any case, since a node that writes to a stream that nobody reads sees it break, and not
-        // why the request was refused.
-        let body = self.whole_body(body).await;
-        let url = CanonicalUrl::from_uri(&parts.uri).map_err(|error| {
-            self.deny(
-                Asked {
-                    method: Some(&parts.method),
-                    url: None,
-                },
-                "url",
-                error.to_string(),
-                error.hint(),
-            )
-        })?;
-        let mut headers = parts.headers;
-        let asked = Asked {
-            method: Some(&parts.method),
-            url: Some(&url),
-        };
-        let declared = headers
-            .get(http::header::CONTENT_LENGTH)
-            .map(|length| length.to_str().ok()?.parse().ok());
-        if let (Some(declared), Ok((body, _))) = (declared, &body)
-            && declared != Some(body.len())
-        {
-            let message = format!(
-                "expected a `content-length` of {}, as the body has, found another",
-                body.len()
-            );
-            return Err(self.deny(asked, "content-length", message, None));
-        }
-        // Set from the URL and the body by the HTTP client; how answers are encoded is the host's affair.
-        for name in [
-            http::header::HOST,
-            http::header::CONTENT_LENGTH,
-            http::header::ACCEPT_ENCODING,
-        ] {
-            headers.remove(name);
-        }
-        let bytes: usize = headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len())
-            .sum();
-        if headers.len() > self.limits.header_count {
-            let limit = self.limits.header_count;
-            self.limit(
-                "header-count",
-                format!("a request with more than {limit} headers (`header-count`)"),
-            );
-            return Err(HttpError::HttpRequestHeaderSectionSize(None));
-        }
-        if bytes > self.limits.header_bytes {
-            let limit = self.limits.header_bytes;
-            self.limit(
-                "header-bytes",
-                format!("a request with more than {limit} bytes of headers (`header-bytes`)"),
-            );
-            return Err(HttpError::HttpRequestHeaderSectionSize(None));
-        }
-        let (body, hold) = body?;
-        Ok(Checked {
-            method: parts.method,
-            url,
-            headers,
-            body,
-            _hold: hold,
-        })
-    }
-
-    async fn whole_body(&self, mut body: WasiBody) -> Result<(Bytes, Hold), HttpError> {
-        let limit = self.limits.request_body_bytes;
-        let mut hold = Hold::new(&self.buffered);
-        let mut fits = true;
-        let mut first = Bytes::new();
-        let mut more = Vec::new();
-        let mut length = 0_usize;
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame?.into_data() else { continue };
-            length = length.saturating_add(data.len());
-            fits = fits && length <= limit && hold.add(data.len());
-            if !fits {
-                // Read to its end, so that the node sees why and not a broken stream; kept no longer.
-                (first, more) = (Bytes::new(), Vec::new());
-                hold.set(0);
-                continue;
-            }
-            if first.is_empty() {
-                first = data;
-            } else {
-                if more.is_empty() {
-                    more.extend_from_slice(&first);
-                }
-                more.extend_from_slice(&data);
-            }
-        }
-        if length > limit {
-            self.limit(
-                "request-body-bytes",
-                format!("a request body of more than {limit} bytes (`request-body-bytes`)"),
-            );
-            return Err(HttpError::HttpRequestBodySize(u64::try_from(length).ok()));
-        }
-        if !fits {
-            let limit = self.limits.buffered_bytes;
-            self.limit(
-                "buffered-bytes",
-                format!("bodies of more than {limit} bytes at once (`buffered-bytes`)"),
-            );
-            return Err(HttpError::HttpRequestBodySize(None));
-        }
-        Ok((if more.is_empty() { first } else { more.into() }, hold))
-    }
-
     /// The policy's word, and how far the connection may go.
     fn permit(&self, request: &Checked) -> Result<Permit, HttpError> {
-        let Checked { method, url, .. } = request;
-        let asked = Asked {
-            method: Some(method),
-            url: Some(url),
-        };
-        let below_base = self.base.as_ref().is_some_and(|base| url.is_below(base));
-        let ruled = self.policy.decide(method, url);
-        let permit = match (self.scope, below_base, ruled) {
+        let Checked {
+            method,
+            url,
+            below_base,
+            ..
+        } = request;
+        if !self.guards.has(Guard::Policy) {
+            return Ok(of_the_base(url));
+        }
+        let permit = match (self.scope, below_base, self.policy.rule_for(method, url)) {
             (Scope::Authentication, false, _) => {
-                return Err(self.deny(asked, "authentication", String::new(), None));
+                return Err(self.deny(request.asked(), "authentication", String::new(), None));
             }
-            (_, true, Ok(rule)) | (Scope::Operation, false, Ok(rule)) => rule.permit(),
+            (_, true, Some(rule)) | (Scope::Operation, false, Some(rule)) => rule.permit(),
             // The credential's base URL is allowed by giving the credential, subject to the address rules.
-            (_, true, Err(_)) if !FORBIDDEN_METHODS.contains(method) => match url.host() {
-                Host::Address(address) => Permit::Literal(*address),
-                Host::Name(_) => Permit::PublicOnly,
+            (_, true, None) if !FORBIDDEN_METHODS.contains(method) => of_the_base(url),
+            (_, _, None) => match self.policy.decide(method, url) {
+                Ok(rule) => rule.permit(),
+                Err(denial) => {
+                    let (rule, hint) = (denial.why.rule(), denial.hint());
+                    return Err(self.deny(request.asked(), rule, denial.to_string(), hint));
+                }
             },
-            (_, _, Err(denial)) => {
-                return Err(self.deny(asked, denial.why.rule(), denial.to_string(), denial.hint()));
-            }
         };
         if self.write && self.scope == Scope::Operation && !is_safe(method) {
             let most = self.policy.write_requests();
@@ -410,7 +292,7 @@ impl Pipeline {
                 let message =
                     format!("a call of a `write` operation may send {most} request that is not a GET");
                 let hint = format!("in the policy file:\nwrite-requests = {}", most + 1);
-                return Err(self.deny(asked, "write-requests", message, Some(hint)));
+                return Err(self.deny(request.asked(), "write-requests", message, Some(hint)));
             }
             notes.changing += 1;
         }
@@ -448,30 +330,27 @@ impl Pipeline {
     async fn live(
         &self,
         engine: &Engine,
-        request: Checked,
+        request: &mut Checked,
         permit: Permit,
         options: Option<RequestOptions>,
     ) -> Result<Whole, HttpError> {
-        let (method, asked_url) = (request.method.clone(), request.url.clone());
-        let request = self.authorise(request)?;
+        let url = self.authorise(request)?;
         let freshness = if self.write {
             Freshness::Recent
         } else {
             Freshness::Any
         };
         let client = engine.clients().get(permit, freshness, &self.limits);
-        let (changing, clock) = (u32::from(!is_safe(&request.method)), Instant::now());
-        let outcome = send::send(self, &client, request, options).await;
+        let changing = u32::from(!is_safe(&request.method));
+        let clock = Instant::now();
+        let outcome = send::send(self, &client, request, url, options).await;
         self.notes().took.push(clock.elapsed());
         let answer = outcome.map_err(|trouble| match trouble {
             send::Stopped::Denied(denial) => self.deny(
-                Asked {
-                    method: Some(&method),
-                    url: Some(&asked_url),
-                },
+                request.asked(),
                 "address",
                 denial.to_string(),
-                denial.hint(&asked_url),
+                denial.hint(&request.url),
             ),
             send::Stopped::Limit(key, Trouble { error, detail }) => {
                 self.limit(key, detail);
@@ -486,47 +365,74 @@ impl Pipeline {
         Ok(self.redacted(answer))
     }
 
-    /// Add the session, below the credential's base URL and nowhere else.
-    fn authorise(&self, mut request: Checked) -> Result<Checked, HttpError> {
-        let (Some(session), Some(base)) = (&self.session, &self.base) else {
-            return Ok(request);
+    /// The session for the node itself: none, since the host adds it, outside of the sandbox.
+    pub(crate) fn handed_over(&self) -> Option<types::Access> {
+        let session = self
+            .session
+            .as_ref()
+            .filter(|_| !self.guards.has(Guard::Injection))?;
+        let headers = session.headers().filter_map(|(name, value)| {
+            Some(types::Field {
+                name: name.as_str().to_owned(),
+                value: value.to_str().ok()?.to_owned(),
+            })
+        });
+        let query = session.query().iter().map(|(name, value)| types::Field {
+            name: name.clone(),
+            value: value.expose().to_owned(),
+        });
+        Some(types::Access {
+            headers: headers.collect(),
+            query: query.collect(),
+        })
+    }
+
+    /// Add the session, below the credential's base URL and nowhere else; the URL that is sent.
+    fn authorise(&self, request: &mut Checked) -> Result<Uri, HttpError> {
+        let session = self
+            .session
+            .as_ref()
+            .filter(|_| self.scope == Scope::Operation && request.below_base)
+            .filter(|_| self.guards.has(Guard::Injection));
+        let Some(session) = session else {
+            return Ok(request.url.uri().clone());
         };
-        if self.scope == Scope::Authentication || !request.url.is_below(base) {
-            return Ok(request);
-        }
         for name in session.header_names() {
             request.headers.remove(name);
         }
         for (name, value) in session.headers() {
             request.headers.append(name.clone(), value);
         }
-        if !session.query().is_empty() {
-            let mut url = request.url.to_string();
-            let mut separator = if request.url.query().is_some() { '&' } else { '?' };
-            for (name, value) in session.query() {
-                url.push(separator);
-                url.extend(percent_encoding::utf8_percent_encode(
-                    name,
-                    percent_encoding::NON_ALPHANUMERIC,
-                ));
-                url.push('=');
-                url.extend(percent_encoding::utf8_percent_encode(
-                    value.expose(),
-                    percent_encoding::NON_ALPHANUMERIC,
-                ));
-                separator = '&';
-            }
-            // The error names the part that is wrong, which may be the secret.
-            let message = || "the session's query cannot be added to the URL".to_owned();
-            request.url = CanonicalUrl::parse(&url)
-                .map_err(|_| self.deny(request.asked(), "session-query", message(), None))?;
+        if session.query().is_empty() {
+            return Ok(request.url.uri().clone());
         }
-        Ok(request)
+        let mut url = request.url.to_string();
+        let mut separator = if request.url.query().is_some() { '&' } else { '?' };
+        for (name, value) in session.query() {
+            url.push(separator);
+            url.extend(percent_encoding::utf8_percent_encode(
+                name,
+                percent_encoding::NON_ALPHANUMERIC,
+            ));
+            url.push('=');
+            url.extend(percent_encoding::utf8_percent_encode(
+                value.expose(),
+                percent_encoding::NON_ALPHANUMERIC,
+            ));
+            separator = '&';
+        }
+        // The error names the part that is wrong, which may be the secret.
+        let message = || "the session's query cannot be added to the URL".to_owned();
+        CanonicalUrl::parse(&url)
+            .map(|url| url.uri().clone())
+            .map_err(|_| self.deny(request.asked(), "session-query", message(), None))
     }
 
     /// An authenticating instance knows the secrets anyway, and has to read its token.
     fn redacted(&self, mut answer: Whole) -> Whole {
-        if let (Scope::Operation, Some(session)) = (self.scope, &self.session) {
+        if let (Scope::Operation, Some(session)) = (self.scope, &self.session)
+            && self.guards.has(Guard::Redaction)
+        {
             let redactor = session.redactor();
             answer.body = redactor.body(answer.body);
             redactor.headers(&mut answer.headers);
@@ -556,11 +462,15 @@ impl Pipeline {
     fn deny(&self, asked: Asked<'_>, rule: &'static str, message: String, hint: Option<String>) -> HttpError {
         let below_base = asked
             .url
-            .is_some_and(|url| self.base.as_ref().is_some_and(|base| url.is_below(base)));
+            .is_some_and(|url| self.base.as_ref().is_some_and(|base| base.covers(url)));
         let (asked, message, hint) = match self.scope {
             Scope::Authentication if self.is_live() && (!below_base || rule != "address") => {
                 // This node knows the secret: where it wanted to go, in whatever words, may be the secret.
-                let base = self.base.as_ref().map(ToString::to_string).unwrap_or_default();
+                let base = self
+                    .base
+                    .as_ref()
+                    .map(|base| base.url().to_string())
+                    .unwrap_or_default();
                 let message = format!(
                     "an authenticating node may send plain requests below `{base}`, and tried another"
                 );
@@ -580,88 +490,13 @@ impl Pipeline {
         self.notes().denial.get_or_insert((message, hint));
         HttpError::HttpRequestDenied
     }
+}
 
-    /// Whether the credential is a real one; a replay has a dummy.
-    fn is_live(&self) -> bool {
-        matches!(self.transport, Transport::Live { .. })
-    }
-
-    fn limit(&self, key: &'static str, message: String) {
-        self.note_limit(key);
-        self.notes().limit.get_or_insert(message);
-    }
-
-    /// A limit that is not the node's failure, or not by itself.
-    pub(crate) fn note_limit(&self, key: &str) {
-        events::limit(&self.label, key);
-    }
-
-    /// Note that a request begins to leave; `changing` is 1 for one that is not GET or HEAD.
-    fn sending(&self, changing: u32) {
-        let mut notes = self.notes();
-        notes.sent += 1;
-        notes.changing_sent += changing;
-    }
-
-    /// Note that it did not leave after all: there was no connection.
-    fn not_sent(&self, changing: u32) {
-        let mut notes = self.notes();
-        notes.sent = notes.sent.saturating_sub(1);
-        notes.changing_sent = notes.changing_sent.saturating_sub(changing);
-    }
-
-    /// Note that an answer was read to its end.
-    fn answered(&self, changing: u32) {
-        let mut notes = self.notes();
-        notes.answered += 1;
-        notes.changing_answered += changing;
-    }
-
-    /// Why a request of this call was denied, or which limit it reached, in the host's own words.
-    pub(crate) fn refusal(&self) -> Option<Failure> {
-        let Observed { denial, limit, .. } = self.observed();
-        let denied = denial.map(|(message, hint)| Failure::Denied { message, hint });
-        denied.or_else(|| limit.map(Failure::Limit))
-    }
-
-    /// What the network said, where a request got no answer.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        self.notes().trouble.clone()
-    }
-
-    /// A node's failure in the host's own words, where the host knows more: which rule denied, which limit was reached,
-    /// what the network said, and whether anything was sent at all.
-    pub(crate) fn explain(&self, failure: Failure) -> Failure {
-        let observed = self.observed();
-        match failure {
-            Failure::Denied { message, hint } => match observed.denial {
-                Some((message, hint)) => Failure::Denied { message, hint },
-                None => Failure::Denied { message, hint },
-            },
-            Failure::Limit(message) => Failure::Limit(observed.limit.unwrap_or(message)),
-            Failure::Unavailable {
-                certainty,
-                mut message,
-                answer,
-                retry_after_ms,
-            } => {
-                if let (Some(trouble), None) = (observed.trouble, &answer) {
-                    message = format!("{message} ({trouble})");
-                }
-                let certainty = if observed.sent == 0 {
-                    Certainty::NotDone
-                } else {
-                    certainty
-                };
-                Failure::Unavailable {
-                    certainty,
-                    message,
-                    answer,
-                    retry_after_ms,
-                }
-            }
-            failure => failure,
-        }
+/// How far a connection to the credential's base URL may go.
+fn of_the_base(url: &CanonicalUrl) -> Permit {
+    match url.host() {
+        Host::Address(address) => Permit::Literal(*address),
+        Host::Name(_) => Permit::PublicOnly,
     }
 }
 

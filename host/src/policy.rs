@@ -110,18 +110,27 @@ impl Policy {
     ///
     /// No rule allows it.
     pub fn decide(&self, method: &Method, url: &CanonicalUrl) -> Result<&Rule, Denial> {
+        self.rule_for(method, url).ok_or_else(|| {
+            if FORBIDDEN_METHODS.contains(method) {
+                Denial::new(method, url, Why::ForbiddenMethod)
+            } else {
+                Denial::explain(&self.rules, method, url)
+            }
+        })
+    }
+
+    /// [`Policy::decide`] for who does not ask why.
+    pub(crate) fn rule_for(&self, method: &Method, url: &CanonicalUrl) -> Option<&Rule> {
         if FORBIDDEN_METHODS.contains(method) {
-            return Err(Denial::new(method, url, Why::ForbiddenMethod));
+            return None;
         }
         let mut allowed = self.rules.iter().filter(|rule| rule.allows(method, url));
-        match allowed.next() {
-            Some(first) => Ok(if first.is_private() {
-                first
-            } else {
-                allowed.find(|rule| rule.is_private()).unwrap_or(first)
-            }),
-            None => Err(Denial::explain(&self.rules, method, url)),
-        }
+        let first = allowed.next()?;
+        Some(if first.is_private() {
+            first
+        } else {
+            allowed.find(|rule| rule.is_private()).unwrap_or(first)
+        })
     }
 
     /// An embedder's limits with those of the policy over them.

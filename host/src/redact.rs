@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous;
+use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, MatchKind, PatternID};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
@@ -54,8 +55,12 @@ pub const SHORTEST_ANYWHERE: usize = 16;
 pub struct Redactor(Option<Arc<Known>>);
 
 struct Known {
-    /// Says fast that there is nothing.
+    /// Says fast that there is nothing, where the processor has the instructions for it.
+    packed: Option<packed::Searcher>,
+    /// Says that there is nothing.
     any: AhoCorasick,
+    /// Bytes of the shortest pattern.
+    shortest: usize,
     /// The same patterns, fed byte by byte, and all that match.
     each: contiguous::NFA,
     /// By pattern.
@@ -103,9 +108,13 @@ impl Redactor {
         let each = contiguous::NFA::builder()
             .match_kind(MatchKind::Standard)
             .build(texts());
+        let packed = packed::Config::new().builder().extend(texts()).build();
+        let shortest = texts().map(<[u8]>::len).min().unwrap_or_default();
         match (kinds.is_empty(), any, each) {
             (false, Ok(any), Ok(each)) => Self(Some(Arc::new(Known {
+                packed,
                 any,
+                shortest,
                 each,
                 kinds,
                 short,
@@ -190,6 +199,10 @@ impl fmt::Debug for Redactor {
 
 impl Known {
     fn redact<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
+        // What a secret is encoded as is never shorter than the secret.
+        if bytes.len() < self.shortest {
+            return Cow::Borrowed(bytes);
+        }
         let views = View::ALL.into_iter().filter(|view| self.may_hold(*view, bytes));
         let mut spans: Vec<Range<usize>> = views.flat_map(|view| self.spans(view, bytes)).collect();
         if spans.is_empty() {
@@ -212,7 +225,10 @@ impl Known {
     /// Whether any pattern matches, in whatever surroundings. Allocates nothing.
     fn may_hold(&self, view: View, bytes: &[u8]) -> bool {
         if view == View::AsIs {
-            return self.any.is_match(bytes);
+            return match &self.packed {
+                Some(packed) => packed.find(bytes).is_some(),
+                None => self.any.is_match(bytes),
+            };
         }
         if !view.applies(bytes) {
             return false;

@@ -8,14 +8,15 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use crate::canonical::CanonicalUrl;
+use crate::canonical::{Base, CanonicalUrl};
 use crate::component::Component;
 use crate::credential::Credential;
 use crate::description::{Effect, Operation};
 use crate::error::Error;
 use crate::events::Label;
 use crate::failure::Failure;
-use crate::instance::{Environs, Moment};
+use crate::guards::Guards;
+use crate::instance::{Environs, Idle, Moment};
 use crate::limits::Limits;
 use crate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
 use crate::policy::Policy;
@@ -24,7 +25,7 @@ use crate::recording::{
     Call, Declared, Item, ItemResult as RecordedResult, Meta, Player, Recorder, Recording, Unused,
 };
 use crate::redact::Redactor;
-use crate::run::{ItemResult, OnFailure, Stats};
+use crate::run::{ItemResult, Stats};
 use crate::secret::Secret;
 use crate::session::{Cell, Maker, Session};
 
@@ -38,7 +39,9 @@ pub(crate) struct Inner {
     pub(crate) component: Component,
     policy: Arc<Policy>,
     limits: Arc<Limits>,
+    guards: Arc<Guards>,
     credential: Option<Credential>,
+    base: Option<Arc<Base>>,
     session: Option<Arc<Cell>>,
     slots: Arc<Semaphore>,
     target: Target,
@@ -87,6 +90,7 @@ pub struct RunnerBuilder {
     credential: Option<Credential>,
     tenant: String,
     mode: Mode,
+    pub(crate) guards: Guards,
 }
 
 #[derive(Debug)]
@@ -107,6 +111,7 @@ impl Component {
             credential: None,
             tenant: String::new(),
             mode: Mode::Live,
+            guards: Guards::default(),
         }
     }
 }
@@ -169,6 +174,7 @@ impl RunnerBuilder {
             mut credential,
             tenant,
             mode,
+            guards,
         } = self;
         let limits = policy.limits_over(limits);
         limits.check()?;
@@ -243,6 +249,10 @@ impl RunnerBuilder {
                 component,
                 policy: Arc::new(policy),
                 limits: Arc::new(limits),
+                guards: Arc::new(guards),
+                base: credential
+                    .as_ref()
+                    .map(|credential| Arc::new(Base::new(credential.base_url().clone()))),
                 credential,
                 session,
                 target,
@@ -383,6 +393,8 @@ pub(crate) struct BoundOperation {
     pub(crate) stats: Arc<Stats>,
     /// How fast its requests may follow each other.
     pub(crate) rate: Option<Arc<Bucket>>,
+    /// Instances that its run uses again.
+    pub(crate) idle: Idle,
 }
 
 impl BoundOperation {
@@ -417,6 +429,7 @@ impl BoundOperation {
             key_parameter: key_parameter.map(|parameter| parameter.name.clone()),
             stats: Arc::new(Stats::new()),
             rate: None,
+            idle: Idle::default(),
         })
     }
 
@@ -583,10 +596,8 @@ impl Inner {
             scope,
             policy: Arc::clone(&self.policy),
             limits: Arc::clone(&self.limits),
-            base: self
-                .credential
-                .as_ref()
-                .map(|credential| credential.base_url().clone()),
+            guards: Arc::clone(&self.guards),
+            base: self.base.clone(),
             session,
             transport,
             write: operation.is_some_and(BoundOperation::is_write),
@@ -609,18 +620,7 @@ impl Inner {
 
     async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
         let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0), None);
-        let items = vec![item.to_owned()];
-        let environs = Environs::Real;
-        let outcome = crate::call::execute(
-            self,
-            operation,
-            &pipeline,
-            environs,
-            items,
-            OnFailure::Continue,
-            1,
-        )
-        .await;
+        let outcome = crate::call::rehearse(self, operation, &pipeline, item.to_owned()).await;
         let planned = match &pipeline.transport {
             Transport::DryRun(planned) => {
                 std::mem::take(&mut *planned.lock().unwrap_or_else(PoisonError::into_inner))

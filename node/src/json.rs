@@ -175,27 +175,22 @@ pub fn compact(text: &str) -> Cow<'_, str> {
 }
 
 fn is_too_deep(text: &str) -> bool {
-    let mut levels = Levels::default();
-    text.chars().any(|c| levels.after(c) > MAX_DEPTH)
-}
-
-/// How many objects and arrays are open.
-#[derive(Default)]
-struct Levels {
-    depth: usize,
-    place: Place,
-}
-
-impl Levels {
-    fn after(&mut self, c: char) -> usize {
-        self.place = self.place.after(c);
+    let is_opening = |byte: &u8| matches!(byte, b'{' | b'[');
+    // Few documents have so many brackets at all, and counting them is quick.
+    if text.bytes().filter(is_opening).count() <= MAX_DEPTH {
+        return false;
+    }
+    let mut depth = 0_usize;
+    let mut place = Place::Between;
+    text.chars().any(|c| {
+        place = place.after(c);
         match c {
-            '{' | '[' if self.place == Place::Between => self.depth += 1,
-            '}' | ']' if self.place == Place::Between => self.depth = self.depth.saturating_sub(1),
+            '{' | '[' if place == Place::Between => depth += 1,
+            '}' | ']' if place == Place::Between => depth = depth.saturating_sub(1),
             _ => {}
         }
-        self.depth
-    }
+        depth > MAX_DEPTH
+    })
 }
 
 /// Where in a document a character stands: the little that must be known to tell structure from strings.
@@ -231,10 +226,39 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
 }
 
 fn split_once(text: &str, separator: char) -> Option<(&str, &str)> {
-    let mut levels = Levels::default();
-    let at = text.find(|c| levels.after(c) == 0 && c == separator && levels.place == Place::Between)?;
-    let (part, rest) = text.split_at_checked(at)?;
+    let (part, rest) = text.split_at_checked(find_on_this_level(text, separator)?)?;
     Some((trim(part), trim(rest.get(1..)?)))
+}
+
+/// Where the separator, an ASCII character, stands outside of strings, objects and arrays.
+fn find_on_this_level(text: &str, separator: char) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    loop {
+        match *text.as_bytes().get(at)? {
+            b'"' => at += string_end(text.get(at + 1..)?)?,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            byte if depth == 0 && char::from(byte) == separator => return Some(at),
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// How many bytes of a string follow its opening quote, the closing one included.
+fn string_end(text: &str) -> Option<usize> {
+    let mut bytes = text.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => return Some(at + 1),
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Blanks as JSON has them.

@@ -218,14 +218,15 @@ fn outgoing(base: &BaseUrl, request: Request) -> Result<(OutgoingRequest, Option
     })?;
     let outgoing = OutgoingRequest::new(headers);
     let method = match request.method {
-        Method::Get => WasiMethod::Get,
-        Method::Post => WasiMethod::Post,
-        Method::Put => WasiMethod::Put,
+        // What a new request has already.
+        Method::Get => None,
+        Method::Post => Some(WasiMethod::Post),
+        Method::Put => Some(WasiMethod::Put),
     };
     let target = [base.prefix.as_str(), &request.target].concat();
     let scheme = if base.https { Scheme::Https } else { Scheme::Http };
-    outgoing
-        .set_method(&method)
+    method
+        .map_or(Ok(()), |method| outgoing.set_method(&method))
         .and_then(|()| outgoing.set_scheme(Some(&scheme)))
         .and_then(|()| outgoing.set_authority(Some(&base.authority)))
         .and_then(|()| outgoing.set_path_with_query(Some(&target)))

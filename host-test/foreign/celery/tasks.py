@@ -4,6 +4,7 @@ The component is loaded once per worker process; a task is one batch of items, r
 Settings are variables: NODE_COMPONENT and NODE_CREDENTIAL are files, NODE_BROKER is Redis, `redis://127.0.0.1:6379/0`.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -31,18 +32,19 @@ app.conf.update(
     result_expires=3600,
 )
 
-service = None
+service, base_url = None, None
 effects = {}
 
 
 @worker_process_init.connect
 def load(**_):
     """Once per process: compiled code is neither shared between processes nor kept across a fork."""
-    global service
+    global service, base_url
     node = host.Node(os.environ["NODE_COMPONENT"])
     described = host.plain(node.call("description", "describe"))
     effects.update({(one["group"], one["name"]): one["effect"]["tag"] for one in described["operations"]})
-    service = host.Service(node, Path(os.environ["NODE_CREDENTIAL"]).read_text(encoding="utf-8"))
+    credential = Path(os.environ["NODE_CREDENTIAL"]).read_text(encoding="utf-8")
+    service, base_url = host.Service(node, credential), json.loads(credential)["baseUrl"]
 
 
 @app.task(bind=True, max_retries=5)
@@ -51,8 +53,8 @@ def run(self, group, operation, items):
     # What may be given to another worker is run twice at times; `write` is the effect that does not bear it.
     if effects.get((group, operation), "write") == "write":
         raise ValueError(f"{group}.{operation} cannot be run twice, so it needs a queue that never repeats")
-    batch = {"group": group, "operation": operation, "items": items, "onFailure": "continue", "inFlight": 16}
-    answer = host.plain(service.run(batch))
+    call = {"group": group, "operation": operation, "items": items, "on-failure": "continue", "in-flight": 16, "base-url": base_url}
+    answer = host.plain(service.run(host.record(call)))
     if isinstance(answer, dict):
         # The whole batch failed, for want of a session most likely: later.
         raise self.retry(countdown=5, exc=RuntimeError(answer["tag"]))

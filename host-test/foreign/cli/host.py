@@ -1,7 +1,7 @@
 """A node component in the Wasmtime command line: `python host.py COMPONENT CREDENTIAL.json`, none of Nodule's host.
 
-It prints the node's description, then answers each batch that it reads from standard input, one JSON document a line:
-`{"group":"member","operation":"getMember","items":["{\\"cardNo\\":\\"M1\\"}"],"inFlight":8,"onFailure":"continue"}`.
+It prints the node's description, then answers each call that it reads from standard input, one JSON document a line, named
+as in WIT: `{"group":"member","operation":"getMember","items":["{\\"cardNo\\":\\"M1\\"}"],"on-failure":"continue","in-flight":8,…}`.
 
 Each call is a process: `wasmtime run -S http --invoke 'describe()' COMPONENT`, in WAVE, the text form of WIT. Not for an
 engine: secrets are arguments, which every user of the machine can read, and one argument holds 128 KiB.
@@ -19,14 +19,20 @@ from pathlib import Path
 RUN = [os.environ.get("WASMTIME", "wasmtime"), "run", "-S", "http", "-C", "cache=y", "-W", f"max-memory-size={128 << 20},timeout=60s"]
 
 
-def quote(text):
-    """A text as WAVE."""
-    return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\u{{{ord(c):x}}}" for c in text) + '"'
+def wave(value):
+    """A JSON value as WAVE has it: each string is a text but for the one enum, which is a bare name."""
+    if isinstance(value, dict):
+        fields = (f"{name}: {field if name == 'on-failure' else wave(field)}" for name, field in value.items())
+        return "{" + ", ".join(fields) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(wave, value)) + "]"
+    if isinstance(value, str):
+        return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\u{{{ord(c):x}}}" for c in value) + '"'
+    return "none" if value is None else str(value)
 
 
-def unquote(literal):
-    one = lambda match: chr(int(match[1], 16)) if match[1] else {"n": "\n", "r": "\r", "t": "\t"}.get(match[2], match[2])
-    return re.sub(r"\\(?:u\{([0-9a-fA-F]+)\}|(.))", one, literal[1:-1])
+def unescape(match):
+    return chr(int(match[1], 16)) if match[1] else {"n": "\n", "r": "\r", "t": "\t"}.get(match[2], match[2])
 
 
 def parse(text):
@@ -34,7 +40,7 @@ def parse(text):
     made, closers = [], []
     for token in re.findall(r'"(?:[^"\\]|\\.)*"|[\w.-]+[(:]?|[\[\]{}(),]', text):
         if token[0] == '"':
-            made.append(json.dumps(unquote(token)))
+            made.append(json.dumps(re.sub(r"\\(?:u\{([0-9a-fA-F]+)\}|(.))", unescape, token[1:-1])))
         elif token == ")":
             made.append(closers.pop())
         elif token[-1] == "(":
@@ -43,57 +49,51 @@ def parse(text):
         elif token[-1] == ":":
             made.append(f'"{token[:-1]}": ')
         else:
-            is_name = token[0].isalpha() and token not in ("true", "false")
-            made.append("null" if token == "none" else f'"{token}"' if is_name else token)
+            made.append({"none": "null", "true": "true", "false": "false"}.get(token, f'"{token}"' if token[0].isalpha() else token))
     return json.loads("".join(made))
 
 
 def invoke(component, call):
+    """What a function answers; a trap ends the program."""
     done = subprocess.run([*RUN, "--invoke", call, component], capture_output=True, encoding="utf-8", check=False)
-    return done.stdout.strip() or sys.exit(done.stderr)
+    return parse(done.stdout.strip() or sys.exit(done.stderr))
 
 
 class Service:
+    """A component and a credential. Runs calls, and keeps a session for as long as the service accepts it."""
+
     def __init__(self, component, credential):
-        self.component, self.credential, self.base_url = component, credential, json.loads(credential)["baseUrl"]
-        self.session, self.access, self.ends = "none", "none", 0.0
+        self.component, self.credential, self.session, self.ends = component, credential, None, 0
 
     def authenticate(self):
-        text = invoke(self.component, f"authenticate({quote(self.credential)}, {self.session})")
-        made = parse(text)
-        if made["tag"] == "err":
-            self.session, self.ends = "none", 0.0
+        """A new session, or the old one renewed; the failure if there is none."""
+        made = invoke(self.component, f"authenticate({wave(self.credential)}, {wave(self.session)})")
+        self.session = made["val"] if made["tag"] == "ok" else None
+        if not self.session:
             return made["val"]
-        self.session = "some" + text.removeprefix("ok")  # As it was printed.
-        self.ends = time.monotonic() + (made["val"].get("expires-in-s") or float("inf"))
-        fields = lambda fields: ", ".join(f"{{name: {quote(one['name'])}, value: {quote(one['value'])}}}" for one in fields)
-        access = made["val"]["access"]
-        self.access = f"some({{headers: [{fields(access['headers'])}], query: [{fields(access['query'])}]}})"
+        self.ends = time.monotonic() + (self.session.get("expires-in-s") or float("inf"))
 
-    def execute(self, batch, items):
-        call = f"group: {quote(batch['group'])}, operation: {quote(batch['operation'])}, items: [{', '.join(map(quote, items))}], "
-        call += f"on-failure: {batch['onFailure']}, in-flight: {batch['inFlight']}, base-url: {quote(self.base_url)}, "
-        return parse(invoke(self.component, f"execute({{{call}access: {self.access}}})"))
+    def execute(self, call, items):
+        # The node adds the session's access, or the call's own, to its requests.
+        fields = {"access": self.session["access"], **call, "items": items}
+        return invoke(self.component, f"execute({wave(fields)})")
 
-    def run(self, batch):
-        if time.monotonic() > self.ends and (failure := self.authenticate()):
+    def run(self, call):
+        if (not self.session or time.monotonic() > self.ends) and (failure := self.authenticate()):
             return failure
-        answer = self.execute(batch, batch["items"])
-        results = answer["val"]
-        if answer["tag"] == "err":
+        results = self.execute(call, call["items"])["val"]
+        if isinstance(results, dict):
             return results
         # The service refused the session before its time: those items again, once, with a new one.
-        failures = [(at, result["val"]) for at, result in enumerate(results) if isinstance(result["val"], dict)]
-        refused = [at for at, failure in failures if failure["tag"] == "unauthenticated"]
+        refused = [at for at, result in enumerate(results) if isinstance(result["val"], dict) and result["val"]["tag"] == "unauthenticated"]
         if refused and not self.authenticate():
-            again = self.execute(batch, [batch["items"][at] for at in refused])
-            for at, result in zip(refused, again["val"]):
-                results[at] = result
+            again = self.execute(call, [call["items"][at] for at in refused])["val"]
+            results = [again.pop(0) if at in refused else result for at, result in enumerate(results)]
         return results
 
 
 if __name__ == "__main__":
-    print(json.dumps(parse(invoke(sys.argv[1], "describe()"))), flush=True)
+    print(json.dumps(invoke(sys.argv[1], "describe()")), flush=True)
     service = Service(sys.argv[1], Path(sys.argv[2]).read_text(encoding="utf-8"))
     for line in sys.stdin:
         print(json.dumps(service.run(json.loads(line))), flush=True)

@@ -1,6 +1,6 @@
 // A node component in Node 20 by jco: `node host.mjs COMPONENT CREDENTIAL.json`, none of Nodule's host. It prints the
-// node's description, then answers each batch that it reads from standard input, one JSON document a line:
-// {"group":"member","operation":"getMember","items":["{\"cardNo\":\"M1\"}"],"inFlight":8,"onFailure":"continue"}
+// node's description, then answers each call that it reads from standard input, one JSON document a line, named as in JavaScript:
+// {"group":"member","operation":"getMember","items":["{\"cardNo\":\"M1\"}"],"onFailure":"continue","inFlight":8,…}
 //
 // What an engine must add: a worker to run this in. The event loop stands still while a call waits (JSPI, in Node 24,
 // lets it go on), and a worker can be ended when a call takes too long or too much memory.
@@ -13,7 +13,7 @@ import { WASIShim } from "@bytecodealliance/preview2-shim/instantiation";
 
 // jco makes JavaScript and core modules of a component. An engine would keep both on disk, as they are of no use to
 // anybody else; here they stay in memory.
-async function load(path) {
+async function load(path, baseUrl) {
   const { files } = await transpile(path, { name: "node", instantiation: "sync", emitTypescriptDeclarations: false });
   const source = Buffer.from(files["node.js"]).toString();
   const { instantiate } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
@@ -21,11 +21,19 @@ async function load(path) {
   for (const [name, bytes] of Object.entries(files)) {
     if (name.endsWith(".wasm")) cores.set(name, new WebAssembly.Module(bytes));
   }
-  // What is not needed is not given: no files, sockets, variables. A policy would wrap "wasi:http/outgoing-handler" here.
+  // What is not needed is not given: no files, sockets, variables. And requests go to the credential's origin or nowhere.
   const shim = new WASIShim().getImportObject();
-  const given = Object.entries(shim).filter(([name]) => /^wasi:(clocks|http|io|random)\//.test(name));
+  const given = Object.fromEntries(Object.entries(shim).filter(([name]) => /^wasi:(clocks|http|io|random)\//.test(name)));
+  const { handle } = given["wasi:http/outgoing-handler"];
+  given["wasi:http/outgoing-handler"] = {
+    handle(request, options) {
+      const origin = `${request.scheme().tag.toLowerCase()}://${request.authority()}`;
+      if (new URL(origin).origin !== new URL(baseUrl).origin) throw { tag: "HTTP-request-denied" };
+      return handle(request, options);
+    },
+  };
   // Each call has an instance of its own, which costs a millisecond and shares nothing with another.
-  return () => instantiate((name) => cores.get(name), Object.fromEntries(given));
+  return () => instantiate((name) => cores.get(name), given);
 }
 
 // A function that gives a WIT `result` returns its `ok` and throws its `err`, bare or as `payload` of an error. Anything
@@ -43,7 +51,6 @@ function attempt(call) {
 class Service {
   constructor(instance, credential) {
     Object.assign(this, { instance, credential, session: undefined, ends: 0 });
-    this.baseUrl = JSON.parse(credential).baseUrl;
   }
 
   // A new session, or the old one renewed; the failure if there is none.
@@ -54,33 +61,33 @@ class Service {
     return made.failure;
   }
 
-  execute(batch, items) {
-    // The shim gives no way to add headers outside of the sandbox, so the node adds the session's access itself.
-    const { group, operation, onFailure, inFlight } = batch;
-    const call = { group, operation, items, onFailure, inFlight, baseUrl: this.baseUrl, access: this.session.access };
-    return attempt(() => this.instance().execution.execute(call));
+  execute(call, items) {
+    // The node adds the session's access, or the call's own. A careful host does it, in `handle` above, and gives none.
+    const { access } = this.session;
+    return attempt(() => this.instance().execution.execute({ access, ...call, items }));
   }
 
-  run(batch) {
+  run(call) {
     const failure = Date.now() >= this.ends && this.authenticate();
     if (failure) return failure;
-    const answer = this.execute(batch, batch.items);
+    const answer = this.execute(call, call.items);
     if (answer.failure) return answer.failure;
     const results = answer.ok;
     // The service refused the session before its time: those items again, once, with a new one.
     const refused = [...results.keys()].filter((at) => results[at].val.tag === "unauthenticated");
     if (refused.length > 0 && !this.authenticate()) {
-      const again = this.execute(batch, refused.map((at) => batch.items[at]));
+      const again = this.execute(call, refused.map((at) => call.items[at]));
       refused.forEach((at, place) => (results[at] = again.ok[place]));
     }
     return results;
   }
 }
 
-const [component, credential] = process.argv.slice(2);
-const instance = await load(component);
+const [component, file] = process.argv.slice(2);
+const credential = readFileSync(file, "utf8");
+const instance = await load(component, JSON.parse(credential).baseUrl);
 console.log(JSON.stringify(instance().description.describe()));
-const service = new Service(instance, readFileSync(credential, "utf8"));
+const service = new Service(instance, credential);
 // Items are JSON texts and stay so: JSON.parse would round numbers of more than 15 digits.
 for await (const line of createInterface({ input: process.stdin })) {
   console.log(JSON.stringify(service.run(JSON.parse(line))));

@@ -1,7 +1,7 @@
 """A node component in wasmtime-py: `python host.py COMPONENT CREDENTIAL.json`, none of Nodule's host.
 
-It prints the node's description, then answers each batch that it reads from standard input, one JSON document a line:
-`{"group":"member","operation":"getMember","items":["{\\"cardNo\\":\\"M1\\"}"],"inFlight":8,"onFailure":"continue"}`.
+It prints the node's description, then answers each call that it reads from standard input, one JSON document a line, named
+as in WIT: `{"group":"member","operation":"getMember","items":["{\\"cardNo\\":\\"M1\\"}"],"on-failure":"continue","in-flight":8,…}`.
 
 What wasmtime-py cannot do: say which hosts the node may reach, and end a call that waits for the network. Give the
 process a network of its own, and kill it from outside.
@@ -14,6 +14,12 @@ from pathlib import Path
 
 from wasmtime import Config, Engine, Store, WasiConfig
 from wasmtime.component import Component, Linker, Record, Variant
+
+
+def record(fields):
+    """A WIT record: its fields are attributes with WIT's own names, hyphens and all."""
+    vars(made := Record()).update(fields)
+    return made
 
 
 def plain(value):
@@ -47,40 +53,34 @@ class Node:
 
 
 class Service:
-    """A node and a credential. Runs batches, and keeps a session for as long as the service accepts it."""
+    """A node and a credential. Runs calls, and keeps a session for as long as the service accepts it."""
 
     def __init__(self, node, credential):
-        self.node, self.credential = node, credential
-        self.base_url = json.loads(credential)["baseUrl"]
-        self.session, self.ends = None, 0
+        self.node, self.credential, self.session, self.ends = node, credential, None, 0
 
     def authenticate(self):
         """A new session, or the old one renewed; the failure if there is none."""
         made = self.node.call("authentication", "authenticate", self.credential, self.session)
+        self.session, self.ends = None, 0
         if is_failure(made):
-            self.session, self.ends = None, 0
             return made
         self.session = made
         self.ends = time.monotonic() + (getattr(made, "expires-in-s") or float("inf"))
 
-    def execute(self, batch, items):
-        call = Record()
-        # A record's fields are attributes with WIT's own names, hyphens and all.
-        vars(call).update({"group": batch["group"], "operation": batch["operation"], "items": items})
-        vars(call).update({"on-failure": batch["onFailure"], "in-flight": batch["inFlight"], "base-url": self.base_url})
-        # wasmtime-py gives no way into the request, so the node adds the session's access itself.
-        call.access = self.session.access
-        return self.node.call("execution", "execute", call)
+    def execute(self, call, items):
+        # wasmtime-py gives no way into the request, so the node adds the session's access, or the call's own, itself.
+        fields = {"access": self.session.access, **vars(call), "items": items}
+        return self.node.call("execution", "execute", record(fields))
 
-    def run(self, batch):
+    def run(self, call):
         if time.monotonic() > self.ends and (failure := self.authenticate()):
             return failure
-        if is_failure(results := self.execute(batch, batch["items"])):
+        if is_failure(results := self.execute(call, call.items)):
             return results
         # The service refused the session before its time: those items again, once, with a new one.
         refused = [at for at, result in enumerate(results) if is_failure(result) and result.tag == "unauthenticated"]
         if refused and not self.authenticate():
-            again = self.execute(batch, [batch["items"][at] for at in refused])
+            again = self.execute(call, [call.items[at] for at in refused])
             for at in refused:
                 results[at] = again.pop(0)
         return results
@@ -96,4 +96,4 @@ if __name__ == "__main__":
     print(json.dumps(plain(node.call("description", "describe"))), flush=True)
     service = Service(node, Path(credential).read_text(encoding="utf-8"))
     for line in sys.stdin:
-        print(json.dumps(plain(service.run(json.loads(line)))), flush=True)
+        print(json.dumps(plain(service.run(json.loads(line, object_hook=record)))), flush=True)

@@ -1,5 +1,6 @@
 //! Paths: their canonical form, and what it means to be below another one.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{UrlError, push_escape};
@@ -101,6 +102,10 @@ impl PathPrefix {
         if path.contains(';') {
             return Err(PathMismatch::Semicolon);
         }
+        // Without these the two readings of a canonical path are the same.
+        if !path.contains(['%', '\\']) {
+            return Ok(());
+        }
         if !liberal(path).starts_with(&liberal(&self.0)) {
             return Err(PathMismatch::Escapes);
         }
@@ -114,10 +119,10 @@ impl fmt::Display for PathPrefix {
     }
 }
 
-/// The one way in which a path is sent.
-pub(super) fn canonical(path: &str) -> Result<String, UrlError> {
+/// The one way in which a path is sent. Most are written in it.
+pub(super) fn canonical(path: &str) -> Result<Cow<'_, str>, UrlError> {
     if path.is_empty() {
-        return Ok("/".to_owned());
+        return Ok(Cow::Borrowed("/"));
     }
     if path.starts_with('#') {
         return Err(UrlError::Fragment);
@@ -125,6 +130,29 @@ pub(super) fn canonical(path: &str) -> Result<String, UrlError> {
     if !path.starts_with('/') {
         return Err(UrlError::Relative);
     }
+    let is_plain = path.chars().all(may_stand_in_a_path);
+    let out = if is_plain {
+        Cow::Borrowed(path)
+    } else {
+        Cow::Owned(decoded_once(path)?)
+    };
+    if out.contains("//") {
+        return Err(UrlError::EmptySegment);
+    }
+    for segment in out.split('/') {
+        // Servlet containers drop a segment's parameters before they resolve dots.
+        let bare = segment.split(';').next().unwrap_or(segment);
+        if matches!(bare, "." | "..") {
+            return Err(UrlError::DotSegment {
+                found: segment.to_owned(),
+            });
+        }
+    }
+    Ok(out)
+}
+
+/// With every escape in its one form, and nothing that would have to be escaped.
+fn decoded_once(path: &str) -> Result<String, UrlError> {
     let mut out = String::with_capacity(path.len());
     let mut rest = path.chars();
     while let Some(character) = rest.next() {
@@ -142,18 +170,6 @@ pub(super) fn canonical(path: &str) -> Result<String, UrlError> {
             found => return Err(UrlError::Character { part: "path", found }),
         }
     }
-    if out.contains("//") {
-        return Err(UrlError::EmptySegment);
-    }
-    for segment in out.split('/') {
-        // Servlet containers drop a segment's parameters before they resolve dots.
-        let bare = segment.split(';').next().unwrap_or(segment);
-        if matches!(bare, "." | "..") {
-            return Err(UrlError::DotSegment {
-                found: segment.to_owned(),
-            });
-        }
-    }
     Ok(out)
 }
 
@@ -164,7 +180,11 @@ fn is_unreserved(character: char) -> bool {
 
 /// RFC 3986, 3.3.
 fn may_stand_in_a_path(character: char) -> bool {
-    is_unreserved(character) || "/!$&'()*+,;=:@".contains(character)
+    is_unreserved(character)
+        || matches!(
+            character,
+            '/' | '!' | '$' | '&' | '\'' | '(' | ')' | '*' | '+' | ',' | ';' | '=' | ':' | '@'
+        )
 }
 
 fn escaped_byte(high: Option<char>, low: Option<char>) -> Option<u8> {

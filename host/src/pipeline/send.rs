@@ -1,22 +1,25 @@
 //! Sending one request and reading its answer to the end, within the limits.
 
 use std::error::Error as StdError;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use tokio::io::AsyncReadExt as _;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 
 use super::held::Hold;
 use super::{Checked, Pipeline, Trouble, Whole};
 use crate::address::AddressDenial;
-use crate::client::{ConnectFailure, HttpClient, request_by};
+use crate::client::{self, ConnectFailure, Connecting, HttpClient};
+use crate::guards::Guard;
 use crate::limits::Limits;
 
 /// Why there is no answer.
@@ -54,14 +57,16 @@ impl Deadlines {
 pub(super) async fn send(
     pipeline: &Pipeline,
     client: &HttpClient,
-    request: Checked,
+    request: &mut Checked,
+    url: Uri,
     options: Option<RequestOptions>,
 ) -> Result<Whole, Stopped> {
     let limits = pipeline.limits();
     let deadlines = Deadlines::new(limits, options);
     // Waiting for a place and connecting share one deadline.
     let connect_by = Instant::now() + deadlines.connect;
-    let Ok(slot) = timeout_at(connect_by, pipeline.slots.acquire()).await else {
+    let is_limited = pipeline.guards.has(Guard::Limits);
+    let Ok(slot) = within(is_limited, connect_by, pipeline.slots.acquire()).await else {
         pipeline.note_limit("requests-in-flight");
         return Err(broken(
             HttpError::ConnectionTimeout,
@@ -74,21 +79,37 @@ pub(super) async fn send(
     // A semaphore that is closed lets nobody in; this one never is.
     let _slot = slot;
     let changing = u32::from(!super::is_safe(&request.method));
-    let mut request = outgoing(request);
-    let connection = capture_connection(&mut request);
+    let connecting = Connecting::by(connect_by);
+    let asked = Instant::now();
+    let answer = client::request(client, Arc::clone(&connecting), outgoing(request, url));
+    let mut answer = pin!(answer);
     // Noted before it leaves: a call that is dropped from here on may have been carried out.
     pipeline.sending(changing);
-    let response = tokio::select! {
-        biased;
-        response = request_by(client, connect_by, request) => response,
-        () = overdue(connection, deadlines.first_byte) => {
+    // One timer for both deadlines. The one for the first byte begins with the connection, which is looked at when it
+    // seems to be over; before there is one, the connector has a deadline of its own.
+    let mut first_byte_by = asked + deadlines.first_byte;
+    let response = loop {
+        let wake = first_byte_by.min(deadlines.end);
+        if let Ok(response) = within(is_limited, wake, answer.as_mut()).await {
+            break response;
+        }
+        let since = connecting.since(asked);
+        if deadlines.end <= wake {
+            return Err(too_long(limits));
+        }
+        if since + deadlines.first_byte <= wake {
             let seconds = deadlines.first_byte.as_secs_f64();
             return Err(broken(
                 HttpError::HttpResponseTimeout,
                 format!("no answer within {seconds} seconds (`first-byte-timeout-ms`)"),
             ));
         }
-        () = tokio::time::sleep_until(deadlines.end) => return Err(too_long(limits)),
+        // A connection that is there sooner than it has to be is seen no later than then.
+        first_byte_by = if since > wake {
+            since
+        } else {
+            since + deadlines.first_byte
+        };
     };
     match response {
         Ok(response) => receive(pipeline, response, limits, &deadlines).await,
@@ -101,20 +122,21 @@ pub(super) async fn send(
     }
 }
 
-/// Ends when there has been a connection for so long. Before there is one, the connector has a deadline of its own.
-async fn overdue(mut connection: CaptureConnection, first_byte: Duration) {
-    if connection.wait_for_connection_metadata().await.is_none() {
-        // There will be none, and the request says why.
-        std::future::pending::<()>().await;
+/// What is done in time.
+async fn within<F: Future>(is_limited: bool, deadline: Instant, work: F) -> Result<F::Output, Elapsed> {
+    if is_limited {
+        timeout_at(deadline, work).await
+    } else {
+        Ok(work.await)
     }
-    tokio::time::sleep(first_byte).await;
 }
 
-fn outgoing(request: Checked) -> http::Request<Full<Bytes>> {
-    let mut outgoing = http::Request::new(Full::new(request.body));
-    *outgoing.method_mut() = request.method;
-    *outgoing.uri_mut() = request.url.uri().clone();
-    *outgoing.headers_mut() = request.headers;
+/// Takes headers and body along; what was asked for stays.
+fn outgoing(request: &mut Checked, url: Uri) -> http::Request<Full<Bytes>> {
+    let mut outgoing = http::Request::new(Full::new(std::mem::take(&mut request.body)));
+    *outgoing.method_mut() = request.method.clone();
+    *outgoing.uri_mut() = url;
+    *outgoing.headers_mut() = std::mem::take(&mut request.headers);
     outgoing
         .headers_mut()
         .insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
@@ -139,8 +161,11 @@ async fn receive(
     let mut hold = Hold::new(&pipeline.buffered);
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
+    let is_limited = pipeline.guards.has(Guard::Limits);
     loop {
-        let next = timeout_at(deadlines.end, timeout(deadlines.between_bytes, body.frame()));
+        let between_bytes_by = Instant::now() + deadlines.between_bytes;
+        let next = within(is_limited, between_bytes_by, body.frame());
+        let next = within(is_limited, deadlines.end, next);
         let data = match next.await {
             Ok(Ok(None)) => break,
             Ok(Ok(Some(Ok(frame)))) => match frame.into_data() {

@@ -1,120 +1,76 @@
 //! A node component in bare Wasmtime: `bare-host COMPONENT CREDENTIAL.json`, none of Nodule's host. It prints the node's
-//! description, then answers each batch that it reads from standard input, one JSON document a line:
-//! `{"group":"member","operation":"getMember","items":["{\"cardNo\":\"M1\"}"],"inFlight":8,"onFailure":"continue"}`.
-//!
-//! What an engine must add: a policy of what may be reached (`WasiHttpHooks::send_request`, which can also keep connections
-//! and add the session outside the sandbox), and limits (`Store::limiter` for memory, epochs for loops).
+//! description, then answers each call that it reads from standard input, one JSON document a line, named as in Rust:
+//! `{"group":"member","operation":"getMember","items":["{\"cardNo\":\"M1\"}"],"on_failure":"Continue","in_flight":8,…}`.
+//! What an engine must add: a deadline (drop the future; epochs end loops), and `Store::limiter` for memory.
 
-use std::io::{Write as _, stdin, stdout};
+use exports::workflow::node::execution::{Call, ItemResult};
+use exports::workflow::node::{authentication::Session, types::Failure};
 use std::time::{Duration, Instant};
-
-use serde::Deserialize;
-use serde_json::{from_str, json};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Result, Store};
-use wasmtime_wasi_http::p2;
+use world::World;
 
 mod world;
+wasmtime::component::bindgen!({
+    path: "../../../wit",
+    exports: { default: async },
+    with: { "wasi:io": wasmtime_wasi::p2::bindings::io },
+    additional_derives: [Clone, serde::Deserialize, serde::Serialize],
+});
 
-use world::node::exports::workflow::node::authentication::Session;
-use world::node::exports::workflow::node::execution::{Call, ItemResult, OnFailure};
-use world::node::exports::workflow::node::types::Failure;
-use world::{World, node};
-
-/// A call that takes longer is given up. This ends a wait for the network; a loop needs an epoch deadline.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// What is read from standard input; items are JSON texts.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Batch {
-    group: String,
-    operation: String,
-    items: Vec<String>,
-    in_flight: u32,
-    on_failure: String,
-}
-
-/// Of the credential, all that may be in a call.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Address {
-    base_url: String,
-}
-
-/// A node and who it acts for.
+/// A node and who it acts for, with a session for as long as the service accepts it.
 struct Service {
-    pre: node::NodePre<World>,
+    node: NodePre<World>,
     credential: String,
-    session: Option<(Session, Option<Instant>)>,
+    session: Option<(Session, Instant)>,
 }
 
 impl Service {
     /// Each call has an instance of its own, which costs microseconds and shares nothing with another.
-    async fn instance(&self) -> Result<(Store<World>, node::Node)> {
-        let mut store = Store::new(self.pre.engine(), World::default());
-        let node = self.pre.instantiate_async(&mut store).await?;
+    async fn instance(&self) -> Result<(Store<World>, Node)> {
+        let mut store = Store::new(self.node.engine(), World::of(&self.credential)?);
+        let node = self.node.instantiate_async(&mut store).await?;
         Ok((store, node))
     }
 
     /// A new session, or the old one renewed.
-    async fn authenticate(&mut self) -> Result<Result<Session, Failure>> {
+    async fn authenticate(&mut self) -> Result<()> {
         let old = self.session.take().map(|(session, _)| session);
         let (mut store, node) = self.instance().await?;
-        let call =
-            node.workflow_node_authentication()
-                .call_authenticate(&mut store, &self.credential, old.as_ref());
-        let made = tokio::time::timeout(PATIENCE, call).await??;
-        let ends = |seconds: u32| Instant::now() + Duration::from_secs(seconds.into());
-        self.session = made
-            .as_ref()
-            .ok()
-            .map(|session| (session.clone(), session.expires_in_s.map(ends)));
-        Ok(made)
+        let authentication = node.workflow_node_authentication();
+        let made = authentication.call_authenticate(&mut store, &self.credential, old.as_ref());
+        let session = made.await??;
+        let lives = Duration::from_secs(session.expires_in_s.unwrap_or(u32::MAX).into());
+        self.session = Some((session, Instant::now() + lives));
+        Ok(())
     }
 
-    async fn execute(&self, call: Call, session: Session) -> Result<Result<Vec<ItemResult>, Failure>> {
-        // A careful host adds the session's access itself, in the hook, and gives the node none.
-        let call = Call {
-            access: Some(session.access),
-            ..call
-        };
+    /// The node adds the session's access to its requests, unless the call has an access of its own.
+    async fn execute(&self, mut call: Call) -> Result<Vec<ItemResult>> {
+        let access = self.session.as_ref().map(|(session, _)| session.access.clone());
+        call.access = call.access.or(access);
         let (mut store, node) = self.instance().await?;
-        let execute = node.workflow_node_execution().call_execute(&mut store, &call);
-        tokio::time::timeout(PATIENCE, execute).await?
+        let execution = node.workflow_node_execution();
+        Ok(execution.call_execute(&mut store, &call).await??)
     }
 
-    async fn run(&mut self, call: Call) -> Result<Result<Vec<ItemResult>, Failure>> {
-        let session = match &self.session {
-            Some((session, ends)) if ends.is_none_or(|ends| Instant::now() < ends) => session.clone(),
-            _ => match self.authenticate().await? {
-                Ok(session) => session,
-                Err(failure) => return Ok(Err(failure)),
-            },
-        };
-        let mut answer = self.execute(call.clone(), session).await?;
+    async fn run(&mut self, call: Call) -> Result<Vec<ItemResult>> {
+        let ends = self.session.as_ref().map(|(_, ends)| *ends);
+        if ends.is_none_or(|ends| Instant::now() >= ends) {
+            self.authenticate().await?;
+        }
+        let mut results = self.execute(call.clone()).await?;
         // The service refused the session before its time: those items again, once, with a new one.
-        let is_refused = |result: &&mut ItemResult| matches!(result, Err(Failure::Unauthenticated(_)));
-        let refused: Vec<_> = answer
-            .iter_mut()
-            .flatten()
-            .zip(&call.items)
-            .filter(|(result, _)| is_refused(result))
-            .collect();
-        if !refused.is_empty()
-            && let Ok(session) = self.authenticate().await?
-        {
-            let items = refused.iter().map(|(_, item)| String::clone(item)).collect();
-            let call = Call {
-                items,
-                ..call.clone()
-            };
-            let again = self.execute(call, session).await?.unwrap_or_default();
-            for ((result, _), new) in refused.into_iter().zip(again) {
-                *result = new;
+        let is_refused = |at: &usize| matches!(results[*at], Err(Failure::Unauthenticated(_)));
+        let refused: Vec<usize> = (0..results.len()).filter(is_refused).collect();
+        if !refused.is_empty() && self.authenticate().await.is_ok() {
+            let items = refused.iter().map(|at| call.items[*at].clone()).collect();
+            let again = self.execute(Call { items, ..call }).await?;
+            for (at, result) in refused.into_iter().zip(again) {
+                results[at] = result;
             }
         }
-        Ok(answer)
+        Ok(results)
     }
 }
 
@@ -123,36 +79,21 @@ async fn main() -> Result<()> {
     let [component, credential] = [1, 2].map(|at| std::env::args().nth(at).unwrap_or_default());
     let engine = Engine::default();
     let mut linker = Linker::new(&engine);
-    p2::add_to_linker_async(&mut linker)?;
-    let pre = node::NodePre::new(linker.instantiate_pre(&Component::from_file(&engine, component)?)?)?;
+    wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
+    let component = linker.instantiate_pre(&Component::from_file(&engine, component)?)?;
     let mut service = Service {
-        pre,
+        node: NodePre::new(component)?,
         credential: std::fs::read_to_string(credential)?,
         session: None,
     };
-
     let (mut store, node) = service.instance().await?;
     let description = node.workflow_node_description().call_describe(&mut store).await?;
-    writeln!(stdout(), "{}", json!(description))?;
-
-    let Address { base_url } = from_str(&service.credential)?;
-    for line in stdin().lines() {
-        let batch: Batch = from_str(&line?)?;
-        let stops = batch.on_failure == "stop";
-        let call = Call {
-            group: batch.group,
-            operation: batch.operation,
-            items: batch.items,
-            on_failure: if stops {
-                OnFailure::Stop
-            } else {
-                OnFailure::Continue
-            },
-            in_flight: batch.in_flight,
-            base_url: base_url.clone(),
-            access: None,
-        };
-        writeln!(stdout(), "{}", json!(service.run(call).await?))?;
+    println!("{}", serde_json::to_string(&description)?);
+    for line in std::io::stdin().lines() {
+        let answer = service.run(serde_json::from_str(&line?)?).await.map(Ok);
+        // A failure is an answer too; anything else, such as a trap, ends the program.
+        let answer = answer.or_else(|error| error.downcast::<Failure>().map(Err))?;
+        println!("{}", serde_json::to_string(&answer)?);
     }
     Ok(())
 }

@@ -1,0 +1,148 @@
+"""How hosts spell the contract: calls in their names, and what they give in one shape, the one that `nodule` prints.
+
+Names are camelCase, kebab-case or snake_case; a case of a variant is `{"tag", "val"}`, `{"Name": value}` or a bare name.
+"""
+
+import json
+import re
+
+# Each exchange has its own; and hosts send their items in whatever order.
+VOLATILE = {"requestId", "timestamp", "nonceId"}
+
+
+def camel(name):
+    return re.sub(r"[-_](\w)", lambda match: match[1].upper(), name)
+
+
+def kebab(name):
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+def spelled(host, call):
+    """A call with WIT's names as a host's program reads it."""
+    if host == "JavaScript":
+        return {camel(name): value for name, value in call.items()}
+    if host == "Rust":
+        call = {**call, "on-failure": call["on-failure"].title()}
+        return {name.replace("-", "_"): value for name, value in call.items()}
+    return call
+
+
+def case_of(value):
+    if isinstance(value, str):
+        return kebab(value), None
+    if "tag" in value:
+        return value["tag"], value.get("val")
+    [(tag, inner)] = value.items()
+    return kebab(tag), inner
+
+
+def record(value):
+    return {camel(name): inner for name, inner in value.items() if inner is not None}
+
+
+def document(text):
+    return json.loads(text, parse_int=str, parse_float=str)
+
+
+def result(value):
+    """`("ok", …)` or `("err", …)`; wasmtime-py leaves the names out where the types tell."""
+    if isinstance(value, list):
+        return "ok", value
+    tag, inner = case_of(value)
+    return (tag, inner) if tag in ("ok", "err") else ("err", value)
+
+
+def failure(value):
+    kind, inner = case_of(value)
+    if kind == "invalid-parameters":
+        return {"kind": kind, "problems": [record(problem) for problem in inner]}
+    if isinstance(inner, str):
+        return {"kind": kind, "message": inner}
+    flat = {"kind": kind}
+    for name, field in record(inner or {}).items():
+        # What the service said stands among the failure's own facts, whose message counts.
+        flat |= {**record(field), **flat} if name == "answer" else {name: field}
+    if "message" in record(inner or {}):
+        flat["message"] = inner["message"]
+    if "detail" in flat:
+        flat["detail"] = document(flat["detail"])
+    if "certainty" in flat:
+        flat["certainty"] = kebab(flat["certainty"])
+    return flat
+
+
+def comparable(outcome, only=None):
+    """An item's outcome without what is never the same twice."""
+    if "error" in outcome:
+        error = {name: value for name, value in outcome["error"].items() if name not in VOLATILE}
+        # `nodule run` gives these a line for people, which is not the node's.
+        if error.get("kind") in ("invalid-parameters", "not-run"):
+            error.pop("message", None)
+        error = {name: norm(value) for name, value in error.items()}
+        return {"error": {name: error[name] for name in only if name in error} if only else error}
+    if isinstance(outcome["json"], dict):
+        return {"json": {name: value for name, value in outcome["json"].items() if name not in VOLATILE}}
+    return outcome
+
+
+def norm(value):
+    """A host without whole numbers writes 200 as 200.0; and each simulator has a port of its own."""
+    return re.sub(r"(?<=://127\.0\.0\.1:)\d+", "PORT", re.sub(r"^(\d+)\.0$", r"\1", value)) if isinstance(value, str) else value
+
+
+def outcomes(answer, count, only):
+    kind, inner = result(answer)
+    results = inner if kind == "ok" else [{"tag": "err", "val": inner}] * count
+    made = []
+    for one in results:
+        kind, inner = result(one)
+        made.append([comparable({"json": document(text)}) for text in inner] if kind == "ok" else [comparable({"error": failure(inner)}, only)])
+    return made
+
+
+def describe(node):
+    """A description as `nodule describe --format json` has it."""
+
+    def common(value):
+        value = record(value)
+        for name in ("hints", "default", "outputSchema"):
+            if name in value:
+                value[name] = json.loads(value[name])
+        return value
+
+    def parameter(value):
+        value = common(value)
+        tag, inner = case_of(value["kind"])
+        tag = camel(tag)
+        if tag == "choice":
+            known = [{**choice, "value": json.loads(choice["value"])} for choice in inner["known"]]
+            inner = {"known": known, "open": inner["open"]}
+        elif tag == "group":
+            inner = {"fields": inner}
+        elif tag in ("integer", "rows"):
+            inner = {name: number(field) for name, field in record(inner).items()}
+        value["kind"] = {"type": tag, **(inner or {})}
+        value["visibleWhen"] = [
+            {"parameter": one["parameter"], "oneOf": [json.loads(scalar) for scalar in one["oneOf"]]}
+            for one in map(record, value["visibleWhen"])
+        ]
+        return value
+
+    def operation(value):
+        value = common(value)
+        tag, inner = case_of(value["effect"])
+        value["effect"] = {"type": tag} | ({"parameter": inner} if inner else {})
+        return value
+
+    node = common(node)
+    node["version"] = number(node["version"])
+    node["credential"] = record(node["credential"])
+    node["resources"] = [record(group) for group in node["resources"]]
+    node["operations"] = [operation(one) for one in node["operations"]]
+    node["parameters"] = [parameter(one) for one in node["parameters"]]
+    return node
+
+
+def number(value):
+    return float(value) if isinstance(value, str) and re.fullmatch(r"-?[\d.]+", value) else value

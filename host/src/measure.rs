@@ -1,0 +1,66 @@
+//! For benchmarks: what a protection costs, and what an instance does. The feature `measure` is for nothing else: no engine
+//! that runs nodes turns it on.
+
+pub use crate::guards::Guard;
+
+use crate::bindings::execution::{Call, OnFailure};
+use crate::error::Error;
+use crate::guards::Guards;
+use crate::instance::{self, Environs, Stop};
+use crate::pipeline::Scope;
+use crate::runner::{BoundOperation, Runner, RunnerBuilder};
+
+impl RunnerBuilder {
+    /// Leave protections out.
+    pub fn without(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
+        self.guards = Guards::without(guards);
+        self
+    }
+}
+
+impl crate::EngineConfig {
+    /// Leave out the interruptions by which deadlines are noticed in code that makes no host call.
+    #[must_use]
+    pub fn without_epochs(mut self) -> Self {
+        self.epochs = false;
+        self
+    }
+}
+
+impl Runner {
+    /// Make an instance, call it so many times with no items, and drop it.
+    ///
+    /// # Errors
+    ///
+    /// The node has no operation, or a call of it ends badly.
+    pub async fn empty_calls(&self, calls: usize) -> Result<(), Error> {
+        let inner = &self.inner;
+        let broken = |stop: Stop| Error::Engine {
+            message: stop.to_string(),
+        };
+        let operation = inner.component.node().operations.first();
+        let operation = operation.ok_or_else(|| Error::Engine {
+            message: "the node has no operation".to_owned(),
+        })?;
+        let operation = BoundOperation::new(inner, &operation.group, &operation.name)?;
+        let call = Call {
+            group: operation.group.clone(),
+            operation: operation.name.clone(),
+            items: Vec::new(),
+            on_failure: OnFailure::Continue,
+            in_flight: 1,
+            base_url: inner.base_text(),
+            access: None,
+        };
+        let pipeline = inner.pipeline(Scope::Operation, None, Some(&operation), None, None);
+        let mut guard = instance::Guard::new(inner.component.engine(), pipeline, Environs::Real);
+        for _ in 0..calls {
+            guard
+                .execute(inner.component.pre(), &call)
+                .await
+                .map_err(broken)?
+                .map_err(|_| broken(Stop::Trap("the call failed".to_owned())))?;
+        }
+        Ok(())
+    }
+}
