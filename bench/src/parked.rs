@@ -135,7 +135,12 @@ async fn park(bench: &Bench, side: Side, runs: usize) -> Result<f64> {
 
 fn wait(process: Child) -> Result<Vec<u8>> {
     let output = process.wait_with_output()?;
-    ensure!(output.status.success(), "parking ended early: {}", output.status);
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "parking ended early: {}",
+        said.lines().next().unwrap_or("without a word")
+    );
     Ok(output.stdout)
 }
 

@@ -20,13 +20,16 @@ const HEAD: [&str; 7] = [
 /// Those that hold numbers.
 const NUMBERS: [usize; 2] = [2, 4];
 
-/// As text that fits no page, but most terminals.
+/// As text for a wide terminal.
 pub fn text(report: &Report) -> String {
-    let mut lines = table(report, TERMINAL).to_string();
-    for failure in &report.failures {
-        lines.push_str(&format!("\n{}: not measured: {}", failure.section, failure.error));
-    }
-    lines
+    let failures = report
+        .failures
+        .iter()
+        .map(|failure| format!("{}: not measured: {}", failure.section, failure.error));
+    let lines: Vec<String> = std::iter::once(table(report, TERMINAL).to_string())
+        .chain(failures)
+        .collect();
+    lines.join("\n")
 }
 
 /// As Markdown.
