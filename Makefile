@@ -138,3 +138,12 @@ test-mutations: build hostile-nodes ## Take each protection out and see its row 
 
 measure-runs: build ## Measure memory and speed of long runs, with a journal and without
 	host-test/measure/runs $(NODULE) target/release/simulator $(COMPONENT)
+
+# Benchmarks: no part of `make test`, where nothing depends on a clock.
+.PHONY: bench
+
+bench: build hostile-nodes ## Measure what a node costs beside plain Rust (QUICK=1 for a glance, ONLY="live size" for some)
+	$(CARGO) build --quiet --release -p nodule-bench
+	target/release/bench run $(addprefix --only ,$(ONLY)) \
+		$(if $(QUICK),--quick --output target/bench-quick.json,$(if $(ONLY),,--output bench/results.json))
+	$(if $(QUICK)$(ONLY),,target/release/bench publish bench/results.json)

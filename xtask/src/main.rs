@@ -33,6 +33,9 @@ enum Task {
         module: PathBuf,
         /// The component that was made of it
         component: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Copy WASI's interfaces from the crate that implements them, in the version of Cargo.lock
     VendorWit {
@@ -45,7 +48,11 @@ fn main() -> Result<()> {
     match Task::parse() {
         Task::Component { module, output } => component::make(&module, &output),
         Task::Components { modules, output } => component::make_all(&modules, &output),
-        Task::Size { module, component } => size::print(&module, &component),
+        Task::Size {
+            module,
+            component,
+            json,
+        } => size::print(&module, &component, json),
         Task::VendorWit { target } => wit::vendor(&target),
     }
 }

@@ -10,39 +10,70 @@ use wasmparser::{KnownCustom, Name, Parser, Payload};
 /// Crates below this share of the code are printed as one line.
 const SMALL: f64 = 0.01;
 
+/// What a component weighs.
+#[derive(serde::Serialize)]
+struct Sizes {
+    component: u64,
+    code: usize,
+    data: usize,
+    /// The code by crate, the largest first; small ones are one entry.
+    crates: Vec<Crate>,
+}
+
+#[derive(serde::Serialize)]
+struct Crate {
+    name: String,
+    bytes: usize,
+}
+
 /// Print the component's size, its sections, and the code by the crate that a function's name begins with.
 #[expect(clippy::print_stdout, reason = "what this task is for")]
-pub fn print(module: &Path, component: &Path) -> Result<()> {
+pub fn print(module: &Path, component: &Path, as_json: bool) -> Result<()> {
+    let sizes = sizes(module, component)?;
+    if as_json {
+        println!("{}", serde_json::to_string(&sizes)?);
+        return Ok(());
+    }
+    println!("{:>8}  {}", sizes.component, component.display());
+    println!("{:>8}  code", sizes.code);
+    println!("{:>8}  data", sizes.data);
+    println!("\ncode by crate (a generic function counts for the crate that it is defined in)");
+    for Crate { name, bytes } in sizes.crates {
+        println!("{bytes:>8}  {:>4.1} %  {name}", share(bytes, sizes.code) * 100.0);
+    }
+    Ok(())
+}
+
+fn sizes(module: &Path, component: &Path) -> Result<Sizes> {
     let size = std::fs::metadata(component)
         .with_context(|| format!("read {}", component.display()))?
         .len();
-    println!("{:>8}  {}", size, component.display());
     let module = std::fs::read(module).with_context(|| format!("read {}", module.display()))?;
     let parts = parts(&module)?;
-    println!(
-        "{:>8}  code",
-        parts.code.iter().map(|(_, bytes)| bytes).sum::<usize>()
-    );
-    println!("{:>8}  data", parts.data);
-    println!("\ncode by crate (a generic function counts for the crate that it is defined in)");
     let mut crates: BTreeMap<String, usize> = BTreeMap::new();
     for (name, bytes) in &parts.code {
         *crates.entry(crate_of(name)).or_default() += bytes;
     }
-    let total: usize = crates.values().sum();
-    let mut rows: Vec<(String, usize)> = crates.into_iter().collect();
-    rows.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-    let (large, small): (Vec<_>, Vec<_>) = rows
+    let code: usize = crates.values().sum();
+    let mut rows: Vec<Crate> = crates
         .into_iter()
-        .partition(|(_, bytes)| share(*bytes, total) >= SMALL);
-    let rest = small.iter().map(|(_, bytes)| bytes).sum();
-    for (name, bytes) in large
-        .into_iter()
-        .chain((!small.is_empty()).then(|| ("all others".to_owned(), rest)))
-    {
-        println!("{bytes:>8}  {:>4.1} %  {name}", share(bytes, total) * 100.0);
+        .map(|(name, bytes)| Crate { name, bytes })
+        .collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.bytes));
+    let (mut crates, small): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| share(row.bytes, code) >= SMALL);
+    if !small.is_empty() {
+        crates.push(Crate {
+            name: "all others".to_owned(),
+            bytes: small.iter().map(|row| row.bytes).sum(),
+        });
     }
-    Ok(())
+    Ok(Sizes {
+        component: size,
+        code,
+        data: parts.data,
+        crates,
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share for people")]

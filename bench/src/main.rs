@@ -1,0 +1,149 @@
+//! What a node in a sandbox costs: each figure beside a yardstick that is measured in turn with it.
+//!
+//! `make bench` runs it; `docs/bench.md` says how to read it. Nothing here is a test, and nothing of `make test` depends
+//! on a clock.
+
+mod agree;
+mod bench;
+mod chart;
+mod figure;
+mod guards;
+mod holder;
+mod instance;
+mod items;
+mod latency;
+mod live;
+mod memory;
+mod meter;
+mod million;
+mod neighbours;
+mod parked;
+mod plain;
+mod publish;
+mod replay;
+mod report;
+mod section;
+mod service;
+mod size;
+mod spread;
+mod startup;
+mod table;
+mod work;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum as _};
+
+use crate::bench::Bench;
+use crate::parked::Parked;
+use crate::report::Report;
+use crate::section::Section;
+
+/// Measure what a node in a sandbox costs, beside the same work in plain Rust
+#[derive(Debug, Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure, print the table, and write the results
+    Run(Run),
+    /// Put results into the documentation: table, chart, and three ratios in the README
+    Publish {
+        /// The results of a full run
+        results: PathBuf,
+        /// The repository
+        #[arg(long, default_value = ".")]
+        root: PathBuf,
+    },
+    /// Draw the live figures
+    Chart {
+        /// The results
+        results: PathBuf,
+        /// Where the SVG goes
+        output: PathBuf,
+    },
+    #[command(hide = true)]
+    Parked(Parked),
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// Measure this section alone; may be given several times
+    #[arg(long, value_name = "SECTION")]
+    only: Vec<Section>,
+    /// Fewer items and runs: it says whether everything works, the figures say little
+    #[arg(long)]
+    quick: bool,
+    /// Where the results go; without it they are only printed
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Cargo's target folder, with what `make build` left there
+    #[arg(long, default_value = "target")]
+    target: PathBuf,
+}
+
+/// As the command has it; both sides of a comparison are given it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> Result<ExitCode> {
+    match Args::parse().command {
+        Command::Run(args) => run(args),
+        Command::Publish { results, root } => done(publish::publish(&Report::load(&results)?, &root)),
+        Command::Chart { results, output } => done(chart::draw(&Report::load(&results)?, &output)),
+        Command::Parked(parked) => done(parked::child(&parked)),
+    }
+}
+
+fn done(result: Result<()>) -> Result<ExitCode> {
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+/// A section that fails hides no other; the exit status tells.
+fn run(args: Run) -> Result<ExitCode> {
+    let bench = Bench::new(args.target, args.quick)?;
+    let mut report = Report::new(args.quick)?;
+    let sections = if args.only.is_empty() {
+        Section::value_variants()
+    } else {
+        &args.only
+    };
+    for section in sections {
+        match section.measure(&bench) {
+            Ok(figures) => report.figures.extend(figures),
+            Err(error) => bench.fails(&section.name(), format!("{error:#}")),
+        }
+    }
+    report.failures = bench.into_failures();
+    print(&report)?;
+    if let Some(path) = &args.output {
+        save(&report, path)?;
+    }
+    Ok(if report.failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn print(report: &Report) -> Result<()> {
+    writeln!(
+        std::io::stdout(),
+        "{}\n\n{}",
+        table::text(report),
+        report.origin()
+    )?;
+    Ok(())
+}
+
+fn save(report: &Report, path: &Path) -> Result<()> {
+    report.save(path)?;
+    bench::says("results", &path.display().to_string());
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! Memory of a run that waits for a slow answer, beside a task of plain Rust that waits for the same.
+//!
+//! Each side parks in a process of its own, this program with the hidden command `parked`, so that nothing that ran
+//! before has left its memory behind. It says what it has resident before the first run starts and once the service
+//! holds the last one's request.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use clap::{Args, ValueEnum};
+use futures_util::{StreamExt as _, stream};
+use nodule::{Engine, EngineConfig, RunOptions};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt as _;
+use tokio::task::JoinSet;
+
+use crate::bench::{Bench, limits, on_one_thread, says};
+use crate::figure::{Digits, Figure, Of, Target, Unit};
+use crate::holder::Holder;
+use crate::memory;
+use crate::meter::float;
+use crate::plain::{Operation, Plain};
+use crate::service::credential;
+
+/// Kilobytes of a parked run, at the larger number of runs.
+const MOST: f64 = 100.0;
+/// Longer than any of this takes, so that no deadline ends a run that is to stay.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// Instances beside those that park: for logging in.
+const SPARE: usize = 16;
+
+/// What the hidden command is told.
+#[derive(Debug, Args)]
+pub struct Parked {
+    /// Who parks
+    #[arg(long)]
+    side: Side,
+    /// How many times
+    #[arg(long)]
+    runs: usize,
+    /// On what
+    #[arg(long)]
+    base: String,
+    /// The node
+    #[arg(long)]
+    node: PathBuf,
+}
+
+/// Who parks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Side {
+    /// Runs of the node, instances on demand.
+    OnDemand,
+    /// Runs of the node, instances from a pool.
+    Pooling,
+    /// Tasks of plain Rust.
+    Plain,
+}
+
+/// What a process had resident, in bytes.
+#[derive(Serialize, Deserialize)]
+struct Resident {
+    before: u64,
+    after: u64,
+}
+
+/// Kilobytes per run.
+pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
+    raise_descriptors()?;
+    let counts = bench.choose([1_000, 10_000], [100, 1_000]);
+    on_one_thread(async {
+        let mut figures = Vec::new();
+        for runs in counts {
+            for (side, name) in [(Side::OnDemand, "on demand"), (Side::Pooling, "pooling")] {
+                let name = format!("one of {} parked runs, {name}", Digits(float(runs)));
+                match compare(bench, side, &name, runs).await {
+                    Ok(figure) if counts.last() == Some(&runs) => {
+                        figures.push(figure.target(Target::at_most(Of::Value, MOST)));
+                    }
+                    Ok(figure) => figures.push(figure),
+                    // One allocator that cannot hold so many hides not what the other does.
+                    Err(error) => bench.fails("parked", format!("{name}: {error:#}")),
+                }
+            }
+        }
+        Ok(figures)
+    })
+}
+
+async fn compare(bench: &Bench, side: Side, name: &str, runs: usize) -> Result<Figure> {
+    let rounds = bench.choose(3, 2);
+    let (mut node, mut plain) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        says("parked", &format!("{name}, round {} of {rounds}", round + 1));
+        node.push(park(bench, side, runs).await?);
+        plain.push(park(bench, Side::Plain, runs).await?);
+    }
+    Ok(Figure::new("parked", name, Unit::Kilobytes, node).beside("a parked task of plain Rust", &plain))
+}
+
+/// Park so many runs in a process of their own; kilobytes for each.
+async fn park(bench: &Bench, side: Side, runs: usize) -> Result<f64> {
+    // A port of its own: thousands of connections that have just ended block their ports for a while.
+    let holder = Holder::start()?;
+    let name = side.to_possible_value().context("a side that can be named")?;
+    let mut process = Command::new(std::env::current_exe()?)
+        .args(["parked", "--side", name.get_name(), "--runs", &runs.to_string()])
+        .args(["--base", holder.base()])
+        .arg("--node")
+        .arg(bench.node())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut word = process.stdin.take().context("its standard input is a pipe")?;
+    let mut ended = tokio::task::spawn_blocking(move || wait(process));
+    let output = tokio::select! {
+        held = holder.holds(runs) => {
+            held?;
+            word.write_all(b"parked\n")?;
+            ended.await??
+        }
+        output = &mut ended => output??,
+    };
+    let resident: Resident = serde_json::from_slice(&output)?;
+    let more = resident.after.saturating_sub(resident.before);
+    Ok(float(usize::try_from(more)?) / 1e3 / float(runs))
+}
+
+fn wait(process: Child) -> Result<Vec<u8>> {
+    let output = process.wait_with_output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "parking ended early: {}",
+        said.lines().next().unwrap_or("without a word")
+    );
+    Ok(output.stdout)
+}
+
+/// The hidden command: park, wait for word, say what is resident.
+pub fn child(parked: &Parked) -> Result<()> {
+    raise_descriptors()?;
+    let resident = on_one_thread(async {
+        match parked.side {
+            Side::Plain => park_tasks(parked).await,
+            Side::OnDemand => park_runs(parked, EngineConfig::default()).await,
+            Side::Pooling => {
+                let instances = u32::try_from(parked.runs + SPARE)?;
+                park_runs(parked, EngineConfig::default().pooling(instances)).await
+            }
+        }
+    })?;
+    serde_json::to_writer(std::io::stdout(), &resident)?;
+    Ok(())
+}
+
+async fn park_runs(parked: &Parked, config: EngineConfig) -> Result<Resident> {
+    let component = Engine::new(&config)?.load_file(&parked.node).await?;
+    let mut limits = limits(parked.runs);
+    limits.connect_timeout = PATIENCE;
+    limits.first_byte_timeout = PATIENCE;
+    limits.request_timeout = PATIENCE;
+    limits.run_timeout = PATIENCE;
+    let runner = component
+        .runner()
+        .credential(credential(&component, &parked.base)?)
+        .limits(limits)
+        .build()?;
+    runner
+        .check_credential()
+        .await
+        .map_err(|failure| anyhow!("log in: {failure}"))?;
+    let operation = Operation::GetMember;
+    let (group, name) = operation.names();
+    let before = memory::resident()?;
+    let mut runs = Vec::with_capacity(parked.runs);
+    for n in 0..parked.runs {
+        let item = stream::iter([Ok(operation.item(0, n))]);
+        runs.push(runner.run(group, name, item, &RunOptions::default())?);
+    }
+    let mut results = stream::select_all(runs);
+    tokio::select! {
+        word = word() => word?,
+        result = results.next() => match result {
+            Some(Err(failure)) => bail!("a run ended: {failure}"),
+            _ => bail!("a run ended"),
+        },
+    }
+    let after = memory::resident()?;
+    Ok(Resident { before, after })
+}
+
+async fn park_tasks(parked: &Parked) -> Result<Resident> {
+    let plain = Arc::new(Plain::connect(&parked.base).await?);
+    let operation = Operation::GetMember;
+    let before = memory::resident()?;
+    let mut tasks = JoinSet::new();
+    for n in 0..parked.runs {
+        let (plain, item) = (Arc::clone(&plain), operation.item(0, n));
+        tasks.spawn(async move { plain.item(operation, &item).await });
+    }
+    tokio::select! {
+        word = word() => word?,
+        result = tasks.join_next() => match result {
+            Some(result) => bail!("a task ended: {:?}", result?),
+            None => bail!("there is no task"),
+        },
+    }
+    let after = memory::resident()?;
+    Ok(Resident { before, after })
+}
+
+/// Wait until the other process says that all are parked.
+async fn word() -> Result<()> {
+    let mut word = [0; 1];
+    tokio::io::stdin().read_exact(&mut word).await?;
+    Ok(())
+}
+
+/// A connection takes a descriptor; the usual soft limit is a thousand.
+fn raise_descriptors() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    )?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! The sections of the table; each can be measured alone.
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::bench::Bench;
+use crate::figure::Figure;
+
+/// What can be measured, in the order of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// Items over loopback
+    Live,
+    /// Items from a recording
+    Replay,
+    /// Policy, injection, redaction, limits, on and off
+    Guards,
+    /// From the file to the description, and `nodule describe`
+    Startup,
+    /// Create, call and drop an instance
+    Instance,
+    /// Memory of runs that wait
+    Parked,
+    /// Memory over a million items
+    Million,
+    /// Size of the component
+    Size,
+    /// Items behind latency
+    Latency,
+    /// Runs beside a hostile one
+    Neighbours,
+}
+
+impl Section {
+    /// Its name, as the table and `--only` call it.
+    pub fn name(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Measure it.
+    pub fn measure(self, bench: &Bench) -> Result<Vec<Figure>> {
+        match self {
+            Self::Live => crate::live::measure(bench),
+            Self::Replay => crate::replay::measure(bench),
+            Self::Guards => crate::guards::measure(bench),
+            Self::Startup => crate::startup::measure(bench),
+            Self::Instance => crate::instance::measure(bench),
+            Self::Parked => crate::parked::measure(bench),
+            Self::Million => crate::million::measure(bench),
+            Self::Size => crate::size::measure(bench),
+            Self::Latency => crate::latency::measure(bench),
+            Self::Neighbours => crate::neighbours::measure(bench),
+        }
+    }
+}
