@@ -33,7 +33,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
          -> wasmtime::Result<(Result<Resource<Answer>, ErrorCode>,)> {
             let pipeline = store.data().pipeline();
             let table = store.data_mut().table();
-            let options = options.and_then(|options| table.get(&options).ok()).cloned();
+            let options = options.and_then(|options| table.get(&options).ok()).copied();
             let request = table.delete(request)?;
             Ok((match answer(pipeline, request, options) {
                 Ok(answer) => Ok(table.push(answer)?),
