@@ -278,9 +278,10 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
                 },
                 detail,
             ),
-            ConnectFailure::Unreachable(_) => broken(HttpError::ConnectionRefused, detail),
+            ConnectFailure::Unreachable(_) | ConnectFailure::Unwanted => {
+                broken(HttpError::ConnectionRefused, detail)
+            }
             ConnectFailure::Timeout => broken(HttpError::ConnectionTimeout, detail),
-            ConnectFailure::Unwanted => broken(HttpError::ConnectionRefused, detail),
         };
     }
     if let Some(tls) = find::<rustls::Error>(error) {
