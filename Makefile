@@ -51,7 +51,7 @@ lint: setup ## Formatting, clippy with the workspace's lints, documentation, dep
 	$(CARGO) clippy --quiet --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --quiet -p socialhub-node --target $(GUEST) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --release --workspace --no-deps
-	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --offline check --hide-inclusion-graph bans licenses sources; \
+	@if command -v cargo-deny >/dev/null; then $(CARGO) fetch --quiet --locked && $(CARGO) deny --offline check --hide-inclusion-graph bans licenses sources; \
 		else echo "cargo-deny is not installed: dependencies were not checked"; fi
 
 size: component ## Print the size of the component and what it is made of

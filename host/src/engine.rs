@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::instance::State;
 use crate::limits::{MEMORY_BYTES, STACK_BYTES, TABLE_ELEMENTS};
 use crate::network::{Network, System};
-use crate::pipeline::handler;
+use crate::pipeline::{handler, polling};
 use crate::session::Sessions;
 
 /// The packages that a node may import from; nothing else exists for it.
@@ -246,6 +246,7 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
     wasmtime_wasi_io::add_to_linker_async(l)?;
+    polling::add_to_linker(l)?;
     clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
     random::random::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;

@@ -20,6 +20,7 @@ mod held;
 mod hooks;
 mod name;
 mod observed;
+pub(crate) mod polling;
 mod send;
 
 use std::sync::{Arc, Mutex, PoisonError};
