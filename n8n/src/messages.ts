@@ -41,7 +41,7 @@ export type Done =
 	/** The call as a whole was answered with a failure. */
 	| { kind: 'failure'; failure: Variant }
 	/** The node did what WebAssembly does not allow, or gave up. */
-	| { kind: 'trap'; message: string; memoryFull: boolean };
+	| { kind: 'trap'; message: string; memoryFull: boolean; tooMany?: boolean };
 
 /** A request that an instance wants sent, and which it waits for. */
 export interface Wanted {

@@ -274,6 +274,7 @@ async function once(
 
 function broken(end: Exclude<Awaited<ReturnType<Workers['run']>>, { kind: 'results' | 'failure' }>): Failure {
 	if (end.kind === 'trap' && end.memoryFull) return { kind: 'limit', message: 'the node\'s memory is full (`memory-bytes`)' };
+	if (end.kind === 'trap' && end.tooMany) return { kind: 'limit', message: `the node wants ${end.message}` };
 	if (end.kind === 'trap') return { kind: 'trap', message: `the node stopped: ${end.message}` };
 	return { kind: end.kind, message: (end as Stopped).message };
 }

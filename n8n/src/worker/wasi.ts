@@ -18,7 +18,7 @@ export class Err extends Error {
 }
 
 /** Thrown at a node that holds more resources than a node needs; it ends the call. */
-class TooMany extends WebAssembly.RuntimeError {}
+export class TooMany extends WebAssembly.RuntimeError {}
 
 /** A request holds about twelve resources while it is under way, and 64 of them overlap; this is five times that. */
 const HOST_RESOURCES = 4096;

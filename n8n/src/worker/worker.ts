@@ -6,7 +6,7 @@ import { instantiate } from 'component';
 import { parentPort, workerData } from 'node:worker_threads';
 
 import type { Call, Done, Result, Session, Task, Variant, WorkerData } from '../messages.js';
-import { Wasi } from './wasi.js';
+import { TooMany, Wasi } from './wasi.js';
 
 interface Node {
 	execution: { execute(call: Call): Array<Result<string[]>> };
@@ -42,7 +42,8 @@ function run(task: Task): Done {
 		const used = memories.reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
 		const message = thrown instanceof Error ? thrown.message : String(thrown);
 		// A node that asks for more than its last page does not get it, and gives up with some of it left.
-		return { kind: 'trap', message, memoryFull: used > memoryBytes * 0.75 };
+		const tooMany = thrown instanceof TooMany;
+		return { kind: 'trap', message, memoryFull: used > memoryBytes * 0.75, tooMany };
 	}
 }
 
