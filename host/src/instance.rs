@@ -5,20 +5,19 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use wasmtime::component::ResourceTable;
-use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap, UpdateDeadline};
+use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
 use crate::bindings::{Node, NodePre, authentication, description, execution, types};
-use crate::engine::{EPOCH, Engine};
+use crate::engine::Engine;
 use crate::events;
 use crate::guards;
 use crate::limits::Limits;
@@ -152,8 +151,7 @@ impl Guard {
         // At every tick the call gives way to the other tasks of its thread; that is also where a deadline is noticed,
         // by dropping the call.
         store.set_epoch_deadline(1);
-        let mut share = Share::default();
-        store.epoch_deadline_callback(move |_| Ok(UpdateDeadline::YieldCustom(1, share.turn())));
+        store.epoch_deadline_async_yield_and_update(1);
         Self {
             store,
             node: None,
@@ -320,9 +318,6 @@ impl Idle {
     }
 }
 
-/// A tenth of a second: reading and checking the largest answer that is let in takes less.
-const TURNS_BEFORE_REST: u32 = 10;
-
 /// A header takes more memory than its bytes; the byte count itself is checked where the request is sent.
 const FIELD_OVERHEAD: usize = 64 * 1024;
 
@@ -371,37 +366,6 @@ impl HostMonotonicClock for Standing {
     fn now(&self) -> u64 {
         // It starts at zero with every call, as a clock that only measures spans may.
         0
-    }
-}
-
-/// How much of its thread's time a call takes.
-///
-/// A call that computes and never waits would have its thread to itself, but for moments: the others' tasks are short. So
-/// from some time on it rests after every turn for as long as the turn took.
-#[derive(Default)]
-struct Share {
-    /// Turns in a row that were used up to their end.
-    turns: u32,
-    last: Option<Instant>,
-}
-
-impl Share {
-    /// A turn is over; the wait before the next.
-    fn turn(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let now = Instant::now();
-        // The rest lies between two turns too, and the clock's ticks are not exact.
-        let is_in_a_row = self.last.is_some_and(|last| now.duration_since(last) < EPOCH * 4);
-        self.turns = if is_in_a_row {
-            self.turns.saturating_add(1)
-        } else {
-            1
-        };
-        self.last = Some(now);
-        if self.turns > TURNS_BEFORE_REST {
-            Box::pin(tokio::time::sleep(EPOCH))
-        } else {
-            Box::pin(tokio::task::yield_now())
-        }
     }
 }
 
@@ -473,28 +437,5 @@ impl ResourceLimiter for Budget {
 
     fn memories(&self) -> usize {
         self.instances
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_call_that_only_computes_rests_after_a_while() {
-        let mut share = Share::default();
-        let begin = tokio::time::Instant::now();
-        for _ in 0..TURNS_BEFORE_REST {
-            share.turn().await;
-        }
-        assert_eq!(begin.elapsed(), Duration::ZERO);
-        share.turn().await;
-        assert!(begin.elapsed() >= EPOCH);
-
-        // A call that waited for something begins anew.
-        share.last = Instant::now().checked_sub(EPOCH * 10);
-        let begin = tokio::time::Instant::now();
-        share.turn().await;
-        assert_eq!(begin.elapsed(), Duration::ZERO);
     }
 }
