@@ -277,13 +277,11 @@ impl Pipeline {
             (_, true, Some(rule)) | (Scope::Operation, false, Some(rule)) => rule.permit(),
             // The credential's base URL is allowed by giving the credential, subject to the address rules.
             (_, true, None) if !FORBIDDEN_METHODS.contains(method) => of_the_base(url),
-            (_, _, None) => match self.policy.decide(method, url) {
-                Ok(rule) => rule.permit(),
-                Err(denial) => {
-                    let (rule, hint) = (denial.why.rule(), denial.hint());
-                    return Err(self.deny(request.asked(), rule, denial.to_string(), hint));
-                }
-            },
+            (_, _, None) => {
+                let denial = self.policy.denial(method, url);
+                let (rule, hint) = (denial.why.rule(), denial.hint());
+                return Err(self.deny(request.asked(), rule, denial.to_string(), hint));
+            }
         };
         if self.write && self.scope == Scope::Operation && !is_safe(method) {
             let most = self.policy.write_requests();

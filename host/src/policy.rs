@@ -110,16 +110,19 @@ impl Policy {
     ///
     /// No rule allows it.
     pub fn decide(&self, method: &Method, url: &CanonicalUrl) -> Result<&Rule, Denial> {
-        self.rule_for(method, url).ok_or_else(|| {
-            if FORBIDDEN_METHODS.contains(method) {
-                Denial::new(method, url, Why::ForbiddenMethod)
-            } else {
-                Denial::explain(&self.rules, method, url)
-            }
-        })
+        self.rule_for(method, url).ok_or_else(|| self.denial(method, url))
     }
 
-    /// [`Policy::decide`] for who does not ask why.
+    /// Why no rule allows a request.
+    pub(crate) fn denial(&self, method: &Method, url: &CanonicalUrl) -> Denial {
+        if FORBIDDEN_METHODS.contains(method) {
+            Denial::new(method, url, Why::ForbiddenMethod)
+        } else {
+            Denial::explain(&self.rules, method, url)
+        }
+    }
+
+    /// The rule of [`Policy::decide`], for who does not ask why there is none.
     pub(crate) fn rule_for(&self, method: &Method, url: &CanonicalUrl) -> Option<&Rule> {
         if FORBIDDEN_METHODS.contains(method) {
             return None;
