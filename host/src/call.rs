@@ -183,8 +183,7 @@ impl Chunk<'_> {
             [item] => Some(item.index),
             _ => None,
         };
-        let rate = operation.rate.clone();
-        let pipeline = inner.pipeline(Scope::Operation, session, Some(operation), item, rate);
+        let pipeline = inner.pipeline(Scope::Operation, session, Some(operation), item);
         let texts = items.iter().map(|item| item.parameters.clone()).collect();
         let results = self.execute(&pipeline, texts, in_flight).await;
         let observed = pipeline.observed();
@@ -261,12 +260,12 @@ fn set(results: &mut [ItemResult], position: usize, result: ItemResult) {
     }
 }
 
-/// One item, through a pipeline that sends nothing.
-pub(crate) async fn rehearse(
+/// One call by itself, without a session, through a pipeline that the caller looks at.
+pub(crate) async fn alone(
     inner: &Inner,
     operation: &BoundOperation,
     pipeline: &Arc<Pipeline>,
-    item: String,
+    items: Vec<String>,
 ) -> Result<Vec<ItemResult>, Stop> {
     let chunk = Chunk {
         inner,
@@ -274,7 +273,7 @@ pub(crate) async fn rehearse(
         environs: Environs::Real,
         on_failure: OnFailure::Continue,
     };
-    chunk.execute(pipeline, vec![item], 1).await
+    chunk.execute(pipeline, items, 1).await
 }
 
 fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {

@@ -15,8 +15,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -51,11 +50,9 @@ tokio::task_local! {
 pub(crate) struct Connecting {
     /// When there has to be a connection.
     by: Instant,
-    /// Set when one is begun: the pool had none to give.
-    began: AtomicBool,
     /// When it was there.
     connected: OnceLock<Instant>,
-    /// Its place among the connections to the origin, until it is taken.
+    /// Its place among the connections to the origin, until one is begun: the pool had none to give.
     place: Mutex<Option<Place>>,
 }
 
@@ -63,16 +60,19 @@ impl Connecting {
     pub(crate) fn by(by: Instant, asking: &Asking) -> Arc<Self> {
         Arc::new(Self {
             by,
-            began: AtomicBool::new(false),
             connected: OnceLock::new(),
             place: Mutex::new(Some(asking.place())),
         })
     }
 
+    fn place(&self) -> MutexGuard<'_, Option<Place>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// From when on the service could have answered a request that was made at this time, as far as is known now: a
     /// request may get a connection that became free while its own was being made.
     pub(crate) fn since(&self, asked: Instant) -> Instant {
-        if !self.began.load(Ordering::Relaxed) {
+        if self.place().is_some() {
             return asked;
         }
         self.connected.get().copied().unwrap_or(self.by)
@@ -337,12 +337,7 @@ where
                 let stream = connecting.await?;
                 return Ok(Counted { stream, _open: None });
             };
-            request.began.store(true, Ordering::Relaxed);
-            let place = request
-                .place
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
+            let place = request.place().take();
             let counted = async {
                 let open = match place {
                     // The pool may begin a second one for a request; it is counted with the first.

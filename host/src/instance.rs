@@ -109,8 +109,6 @@ pub(crate) struct Guard {
     /// The instance, once there is one.
     node: Option<Node>,
     run_timeout: Duration,
-    /// For events; an instance without one only describes itself.
-    pipeline: Option<Arc<Pipeline>>,
 }
 
 impl Guard {
@@ -126,6 +124,9 @@ impl Guard {
     }
 
     fn build(engine: &Engine, limits: &Limits, pipeline: Option<Arc<Pipeline>>, environs: Environs) -> Self {
+        let is_limited = pipeline
+            .as_ref()
+            .is_none_or(|pipeline| pipeline.guards.has(guards::Guard::Limits));
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.host_resources);
         let mut http = WasiHttpCtx::new();
@@ -136,13 +137,10 @@ impl Guard {
             environs,
             http,
             hooks: Hooks,
-            pipeline: pipeline.clone(),
+            pipeline,
             budget: Budget::new(limits),
         };
         let mut store = Store::new(engine.wasmtime(), state);
-        let is_limited = pipeline
-            .as_ref()
-            .is_none_or(|pipeline| pipeline.guards.has(guards::Guard::Limits));
         if is_limited {
             store.limiter(|state| &mut state.budget);
         }
@@ -156,19 +154,18 @@ impl Guard {
             store,
             node: None,
             run_timeout: limits.run_timeout,
-            pipeline,
         }
     }
 
     /// Make it ready for another call: with its own requests, time and randomness.
     fn rebind(&mut self, pipeline: Arc<Pipeline>, environs: Environs) {
         let state = self.store.data_mut();
-        if state.environs != environs || environs != Environs::Real {
+        // Recorded random numbers begin anew with every call; the machine's own do not matter.
+        if (state.environs, environs) != (Environs::Real, Environs::Real) {
             state.wasi = wasi(environs);
             state.environs = environs;
         }
-        state.pipeline = Some(Arc::clone(&pipeline));
-        self.pipeline = Some(pipeline);
+        state.pipeline = Some(pipeline);
         self.store.set_epoch_deadline(1);
     }
 
@@ -274,14 +271,14 @@ impl Guard {
         if reason.starts_with("too much data is being copied") {
             return Err(self.limit("output-bytes", "the node hands over too much at once"));
         }
-        if let Some(pipeline) = &self.pipeline {
+        if let Some(pipeline) = &self.store.data().pipeline {
             events::trap(&pipeline.label);
         }
         Err(Stop::Trap(reason))
     }
 
     fn limit(&self, key: &str, message: &str) -> Stop {
-        if let Some(pipeline) = &self.pipeline {
+        if let Some(pipeline) = &self.store.data().pipeline {
             pipeline.note_limit(key);
         }
         Stop::Limit(format!("{message} (`{key}`)"))

@@ -3,10 +3,9 @@
 
 pub use crate::guards::Guard;
 
-use crate::bindings::execution::{Call, OnFailure};
+use crate::call;
 use crate::error::Error;
 use crate::guards::Guards;
-use crate::instance::{self, Environs, Stop};
 use crate::pipeline::Scope;
 use crate::runner::{BoundOperation, Runner, RunnerBuilder};
 
@@ -35,31 +34,19 @@ impl Runner {
     /// The node has no operation, or a call of it ends badly.
     pub async fn empty_calls(&self, calls: usize) -> Result<(), Error> {
         let inner = &self.inner;
-        let broken = |stop: Stop| Error::Engine {
-            message: stop.to_string(),
-        };
         let operation = inner.component.node().operations.first();
         let operation = operation.ok_or_else(|| Error::Engine {
             message: "the node has no operation".to_owned(),
         })?;
         let operation = BoundOperation::new(inner, &operation.group, &operation.name)?;
-        let call = Call {
-            group: operation.group.clone(),
-            operation: operation.name.clone(),
-            items: Vec::new(),
-            on_failure: OnFailure::Continue,
-            in_flight: 1,
-            base_url: inner.base_text(),
-            access: None,
-        };
-        let pipeline = inner.pipeline(Scope::Operation, None, Some(&operation), None, None);
-        let mut guard = instance::Guard::new(inner.component.engine(), pipeline, Environs::Real);
+        let pipeline = inner.pipeline(Scope::Operation, None, Some(&operation), None);
         for _ in 0..calls {
-            guard
-                .execute(inner.component.pre(), &call)
+            // The operation keeps the instance for the next call, and drops it with itself.
+            call::alone(inner, &operation, &pipeline, Vec::new())
                 .await
-                .map_err(broken)?
-                .map_err(|_| broken(Stop::Trap("the call failed".to_owned())))?;
+                .map_err(|stop| Error::Engine {
+                    message: stop.to_string(),
+                })?;
         }
         Ok(())
     }

@@ -55,10 +55,8 @@ pub const SHORTEST_ANYWHERE: usize = 16;
 pub struct Redactor(Option<Arc<Known>>);
 
 struct Known {
-    /// Says fast that there is nothing, where the processor has the instructions for it.
-    packed: Option<packed::Searcher>,
-    /// Says that there is nothing.
-    any: AhoCorasick,
+    /// Says fast that there is nothing.
+    any: Any,
     /// Bytes of the shortest pattern.
     shortest: usize,
     /// The same patterns, fed byte by byte, and all that match.
@@ -67,6 +65,22 @@ struct Known {
     kinds: Vec<Kind>,
     /// Those that count as whole values only.
     short: Vec<Secret>,
+}
+
+/// Whether any of the patterns stands somewhere.
+enum Any {
+    /// Where the processor has the instructions for it, and the patterns are not too many.
+    Packed(packed::Searcher),
+    Automaton(AhoCorasick),
+}
+
+impl Any {
+    fn is_match(&self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Packed(packed) => packed.find(bytes).is_some(),
+            Self::Automaton(automaton) => automaton.is_match(bytes),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,19 +114,21 @@ impl Redactor {
         }
         let kinds = patterns.iter().map(|(_, kind)| *kind).collect::<Vec<_>>();
         let texts = || patterns.iter().map(|(text, _)| text.as_slice());
-        // A deterministic automaton would be faster, and megabytes for a long token.
-        let any = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(texts());
+        let any = match packed::Config::new().builder().extend(texts()).build() {
+            Some(packed) => Ok(Any::Packed(packed)),
+            // A deterministic automaton would be faster, and megabytes for a long token.
+            None => AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .match_kind(MatchKind::LeftmostFirst)
+                .build(texts())
+                .map(Any::Automaton),
+        };
         let each = contiguous::NFA::builder()
             .match_kind(MatchKind::Standard)
             .build(texts());
-        let packed = packed::Config::new().builder().extend(texts()).build();
         let shortest = texts().map(<[u8]>::len).min().unwrap_or_default();
         match (kinds.is_empty(), any, each) {
             (false, Ok(any), Ok(each)) => Self(Some(Arc::new(Known {
-                packed,
                 any,
                 shortest,
                 each,
@@ -225,10 +241,7 @@ impl Known {
     /// Whether any pattern matches, in whatever surroundings. Allocates nothing.
     fn may_hold(&self, view: View, bytes: &[u8]) -> bool {
         if view == View::AsIs {
-            return match &self.packed {
-                Some(packed) => packed.find(bytes).is_some(),
-                None => self.any.is_match(bytes),
-            };
+            return self.any.is_match(bytes);
         }
         if !view.applies(bytes) {
             return false;

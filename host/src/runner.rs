@@ -560,7 +560,7 @@ impl Inner {
             } else {
                 Environs::Real
             },
-            pipeline: self.pipeline(Scope::Authentication, None, None, None, None),
+            pipeline: self.pipeline(Scope::Authentication, None, None, None),
         };
         let session = cell.get(refused, &maker).await?;
         if let Target::Record { tape, .. } = &self.target {
@@ -577,7 +577,6 @@ impl Inner {
         session: Option<Arc<Session>>,
         operation: Option<&BoundOperation>,
         item: Option<usize>,
-        rate: Option<Arc<Bucket>>,
     ) -> Arc<Pipeline> {
         let engine = self.component.engine().clone();
         let transport = match &self.target {
@@ -605,7 +604,7 @@ impl Inner {
             slots: Arc::clone(&self.slots),
             buffered: Buffered::new(self.limits.buffered_bytes),
             label: Arc::clone(operation.map_or(&self.label, |operation| &operation.label)),
-            rate,
+            rate: operation.and_then(|operation| operation.rate.clone()),
             observed: Mutex::new(Observed::default()),
         })
     }
@@ -619,8 +618,8 @@ impl Inner {
     }
 
     async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
-        let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0), None);
-        let outcome = crate::call::rehearse(self, operation, &pipeline, item.to_owned()).await;
+        let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0));
+        let outcome = crate::call::alone(self, operation, &pipeline, vec![item.to_owned()]).await;
         let planned = match &pipeline.transport {
             Transport::DryRun(planned) => {
                 std::mem::take(&mut *planned.lock().unwrap_or_else(PoisonError::into_inner))

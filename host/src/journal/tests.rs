@@ -40,6 +40,14 @@ fn row(item: usize, state: State) -> Row {
     }
 }
 
+/// A later state of an item that the journal has.
+fn later_row(item: usize, state: State) -> Row {
+    Row {
+        is_new: false,
+        ..row(item, state)
+    }
+}
+
 fn put(writer: &mut Writer, row: Row, urgency: Urgency) -> u64 {
     let place = writer.put(row, urgency);
     writer.hand_over();
@@ -59,11 +67,7 @@ async fn what_is_written_is_there_after_it_is_opened_again() {
     for item in 0..3 {
         put(&mut journal.writer, row(item, State::Started), Urgency::Later);
     }
-    let done = Row {
-        is_new: false,
-        ..row(1, State::Done)
-    };
-    let place = put(&mut journal.writer, done, Urgency::Soon);
+    let place = put(&mut journal.writer, later_row(1, State::Done), Urgency::Soon);
     assert!(durable(journal.writer.durable(), place).await);
     journal.writer.close().await.unwrap();
 
@@ -91,11 +95,7 @@ async fn the_second_item_with_a_key_is_named_with_the_first() {
         put(&mut journal.writer, row(item, State::Started), Urgency::Later);
     }
     // A later state of the same item is no second item.
-    let done = Row {
-        is_new: false,
-        ..row(3, State::Done)
-    };
-    let place = put(&mut journal.writer, done, Urgency::Soon);
+    let place = put(&mut journal.writer, later_row(3, State::Done), Urgency::Soon);
     assert!(durable(journal.writer.durable(), place).await);
     // The second one is written, the first one perhaps not: that it came first is what counts.
     put(&mut journal.writer, row(6, State::Done), Urgency::Soon);
