@@ -222,6 +222,17 @@ pub async fn throttled(bench: &Bench) {
     simulator.stop();
 }
 
+fn surely_not_done(refused: &Failure) {
+    let is_sure = matches!(
+        refused,
+        Failure::Unavailable {
+            certainty: Certainty::NotDone,
+            ..
+        }
+    );
+    assert!(is_sure, "{refused:?}");
+}
+
 pub async fn resets(bench: &Bench) {
     // Nobody listens: the one case where surely nothing was done.
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -230,16 +241,7 @@ pub async fn resets(bench: &Bench) {
     let refused = admit(&bound(bench, &format!("http://{address}")).await)
         .await
         .unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            Failure::Unavailable {
-                certainty: Certainty::NotDone,
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
+    surely_not_done(&refused);
     // The same after the session was made: the connection of the write itself is what is refused.
     let server =
         Server::start(|_| ok(r#"{"code": 200, "data": {"accessToken": "a-token-0123456789"}}"#)).await;
@@ -247,16 +249,7 @@ pub async fn resets(bench: &Bench) {
     runner_of_server.check_credential().await.unwrap();
     drop(server);
     let refused = admit(&runner_of_server).await.unwrap_err();
-    assert!(
-        matches!(
-            refused,
-            Failure::Unavailable {
-                certainty: Certainty::NotDone,
-                ..
-            }
-        ),
-        "{refused:?}"
-    );
+    surely_not_done(&refused);
     let faults = [
         (Action::ResetBeforeActing, 0),
         (Action::ResetAfterActing, 1),

@@ -473,6 +473,7 @@ async fn ten_thousand(bench: &Bench) {
     let server = Server::start(|_| ok("{}")).await;
     let base = format!("{}/api", server.origin());
     let small = "memory-bytes = 4194304\nrun-timeout-ms = 20\nhost-resources = 256\noutput-bytes = 1048576\nbuffered-bytes = 1048576";
+    let slow = [SPINS, WAITS, ASKS_THE_CLOCK];
     let mut mix = Vec::new();
     for guest in [
         PANICS,
@@ -485,17 +486,10 @@ async fn ten_thousand(bench: &Bench) {
         WANTS_RANDOM,
         CALLS,
         HOARDS_ANSWERS,
-    ] {
-        mix.push((
-            Setup::new(bench, guest, base.clone())
-                .await
-                .limits(small)
-                .runner(),
-            guest,
-        ));
-    }
-    let slow = [SPINS, WAITS, ASKS_THE_CLOCK];
-    for guest in slow {
+    ]
+    .into_iter()
+    .chain(slow)
+    {
         mix.push((
             Setup::new(bench, guest, base.clone())
                 .await
