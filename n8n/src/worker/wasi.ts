@@ -406,7 +406,7 @@ export class Wasi {
 			return new Pollable(() => performance.now() >= at, at);
 		};
 		const randomBytes = (length: bigint): Uint8Array => {
-			if (length > 65_536n) throw new TooMany('more than 65536 random bytes at once');
+			if (length > 65_536n) throw new WebAssembly.RuntimeError('more than 65536 random bytes at once');
 			return crypto.getRandomValues(new Uint8Array(Number(length)));
 		};
 
