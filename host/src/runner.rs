@@ -1,5 +1,8 @@
 //! A component bound to what it may use: policy, credential, limits, and where its requests go.
 
+mod builder;
+mod operation;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,26 +11,26 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use crate::canonical::{Base, CanonicalUrl};
+use crate::canonical::Base;
 use crate::component::Component;
 use crate::credential::Credential;
-use crate::description::{Effect, Operation};
 use crate::error::Error;
 use crate::events::Label;
 use crate::failure::Failure;
 use crate::guards::Guards;
-use crate::instance::{Environs, Idle, Moment};
+use crate::instance::{Environs, Moment};
 use crate::limits::Limits;
 use crate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
 use crate::policy::Policy;
-use crate::rate::Bucket;
-use crate::recording::{
-    Call, Declared, Item, ItemResult as RecordedResult, Meta, Player, Recorder, Recording, Unused,
-};
+use crate::recording::{Call, Item, ItemResult as RecordedResult, Player, Recorder, Unused};
 use crate::redact::Redactor;
-use crate::run::{ItemResult, Stats};
+use crate::run::ItemResult;
 use crate::secret::Secret;
 use crate::session::{Cell, Maker, Session};
+
+pub use builder::RunnerBuilder;
+pub(crate) use operation::BoundOperation;
+pub use operation::declared;
 
 /// A component bound to what it may use. Cheap to clone; made by [`Component::runner`].
 #[derive(Clone)]
@@ -78,234 +81,6 @@ impl fmt::Debug for Runner {
             .field("policy", &self.inner.policy)
             .finish_non_exhaustive()
     }
-}
-
-/// Says what a component may use; [`RunnerBuilder::build`] makes the runner. Without a word more, nothing is allowed.
-#[derive(Debug)]
-#[must_use]
-pub struct RunnerBuilder {
-    component: Component,
-    policy: Policy,
-    limits: Limits,
-    credential: Option<Credential>,
-    tenant: String,
-    mode: Mode,
-    pub(crate) guards: Guards,
-}
-
-#[derive(Debug)]
-enum Mode {
-    Live,
-    Record(Box<Meta>),
-    Replay(Box<Recording>),
-    DryRun,
-}
-
-impl Component {
-    /// Bind the component to what it may use.
-    pub fn runner(&self) -> RunnerBuilder {
-        RunnerBuilder {
-            component: self.clone(),
-            policy: Policy::default(),
-            limits: Limits::default(),
-            credential: None,
-            tenant: String::new(),
-            mode: Mode::Live,
-            guards: Guards::default(),
-        }
-    }
-}
-
-impl RunnerBuilder {
-    /// What it may reach beside the credential's base URL. Its `[limits]` lie over those given here.
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// What it may use up.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Who it acts for. Its base URL is allowed by giving it, subject to the rules about addresses.
-    pub fn credential(mut self, credential: Credential) -> Self {
-        self.credential = Some(credential);
-        self
-    }
-
-    /// Whose run it is, in an engine that serves several: sessions are not shared between tenants.
-    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
-        self.tenant = tenant.into();
-        self
-    }
-
-    /// Send requests and keep what was sent and answered; [`Runner::save_recording`] writes it. Items run one at a time, each
-    /// with a clock that stands still and random numbers of its own, which are kept too.
-    pub fn record(mut self, meta: Meta) -> Self {
-        self.mode = Mode::Record(Box::new(meta));
-        self
-    }
-
-    /// Answer from a recording; nothing is sent, and no credential is needed.
-    pub fn replay(mut self, recording: Recording) -> Self {
-        self.mode = Mode::Replay(Box::new(recording));
-        self
-    }
-
-    /// Send nothing; [`Runner::plan`] gives the requests of an item.
-    pub fn dry_run(mut self) -> Self {
-        self.mode = Mode::DryRun;
-        self
-    }
-
-    /// Make the runner.
-    ///
-    /// # Errors
-    ///
-    /// A limit is out of range, the node needs a credential and none was given, or the recording does not say which
-    /// base URL it was made with.
-    pub fn build(self) -> Result<Runner, Error> {
-        let Self {
-            component,
-            policy,
-            limits,
-            mut credential,
-            tenant,
-            mode,
-            guards,
-        } = self;
-        let limits = policy.limits_over(limits);
-        limits.check()?;
-        let stack = component.engine().stack_bytes();
-        if limits.stack_bytes != stack {
-            return Err(Error::StackSize {
-                engine: stack,
-                wanted: limits.stack_bytes,
-            });
-        }
-        if let Some(operation) = policy.lowered().find(|name| !has_operation(&component, name)) {
-            return Err(Error::UnknownEffect {
-                operation: operation.to_owned(),
-            });
-        }
-        let needs = component.node().credential.as_ref();
-        if let Mode::Replay(recording) = &mode {
-            // Nothing is sent, so whatever credential there is stays out of it.
-            credential = match (needs, recording.case()) {
-                (Some(_), Some(case)) => Some(Credential::dummy(component.node(), case.base_url.as_str())?),
-                (Some(_), None) => credential,
-                (None, _) => None,
-            };
-        }
-        if let (Some(needs), None) = (needs, &credential) {
-            return Err(Error::CredentialMissing {
-                name: needs.name.clone(),
-            });
-        }
-        let target = match mode {
-            Mode::Live => Target::Live,
-            Mode::DryRun => Target::DryRun,
-            Mode::Record(meta) => {
-                let recorder = Recorder::new(*meta, []);
-                let secrets: Vec<Secret> = credential.iter().flat_map(Credential::secrets).cloned().collect();
-                recorder.add_secrets(secrets.iter().map(Secret::expose));
-                let tape = Mutex::new(Tape {
-                    items: Vec::new(),
-                    secrets,
-                });
-                Target::Record {
-                    recorder: Arc::new(recorder),
-                    tape,
-                }
-            }
-            Mode::Replay(recording) => {
-                let moments = moments(&recording);
-                let base = credential.as_ref().map(Credential::base_url);
-                Target::Replay {
-                    player: Arc::new(player(*recording, base)?),
-                    moments,
-                }
-            }
-        };
-        // A replay's session comes from its recording, and a recording holds how its session was made: neither shares.
-        let session = credential.as_ref().map(|credential| match target {
-            Target::Live => component
-                .engine()
-                .sessions()
-                .cell(&component, &tenant, credential),
-            _ => Arc::default(),
-        });
-        Ok(Runner {
-            inner: Arc::new(Inner {
-                slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
-                label: Arc::new(Label {
-                    node: component.node().name.clone(),
-                    digest: component.digest().to_owned(),
-                    operation: "authenticate".to_owned(),
-                    path: None,
-                }),
-                component,
-                policy: Arc::new(policy),
-                limits: Arc::new(limits),
-                guards: Arc::new(guards),
-                base: credential
-                    .as_ref()
-                    .map(|credential| Arc::new(Base::new(credential.base_url().clone()))),
-                credential,
-                session,
-                target,
-            }),
-        })
-    }
-}
-
-/// Whether the node has the operation `group.name`.
-fn has_operation(component: &Component, name: &str) -> bool {
-    let operations = &component.node().operations;
-    name.split_once('.').is_some_and(|(group, name)| {
-        operations
-            .iter()
-            .any(|operation| operation.group == group && operation.name == name)
-    })
-}
-
-fn player(recording: Recording, base: Option<&CanonicalUrl>) -> Result<Player, Error> {
-    let base = match (base, recording.case()) {
-        (Some(base), _) => url::Url::parse(&base.to_string()).map_err(|error| Error::Credential {
-            message: format!("the base URL: {error}"),
-        })?,
-        (None, Some(case)) => case.base_url.clone(),
-        (None, None) => {
-            return Err(Error::Credential {
-                message: format!(
-                    "the recording {} does not say its base URL; give a credential",
-                    recording.name()
-                ),
-            });
-        }
-    };
-    Ok(Player::new(recording, &base))
-}
-
-/// Where the clock stood and what the random numbers were made from, item by item.
-fn moments(recording: &Recording) -> Vec<Option<Moment>> {
-    let items = recording
-        .case()
-        .map(|case| case.items.as_slice())
-        .unwrap_or_default();
-    items
-        .iter()
-        .map(|item| {
-            let call = item.call?;
-            let clock_ms = u64::try_from(call.clock.as_millisecond()).ok()?;
-            Some(Moment {
-                clock_ms,
-                seed: call.seed,
-            })
-        })
-        .collect()
 }
 
 impl Runner {
@@ -375,84 +150,6 @@ impl Runner {
             _ => Unused::default(),
         }
     }
-}
-
-/// An operation, and what the host makes of it.
-pub(crate) struct BoundOperation {
-    pub(crate) group: String,
-    pub(crate) name: String,
-    /// As the node claims it, lowered where the policy says so.
-    pub(crate) effect: Effect,
-    /// The parameters that stand in the path: they name the thing that is changed.
-    pub(crate) path_parameters: Vec<String>,
-    /// For events.
-    pub(crate) label: Arc<Label>,
-    /// The parameter that makes a repetition harmless, by the name that items use.
-    pub(crate) key_parameter: Option<String>,
-    /// What its run counts.
-    pub(crate) stats: Arc<Stats>,
-    /// How fast its requests may follow each other.
-    pub(crate) rate: Option<Arc<Bucket>>,
-    /// Instances that its run uses again.
-    pub(crate) idle: Idle,
-}
-
-impl BoundOperation {
-    pub(crate) fn new(inner: &Inner, group: &str, name: &str) -> Result<Self, Error> {
-        let operation = inner.component.node().operation(group, name)?;
-        let lowered = inner.policy.lowers_to_write(&format!("{group}.{name}"));
-        let key_parameter = match &operation.effect {
-            Effect::Keyed(id) => inner
-                .component
-                .node()
-                .parameters_by_id(std::slice::from_ref(id))
-                .next(),
-            _ => None,
-        };
-        Ok(Self {
-            group: group.to_owned(),
-            name: name.to_owned(),
-            effect: if lowered {
-                Effect::Write
-            } else {
-                operation.effect.clone()
-            },
-            label: Arc::new(Label {
-                node: inner.label.node.clone(),
-                digest: inner.label.digest.clone(),
-                operation: format!("{group}.{name}"),
-                path: declared(operation).map(|declared| declared.path),
-            }),
-            path_parameters: declared(operation)
-                .map(|declared| path_parameters(&declared.path))
-                .unwrap_or_default(),
-            key_parameter: key_parameter.map(|parameter| parameter.name.clone()),
-            stats: Arc::new(Stats::new()),
-            rate: None,
-            idle: Idle::default(),
-        })
-    }
-
-    pub(crate) fn is_write(&self) -> bool {
-        self.effect == Effect::Write
-    }
-}
-
-/// The request that an operation says it makes, in its hints: `{"request": {"method": "GET", "path": "/v1/a/{b}"}}`.
-#[must_use]
-pub fn declared(operation: &Operation) -> Option<Declared> {
-    let request = operation.hints.as_ref()?.get("request")?;
-    Some(Declared {
-        method: request.get("method")?.as_str()?.to_owned(),
-        path: request.get("path")?.as_str()?.to_owned(),
-    })
-}
-
-fn path_parameters(path: &str) -> Vec<String> {
-    path.split('/')
-        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
-        .map(ToOwned::to_owned)
-        .collect()
 }
 
 impl Inner {

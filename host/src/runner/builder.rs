@@ -1,0 +1,246 @@
+//! What a runner is made of, and whether it goes together.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Semaphore;
+
+use super::{Inner, Runner, Tape, Target};
+use crate::canonical::{Base, CanonicalUrl};
+use crate::component::Component;
+use crate::credential::Credential;
+use crate::error::Error;
+use crate::events::Label;
+use crate::guards::Guards;
+use crate::instance::Moment;
+use crate::limits::Limits;
+use crate::policy::Policy;
+use crate::recording::{Meta, Player, Recorder, Recording};
+use crate::secret::Secret;
+
+/// Says what a component may use; [`RunnerBuilder::build`] makes the runner. Without a word more, nothing is allowed.
+#[derive(Debug)]
+#[must_use]
+pub struct RunnerBuilder {
+    component: Component,
+    policy: Policy,
+    limits: Limits,
+    credential: Option<Credential>,
+    tenant: String,
+    mode: Mode,
+    pub(crate) guards: Guards,
+}
+
+#[derive(Debug)]
+enum Mode {
+    Live,
+    Record(Box<Meta>),
+    Replay(Box<Recording>),
+    DryRun,
+}
+
+impl Component {
+    /// Bind the component to what it may use.
+    pub fn runner(&self) -> RunnerBuilder {
+        RunnerBuilder {
+            component: self.clone(),
+            policy: Policy::default(),
+            limits: Limits::default(),
+            credential: None,
+            tenant: String::new(),
+            mode: Mode::Live,
+            guards: Guards::default(),
+        }
+    }
+}
+
+impl RunnerBuilder {
+    /// What it may reach beside the credential's base URL. Its `[limits]` lie over those given here.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// What it may use up.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Who it acts for. Its base URL is allowed by giving it, subject to the rules about addresses.
+    pub fn credential(mut self, credential: Credential) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
+    /// Whose run it is, in an engine that serves several: sessions are not shared between tenants.
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = tenant.into();
+        self
+    }
+
+    /// Send requests and keep what was sent and answered; [`Runner::save_recording`] writes it. Items run one at a time, each
+    /// with a clock that stands still and random numbers of its own, which are kept too.
+    pub fn record(mut self, meta: Meta) -> Self {
+        self.mode = Mode::Record(Box::new(meta));
+        self
+    }
+
+    /// Answer from a recording; nothing is sent, and no credential is needed.
+    pub fn replay(mut self, recording: Recording) -> Self {
+        self.mode = Mode::Replay(Box::new(recording));
+        self
+    }
+
+    /// Send nothing; [`Runner::plan`] gives the requests of an item.
+    pub fn dry_run(mut self) -> Self {
+        self.mode = Mode::DryRun;
+        self
+    }
+
+    /// Make the runner.
+    ///
+    /// # Errors
+    ///
+    /// A limit is out of range, the node needs a credential and none was given, or the recording does not say which
+    /// base URL it was made with.
+    pub fn build(self) -> Result<Runner, Error> {
+        let Self {
+            component,
+            policy,
+            limits,
+            mut credential,
+            tenant,
+            mode,
+            guards,
+        } = self;
+        let limits = policy.limits_over(limits);
+        limits.check()?;
+        let stack = component.engine().stack_bytes();
+        if limits.stack_bytes != stack {
+            return Err(Error::StackSize {
+                engine: stack,
+                wanted: limits.stack_bytes,
+            });
+        }
+        if let Some(operation) = policy.lowered().find(|name| !has_operation(&component, name)) {
+            return Err(Error::UnknownEffect {
+                operation: operation.to_owned(),
+            });
+        }
+        let needs = component.node().credential.as_ref();
+        if let Mode::Replay(recording) = &mode {
+            // Nothing is sent, so whatever credential there is stays out of it.
+            credential = match (needs, recording.case()) {
+                (Some(_), Some(case)) => Some(Credential::dummy(component.node(), case.base_url.as_str())?),
+                (Some(_), None) => credential,
+                (None, _) => None,
+            };
+        }
+        if let (Some(needs), None) = (needs, &credential) {
+            return Err(Error::CredentialMissing {
+                name: needs.name.clone(),
+            });
+        }
+        let target = match mode {
+            Mode::Live => Target::Live,
+            Mode::DryRun => Target::DryRun,
+            Mode::Record(meta) => {
+                let recorder = Recorder::new(*meta, []);
+                let secrets: Vec<Secret> = credential.iter().flat_map(Credential::secrets).cloned().collect();
+                recorder.add_secrets(secrets.iter().map(Secret::expose));
+                let tape = Mutex::new(Tape {
+                    items: Vec::new(),
+                    secrets,
+                });
+                Target::Record {
+                    recorder: Arc::new(recorder),
+                    tape,
+                }
+            }
+            Mode::Replay(recording) => {
+                let moments = moments(&recording);
+                let base = credential.as_ref().map(Credential::base_url);
+                Target::Replay {
+                    player: Arc::new(player(*recording, base)?),
+                    moments,
+                }
+            }
+        };
+        // A replay's session comes from its recording, and a recording holds how its session was made: neither shares.
+        let session = credential.as_ref().map(|credential| match target {
+            Target::Live => component
+                .engine()
+                .sessions()
+                .cell(&component, &tenant, credential),
+            _ => Arc::default(),
+        });
+        Ok(Runner {
+            inner: Arc::new(Inner {
+                slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
+                label: Arc::new(Label {
+                    node: component.node().name.clone(),
+                    digest: component.digest().to_owned(),
+                    operation: "authenticate".to_owned(),
+                    path: None,
+                }),
+                component,
+                policy: Arc::new(policy),
+                limits: Arc::new(limits),
+                guards: Arc::new(guards),
+                base: credential
+                    .as_ref()
+                    .map(|credential| Arc::new(Base::new(credential.base_url().clone()))),
+                credential,
+                session,
+                target,
+            }),
+        })
+    }
+}
+
+/// Whether the node has the operation `group.name`.
+fn has_operation(component: &Component, name: &str) -> bool {
+    let operations = &component.node().operations;
+    name.split_once('.').is_some_and(|(group, name)| {
+        operations
+            .iter()
+            .any(|operation| operation.group == group && operation.name == name)
+    })
+}
+
+fn player(recording: Recording, base: Option<&CanonicalUrl>) -> Result<Player, Error> {
+    let base = match (base, recording.case()) {
+        (Some(base), _) => url::Url::parse(&base.to_string()).map_err(|error| Error::Credential {
+            message: format!("the base URL: {error}"),
+        })?,
+        (None, Some(case)) => case.base_url.clone(),
+        (None, None) => {
+            return Err(Error::Credential {
+                message: format!(
+                    "the recording {} does not say its base URL; give a credential",
+                    recording.name()
+                ),
+            });
+        }
+    };
+    Ok(Player::new(recording, &base))
+}
+
+/// Where the clock stood and what the random numbers were made from, item by item.
+fn moments(recording: &Recording) -> Vec<Option<Moment>> {
+    let items = recording
+        .case()
+        .map(|case| case.items.as_slice())
+        .unwrap_or_default();
+    items
+        .iter()
+        .map(|item| {
+            let call = item.call?;
+            let clock_ms = u64::try_from(call.clock.as_millisecond()).ok()?;
+            Some(Moment {
+                clock_ms,
+                seed: call.seed,
+            })
+        })
+        .collect()
+}
