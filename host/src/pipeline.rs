@@ -14,6 +14,7 @@
 //! Bodies are whole in memory, up to their limit: redaction and recording need all of an answer, a node reads a JSON
 //! document to its end anyway, and a complete body costs the guest fewer calls than a stream.
 
+mod authorise;
 mod check;
 pub(crate) mod handler;
 mod held;
@@ -27,14 +28,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, RequestOptions, WasiBody};
 
 use crate::address::Permit;
-use crate::bindings::types;
 use crate::canonical::{Base, CanonicalUrl, Host};
 use crate::client::Freshness;
 use crate::engine::Engine;
@@ -362,81 +362,6 @@ impl Pipeline {
         })?;
         self.answered(changing);
         Ok(self.redacted(answer))
-    }
-
-    /// The session for the node itself: none, since the host adds it, outside of the sandbox.
-    pub(crate) fn handed_over(&self) -> Option<types::Access> {
-        let session = self
-            .session
-            .as_ref()
-            .filter(|_| !self.guards.has(Guard::Injection))?;
-        let headers = session.headers().filter_map(|(name, value)| {
-            Some(types::Field {
-                name: name.as_str().to_owned(),
-                value: value.to_str().ok()?.to_owned(),
-            })
-        });
-        let query = session.query().iter().map(|(name, value)| types::Field {
-            name: name.clone(),
-            value: value.expose().to_owned(),
-        });
-        Some(types::Access {
-            headers: headers.collect(),
-            query: query.collect(),
-        })
-    }
-
-    /// Add the session, below the credential's base URL and nowhere else; the URL that is sent.
-    fn authorise(&self, request: &mut Checked) -> Result<Uri, HttpError> {
-        let session = self
-            .session
-            .as_ref()
-            .filter(|_| self.scope == Scope::Operation && request.below_base)
-            .filter(|_| self.guards.has(Guard::Injection));
-        let Some(session) = session else {
-            return Ok(request.url.uri().clone());
-        };
-        for name in session.header_names() {
-            request.headers.remove(name);
-        }
-        for (name, value) in session.headers() {
-            request.headers.append(name.clone(), value);
-        }
-        if session.query().is_empty() {
-            return Ok(request.url.uri().clone());
-        }
-        let mut url = request.url.to_string();
-        let mut separator = if request.url.query().is_some() { '&' } else { '?' };
-        for (name, value) in session.query() {
-            url.push(separator);
-            url.extend(percent_encoding::utf8_percent_encode(
-                name,
-                percent_encoding::NON_ALPHANUMERIC,
-            ));
-            url.push('=');
-            url.extend(percent_encoding::utf8_percent_encode(
-                value.expose(),
-                percent_encoding::NON_ALPHANUMERIC,
-            ));
-            separator = '&';
-        }
-        // The error names the part that is wrong, which may be the secret.
-        let message = || "the session's query cannot be added to the URL".to_owned();
-        CanonicalUrl::parse(&url)
-            .map(|url| url.uri().clone())
-            .map_err(|_| self.deny(request.asked(), "session-query", message(), None))
-    }
-
-    /// An authenticating instance knows the secrets anyway, and has to read its token.
-    fn redacted(&self, mut answer: Whole) -> Whole {
-        if let (Scope::Operation, Some(session)) = (self.scope, &self.session)
-            && self.guards.has(Guard::Redaction)
-        {
-            let redactor = session.redactor();
-            answer.body = redactor.body(answer.body);
-            redactor.headers(&mut answer.headers);
-        }
-        answer
     }
 
     /// Name to the recording what it must not show.
