@@ -95,7 +95,7 @@ pub async fn flood(bench: &Bench) {
     let server = Server::start(|_| vec![Step::Silence]).await;
     let setup = Setup::new(bench, FLOODS, format!("{}/api", server.origin())).await;
     let setup = setup.limits(
-        "requests-in-flight = 8\nhost-resources = 1000000\nconnect-timeout-ms = 600\nfirst-byte-timeout-ms = 5000\n\
+        "requests-in-flight = 8\nhost-resources = 1000000\nconnect-timeout-ms = 600\nfirst-byte-timeout-ms = 1500\n\
          run-timeout-ms = 20000",
     );
     let clock = Instant::now();
@@ -638,7 +638,7 @@ pub async fn every_limit(bench: &Bench) {
         let mut limits = format!("{key} = {value}");
         if key == "requests-in-flight" {
             limits.push_str(
-                "\nhost-resources = 1000000\nconnect-timeout-ms = 300\nfirst-byte-timeout-ms = 4000",
+                "\nhost-resources = 1000000\nconnect-timeout-ms = 300\nfirst-byte-timeout-ms = 600",
             );
         }
         let setup = Setup::new(bench, guest, server.origin())
