@@ -50,23 +50,24 @@ pub fn read<T: Transport>(
     }
     let message = match (envelope.as_ref().and_then(message), &document) {
         (Some(message), _) => message,
-        (None, Err(why)) if is_success => why.clone(),
+        (None, Err(why)) if is_success => Cow::Borrowed(why.as_str()),
         (None, _) => {
             let words = first_words(body.as_deref().unwrap_or_default());
-            if words.is_empty() {
+            Cow::Owned(if words.is_empty() {
                 format!("HTTP {status}")
             } else {
                 format!("HTTP {status}: {words}")
-            }
+            })
         }
     };
     let answer = Answer {
         status,
-        code,
+        code: code.map(Cow::into_owned),
         message: cut(&message, MAX_MESSAGE_CHARS),
         request_id: envelope
             .as_ref()
             .and_then(request_id)
+            .map(Cow::into_owned)
             .or_else(|| headers.get("x-request-id")),
     };
     if is_success && document.is_err() {
@@ -248,30 +249,34 @@ fn first_words(body: &str) -> String {
     cut(&words.join(" "), FIRST_WORDS_CHARS)
 }
 
-fn code(envelope: &Object) -> Option<String> {
+fn code<'a>(envelope: &Object<'a>) -> Option<Cow<'a, str>> {
     first(envelope, &["code", "resultCode", "status"], |kind| {
         matches!(kind, Kind::Text | Kind::Number | Kind::Boolean)
     })
 }
 
-fn message(envelope: &Object) -> Option<String> {
+fn message<'a>(envelope: &Object<'a>) -> Option<Cow<'a, str>> {
     first(envelope, &["msg", "message", "resultMessage"], |kind| {
         kind == Kind::Text
     })
 }
 
-fn request_id(envelope: &Object) -> Option<String> {
+fn request_id<'a>(envelope: &Object<'a>) -> Option<Cow<'a, str>> {
     first(envelope, &["requestId", "traceId"], |kind| {
         matches!(kind, Kind::Text | Kind::Number)
     })
 }
 
-fn first(envelope: &Object, names: &[&str], is_wanted: impl Fn(Kind) -> bool) -> Option<String> {
+fn first<'a>(
+    envelope: &Object<'a>,
+    names: &[&str],
+    is_wanted: impl Fn(Kind) -> bool,
+) -> Option<Cow<'a, str>> {
     let raw = names
         .iter()
         .filter_map(|name| envelope.get(name))
         .find(|raw| is_wanted(json::kind(raw)))?;
-    Some(json::string(raw).unwrap_or_else(|| raw.to_owned()))
+    Some(json::string(raw).unwrap_or(Cow::Borrowed(raw)))
 }
 
 /// A code as a number, where it is one: `200`, `"200"` and `200.0` are the same.

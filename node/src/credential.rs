@@ -4,15 +4,17 @@
 //! and secret. No failure that leaves here repeats what the service said to a secret without looking for the secret in
 //! it, and none repeats an answer that was not understood, since it may hold a token.
 
+use std::borrow::Cow;
+
 use crate::answer;
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::authentication::Session;
 use crate::bindings::exports::workflow::node::types::{Access, Answer, Failure, Field as Header, Problem};
 use crate::http::{Method, Request, Transport};
-use crate::json::{self, Kind, Object};
+use crate::json::{self, Kind, Members, Object};
 use crate::number;
 use crate::table::parameter::{Parameter, secret, text};
-use crate::table::request::{headers, push_member};
+use crate::table::request::headers;
 use crate::table::validate::{Field, Value, find, validate_credential};
 
 pub const NAME: &str = "socialHubApi";
@@ -90,11 +92,11 @@ async fn refreshed<T: Transport>(transport: &T, base: &BaseUrl, refresh: String)
 }
 
 fn body(members: &[(&str, &str)]) -> String {
-    let mut text = String::new();
+    let mut object = Members::new();
     for (name, value) in members {
-        push_member(&mut text, name, &json::quote(value));
+        json::push_quoted(object.push(name), value);
     }
-    format!("{{{text}}}")
+    object.finish()
 }
 
 async fn exchange<T: Transport>(
@@ -105,7 +107,7 @@ async fn exchange<T: Transport>(
     authorization: Option<String>,
 ) -> Result<Session, Failure> {
     let mut headers = headers(true);
-    headers.extend(authorization.map(|token| ("authorization".to_owned(), token)));
+    headers.extend(authorization.map(|token| (Cow::Borrowed("authorization"), Cow::Owned(token))));
     let request = Request {
         method: Method::Post,
         target: path.to_owned(),
@@ -166,7 +168,7 @@ fn session<T: Transport>(document: &str, transport: &T) -> Result<Session, Failu
 fn secret_text(data: &Object, name: &str) -> Option<String> {
     let text = data.get(name).and_then(json::string)?;
     let is_header = !text.trim().is_empty() && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-    is_header.then_some(text)
+    is_header.then(|| text.into_owned())
 }
 
 /// What a number under a name means.
@@ -210,15 +212,16 @@ fn lifetime_s<T: Transport>(data: &Object, transport: &T) -> Option<i64> {
 /// A number or a numeric text; what is after a point is cut.
 fn whole_seconds(raw: &str) -> Option<i64> {
     let text = match json::kind(raw) {
-        Kind::Number => raw.to_owned(),
-        Kind::Text => json::string(raw)?.trim().to_owned(),
+        Kind::Number => Cow::Borrowed(raw),
+        Kind::Text => json::string(raw)?,
         _ => return None,
     };
-    if !number::is_number(&text) {
+    let text = text.trim();
+    if !number::is_number(text) {
         return None;
     }
-    number::whole(&text)
-        .or_else(|| text.split('.').next().map(str::to_owned))?
+    number::whole(text)
+        .or_else(|| text.split('.').next().map(Cow::Borrowed))?
         .parse()
         .ok()
 }

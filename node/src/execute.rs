@@ -75,7 +75,7 @@ impl<T: Transport> Run<'_, T> {
 
     /// Every page, one output item per row. A page with fewer rows than asked for is not the last: a server may cap the
     /// size. The last one is empty, repeats the one before, or reaches the limit.
-    async fn pages(&self, fields: &[Field], list: &str) -> ItemResult {
+    async fn pages(&self, fields: &[Field<'_>], list: &str) -> ItemResult {
         let limit = match find(fields, LIMIT_NAME) {
             // A limit too long for a number is none.
             Some(Value::Literal(limit)) => limit.parse().unwrap_or(usize::MAX),
@@ -101,7 +101,7 @@ impl<T: Transport> Run<'_, T> {
         )))
     }
 
-    async fn exchange(&self, fields: &[Field], page: Option<u32>) -> Result<String, Failure> {
+    async fn exchange(&self, fields: &[Field<'_>], page: Option<u32>) -> Result<String, Failure> {
         let request = request(self.operation, fields, page, self.access, self.transport);
         let outcome = self.transport.send(self.base, request).await;
         answer::read(outcome, self.base, self.transport)

@@ -1,6 +1,8 @@
 //! What the node needs of HTTP, a clock and a random source: the seam between the pure core and `transport`, and the
 //! place where a test puts its script.
 
+use std::borrow::Cow;
+
 use crate::base_url::BaseUrl;
 
 /// The methods that the API uses.
@@ -28,7 +30,7 @@ pub struct Request {
     pub method: Method,
     /// Percent-encoded, without the base URL's own prefix: `/v1/member/M1?pageNo=1`.
     pub target: String,
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// Compact JSON; absent: the request has no body at all.
     pub body: Option<String>,
 }

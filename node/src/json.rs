@@ -27,7 +27,7 @@ pub enum Kind {
 
 /// The members of an object, in their order: name and JSON text.
 #[derive(Debug)]
-pub struct Object<'a>(pub Vec<(String, &'a str)>);
+pub struct Object<'a>(pub Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Object<'a> {
     /// The text of a member; the last of several with the same name, as JavaScript reads it.
@@ -64,25 +64,48 @@ pub fn document(text: &str) -> Result<&str, String> {
 
 /// The members of an object. Nothing, where `text`, which must be JSON, is of another kind.
 pub fn object(text: &str) -> Option<Object<'_>> {
-    let inner = text.strip_prefix('{')?.strip_suffix('}')?;
     let mut members = Vec::new();
-    for member in split(inner, ',') {
-        let (name, value) = split_once(member, ':')?;
-        // A name that is no text can still be told from every other.
-        members.push((string(name).unwrap_or_else(|| name.to_owned()), value));
+    let mut cursor = Cursor { text, at: 0 };
+    cursor.pass(b'{')?;
+    if cursor.pass(b'}').is_none() {
+        loop {
+            let name = cursor.value()?;
+            cursor.pass(b':')?;
+            // A name that is no text can still be told from every other.
+            members.push((string(name).unwrap_or(Cow::Borrowed(name)), cursor.value()?));
+            if cursor.pass(b',').is_none() {
+                cursor.pass(b'}')?;
+                break;
+            }
+        }
     }
-    Some(Object(members))
+    cursor.is_at_the_end().then_some(Object(members))
 }
 
 /// The elements of an array. Nothing, where `text`, which must be JSON, is of another kind.
 pub fn elements(text: &str) -> Option<Vec<&str>> {
-    Some(split(text.strip_prefix('[')?.strip_suffix(']')?, ',').collect())
+    let mut elements = Vec::new();
+    let mut cursor = Cursor { text, at: 0 };
+    cursor.pass(b'[')?;
+    if cursor.pass(b']').is_none() {
+        loop {
+            elements.push(cursor.value()?);
+            if cursor.pass(b',').is_none() {
+                cursor.pass(b']')?;
+                break;
+            }
+        }
+    }
+    cursor.is_at_the_end().then_some(elements)
 }
 
 /// The content of a JSON string. Nothing, where `text`, which must be JSON, is of another kind or holds half a surrogate
 /// pair.
-pub fn string(text: &str) -> Option<String> {
+pub fn string(text: &str) -> Option<Cow<'_, str>> {
     let mut rest = text.strip_prefix('"')?.strip_suffix('"')?;
+    if !rest.as_bytes().contains(&b'\\') {
+        return Some(Cow::Borrowed(rest));
+    }
     let mut content = String::with_capacity(rest.len());
     while let Some((plain, escape)) = rest.split_once('\\') {
         content.push_str(plain);
@@ -112,7 +135,7 @@ pub fn string(text: &str) -> Option<String> {
         rest = escape.as_str();
     }
     content.push_str(rest);
-    Some(content)
+    Some(Cow::Owned(content))
 }
 
 /// The document with every half of a surrogate pair replaced by U+FFFD. A service that cuts a name in the middle of an emoji
@@ -158,9 +181,51 @@ pub fn quote(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
+/// [`quote`] onto the end of `json`.
+pub fn push_quoted(json: &mut String, text: &str) {
+    if text
+        .bytes()
+        .any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
+    {
+        json.push_str(&quote(text));
+    } else {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
+    }
+}
+
+/// The text of an object while its members are put together.
+pub struct Members(String);
+
+impl Members {
+    pub fn new() -> Self {
+        Self("{".to_owned())
+    }
+
+    /// One member more. Its value, as JSON, goes onto the end of what is given.
+    pub fn push(&mut self, name: &str) -> &mut String {
+        if !self.is_empty() {
+            self.0.push(',');
+        }
+        push_quoted(&mut self.0, name);
+        self.0.push(':');
+        &mut self.0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    pub fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
 /// A JSON text without the blanks between its tokens.
 pub fn compact(text: &str) -> Cow<'_, str> {
-    if !text.contains([' ', '\t', '\n', '\r']) {
+    if !text.bytes().any(is_blank) {
         return Cow::Borrowed(text);
     }
     let mut place = Place::Between;
@@ -175,6 +240,10 @@ pub fn compact(text: &str) -> Cow<'_, str> {
 }
 
 fn is_too_deep(text: &str) -> bool {
+    // What is opened must be closed, so that a short document cannot be deep.
+    if text.len() <= 2 * MAX_DEPTH {
+        return false;
+    }
     let is_opening = |byte: &u8| matches!(byte, b'{' | b'[');
     // Few documents have so many brackets at all, and counting them is quick.
     if text.bytes().filter(is_opening).count() <= MAX_DEPTH {
@@ -213,57 +282,83 @@ impl Place {
     }
 }
 
-/// The parts of JSON text between separators on its own level, without the blanks around them; none of nothing.
-fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    let mut rest = Some(text).filter(|text| !trim(text).is_empty());
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let (part, after) =
-            split_once(text, separator).map_or((trim(text), None), |(part, after)| (part, Some(after)));
-        rest = after;
-        Some(part)
-    })
+/// A place in JSON text, which moves from one value to the next.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
 }
 
-fn split_once(text: &str, separator: char) -> Option<(&str, &str)> {
-    let (part, rest) = text.split_at_checked(find_on_this_level(text, separator)?)?;
-    Some((trim(part), trim(rest.get(1..)?)))
-}
+impl<'a> Cursor<'a> {
+    fn is_at_the_end(&self) -> bool {
+        self.at == self.text.len()
+    }
 
-/// Where the separator, an ASCII character, stands outside of strings, objects and arrays.
-fn find_on_this_level(text: &str, separator: char) -> Option<usize> {
-    let mut depth = 0_usize;
-    let mut at = 0;
-    loop {
-        match *text.as_bytes().get(at)? {
-            b'"' => at += string_end(text.get(at + 1..)?)?,
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            byte if depth == 0 && char::from(byte) == separator => return Some(at),
-            _ => {}
-        }
-        at += 1;
+    fn skip_blanks(&mut self) {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        self.at += rest.iter().take_while(|byte| is_blank(**byte)).count();
+    }
+
+    /// Past this byte, if it is the next one that is no blank.
+    fn pass(&mut self, byte: u8) -> Option<()> {
+        self.skip_blanks();
+        let is_next = self.text.as_bytes().get(self.at) == Some(&byte);
+        is_next.then(|| self.at += 1)
+    }
+
+    /// Past the next value.
+    fn value(&mut self) -> Option<&'a str> {
+        self.skip_blanks();
+        let begin = self.at;
+        self.at += value_length(self.text.as_bytes().get(begin..)?)?;
+        self.text.get(begin..self.at)
     }
 }
 
-/// How many bytes of a string follow its opening quote, the closing one included.
-fn string_end(text: &str) -> Option<usize> {
-    let mut bytes = text.bytes().enumerate();
-    while let Some((at, byte)) = bytes.next() {
-        match byte {
-            b'"' => return Some(at + 1),
-            b'\\' => {
-                bytes.next();
+/// How many bytes belong to the value that `json` begins with.
+fn value_length(json: &[u8]) -> Option<usize> {
+    match json.first()? {
+        b'"' => string_length(json),
+        b'{' | b'[' => {
+            let mut depth = 0_usize;
+            let mut at = 0;
+            loop {
+                match *json.get(at)? {
+                    b'"' => {
+                        at += string_length(json.get(at..)?)?;
+                        continue;
+                    }
+                    b'{' | b'[' => depth += 1,
+                    b'}' | b']' => depth -= 1,
+                    _ => {}
+                }
+                at += 1;
+                if depth == 0 {
+                    return Some(at);
+                }
             }
-            _ => {}
+        }
+        _ => {
+            let ends = |byte: &u8| matches!(byte, b',' | b':' | b'}' | b']') || is_blank(*byte);
+            Some(json.iter().position(ends).unwrap_or(json.len())).filter(|length| *length > 0)
         }
     }
-    None
+}
+
+/// How many bytes a string has, its quotes included.
+fn string_length(json: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        match *json.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
 }
 
 /// Blanks as JSON has them.
-fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\n', '\r'])
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 #[cfg(test)]
@@ -274,7 +369,7 @@ mod tests {
     fn members_keep_their_texts_order_and_magic_keys() {
         let text = r#"{"b": 1.50, "$serde_json::private::Number": "x", "a": {"$serde_json::private::RawValue":"[1]"}, "b":2}"#;
         let object = object(text).unwrap();
-        let names: Vec<_> = object.0.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<_> = object.0.iter().map(|(name, _)| name.as_ref()).collect();
         assert_eq!(names, ["b", "$serde_json::private::Number", "a", "b"]);
         assert_eq!(object.get("b"), Some("2"));
         assert_eq!(

@@ -1,5 +1,7 @@
 //! Numbers as the digits that were given, so that none is lost beyond 2^53 or 2^64.
 
+use std::borrow::Cow;
+
 use crate::json::{self, Kind};
 
 /// An exponent that asks for more digits than this is no whole number that anybody meant.
@@ -12,7 +14,11 @@ pub fn is_number(text: &str) -> bool {
 
 /// The digits of a whole number. `1.0` and `1e3` are whole, since JSON does not tell `1.0` from `1` and some writers
 /// give large numbers an exponent; they are sent as `1` and `1000`. `1.5` is not. `literal` must be a JSON number.
-pub fn whole(literal: &str) -> Option<String> {
+pub fn whole(literal: &str) -> Option<Cow<'_, str>> {
+    if literal.bytes().all(|b| b.is_ascii_digit()) {
+        // JSON has no leading zeros.
+        return Some(Cow::Borrowed(literal));
+    }
     let (mantissa, exponent) = match literal.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (literal, 0),
@@ -23,7 +29,7 @@ pub fn whole(literal: &str) -> Option<String> {
     let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let mut digits = [before, after].concat();
     if digits.bytes().all(|b| b == b'0') {
-        return Some("0".to_owned());
+        return Some(Cow::Borrowed("0"));
     }
     let point = usize::try_from(i64::try_from(before.len()).ok()? + i64::from(exponent)).ok()?;
     if point > digits.len() {
@@ -35,7 +41,7 @@ pub fn whole(literal: &str) -> Option<String> {
     let (digits, rest) = digits.split_at_checked(point)?;
     let is_whole = rest.bytes().all(|b| b == b'0');
     let digits = digits.trim_start_matches('0');
-    (is_whole && !digits.is_empty()).then(|| format!("{sign}{digits}"))
+    (is_whole && !digits.is_empty()).then(|| Cow::Owned(format!("{sign}{digits}")))
 }
 
 #[cfg(test)]

@@ -37,12 +37,18 @@ pub struct Operation {
 impl Operation {
     /// Where a top-level parameter goes.
     pub fn place_of(&self, parameter: &Parameter) -> Place {
-        match parameter.place {
-            Place::Ruled if names(self.request.path).any(|name| name == parameter.name) => Place::Path,
-            Place::Ruled if self.request.method == Method::Get => Place::Query,
-            Place::Ruled => Place::Body,
-            place => place,
-        }
+        let in_path: Vec<&str> = names(self.request.path).collect();
+        place_of(parameter, self.request.method, &in_path)
+    }
+}
+
+/// Where a top-level parameter goes in a request with these names in its path.
+pub fn place_of(parameter: &Parameter, method: Method, in_path: &[&str]) -> Place {
+    match parameter.place {
+        Place::Ruled if in_path.contains(&parameter.name) => Place::Path,
+        Place::Ruled if method == Method::Get => Place::Query,
+        Place::Ruled => Place::Body,
+        place => place,
     }
 }
 

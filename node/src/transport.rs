@@ -4,6 +4,7 @@
 //! not use it. Beside this file, for `authenticate` alone, waki 0.5.1 makes the component 135 KB larger, and import WASI 0.2.2
 //! next to 0.2.12. Deadlines, retries and limits are the host's.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
@@ -20,7 +21,7 @@ use crate::bindings::wasi::http::types::{
     OutgoingBody, OutgoingRequest, Scheme,
 };
 use crate::bindings::wasi::io::poll::{self, Pollable};
-use crate::bindings::wasi::io::streams::StreamError;
+use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::bindings::wasi::random::random;
 use crate::http::{Broken, Headers, Method, Request, Response, Transport};
 
@@ -31,6 +32,8 @@ const READ_BYTES: u64 = 64 * 1_024;
 pub fn run<O>(work: impl AsyncFnOnce(&Wasi) -> O) -> O {
     let wasi = Wasi {
         waiting: RefCell::new(Vec::new()),
+        last_headers: RefCell::new(None),
+        is_answered_at_once: Cell::new(true),
     };
     let woken = Arc::new(Woken(AtomicBool::new(false)));
     let waker = Waker::from(Arc::clone(&woken));
@@ -56,9 +59,15 @@ impl Wake for Woken {
     }
 }
 
-/// What the tasks of one call wait for.
+type HeaderList = Vec<(Cow<'static, str>, Cow<'static, str>)>;
+
+/// What the tasks of one call wait for, and what their requests have in common.
 pub struct Wasi {
     waiting: RefCell<Vec<Waiting>>,
+    /// The headers of the request before, without its body's: a copy of them is one short call.
+    last_headers: RefCell<Option<(HeaderList, Fields)>>,
+    /// Whether the request before was: a recording answers so, and a service never does.
+    is_answered_at_once: Cell<bool>,
 }
 
 struct Waiting {
@@ -105,32 +114,22 @@ impl Wasi {
         waiting.retain(|waiting| !waiting.is_ready.get());
     }
 
-    /// Send the body. What goes wrong here is said by the answer: a server may well answer, or a host refuse, before it has
-    /// read all of it.
-    async fn write(&self, body: OutgoingBody, content: &str, exchange: &FutureIncomingResponse) {
-        let Ok(stream) = body.write() else { return };
-        let mut rest = content.as_bytes();
-        while !rest.is_empty() {
-            match stream.check_write() {
-                Ok(0) => {
+    /// Send the rest of the body. What goes wrong here is said by the answer: a server may well answer, or a host refuse,
+    /// before it has read all of it.
+    async fn write(&self, mut writing: Writing<'_>, exchange: &FutureIncomingResponse) {
+        loop {
+            match writing.go_on() {
+                Written::Whole => return writing.finish(),
+                Written::Broken => return,
+                Written::Part => {
+                    let stream = &writing.stream;
                     self.ready([stream.subscribe(), exchange.subscribe()]).await;
                     if exchange.subscribe().ready() && !stream.subscribe().ready() {
                         return;
                     }
                 }
-                Ok(permitted) => {
-                    let (now, later) =
-                        rest.split_at(rest.len().min(usize::try_from(permitted).unwrap_or(usize::MAX)));
-                    if stream.write(now).is_err() {
-                        return;
-                    }
-                    rest = later;
-                }
-                Err(_) => return,
             }
         }
-        drop(stream);
-        let _ = OutgoingBody::finish(body, None);
     }
 
     async fn read(&self, response: &IncomingResponse) -> Result<Vec<u8>, Broken> {
@@ -154,14 +153,27 @@ impl Wasi {
 
 impl Transport for Wasi {
     async fn send(&self, base: &BaseUrl, request: Request) -> Result<Response, Broken> {
-        let (outgoing, content) = outgoing(base, request)?;
-        let body = content.as_ref().and_then(|_| outgoing.body().ok());
+        let (outgoing, content) = self.outgoing(base, request)?;
+        let mut writing = content
+            .as_ref()
+            .and_then(|content| Writing::new(outgoing.body().ok()?, content));
+        // Most hosts take a small body at once, and can then carry the request out without coming back for it.
+        if let Some(whole) = writing.take_if(|writing| matches!(writing.go_on(), Written::Whole)) {
+            whole.finish();
+        }
         let exchange = outgoing_handler::handle(outgoing, None).map_err(|code| broken(&code))?;
-        if let (Some(body), Some(content)) = (body, &content) {
-            self.write(body, content, &exchange).await;
+        if let Some(rest) = writing {
+            self.write(rest, &exchange).await;
+        }
+        if !self.is_answered_at_once.get() {
+            self.ready([exchange.subscribe()]).await;
         }
         let response = loop {
-            match exchange.get() {
+            let answer = exchange.get();
+            if answer.is_none() {
+                self.is_answered_at_once.set(false);
+            }
+            match answer {
                 Some(Ok(Ok(response))) => break response,
                 Some(Ok(Err(code))) => return Err(broken(&code)),
                 Some(Err(())) => return Err(Broken::Unknown("the host gave the answer away".to_owned())),
@@ -186,6 +198,56 @@ impl Transport for Wasi {
     }
 }
 
+/// A body on its way out.
+struct Writing<'a> {
+    // Before the body: a host traps where something of it is left when it goes.
+    stream: OutputStream,
+    body: OutgoingBody,
+    rest: &'a [u8],
+}
+
+enum Written {
+    Whole,
+    /// The host takes no more for now.
+    Part,
+    /// The host takes no more.
+    Broken,
+}
+
+impl<'a> Writing<'a> {
+    fn new(body: OutgoingBody, content: &'a str) -> Option<Self> {
+        let stream = body.write().ok()?;
+        Some(Self {
+            stream,
+            body,
+            rest: content.as_bytes(),
+        })
+    }
+
+    /// Write as much as the host takes.
+    fn go_on(&mut self) -> Written {
+        while !self.rest.is_empty() {
+            let permitted = match self.stream.check_write() {
+                Ok(0) => return Written::Part,
+                Ok(permitted) => usize::try_from(permitted).unwrap_or(usize::MAX),
+                Err(_) => return Written::Broken,
+            };
+            let (now, later) = self.rest.split_at(self.rest.len().min(permitted));
+            if self.stream.write(now).is_err() {
+                return Written::Broken;
+            }
+            self.rest = later;
+        }
+        Written::Whole
+    }
+
+    fn finish(self) {
+        // The stream is the body's, and goes before it.
+        drop(self.stream);
+        let _ = OutgoingBody::finish(self.body, None);
+    }
+}
+
 /// An answer whose headers are asked for one by one.
 struct Answered(IncomingResponse);
 
@@ -200,38 +262,64 @@ impl Headers for Answered {
     }
 }
 
-fn outgoing(base: &BaseUrl, request: Request) -> Result<(OutgoingRequest, Option<String>), Broken> {
-    let mut headers: Vec<(String, Vec<u8>)> = request
-        .headers
-        .into_iter()
-        .map(|(name, value)| (name, value.into_bytes()))
-        .collect();
-    if let Some(body) = &request.body {
-        // Without it hosts send chunks, which some gateways refuse.
-        headers.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
+impl Wasi {
+    fn outgoing(
+        &self,
+        base: &BaseUrl,
+        request: Request,
+    ) -> Result<(OutgoingRequest, Option<String>), Broken> {
+        let headers = self.headers(request.headers)?;
+        if let Some(body) = &request.body {
+            // Without it hosts send chunks, which some gateways refuse.
+            headers
+                .append("content-length", body.len().to_string().as_bytes())
+                .map_err(|error| unsendable(&error))?;
+        }
+        let outgoing = OutgoingRequest::new(headers);
+        let method = match request.method {
+            // What a new request has already.
+            Method::Get => None,
+            Method::Post => Some(WasiMethod::Post),
+            Method::Put => Some(WasiMethod::Put),
+        };
+        let target = if base.prefix.is_empty() {
+            request.target
+        } else {
+            [base.prefix.as_str(), &request.target].concat()
+        };
+        let scheme = if base.https { Scheme::Https } else { Scheme::Http };
+        method
+            .map_or(Ok(()), |method| outgoing.set_method(&method))
+            .and_then(|()| outgoing.set_scheme(Some(&scheme)))
+            .and_then(|()| outgoing.set_authority(Some(&base.authority)))
+            .and_then(|()| outgoing.set_path_with_query(Some(&target)))
+            .map_err(|()| Broken::Unsendable("the host cannot write down the request's URL".to_owned()))?;
+        Ok((outgoing, request.body))
     }
-    let headers = Fields::from_list(&headers).map_err(|error| match error {
+
+    fn headers(&self, list: HeaderList) -> Result<Fields, Broken> {
+        let mut last = self.last_headers.borrow_mut();
+        if let Some((_, fields)) = last.as_ref().filter(|(last, _)| *last == list) {
+            return Ok(fields.clone());
+        }
+        let bytes: Vec<(String, Vec<u8>)> = list
+            .iter()
+            .map(|(name, value)| (name.clone().into_owned(), value.as_bytes().to_vec()))
+            .collect();
+        let fields = Fields::from_list(&bytes).map_err(|error| unsendable(&error))?;
+        let copy = fields.clone();
+        *last = Some((list, fields));
+        Ok(copy)
+    }
+}
+
+fn unsendable(error: &HeaderError) -> Broken {
+    match error {
         HeaderError::Forbidden => Broken::Denied("the host forbids a header of the request".to_owned()),
         _ => {
             Broken::Unsendable("a header of the request holds characters that HTTP does not allow".to_owned())
         }
-    })?;
-    let outgoing = OutgoingRequest::new(headers);
-    let method = match request.method {
-        // What a new request has already.
-        Method::Get => None,
-        Method::Post => Some(WasiMethod::Post),
-        Method::Put => Some(WasiMethod::Put),
-    };
-    let target = [base.prefix.as_str(), &request.target].concat();
-    let scheme = if base.https { Scheme::Https } else { Scheme::Http };
-    method
-        .map_or(Ok(()), |method| outgoing.set_method(&method))
-        .and_then(|()| outgoing.set_scheme(Some(&scheme)))
-        .and_then(|()| outgoing.set_authority(Some(&base.authority)))
-        .and_then(|()| outgoing.set_path_with_query(Some(&target)))
-        .map_err(|()| Broken::Unsendable("the host cannot write down the request's URL".to_owned()))?;
-    Ok((outgoing, request.body))
+    }
 }
 
 /// What an error says about the request. `NotDone` only for codes that surely come before the first byte of the request:

@@ -4,10 +4,9 @@
 //! credential `credential.baseUrl`.
 
 use super::parameter::{Fill, Kind, Parameter, Place, Scalar};
-use super::request::push_member;
 use super::{Effect, Group, Operation, Output};
 use crate::bindings::exports::workflow::node::description as contract;
-use crate::json::quote;
+use crate::json::{Members, push_quoted, quote};
 use crate::operations::OPERATIONS;
 use crate::{credential, operations};
 
@@ -193,8 +192,8 @@ fn describe_kind(kind: Kind, own: &str) -> contract::Kind {
 
 /// Where and how a parameter goes on the wire, as far as its name and kind do not say it.
 fn parameter_hints(parameter: &Parameter, place: Place) -> Option<String> {
-    let mut hints = String::new();
-    let mut push = |name: &str, value: &str| push_member(&mut hints, name, &quote(value));
+    let mut hints = Members::new();
+    let mut push = |name: &str, value: &str| push_quoted(hints.push(name), value);
     match place {
         Place::Path => push("in", "path"),
         Place::Query => push("in", "query"),
@@ -217,7 +216,7 @@ fn parameter_hints(parameter: &Parameter, place: Place) -> Option<String> {
         Some(Fill::Random) => push("filled-from", "random"),
         _ => {}
     }
-    (!hints.is_empty()).then(|| format!("{{{hints}}}"))
+    (!hints.is_empty()).then(|| hints.finish())
 }
 
 fn operation_id(operation: &Operation) -> String {

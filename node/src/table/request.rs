@@ -1,13 +1,15 @@
 //! From checked values to the request.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Operation;
 use super::parameter::{Fill, Place};
 use super::validate::{Field, Value, find};
+use super::{Operation, names, place_of};
 use crate::bindings::exports::workflow::node::types::Access;
 use crate::http::{Request, Transport};
-use crate::json;
+use crate::json::{self, Members};
 use crate::operations::MAX_PAGE_SIZE;
 
 /// What names this client to the service.
@@ -30,21 +32,25 @@ pub fn request<T: Transport>(
     transport: &T,
 ) -> Request {
     let mut query = String::new();
-    let mut members: Option<String> = None;
+    let mut members: Option<Members> = None;
     let mut rows: Option<String> = None;
+    let in_path: Vec<&str> = names(operation.request.path).collect();
     for parameter in operation.parameters {
-        let filled = || parameter.fill.and_then(|fill| fill_in(fill, page, transport));
-        let value = find(fields, parameter.name).map(plain_or_json).or_else(filled);
-        match (operation.place_of(parameter), value) {
-            (Place::Query, Some((plain, _))) => push_pair(&mut query, parameter.wire_name(), &plain),
+        let filled = parameter.fill.filter(|_| find(fields, parameter.name).is_none());
+        let filled = filled
+            .and_then(|fill| fill_in(fill, page, transport))
+            .map(Value::literal);
+        let value = find(fields, parameter.name).or(filled.as_ref());
+        match (place_of(parameter, operation.request.method, &in_path), value) {
+            (Place::Query, Some(value)) => push_pair(&mut query, parameter.wire_name(), &plain(value)),
             (Place::Body, value) => {
                 // An operation whose parameters all lie in the path has no body; one whose fields are all left out has `{}`.
-                let members = members.get_or_insert_default();
-                if let Some((_, json)) = value {
-                    push_member(members, parameter.wire_name(), &json);
+                let members = members.get_or_insert_with(Members::new);
+                if let Some(value) = value {
+                    push_json(members.push(parameter.wire_name()), value);
                 }
             }
-            (Place::WholeBody, value) => rows = value.map(|(_, json)| json),
+            (Place::WholeBody, Some(value)) => push_json(rows.get_or_insert_default(), value),
             _ => {}
         }
     }
@@ -56,13 +62,13 @@ pub fn request<T: Transport>(
         target.push('?');
         target.push_str(&query);
     }
-    let body = rows.or_else(|| members.map(|members| format!("{{{members}}}")));
+    let body = rows.or_else(|| members.map(Members::finish));
     let mut headers = headers(body.is_some());
     headers.extend(
         access
             .iter()
             .flat_map(|access| &access.headers)
-            .map(|field| (field.name.clone(), field.value.clone())),
+            .map(|field| (Cow::Owned(field.name.clone()), Cow::Owned(field.value.clone()))),
     );
     Request {
         method: operation.request.method,
@@ -73,25 +79,16 @@ pub fn request<T: Transport>(
 }
 
 /// The headers that every request has; a content type only where there is content.
-pub fn headers(has_body: bool) -> Vec<(String, String)> {
-    let mut headers = vec![("accept", "application/json"), ("user-agent", USER_AGENT)];
+pub fn headers(has_body: bool) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
+    let header = |name, value| (Cow::Borrowed(name), Cow::Borrowed(value));
+    let mut headers = vec![
+        header("accept", "application/json"),
+        header("user-agent", USER_AGENT),
+    ];
     if has_body {
-        headers.push(("content-type", "application/json"));
+        headers.push(header("content-type", "application/json"));
     }
     headers
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
-}
-
-/// One member more for an object's text.
-pub fn push_member(members: &mut String, name: &str, json: &str) {
-    if !members.is_empty() {
-        members.push(',');
-    }
-    members.push_str(&json::quote(name));
-    members.push(':');
-    members.push_str(json);
 }
 
 fn push_pair(query: &mut String, name: &str, value: &str) {
@@ -105,47 +102,56 @@ fn push_pair(query: &mut String, name: &str, value: &str) {
 
 fn path(template: &'static str, fields: &[Field]) -> String {
     let mut path = String::new();
-    for (index, part) in template.split(['{', '}']).enumerate() {
-        // Every other part stands in braces.
-        if index % 2 == 0 {
-            path.push_str(part);
-        } else if let Some(value) = find(fields, part) {
-            path.extend(utf8_percent_encode(&plain_or_json(value).0, ENCODED));
+    let mut rest = template;
+    while let Some((before, (name, after))) = rest
+        .split_once('{')
+        .and_then(|(before, name)| Some((before, name.split_once('}')?)))
+    {
+        path.push_str(before);
+        if let Some(value) = find(fields, name) {
+            path.extend(utf8_percent_encode(&plain(value), ENCODED));
         }
+        rest = after;
     }
+    path.push_str(rest);
     path
 }
 
-/// A value as it stands in a path or query, and as it stands in a body.
-fn plain_or_json(value: &Value) -> (String, String) {
+/// A value as it stands in a path or query.
+fn plain<'a>(value: &'a Value) -> Cow<'a, str> {
     match value {
-        Value::Text(text) => (text.clone(), json::quote(text)),
-        Value::Literal(json) => (json.clone(), json.clone()),
+        Value::Text(text) | Value::Literal(text) => Cow::Borrowed(text),
+        Value::Rows(_) => Cow::Borrowed(""),
+    }
+}
+
+/// A value as it stands in a body.
+fn push_json(json: &mut String, value: &Value) {
+    match value {
+        Value::Text(text) => json::push_quoted(json, text),
+        Value::Literal(literal) => json.push_str(literal),
         Value::Rows(rows) => {
-            let rows: Vec<String> = rows.iter().map(|row| object(row)).collect();
-            (String::new(), format!("[{}]", rows.join(",")))
+            json.push('[');
+            for (index, row) in rows.iter().enumerate() {
+                if index > 0 {
+                    json.push(',');
+                }
+                let mut members = Members::new();
+                for field in row {
+                    push_json(members.push(field.parameter.wire_name()), &field.value);
+                }
+                json.push_str(&members.finish());
+            }
+            json.push(']');
         }
     }
 }
 
-fn object(fields: &[Field]) -> String {
-    let mut members = String::new();
-    for field in fields {
-        push_member(
-            &mut members,
-            field.parameter.wire_name(),
-            &plain_or_json(&field.value).1,
-        );
-    }
-    format!("{{{members}}}")
-}
-
-fn fill_in<T: Transport>(fill: Fill, page: Option<u32>, transport: &T) -> Option<(String, String)> {
-    let filled = match fill {
+fn fill_in<T: Transport>(fill: Fill, page: Option<u32>, transport: &T) -> Option<String> {
+    Some(match fill {
         Fill::Clock => transport.now_ms().to_string(),
         Fill::Random => format!("{:032x}", transport.random()),
         Fill::PageNumber => page?.to_string(),
         Fill::PageSize => page.map(|_| MAX_PAGE_SIZE)?.to_string(),
-    };
-    Some((filled.clone(), filled))
+    })
 }

@@ -20,19 +20,24 @@ use crate::suggest::{nearest, shown};
 use crate::{date, number};
 
 /// A checked value, in the form that goes on the wire.
-pub enum Value {
+pub enum Value<'a> {
     /// A JSON string with this content.
-    Text(String),
+    Text(Cow<'a, str>),
     /// Any other JSON, as its compact text.
-    Literal(String),
-    Rows(Vec<Fields>),
+    Literal(Cow<'a, str>),
+    Rows(Vec<Fields<'a>>),
 }
 
-impl Value {
+impl Value<'_> {
+    /// JSON that is no string, as its compact text.
+    pub fn literal(json: String) -> Self {
+        Self::Literal(Cow::Owned(json))
+    }
+
     fn of(scalar: Scalar) -> Self {
         match scalar {
-            Scalar::Text(text) => Self::Text(text.to_owned()),
-            scalar => Self::Literal(scalar.text()),
+            Scalar::Text(text) => Self::Text(Cow::Borrowed(text)),
+            scalar => Self::literal(scalar.text()),
         }
     }
 
@@ -40,23 +45,30 @@ impl Value {
     pub fn is(&self, scalar: Scalar) -> bool {
         match (self, scalar) {
             (Self::Text(text), Scalar::Text(constant)) => text == constant,
+            (Self::Literal(json), Scalar::Int(constant)) => is_int(json, constant),
+            (Self::Literal(json), Scalar::Bool(true)) => json == "true",
             (Self::Literal(json), scalar) => *json == scalar.json(),
             _ => false,
         }
     }
 }
 
+/// Whether these are the digits of that number, without another copy of them.
+fn is_int(digits: &str, number: i32) -> bool {
+    digits.parse() == Ok(number) && !digits.starts_with('+')
+}
+
 /// A parameter that has a value.
-pub struct Field {
+pub struct Field<'a> {
     pub parameter: &'static Parameter,
-    pub value: Value,
+    pub value: Value<'a>,
 }
 
 /// The parameters that have a value, in the operation's order.
-pub type Fields = Vec<Field>;
+pub type Fields<'a> = Vec<Field<'a>>;
 
 /// The value of a parameter.
-pub fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Value> {
+pub fn find<'f, 'a>(fields: &'f [Field<'a>], name: &str) -> Option<&'f Value<'a>> {
     fields
         .iter()
         .find(|field| field.parameter.name == name)
@@ -64,7 +76,7 @@ pub fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Value> {
 }
 
 /// Check one item.
-pub fn validate(operation: &Operation, item: &str) -> Result<Fields, Failure> {
+pub fn validate<'a>(operation: &Operation, item: &'a str) -> Result<Fields<'a>, Failure> {
     let item =
         json::document(item).map_err(|why| Failure::InvalidInput(format!("item is not JSON: {why}")))?;
     let Some(given) = json::object(item) else {
@@ -90,7 +102,10 @@ pub fn validate(operation: &Operation, item: &str) -> Result<Fields, Failure> {
 }
 
 /// Check a credential. What else it holds is none of the node's business: engines keep facts of their own there.
-pub fn validate_credential(fields: &'static [Parameter], credential: &str) -> Result<Fields, Failure> {
+pub fn validate_credential<'a>(
+    fields: &'static [Parameter],
+    credential: &'a str,
+) -> Result<Fields<'a>, Failure> {
     let credential = json::document(credential).ok().and_then(json::object);
     let Some(given) = credential else {
         return Err(Failure::InvalidInput(
@@ -129,7 +144,12 @@ impl Check {
     }
 
     /// One level of parameters: the item's own, or one row's columns.
-    fn scope(&mut self, parameters: &'static [Parameter], given: &Object, pointer: &str) -> Fields {
+    fn scope<'a>(
+        &mut self,
+        parameters: &'static [Parameter],
+        given: &Object<'a>,
+        pointer: &str,
+    ) -> Fields<'a> {
         let mut fields = Fields::new();
         for parameter in parameters {
             if let Some(value) = is_visible(parameter, &fields)
@@ -142,7 +162,12 @@ impl Check {
         fields
     }
 
-    fn value(&mut self, parameter: &'static Parameter, given: &Object, pointer: &str) -> Option<Value> {
+    fn value<'a>(
+        &mut self,
+        parameter: &'static Parameter,
+        given: &Object<'a>,
+        pointer: &str,
+    ) -> Option<Value<'a>> {
         let raw = given.get(parameter.name);
         let is_blank = raw.is_some_and(|raw| is_blank(parameter, raw));
         // Nothing is sent of a parameter that steers the node, so that a blank can only mean its default.
@@ -153,9 +178,9 @@ impl Check {
                 .filter(|default| *default != Scalar::Text(""))
                 .map(Value::of),
             Some("null") if self.is_update && !parameter.is_required && self.row.is_none() => {
-                Some(Value::Literal("null".to_owned()))
+                Some(Value::Literal(Cow::Borrowed("null")))
             }
-            Some(raw) if !is_blank => self.accepted(parameter, raw, &format!("{pointer}/{}", parameter.name)),
+            Some(raw) if !is_blank => self.accepted(parameter, raw, pointer),
             raw => {
                 if parameter.is_required {
                     let found = raw.map_or(Cow::Borrowed("nothing"), found);
@@ -171,29 +196,36 @@ impl Check {
         }
     }
 
-    fn accepted(&mut self, parameter: &'static Parameter, raw: &str, pointer: &str) -> Option<Value> {
+    fn accepted<'a>(
+        &mut self,
+        parameter: &'static Parameter,
+        raw: &'a str,
+        pointer: &str,
+    ) -> Option<Value<'a>> {
         if let Kind::Rows(rows) = parameter.kind {
-            return self.rows(parameter, rows, raw, pointer);
+            return self.rows(parameter, rows, raw, &format!("{pointer}/{}", parameter.name));
         }
         let value = accept(parameter.kind, raw);
         if value.is_none() {
+            let pointer = format!("{pointer}/{}", parameter.name);
             let found = if matches!(parameter.kind, Kind::Secret) {
                 "something else".into()
             } else {
                 found(raw)
             };
-            self.problem(
-                pointer.to_owned(),
-                parameter.label,
-                &expected(parameter.kind),
-                &found,
-            );
+            self.problem(pointer, parameter.label, &expected(parameter.kind), &found);
         }
         value
     }
 
     /// `{"detail": [ … ]}`, or `{"detail": { … }}` for a list of one.
-    fn rows(&mut self, parameter: &Parameter, rows: &Rows, raw: &str, pointer: &str) -> Option<Value> {
+    fn rows<'a>(
+        &mut self,
+        parameter: &Parameter,
+        rows: &Rows,
+        raw: &'a str,
+        pointer: &str,
+    ) -> Option<Value<'a>> {
         let stored = json::object(raw);
         let list = stored.as_ref().and_then(|stored| stored.get(rows.name));
         let (Some(stored), Some(list)) = (stored, list) else {
@@ -321,24 +353,13 @@ impl Check {
 }
 
 /// The wire form of a value that is not blank; nothing, where the kind does not accept it.
-fn accept(kind: Kind, raw: &str) -> Option<Value> {
+fn accept(kind: Kind, raw: &str) -> Option<Value<'_>> {
     let given = json::kind(raw);
-    let text = || match given {
-        json::Kind::Text => json::string(raw),
-        json::Kind::Number => Some(raw.to_owned()),
-        _ => None,
-    };
-    // A number given as text is that number.
-    let number = || {
-        text()
-            .map(|text| text.trim().to_owned())
-            .filter(|text| number::is_number(text))
-    };
     match kind {
-        Kind::Text | Kind::Secret => text().map(Value::Text),
-        Kind::Number => number().map(Value::Literal),
+        Kind::Text | Kind::Secret => text(given, raw).map(Value::Text),
+        Kind::Number => number(given, raw).map(Value::Literal),
         Kind::Integer { min, max } => {
-            let whole = number::whole(&number()?)?;
+            let whole = whole(number(given, raw)?)?;
             // What is too long for an i64 is outside every range that the table can state.
             let is_within = |value: i64| {
                 min.is_none_or(|min| i64::from(min) <= value) && max.is_none_or(|max| value <= i64::from(max))
@@ -352,11 +373,11 @@ fn accept(kind: Kind, raw: &str) -> Option<Value> {
         }
         Kind::Boolean => {
             let text = if given == json::Kind::Boolean {
-                raw.to_owned()
+                Cow::Borrowed(raw)
             } else {
-                text()?.trim().to_owned()
+                trimmed(text(given, raw)?)
             };
-            matches!(text.as_str(), "true" | "false").then_some(Value::Literal(text))
+            matches!(text.as_ref(), "true" | "false").then_some(Value::Literal(text))
         }
         Kind::Date => json::string(raw)
             .filter(|text| date::is_date(text))
@@ -365,22 +386,53 @@ fn accept(kind: Kind, raw: &str) -> Option<Value> {
             .filter(|text| date::is_local_date_time(text))
             .map(Value::Text),
         Kind::DateTime { as_millis } => date_time(raw, as_millis),
-        Kind::Choice { known, is_open } => choose(&text()?, given, known, is_open),
-        Kind::Object if given == json::Kind::Object => Some(Value::Literal(json::compact(raw).into_owned())),
+        Kind::Choice { known, is_open } => choose(text(given, raw)?, given, known, is_open),
+        Kind::Object if given == json::Kind::Object => Some(Value::Literal(json::compact(raw))),
         Kind::Object => {
             let text = json::string(raw)?;
             let document = json::document(&text)
                 .ok()
                 .filter(|document| json::kind(document) == json::Kind::Object)?;
-            Some(Value::Literal(json::compact(document).into_owned()))
+            Some(Value::literal(json::compact(document).into_owned()))
         }
         Kind::Rows(_) => None,
     }
 }
 
+/// A text, or a number's digits.
+fn text(given: json::Kind, raw: &str) -> Option<Cow<'_, str>> {
+    match given {
+        json::Kind::Text => json::string(raw),
+        json::Kind::Number => Some(Cow::Borrowed(raw)),
+        _ => None,
+    }
+}
+
+/// A number; one given as text is that number.
+fn number(given: json::Kind, raw: &str) -> Option<Cow<'_, str>> {
+    if given == json::Kind::Number {
+        return Some(Cow::Borrowed(raw));
+    }
+    Some(trimmed(text(given, raw)?)).filter(|text| number::is_number(text))
+}
+
+fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    }
+}
+
+fn whole(number: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    match number {
+        Cow::Borrowed(number) => number::whole(number),
+        Cow::Owned(number) => number::whole(&number).map(|whole| Cow::Owned(whole.into_owned())),
+    }
+}
+
 /// An instant that is sent as given keeps its form, a number of epoch milliseconds too: nothing public says that the API
 /// takes one there, and nothing says that it does not.
-fn date_time(raw: &str, as_millis: bool) -> Option<Value> {
+fn date_time(raw: &str, as_millis: bool) -> Option<Value<'_>> {
     let (ms, given) = if json::kind(raw) == json::Kind::Number {
         let whole = number::whole(raw)?;
         (date::epoch_ms(&whole)?, Value::Literal(whole))
@@ -393,7 +445,7 @@ fn date_time(raw: &str, as_millis: bool) -> Option<Value> {
         )
     };
     Some(if as_millis {
-        Value::Literal(ms.to_string())
+        Value::literal(ms.to_string())
     } else {
         given
     })
@@ -401,16 +453,19 @@ fn date_time(raw: &str, as_millis: bool) -> Option<Value> {
 
 /// A choice goes on the wire with its own type, in whatever type it was given; so does a value that an open choice does
 /// not list, where the type of the listed ones can hold it.
-fn choose(text: &str, given: json::Kind, known: &'static [Choice], is_open: bool) -> Option<Value> {
-    let trimmed = text.trim();
-    let number = || {
-        number::is_number(trimmed)
-            .then(|| number::whole(trimmed))
-            .flatten()
-    };
+fn choose<'a>(
+    text: Cow<'a, str>,
+    given: json::Kind,
+    known: &'static [Choice],
+    is_open: bool,
+) -> Option<Value<'a>> {
+    let number = number::is_number(text.trim())
+        .then(|| number::whole(text.trim()))
+        .flatten();
     let is = |choice: &&Choice| match choice.value {
-        Scalar::Int(value) => number().is_some_and(|number| number == value.to_string()),
-        value => value.text() == trimmed,
+        Scalar::Int(value) => number.as_ref().is_some_and(|number| is_int(number, value)),
+        Scalar::Text(value) => value == text.trim(),
+        value => value.text() == text.trim(),
     };
     if let Some(choice) = known.iter().find(is) {
         return Some(Value::of(choice.value));
@@ -419,10 +474,10 @@ fn choose(text: &str, given: json::Kind, known: &'static [Choice], is_open: bool
         return None;
     }
     let is_numeric = known.iter().all(|choice| matches!(choice.value, Scalar::Int(_)));
-    Some(match number() {
-        Some(number) if is_numeric => Value::Literal(number),
-        _ if is_numeric && given == json::Kind::Number => Value::Literal(text.to_owned()),
-        _ => Value::Text(text.to_owned()),
+    Some(match number {
+        Some(number) if is_numeric => Value::literal(number.into_owned()),
+        _ if is_numeric && given == json::Kind::Number => Value::Literal(text),
+        _ => Value::Text(text),
     })
 }
 

@@ -53,11 +53,12 @@ const DIFFERENCES: &[(&str, &str)] = &[
 ];
 
 fn members(raw: &str) -> HashMap<String, &str> {
-    object(raw).unwrap().0.into_iter().collect()
+    let members = object(raw).unwrap().0.into_iter();
+    members.map(|(name, value)| (name.into_owned(), value)).collect()
 }
 
 fn text(members: &HashMap<String, &str>, name: &str) -> String {
-    string(members[name]).unwrap()
+    string(members[name]).unwrap().into_owned()
 }
 
 fn vendor_kind(kind: &Kind) -> &'static str {

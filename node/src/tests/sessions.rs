@@ -57,7 +57,7 @@ fn a_token_becomes_a_bare_authorization_header() {
     let names: Vec<String> = script.sent.borrow()[0]
         .headers
         .iter()
-        .map(|(name, _)| name.clone())
+        .map(|(name, _)| name.to_string())
         .collect();
     assert_eq!(names, ["accept", "user-agent", "content-type"]);
     // The second public client's spelling.

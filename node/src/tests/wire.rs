@@ -88,7 +88,7 @@ fn a_session_is_added_where_the_host_gives_one() {
         query: vec![field("k", "v")],
     });
     block_on(execute(&script, paged)).unwrap().remove(0).unwrap();
-    let header = ("authorization".to_owned(), "token".to_owned());
+    let header = ("authorization".into(), "token".into());
     assert!(script.sent.borrow()[0].headers.contains(&header));
     assert_eq!(script.lines()[0], "GET /v1/member/M1?k=a%20b");
     assert_eq!(
