@@ -80,25 +80,32 @@ impl Connecting {
 }
 
 /// A client, and how much its connections are wanted.
-#[derive(Clone)]
-pub(crate) struct HttpClient {
+struct HttpClient {
     client: Client<Connector, Full<Bytes>>,
     /// By origin.
-    loads: Arc<Mutex<HashMap<Origin, Arc<Load>>>>,
+    loads: Mutex<HashMap<Origin, Arc<Load>>>,
 }
 
 type Origin = (Option<Scheme>, Option<Authority>);
 
-impl HttpClient {
-    /// Count a request to this URL, until what is given is dropped: when the answer is read, or there will be none.
-    pub(crate) fn asking(&self, url: &Uri) -> Asking {
-        let origin = (url.scheme().cloned(), url.authority().cloned());
-        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        if loads.len() >= ORIGINS {
-            // Whoever is counted goes on being counted by who asks, and the others begin at nothing.
-            loads.retain(|_, load| Arc::strong_count(load) > 1);
-        }
-        Asking::new(Arc::clone(loads.entry(origin).or_default()))
+/// The way to one origin: looked up once by whoever sends many requests there.
+pub(crate) struct Lane {
+    client: Client<Connector, Full<Bytes>>,
+    permit: Permit,
+    origin: Origin,
+    load: Arc<Load>,
+}
+
+impl Lane {
+    /// Whether it leads where this URL points, and nowhere that is not permitted.
+    pub(crate) fn leads_to(&self, permit: Permit, url: &Uri) -> bool {
+        let (scheme, authority) = &self.origin;
+        self.permit == permit && scheme.as_ref() == url.scheme() && authority.as_ref() == url.authority()
+    }
+
+    /// Count a request, until what is given is dropped: when the answer is read, or there will be none.
+    pub(crate) fn asking(&self) -> Asking {
+        Asking::new(Arc::clone(&self.load))
     }
 
     /// Send a request, with what is to be known of its connection.
@@ -108,6 +115,17 @@ impl HttpClient {
         request: http::Request<Full<Bytes>>,
     ) -> impl Future<Output = Result<http::Response<Incoming>, legacy::Error>> + use<> {
         CONNECTING.scope(connecting, self.client.request(request))
+    }
+}
+
+impl HttpClient {
+    fn load(&self, origin: &Origin) -> Arc<Load> {
+        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
+        if loads.len() >= ORIGINS {
+            // Whoever is counted goes on being counted by who asks, and the others begin at nothing.
+            loads.retain(|_, load| Arc::strong_count(load) > 1);
+        }
+        Arc::clone(loads.entry(origin.clone()).or_default())
     }
 }
 
@@ -175,8 +193,8 @@ impl Clients {
         })
     }
 
-    /// The client for requests that this permit covers.
-    pub(crate) fn get(&self, permit: Permit, freshness: Freshness, limits: &Limits) -> HttpClient {
+    /// The way to this URL's origin, for requests that this permit covers.
+    pub(crate) fn lane(&self, permit: Permit, freshness: Freshness, limits: &Limits, url: &Uri) -> Lane {
         let key = Key {
             permit,
             freshness,
@@ -184,7 +202,14 @@ impl Clients {
             header_bytes: limits.header_bytes,
         };
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.entry(key).or_insert_with(|| self.build(key)).clone()
+        let http = pools.entry(key).or_insert_with(|| self.build(key));
+        let origin = (url.scheme().cloned(), url.authority().cloned());
+        Lane {
+            client: http.client.clone(),
+            permit,
+            load: http.load(&origin),
+            origin,
+        }
     }
 
     fn build(&self, key: Key) -> HttpClient {
@@ -209,7 +234,7 @@ impl Clients {
             .build(Deadline { inner: https });
         HttpClient {
             client,
-            loads: Arc::default(),
+            loads: Mutex::default(),
         }
     }
 }

@@ -251,8 +251,8 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
     random::random::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
     let options = http_bindings::LinkOptions::default();
-    handler::add_to_linker(l)?;
     http_bindings::http::types::add_to_linker::<State, WasiHttp>(l, &(&options).into(), State::http)?;
+    handler::add_to_linker(l)?;
     Ok(linker)
 }
 

@@ -21,7 +21,7 @@ use crate::engine::Engine;
 use crate::events;
 use crate::guards;
 use crate::limits::Limits;
-use crate::pipeline::{Hooks, Pipeline};
+use crate::pipeline::{Hooks, Pipeline, UnderWay};
 
 /// Where an instance's time and randomness come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,9 +51,20 @@ pub(crate) struct State {
     /// Without one every request is denied.
     pipeline: Option<Arc<Pipeline>>,
     budget: Budget,
+    under_way: UnderWay,
 }
 
 impl State {
+    /// Its requests that have no answer yet.
+    pub(crate) fn under_way(&mut self) -> &mut UnderWay {
+        &mut self.under_way
+    }
+
+    /// What it waits for, and what goes on meanwhile.
+    pub(crate) fn waiting(&mut self) -> (&mut ResourceTable, &mut UnderWay) {
+        (&mut self.table, &mut self.under_way)
+    }
+
     /// Where its requests go.
     pub(crate) fn pipeline(&self) -> Option<Arc<Pipeline>> {
         self.pipeline.clone()
@@ -139,6 +150,7 @@ impl Guard {
             hooks: Hooks,
             pipeline,
             budget: Budget::new(limits),
+            under_way: UnderWay::default(),
         };
         let mut store = Store::new(engine.wasmtime(), state);
         if is_limited {
@@ -171,8 +183,16 @@ impl Guard {
 
     /// Whether nothing of the call is left over: no request under way, no answer half read, and memory to spare.
     fn is_clean(&self) -> bool {
-        let State { table, budget, .. } = self.store.data();
-        self.node.is_some() && table.is_empty() && budget.memory_left > budget.memory_limit / 2
+        let State {
+            table,
+            budget,
+            under_way,
+            ..
+        } = self.store.data();
+        self.node.is_some()
+            && table.is_empty()
+            && under_way.is_empty()
+            && budget.memory_left > budget.memory_limit / 2
     }
 
     /// Call `describe`.

@@ -19,24 +19,26 @@ mod check;
 pub(crate) mod handler;
 mod held;
 mod hooks;
+mod incoming;
 mod name;
 mod observed;
+mod outgoing;
 pub(crate) mod polling;
 mod send;
+mod under_way;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, RequestOptions, WasiBody};
+use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, RequestOptions};
 
 use crate::address::Permit;
 use crate::canonical::{Base, CanonicalUrl, Host};
-use crate::client::Freshness;
+use crate::client::{Freshness, Lane};
 use crate::engine::Engine;
 use crate::events::{self, Label};
 use crate::guards::{Guard, Guards};
@@ -52,6 +54,7 @@ pub(crate) use held::Buffered;
 use held::Hold;
 pub(crate) use hooks::Hooks;
 pub(crate) use observed::Observed;
+pub(crate) use under_way::UnderWay;
 
 /// Headers of one connection, or of the host's own making: a node sets none of them.
 const HOST_HEADERS: [&str; 4] = ["te", "trailer", "expect", "proxy-authentication-info"];
@@ -124,6 +127,8 @@ pub(crate) struct Pipeline {
     /// How fast requests may follow each other, shared by all calls of a run.
     pub(crate) rate: Option<Arc<Bucket>>,
     pub(crate) observed: Mutex<Observed>,
+    /// Where the last request went.
+    pub(crate) lane: Mutex<Option<Arc<Lane>>>,
 }
 
 /// A request that passed the first step.
@@ -134,8 +139,6 @@ struct Checked {
     below_base: bool,
     headers: HeaderMap,
     body: Bytes,
-    /// For the body; it ends with the exchange.
-    _hold: Hold,
 }
 
 /// An answer, whole.
@@ -160,8 +163,6 @@ struct Trouble {
     detail: String,
 }
 
-type Response = http::Response<WasiBody>;
-
 impl Pipeline {
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
@@ -173,7 +174,7 @@ impl Pipeline {
     }
 
     /// Carry out one request; the module says in which order.
-    async fn exchange(&self, wanted: Wanted, options: Option<RequestOptions>) -> Result<Response, HttpError> {
+    async fn exchange(&self, wanted: Wanted, options: Option<RequestOptions>) -> Result<Whole, HttpError> {
         let clock = Instant::now();
         let mut checked = self.check(wanted).await?;
         if let (Some(rate), true) = (&self.rate, self.is_live()) {
@@ -184,7 +185,7 @@ impl Pipeline {
         if events::wants_requests() {
             self.show(&checked, sent, &outcome, clock);
         }
-        outcome.map(Whole::into_response)
+        outcome
     }
 
     fn show(&self, asked: &Checked, sent: usize, outcome: &Result<Whole, HttpError>, since: Instant) {
@@ -334,15 +335,10 @@ impl Pipeline {
         options: Option<RequestOptions>,
     ) -> Result<Whole, HttpError> {
         let url = self.authorise(request)?;
-        let freshness = if self.write {
-            Freshness::Recent
-        } else {
-            Freshness::Any
-        };
-        let client = engine.clients().get(permit, freshness, &self.limits);
+        let lane = self.lane(engine, permit, &url);
         let changing = u32::from(!is_safe(&request.method));
         let clock = Instant::now();
-        let outcome = send::send(self, &client, request, url, options).await;
+        let outcome = send::send(self, &lane, request, url, options).await;
         self.notes().took.push(clock.elapsed());
         let answer = outcome.map_err(|trouble| match trouble {
             send::Stopped::Denied(denial) => self.deny(
@@ -362,6 +358,21 @@ impl Pipeline {
         })?;
         self.answered(changing);
         Ok(self.redacted(answer))
+    }
+
+    /// The way to this URL's origin: the same for nearly all requests of a call.
+    fn lane(&self, engine: &Engine, permit: Permit, url: &Uri) -> Arc<Lane> {
+        let mut last = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = last.as_ref().filter(|lane| lane.leads_to(permit, url)) {
+            return Arc::clone(lane);
+        }
+        let freshness = if self.write {
+            Freshness::Recent
+        } else {
+            Freshness::Any
+        };
+        let lane = Arc::new(engine.clients().lane(permit, freshness, &self.limits, url));
+        Arc::clone(last.insert(lane))
     }
 
     /// Name to the recording what it must not show.
@@ -493,14 +504,5 @@ impl Whole {
             body: answer.body,
             hold,
         }
-    }
-
-    fn into_response(self) -> Response {
-        let body = self.hold.bind(self.body);
-        let mut response =
-            http::Response::new(Full::new(body).map_err(|never| match never {}).boxed_unsync());
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
-        response
     }
 }

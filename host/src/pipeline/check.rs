@@ -5,7 +5,6 @@ use http::{HeaderMap, Method, header};
 use http_body_util::BodyExt as _;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
-use super::held::Hold;
 use super::{Asked, Checked, Pipeline};
 use crate::canonical::{CanonicalUrl, UrlError};
 use crate::guards::Guard;
@@ -40,7 +39,7 @@ impl Pipeline {
         // why the request was refused.
         let body = match body {
             Some(body) => self.whole_body(body).await,
-            None => Ok((Bytes::new(), Hold::new(&self.buffered))),
+            None => Ok(Bytes::new()),
         };
         let url = self.url(scheme, &authority, &path_and_query).map_err(|error| {
             let asked = Asked {
@@ -56,7 +55,7 @@ impl Pipeline {
         let declared = headers
             .get(header::CONTENT_LENGTH)
             .map(|length| length.to_str().ok()?.parse().ok());
-        if let (Some(declared), Ok((body, _))) = (declared, &body)
+        if let (Some(declared), Ok(body)) = (declared, &body)
             && declared != Some(body.len())
         {
             let message = format!(
@@ -88,7 +87,7 @@ impl Pipeline {
             );
             return Err(HttpError::HttpRequestHeaderSectionSize(None));
         }
-        let (body, hold) = body?;
+        let body = body?;
         let below_base =
             !self.guards.has(Guard::Policy) || self.base.as_ref().is_some_and(|base| base.covers(&url));
         Ok(Checked {
@@ -97,52 +96,35 @@ impl Pipeline {
             below_base,
             headers,
             body,
-            _hold: hold,
         })
     }
 
-    async fn whole_body(&self, mut body: WasiBody) -> Result<(Bytes, Hold), HttpError> {
-        let limit = self.limits.request_body_bytes;
-        let mut hold = Hold::new(&self.buffered);
-        let mut fits = true;
-        let mut first = Bytes::new();
-        let mut more = Vec::new();
-        let mut length = 0_usize;
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame?.into_data() else { continue };
-            length = length.saturating_add(data.len());
-            fits = fits && length <= limit && hold.add(data.len());
-            if !fits {
-                // Read to its end, so that the node sees why and not a broken stream; kept no longer.
-                (first, more) = (Bytes::new(), Vec::new());
-                hold.set(0);
-                continue;
-            }
-            if first.is_empty() {
-                first = data;
-            } else {
-                if more.is_empty() {
-                    more.extend_from_slice(&first);
+    async fn whole_body(&self, mut body: WasiBody) -> Result<Bytes, HttpError> {
+        let frame = match body.frame().await {
+            None => return Ok(Bytes::new()),
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => {
+                match error {
+                    HttpError::HttpRequestBodySize(Some(_)) => {
+                        let limit = self.limits.request_body_bytes;
+                        self.limit(
+                            "request-body-bytes",
+                            format!("a request body of more than {limit} bytes (`request-body-bytes`)"),
+                        );
+                    }
+                    HttpError::HttpRequestBodySize(None) => {
+                        let limit = self.limits.buffered_bytes;
+                        self.limit(
+                            "buffered-bytes",
+                            format!("bodies of more than {limit} bytes at once (`buffered-bytes`)"),
+                        );
+                    }
+                    _ => {}
                 }
-                more.extend_from_slice(&data);
+                return Err(error);
             }
-        }
-        if length > limit {
-            self.limit(
-                "request-body-bytes",
-                format!("a request body of more than {limit} bytes (`request-body-bytes`)"),
-            );
-            return Err(HttpError::HttpRequestBodySize(u64::try_from(length).ok()));
-        }
-        if !fits {
-            let limit = self.limits.buffered_bytes;
-            self.limit(
-                "buffered-bytes",
-                format!("bodies of more than {limit} bytes at once (`buffered-bytes`)"),
-            );
-            return Err(HttpError::HttpRequestBodySize(None));
-        }
-        Ok((if more.is_empty() { first } else { more.into() }, hold))
+        };
+        Ok(frame.into_data().unwrap_or_default())
     }
 
     fn url(&self, scheme: &str, authority: &str, path_and_query: &str) -> Result<CanonicalUrl, UrlError> {

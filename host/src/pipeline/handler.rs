@@ -1,71 +1,128 @@
-//! `wasi:http/outgoing-handler`, over a [`Pipeline`].
+//! `wasi:http/outgoing-handler` and `future-incoming-response`, over a [`Pipeline`].
 //!
-//! wasmtime-wasi-http has one of its own, which puts the request together as one of the `http` crate, only for the host to
-//! take it apart again, and answers by a task in any case. This one hands the parts over as they are, and answers at once
-//! where no socket is needed.
+//! wasmtime-wasi-http has its own, which put the request together as one of the `http` crate, only for the host to take it
+//! apart again, and answer by a task in any case. These hand the parts over as they are, carry requests out where the node
+//! [waits](super::polling), and answer at once where no socket is needed.
 
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Method};
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Resource};
-use wasmtime_wasi::runtime::spawn;
-use wasmtime_wasi_http::RequestOptions;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, HostFutureIncomingResponse as _, Scheme};
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiHttpView as _};
 use wasmtime_wasi_io::IoView as _;
+use wasmtime_wasi_io::poll::subscribe;
 
-use super::{Pipeline, Wanted};
+use super::incoming::{self, Incoming};
+use super::under_way::{Awaited, UnderWay};
+use super::{Pipeline, Wanted, outgoing};
 use crate::instance::State;
 
-/// As wasmtime-wasi-http names it; a component that was built with another 0.2 finds it too.
-const INTERFACE: &str = "wasi:http/outgoing-handler@0.2.12";
+/// As wasmtime-wasi-http names them; a component that was built with another 0.2 finds them too.
+const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
+/// As above.
+const TYPES: &str = "wasi:http/types@0.2.12";
 
-type Answer = HostFutureIncomingResponse;
+type Store<'a> = StoreContextMut<'a, State>;
+/// What `get` says: nothing yet, or that it said all before, or how the request ended.
+type Got = Option<Result<Result<Resource<Incoming>, ErrorCode>, ()>>;
 
-/// Let the nodes of this linker send requests.
+/// Let the nodes of this linker, which has wasmtime-wasi-http's types already, send requests.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.instance(INTERFACE)?.func_wrap(
+    linker.instance(HANDLER)?.func_wrap(
         "handle",
-        |mut store: StoreContextMut<'_, State>,
-         (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>)|
-         -> wasmtime::Result<(Result<Resource<Answer>, ErrorCode>,)> {
-            let pipeline = store.data().pipeline();
-            let table = store.data_mut().table();
+        |mut store: Store<'_>,
+         (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>)| {
+            let state = store.data_mut();
+            let pipeline = state.pipeline();
+            let table = state.table();
             let options = options.and_then(|options| table.get(&options).ok()).copied();
             let request = table.delete(request)?;
-            Ok((match answer(pipeline, request, options) {
-                Ok(answer) => Ok(table.push(answer)?),
+            let awaited = begin(state.under_way(), pipeline, request, options);
+            Ok((match awaited {
+                Ok(awaited) => Ok(state.table().push(awaited)?),
                 Err(code) => Err(code),
+            },))
+        },
+    )?;
+    linker.allow_shadowing(true);
+    let mut types = linker.instance(TYPES)?;
+    incoming::add_to_linker(&mut types)?;
+    outgoing::add_to_linker(&mut types)?;
+    add_future(&mut types)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+fn add_future(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    types.resource(
+        "future-incoming-response",
+        ResourceType::host::<Awaited>(),
+        |mut store: Store<'_>, rep| {
+            store
+                .data_mut()
+                .table()
+                .delete(Resource::<Awaited>::new_own(rep))?;
+            Ok(())
+        },
+    )?;
+    types.func_wrap(
+        "[method]future-incoming-response.subscribe",
+        |mut store: Store<'_>, (awaited,): (Resource<Awaited>,)| {
+            Ok((subscribe(store.data_mut().table(), awaited)?,))
+        },
+    )?;
+    types.func_wrap(
+        "[method]future-incoming-response.get",
+        |mut store: Store<'_>, (awaited,): (Resource<Awaited>,)| -> wasmtime::Result<(Got,)> {
+            let state = store.data_mut();
+            if state.table().get(&awaited)?.is_pending() {
+                // A node that asks again and again, and never waits, gets its answer too.
+                state.under_way().nudge();
+            }
+            Ok((match state.table().get(&awaited)?.take() {
+                None => None,
+                Some(Err(())) => Some(Err(())),
+                Some(Ok(Ok(whole))) => Some(Ok(Ok(state.table().push(Incoming::from(whole))?))),
+                Some(Ok(Err(error))) => Some(Ok(Err(code(state, error)?))),
             },))
         },
     )
 }
 
-fn answer(
+/// The code that a node is told, as wasmtime-wasi-http translates it.
+fn code(state: &mut State, error: HttpError) -> wasmtime::Result<ErrorCode> {
+    let mut http = state.http();
+    let theirs = http.table.push(HostFutureIncomingResponse::Ready(Err(error)))?;
+    let got = http.get(Resource::new_borrow(theirs.rep()))?;
+    http.table.delete(theirs)?;
+    match got {
+        Some(Ok(Err(code))) => Ok(code),
+        _ => Ok(ErrorCode::InternalError(None)),
+    }
+}
+
+fn begin(
+    under_way: &mut UnderWay,
     pipeline: Option<Arc<Pipeline>>,
     request: HostOutgoingRequest,
     options: Option<RequestOptions>,
-) -> Result<Answer, ErrorCode> {
+) -> Result<Awaited, ErrorCode> {
     let wanted = Wanted::read(request)?;
     // An instance without one only describes itself.
     let pipeline = pipeline.ok_or(ErrorCode::HttpRequestDenied)?;
     let is_live = pipeline.is_live();
-    let mut answer = Box::pin(async move {
-        let response = pipeline.exchange(wanted, options).await?;
-        // The answer is whole: nothing goes on behind it.
-        Ok((response, spawn(std::future::ready(()))))
-    });
-    let now = if is_live {
-        None
-    } else {
-        (&mut answer).now_or_never()
-    };
-    Ok(match now {
-        Some(result) => Answer::Ready(result),
-        None => Answer::Pending(spawn(answer)),
-    })
+    let mut exchange = Box::pin(async move { pipeline.exchange(wanted, options).await });
+    if !is_live && let Some(outcome) = (&mut exchange).now_or_never() {
+        return Ok(Awaited::answered(outcome));
+    }
+    let awaited = under_way.begin(exchange);
+    // It leaves now, whatever the node does next, if its body is there.
+    under_way.nudge();
+    Ok(awaited)
 }
 
 impl Wanted {

@@ -65,6 +65,14 @@ impl Hold {
         }
     }
 
+    /// All of what is held, with this holding nothing any more.
+    pub(super) fn split_off(&mut self) -> Self {
+        Self {
+            buffered: Arc::clone(&self.buffered),
+            bytes: std::mem::take(&mut self.bytes),
+        }
+    }
+
     /// The bytes, which hold their share until the last piece of them is gone.
     pub(super) fn bind(self, bytes: Bytes) -> Bytes {
         if bytes.is_empty() {

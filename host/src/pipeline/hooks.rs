@@ -7,8 +7,9 @@ use wasmtime_wasi_http::{
     Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
-use super::{Response, is_forbidden_header};
+use super::is_forbidden_header;
 
+type Response = http::Response<WasiBody>;
 type Sent = Result<(Response, Box<dyn Future<Output = Result<(), HttpError>> + Send>), HttpError>;
 
 /// Says which headers are not a node's to set.

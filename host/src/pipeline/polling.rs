@@ -1,16 +1,19 @@
-//! `wasi:io/poll` for instances that wait for many things at once.
+//! `wasi:io/poll`: where a node waits, its requests are carried out.
 //!
 //! Each call of `poll` costs in proportion to what is waited for, and not to what is ready. With sixty-four requests under way
 //! and an instance that is woken by each answer by itself, that was a fifth of all time. So an instance that waits for many
 //! things lets the other tasks of its thread go first: by its turn, many of them are ready.
 
+use std::future::poll_fn;
+use std::pin::pin;
+
 use tokio::task::yield_now;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
-use wasmtime_wasi_io::IoView as _;
-use wasmtime_wasi_io::bindings::wasi::io::poll::Host as _;
+use wasmtime_wasi_io::bindings::wasi::io::poll::{Host as _, HostPollable as _};
 use wasmtime_wasi_io::poll::DynPollable;
 
+use super::under_way::UnderWay;
 use crate::instance::State;
 
 /// As wasmtime-wasi-io names it; a component that was built with another 0.2 finds it too.
@@ -18,20 +21,54 @@ const INTERFACE: &str = "wasi:io/poll@0.2.12";
 /// Waiting for fewer is cheap, and the wait for their turn would be what is felt.
 const MANY: usize = 8;
 
+type Store<'a> = StoreContextMut<'a, State>;
+
 /// Put it in the place of wasmtime-wasi-io's, which the linker has already.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
-    linker.instance(INTERFACE)?.func_wrap_async(
+    let mut poll = linker.instance(INTERFACE)?;
+    poll.func_wrap_async(
         "poll",
-        |mut store: StoreContextMut<'_, State>, (pollables,): (Vec<Resource<DynPollable>>,)| {
+        |mut store: Store<'_>, (pollables,): (Vec<Resource<DynPollable>>,)| {
             Box::new(async move {
+                let (table, under_way) = store.data_mut().waiting();
                 if pollables.len() >= MANY {
+                    under_way.nudge();
                     yield_now().await;
                 }
-                Ok((store.data_mut().table().poll(pollables).await?,))
+                Ok((driving(under_way, table.poll(pollables)).await?,))
+            })
+        },
+    )?;
+    poll.func_wrap_async(
+        "[method]pollable.block",
+        |mut store: Store<'_>, (pollable,): (Resource<DynPollable>,)| {
+            Box::new(async move {
+                let (table, under_way) = store.data_mut().waiting();
+                driving(under_way, table.block(pollable)).await
+            })
+        },
+    )?;
+    poll.func_wrap_async(
+        "[method]pollable.ready",
+        |mut store: Store<'_>, (pollable,): (Resource<DynPollable>,)| {
+            Box::new(async move {
+                let (table, under_way) = store.data_mut().waiting();
+                under_way.nudge();
+                Ok((table.ready(pollable).await?,))
             })
         },
     )?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+/// What a wait comes to, with the requests going on meanwhile.
+async fn driving<T>(under_way: &mut UnderWay, wait: impl Future<Output = T>) -> T {
+    let mut wait = pin!(wait);
+    poll_fn(|context| {
+        under_way.drive(context);
+        wait.as_mut().poll(context)
+    })
+    .await
 }

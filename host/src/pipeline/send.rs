@@ -18,7 +18,7 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 use super::held::Hold;
 use super::{Checked, Pipeline, Trouble, Whole};
 use crate::address::AddressDenial;
-use crate::client::{ConnectFailure, Connecting, HttpClient};
+use crate::client::{ConnectFailure, Connecting, Lane};
 use crate::guards::Guard;
 use crate::limits::Limits;
 
@@ -56,7 +56,7 @@ impl Deadlines {
 /// Send a request that may be sent. `pipeline` is told when it begins to leave.
 pub(super) async fn send(
     pipeline: &Pipeline,
-    client: &HttpClient,
+    lane: &Lane,
     request: &mut Checked,
     url: Uri,
     options: Option<RequestOptions>,
@@ -79,10 +79,10 @@ pub(super) async fn send(
     // A semaphore that is closed lets nobody in; this one never is.
     let _slot = slot;
     let changing = u32::from(!super::is_safe(&request.method));
-    let asking = client.asking(&url);
+    let asking = lane.asking();
     let connecting = Connecting::by(connect_by, &asking);
     let asked = Instant::now();
-    let answer = client.request(Arc::clone(&connecting), outgoing(request, url));
+    let answer = lane.request(Arc::clone(&connecting), outgoing(request, url));
     let mut answer = pin!(answer);
     // Noted before it leaves: a call that is dropped from here on may have been carried out.
     pipeline.sending(changing);
