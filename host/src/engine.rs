@@ -29,7 +29,7 @@ pub(crate) const GIVEN: [&str; 4] = ["wasi:clocks", "wasi:http", "wasi:io", "was
 
 /// How often running code is interrupted so that deadlines are seen and other tasks of the thread go on. A hundredth
 /// of a second is short against every deadline, and long against the microseconds that an interruption takes.
-const EPOCH: Duration = Duration::from_millis(10);
+pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 
 /// The host's own code runs on the guest's fibre too, on top of what the guest may use.
 const HOST_STACK_BYTES: usize = 512 * 1024;

@@ -6,18 +6,18 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use wasmtime::component::ResourceTable;
-use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
+use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
 use crate::bindings::{Node, NodePre, authentication, description, execution, types};
-use crate::engine::Engine;
+use crate::engine::{EPOCH, Engine};
 use crate::events;
 use crate::guards;
 use crate::limits::Limits;
@@ -51,10 +51,16 @@ pub(crate) struct State {
     /// Without one every request is denied.
     pipeline: Option<Arc<Pipeline>>,
     budget: Budget,
+    share: Share,
     under_way: UnderWay,
 }
 
 impl State {
+    /// It sends a request: it does not only compute.
+    pub(crate) fn sends(&mut self) {
+        self.share.has_sent = true;
+    }
+
     /// Its requests that have no answer yet.
     pub(crate) fn under_way(&mut self) -> &mut UnderWay {
         &mut self.under_way
@@ -150,6 +156,7 @@ impl Guard {
             hooks: Hooks,
             pipeline,
             budget: Budget::new(limits),
+            share: Share::default(),
             under_way: UnderWay::default(),
         };
         let mut store = Store::new(engine.wasmtime(), state);
@@ -161,7 +168,7 @@ impl Guard {
         // At every tick the call gives way to the other tasks of its thread; that is also where a deadline is noticed,
         // by dropping the call.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().share.turn()));
         Self {
             store,
             node: None,
@@ -178,6 +185,7 @@ impl Guard {
             state.environs = environs;
         }
         state.pipeline = Some(pipeline);
+        state.share = Share::default();
         self.store.set_epoch_deadline(1);
     }
 
@@ -335,6 +343,9 @@ impl Idle {
     }
 }
 
+/// A tenth of a second: reading and checking the largest answer that is let in takes less.
+const TURNS_BEFORE_REST: u32 = 10;
+
 /// A header takes more memory than its bytes; the byte count itself is checked where the request is sent.
 const FIELD_OVERHEAD: usize = 64 * 1024;
 
@@ -383,6 +394,41 @@ impl HostMonotonicClock for Standing {
     fn now(&self) -> u64 {
         // It starts at zero with every call, as a clock that only measures spans may.
         0
+    }
+}
+
+/// How much of its thread's time a call takes.
+///
+/// A call that computes and never waits would have its thread to itself, but for moments: the others' tasks are short. So
+/// from some time on it rests after every turn for as long as the turn took. A call that sends requests is not held up: on
+/// a busy machine it is found running at every tick too.
+#[derive(Default)]
+struct Share {
+    /// Turns in a row that were used up to their end, without a request.
+    turns: u32,
+    last: Option<Instant>,
+    /// Whether it sent a request in this turn.
+    has_sent: bool,
+}
+
+impl Share {
+    /// A turn is over; how to wait for the next.
+    fn turn(&mut self) -> UpdateDeadline {
+        let now = Instant::now();
+        // The rest lies between two turns too, and the clock's ticks are not exact.
+        let is_in_a_row = self.last.is_some_and(|last| now.duration_since(last) < EPOCH * 4);
+        let has_sent = std::mem::take(&mut self.has_sent);
+        self.turns = match (has_sent, is_in_a_row) {
+            (true, _) => 0,
+            (false, false) => 1,
+            (false, true) => self.turns.saturating_add(1),
+        };
+        self.last = Some(now);
+        if self.turns > TURNS_BEFORE_REST {
+            UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(EPOCH)))
+        } else {
+            UpdateDeadline::Yield(1)
+        }
     }
 }
 
@@ -454,5 +500,41 @@ impl ResourceLimiter for Budget {
 
     fn memories(&self) -> usize {
         self.instances
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rests(share: &mut Share) -> bool {
+        matches!(share.turn(), UpdateDeadline::YieldCustom(..))
+    }
+
+    #[tokio::test]
+    async fn a_call_that_only_computes_rests_after_a_while() {
+        let mut share = Share::default();
+        for _ in 0..TURNS_BEFORE_REST {
+            assert!(!rests(&mut share));
+        }
+        assert!(rests(&mut share));
+        assert!(rests(&mut share));
+
+        // One that waited for something begins anew.
+        share.last = Instant::now().checked_sub(EPOCH * 10);
+        assert!(!rests(&mut share));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_sends_requests_does_not_rest() {
+        let mut share = Share::default();
+        for _ in 0..3 * TURNS_BEFORE_REST {
+            share.has_sent = true;
+            assert!(!rests(&mut share));
+        }
+        for _ in 0..TURNS_BEFORE_REST {
+            assert!(!rests(&mut share));
+        }
+        assert!(rests(&mut share));
     }
 }
