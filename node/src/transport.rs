@@ -273,7 +273,7 @@ impl Wasi {
             // Without it hosts send chunks, which some gateways refuse.
             headers
                 .append("content-length", body.len().to_string().as_bytes())
-                .map_err(|error| unsendable(&error))?;
+                .map_err(unsendable)?;
         }
         let outgoing = OutgoingRequest::new(headers);
         let method = match request.method {
@@ -298,22 +298,22 @@ impl Wasi {
     }
 
     fn headers(&self, list: HeaderList) -> Result<Fields, Broken> {
-        let mut last = self.last_headers.borrow_mut();
-        if let Some((_, fields)) = last.as_ref().filter(|(last, _)| *last == list) {
+        let mut before = self.last_headers.borrow_mut();
+        if let Some((_, fields)) = before.as_ref().filter(|(before, _)| *before == list) {
             return Ok(fields.clone());
         }
         let bytes: Vec<(String, Vec<u8>)> = list
             .iter()
             .map(|(name, value)| (name.clone().into_owned(), value.as_bytes().to_vec()))
             .collect();
-        let fields = Fields::from_list(&bytes).map_err(|error| unsendable(&error))?;
+        let fields = Fields::from_list(&bytes).map_err(unsendable)?;
         let copy = fields.clone();
-        *last = Some((list, fields));
+        *before = Some((list, fields));
         Ok(copy)
     }
 }
 
-fn unsendable(error: &HeaderError) -> Broken {
+fn unsendable(error: HeaderError) -> Broken {
     match error {
         HeaderError::Forbidden => Broken::Denied("the host forbids a header of the request".to_owned()),
         _ => {
