@@ -32,12 +32,10 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
             let (mut whole, mut calls) = (Vec::new(), Vec::new());
             for _ in 0..rounds {
                 let meter = Meter::start();
-                for _ in 0..count {
-                    runner.empty_calls(1).await?;
-                }
+                runner.empty_calls(count, true).await?;
                 whole.push(meter.stop().cpu_per(count));
                 let meter = Meter::start();
-                runner.empty_calls(count).await?;
+                runner.empty_calls(count, false).await?;
                 calls.push(meter.stop().cpu_per(count));
             }
             figures.push(

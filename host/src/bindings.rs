@@ -19,11 +19,54 @@ mod generated {
 }
 
 pub(crate) use generated::exports::workflow::node::{authentication, description, execution, types};
-pub(crate) use generated::{Node, NodePre};
+
+use wasmtime::component::{Instance, InstancePre};
 
 use crate::description as plain;
 use crate::description::{Problem, parse_json};
 use crate::failure::{Answer, Certainty, Failure, ParameterProblem};
+use crate::instance::State;
+
+/// A node that is ready to be instantiated. Generated bindings have this too, but check the types of all exports for every
+/// instance, of which one is called.
+pub(crate) struct NodePre {
+    pre: InstancePre<State>,
+    description: description::GuestIndices,
+    authentication: authentication::GuestIndices,
+    execution: execution::GuestIndices,
+}
+
+type Store = wasmtime::Store<State>;
+
+impl NodePre {
+    pub(crate) fn new(pre: InstancePre<State>) -> wasmtime::Result<Self> {
+        Ok(Self {
+            description: description::GuestIndices::new(&pre)?,
+            authentication: authentication::GuestIndices::new(&pre)?,
+            execution: execution::GuestIndices::new(&pre)?,
+            pre,
+        })
+    }
+
+    pub(crate) async fn describing(&self, store: &mut Store) -> wasmtime::Result<description::Guest> {
+        let instance = self.instance(store).await?;
+        self.description.load(store, &instance)
+    }
+
+    pub(crate) async fn authenticating(&self, store: &mut Store) -> wasmtime::Result<authentication::Guest> {
+        let instance = self.instance(store).await?;
+        self.authentication.load(store, &instance)
+    }
+
+    pub(crate) async fn executing(&self, store: &mut Store) -> wasmtime::Result<execution::Guest> {
+        let instance = self.instance(store).await?;
+        self.execution.load(store, &instance)
+    }
+
+    async fn instance(&self, store: &mut Store) -> wasmtime::Result<Instance> {
+        self.pre.instantiate_async(store).await
+    }
+}
 
 impl From<types::Failure> for Failure {
     fn from(failure: types::Failure) -> Self {

@@ -10,7 +10,7 @@ use crate::bindings::{self, NodePre};
 use crate::description::Node;
 use crate::engine::{Engine, GIVEN};
 use crate::error::Error;
-use crate::instance::{Guard, State};
+use crate::instance::Guard;
 use crate::limits::Limits;
 
 /// The interface that makes a component a node of this host's contract.
@@ -30,7 +30,7 @@ pub struct Component {
 
 struct Inner {
     engine: Engine,
-    pre: NodePre<State>,
+    pre: NodePre,
     node: Node,
     digest: String,
 }
@@ -98,7 +98,7 @@ impl Component {
         &self.inner.engine
     }
 
-    pub(crate) fn pre(&self) -> &NodePre<State> {
+    pub(crate) fn pre(&self) -> &NodePre {
         &self.inner.pre
     }
 }
@@ -184,7 +184,7 @@ fn is_types_only(engine: &Engine, item: &ComponentItem) -> bool {
     }
 }
 
-async fn describe(engine: &Engine, pre: &NodePre<State>) -> Result<Node, Error> {
+async fn describe(engine: &Engine, pre: &NodePre) -> Result<Node, Error> {
     let limits = Limits {
         run_timeout: DESCRIBE_TIMEOUT,
         ..Limits::default()

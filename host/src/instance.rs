@@ -16,7 +16,7 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, Was
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
-use crate::bindings::{Node, NodePre, authentication, description, execution, types};
+use crate::bindings::{NodePre, authentication, description, execution, types};
 use crate::engine::{EPOCH, Engine};
 use crate::events;
 use crate::guards;
@@ -124,7 +124,7 @@ impl fmt::Display for Stop {
 pub(crate) struct Guard {
     store: Store<State>,
     /// The instance, once there is one.
-    node: Option<Node>,
+    node: Option<execution::Guest>,
     run_timeout: Duration,
 }
 
@@ -204,11 +204,10 @@ impl Guard {
     }
 
     /// Call `describe`.
-    pub(crate) async fn describe(&mut self, pre: &NodePre<State>) -> Result<description::Node, Stop> {
+    pub(crate) async fn describe(&mut self, pre: &NodePre) -> Result<description::Node, Stop> {
         let store = &mut self.store;
         let result = bounded(self.run_timeout, async {
-            let node = instantiate(store, pre).await?;
-            node.workflow_node_description().call_describe(store).await
+            pre.describing(store).await?.call_describe(store).await
         })
         .await;
         self.settle(result)
@@ -217,14 +216,14 @@ impl Guard {
     /// Call `authenticate`.
     pub(crate) async fn authenticate(
         &mut self,
-        pre: &NodePre<State>,
+        pre: &NodePre,
         credential: &String,
         renew: Option<&authentication::Session>,
     ) -> Result<Result<authentication::Session, types::Failure>, Stop> {
         let store = &mut self.store;
         let result = bounded(self.run_timeout, async {
-            let node = instantiate(store, pre).await?;
-            node.workflow_node_authentication()
+            pre.authenticating(store)
+                .await?
                 .call_authenticate(store, credential, renew)
                 .await
         })
@@ -235,7 +234,7 @@ impl Guard {
     /// Call `execute`.
     pub(crate) async fn execute(
         &mut self,
-        pre: &NodePre<State>,
+        pre: &NodePre,
         call: &execution::Call,
     ) -> Result<Result<Vec<execution::ItemResult>, types::Failure>, Stop> {
         let Self { store, node, .. } = self;
@@ -244,12 +243,9 @@ impl Guard {
         let result = bounded(self.run_timeout, async {
             let instance = match instance {
                 Some(instance) => instance,
-                None => instantiate(store, pre).await?,
+                None => pre.executing(store).await?,
             };
-            let answer = instance
-                .workflow_node_execution()
-                .call_execute(store, call)
-                .await?;
+            let answer = instance.call_execute(store, call).await?;
             *node = Some(instance);
             Ok(answer)
         })
@@ -338,6 +334,12 @@ impl Idle {
         }
     }
 
+    /// Drop them.
+    #[cfg(feature = "measure")]
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Guard>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -348,10 +350,6 @@ const TURNS_BEFORE_REST: u32 = 10;
 
 /// A header takes more memory than its bytes; the byte count itself is checked where the request is sent.
 const FIELD_OVERHEAD: usize = 64 * 1024;
-
-async fn instantiate(store: &mut Store<State>, pre: &NodePre<State>) -> wasmtime::Result<Node> {
-    pre.instantiate_async(store).await
-}
 
 /// `None` when the time was up. Dropping the call there ends it, wherever it is, and drops its requests.
 async fn bounded<T>(timeout: Duration, call: impl Future<Output = T>) -> Option<T> {

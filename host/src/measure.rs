@@ -27,12 +27,13 @@ impl crate::EngineConfig {
 }
 
 impl Runner {
-    /// Make an instance, call it so many times with no items, and drop it.
+    /// Call an instance so many times with no items; with `each_alone` each time another, which is made for the call and
+    /// dropped after it.
     ///
     /// # Errors
     ///
     /// The node has no operation, or a call of it ends badly.
-    pub async fn empty_calls(&self, calls: usize) -> Result<(), Error> {
+    pub async fn empty_calls(&self, calls: usize, each_alone: bool) -> Result<(), Error> {
         let inner = &self.inner;
         let operation = inner.component.node().operations.first();
         let operation = operation.ok_or_else(|| Error::Engine {
@@ -41,12 +42,14 @@ impl Runner {
         let operation = BoundOperation::new(inner, &operation.group, &operation.name)?;
         let pipeline = inner.pipeline(Scope::Operation, None, Some(&operation), None);
         for _ in 0..calls {
-            // The operation keeps the instance for the next call, and drops it with itself.
             call::alone(inner, &operation, &pipeline, Vec::new())
                 .await
                 .map_err(|stop| Error::Engine {
                     message: stop.to_string(),
                 })?;
+            if each_alone {
+                operation.idle.clear();
+            }
         }
         Ok(())
     }

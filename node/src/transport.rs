@@ -326,15 +326,15 @@ fn unsendable(error: HeaderError) -> Broken {
 /// a reset, for one, is `HTTP-protocol-error` in one host and `connection-terminated` in another, and may come at any time.
 fn broken(code: &ErrorCode) -> Broken {
     use ErrorCode as E;
-    let not_done = |why: &str| Broken::NotDone(why.to_owned());
-    let unknown = |why: &str| Broken::Unknown(why.to_owned());
-    let limit = |why: &str| Broken::Limit(why.to_owned());
-    match code {
+    let not_done = |why| (Broken::NotDone as fn(String) -> Broken, why);
+    let unknown = |why| (Broken::Unknown as fn(String) -> Broken, why);
+    let limit = |why| (Broken::Limit as fn(String) -> Broken, why);
+    let denied = |why| (Broken::Denied as fn(String) -> Broken, why);
+    let unsendable = |why| (Broken::Unsendable as fn(String) -> Broken, why);
+    let (broken, why) = match code {
         // The operator said no, by a rule about the request or about the address that its host resolves to.
-        E::HttpRequestDenied => Broken::Denied("the host's policy refused the request".to_owned()),
-        E::DestinationIpProhibited => {
-            Broken::Denied("the host's policy forbids the address of the service".to_owned())
-        }
+        E::HttpRequestDenied => denied("the host's policy refused the request"),
+        E::DestinationIpProhibited => denied("the host's policy forbids the address of the service"),
         // No address, and so no connection.
         E::DnsTimeout => not_done("looking up its name took too long"),
         E::DnsError(_) => not_done("its name cannot be looked up"),
@@ -351,7 +351,7 @@ fn broken(code: &ErrorCode) -> Broken {
         E::TlsAlertReceived(_) => not_done("TLS: it refused the connection"),
         // The host finds the request itself wrong, before it connects.
         E::HttpRequestMethodInvalid | E::HttpRequestUriInvalid | E::HttpRequestLengthRequired => {
-            Broken::Unsendable("the host does not accept the form of the request".to_owned())
+            unsendable("the host does not accept the form of the request")
         }
         E::HttpRequestBodySize(_) => limit("the request's body is larger than the host allows"),
         E::HttpRequestUriTooLong => limit("the request's URL is longer than the host allows"),
@@ -377,7 +377,8 @@ fn broken(code: &ErrorCode) -> Broken {
         E::LoopDetected => unknown("the request came back to a proxy that it had passed"),
         E::ConfigurationError => unknown("the host is not configured to send it"),
         E::InternalError(_) => unknown("the host failed to carry out the exchange"),
-    }
+    };
+    broken(why.to_owned())
 }
 
 const BODY_LIMIT: &str = "the answer's body is larger than the host allows";
