@@ -128,6 +128,7 @@ pub(crate) struct Stats {
 #[derive(Debug)]
 struct Inner {
     summary: Summary,
+    /// From the first request on: a run that waits for it should be small.
     took: Option<Histogram<u64>>,
     /// The first and the newest session that was used.
     sessions: Option<(u64, u64)>,
@@ -135,11 +136,9 @@ struct Inner {
 
 impl Stats {
     pub(crate) fn new() -> Self {
-        // The bounds are constants that it takes; without it nothing but the latencies would be missing.
-        let took = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).ok();
         let inner = Inner {
             summary: Summary::default(),
-            took,
+            took: None,
             sessions: None,
         };
         Self {
@@ -160,6 +159,10 @@ impl Stats {
     pub(crate) fn requests(&self, observed: &Observed) {
         let mut inner = self.inner();
         inner.summary.requests += u64::from(observed.sent);
+        if inner.took.is_none() && !observed.took.is_empty() {
+            // The bounds are constants that it takes; without it nothing but the latencies would be missing.
+            inner.took = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).ok();
+        }
         if let Some(took) = &mut inner.took {
             for time in &observed.took {
                 took.saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1));
