@@ -38,16 +38,14 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
                 runner.empty_calls(count, false).await?;
                 calls.push(meter.stop().cpu_per(count));
             }
-            figures.push(
-                Figure::new(
-                    "instance",
-                    format!("create, call, drop, {name}: CPU"),
-                    Unit::Micros,
-                    whole,
-                )
-                .beside("an empty call", &calls)
-                .target(Target::at_most(Of::Value, MOST)),
-            );
+            let name = format!("create, call, drop, {name}: CPU");
+            let figure = Figure::new("instance", name, Unit::Micros, whole).beside("an empty call", &calls);
+            figures.push(if config.pooling.is_some() {
+                figure.target(Target::at_most(Of::Value, MOST))
+            } else {
+                // Mapping and unmapping memory is the system's price for not reserving any.
+                figure
+            });
         }
         Ok(figures)
     })
