@@ -64,7 +64,7 @@ type HeaderList = Vec<(Cow<'static, str>, Cow<'static, str>)>;
 /// What the tasks of one call wait for, and what their requests have in common.
 pub struct Wasi {
     waiting: RefCell<Vec<Waiting>>,
-    /// The headers of the request before, without its body's: a copy of them is one short call.
+    /// The headers of the last request without a body: a copy of them is one short call.
     last_headers: RefCell<Option<(HeaderList, Fields)>>,
     /// Whether the request before was: a recording answers so, and a service never does.
     is_answered_at_once: Cell<bool>,
@@ -154,16 +154,11 @@ impl Wasi {
 impl Transport for Wasi {
     async fn send(&self, base: &BaseUrl, request: Request) -> Result<Response, Broken> {
         let (outgoing, content) = self.outgoing(base, request)?;
-        let mut writing = content
-            .as_ref()
-            .and_then(|content| Writing::new(outgoing.body().ok()?, content));
-        // Most hosts take a small body at once, and can then carry the request out without coming back for it.
-        if let Some(whole) = writing.take_if(|writing| matches!(writing.go_on(), Written::Whole)) {
-            whole.finish();
-        }
+        let body = content.as_ref().and_then(|_| outgoing.body().ok());
         let exchange = outgoing_handler::handle(outgoing, None).map_err(|code| broken(&code))?;
-        if let Some(rest) = writing {
-            self.write(rest, &exchange).await;
+        // Not before: hosts in JavaScript lose what is written to a request that is not under way.
+        if let Some(writing) = body.and_then(|body| Writing::new(body, content.as_deref()?)) {
+            self.write(writing, &exchange).await;
         }
         if !self.is_answered_at_once.get() {
             self.ready([exchange.subscribe()]).await;
@@ -268,13 +263,18 @@ impl Wasi {
         base: &BaseUrl,
         request: Request,
     ) -> Result<(OutgoingRequest, Option<String>), Broken> {
-        let headers = self.headers(request.headers)?;
-        if let Some(body) = &request.body {
-            // Without it hosts send chunks, which some gateways refuse.
-            headers
-                .append("content-length", body.len().to_string().as_bytes())
-                .map_err(unsendable)?;
-        }
+        let headers = match &request.body {
+            None => self.same_headers(request.headers)?,
+            Some(body) => {
+                let mut headers = request.headers;
+                // Without it hosts send chunks, which some gateways refuse.
+                headers.push((
+                    Cow::Borrowed("content-length"),
+                    Cow::Owned(body.len().to_string()),
+                ));
+                fields(&headers)?
+            }
+        };
         let outgoing = OutgoingRequest::new(headers);
         let method = match request.method {
             // What a new request has already.
@@ -297,20 +297,26 @@ impl Wasi {
         Ok((outgoing, request.body))
     }
 
-    fn headers(&self, list: HeaderList) -> Result<Fields, Broken> {
+    /// A copy of the headers of the request before, where they are the same. It is left as it is: in jco's host what is added
+    /// to a copy stands in the original too.
+    fn same_headers(&self, list: HeaderList) -> Result<Fields, Broken> {
         let mut before = self.last_headers.borrow_mut();
         if let Some((_, fields)) = before.as_ref().filter(|(before, _)| *before == list) {
             return Ok(fields.clone());
         }
-        let bytes: Vec<(String, Vec<u8>)> = list
-            .iter()
-            .map(|(name, value)| (name.clone().into_owned(), value.as_bytes().to_vec()))
-            .collect();
-        let fields = Fields::from_list(&bytes).map_err(unsendable)?;
+        let fields = fields(&list)?;
         let copy = fields.clone();
         *before = Some((list, fields));
         Ok(copy)
     }
+}
+
+fn fields(list: &HeaderList) -> Result<Fields, Broken> {
+    let list: Vec<(String, Vec<u8>)> = list
+        .iter()
+        .map(|(name, value)| (name.clone().into_owned(), value.as_bytes().to_vec()))
+        .collect();
+    Fields::from_list(&list).map_err(unsendable)
 }
 
 fn unsendable(error: HeaderError) -> Broken {

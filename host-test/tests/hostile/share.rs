@@ -1,6 +1,7 @@
 //! What a node may use up: rows 26 to 35, and every limit of the policy file.
 
 use std::io::Write as _;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
@@ -72,6 +73,24 @@ pub async fn memory(bench: &Bench) {
     let failure = results[0].as_ref().unwrap_err().to_string();
     assert!(failure.contains("`buffered-bytes`"), "{failure}");
     assert_eq!(server.take().len(), 9, "eight of them fit");
+    // Headers are not counted there, so that an answer has them once, however often it is asked.
+    let held = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&held);
+    let server = Server::start(move |_| {
+        seen.lock().unwrap().push(in_use());
+        answer("200 OK", &[("x-large", &"x".repeat(48 << 10))], "{}")
+    })
+    .await;
+    let url = format!("{}/api", server.origin());
+    let setup = Setup::new(bench, HOARDS_ANSWERS, &url).await;
+    let results = setup.run(vec![json!({"url": url, "often": 1_000})]).await;
+    assert_eq!(kinds(&results), ["ok"], "{results:?}");
+    let held = held.lock().unwrap().clone();
+    let [first, second] = held[..] else {
+        panic!("{held:?}")
+    };
+    let grown = second.saturating_sub(first);
+    assert!(grown < 8 << 20, "{} MB of headers", grown >> 20);
     let grown = resident().saturating_sub(before);
     assert!(grown < 300 << 20, "{} MB more than before", grown >> 20);
 }

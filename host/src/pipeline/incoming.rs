@@ -20,6 +20,8 @@ use crate::instance::State;
 pub(super) struct Incoming {
     status: u16,
     headers: HeaderMap,
+    /// They as well, once they were asked for: however often that is, there is one copy.
+    fields: Option<FieldMap>,
     /// Until it is consumed.
     body: Option<Bytes>,
 }
@@ -29,6 +31,7 @@ impl From<Whole> for Incoming {
         Self {
             status: whole.status.as_u16(),
             headers: whole.headers,
+            fields: None,
             body: Some(whole.hold.bind(whole.body)),
         }
     }
@@ -79,8 +82,10 @@ pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::
         "[method]incoming-response.headers",
         |mut store: Store<'_>, (answer,): (Resource<Incoming>,)| {
             let http = store.data_mut().http();
-            let headers = http.table.get(&answer)?.headers.clone();
-            let fields = FieldMap::new_immutable(http.hooks, headers);
+            let Incoming { headers, fields, .. } = http.table.get_mut(&answer)?;
+            let fields = fields
+                .get_or_insert_with(|| FieldMap::new_immutable(http.hooks, std::mem::take(headers)))
+                .clone();
             Ok((http.table.push(fields)?,))
         },
     )?;
