@@ -90,6 +90,13 @@ const statuses = async () => {
 		for (const { id, status } of results) found.set(id, status);
 		cursor = nextCursor;
 	} while (cursor);
+	// n8n orders a page by when executions started and goes on by ID: one that started out of its turn is on none.
+	const ids = [...found.keys()].map(Number);
+	for (let id = Math.min(...ids); id < Math.max(...ids); id += 1) {
+		if (found.has(String(id))) continue;
+		const { workflowId, status } = await main.rest(`executions/${id}`);
+		if (workflowId === 'queued') found.set(String(id), status);
+	}
 	return found;
 };
 
