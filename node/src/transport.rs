@@ -21,7 +21,7 @@ use crate::bindings::wasi::http::types::{
     OutgoingBody, OutgoingRequest, Scheme,
 };
 use crate::bindings::wasi::io::poll::{self, Pollable};
-use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
+use crate::bindings::wasi::io::streams::StreamError;
 use crate::bindings::wasi::random::random;
 use crate::http::{Broken, Headers, Method, Request, Response, Transport};
 
@@ -114,22 +114,32 @@ impl Wasi {
         waiting.retain(|waiting| !waiting.is_ready.get());
     }
 
-    /// Send the rest of the body. What goes wrong here is said by the answer: a server may well answer, or a host refuse,
-    /// before it has read all of it.
-    async fn write(&self, mut writing: Writing<'_>, exchange: &FutureIncomingResponse) {
-        loop {
-            match writing.go_on() {
-                Written::Whole => return writing.finish(),
-                Written::Broken => return,
-                Written::Part => {
-                    let stream = &writing.stream;
+    /// Send the body. What goes wrong here is said by the answer: a server may well answer, or a host refuse, before it has
+    /// read all of it.
+    async fn write(&self, body: OutgoingBody, content: &str, exchange: &FutureIncomingResponse) {
+        let Ok(stream) = body.write() else { return };
+        let mut rest = content.as_bytes();
+        while !rest.is_empty() {
+            match stream.check_write() {
+                Ok(0) => {
                     self.ready([stream.subscribe(), exchange.subscribe()]).await;
                     if exchange.subscribe().ready() && !stream.subscribe().ready() {
                         return;
                     }
                 }
+                Ok(permitted) => {
+                    let (now, later) =
+                        rest.split_at(rest.len().min(usize::try_from(permitted).unwrap_or(usize::MAX)));
+                    if stream.write(now).is_err() {
+                        return;
+                    }
+                    rest = later;
+                }
+                Err(_) => return,
             }
         }
+        drop(stream);
+        let _ = OutgoingBody::finish(body, None);
     }
 
     async fn read(&self, response: &IncomingResponse) -> Result<Vec<u8>, Broken> {
@@ -157,8 +167,8 @@ impl Transport for Wasi {
         let body = content.as_ref().and_then(|_| outgoing.body().ok());
         let exchange = outgoing_handler::handle(outgoing, None).map_err(|code| broken(&code))?;
         // Not before: hosts in JavaScript lose what is written to a request that is not under way.
-        if let Some(writing) = body.and_then(|body| Writing::new(body, content.as_deref()?)) {
-            self.write(writing, &exchange).await;
+        if let (Some(body), Some(content)) = (body, &content) {
+            self.write(body, content, &exchange).await;
         }
         if !self.is_answered_at_once.get() {
             self.ready([exchange.subscribe()]).await;
@@ -190,56 +200,6 @@ impl Transport for Wasi {
 
     fn random(&self) -> u128 {
         u128::from(random::get_random_u64()) << 64 | u128::from(random::get_random_u64())
-    }
-}
-
-/// A body on its way out.
-struct Writing<'a> {
-    // Before the body: a host traps where something of it is left when it goes.
-    stream: OutputStream,
-    body: OutgoingBody,
-    rest: &'a [u8],
-}
-
-enum Written {
-    Whole,
-    /// The host takes no more for now.
-    Part,
-    /// The host takes no more.
-    Broken,
-}
-
-impl<'a> Writing<'a> {
-    fn new(body: OutgoingBody, content: &'a str) -> Option<Self> {
-        let stream = body.write().ok()?;
-        Some(Self {
-            stream,
-            body,
-            rest: content.as_bytes(),
-        })
-    }
-
-    /// Write as much as the host takes.
-    fn go_on(&mut self) -> Written {
-        while !self.rest.is_empty() {
-            let permitted = match self.stream.check_write() {
-                Ok(0) => return Written::Part,
-                Ok(permitted) => usize::try_from(permitted).unwrap_or(usize::MAX),
-                Err(_) => return Written::Broken,
-            };
-            let (now, later) = self.rest.split_at(self.rest.len().min(permitted));
-            if self.stream.write(now).is_err() {
-                return Written::Broken;
-            }
-            self.rest = later;
-        }
-        Written::Whole
-    }
-
-    fn finish(self) {
-        // The stream is the body's, and goes before it.
-        drop(self.stream);
-        let _ = OutgoingBody::finish(self.body, None);
     }
 }
 

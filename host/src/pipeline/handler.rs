@@ -26,7 +26,7 @@ const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 /// As above.
 const TYPES: &str = "wasi:http/types@0.2.12";
 
-type Store<'a> = StoreContextMut<'a, State>;
+pub(super) type Store<'a> = StoreContextMut<'a, State>;
 /// What `get` says: nothing yet, or that it said all before, or how the request ended.
 type Got = Option<Result<Result<Resource<Incoming>, ErrorCode>, ()>>;
 
@@ -58,18 +58,19 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     Ok(())
 }
 
+/// A resource that is a `T` in the instance's table, and goes with the node's hold of it.
+pub(super) fn resource<T: Send + 'static>(
+    types: &mut LinkerInstance<'_, State>,
+    name: &str,
+) -> wasmtime::Result<()> {
+    types.resource(name, ResourceType::host::<T>(), |mut store: Store<'_>, rep| {
+        store.data_mut().table().delete(Resource::<T>::new_own(rep))?;
+        Ok(())
+    })
+}
+
 fn add_future(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
-    types.resource(
-        "future-incoming-response",
-        ResourceType::host::<Awaited>(),
-        |mut store: Store<'_>, rep| {
-            store
-                .data_mut()
-                .table()
-                .delete(Resource::<Awaited>::new_own(rep))?;
-            Ok(())
-        },
-    )?;
+    resource::<Awaited>(types, "future-incoming-response")?;
     types.func_wrap(
         "[method]future-incoming-response.subscribe",
         |mut store: Store<'_>, (awaited,): (Resource<Awaited>,)| {

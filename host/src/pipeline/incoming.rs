@@ -5,8 +5,7 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use wasmtime::StoreContextMut;
-use wasmtime::component::{LinkerInstance, Resource, ResourceType};
+use wasmtime::component::{LinkerInstance, Resource};
 use wasmtime_wasi_http::p2::body::HostFutureTrailers;
 use wasmtime_wasi_http::{FieldMap, WasiHttpView as _};
 use wasmtime_wasi_io::IoView as _;
@@ -14,6 +13,7 @@ use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{DynInputStream, InputStream, StreamError, StreamResult};
 
 use super::Whole;
+use super::handler::{Store, resource};
 use crate::instance::State;
 
 /// An answer.
@@ -57,21 +57,9 @@ impl InputStream for Rest {
     }
 }
 
-type Store<'a> = StoreContextMut<'a, State>;
-
 /// Put them in the place of wasmtime-wasi-http's.
 pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
-    types.resource(
-        "incoming-response",
-        ResourceType::host::<Incoming>(),
-        |mut store: Store<'_>, rep| {
-            store
-                .data_mut()
-                .table()
-                .delete(Resource::<Incoming>::new_own(rep))?;
-            Ok(())
-        },
-    )?;
+    resource::<Incoming>(types, "incoming-response")?;
     types.func_wrap(
         "[method]incoming-response.status",
         |mut store: Store<'_>, (answer,): (Resource<Incoming>,)| {
@@ -99,14 +87,7 @@ pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::
             },))
         },
     )?;
-    types.resource(
-        "incoming-body",
-        ResourceType::host::<Body>(),
-        |mut store: Store<'_>, rep| {
-            store.data_mut().table().delete(Resource::<Body>::new_own(rep))?;
-            Ok(())
-        },
-    )?;
+    resource::<Body>(types, "incoming-body")?;
     types.func_wrap(
         "[method]incoming-body.stream",
         |mut store: Store<'_>, (body,): (Resource<Body>,)| {

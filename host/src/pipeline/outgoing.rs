@@ -11,8 +11,7 @@ use bytes::Bytes;
 use http::header;
 use http_body::Frame;
 use http_body_util::BodyExt as _;
-use wasmtime::StoreContextMut;
-use wasmtime::component::{LinkerInstance, Resource, ResourceType};
+use wasmtime::component::{LinkerInstance, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
 use wasmtime_wasi_http::{Error as HttpError, FieldMap};
@@ -20,6 +19,7 @@ use wasmtime_wasi_io::IoView as _;
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{DynOutputStream, OutputStream, StreamError, StreamResult};
 
+use super::handler::{Store, resource};
 use super::held::{Buffered, Hold};
 use crate::instance::State;
 
@@ -42,15 +42,14 @@ struct Draft {
     end: Option<End>,
     /// Whoever waits for the end.
     waker: Option<Waker>,
-    /// Whether nobody will ever read it.
-    is_unwanted: bool,
 }
 
 #[derive(Clone, Copy)]
 enum End {
     Finished,
     Aborted,
-    Read,
+    /// It was read, or nobody will.
+    Gone,
 }
 
 impl Draft {
@@ -80,6 +79,10 @@ impl Draft {
     fn is_as_announced(&self) -> bool {
         self.announced
             .is_none_or(|announced| u64::try_from(self.length) == Ok(announced))
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self.end, Some(End::Gone))
     }
 
     fn end(&mut self, end: End) {
@@ -139,7 +142,7 @@ impl OutputStream for Pen {
             return Err(StreamError::trap("write exceeded budget"));
         }
         let mut draft = lock(&self.0);
-        if draft.is_unwanted {
+        if draft.is_gone() {
             return Err(StreamError::Closed);
         }
         draft.write(bytes);
@@ -151,7 +154,7 @@ impl OutputStream for Pen {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        if lock(&self.0).is_unwanted {
+        if lock(&self.0).is_gone() {
             Err(StreamError::Closed)
         } else {
             Ok(PERMIT)
@@ -176,10 +179,10 @@ impl http_body::Body for Reader {
                 draft.waker = Some(context.waker().clone());
                 Poll::Pending
             }
-            Some(End::Read) => Poll::Ready(None),
+            Some(End::Gone) => Poll::Ready(None),
             Some(End::Aborted) => Poll::Ready(Some(Err(HttpError::HttpProtocolError))),
             Some(End::Finished) => {
-                draft.end = Some(End::Read);
+                draft.end = Some(End::Gone);
                 Poll::Ready(Some(draft.whole().map(Frame::data)))
             }
         }
@@ -189,23 +192,14 @@ impl http_body::Body for Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         let mut draft = lock(&self.0);
-        draft.is_unwanted = true;
+        draft.end = Some(End::Gone);
         draft.forget();
     }
 }
 
-type Store<'a> = StoreContextMut<'a, State>;
-
 /// Put it in the place of wasmtime-wasi-http's.
 pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
-    types.resource(
-        "outgoing-body",
-        ResourceType::host::<Body>(),
-        |mut store: Store<'_>, rep| {
-            store.data_mut().table().delete(Resource::<Body>::new_own(rep))?;
-            Ok(())
-        },
-    )?;
+    resource::<Body>(types, "outgoing-body")?;
     types.func_wrap(
         "[method]outgoing-request.body",
         |mut store: Store<'_>, (request,): (Resource<HostOutgoingRequest>,)| {
@@ -233,7 +227,6 @@ pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::
                 announced,
                 end: None,
                 waker: None,
-                is_unwanted: false,
             }));
             request.body = Some(Reader(Arc::clone(&draft)).boxed_unsync());
             let body = Body {

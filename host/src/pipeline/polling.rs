@@ -8,11 +8,11 @@ use std::future::poll_fn;
 use std::pin::pin;
 
 use tokio::task::yield_now;
-use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_io::bindings::wasi::io::poll::{Host as _, HostPollable as _};
 use wasmtime_wasi_io::poll::DynPollable;
 
+use super::handler::Store;
 use super::under_way::UnderWay;
 use crate::instance::State;
 
@@ -20,8 +20,6 @@ use crate::instance::State;
 const INTERFACE: &str = "wasi:io/poll@0.2.12";
 /// Waiting for fewer is cheap, and the wait for their turn would be what is felt.
 const MANY: usize = 8;
-
-type Store<'a> = StoreContextMut<'a, State>;
 
 /// Put it in the place of wasmtime-wasi-io's, which the linker has already.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {

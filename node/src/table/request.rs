@@ -36,11 +36,15 @@ pub fn request<T: Transport>(
     let mut rows: Option<String> = None;
     let in_path: Vec<&str> = names(operation.request.path).collect();
     for parameter in operation.parameters {
-        let filled = parameter.fill.filter(|_| find(fields, parameter.name).is_none());
-        let filled = filled
-            .and_then(|fill| fill_in(fill, page, transport))
-            .map(Value::literal);
-        let value = find(fields, parameter.name).or(filled.as_ref());
+        let given = find(fields, parameter.name);
+        let filled = match given {
+            Some(_) => None,
+            None => parameter
+                .fill
+                .and_then(|fill| fill_in(fill, page, transport))
+                .map(Value::literal),
+        };
+        let value = given.or(filled.as_ref());
         match (place_of(parameter, operation.request.method, &in_path), value) {
             (Place::Query, Some(value)) => push_pair(&mut query, parameter.wire_name(), &plain(value)),
             (Place::Body, value) => {
