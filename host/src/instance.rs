@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -62,13 +63,8 @@ impl State {
     }
 
     /// Its requests that have no answer yet.
-    pub(crate) fn under_way(&mut self) -> &mut UnderWay {
-        &mut self.under_way
-    }
-
-    /// What it waits for, and what goes on meanwhile.
-    pub(crate) fn waiting(&mut self) -> (&mut ResourceTable, &mut UnderWay) {
-        (&mut self.table, &mut self.under_way)
+    pub(crate) fn under_way(&self) -> &UnderWay {
+        &self.under_way
     }
 
     /// Where its requests go.
@@ -206,12 +202,15 @@ impl Guard {
     /// Call `describe`.
     pub(crate) async fn describe(&mut self, pre: &NodePre) -> Result<description::Node, Stop> {
         let store = &mut self.store;
-        let result = bounded(self.run_timeout, async {
-            pre.describing(store).await?.call_describe(store).await
-        })
-        .await;
+        let under_way = store.data().under_way().clone();
+        let result = {
+            let call = pin!(async { pre.describing(store).await?.call_describe(store).await });
+            bounded(self.run_timeout, &under_way, call).await
+        };
         self.settle(result)
     }
+
+    // Making an instance is boxed below: it is done once, and would take the most room in a call that waits.
 
     /// Call `authenticate`.
     pub(crate) async fn authenticate(
@@ -221,13 +220,14 @@ impl Guard {
         renew: Option<&authentication::Session>,
     ) -> Result<Result<authentication::Session, types::Failure>, Stop> {
         let store = &mut self.store;
-        let result = bounded(self.run_timeout, async {
-            pre.authenticating(store)
-                .await?
-                .call_authenticate(store, credential, renew)
-                .await
-        })
-        .await;
+        let under_way = store.data().under_way().clone();
+        let result = {
+            let call = pin!(async {
+                let node = Box::pin(pre.authenticating(store)).await?;
+                node.call_authenticate(store, credential, renew).await
+            });
+            bounded(self.run_timeout, &under_way, call).await
+        };
         self.settle(result)
     }
 
@@ -240,16 +240,19 @@ impl Guard {
         let Self { store, node, .. } = self;
         // Put back only when the call ended well: an instance that trapped, or was dropped in its call, is not used again.
         let instance = node.take();
-        let result = bounded(self.run_timeout, async {
-            let instance = match instance {
-                Some(instance) => instance,
-                None => pre.executing(store).await?,
-            };
-            let answer = instance.call_execute(store, call).await?;
-            *node = Some(instance);
-            Ok(answer)
-        })
-        .await;
+        let under_way = store.data().under_way().clone();
+        let result = {
+            let call = pin!(async {
+                let instance = match instance {
+                    Some(instance) => instance,
+                    None => Box::pin(pre.executing(store)).await?,
+                };
+                let answer = instance.call_execute(store, call).await?;
+                *node = Some(instance);
+                Ok(answer)
+            });
+            bounded(self.run_timeout, &under_way, call).await
+        };
         self.settle(result)
     }
 
@@ -351,9 +354,13 @@ const TURNS_BEFORE_REST: u32 = 10;
 /// A header takes more memory than its bytes; the byte count itself is checked where the request is sent.
 const FIELD_OVERHEAD: usize = 64 * 1024;
 
-/// `None` when the time was up. Dropping the call there ends it, wherever it is, and drops its requests.
-async fn bounded<T>(timeout: Duration, call: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(timeout, call).await.ok()
+/// What a call on an instance comes to. `None` when the time was up: dropping the call there ends it, wherever it is.
+async fn bounded<T>(
+    timeout: Duration,
+    under_way: &UnderWay,
+    call: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
+    tokio::time::timeout(timeout, under_way.beside(call)).await.ok()
 }
 
 fn wasi(environs: Environs) -> WasiCtx {

@@ -174,14 +174,18 @@ impl Pipeline {
     }
 
     /// Carry out one request; the module says in which order.
-    async fn exchange(&self, wanted: Wanted, options: Option<RequestOptions>) -> Result<Whole, HttpError> {
+    async fn exchange(
+        self: Arc<Self>,
+        wanted: Wanted,
+        options: Option<RequestOptions>,
+    ) -> Result<Whole, HttpError> {
         let clock = Instant::now();
         let mut checked = self.check(wanted).await?;
         if let (Some(rate), true) = (&self.rate, self.is_live()) {
             rate.take().await;
         }
         let sent = checked.body.len();
-        let outcome = self.carry_out(&mut checked, options).await;
+        let outcome = self.carry_out(&mut checked, options.as_ref()).await;
         if events::wants_requests() {
             self.show(&checked, sent, &outcome, clock);
         }
@@ -219,7 +223,7 @@ impl Pipeline {
     async fn carry_out(
         &self,
         checked: &mut Checked,
-        options: Option<RequestOptions>,
+        options: Option<&RequestOptions>,
     ) -> Result<Whole, HttpError> {
         let permit = self.permit(checked)?;
         match &self.transport {
@@ -332,7 +336,7 @@ impl Pipeline {
         engine: &Engine,
         request: &mut Checked,
         permit: Permit,
-        options: Option<RequestOptions>,
+        options: Option<&RequestOptions>,
     ) -> Result<Whole, HttpError> {
         let url = self.authorise(request)?;
         let lane = self.lane(engine, permit, &url);

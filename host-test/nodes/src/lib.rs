@@ -216,11 +216,16 @@ pub fn begin(request: &Value) -> Result<FutureIncomingResponse, String> {
 
 /// Wait for the answer's head.
 pub fn answer(exchange: &FutureIncomingResponse) -> Result<IncomingResponse, ErrorCode> {
+    answer_by(exchange, || exchange.subscribe().block())
+}
+
+/// Get the answer's head, by this wait between two looks at it.
+fn answer_by(exchange: &FutureIncomingResponse, wait: impl Fn()) -> Result<IncomingResponse, ErrorCode> {
     loop {
         match exchange.get() {
             Some(Ok(answer)) => return answer,
             Some(Err(())) => return Err(ErrorCode::InternalError(None)),
-            None => exchange.subscribe().block(),
+            None => wait(),
         }
     }
 }
@@ -237,13 +242,19 @@ pub fn on_hostile_items(call: &Call, deed: impl Fn(&Value)) -> Result<Vec<ItemRe
     Ok(call.items.iter().map(run).collect())
 }
 
-/// What a request comes to: `{"status", "headers", "body"}` or `{"error"}`.
+/// What a request comes to: `{"status", "headers", "body"}` or `{"error"}`. It may say `{"asks": "get"}` or `{"asks": "ready"}`,
+/// and is then not waited for, but asked for in a loop.
 pub fn send(request: &Value) -> Value {
     let exchange = match begin(request) {
         Ok(exchange) => exchange,
         Err(error) => return json!({"error": error}),
     };
-    let response = match answer(&exchange) {
+    let answer = match request["asks"].as_str() {
+        Some("get") => answer_by(&exchange, || {}),
+        Some("ready") => answer_by(&exchange, || while !exchange.subscribe().ready() {}),
+        _ => answer(&exchange),
+    };
+    let response = match answer {
         Ok(response) => response,
         Err(code) => return json!({"error": format!("{code:?}")}),
     };

@@ -45,6 +45,14 @@ pub async fn endless(bench: &Bench) {
     for guest in [SPINS, ASKS_THE_CLOCK, WAITS] {
         limited(bench, guest, "run-timeout-ms = 200", "run-timeout-ms").await;
     }
+    // One that asks for its answer in a loop, and never waits, is answered all the same.
+    let server = Server::start(|_| ok(b"{}".to_vec())).await;
+    let setup = Setup::new(bench, CALLS, format!("{}/api", server.origin())).await;
+    for asks in ["get", "ready"] {
+        let request = json!({"url": format!("{}/api/things", server.origin()), "asks": asks});
+        let answer = within(asks, setup.call(request)).await.unwrap();
+        assert_eq!(answer["status"], 200, "{asks}");
+    }
     // One that never finishes to describe itself is not loaded; the deadline of a description is no setting.
     let error = within(
         "describe",

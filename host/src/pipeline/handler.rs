@@ -81,10 +81,6 @@ fn add_future(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
         "[method]future-incoming-response.get",
         |mut store: Store<'_>, (awaited,): (Resource<Awaited>,)| -> wasmtime::Result<(Got,)> {
             let state = store.data_mut();
-            if state.table().get(&awaited)?.is_pending() {
-                // A node that asks again and again, and never waits, gets its answer too.
-                state.under_way().nudge();
-            }
             Ok((match state.table().get(&awaited)?.take() {
                 None => None,
                 Some(Err(())) => Some(Err(())),
@@ -108,7 +104,7 @@ fn code(state: &mut State, error: HttpError) -> wasmtime::Result<ErrorCode> {
 }
 
 fn begin(
-    under_way: &mut UnderWay,
+    under_way: &UnderWay,
     pipeline: Option<Arc<Pipeline>>,
     request: HostOutgoingRequest,
     options: Option<RequestOptions>,
@@ -117,14 +113,15 @@ fn begin(
     // An instance without one only describes itself.
     let pipeline = pipeline.ok_or(ErrorCode::HttpRequestDenied)?;
     let is_live = pipeline.is_live();
-    let mut exchange = Box::pin(async move { pipeline.exchange(wanted, options).await });
-    if !is_live && let Some(outcome) = (&mut exchange).now_or_never() {
-        return Ok(Awaited::answered(outcome));
+    let exchange = pipeline.exchange(wanted, options);
+    if is_live {
+        return Ok(under_way.begin(exchange));
     }
-    let awaited = under_way.begin(exchange);
-    // It leaves now, whatever the node does next, if its body is there.
-    under_way.nudge();
-    Ok(awaited)
+    let mut exchange = Box::pin(exchange);
+    Ok(match (&mut exchange).now_or_never() {
+        Some(outcome) => Awaited::answered(outcome),
+        None => under_way.begin(exchange),
+    })
 }
 
 impl Wanted {

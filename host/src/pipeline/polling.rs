@@ -1,19 +1,16 @@
-//! `wasi:io/poll`: where a node waits, its requests are carried out.
+//! `wasi:io/poll`, where a node waits.
 //!
 //! Each call of `poll` costs in proportion to what is waited for, and not to what is ready. With sixty-four requests under way
 //! and an instance that is woken by each answer by itself, that was a fifth of all time. So an instance that waits for many
 //! things lets the other tasks of its thread go first: by its turn, many of them are ready.
 
-use std::future::poll_fn;
-use std::pin::pin;
-
 use tokio::task::yield_now;
 use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi_io::IoView as _;
 use wasmtime_wasi_io::bindings::wasi::io::poll::{Host as _, HostPollable as _};
 use wasmtime_wasi_io::poll::DynPollable;
 
 use super::handler::Store;
-use super::under_way::UnderWay;
 use crate::instance::State;
 
 /// As wasmtime-wasi-io names it; a component that was built with another 0.2 finds it too.
@@ -29,21 +26,10 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         "poll",
         |mut store: Store<'_>, (pollables,): (Vec<Resource<DynPollable>>,)| {
             Box::new(async move {
-                let (table, under_way) = store.data_mut().waiting();
                 if pollables.len() >= MANY {
-                    under_way.nudge();
                     yield_now().await;
                 }
-                Ok((driving(under_way, table.poll(pollables)).await?,))
-            })
-        },
-    )?;
-    poll.func_wrap_async(
-        "[method]pollable.block",
-        |mut store: Store<'_>, (pollable,): (Resource<DynPollable>,)| {
-            Box::new(async move {
-                let (table, under_way) = store.data_mut().waiting();
-                driving(under_way, table.block(pollable)).await
+                Ok((store.data_mut().table().poll(pollables).await?,))
             })
         },
     )?;
@@ -51,22 +37,12 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         "[method]pollable.ready",
         |mut store: Store<'_>, (pollable,): (Resource<DynPollable>,)| {
             Box::new(async move {
-                let (table, under_way) = store.data_mut().waiting();
-                under_way.nudge();
-                Ok((table.ready(pollable).await?,))
+                // A node that asks again and again, and never waits, gets its answers too.
+                yield_now().await;
+                Ok((store.data_mut().table().ready(pollable).await?,))
             })
         },
     )?;
     linker.allow_shadowing(false);
     Ok(())
-}
-
-/// What a wait comes to, with the requests going on meanwhile.
-async fn driving<T>(under_way: &mut UnderWay, wait: impl Future<Output = T>) -> T {
-    let mut wait = pin!(wait);
-    poll_fn(|context| {
-        under_way.drive(context);
-        wait.as_mut().poll(context)
-    })
-    .await
 }

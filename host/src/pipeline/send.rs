@@ -41,8 +41,8 @@ struct Deadlines {
 }
 
 impl Deadlines {
-    fn new(limits: &Limits, options: Option<RequestOptions>) -> Self {
-        let options = options.unwrap_or_default();
+    fn new(limits: &Limits, options: Option<&RequestOptions>) -> Self {
+        let options = options.copied().unwrap_or_default();
         let sooner = |limit: Duration, wish: Option<Duration>| wish.map_or(limit, |wish| wish.min(limit));
         Self {
             connect: sooner(limits.connect_timeout, options.connect_timeout),
@@ -59,7 +59,7 @@ pub(super) async fn send(
     lane: &Lane,
     request: &mut Checked,
     url: Uri,
-    options: Option<RequestOptions>,
+    options: Option<&RequestOptions>,
 ) -> Result<Whole, Stopped> {
     let limits = pipeline.limits();
     let deadlines = Deadlines::new(limits, options);

@@ -1,16 +1,17 @@
 //! The requests of an instance that have no answer yet, and what the node holds of each.
 //!
-//! They are carried out where the node waits: in the task of its call, without one of their own. So an answer wakes one task
-//! and not two, what is ready together is seen together, and a call that is dropped takes its requests along.
+//! They are carried out in the task of the node's call, without one of their own: so an answer wakes one task and not two, what
+//! is ready together is seen together, and a call that is dropped takes its requests along. It is done beside the call and not
+//! inside of it, on the task's own stack: that of the instance, which stays as large as it ever was, holds none of it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use futures_util::StreamExt as _;
 use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::task::coop::unconstrained;
 use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_io::poll::Pollable;
@@ -19,46 +20,71 @@ use super::Whole;
 
 type Outcome = Result<Whole, HttpError>;
 
-/// The requests of one instance.
+/// The requests of one instance; its clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct UnderWay(Arc<Mutex<Requests>>);
+
 #[derive(Default)]
-pub(crate) struct UnderWay(FuturesUnordered<Abortable<Carried>>);
+struct Requests {
+    all: FuturesUnordered<Abortable<Carried>>,
+    /// Whether one was taken in that has not begun.
+    has_new: bool,
+}
 
 type Carried = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl UnderWay {
-    /// Take in a request that has not begun.
-    pub(super) fn begin(&mut self, exchange: impl Future<Output = Outcome> + Send + 'static) -> Awaited {
+    /// Take in a request. It begins when the node waits, or has had its turn.
+    pub(super) fn begin(&self, exchange: impl Future<Output = Outcome> + Send + 'static) -> Awaited {
         let answer = Arc::new(Mutex::new(Answer::Pending));
         let (abort, registration) = AbortHandle::new_pair();
         let place = Arc::clone(&answer);
-        let carried: Carried = Box::pin(async move {
-            let outcome = exchange.await;
-            *lock(&place) = Answer::Ready(outcome);
-        });
-        self.0.push(Abortable::new(carried, registration));
+        // Not as an async block, which would have room for the exchange twice.
+        let carried: Carried = Box::pin(exchange.map(move |outcome| *lock(&place) = Answer::Ready(outcome)));
+        let mut requests = lock(&self.0);
+        requests.all.push(Abortable::new(carried, registration));
+        requests.has_new = true;
         Awaited {
             answer,
             abort: Some(abort),
         }
     }
 
-    /// Go on with every request that can go on.
-    ///
-    /// Whoever waits for one calls this whenever it is polled, and looks at [`Pollable::ready`] afterwards.
-    pub(super) fn drive(&mut self, context: &mut Context<'_>) {
-        // Each is one of many things that this task waits for: a budget for one would let the last of them go hungry.
-        let all = unconstrained(async { while self.0.next().await.is_some() {} });
-        let _ = pin!(all).poll(context);
+    /// What a call of the instance comes to, with its requests going on whenever it waits.
+    pub(crate) async fn beside<T>(&self, mut call: Pin<&mut impl Future<Output = T>>) -> T {
+        poll_fn(|context| {
+            self.drive(context);
+            loop {
+                if let Poll::Ready(result) = call.as_mut().poll(context) {
+                    return Poll::Ready(result);
+                }
+                // What it asked for meanwhile leaves now. Only an answer to that is news for it.
+                let is_new = std::mem::take(&mut lock(&self.0).has_new);
+                if !(is_new && self.drive(context)) {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
     }
 
-    /// As [`UnderWay::drive`], for one who does not wait.
-    pub(super) fn nudge(&mut self) {
-        self.drive(&mut Context::from_waker(Waker::noop()));
+    /// Go on with every request that can go on; whether one ended.
+    fn drive(&self, context: &mut Context<'_>) -> bool {
+        let mut has_ended = false;
+        let all = &mut lock(&self.0).all;
+        // Each is one of many things that this task waits for: a budget for one would let the last of them go hungry.
+        let ended = unconstrained(async {
+            while all.next().await.is_some() {
+                has_ended = true;
+            }
+        });
+        let _ = pin!(ended).poll(context);
+        has_ended
     }
 
     /// Whether nothing is under way.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        lock(&self.0).all.is_empty()
     }
 }
 
@@ -103,8 +129,8 @@ impl Awaited {
     }
 }
 
-fn lock(answer: &Mutex<Answer>) -> MutexGuard<'_, Answer> {
-    answer.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Awaited {
@@ -117,9 +143,9 @@ impl Drop for Awaited {
 
 #[async_trait::async_trait]
 impl Pollable for Awaited {
-    /// Wakes nobody: see [`UnderWay::drive`].
+    /// Wakes nobody: the call is looked after when its requests are, see [`UnderWay::beside`].
     async fn ready(&mut self) {
-        std::future::poll_fn(|_| {
+        poll_fn(|_| {
             if self.is_pending() {
                 Poll::Pending
             } else {
