@@ -51,7 +51,7 @@ pub(crate) struct Item {
 pub(crate) async fn run_chunk(
     inner: &Inner,
     operation: &BoundOperation,
-    items: &[Item],
+    items: &[&Item],
     on_failure: OnFailure,
     in_flight: u32,
 ) -> Vec<ItemResult> {
@@ -75,7 +75,6 @@ pub(crate) async fn run_chunk(
 }
 
 /// What all calls for a chunk have in common.
-#[derive(Clone, Copy)]
 struct Chunk<'a> {
     inner: &'a Inner,
     operation: &'a BoundOperation,
@@ -84,13 +83,13 @@ struct Chunk<'a> {
 }
 
 impl Chunk<'_> {
-    async fn with_session(self, items: &[Item], in_flight: u32) -> Vec<ItemResult> {
+    async fn with_session(&self, items: &[&Item], in_flight: u32) -> Vec<ItemResult> {
         let Self {
             inner,
             operation,
             environs,
             ..
-        } = self;
+        } = *self;
         let session = match inner.session(None, environs).await {
             Ok(session) => session,
             Err(failure) => return items.iter().map(|_| Err(failure.clone())).collect(),
@@ -128,9 +127,9 @@ impl Chunk<'_> {
             .filter(|(_, result)| matches!(result, Err(Failure::Unauthenticated(_) | Failure::NotRun)))
             .map(|(position, _)| position)
             .collect();
-        let chosen: Vec<Item> = again
+        let chosen: Vec<&Item> = again
             .iter()
-            .filter_map(|position| items.get(*position).cloned())
+            .filter_map(|position| items.get(*position).copied())
             .collect();
         let second = self.isolated(&chosen, renewed, in_flight).await;
         for (position, result) in again.into_iter().zip(second) {
@@ -141,8 +140,8 @@ impl Chunk<'_> {
 
     /// All items in one call, or, when that call breaks, each in one of its own.
     async fn isolated(
-        self,
-        items: &[Item],
+        &self,
+        items: &[&Item],
         session: Option<Arc<Session>>,
         in_flight: u32,
     ) -> Vec<ItemResult> {
@@ -173,12 +172,12 @@ impl Chunk<'_> {
 
     /// One call. The results are as many as the items.
     async fn once(
-        self,
-        items: &[Item],
+        &self,
+        items: &[&Item],
         session: Option<Arc<Session>>,
         in_flight: u32,
     ) -> Result<Vec<ItemResult>, Stop> {
-        let Self { inner, operation, .. } = self;
+        let Self { inner, operation, .. } = *self;
         let item = match items {
             [item] => Some(item.index),
             _ => None,
@@ -201,7 +200,7 @@ impl Chunk<'_> {
 
     /// Call the node, and read its answer with suspicion.
     async fn execute(
-        self,
+        &self,
         pipeline: &Arc<Pipeline>,
         items: Vec<String>,
         in_flight: u32,
@@ -211,7 +210,7 @@ impl Chunk<'_> {
             operation,
             environs,
             on_failure,
-        } = self;
+        } = *self;
         let count = items.len();
         let call = execution::Call {
             group: operation.group.clone(),

@@ -107,10 +107,8 @@ pub struct RunOptions {
 /// Enough to hide the latency of a service that is near, few enough for one that is small.
 pub const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 
-/// How many results are handed over at once; the reader's pace is the run's.
-const HANDED_OVER: usize = 32;
-/// How many notices may wait for their reader; more of them would say the same.
-const NOTICES: usize = 4096;
+/// How often results may be handed over before the reader takes them.
+const HANDED_OVER: usize = 1;
 
 impl Default for RunOptions {
     fn default() -> Self {
@@ -180,11 +178,13 @@ impl RunOptions {
 /// The results of a run, in the items' order: the first is that of the first item. Dropping it ends the run.
 #[derive(Debug)]
 pub struct Results {
-    receiver: mpsc::Receiver<ItemResult>,
+    receiver: mpsc::Receiver<Vec<ItemResult>>,
+    /// Those that were handed over together and not taken yet.
+    ready: std::vec::IntoIter<ItemResult>,
     driver: Option<tokio::task::JoinHandle<Result<(), Arc<JournalError>>>>,
     control: Control,
     watch: Watch,
-    notices: Option<mpsc::Receiver<Notice>>,
+    notices: Teller,
     effect: Effect,
 }
 
@@ -192,7 +192,15 @@ impl Stream for Results {
     type Item = ItemResult;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ItemResult>> {
-        self.receiver.poll_recv(context)
+        loop {
+            if let Some(result) = self.ready.next() {
+                return Poll::Ready(Some(result));
+            }
+            match std::task::ready!(self.receiver.poll_recv(context)) {
+                Some(results) => self.ready = results.into_iter(),
+                None => return Poll::Ready(None),
+            }
+        }
     }
 }
 
@@ -219,8 +227,8 @@ impl Results {
     }
 
     /// What a person who watches should hear at once. It can be taken once; notices that nobody takes are dropped.
-    pub fn notices(&mut self) -> Option<mpsc::Receiver<Notice>> {
-        self.notices.take()
+    pub fn notices(&self) -> Option<mpsc::Receiver<Notice>> {
+        self.notices.notices()
     }
 
     /// What running the operation twice does, as the node claims it and the policy lowers it.
@@ -344,27 +352,26 @@ impl Runner {
     {
         let inner = Arc::clone(&self.inner);
         let stats = Arc::new(Stats::new());
-        let (tell, notices) = mpsc::channel(NOTICES);
-        let tell = Teller::new(tell, Arc::clone(&stats));
+        let notices = Teller::new(Arc::clone(&stats));
         let mut operation = BoundOperation::new(&inner, group, operation)?;
         operation.stats = Arc::clone(&stats);
         operation.rate = options.rate.map(|rate| Arc::new(Bucket::new(rate)));
         let journal = match &options.journal {
-            Some(journal) => Some(open(&inner, &operation, journal, tell.clone())?),
+            Some(journal) => Some(open(&inner, &operation, journal, notices.clone())?),
             None => None,
         };
         let effect = operation.effect.clone();
         let (sender, receiver) = mpsc::channel(HANDED_OVER);
         let (order, orders) = watch::channel(Order::Run);
         let operation = Arc::new(operation);
-        let driver = Driver::new(
+        let mut driver = Driver::new(
             Parts {
                 inner,
                 operation,
                 stats: Arc::clone(&stats),
                 journal,
                 sender,
-                notices: tell,
+                notices: notices.clone(),
                 orders,
             },
             options,
@@ -375,12 +382,13 @@ impl Runner {
         });
         Ok(Results {
             receiver,
+            ready: Vec::new().into_iter(),
             driver: Some(driver),
             control: Control {
                 order: Arc::new(order),
             },
             watch: Watch { stats },
-            notices: Some(notices),
+            notices,
             effect,
         })
     }

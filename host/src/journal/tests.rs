@@ -17,8 +17,9 @@ fn identity(operation: &str) -> Identity<'static> {
 }
 
 fn teller() -> (Teller, mpsc::Receiver<Notice>) {
-    let (sender, receiver) = mpsc::channel(8);
-    (Teller::new(sender, Arc::new(Stats::new())), receiver)
+    let teller = Teller::new(Arc::new(Stats::new()));
+    let notices = teller.notices().unwrap();
+    (teller, notices)
 }
 
 fn open(options: &JournalOptions, identity: &Identity<'_>) -> Result<Journal, JournalError> {

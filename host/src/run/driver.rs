@@ -42,6 +42,8 @@ const RECORDING: usize = 1024;
 /// Failures of the service in a row after which it is taken for dead, or the concurrency, where that is more: what was under
 /// way when a connection broke fails together.
 const FAILURES_IN_A_ROW: usize = 20;
+/// How many results are handed over at once; the reader's pace is the run's.
+const HANDED_OVER: usize = 32;
 /// A timer that is not needed.
 const FAR: Duration = Duration::from_hours(24);
 
@@ -87,7 +89,7 @@ pub(super) struct Parts {
     pub(super) operation: Arc<BoundOperation>,
     pub(super) stats: Arc<Stats>,
     pub(super) journal: Option<Journal>,
-    pub(super) sender: mpsc::Sender<ItemResult>,
+    pub(super) sender: mpsc::Sender<Vec<ItemResult>>,
     pub(super) notices: Teller,
     pub(super) orders: watch::Receiver<Order>,
 }
@@ -102,7 +104,7 @@ pub(super) struct Driver {
     stats: Arc<Stats>,
     journal: Option<Journal>,
     durable: Option<watch::Receiver<Durable>>,
-    sender: mpsc::Sender<ItemResult>,
+    sender: mpsc::Sender<Vec<ItemResult>>,
     notices: Teller,
     orders: watch::Receiver<Order>,
     on_failure: OnFailure,
@@ -213,7 +215,7 @@ impl Driver {
     }
 
     pub(super) async fn drive<S: Stream<Item = Result<String, Failure>>>(
-        mut self,
+        &mut self,
         mut items: Pin<&mut Fuse<S>>,
     ) -> Result<(), Arc<JournalError>> {
         self.work(items.as_mut()).await;
@@ -383,24 +385,35 @@ impl Driver {
     }
 
     /// Give the results that are next in order. An error says that nobody takes them any more.
-    async fn give(&mut self) -> Result<(), mpsc::error::SendError<ItemResult>> {
+    async fn give(&mut self) -> Result<(), mpsc::error::SendError<Vec<ItemResult>>> {
         loop {
-            let is_last = self.calls.is_empty() && self.resting.is_empty();
+            let results = self.next_results();
+            if results.is_empty() {
+                return Ok(());
+            }
+            self.sender.send(results).await?;
+        }
+    }
+
+    fn next_results(&mut self) -> Vec<ItemResult> {
+        let is_last = self.calls.is_empty() && self.resting.is_empty();
+        let mut next = Vec::new();
+        while next.len() < HANDED_OVER {
             match self.results.front() {
-                None | Some(Slot::Pending) => return Ok(()),
+                None | Some(Slot::Pending) => break,
                 Some(Slot::Hole) => {
                     if self.results.iter().all(|slot| matches!(slot, Slot::Hole)) {
                         // Nothing behind it has started: here the results end.
                         self.results.clear();
-                        return Ok(());
+                        break;
                     }
                     if !is_last {
-                        return Ok(());
+                        break;
                     }
                 }
                 Some(Slot::Known(_, place)) => {
                     if !self.is_durable(*place) {
-                        return Ok(());
+                        break;
                     }
                 }
             }
@@ -409,9 +422,10 @@ impl Driver {
                 _ => Err(interrupted("not run: the run was stopped before", false)),
             };
             self.stats.result(&result, self.operation.is_write());
-            self.sender.send(result).await?;
             self.given += 1;
+            next.push(result);
         }
+        next
     }
 
     /// What is known is given too when the journal broke: it would be lost otherwise.

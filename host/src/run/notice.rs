@@ -1,23 +1,37 @@
 //! What a person who watches a run should hear at once.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::Stats;
 
-/// The way to whoever watches.
+/// How many notices may wait for their reader; more of them would say the same.
+const NOTICES: usize = 4096;
+
+/// The way to whoever watches. Its clones lead to the same.
 #[derive(Debug, Clone)]
 pub(crate) struct Teller {
-    sender: mpsc::Sender<Notice>,
+    /// From the first notice on, or the first who asks for them: most runs have neither.
+    channel: Arc<Mutex<Option<Channel>>>,
     stats: Arc<Stats>,
 }
 
+#[derive(Debug)]
+struct Channel {
+    sender: mpsc::Sender<Notice>,
+    /// Until it is taken.
+    receiver: Option<mpsc::Receiver<Notice>>,
+}
+
 impl Teller {
-    pub(crate) fn new(sender: mpsc::Sender<Notice>, stats: Arc<Stats>) -> Self {
-        Self { sender, stats }
+    pub(crate) fn new(stats: Arc<Stats>) -> Self {
+        Self {
+            channel: Arc::default(),
+            stats,
+        }
     }
 
     pub(crate) fn tell(&self, notice: Notice) {
@@ -28,7 +42,23 @@ impl Teller {
             tracing::warn!(target: "nodule::run", "{notice}");
         }
         // Its reader may be gone, or slow.
-        let _ = self.sender.try_send(notice);
+        let _ = self.channel(|channel| channel.sender.try_send(notice));
+    }
+
+    /// Where the notices come; `None` when it was taken before.
+    pub(crate) fn notices(&self) -> Option<mpsc::Receiver<Notice>> {
+        self.channel(|channel| channel.receiver.take())
+    }
+
+    fn channel<T>(&self, work: impl FnOnce(&mut Channel) -> T) -> T {
+        let mut channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
+        work(channel.get_or_insert_with(|| {
+            let (sender, receiver) = mpsc::channel(NOTICES);
+            Channel {
+                sender,
+                receiver: Some(receiver),
+            }
+        }))
     }
 }
 

@@ -129,6 +129,7 @@ impl Driver {
             return false;
         }
         let mut entries = self.rested(now, most);
+        entries.reserve_exact(most.min(self.waiting.len()));
         self.add_waiting(&mut entries, most);
         if entries.is_empty() {
             return false;
@@ -220,7 +221,7 @@ impl Driver {
                     entries.into_iter().map(|entry| (entry, Err(unsent()))).collect(),
                 );
             }
-            let items: Vec<_> = entries.iter().map(|entry| entry.item.clone()).collect();
+            let items: Vec<_> = entries.iter().map(|entry| &entry.item).collect();
             let results = run_chunk(&inner, &operation, &items, on_failure, in_flight).await;
             (places, entries.into_iter().zip(results).collect())
         });
