@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use async_io::Timer;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -99,7 +100,8 @@ impl Api {
         let decision = self.faults.decide(&parts.method, path);
         let before = self.config.latency + decision.before;
         if !before.is_zero() {
-            sleep(before).await;
+            // Tokio's timers go by whole milliseconds: a latency would be longer than it says, and answers come in bunches.
+            Timer::after(before).await;
         }
         let mut reply = if decision.act {
             let same_page = matches!(decision.action, Some(Action::SamePage));
