@@ -3,10 +3,29 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
 
-/// Bytes that this process has resident now.
-pub fn resident() -> Result<u64> {
-    of(Path::new("/proc/self/status"), "VmRSS:").context("a line `VmRSS` in /proc/self/status")
+/// What this process has resident, in bytes.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Resident {
+    /// Every page that it has mapped. One that is mapped twice counts twice.
+    pub mapped: u64,
+    /// Of every page its share: one that is mapped a thousand times counts once.
+    pub share: u64,
+}
+
+impl Resident {
+    /// Now.
+    pub fn now() -> Result<Self> {
+        let of = |key| {
+            of(Path::new("/proc/self/smaps_rollup"), key)
+                .with_context(|| format!("a line `{key}` in /proc/self/smaps_rollup"))
+        };
+        Ok(Self {
+            mapped: of("Rss:")?,
+            share: of("Pss:")?,
+        })
+    }
 }
 
 /// The most bytes that a process has had resident; nothing, once it has ended.
@@ -27,7 +46,10 @@ mod tests {
 
     #[test]
     fn a_process_has_less_than_it_had() {
-        let (now, most) = (resident().unwrap(), peak(std::process::id()).unwrap());
-        assert!(0 < now && now <= most, "{now} {most}");
+        let (now, most) = (Resident::now().unwrap(), peak(std::process::id()).unwrap());
+        assert!(
+            0 < now.share && now.share <= now.mapped && now.mapped <= most,
+            "{now:?} {most}"
+        );
     }
 }

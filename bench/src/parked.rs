@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::bench::{Bench, limits, on_one_thread, says};
 use crate::figure::{Digits, Figure, Of, Target, Unit};
 use crate::holder::Holder;
-use crate::memory;
+use crate::memory::Resident;
 use crate::meter::float;
 use crate::plain::{Operation, Plain};
 use crate::service::credential;
@@ -63,11 +63,30 @@ enum Side {
     Plain,
 }
 
-/// What a process had resident, in bytes.
+/// What a process had resident.
 #[derive(Serialize, Deserialize)]
-struct Resident {
-    before: u64,
-    after: u64,
+struct Grown {
+    before: Resident,
+    after: Resident,
+}
+
+/// Kilobytes for each of the runs.
+#[derive(Default)]
+struct PerRun {
+    mapped: Vec<f64>,
+    share: Vec<f64>,
+}
+
+impl PerRun {
+    fn push(&mut self, grown: &Grown, runs: usize) -> Result<()> {
+        let of = |of: fn(&Resident) -> u64| -> Result<f64> {
+            let more = of(&grown.after).saturating_sub(of(&grown.before));
+            Ok(float(usize::try_from(more)?) / 1e3 / float(runs))
+        };
+        self.mapped.push(of(|resident| resident.mapped)?);
+        self.share.push(of(|resident| resident.share)?);
+        Ok(())
+    }
 }
 
 /// Each instance that is mapped by itself takes some seven of a process's mappings, of which Linux allows 65,530
@@ -87,10 +106,11 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
                 }
                 let name = format!("one of {} parked runs, {name}", Digits(float(runs)));
                 match compare(bench, side, &name, runs).await {
-                    Ok(figure) if counts.last() == Some(&runs) => {
-                        figures.push(figure.target(Target::at_most(Of::Value, MOST)));
+                    Ok([share, mapped]) if counts.last() == Some(&runs) => {
+                        figures.push(share.target(Target::at_most(Of::Value, MOST)));
+                        figures.push(mapped);
                     }
-                    Ok(figure) => figures.push(figure),
+                    Ok(both) => figures.extend(both),
                     // One allocator that cannot hold so many hides not what the other does.
                     Err(error) => bench.fails("parked", format!("{name}: {error:#}")),
                 }
@@ -100,19 +120,25 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     })
 }
 
-async fn compare(bench: &Bench, side: Side, name: &str, runs: usize) -> Result<Figure> {
+async fn compare(bench: &Bench, side: Side, name: &str, runs: usize) -> Result<[Figure; 2]> {
     let rounds = bench.choose(3, 2);
-    let (mut node, mut plain) = (Vec::new(), Vec::new());
+    let (mut node, mut plain) = (PerRun::default(), PerRun::default());
     for round in 0..rounds {
         says("parked", &format!("{name}, round {} of {rounds}", round + 1));
-        node.push(park(bench, side, runs).await?);
-        plain.push(park(bench, Side::Plain, runs).await?);
+        node.push(&park(bench, side, runs).await?, runs)?;
+        plain.push(&park(bench, Side::Plain, runs).await?, runs)?;
     }
-    Ok(Figure::new("parked", name, Unit::Kilobytes, node).beside("a parked task of plain Rust", &plain))
+    let figure = |name: String, node: Vec<f64>, plain: &[f64]| {
+        Figure::new("parked", name, Unit::Kilobytes, node).beside("a parked task of plain Rust", plain)
+    };
+    Ok([
+        figure(name.to_owned(), node.share, &plain.share),
+        figure(format!("{name}, with what all share"), node.mapped, &plain.mapped),
+    ])
 }
 
-/// Park so many runs in a process of their own; kilobytes for each.
-async fn park(bench: &Bench, side: Side, runs: usize) -> Result<f64> {
+/// Park so many runs in a process of their own.
+async fn park(bench: &Bench, side: Side, runs: usize) -> Result<Grown> {
     // A port of its own: thousands of connections that have just ended block their ports for a while.
     let holder = Holder::start()?;
     let name = side.to_possible_value().context("a side that can be named")?;
@@ -135,9 +161,7 @@ async fn park(bench: &Bench, side: Side, runs: usize) -> Result<f64> {
         }
         output = &mut ended => output??,
     };
-    let resident: Resident = serde_json::from_slice(&output)?;
-    let more = resident.after.saturating_sub(resident.before);
-    Ok(float(usize::try_from(more)?) / 1e3 / float(runs))
+    Ok(serde_json::from_slice(&output)?)
 }
 
 fn wait(process: Child) -> Result<Vec<u8>> {
@@ -154,7 +178,7 @@ fn wait(process: Child) -> Result<Vec<u8>> {
 /// The hidden command: park, wait for word, say what is resident.
 pub fn child(parked: &Parked) -> Result<()> {
     raise_descriptors()?;
-    let resident = on_one_thread(async {
+    let grown = on_one_thread(async {
         match parked.side {
             Side::Plain => park_tasks(parked).await,
             Side::OnDemand => park_runs(parked, EngineConfig::default()).await,
@@ -164,11 +188,11 @@ pub fn child(parked: &Parked) -> Result<()> {
             }
         }
     })?;
-    serde_json::to_writer(std::io::stdout(), &resident)?;
+    serde_json::to_writer(std::io::stdout(), &grown)?;
     Ok(())
 }
 
-async fn park_runs(parked: &Parked, config: EngineConfig) -> Result<Resident> {
+async fn park_runs(parked: &Parked, config: EngineConfig) -> Result<Grown> {
     let component = Engine::new(&config)?.load_file(&parked.node).await?;
     let mut limits = limits(parked.runs);
     limits.connect_timeout = PATIENCE;
@@ -186,7 +210,7 @@ async fn park_runs(parked: &Parked, config: EngineConfig) -> Result<Resident> {
         .map_err(|failure| anyhow!("log in: {failure}"))?;
     let operation = Operation::GetMember;
     let (group, name) = operation.names();
-    let before = memory::resident()?;
+    let before = Resident::now()?;
     let mut runs = Vec::with_capacity(parked.runs);
     for n in 0..parked.runs {
         let item = stream::iter([Ok(operation.item(0, n))]);
@@ -200,14 +224,14 @@ async fn park_runs(parked: &Parked, config: EngineConfig) -> Result<Resident> {
             _ => bail!("a run ended"),
         },
     }
-    let after = memory::resident()?;
-    Ok(Resident { before, after })
+    let after = Resident::now()?;
+    Ok(Grown { before, after })
 }
 
-async fn park_tasks(parked: &Parked) -> Result<Resident> {
+async fn park_tasks(parked: &Parked) -> Result<Grown> {
     let plain = Arc::new(Plain::connect(&parked.base).await?);
     let operation = Operation::GetMember;
-    let before = memory::resident()?;
+    let before = Resident::now()?;
     let mut tasks = JoinSet::new();
     for n in 0..parked.runs {
         let (plain, item) = (Arc::clone(&plain), operation.item(0, n));
@@ -220,8 +244,8 @@ async fn park_tasks(parked: &Parked) -> Result<Resident> {
             None => bail!("there is no task"),
         },
     }
-    let after = memory::resident()?;
-    Ok(Resident { before, after })
+    let after = Resident::now()?;
+    Ok(Grown { before, after })
 }
 
 /// Wait until the other process says that all are parked.
