@@ -227,6 +227,7 @@ impl Results {
     }
 
     /// What a person who watches should hear at once. It can be taken once; notices that nobody takes are dropped.
+    #[must_use]
     pub fn notices(&self) -> Option<mpsc::Receiver<Notice>> {
         self.notices.notices()
     }

@@ -46,7 +46,7 @@ pub async fn endless(bench: &Bench) {
         limited(bench, guest, "run-timeout-ms = 200", "run-timeout-ms").await;
     }
     // One that asks for its answer in a loop, and never waits, is answered all the same.
-    let server = Server::start(|_| ok(b"{}".to_vec())).await;
+    let server = Server::start(|_| ok(b"{}")).await;
     let setup = Setup::new(bench, CALLS, format!("{}/api", server.origin())).await;
     for asks in ["get", "ready"] {
         let request = json!({"url": format!("{}/api/things", server.origin()), "asks": asks});
