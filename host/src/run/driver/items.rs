@@ -1,10 +1,12 @@
 //! Taking items: what they are, what an earlier run knew of them, and what they have in common with others.
 
+use std::borrow::{Borrow, Cow};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 
+use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use super::{Driver, Entry, Slot};
 use crate::call::Item;
@@ -96,14 +98,16 @@ impl Driver {
         {
             return (None, None);
         }
-        let Ok(fields) = serde_json::from_str::<Map<String, Value>>(parameters) else {
+        // Most of an item is not looked at, and so not read.
+        let Ok(fields) = serde_json::from_str::<HashMap<Name<'_>, &RawValue>>(parameters) else {
             return (None, None);
         };
-        let text = |name: &String| match fields.get(name) {
+        let value = |name: &str| serde_json::from_str(fields.get(name)?.get()).ok();
+        let text = |name: &String| match value(name) {
             Some(Value::String(text)) => Value::from(text.trim()),
             // A text field takes a number as its digits.
             Some(Value::Number(number)) => Value::from(number.to_string()),
-            other => other.cloned().unwrap_or_default(),
+            other => other.unwrap_or_default(),
         };
         let thing = (!operation.path_parameters.is_empty())
             .then(|| Value::Array(operation.path_parameters.iter().map(text).collect()).to_string());
@@ -235,6 +239,16 @@ impl Recent {
         self.seen.insert(hash, item);
         self.order.push_back(hash);
         None
+    }
+}
+
+/// A field's name, which is copied only where it has escapes in it.
+#[derive(PartialEq, Eq, Hash, Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Borrow<str> for Name<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
