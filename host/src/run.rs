@@ -184,7 +184,8 @@ pub struct Results {
     driver: Option<tokio::task::JoinHandle<Result<(), Arc<JournalError>>>>,
     control: Control,
     watch: Watch,
-    notices: Teller,
+    /// Until they are taken.
+    notices: Option<Teller>,
     effect: Effect,
 }
 
@@ -227,9 +228,9 @@ impl Results {
     }
 
     /// What a person who watches should hear at once. It can be taken once; notices that nobody takes are dropped.
-    #[must_use]
-    pub fn notices(&self) -> Option<mpsc::Receiver<Notice>> {
-        self.notices.notices()
+    pub fn notices(&mut self) -> Option<mpsc::Receiver<Notice>> {
+        // Not kept: they end when the run does.
+        self.notices.take()?.notices()
     }
 
     /// What running the operation twice does, as the node claims it and the policy lowers it.
@@ -389,7 +390,7 @@ impl Runner {
                 order: Arc::new(order),
             },
             watch: Watch { stats },
-            notices,
+            notices: Some(notices),
             effect,
         })
     }
