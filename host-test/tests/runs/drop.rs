@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use futures_util::StreamExt as _;
 use nodule::retry::Retry;
-use nodule::{Component, Credential, Engine, EngineConfig, RunOptions, Runner};
+use nodule::{Component, Credential, Engine, EngineConfig, Notice, RunOptions, Runner};
 use simulator::{Config, Simulator};
 
 use crate::support::{component, credential, items, run, simulator};
@@ -53,6 +53,28 @@ async fn a_reader_that_stops_reading_stops_the_requests_and_dropping_ends_the_ru
         .await
         .unwrap();
     assert!(again[0].is_ok());
+}
+
+#[tokio::test]
+async fn the_notices_of_a_run_end_with_it() {
+    let simulator = simulator(Config::default());
+    let runner = runner(&simulator).await;
+    let twice = r#"{"accountCode":"P1","operationId":"one","pointValue":1,"effectiveEndTime":"2030-12-31"}"#;
+    let items = futures_util::stream::iter([Ok(twice.to_owned()), Ok(twice.to_owned())]);
+    let mut results = runner
+        .run("points", "adjustPoints", items, &RunOptions::default())
+        .unwrap();
+    let mut notices = results.notices().unwrap();
+    assert!(results.notices().is_none(), "they are taken once");
+    while results.next().await.is_some() {}
+    let same_key = notices.recv().await;
+    assert!(
+        matches!(same_key, Some(Notice::SameKey { item: 1, .. })),
+        "{same_key:?}"
+    );
+    let end = tokio::time::timeout(std::time::Duration::from_secs(10), notices.recv()).await;
+    assert_eq!(end, Ok(None));
+    results.finish().await.unwrap();
 }
 
 #[test]
