@@ -64,7 +64,8 @@ impl NodePre {
     }
 
     async fn instance(&self, store: &mut Store) -> wasmtime::Result<Instance> {
-        self.pre.instantiate_async(store).await
+        // Boxed, since it is done once, and would take the most room in a call that waits.
+        Box::pin(self.pre.instantiate_async(store)).await
     }
 }
 

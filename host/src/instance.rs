@@ -210,8 +210,6 @@ impl Guard {
         self.settle(result)
     }
 
-    // Making an instance is boxed below: it is done once, and would take the most room in a call that waits.
-
     /// Call `authenticate`.
     pub(crate) async fn authenticate(
         &mut self,
@@ -223,7 +221,7 @@ impl Guard {
         let under_way = store.data().under_way().clone();
         let result = {
             let call = pin!(async {
-                let node = Box::pin(pre.authenticating(store)).await?;
+                let node = pre.authenticating(store).await?;
                 node.call_authenticate(store, credential, renew).await
             });
             bounded(self.run_timeout, &under_way, call).await
@@ -245,7 +243,7 @@ impl Guard {
             let call = pin!(async {
                 let instance = match instance {
                     Some(instance) => instance,
-                    None => Box::pin(pre.executing(store)).await?,
+                    None => pre.executing(store).await?,
                 };
                 let answer = instance.call_execute(store, call).await?;
                 *node = Some(instance);
