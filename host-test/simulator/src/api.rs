@@ -8,7 +8,6 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use tokio::time::sleep;
 
 use crate::auth::Auth;
 use crate::clock::{Clock, RequestIds};
@@ -110,7 +109,7 @@ impl Api {
             Reply::empty()
         };
         if !decision.after.is_zero() {
-            sleep(decision.after).await;
+            Timer::after(decision.after).await;
         }
         let Some(action) = decision.action else {
             return Delivery::Whole(reply.write(self.config.envelope, &request_id));
