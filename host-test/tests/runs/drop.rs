@@ -7,7 +7,7 @@ use std::process::Stdio;
 use futures_util::StreamExt as _;
 use nodule::retry::Retry;
 use nodule::{Component, Credential, Engine, EngineConfig, Notice, RunOptions, Runner};
-use simulator::{Config, Simulator};
+use simulator::{Action, Config, Rule, Simulator};
 
 use crate::support::{component, credential, items, run, simulator};
 
@@ -53,6 +53,38 @@ async fn a_reader_that_stops_reading_stops_the_requests_and_dropping_ends_the_ru
         .await
         .unwrap();
     assert!(again[0].is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_without_an_answer_holds_up_neither_the_calls_beside_its_own_nor_the_bound() {
+    let simulator = simulator(Config::default());
+    let silent = Rule::new(Action::Latency { ms: 600_000 }).path("/v1/member/M0");
+    simulator.add_fault(silent).unwrap();
+    let runner = runner(&simulator).await;
+    let once = (0..).map(|item: u64| Ok(format!(r#"{{"cardNo":"M{item}"}}"#)));
+    // More places than one call has, on any machine.
+    let concurrency = 128;
+    let options = RunOptions::default().concurrency(concurrency);
+    let results = runner
+        .run("member", "getMember", futures_util::stream::iter(once), &options)
+        .unwrap();
+    // Results are given in order, so that all others wait for the first: as many as eight for each place, and no more.
+    let window = concurrency as u64 * 8;
+    let all_asked = async {
+        while simulator.stats().requests < window {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(60), all_asked).await;
+    assert!(asked.is_ok(), "{} of {window}", simulator.stats().requests);
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    let logins = 1;
+    assert!(
+        simulator.stats().requests <= window + logins,
+        "{} of {window}",
+        simulator.stats().requests
+    );
+    drop(results);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::notice::Teller;
-use super::shape::Shape;
+use super::shape::{ITEMS_PER_PLACE, Shape};
 use super::{Ended, ItemResult, Notice, OnFailure, OnUnknown, Order, RunOptions, Stats};
 use crate::call::Item;
 use crate::failure::Failure;
@@ -33,9 +33,10 @@ use crate::runner::{BoundOperation, Inner};
 
 use items::Recent;
 
-/// How many results may wait for an earlier one, as a multiple of the concurrency. Beyond it no new item starts, which
-/// keeps memory flat; below it one slow item would hold up the others.
-const WINDOW: usize = 4;
+/// How many items may be between being taken and being given, as a multiple of the concurrency. Beyond it no new item starts,
+/// which keeps memory flat. It is twice what the calls under way hold: results are given in order, so that a call that ends
+/// before an earlier one would find no items for the next otherwise, and leave its places empty.
+const WINDOW: usize = 2 * ITEMS_PER_PLACE;
 /// How many results may wait beside these until they are in the journal: more than come while its thread waits for the disk,
 /// or for a processor.
 const RECORDING: usize = 1024;

@@ -5,6 +5,10 @@ use std::num::NonZeroUsize;
 /// How many items each place in flight gets in one call: a call has a cost of its own, and its end is a time when fewer
 /// items are under way.
 pub(super) const ITEMS_PER_PLACE: usize = 4;
+/// More are shared out to more calls: the places of one stand empty from its first item that has no successor to its last
+/// answer, and behind latency that is felt. Fewer cost more time for each item, since less is ready at once.
+const MOST_PLACES: usize = 32;
+
 /// How items become calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
@@ -25,7 +29,7 @@ impl Shape {
         }
         // One instance that overlaps its requests is cheaper than many; one per processor keeps them all busy.
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self::one_call(places.div_ceil(processors))
+        Self::one_call(places.div_ceil(processors).min(MOST_PLACES))
     }
 
     /// A call that has all these places.
@@ -46,6 +50,7 @@ mod tests {
         for places in 1..300 {
             let shape = Shape::new(places, false);
             assert!((1..=places).contains(&shape.in_flight), "{shape:?} of {places}");
+            assert!(shape.in_flight <= MOST_PLACES, "{shape:?} of {places}");
             let alone = Shape {
                 items: 1,
                 in_flight: 1,
