@@ -3,17 +3,17 @@
 //! An instance lives for one run at most. It has a clock, a source of randomness, outgoing HTTP through the
 //! [pipeline](crate::pipeline), and nothing else.
 
+mod environs;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::SeedableRng as _;
 use wasmtime::component::ResourceTable;
 use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap, UpdateDeadline};
-use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
@@ -24,29 +24,15 @@ use crate::guards;
 use crate::limits::Limits;
 use crate::pipeline::{Hooks, Pipeline, UnderWay};
 
-/// Where an instance's time and randomness come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Environs {
-    /// The machine's.
-    Real,
-    /// A clock that stands still and a seeded generator, so that a recorded call can be made again to the byte.
-    Virtual(Moment),
-}
-
-/// The time and the seed of one recorded call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Moment {
-    /// Milliseconds since 1970-01-01T00:00:00Z.
-    pub(crate) clock_ms: u64,
-    /// Of the random bytes.
-    pub(crate) seed: u64,
-}
+use environs::Staged;
+pub(crate) use environs::{Environs, Moment};
 
 /// What Wasmtime keeps for an instance.
 pub(crate) struct State {
     table: ResourceTable,
     wasi: WasiCtx,
-    environs: Environs,
+    /// The clock and the randomness in `wasi`, where they are recorded ones.
+    staged: Option<Staged>,
     http: WasiHttpCtx,
     hooks: Hooks,
     /// Without one every request is denied.
@@ -144,10 +130,11 @@ impl Guard {
         table.set_max_capacity(limits.host_resources);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(limits.header_bytes.saturating_add(FIELD_OVERHEAD));
+        let (wasi, staged) = environs.wasi();
         let state = State {
             table,
-            wasi: wasi(environs),
-            environs,
+            wasi,
+            staged,
             http,
             hooks: Hooks,
             pipeline,
@@ -175,10 +162,10 @@ impl Guard {
     /// Make it ready for another call: with its own requests, time and randomness.
     fn rebind(&mut self, pipeline: Arc<Pipeline>, environs: Environs) {
         let state = self.store.data_mut();
-        // Recorded random numbers begin anew with every call; the machine's own do not matter.
-        if (state.environs, environs) != (Environs::Real, Environs::Real) {
-            state.wasi = wasi(environs);
-            state.environs = environs;
+        match (&state.staged, environs) {
+            (Some(staged), Environs::Virtual(moment)) => staged.set(moment),
+            (None, Environs::Real) => {}
+            _ => (state.wasi, state.staged) = environs.wasi(),
         }
         state.pipeline = Some(pipeline);
         state.share = Share::default();
@@ -359,45 +346,6 @@ async fn bounded<T>(
     call: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
     tokio::time::timeout(timeout, under_way.beside(call)).await.ok()
-}
-
-fn wasi(environs: Environs) -> WasiCtx {
-    let mut builder = WasiCtx::builder();
-    if let Environs::Virtual(moment) = environs {
-        let clock = Standing(Duration::from_millis(moment.clock_ms));
-        builder
-            .wall_clock(clock)
-            .monotonic_clock(clock)
-            .secure_random(ChaCha20Rng::seed_from_u64(moment.seed))
-            .insecure_random(ChaCha20Rng::seed_from_u64(moment.seed))
-            .insecure_random_seed(u128::from(moment.seed));
-    }
-    builder.build()
-}
-
-/// A clock that stands still.
-#[derive(Clone, Copy)]
-struct Standing(Duration);
-
-impl HostWallClock for Standing {
-    fn resolution(&self) -> Duration {
-        Duration::from_millis(1)
-    }
-
-    fn now(&self) -> Duration {
-        self.0
-    }
-}
-
-impl HostMonotonicClock for Standing {
-    fn resolution(&self) -> u64 {
-        1_000_000
-    }
-
-    fn now(&self) -> u64 {
-        // It starts at zero with every call, as a clock that only measures spans may.
-        0
-    }
 }
 
 /// How much of its thread's time a call takes.

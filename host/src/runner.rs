@@ -248,7 +248,8 @@ impl Inner {
         let (Some(cell), Some(credential)) = (&self.session, &self.credential) else {
             return Ok(None);
         };
-        let maker = Maker {
+        // Only for who has to make one.
+        let maker = || Maker {
             component: &self.component,
             credential,
             // An answer may name the instant when the session ends, so a recorded one is read at its own time.
@@ -259,7 +260,7 @@ impl Inner {
             },
             pipeline: self.pipeline(Scope::Authentication, None, None, None),
         };
-        let session = cell.get(refused, &maker).await?;
+        let session = cell.get(refused, maker).await?;
         if let Target::Record { tape, .. } = &self.target {
             let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
             tape.secrets.extend(session.secrets().cloned());

@@ -191,7 +191,11 @@ impl Sessions {
 
 impl Cell {
     /// A session that is not the refused one, nor one that has ended. Whoever comes while one is made waits for it.
-    pub(crate) async fn get(&self, refused: Option<u64>, maker: &Maker<'_>) -> Result<Arc<Session>, Failure> {
+    pub(crate) async fn get<'a>(
+        &self,
+        refused: Option<u64>,
+        maker: impl FnOnce() -> Maker<'a>,
+    ) -> Result<Arc<Session>, Failure> {
         use std::sync::atomic::Ordering::{AcqRel, Acquire};
         let seen = self.landed.load(Acquire);
         let mut flight = self.flight.lock().await;
@@ -213,7 +217,7 @@ impl Cell {
         }
         // After a refusal a new session is asked for, not a renewal of what was refused.
         let renew = last.filter(|session| !was_refused && session.renewal.is_some());
-        let outcome = maker.make(landed + 1, renew.as_deref()).await;
+        let outcome = maker().make(landed + 1, renew.as_deref()).await;
         self.landed.fetch_add(1, AcqRel);
         match outcome {
             Ok(session) => {
