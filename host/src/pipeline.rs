@@ -31,7 +31,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, RequestOptions};
@@ -45,7 +46,7 @@ use crate::guards::{Guard, Guards};
 use crate::limits::Limits;
 use crate::policy::{FORBIDDEN_METHODS, Policy};
 use crate::rate::Bucket;
-use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Role};
+use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Role, Spelled};
 use crate::secret::Secret;
 use crate::session::Session;
 
@@ -313,15 +314,23 @@ impl Pipeline {
     fn replay(&self, player: &Player, request: &Checked) -> Result<Whole, HttpError> {
         let changing = u32::from(!is_safe(&request.method));
         self.sending(changing);
-        match player.serve(self.role(), self.item, &self.recordable(request)?) {
-            Ok(Outcome::Answer(answer)) => match answer.broken {
+        let same = match self.role() {
+            Role::Operation => player.serve_spelled(self.item, &request.spelled(&request.url.to_string())),
+            Role::Authentication => None,
+        };
+        let served = match same {
+            Some(outcome) => Ok(outcome),
+            None => player.serve(self.role(), self.item, &self.recordable(request)?),
+        };
+        match served {
+            Ok(Outcome::Answer(answer)) => match &answer.broken {
                 None => {
                     self.answered(changing);
                     Ok(Whole::from_recorded(answer, Hold::new(&self.buffered)))
                 }
-                Some(error) => Err(name::parse(&error)),
+                Some(error) => Err(name::parse(error)),
             },
-            Ok(Outcome::Failed { error }) => Err(name::parse(&error)),
+            Ok(Outcome::Failed { error }) => Err(name::parse(error)),
             Err(miss) => Err(self.deny(
                 request.asked(),
                 "replay",
@@ -467,6 +476,20 @@ impl Checked {
         })
     }
 
+    /// As it is written; `url` is its own.
+    fn spelled<'a>(&'a self, url: &'a str) -> Spelled<'a> {
+        Spelled {
+            method: &self.method,
+            url,
+            content_type: self
+                .headers
+                .get(CONTENT_TYPE)
+                .map(HeaderValue::as_bytes)
+                .unwrap_or_default(),
+            body: &self.body,
+        }
+    }
+
     fn asked(&self) -> Asked<'_> {
         Asked {
             method: Some(&self.method),
@@ -494,7 +517,7 @@ impl Whole {
         }
     }
 
-    fn from_recorded(answer: Answer, hold: Hold) -> Self {
+    fn from_recorded(answer: &Answer, hold: Hold) -> Self {
         let headers = answer
             .headers
             .iter()
@@ -505,7 +528,7 @@ impl Whole {
         Self {
             status: answer.status,
             headers,
-            body: answer.body,
+            body: answer.body.clone(),
             hold,
         }
     }

@@ -49,6 +49,7 @@ use std::{
 
 use serde_json::Value;
 
+pub(crate) use canonical::Spelled;
 pub use case::{Call, Case, Component, Declared, Item, ItemResult, OnFailure};
 pub use error::Error;
 pub use exchange::{Answer, Exchange, Outcome, Request, Role};

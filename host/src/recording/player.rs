@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     Recording,
-    canonical::{Canonical, Key},
+    canonical::{BasePrefix, Canonical, Key, Spelled},
     exchange::{Exchange, Outcome, Request, Role},
     miss::{Miss, Nearest, compare, summary},
 };
@@ -25,6 +25,9 @@ pub struct Player {
     base_url: Url,
     recorded_base_url: Url,
     exchanges: Vec<Exchange>,
+    base: BasePrefix,
+    /// Of recorded requests of operations, by how they are written.
+    spelled: HashMap<Key, Key>,
     /// The exchanges that share method and path, for what comes nearest to a miss.
     routes: HashMap<Route, Vec<usize>>,
     state: Mutex<State>,
@@ -79,12 +82,20 @@ impl Player {
 
         let mut routes: HashMap<Route, Vec<usize>> = HashMap::new();
         let mut waiting: HashMap<Key, VecDeque<usize>> = HashMap::new();
+        let mut spelled = HashMap::new();
+        let recorded_base = BasePrefix::new(&recorded_base_url);
         for index in order {
             let Some(exchange) = exchanges.get(index) else {
                 continue;
             };
             let canonical = Canonical::new(exchange.role, &exchange.request, &recorded_base_url);
-            waiting.entry(canonical.key()).or_default().push_back(index);
+            let key = canonical.key();
+            if exchange.role == Role::Operation
+                && let Some(spelling) = Spelled::recorded(&exchange.request).key(&recorded_base)
+            {
+                spelled.insert(spelling, key);
+            }
+            waiting.entry(key).or_default().push_back(index);
             let Canonical {
                 role, method, target, ..
             } = canonical;
@@ -99,6 +110,8 @@ impl Player {
             base_url: base_url.clone(),
             recorded_base_url,
             exchanges,
+            base: BasePrefix::new(base_url),
+            spelled,
             routes,
             state: Mutex::new(State { waiting, served }),
         }
@@ -109,17 +122,19 @@ impl Player {
     ///
     /// # Errors
     /// It was not recorded, or less often than it was sent.
-    pub fn serve(&self, role: Role, item: Option<usize>, request: &Request) -> Result<Outcome, Box<Miss>> {
+    pub fn serve(&self, role: Role, item: Option<usize>, request: &Request) -> Result<&Outcome, Box<Miss>> {
         let sent = Canonical::new(role, request, &self.base_url);
-        let key = sent.key();
-        let taken = self.take(&key, item);
-        match taken.and_then(|index| self.exchanges.get(index)) {
-            Some(exchange) => Ok(exchange.outcome.clone()),
-            None => Err(Box::new(self.miss(&sent))),
-        }
+        self.take(&sent.key(), item)
+            .ok_or_else(|| Box::new(self.miss(&sent)))
     }
 
-    fn take(&self, key: &Key, item: Option<usize>) -> Option<usize> {
+    /// [`Self::serve`] for an operation's request that is written as it was recorded. Nothing where it is not, or was served
+    /// already: then `serve` knows.
+    pub(crate) fn serve_spelled(&self, item: Option<usize>, request: &Spelled<'_>) -> Option<&Outcome> {
+        self.take(self.spelled.get(&request.key(&self.base)?)?, item)
+    }
+
+    fn take(&self, key: &Key, item: Option<usize>) -> Option<&Outcome> {
         let mut state = self.state();
         let State { waiting, served } = &mut *state;
         let equals = waiting.get_mut(key)?;
@@ -133,7 +148,8 @@ impl Player {
         if let Some(served) = served.get_mut(index) {
             *served = true;
         }
-        Some(index)
+        drop(state);
+        self.exchanges.get(index).map(|exchange| &exchange.outcome)
     }
 
     /// What was never asked for; call it when the run is over.

@@ -133,7 +133,7 @@ fn a_browsers_har_replays_below_the_base_url_of_the_run() {
     let mut sent = request("POST", "", "{ \"qty\" : 10 }");
     sent.url = Url::parse("https://crm.example.com/api/v1/points?dry=1").unwrap();
     assert_eq!(
-        body(&player.serve(Role::Operation, Some(0), &sent).unwrap()),
+        body(player.serve(Role::Operation, Some(0), &sent).unwrap()),
         "{\"ok\":true}"
     );
 }
@@ -153,7 +153,7 @@ fn equals_of_a_har_in_any_order_are_served_by_their_times() {
     for expected in ["first", "second", "third"] {
         assert_eq!(
             body(
-                &player
+                player
                     .serve(Role::Operation, None, &request("GET", "a", ""))
                     .unwrap()
             ),

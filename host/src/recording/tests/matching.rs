@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use super::{super::Player, *};
+use super::{
+    super::{Player, Spelled},
+    *,
+};
 
 fn player(exchanges: impl IntoIterator<Item = Exchange>) -> Player {
     Player::new(recorded(exchanges), &base())
@@ -155,13 +158,84 @@ fn a_prefix_ends_at_a_slash() {
     );
 }
 
+/// Whether it is served by how it is written, to a run whose service is at `base_url`.
+fn serves_spelled(recorded_as: &Request, base_url: &str, sent: &Request) -> bool {
+    let player = Player::new(
+        recorded([operation(recorded_as.clone(), "served")]),
+        &Url::parse(base_url).unwrap(),
+    );
+    let is_served = player.serve_spelled(None, &Spelled::recorded(sent)).is_some();
+    if is_served {
+        assert!(
+            player.serve_spelled(None, &Spelled::recorded(sent)).is_none(),
+            "once"
+        );
+        assert!(player.serve(Role::Operation, None, sent).is_err(), "once");
+    }
+    is_served
+}
+
+#[test]
+fn what_is_written_as_it_was_recorded_is_found_by_that() {
+    let post = |path: &str, body: &str| request("POST", path, body);
+    let at = |url: &str| Request {
+        url: Url::parse(url).unwrap(),
+        ..post("", "{}")
+    };
+    assert!(serves_spelled(&post("a?b=1", "{}"), BASE, &post("a?b=1", "{}")));
+    for base_url in ["https://other.example", "https://other.example/"] {
+        let sent = at("https://other.example/a?b=1");
+        assert!(serves_spelled(&post("a?b=1", "{}"), base_url, &sent));
+    }
+    // The same in another spelling is left to the comparison.
+    assert!(!serves_spelled(&post("%41", "{}"), BASE, &post("A", "{}")));
+    assert!(!serves_spelled(&post("a", "{}"), BASE, &post("a", "{ }")));
+    assert!(!serves_spelled(
+        &post("a?x=1&y=2", "{}"),
+        BASE,
+        &post("a?y=2&x=1", "{}")
+    ));
+    // Beside the base URL, and not below it.
+    for beside in ["http://127.0.0.1:8080/crmx/a", "http://127.0.0.1:8081/crm/a"] {
+        assert!(!serves_spelled(&at(beside), BASE, &at(beside)), "{beside}");
+    }
+}
+
+#[test]
+fn what_differs_in_a_part_is_not_found_by_how_it_is_written() {
+    let recorded_as = request("POST", "a?b=1", "{}");
+    let mut other_type = recorded_as.clone();
+    other_type.headers = vec![("content-type".to_owned(), "text/plain".to_owned())];
+    let rows = [
+        request("PUT", "a?b=1", "{}"),
+        request("POST", "a?b=2", "{}"),
+        request("POST", "a?b=1", "{}}"),
+        request("POST", "a?b=1{}", ""),
+        other_type,
+    ];
+    for sent in rows {
+        assert!(!serves_spelled(&recorded_as, BASE, &sent), "{sent:?}");
+    }
+}
+
+#[test]
+fn an_authentication_is_not_found_by_how_it_is_written() {
+    let sent = request("POST", "token", "{}");
+    let token = exchange(Role::Authentication, None, sent.clone(), answer("{}"));
+    assert!(
+        player([token])
+            .serve_spelled(None, &Spelled::recorded(&sent))
+            .is_none()
+    );
+}
+
 #[test]
 fn equals_are_served_once_each_and_in_order() {
     let get = || request("GET", "a", "");
     let player = player(["one", "two", "three"].map(|body| operation(get(), body)));
     for expected in ["one", "two", "three"] {
         assert_eq!(
-            body(&player.serve(Role::Operation, None, &get()).unwrap()),
+            body(player.serve(Role::Operation, None, &get()).unwrap()),
             expected
         );
     }
@@ -174,7 +248,7 @@ fn of_equals_an_item_gets_its_own_first() {
     let get = || request("GET", "a", "");
     let of = |item, text: &str| exchange(Role::Operation, Some(item), get(), answer(text.to_owned()));
     let player = player([of(0, "0a"), of(0, "0b"), of(1, "1a")]);
-    let serve = |item| body(&player.serve(Role::Operation, item, &get()).unwrap()).to_owned();
+    let serve = |item| body(player.serve(Role::Operation, item, &get()).unwrap()).to_owned();
     assert_eq!(serve(Some(1)), "1a");
     assert_eq!(serve(None), "0a");
     assert_eq!(
@@ -206,11 +280,11 @@ fn authentication_matches_by_method_and_path_alone() {
             .is_err()
     );
     assert_eq!(
-        body(&player.serve(Role::Authentication, None, &sent).unwrap()),
+        body(player.serve(Role::Authentication, None, &sent).unwrap()),
         "\"first\""
     );
     assert_eq!(
-        body(&player.serve(Role::Authentication, None, &sent).unwrap()),
+        body(player.serve(Role::Authentication, None, &sent).unwrap()),
         "\"second\""
     );
     assert!(
@@ -234,7 +308,7 @@ fn failures_and_broken_answers_are_served_as_they_were() {
         player
             .serve(Role::Operation, None, &request("GET", "a", ""))
             .unwrap(),
-        reset
+        &reset
     );
 }
 
@@ -289,7 +363,7 @@ fn overlapping_requests_get_each_exchange_once() {
                     served
                         .lock()
                         .unwrap()
-                        .push(body(&outcome).parse::<usize>().unwrap());
+                        .push(body(outcome).parse::<usize>().unwrap());
                 }
             });
         }
