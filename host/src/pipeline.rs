@@ -180,14 +180,14 @@ impl Pipeline {
         wanted: Wanted,
         options: Option<RequestOptions>,
     ) -> Result<Whole, HttpError> {
-        let clock = Instant::now();
+        let clock = events::wants_requests().then(Instant::now);
         let mut checked = self.check(wanted).await?;
         if let (Some(rate), true) = (&self.rate, self.is_live()) {
             rate.take().await;
         }
         let sent = checked.body.len();
         let outcome = self.carry_out(&mut checked, options.as_ref()).await;
-        if events::wants_requests() {
+        if let Some(clock) = clock {
             self.show(&checked, sent, &outcome, clock);
         }
         outcome
@@ -352,7 +352,7 @@ impl Pipeline {
         let changing = u32::from(!is_safe(&request.method));
         let clock = Instant::now();
         let outcome = send::send(self, &lane, request, url, options).await;
-        self.notes().took.push(clock.elapsed());
+        self.ended(clock.elapsed(), outcome.is_ok(), changing);
         let answer = outcome.map_err(|trouble| match trouble {
             send::Stopped::Denied(denial) => self.deny(
                 request.asked(),
@@ -369,7 +369,6 @@ impl Pipeline {
                 error
             }
         })?;
-        self.answered(changing);
         Ok(self.redacted(answer))
     }
 

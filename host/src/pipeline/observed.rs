@@ -27,6 +27,13 @@ pub(crate) struct Observed {
     pub(super) trouble: Option<String>,
 }
 
+impl Observed {
+    fn answer(&mut self, changing: u32) {
+        self.answered += 1;
+        self.changing_answered += changing;
+    }
+}
+
 impl Pipeline {
     /// What the host saw of this call's requests so far.
     pub(crate) fn observed(&self) -> Observed {
@@ -61,11 +68,18 @@ impl Pipeline {
         notes.changing_sent = notes.changing_sent.saturating_sub(changing);
     }
 
-    /// Note that an answer was read to its end.
-    pub(super) fn answered(&self, changing: u32) {
+    /// Note that a request to the service ended, and whether its answer was read to its end.
+    pub(super) fn ended(&self, took: Duration, is_answered: bool, changing: u32) {
         let mut notes = self.notes();
-        notes.answered += 1;
-        notes.changing_answered += changing;
+        notes.took.push(took);
+        if is_answered {
+            notes.answer(changing);
+        }
+    }
+
+    /// Note that a recording had an answer.
+    pub(super) fn answered(&self, changing: u32) {
+        self.notes().answer(changing);
     }
 
     /// Why a request of this call was denied, or which limit it reached, in the host's own words.

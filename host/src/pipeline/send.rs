@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper_util::client::legacy;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::error::Elapsed;
@@ -41,14 +42,14 @@ struct Deadlines {
 }
 
 impl Deadlines {
-    fn new(limits: &Limits, options: Option<&RequestOptions>) -> Self {
+    fn new(now: Instant, limits: &Limits, options: Option<&RequestOptions>) -> Self {
         let options = options.copied().unwrap_or_default();
         let sooner = |limit: Duration, wish: Option<Duration>| wish.map_or(limit, |wish| wish.min(limit));
         Self {
             connect: sooner(limits.connect_timeout, options.connect_timeout),
             first_byte: sooner(limits.first_byte_timeout, options.first_byte_timeout),
             between_bytes: sooner(limits.between_bytes_timeout, options.between_bytes_timeout),
-            end: Instant::now() + limits.request_timeout,
+            end: now + limits.request_timeout,
         }
     }
 }
@@ -62,11 +63,19 @@ pub(super) async fn send(
     options: Option<&RequestOptions>,
 ) -> Result<Whole, Stopped> {
     let limits = pipeline.limits();
-    let deadlines = Deadlines::new(limits, options);
+    let mut now = Instant::now();
+    let deadlines = Deadlines::new(now, limits, options);
     // Waiting for a place and connecting share one deadline.
-    let connect_by = Instant::now() + deadlines.connect;
+    let connect_by = now + deadlines.connect;
     let is_limited = pipeline.guards.has(Guard::Limits);
-    let Ok(slot) = within(is_limited, connect_by, pipeline.slots.acquire()).await else {
+    let slot = if let Ok(slot) = pipeline.slots.try_acquire() {
+        Ok(Ok(slot))
+    } else {
+        let slot = within(is_limited, connect_by, pipeline.slots.acquire()).await;
+        now = Instant::now();
+        slot
+    };
+    let Ok(slot) = slot else {
         pipeline.note_limit("requests-in-flight");
         return Err(broken(
             HttpError::ConnectionTimeout,
@@ -81,7 +90,7 @@ pub(super) async fn send(
     let changing = u32::from(!super::is_safe(&request.method));
     let asking = lane.asking();
     let connecting = Connecting::by(connect_by, &asking);
-    let asked = Instant::now();
+    let asked = now;
     let answer = lane.request(Arc::clone(&connecting), outgoing(request, url));
     let mut answer = pin!(answer);
     // Noted before it leaves: a call that is dropped from here on may have been carried out.
@@ -164,31 +173,19 @@ async fn receive(
     let mut more = BytesMut::new();
     let is_limited = pipeline.guards.has(Guard::Limits);
     loop {
-        let between_bytes_by = Instant::now() + deadlines.between_bytes;
-        let next = within(is_limited, between_bytes_by, body.frame());
-        let next = within(is_limited, deadlines.end, next);
-        let data = match next.await {
-            Ok(Ok(None)) => break,
-            Ok(Ok(Some(Ok(frame)))) => match frame.into_data() {
+        let next = next_frame(&mut body, is_limited, limits, deadlines).await?;
+        let data = match next {
+            None => break,
+            Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => data,
                 Err(_) => continue,
             },
-            Ok(Ok(Some(Err(error)))) => {
+            Some(Err(error)) => {
                 return Err(broken(
                     HttpError::ConnectionTerminated,
                     format!("the answer broke off: {}", cause(&error)),
                 ));
             }
-            Ok(Err(_)) => {
-                let seconds = deadlines.between_bytes.as_secs_f64();
-                return Err(broken(
-                    HttpError::ConnectionReadTimeout,
-                    format!(
-                        "nothing more of the answer within {seconds} seconds (`between-bytes-timeout-ms`)"
-                    ),
-                ));
-            }
-            Err(_) => return Err(too_long(limits)),
         };
         if first.len() + more.len() + data.len() > limits.response_bytes {
             return Err(body_too_large(limits));
@@ -216,6 +213,31 @@ async fn receive(
         headers,
         body,
         hold,
+    })
+}
+
+/// More of the body, in time.
+async fn next_frame(
+    body: &mut Incoming,
+    is_limited: bool,
+    limits: &Limits,
+    deadlines: &Deadlines,
+) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Stopped> {
+    // What is there already needs no timer.
+    if let Some(next) = body.frame().now_or_never() {
+        return Ok(next);
+    }
+    let between_bytes_by = Instant::now() + deadlines.between_bytes;
+    let by = between_bytes_by.min(deadlines.end);
+    within(is_limited, by, body.frame()).await.map_err(|_| {
+        if deadlines.end <= by {
+            return too_long(limits);
+        }
+        let seconds = deadlines.between_bytes.as_secs_f64();
+        broken(
+            HttpError::ConnectionReadTimeout,
+            format!("nothing more of the answer within {seconds} seconds (`between-bytes-timeout-ms`)"),
+        )
     })
 }
 
