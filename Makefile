@@ -18,7 +18,9 @@ setup:
 	@rustup target list --installed 2>/dev/null | grep -qx $(GUEST) || rustup target add $(GUEST)
 
 # Without the paths of the machine that built it: the same component everywhere.
-component: export RUSTFLAGS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src= --remap-path-prefix=$(CURDIR)=
+# What is put into every place that calls it makes a component larger, and hardly quicker.
+component: export RUSTFLAGS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src= --remap-path-prefix=$(CURDIR)= \
+	-Cllvm-args=-inline-threshold=40
 component: setup
 	$(CARGO) build --quiet -p socialhub-node --profile component --target $(GUEST)
 	@RUSTFLAGS= $(MAKE) --no-print-directory $(COMPONENT)

@@ -7,7 +7,7 @@
 mod generated {
     wasmtime::component::bindgen!({
         path: "../wit",
-        world: "node",
+        world: "node-by-turns",
         exports: { default: async },
         with: {
             "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
@@ -18,8 +18,11 @@ mod generated {
     });
 }
 
-pub(crate) use generated::exports::workflow::node::{authentication, description, execution, types};
+pub(crate) use generated::exports::workflow::node::{authentication, description, execution, turns, types};
 
+use std::sync::Arc;
+
+use http::HeaderName;
 use wasmtime::component::{Instance, InstancePre};
 
 use crate::description as plain;
@@ -34,6 +37,23 @@ pub(crate) struct NodePre {
     description: description::GuestIndices,
     authentication: authentication::GuestIndices,
     execution: execution::GuestIndices,
+    /// Where it is run by turns.
+    turns: Option<ByTurns>,
+}
+
+struct ByTurns {
+    guest: turns::GuestIndices,
+    looked_at: Arc<[HeaderName]>,
+}
+
+/// A node that runs operations, in the quickest way that it has.
+pub(crate) enum Executing {
+    Plainly(execution::Guest),
+    ByTurns {
+        node: turns::Guest,
+        /// The headers of answers that it is handed.
+        looked_at: Arc<[HeaderName]>,
+    },
 }
 
 type Store = wasmtime::Store<State>;
@@ -44,8 +64,28 @@ impl NodePre {
             description: description::GuestIndices::new(&pre)?,
             authentication: authentication::GuestIndices::new(&pre)?,
             execution: execution::GuestIndices::new(&pre)?,
+            turns: None,
             pre,
         })
+    }
+
+    /// Whether the component exports an interface.
+    pub(crate) fn has(&self, interface: &str) -> bool {
+        self.pre.component().get_export_index(None, interface).is_some()
+    }
+
+    /// The headers that the node says it looks at.
+    pub(crate) async fn looked_at(&self, store: &mut Store) -> wasmtime::Result<Vec<String>> {
+        let instance = self.instance(store).await?;
+        let node = turns::GuestIndices::new(&self.pre)?.load(&mut *store, &instance)?;
+        node.call_headers(store).await
+    }
+
+    /// Run it by turns, with these headers handed over.
+    pub(crate) fn by_turns(&mut self, looked_at: Arc<[HeaderName]>) -> wasmtime::Result<()> {
+        let guest = turns::GuestIndices::new(&self.pre)?;
+        self.turns = Some(ByTurns { guest, looked_at });
+        Ok(())
     }
 
     pub(crate) async fn describing(&self, store: &mut Store) -> wasmtime::Result<description::Guest> {
@@ -58,9 +98,15 @@ impl NodePre {
         self.authentication.load(store, &instance)
     }
 
-    pub(crate) async fn executing(&self, store: &mut Store) -> wasmtime::Result<execution::Guest> {
+    pub(crate) async fn executing(&self, store: &mut Store) -> wasmtime::Result<Executing> {
         let instance = self.instance(store).await?;
-        self.execution.load(store, &instance)
+        Ok(match &self.turns {
+            Some(turns) => Executing::ByTurns {
+                node: turns.guest.load(store, &instance)?,
+                looked_at: Arc::clone(&turns.looked_at),
+            },
+            None => Executing::Plainly(self.execution.load(store, &instance)?),
+        })
     }
 
     async fn instance(&self, store: &mut Store) -> wasmtime::Result<Instance> {

@@ -228,7 +228,7 @@ impl Chunk<'_> {
         let mut guard = operation
             .idle
             .take(component.engine(), Arc::clone(pipeline), environs);
-        let answer = guard.execute(component.pre(), &call).await?;
+        let answer = guard.execute(component.pre(), call).await?;
         operation.idle.put(guard);
         match answer {
             Ok(results) if results.len() == count => {
@@ -285,7 +285,7 @@ fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {
 /// An output item is one JSON document, on one line.
 fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
     // Outside of strings, where they are not allowed, line ends are only white space.
-    let text = if text.contains(['\n', '\r']) {
+    let text = if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some() {
         text.replace(['\n', '\r'], " ")
     } else {
         text

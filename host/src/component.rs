@@ -4,17 +4,24 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use wasmtime::component::types::ComponentItem;
 
 use crate::bindings::{self, NodePre};
 use crate::description::Node;
 use crate::engine::{Engine, GIVEN};
 use crate::error::Error;
-use crate::instance::Guard;
+use crate::instance::{Guard, Stop};
 use crate::limits::Limits;
 
 /// The interface that makes a component a node of this host's contract.
 const CONTRACT: &str = "workflow:node/execution@0.1.0";
+
+/// The interface of nodes that can be run by turns.
+const TURNS: &str = "workflow:node/turns@0.1.0";
+
+/// Each is looked for in every answer.
+const MOST_HEADERS: usize = 64;
 
 /// A node of a quarter megabyte compiles in a fifth of a second, and nothing interrupts the compiler.
 const COMPONENT_BYTES: usize = 64 * 1024 * 1024;
@@ -63,7 +70,7 @@ impl Component {
             }
         })?;
         refuse_foreign_contract(engine, &component)?;
-        let pre = engine
+        let mut pre = engine
             .linker()
             .instantiate_pre(&component)
             .and_then(NodePre::new)
@@ -72,6 +79,13 @@ impl Component {
                 found: format!("{error:#}"),
             })?;
         let node = describe(engine, &pre).await?;
+        if engine.turns() && pre.has(TURNS) {
+            let looked_at = looked_at(engine, &pre).await?;
+            pre.by_turns(looked_at).map_err(|error| Error::WrongContract {
+                expected: TURNS,
+                found: format!("{error:#}"),
+            })?;
+        }
         Ok(Self {
             inner: Arc::new(Inner {
                 engine: engine.clone(),
@@ -185,17 +199,50 @@ fn is_types_only(engine: &Engine, item: &ComponentItem) -> bool {
 }
 
 async fn describe(engine: &Engine, pre: &NodePre) -> Result<Node, Error> {
+    let node = offline(engine)
+        .describe(pre)
+        .await
+        .map_err(|stop| not_described(&stop))?;
+    bindings::describe(node)
+        .and_then(Node::check)
+        .map_err(|problems| Error::Description { problems })
+}
+
+/// The headers of answers that the node is handed when it is run by turns.
+async fn looked_at(engine: &Engine, pre: &NodePre) -> Result<Arc<[HeaderName]>, Error> {
+    let names = offline(engine)
+        .looked_at(pre)
+        .await
+        .map_err(|stop| not_described(&stop))?;
+    let wrong = |found: String| Error::Describe {
+        message: format!("`headers` of `{TURNS}`: {found}"),
+    };
+    if names.len() > MOST_HEADERS {
+        return Err(wrong(format!(
+            "expected at most {MOST_HEADERS} names, found {}",
+            names.len()
+        )));
+    }
+    names
+        .iter()
+        .map(|name| {
+            HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| wrong(format!("expected names of headers, found {name:?}")))
+        })
+        .collect()
+}
+
+/// An instance that only says what it is.
+fn offline(engine: &Engine) -> Guard {
     let limits = Limits {
         run_timeout: DESCRIBE_TIMEOUT,
         ..Limits::default()
     };
-    let node = Guard::offline(engine, &limits)
-        .describe(pre)
-        .await
-        .map_err(|stop| Error::Describe {
-            message: stop.to_string(),
-        })?;
-    bindings::describe(node)
-        .and_then(Node::check)
-        .map_err(|problems| Error::Description { problems })
+    Guard::offline(engine, &limits)
+}
+
+fn not_described(stop: &Stop) -> Error {
+    Error::Describe {
+        message: stop.to_string(),
+    }
 }

@@ -62,6 +62,8 @@ pub struct EngineConfig {
     /// How many instances there may be at once, where their memory is reserved ahead; absent: as many as the machine
     /// allows, each mapped when it is made.
     pub pooling: Option<NonZeroU32>,
+    /// Whether a node that can be run by turns is.
+    pub turns: bool,
     /// Whether running code is interrupted; off in benchmarks only.
     pub(crate) epochs: bool,
 }
@@ -74,6 +76,7 @@ impl Default for EngineConfig {
             network: Arc::new(System),
             stack_bytes: STACK_BYTES,
             pooling: None,
+            turns: true,
             epochs: true,
         }
     }
@@ -110,6 +113,14 @@ impl EngineConfig {
         self
     }
 
+    /// Run nodes by turns where they can be, which is quicker, or as every other host does, through `wasi:http`. Nothing else
+    /// differs.
+    #[must_use]
+    pub fn turns(mut self, turns: bool) -> Self {
+        self.turns = turns;
+        self
+    }
+
     /// Trust this certificate (DER) beside the public web's.
     #[must_use]
     pub fn extra_root(mut self, certificate: Vec<u8>) -> Self {
@@ -131,6 +142,7 @@ struct Inner {
     clients: Clients,
     sessions: Sessions,
     stack_bytes: usize,
+    turns: bool,
 }
 
 impl std::fmt::Debug for Engine {
@@ -176,6 +188,7 @@ impl Engine {
                 clients: Clients::new(&config.extra_roots, Arc::clone(&config.network))?,
                 sessions: Sessions::new()?,
                 stack_bytes: config.stack_bytes,
+                turns: config.turns,
             }),
         })
     }
@@ -217,6 +230,11 @@ impl Engine {
     /// As [`Engine::load_pinned`], or the file cannot be read.
     pub async fn load_file_pinned(&self, path: impl Into<PathBuf>, digest: &str) -> Result<Component, Error> {
         Component::load(self, &read(path.into())?, Some(digest)).await
+    }
+
+    /// Whether a node that can be run by turns is.
+    pub(crate) fn turns(&self) -> bool {
+        self.inner.turns
     }
 
     /// The stack that every node's calls have here.

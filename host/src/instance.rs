@@ -4,6 +4,7 @@
 //! [pipeline](crate::pipeline), and nothing else.
 
 mod environs;
+mod turns;
 
 use std::fmt;
 use std::future::Future;
@@ -17,7 +18,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
-use crate::bindings::{NodePre, authentication, description, execution, types};
+use crate::bindings::{Executing, NodePre, authentication, description, execution, types};
 use crate::engine::{EPOCH, Engine};
 use crate::events;
 use crate::guards;
@@ -106,7 +107,7 @@ impl fmt::Display for Stop {
 pub(crate) struct Guard {
     store: Store<State>,
     /// The instance, once there is one.
-    node: Option<execution::Guest>,
+    node: Option<Executing>,
     run_timeout: Duration,
 }
 
@@ -197,6 +198,13 @@ impl Guard {
         self.settle(result)
     }
 
+    /// Call `headers` of the interface `turns`.
+    pub(crate) async fn looked_at(&mut self, pre: &NodePre) -> Result<Vec<String>, Stop> {
+        let call = pre.looked_at(&mut self.store);
+        let result = tokio::time::timeout(self.run_timeout, call).await.ok();
+        self.settle(result)
+    }
+
     /// Call `authenticate`.
     pub(crate) async fn authenticate(
         &mut self,
@@ -220,7 +228,7 @@ impl Guard {
     pub(crate) async fn execute(
         &mut self,
         pre: &NodePre,
-        call: &execution::Call,
+        call: execution::Call,
     ) -> Result<Result<Vec<execution::ItemResult>, types::Failure>, Stop> {
         let Self { store, node, .. } = self;
         // Put back only when the call ended well: an instance that trapped, or was dropped in its call, is not used again.
@@ -232,7 +240,12 @@ impl Guard {
                     Some(instance) => instance,
                     None => pre.executing(store).await?,
                 };
-                let answer = instance.call_execute(store, call).await?;
+                let answer = match &instance {
+                    Executing::Plainly(node) => node.call_execute(store, &call).await?,
+                    Executing::ByTurns { node, looked_at } => {
+                        Ok(turns::execute(store, node, looked_at, call).await?)
+                    }
+                };
                 *node = Some(instance);
                 Ok(answer)
             });

@@ -25,6 +25,7 @@ mod observed;
 mod outgoing;
 pub(crate) mod polling;
 mod send;
+mod turn;
 mod under_way;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,10 +52,13 @@ use crate::secret::Secret;
 use crate::session::Session;
 
 use check::Wanted;
+pub(crate) use handler::code;
 pub(crate) use held::Buffered;
 use held::Hold;
 pub(crate) use hooks::Hooks;
 pub(crate) use observed::Observed;
+pub(crate) use polling::MANY;
+pub(crate) use turn::{Turn, bare};
 pub(crate) use under_way::UnderWay;
 
 /// Headers of one connection, or of the host's own making: a node sets none of them.

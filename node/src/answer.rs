@@ -36,9 +36,9 @@ pub fn read<T: Transport>(
     let (status, headers) = (response.status, response.headers);
     let body = text(response.body);
     let document = body.as_deref().map_err(Clone::clone).and_then(document);
-    let envelope = document.as_ref().ok().and_then(|document| json::object(document));
+    let envelope = document.as_ref().ok().and_then(Option::as_ref);
     let is_success = (200..300).contains(&status);
-    let code = envelope.as_ref().and_then(code);
+    let code = envelope.and_then(code);
     // The code decides where HTTP says that all is well, else the status does.
     let verdict = match (is_success, &code) {
         (false, _) => status,
@@ -48,7 +48,7 @@ pub fn read<T: Transport>(
     if is_success && document.is_ok() && verdict == 200 {
         return Ok(as_it_came(body.unwrap_or_default()));
     }
-    let message = match (envelope.as_ref().and_then(message), &document) {
+    let message = match (envelope.and_then(message), &document) {
         (Some(message), _) => message,
         (None, Err(why)) if is_success => Cow::Borrowed(why.as_str()),
         (None, _) => {
@@ -65,7 +65,6 @@ pub fn read<T: Transport>(
         code: code.map(Cow::into_owned),
         message: cut(&message, MAX_MESSAGE_CHARS),
         request_id: envelope
-            .as_ref()
             .and_then(request_id)
             .map(Cow::into_owned)
             .or_else(|| headers.get("x-request-id")),
@@ -225,15 +224,15 @@ fn text(body: Vec<u8>) -> Result<String, String> {
     Ok(text)
 }
 
-/// The body as an object or array; an empty one is an empty object.
-fn document(body: &str) -> Result<&str, String> {
+/// The members of a body, which must be an object or array; an empty one is an empty object, and an array has none.
+fn document(body: &str) -> Result<Option<Object<'_>>, String> {
     if body.trim().is_empty() {
-        return Ok("{}");
+        return Ok(None);
     }
     let found = || format!("found `{}`", first_words(body));
-    let document = json::document(body).map_err(|why| format!("expected JSON, {}: {why}", found()))?;
+    let (document, members) = json::read(body).map_err(|why| format!("expected JSON, {}: {why}", found()))?;
     match json::kind(document) {
-        Kind::Object | Kind::Array => Ok(document),
+        Kind::Object | Kind::Array => Ok(members),
         _ => Err(format!("expected a JSON object or array, {}", found())),
     }
 }

@@ -1,4 +1,4 @@
-//! What `wit-bindgen` makes of the world `node`: the contract's types, WASI's functions and the exports' traits.
+//! What `wit-bindgen` makes of the world `node-by-turns`: the contract's types, WASI's functions and the exports' traits.
 //!
 //! The types also exist in a native build, so that everything but `transport` is tested there; WASI's functions then
 //! end in `unreachable!`.
@@ -15,6 +15,6 @@
 
 wit_bindgen::generate!({
     path: "../wit",
-    world: "node",
+    world: "node-by-turns",
     generate_all,
 });

@@ -14,7 +14,6 @@ use crate::http::{Method, Request, Transport};
 use crate::json::{self, Kind, Members, Object};
 use crate::number;
 use crate::table::parameter::{Parameter, secret, text};
-use crate::table::request::headers;
 use crate::table::validate::{Field, Value, find, validate_credential};
 
 pub const NAME: &str = "socialHubApi";
@@ -106,12 +105,11 @@ async fn exchange<T: Transport>(
     body: String,
     authorization: Option<String>,
 ) -> Result<Session, Failure> {
-    let mut headers = headers(true);
-    headers.extend(authorization.map(|token| (Cow::Borrowed("authorization"), Cow::Owned(token))));
+    let headers = authorization.map(|token| (Cow::Borrowed("authorization"), Cow::Owned(token)));
     let request = Request {
         method: Method::Post,
         target: path.to_owned(),
-        headers,
+        headers: headers.into_iter().collect(),
         body: Some(body),
     };
     let outcome = transport.send(base, request).await;

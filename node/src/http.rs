@@ -30,9 +30,31 @@ pub struct Request {
     pub method: Method,
     /// Percent-encoded, without the base URL's own prefix: `/v1/member/M1?pageNo=1`.
     pub target: String,
+    /// Beside the [usual](Self::usual_headers) ones.
     pub headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// Compact JSON; absent: the request has no body at all.
     pub body: Option<String>,
+}
+
+/// Names and values that are known beforehand.
+pub type UsualHeaders = &'static [(&'static str, &'static str)];
+
+/// What names this client to the service.
+const USER_AGENT: &str = concat!("socialhub-node/", env!("CARGO_PKG_VERSION"));
+const WITH_BODY: UsualHeaders = &[
+    ("accept", "application/json"),
+    ("user-agent", USER_AGENT),
+    ("content-type", "application/json"),
+];
+
+impl Request {
+    /// The headers that every request has; a content type only where there is content.
+    pub fn usual_headers(&self) -> UsualHeaders {
+        match (&self.body, WITH_BODY) {
+            (None, [without_body @ .., _]) => without_body,
+            _ => WITH_BODY,
+        }
+    }
 }
 
 /// A complete answer.

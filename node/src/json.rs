@@ -4,8 +4,11 @@
 //! must, and passes the rest on as it came. So digits, the order of keys, unknown fields and keys that mean something to
 //! a JSON library (`$serde_json::private::Number`) arrive unchanged, and an answer of a megabyte is not built twice.
 //!
-//! `serde_json` decides what is JSON: [`document`] is the only way in. Taking valid text apart is little, and done here:
-//! its typed readers would bring in their errors and with them the formatting of floats, 40 KB of component.
+//! [`document`] and [`read`] are the only ways in. What is JSON is found out in the one pass that takes it apart; a text that
+//! this finds fault with is `serde_json`'s to refuse, in its words. Its typed readers would bring in their errors and with them
+//! the formatting of floats, 40 KB of component, and its raw values a second pass.
+
+mod scan;
 
 use std::borrow::Cow;
 
@@ -13,6 +16,11 @@ use serde_json::value::RawValue;
 
 /// Deeper documents are refused: most JSON readers after us would refuse, or overflow their stack.
 pub const MAX_DEPTH: usize = 128;
+
+/// Most objects have no more members: room for them at once is cheaper than to grow.
+const FEW: usize = 8;
+/// Bytes of most bodies.
+const ROOM: usize = 256;
 
 /// What a JSON text is, seen from its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +62,31 @@ pub fn kind(text: &str) -> Kind {
 
 /// Check that `text` is one JSON document of bearable depth, and give it without the blanks around it.
 pub fn document(text: &str) -> Result<&str, String> {
+    let bytes = text.as_bytes();
+    let begin = scan::blanks(bytes, 0);
+    scan::value(bytes, begin, MAX_DEPTH)
+        .filter(|end| scan::blanks(bytes, *end) == bytes.len())
+        .and_then(|end| text.get(begin..end))
+        .map_or_else(|| refused(text), Ok)
+}
+
+/// [`document`] and, where it is an object, [`object`], in one go.
+pub fn read(text: &str) -> Result<(&str, Option<Object<'_>>), String> {
+    let mut cursor = Cursor { text, at: 0 };
+    cursor.skip_blanks();
+    let begin = cursor.at;
+    if let Some(object) = cursor.members() {
+        let end = cursor.at;
+        cursor.skip_blanks();
+        if let (true, Some(document)) = (cursor.is_at_the_end(), text.get(begin..end)) {
+            return Ok((document, Some(object)));
+        }
+    }
+    document(text).map(|document| (document, None))
+}
+
+/// `serde_json` has the last word, and the words, on what is none.
+fn refused(text: &str) -> Result<&str, String> {
     if is_too_deep(text) {
         return Err(format!("nested deeper than {MAX_DEPTH} levels"));
     }
@@ -64,22 +97,8 @@ pub fn document(text: &str) -> Result<&str, String> {
 
 /// The members of an object. Nothing, where `text`, which must be JSON, is of another kind.
 pub fn object(text: &str) -> Option<Object<'_>> {
-    let mut members = Vec::new();
     let mut cursor = Cursor { text, at: 0 };
-    cursor.pass(b'{')?;
-    if cursor.pass(b'}').is_none() {
-        loop {
-            let name = cursor.value()?;
-            cursor.pass(b':')?;
-            // A name that is no text can still be told from every other.
-            members.push((string(name).unwrap_or(Cow::Borrowed(name)), cursor.value()?));
-            if cursor.pass(b',').is_none() {
-                cursor.pass(b'}')?;
-                break;
-            }
-        }
-    }
-    cursor.is_at_the_end().then_some(Object(members))
+    cursor.members().filter(|_| cursor.is_at_the_end())
 }
 
 /// The elements of an array. Nothing, where `text`, which must be JSON, is of another kind.
@@ -103,7 +122,7 @@ pub fn elements(text: &str) -> Option<Vec<&str>> {
 /// pair.
 pub fn string(text: &str) -> Option<Cow<'_, str>> {
     let mut rest = text.strip_prefix('"')?.strip_suffix('"')?;
-    if !rest.as_bytes().contains(&b'\\') {
+    if scan::is_plain(rest.as_bytes()) {
         return Some(Cow::Borrowed(rest));
     }
     let mut content = String::with_capacity(rest.len());
@@ -183,15 +202,13 @@ pub fn quote(text: &str) -> String {
 
 /// [`quote`] onto the end of `json`.
 pub fn push_quoted(json: &mut String, text: &str) {
-    if text
-        .bytes()
-        .any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
-    {
-        json.push_str(&quote(text));
-    } else {
+    if scan::is_plain(text.as_bytes()) {
+        json.reserve(text.len() + 2);
         json.push('"');
         json.push_str(text);
         json.push('"');
+    } else {
+        json.push_str(&quote(text));
     }
 }
 
@@ -200,7 +217,9 @@ pub struct Members(String);
 
 impl Members {
     pub fn new() -> Self {
-        Self("{".to_owned())
+        let mut object = String::with_capacity(ROOM);
+        object.push('{');
+        Self(object)
     }
 
     /// One member more. Its value, as JSON, goes onto the end of what is given.
@@ -294,8 +313,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn skip_blanks(&mut self) {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        self.at += rest.iter().take_while(|byte| is_blank(**byte)).count();
+        self.at = scan::blanks(self.text.as_bytes(), self.at);
     }
 
     /// Past this byte, if it is the next one that is no blank.
@@ -305,54 +323,31 @@ impl<'a> Cursor<'a> {
         is_next.then(|| self.at += 1)
     }
 
+    /// Past an object, whose names and values this reads.
+    fn members(&mut self) -> Option<Object<'a>> {
+        let mut members = Vec::with_capacity(FEW);
+        self.pass(b'{')?;
+        if self.pass(b'}').is_some() {
+            return Some(Object(members));
+        }
+        loop {
+            let name = self.value().filter(|name| kind(name) == Kind::Text)?;
+            self.pass(b':')?;
+            // A name that is no text can still be told from every other.
+            members.push((string(name).unwrap_or(Cow::Borrowed(name)), self.value()?));
+            if self.pass(b',').is_none() {
+                self.pass(b'}')?;
+                return Some(Object(members));
+            }
+        }
+    }
+
     /// Past the next value.
     fn value(&mut self) -> Option<&'a str> {
         self.skip_blanks();
         let begin = self.at;
-        self.at += value_length(self.text.as_bytes().get(begin..)?)?;
+        self.at = scan::value(self.text.as_bytes(), begin, MAX_DEPTH - 1)?;
         self.text.get(begin..self.at)
-    }
-}
-
-/// How many bytes belong to the value that `json` begins with.
-fn value_length(json: &[u8]) -> Option<usize> {
-    match json.first()? {
-        b'"' => string_length(json),
-        b'{' | b'[' => {
-            let mut depth = 0_usize;
-            let mut at = 0;
-            loop {
-                match *json.get(at)? {
-                    b'"' => {
-                        at += string_length(json.get(at..)?)?;
-                        continue;
-                    }
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' => depth -= 1,
-                    _ => {}
-                }
-                at += 1;
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-        }
-        _ => {
-            let ends = |byte: &u8| matches!(byte, b',' | b':' | b'}' | b']') || is_blank(*byte);
-            Some(json.iter().position(ends).unwrap_or(json.len())).filter(|length| *length > 0)
-        }
-    }
-}
-
-/// How many bytes a string has, its quotes included.
-fn string_length(json: &[u8]) -> Option<usize> {
-    let mut at = 1;
-    loop {
-        match *json.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
     }
 }
 

@@ -22,8 +22,9 @@ mod transport;
 
 use bindings::exports::workflow::node::authentication::Session;
 use bindings::exports::workflow::node::execution::{Call, ItemResult};
+use bindings::exports::workflow::node::turns::{Step, Turn};
 use bindings::exports::workflow::node::types::Failure;
-use bindings::exports::workflow::node::{authentication, description, execution};
+use bindings::exports::workflow::node::{authentication, description, execution, turns};
 
 /// Newer than the standard library's copy of it, which asks for more memory although there is some from the beginning.
 #[cfg(target_family = "wasm")]
@@ -41,13 +42,23 @@ impl description::Guest for Node {
 
 impl authentication::Guest for Node {
     fn authenticate(credential: String, renew: Option<Session>) -> Result<Session, Failure> {
-        transport::run(async |wasi| credential::authenticate(wasi, &credential, renew).await)
+        transport::run(async move |transport| credential::authenticate(transport, &credential, renew).await)
     }
 }
 
 impl execution::Guest for Node {
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
-        transport::run(async |wasi| execute::execute(wasi, call).await)
+        transport::execute(call)
+    }
+}
+
+impl turns::Guest for Node {
+    fn headers() -> Vec<String> {
+        transport::headers()
+    }
+
+    fn next(step: Step) -> Turn {
+        transport::next(step)
     }
 }
 

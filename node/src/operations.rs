@@ -43,7 +43,7 @@ pub fn find(group: &str, name: &str) -> Result<&'static Operation, Failure> {
         return Ok(operation);
     }
     if !OPERATIONS.iter().any(of_group) {
-        let known = nearest(group, Group::ALL.iter().map(|group| group.name()));
+        let known = nearest(group, &mut Group::ALL.iter().map(|group| group.name()));
         let hint = known
             .map(|known| format!("; did you mean `{known}`?"))
             .unwrap_or_default();
@@ -65,7 +65,11 @@ pub fn find(group: &str, name: &str) -> Result<&'static Operation, Failure> {
             .copied()
     };
     let nearest = elsewhere.or_else(|| {
-        nearest(name, OPERATIONS.iter().filter(|o| of_group(o)).map(|o| o.name)).and_then(of_name)
+        nearest(
+            name,
+            &mut OPERATIONS.iter().filter(|o| of_group(o)).map(|o| o.name),
+        )
+        .and_then(of_name)
     });
     let hint = nearest
         .map(|o| format!("; did you mean `{}.{}`?", o.group.name(), o.name))

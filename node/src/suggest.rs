@@ -4,7 +4,7 @@
 const SHOWN_CHARS: usize = 60;
 
 /// The known name with the fewest differences, upper and lower case counting as the same.
-pub fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub fn nearest(name: &str, known: &mut dyn Iterator<Item = &'static str>) -> Option<&'static str> {
     let name: String = name
         .chars()
         .take(SHOWN_CHARS)
@@ -33,13 +33,13 @@ mod tests {
     #[test]
     fn the_nearest_name_is_suggested() {
         let known = ["operationId", "operationType", "pointValue"];
-        assert_eq!(nearest("operatonId", known.into_iter()), Some("operationId"));
-        assert_eq!(nearest("POINTVALUE", known.into_iter()), Some("pointValue"));
+        assert_eq!(nearest("operatonId", &mut known.into_iter()), Some("operationId"));
+        assert_eq!(nearest("POINTVALUE", &mut known.into_iter()), Some("pointValue"));
         assert_eq!(
-            nearest(&"x".repeat(1_000_000), known.into_iter()),
+            nearest(&"x".repeat(1_000_000), &mut known.into_iter()),
             Some("operationId")
         );
-        assert_eq!(nearest("x", [].into_iter()), None);
+        assert_eq!(nearest("x", &mut [].into_iter()), None);
     }
 
     #[test]

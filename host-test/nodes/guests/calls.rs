@@ -2,18 +2,77 @@
 //! is the item's failure; of several, each outcome is told. For hosts that have to carry them, an item fails as it says:
 //! `{"limit": "which"}` or `{"other": {"kind", "message", "detail"}}`.
 
-use hostile_nodes::{Behaviour, Call, Failure, ItemResult, OtherFailure, failure, guest, parse, send};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use hostile_nodes::{
+    Behaviour, Call, Failure, ItemResult, OtherFailure, Step, Turn, by_turns, failure, guest, parse, send,
+};
+use serde_json::{Value, json};
 
 struct Calls;
 
 impl Behaviour for Calls {
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
-        Ok(call.items.iter().map(|item| run(item)).collect())
+        let run = |item: &String| {
+            let item = parse(item);
+            result(&item, &requests(&item).iter().map(send).collect::<Vec<_>>())
+        };
+        Ok(call.items.iter().map(run).collect())
+    }
+
+    fn next(step: Step) -> Turn {
+        match step {
+            Step::Begin(call) => RUN.set(Run {
+                items: call.items.iter().map(|item| parse(item)).collect(),
+                ..Run::default()
+            }),
+            Step::Resume(answered) => RUN.with_borrow_mut(|run| {
+                run.outcomes.extend(answered.iter().map(by_turns::told));
+            }),
+        }
+        RUN.with_borrow_mut(Run::turn)
     }
 }
 
-fn run(item: &str) -> ItemResult {
-    let item = parse(item);
+/// A call by turns: one request after the other.
+#[derive(Default)]
+struct Run {
+    items: VecDeque<Value>,
+    /// Of the first item.
+    outcomes: Vec<Value>,
+    results: Vec<ItemResult>,
+}
+
+thread_local! {
+    static RUN: RefCell<Run> = RefCell::default();
+}
+
+impl Run {
+    fn turn(&mut self) -> Turn {
+        while let Some(item) = self.items.front() {
+            match requests(item).get(self.outcomes.len()) {
+                // An ID of its own for each, so that none is answered in another's place.
+                Some(request) => match by_turns::request(100 + self.outcomes.len() as u32, request) {
+                    Ok(request) => return by_turns::only(request),
+                    Err(error) => self.outcomes.push(json!({"error": error})),
+                },
+                None => {
+                    self.results.push(result(item, &self.outcomes));
+                    self.outcomes.clear();
+                    self.items.pop_front();
+                }
+            }
+        }
+        Turn::Done(std::mem::take(&mut self.results))
+    }
+}
+
+fn requests(item: &Value) -> Vec<Value> {
+    item["requests"].as_array().cloned().unwrap_or_default()
+}
+
+fn result(item: &Value, outcomes: &[Value]) -> ItemResult {
     if let Some(which) = item["limit"].as_str() {
         return Err(Failure::Limit(which.to_owned()));
     }
@@ -25,11 +84,9 @@ fn run(item: &str) -> ItemResult {
             detail: other.get("detail").map(ToString::to_string),
         }));
     }
-    let requests = item["requests"].as_array().cloned().unwrap_or_default();
-    let answers: Vec<_> = requests.iter().map(send).collect();
-    match answers.as_slice() {
+    match outcomes {
         [only] if only["error"].is_string() => Err(failure(only["error"].as_str().unwrap_or_default())),
-        answers => Ok(answers.iter().map(ToString::to_string).collect()),
+        outcomes => Ok(outcomes.iter().map(ToString::to_string).collect()),
     }
 }
 

@@ -3,6 +3,8 @@
 //! A guest is one file in `guests/` with one behaviour, and the test of the same name in `host-test/tests/hostile`; the
 //! test crate does not compile while one is missing.
 
+pub mod by_turns;
+
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
-        world: "node",
+        world: "node-by-turns",
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_node",
@@ -32,6 +34,8 @@ use bindings::wasi::http::types::{
 };
 use bindings::wasi::io::streams::StreamError;
 
+pub use bindings::exports::workflow::node::turns::{Step, Turn};
+
 /// What a guest does; without a word more it is an honest node that does nothing.
 pub trait Behaviour {
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
@@ -44,6 +48,15 @@ pub trait Behaviour {
     }
 
     fn before_describing() {}
+
+    /// The same by turns: in one turn, with requests by `wasi:http`, unless it has another way.
+    fn next(step: Step) -> Turn {
+        let Step::Begin(call) = step else {
+            return Turn::Done(vec![]);
+        };
+        let items = call.items.len();
+        Turn::Done(Self::execute(call).unwrap_or_else(|failure| vec![Err(failure); items]))
+    }
 }
 
 /// The secret backwards.
@@ -91,6 +104,14 @@ macro_rules! guest {
         impl $crate::bindings::exports::workflow::node::execution::Guest for Node {
             fn execute(call: $crate::Call) -> Result<Vec<$crate::ItemResult>, $crate::Failure> {
                 <$behaviour as $crate::Behaviour>::execute(call)
+            }
+        }
+        impl $crate::bindings::exports::workflow::node::turns::Guest for Node {
+            fn headers() -> Vec<String> {
+                $crate::by_turns::HEADERS.map(str::to_owned).into()
+            }
+            fn next(step: $crate::Step) -> $crate::Turn {
+                <$behaviour as $crate::Behaviour>::next(step)
             }
         }
         $crate::bindings::export_node!(Node with_types_in $crate::bindings);
@@ -274,6 +295,11 @@ pub fn send(request: &Value) -> Value {
             Err(StreamError::LastOperationFailed(error)) => break Some(error.to_debug_string()),
         }
     };
+    json!({"status": response.status(), "headers": headers, "body": shown(&bytes), "broken": error})
+}
+
+/// A body as text, whatever it is.
+fn shown(bytes: &[u8]) -> String {
     let mut shown = String::new();
     for piece in bytes.utf8_chunks() {
         shown.push_str(piece.valid());
@@ -281,7 +307,7 @@ pub fn send(request: &Value) -> Value {
             let _ = write!(shown, "\\x{byte:02x}");
         }
     }
-    json!({"status": response.status(), "headers": headers, "body": shown, "broken": error})
+    shown
 }
 
 /// An error of [`send`] as an honest node would report it.

@@ -24,6 +24,8 @@ pub const ITEM_DATA: &str = "item-data-7f3a9";
 
 pub struct Bench {
     pub engine: Engine,
+    /// Whether nodes are run by turns.
+    pub turns: bool,
     pub network: Fake,
     pub log: Log,
     components: Mutex<HashMap<String, Component>>,
@@ -44,8 +46,21 @@ impl Bench {
         let engine = Engine::new(&EngineConfig::default().network(network.clone())).unwrap();
         Self {
             engine,
+            turns: true,
             network,
             log,
+            components: Mutex::default(),
+        }
+    }
+
+    /// The same, with an engine that runs no node by turns.
+    pub fn through_wasi(&self) -> Self {
+        let config = EngineConfig::default().network(self.network.clone()).turns(false);
+        Self {
+            engine: Engine::new(&config).unwrap(),
+            turns: false,
+            network: self.network.clone(),
+            log: self.log.clone(),
             components: Mutex::default(),
         }
     }

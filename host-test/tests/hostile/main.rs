@@ -1,7 +1,8 @@
 //! The attacks and faults that a host of untrusted nodes has to survive, by number.
 //!
 //! `make test-hostile` runs them all and prints a table; `cargo test -p host-test --test hostile -- 26 31` runs two. A
-//! row's function says what is done and what must come of it; it fails when the protection is taken out.
+//! row's function says what is done and what must come of it; it fails when the protection is taken out. Guests are run in both
+//! ways that there are: by turns, and through `wasi:http`.
 
 #![allow(
     clippy::expect_used,
@@ -47,7 +48,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 44] = rows! {
+const ROWS: [Row; 45] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -92,6 +93,7 @@ const ROWS: [Row; 44] = rows! {
     42 "limits of the policy file are enforced" share::every_limit;
     43 "no secret and no item data in any event" secret::events;
     44 "every other key of the policy file is enforced" share::every_key;
+    45 "turns that break the rules" share::turns;
 };
 
 fn main() -> ExitCode {
@@ -104,14 +106,19 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .expect("threads");
-    let bench: &'static Bench = Box::leak(Box::new(Bench::new()));
+    let by_turns: &'static Bench = Box::leak(Box::new(Bench::new()));
+    let through_wasi: &'static Bench = Box::leak(Box::new(by_turns.through_wasi()));
+    // Row 35 mixes all guests for a while, and row 45 is about turns.
+    let also = ROWS.into_iter().filter(|row| !matches!(row.number, 35 | 45));
+    let all = ROWS.into_iter().map(|row| (row, by_turns, ""));
+    let all = all.chain(also.map(|row| (row, through_wasi, ", through wasi:http")));
     // A failed row says why in the table.
     std::panic::set_hook(Box::new(|_| ()));
     let mut failures = Vec::new();
     let mut out = std::io::stdout().lock();
     let mut line = |text: String| writeln!(out, "{text}").expect("standard output");
     line("row  outcome        time  attack".to_owned());
-    for Row { number, name, test } in ROWS {
+    for (Row { number, name, test }, bench, way) in all {
         if !wanted.is_empty() && !wanted.contains(&number) {
             continue;
         }
@@ -119,9 +126,9 @@ fn main() -> ExitCode {
         let result = runtime.block_on(async { tokio::spawn(test(bench)).await });
         let millis = clock.elapsed().as_millis();
         let outcome = if result.is_ok() { "as expected" } else { "FAILED" };
-        line(format!("{number:>3}  {outcome:<11} {millis:>5} ms  {name}"));
+        line(format!("{number:>3}  {outcome:<11} {millis:>5} ms  {name}{way}"));
         if let Err(error) = result {
-            failures.push(format!("row {number}, {name}: {}", words(error)));
+            failures.push(format!("row {number}, {name}{way}: {}", words(error)));
         }
     }
     for failure in &failures {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, ITEM_DATA, Setup, finished, kinds, output};
 use crate::guests::{
     ASKS_THE_CLOCK, CALLS, DESCRIBES_FOREVER, FLOODS, GROWS, HANDS_OVER, HOARDS_ANSWERS, HOARDS_HANDLES,
-    MISCOUNTS, PANICS, RECURSES, RETURNS_MUCH, SPINS, WAITS, WANTS_RANDOM,
+    MISCOUNTS, PANICS, RECURSES, RETURNS_MUCH, SPINS, TAKES_TURNS, WAITS, WANTS_RANDOM,
 };
 use crate::heap::in_use;
 use crate::server::{Server, Step, answer, ok, soon, within};
@@ -101,6 +101,73 @@ pub async fn memory(bench: &Bench) {
     assert!(grown < 2 << 20, "{} KB of headers", grown >> 10);
     let grown = resident().saturating_sub(before);
     assert!(grown < 300 << 20, "{} MB more than before", grown >> 20);
+}
+
+pub async fn turns(bench: &Bench) {
+    let server = Server::start(|_| ok("{}")).await;
+    let url = format!("{}/api/things", server.origin());
+    let setup = Setup::new(bench, TAKES_TURNS, format!("{}/api", server.origin())).await;
+    let setup = setup.limits("run-timeout-ms = 300\nhost-resources = 64\noutput-bytes = 1048576");
+    let take = async |item: Value| {
+        server.take();
+        let mut item = item;
+        item["url"] = json!(url);
+        let mut results = within("turns", setup.run(vec![item])).await;
+        (results.remove(0), server.take().len())
+    };
+    for (turns, times, kind, words, sent) in [
+        ("waits for nothing", 0, "trap", "has asked for nothing", Some(0)),
+        ("spins", 0, "limit", "`run-timeout-ms`", Some(1)),
+        // Every answer brings another request, until the time is up.
+        ("asks again", 0, "limit", "`run-timeout-ms`", None),
+        ("panics", 0, "trap", "", Some(1)),
+        (
+            "returns too many",
+            0,
+            "trap",
+            "expected 1 results, found 2",
+            Some(1),
+        ),
+        ("asks for many", 65, "limit", "`host-resources`", Some(0)),
+        ("hands over much", 2 << 20, "limit", "`output-bytes`", Some(0)),
+    ] {
+        let (result, seen) = take(json!({"turns": turns, "times": times})).await;
+        let failure = result.expect_err(turns);
+        assert_eq!(failure.kind(), kind, "{turns}: {failure:?}");
+        assert!(failure.to_string().contains(words), "{turns}: {failure:?}");
+        assert!(sent.is_none_or(|sent| sent == seen), "{turns}: {seen} sent");
+    }
+    let outcomes = async |item: Value| {
+        let name = item.to_string();
+        let (result, seen) = take(item).await;
+        assert!(result.is_ok(), "{name}: {result:?}");
+        (output(&result)[0].clone(), seen)
+    };
+    // As many as may be under way are, and each gets an answer.
+    let (told, seen) = outcomes(json!({"turns": "asks for many", "times": 64})).await;
+    assert!(told[0]["status"] == 200 && seen == 64, "{told} {seen}");
+    // What all requests of a turn have in common is checked as what each has.
+    let common = |name: &str, value: &str, times: u32| json!({"turns": "says much in common", "name": name, "value": value, "times": times});
+    for (name, value, times) in [
+        ("host", "evil.example", 1),
+        ("proxy-authorization", "x", 1),
+        ("x-a", "b\r\nx-c: d", 1),
+        ("x a", "b", 1),
+        ("x-a", "b", 101),
+        ("x-a", &"b".repeat(70_000), 1),
+    ] {
+        let (told, seen) = outcomes(common(name, value, times)).await;
+        assert!(
+            told.as_array()
+                .unwrap()
+                .iter()
+                .all(|one| one["error"].is_string()),
+            "{told}"
+        );
+        assert_eq!(seen, 0, "{name}");
+    }
+    let (told, seen) = outcomes(common("x-a", "b", 100)).await;
+    assert!(told[0]["status"] == 200 && seen == 2, "{told} {seen}");
 }
 
 pub async fn recursion(bench: &Bench) {

@@ -17,6 +17,7 @@
 #[path = "../e2e/support.rs"]
 mod support;
 
+mod both_ways;
 mod drop;
 mod interrupt;
 mod journal;

@@ -5,6 +5,7 @@ use http::{HeaderMap, Method, header};
 use http_body_util::BodyExt as _;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
+use super::held::Hold;
 use super::{Asked, Checked, Pipeline};
 use crate::canonical::{CanonicalUrl, UrlError};
 use crate::guards::Guard;
@@ -16,8 +17,15 @@ pub(crate) struct Wanted {
     pub(super) authority: String,
     pub(super) path_and_query: String,
     pub(super) headers: HeaderMap,
-    /// Absent where the node made none.
-    pub(super) body: Option<WasiBody>,
+    pub(super) body: Content,
+}
+
+/// A request's body.
+pub(super) enum Content {
+    None,
+    Whole(Bytes),
+    /// It is being written.
+    Draft(WasiBody),
 }
 
 /// Set from the URL and the body by the HTTP client; how answers are encoded is the host's affair.
@@ -38,9 +46,11 @@ impl Pipeline {
         // The body is read in any case, since a node that writes to a stream that nobody reads sees it break, and not
         // why the request was refused.
         let body = match body {
-            Some(body) => self.whole_body(body).await,
-            None => Ok(Bytes::new()),
-        };
+            Content::None => Ok(Bytes::new()),
+            Content::Whole(body) => self.held(body),
+            Content::Draft(body) => whole(body).await,
+        }
+        .inspect_err(|error| self.note_size(error));
         let url = self.url(scheme, &authority, &path_and_query).map_err(|error| {
             let asked = Asked {
                 method: Some(&method),
@@ -67,6 +77,21 @@ impl Pipeline {
         for name in SET_BY_THE_CLIENT {
             headers.remove(name);
         }
+        self.check_headers(&headers)?;
+        let body = body?;
+        let below_base =
+            !self.guards.has(Guard::Policy) || self.base.as_ref().is_some_and(|base| base.covers(&url));
+        Ok(Checked {
+            method,
+            url,
+            below_base,
+            headers,
+            body,
+        })
+    }
+
+    /// As many and as large as the limits allow.
+    pub(super) fn check_headers(&self, headers: &HeaderMap) -> Result<(), HttpError> {
         let bytes: usize = headers
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len())
@@ -87,44 +112,40 @@ impl Pipeline {
             );
             return Err(HttpError::HttpRequestHeaderSectionSize(None));
         }
-        let body = body?;
-        let below_base =
-            !self.guards.has(Guard::Policy) || self.base.as_ref().is_some_and(|base| base.covers(&url));
-        Ok(Checked {
-            method,
-            url,
-            below_base,
-            headers,
-            body,
-        })
+        Ok(())
     }
 
-    async fn whole_body(&self, mut body: WasiBody) -> Result<Bytes, HttpError> {
-        let frame = match body.frame().await {
-            None => return Ok(Bytes::new()),
-            Some(Ok(frame)) => frame,
-            Some(Err(error)) => {
-                match error {
-                    HttpError::HttpRequestBodySize(Some(_)) => {
-                        let limit = self.limits.request_body_bytes;
-                        self.limit(
-                            "request-body-bytes",
-                            format!("a request body of more than {limit} bytes (`request-body-bytes`)"),
-                        );
-                    }
-                    HttpError::HttpRequestBodySize(None) => {
-                        let limit = self.limits.buffered_bytes;
-                        self.limit(
-                            "buffered-bytes",
-                            format!("bodies of more than {limit} bytes at once (`buffered-bytes`)"),
-                        );
-                    }
-                    _ => {}
-                }
-                return Err(error);
+    /// A body that came whole, as far as there is room for it.
+    fn held(&self, body: Bytes) -> Result<Bytes, HttpError> {
+        if body.len() > self.limits.request_body_bytes {
+            return Err(HttpError::HttpRequestBodySize(u64::try_from(body.len()).ok()));
+        }
+        let mut hold = Hold::new(&self.buffered);
+        if !hold.add(body.len()) {
+            return Err(HttpError::HttpRequestBodySize(None));
+        }
+        Ok(hold.bind(body))
+    }
+
+    /// Say which limit a body was too large for.
+    fn note_size(&self, error: &HttpError) {
+        match error {
+            HttpError::HttpRequestBodySize(Some(_)) => {
+                let limit = self.limits.request_body_bytes;
+                self.limit(
+                    "request-body-bytes",
+                    format!("a request body of more than {limit} bytes (`request-body-bytes`)"),
+                );
             }
-        };
-        Ok(frame.into_data().unwrap_or_default())
+            HttpError::HttpRequestBodySize(None) => {
+                let limit = self.limits.buffered_bytes;
+                self.limit(
+                    "buffered-bytes",
+                    format!("bodies of more than {limit} bytes at once (`buffered-bytes`)"),
+                );
+            }
+            _ => {}
+        }
     }
 
     fn url(&self, scheme: &str, authority: &str, path_and_query: &str) -> Result<CanonicalUrl, UrlError> {
@@ -132,5 +153,12 @@ impl Pipeline {
             Some(base) => CanonicalUrl::from_parts_beside(base.url(), scheme, authority, path_and_query),
             None => CanonicalUrl::from_parts(scheme, authority, path_and_query),
         }
+    }
+}
+
+async fn whole(mut body: WasiBody) -> Result<Bytes, HttpError> {
+    match body.frame().await {
+        None => Ok(Bytes::new()),
+        Some(frame) => Ok(frame?.into_data().unwrap_or_default()),
     }
 }

@@ -16,9 +16,10 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiHttpView as _};
 use wasmtime_wasi_io::IoView as _;
 use wasmtime_wasi_io::poll::subscribe;
 
+use super::check::{Content, Wanted};
 use super::incoming::{self, Incoming};
 use super::under_way::{Awaited, UnderWay};
-use super::{Pipeline, Wanted, outgoing};
+use super::{Pipeline, outgoing};
 use crate::instance::State;
 
 /// As wasmtime-wasi-http names them; a component that was built with another 0.2 finds them too.
@@ -92,7 +93,7 @@ fn add_future(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
 }
 
 /// The code that a node is told, as wasmtime-wasi-http translates it.
-fn code(state: &mut State, error: HttpError) -> wasmtime::Result<ErrorCode> {
+pub(crate) fn code(state: &mut State, error: HttpError) -> wasmtime::Result<ErrorCode> {
     let mut http = state.http();
     let theirs = http.table.push(HostFutureIncomingResponse::Ready(Err(error)))?;
     let got = http.get(Resource::new_borrow(theirs.rep()))?;
@@ -148,7 +149,7 @@ impl Wanted {
             authority: authority.unwrap_or_default(),
             path_and_query: path_with_query.unwrap_or_default(),
             headers: HeaderMap::from(headers),
-            body,
+            body: body.map_or(Content::None, Content::Draft),
         })
     }
 }

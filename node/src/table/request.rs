@@ -12,9 +12,6 @@ use crate::http::{Request, Transport};
 use crate::json::{self, Members};
 use crate::operations::MAX_PAGE_SIZE;
 
-/// What names this client to the service.
-const USER_AGENT: &str = concat!("socialhub-node/", env!("CARGO_PKG_VERSION"));
-
 /// Everything but RFC 3986's unreserved characters, so that a value stays one path segment or one query value, a blank is
 /// `%20` and a plus `%2B`, whatever the server takes a plus for.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -35,8 +32,12 @@ pub fn request<T: Transport>(
     let mut members: Option<Members> = None;
     let mut rows: Option<String> = None;
     let in_path: Vec<&str> = names(operation.request.path).collect();
+    // They stand in the parameters' order.
+    let mut fields_left = fields.iter().peekable();
     for parameter in operation.parameters {
-        let given = find(fields, parameter.name);
+        let given = fields_left
+            .next_if(|field| std::ptr::eq(field.parameter, parameter))
+            .map(|field| &field.value);
         let filled = match given {
             Some(_) => None,
             None => parameter
@@ -67,32 +68,17 @@ pub fn request<T: Transport>(
         target.push_str(&query);
     }
     let body = rows.or_else(|| members.map(Members::finish));
-    let mut headers = headers(body.is_some());
-    headers.extend(
-        access
-            .iter()
-            .flat_map(|access| &access.headers)
-            .map(|field| (Cow::Owned(field.name.clone()), Cow::Owned(field.value.clone()))),
-    );
+    let headers = access
+        .iter()
+        .flat_map(|access| &access.headers)
+        .map(|field| (Cow::Owned(field.name.clone()), Cow::Owned(field.value.clone())))
+        .collect();
     Request {
         method: operation.request.method,
         target,
         headers,
         body,
     }
-}
-
-/// The headers that every request has; a content type only where there is content.
-pub fn headers(has_body: bool) -> Vec<(Cow<'static, str>, Cow<'static, str>)> {
-    let header = |name, value| (Cow::Borrowed(name), Cow::Borrowed(value));
-    let mut headers = vec![
-        header("accept", "application/json"),
-        header("user-agent", USER_AGENT),
-    ];
-    if has_body {
-        headers.push(header("content-type", "application/json"));
-    }
-    headers
 }
 
 fn push_pair(query: &mut String, name: &str, value: &str) {

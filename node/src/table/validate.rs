@@ -77,9 +77,9 @@ pub fn find<'f, 'a>(fields: &'f [Field<'a>], name: &str) -> Option<&'f Value<'a>
 
 /// Check one item.
 pub fn validate<'a>(operation: &Operation, item: &'a str) -> Result<Fields<'a>, Failure> {
-    let item =
-        json::document(item).map_err(|why| Failure::InvalidInput(format!("item is not JSON: {why}")))?;
-    let Some(given) = json::object(item) else {
+    let (item, given) =
+        json::read(item).map_err(|why| Failure::InvalidInput(format!("item is not JSON: {why}")))?;
+    let Some(given) = given else {
         return Err(Failure::InvalidInput(format!(
             "expected an item that is a JSON object, found {}",
             found(item)
@@ -90,6 +90,7 @@ pub fn validate<'a>(operation: &Operation, item: &'a str) -> Result<Fields<'a>, 
         is_update: operation.request.is_update,
         row: None,
     };
+    let given = Given::new(operation.parameters, given);
     let fields = check.scope(operation.parameters, &given, "");
     check.path_values(operation, &fields);
     check.changes_something(operation, &fields);
@@ -106,7 +107,7 @@ pub fn validate_credential<'a>(
     fields: &'static [Parameter],
     credential: &'a str,
 ) -> Result<Fields<'a>, Failure> {
-    let credential = json::document(credential).ok().and_then(json::object);
+    let credential = json::read(credential).ok().and_then(|(_, members)| members);
     let Some(given) = credential else {
         return Err(Failure::InvalidInput(
             "expected a credential that is a JSON object, found something else".into(),
@@ -117,11 +118,41 @@ pub fn validate_credential<'a>(
         is_update: false,
         row: None,
     };
+    let given = Given::new(fields, given);
     let fields = check.scope(fields, &given, "");
     if check.problems.is_empty() {
         Ok(fields)
     } else {
         Err(Failure::InvalidParameters(check.problems))
+    }
+}
+
+/// What is given on one level, and which parameter each member is.
+struct Given<'a> {
+    object: Object<'a>,
+    places: Vec<Option<usize>>,
+}
+
+impl<'a> Given<'a> {
+    /// The members mostly stand in the parameters' order, so that each is looked for behind the one before.
+    fn new(parameters: &[Parameter], object: Object<'a>) -> Self {
+        let mut next = 0;
+        let place = |(name, _): &(Cow<'a, str>, &'a str)| {
+            let (before, after) = parameters.split_at_checked(next)?;
+            let is = |parameter: &Parameter| parameter.name == name;
+            let place = after.iter().position(is).map(|place| next + place);
+            let place = place.or_else(|| before.iter().position(is))?;
+            next = place + 1;
+            Some(place)
+        };
+        Self {
+            places: object.0.iter().map(place).collect(),
+            object,
+        }
+    }
+
+    fn members(&self) -> impl Iterator<Item = (Option<usize>, &(Cow<'a, str>, &'a str))> {
+        self.places.iter().copied().zip(&self.object.0)
     }
 }
 
@@ -147,13 +178,20 @@ impl Check {
     fn scope<'a>(
         &mut self,
         parameters: &'static [Parameter],
-        given: &Object<'a>,
+        given: &Given<'a>,
         pointer: &str,
     ) -> Fields<'a> {
-        let mut fields = Fields::new();
-        for parameter in parameters {
+        let mut raws = vec![None; parameters.len()];
+        for (place, (_, raw)) in given.members() {
+            // The last of several with the same name, as JavaScript reads it.
+            if let Some(known) = place.and_then(|place| raws.get_mut(place)) {
+                *known = Some(*raw);
+            }
+        }
+        let mut fields = Fields::with_capacity(given.places.len());
+        for (parameter, raw) in parameters.iter().zip(raws) {
             if let Some(value) = is_visible(parameter, &fields)
-                .then(|| self.value(parameter, given, pointer))
+                .then(|| self.value(parameter, raw, pointer))
                 .flatten()
             {
                 fields.push(Field { parameter, value });
@@ -165,10 +203,9 @@ impl Check {
     fn value<'a>(
         &mut self,
         parameter: &'static Parameter,
-        given: &Object<'a>,
+        raw: Option<&'a str>,
         pointer: &str,
     ) -> Option<Value<'a>> {
-        let raw = given.get(parameter.name);
         let is_blank = raw.is_some_and(|raw| is_blank(parameter, raw));
         // Nothing is sent of a parameter that steers the node, so that a blank can only mean its default.
         let takes_default = raw.is_none() || (is_blank && parameter.place == Place::Nowhere);
@@ -280,6 +317,7 @@ impl Check {
             };
             self.row = Some(index + 1);
             if let Some(row) = json::object(element) {
+                let row = Given::new(rows.columns, row);
                 checked.push(self.scope(rows.columns, &row, &pointer));
                 self.unknown_names(rows.columns, &row, &pointer, rows.label);
             } else {
@@ -295,12 +333,12 @@ impl Check {
         Some(Value::Rows(checked))
     }
 
-    fn unknown_names(&mut self, parameters: &'static [Parameter], given: &Object, pointer: &str, of: &str) {
-        for (name, _) in &given.0 {
-            if parameters.iter().any(|parameter| parameter.name == name) {
+    fn unknown_names(&mut self, parameters: &'static [Parameter], given: &Given, pointer: &str, of: &str) {
+        for (place, (name, _)) in given.members() {
+            if place.is_some() {
                 continue;
             }
-            let known = nearest(name, parameters.iter().map(|parameter| parameter.name));
+            let known = nearest(name, &mut parameters.iter().map(|parameter| parameter.name));
             let hint = known
                 .map(|known| format!("; did you mean `{known}`?"))
                 .unwrap_or_default();
@@ -541,5 +579,13 @@ fn found(raw: &str) -> Cow<'_, str> {
 
 /// A JSON pointer's next step (RFC 6901).
 fn member(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+    let mut member = format!("{pointer}/");
+    for c in name.chars() {
+        match c {
+            '~' => member.push_str("~0"),
+            '/' => member.push_str("~1"),
+            c => member.push(c),
+        }
+    }
+    member
 }

@@ -54,12 +54,10 @@ fn a_token_becomes_a_bare_authorization_header() {
     assert!(session.access.query.is_empty());
     assert_eq!(session.renewal.as_deref(), Some("ref-1"));
     assert_eq!(script.lines(), [TOKEN]);
-    let names: Vec<String> = script.sent.borrow()[0]
-        .headers
-        .iter()
-        .map(|(name, _)| name.to_string())
-        .collect();
-    assert_eq!(names, ["accept", "user-agent", "content-type"]);
+    let request = &script.sent.borrow()[0];
+    let usual: Vec<_> = request.usual_headers().iter().map(|(name, _)| *name).collect();
+    assert_eq!(usual, ["accept", "user-agent", "content-type"]);
+    assert_eq!(request.headers, [], "nothing of a session that is not there yet");
     // The second public client's spelling.
     let (session, _) = ask(
         None,

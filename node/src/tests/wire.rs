@@ -40,9 +40,10 @@ fn headers_say_what_is_sent_and_wanted() {
             .remove(0)
             .unwrap();
         let request = script.sent.borrow_mut().remove(0);
+        assert_eq!(request.headers, []);
         request
-            .headers
-            .into_iter()
+            .usual_headers()
+            .iter()
             .map(|(name, value)| format!("{name}: {value}"))
             .collect::<Vec<_>>()
     };

@@ -1,0 +1,124 @@
+//! The node by turns and through `wasi:http`: the same results and the same requests, to the byte.
+
+use nodule::recording::{self, Recording};
+use nodule::{Component, Credential, Engine, EngineConfig, ItemResult, OnFailure, RunOptions};
+use serde_json::{Value, json};
+use simulator::{Action, Config, Rule, Simulator};
+
+use crate::support::{cases, component, credential, simulator};
+
+async fn both() -> [Component; 2] {
+    let [by_turns, through_wasi] =
+        [true, false].map(|turns| Engine::new(&EngineConfig::default().turns(turns)).unwrap());
+    [
+        by_turns.load_file(component()).await.unwrap(),
+        through_wasi.load_file(component()).await.unwrap(),
+    ]
+}
+
+fn shown(results: &[ItemResult]) -> Vec<Value> {
+    let shown = |result: &ItemResult| match result {
+        Ok(output) => json!(output.iter().map(|json| json.get()).collect::<Vec<_>>()),
+        Err(failure) => failure.to_json(),
+    };
+    results.iter().map(shown).collect()
+}
+
+#[tokio::test]
+async fn every_recorded_case_is_replayed_the_same() {
+    let components = both().await;
+    let mut replayed = 0;
+    for file in walkdir(&cases()) {
+        let recording = Recording::load(&file).unwrap();
+        let case = recording.case().unwrap().clone();
+        let options = RunOptions::default().on_failure(match case.on_failure {
+            recording::OnFailure::Stop => OnFailure::Stop,
+            recording::OnFailure::Continue => OnFailure::Continue,
+        });
+        let mut all = Vec::new();
+        for component in &components {
+            let runner = component.runner().replay(recording.clone()).build().unwrap();
+            let items = case.items.iter().map(|item| item.parameters.clone()).collect();
+            let results = runner
+                .execute(&case.group, &case.operation, items, &options)
+                .await
+                .unwrap();
+            // All that was recorded was asked for: each request is the recorded one.
+            let unused = runner.unused();
+            assert!(unused.operation.is_empty(), "{}", file.display());
+            all.push(shown(&results));
+        }
+        assert_eq!(all[0], all[1], "{}", file.display());
+        replayed += 1;
+    }
+    assert!(replayed >= 18, "{replayed}");
+}
+
+fn walkdir(dir: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(walkdir(&path));
+        } else if path.extension().is_some_and(|extension| extension == "har") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[tokio::test]
+async fn every_fault_of_a_service_comes_to_the_same() {
+    let components = both().await;
+    let status = |code, retry_after: Option<&str>| Action::Status {
+        code,
+        retry_after: retry_after.map(str::to_owned),
+        body: None,
+    };
+    let text = |text: &str| text.to_owned();
+    let redirect = Action::Redirect {
+        location: text("/elsewhere"),
+        status: 302,
+    };
+    let said = Action::EnvelopeError {
+        code: text("500"),
+        message: text("no"),
+    };
+    for action in [
+        status(429, Some("7")),
+        status(503, None),
+        status(403, None),
+        redirect,
+        said,
+        Action::Html { status: 502 },
+        Action::Text { text: text("hello") },
+        Action::TruncatedJson,
+        Action::WrongCharset { declared: None },
+        Action::EmptyBody,
+        Action::DeepNesting { depth: 10_000 },
+        Action::ResetBeforeActing,
+        Action::ResetAfterActing,
+        Action::ResetMidAnswer,
+        Action::CloseMidAnswer,
+    ] {
+        let mut all = Vec::new();
+        for component in &components {
+            // One of its own each: a fault may be counted, and the state of a write is.
+            let simulator: Simulator = simulator(Config::default());
+            simulator
+                .add_fault(Rule::new(action.clone()).path("/v1/points/adjustment"))
+                .unwrap();
+            let base = simulator.base_url();
+            let credential = Credential::from_json(component.node(), &credential(&simulator)).unwrap();
+            let runner = component.runner().credential(credential).build().unwrap();
+            let item = json!({"accountCode": "M1", "operationId": "o-1", "pointValue": 5, "effectiveEndTime": "2030-12-31"});
+            let missing = json!({"accountCode": "M1"});
+            let options = RunOptions::default();
+            let results = runner.execute("points", "adjustPoints", vec![item, missing], &options);
+            let text = json!(shown(&results.await.unwrap())).to_string();
+            all.push(text.replace(&base, "BASE"));
+        }
+        assert_eq!(all[0], all[1], "{action:?}");
+        assert!(all[0].contains("invalid-parameters"), "{action:?}: {}", all[0]);
+    }
+}

@@ -1,0 +1,120 @@
+//! A call by turns: requests come out of the instance by what it returns, and answers go back in by what it is called with.
+//!
+//! A request costs no component call of its own, and nothing runs on the instance's stack while it is under way. What may be
+//! asked for is the [pipeline](crate::pipeline)'s to say, as in a call through `wasi:http`.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use http::HeaderName;
+use tokio::task::coop::unconstrained;
+use tokio::task::yield_now;
+use wasmtime::Store;
+use wasmtime_wasi_http::Error as HttpError;
+
+use super::State;
+use crate::bindings::{execution, turns};
+use crate::pipeline::{MANY, Pipeline, Turn, bare, code};
+
+/// A request that ended, by its ID.
+type Ended = (u32, Result<turns::Response, HttpError>);
+
+/// Do a call to its end. `looked_at` are the headers of answers that the node wants.
+pub(super) async fn execute(
+    store: &mut Store<State>,
+    node: &turns::Guest,
+    looked_at: &Arc<[HeaderName]>,
+    call: execution::Call,
+) -> wasmtime::Result<Vec<execution::ItemResult>> {
+    let pipeline = store.data().pipeline();
+    let most = pipeline
+        .as_ref()
+        .map_or(0, |pipeline| pipeline.limits().host_resources);
+    let mut step = turns::Step::Begin(call);
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        let turns::Asked { headers, requests } = match node.call_next(&mut *store, &step).await? {
+            turns::Turn::Done(results) => return Ok(results),
+            turns::Turn::Waiting(asked) => asked,
+        };
+        if requests.len() > most.saturating_sub(under_way.len()) {
+            // In the words of Wasmtime, which says it of the handles that a node holds.
+            wasmtime::bail!("handle limit exceeded");
+        }
+        if !requests.is_empty() {
+            store.data_mut().sends();
+            let turn = Arc::new(Turn::new(headers, looked_at));
+            under_way.extend(
+                requests
+                    .into_iter()
+                    .map(|request| carry_out(pipeline.clone(), Arc::clone(&turn), request)),
+            );
+        }
+        if under_way.is_empty() {
+            wasmtime::bail!("it waits for an answer, and has asked for nothing");
+        }
+        let ended = ended(&mut under_way).await;
+        let mut answered = Vec::with_capacity(ended.len());
+        for (id, outcome) in ended {
+            let outcome = match outcome {
+                Ok(response) => Ok(response),
+                Err(error) => Err(bare(&code(store.data_mut(), error)?)),
+            };
+            answered.push(turns::Answered { id, outcome });
+        }
+        step = turns::Step::Resume(answered);
+    }
+}
+
+async fn carry_out(pipeline: Option<Arc<Pipeline>>, turn: Arc<Turn>, request: turns::Request) -> Ended {
+    let id = request.id;
+    let outcome = match pipeline {
+        Some(pipeline) => pipeline.turn(turn, request).await,
+        // An instance without one only describes itself.
+        None => Err(HttpError::HttpRequestDenied),
+    };
+    (id, outcome)
+}
+
+/// Those that have ended, at least one.
+async fn ended<F: Future<Output = Ended>>(under_way: &mut FuturesUnordered<F>) -> Vec<Ended> {
+    let mut ended = Vec::new();
+    poll_fn(|context| {
+        take(under_way, &mut ended, context);
+        if ended.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
+    // A turn costs the node something however many answers it brings: with others on their way, they get their chance.
+    if under_way.len() >= MANY {
+        yield_now().await;
+        poll_fn(|context| {
+            take(under_way, &mut ended, context);
+            Poll::Ready(())
+        })
+        .await;
+    }
+    ended
+}
+
+/// Go on with every request that can go on, and take those that end.
+fn take<F: Future<Output = Ended>>(
+    under_way: &mut FuturesUnordered<F>,
+    ended: &mut Vec<Ended>,
+    context: &mut Context<'_>,
+) {
+    // Each is one of many things that this task waits for: a budget for one would let the last of them go hungry.
+    let all = unconstrained(async {
+        while let Some(one) = under_way.next().await {
+            ended.push(one);
+        }
+    });
+    let _ = pin!(all).poll(context);
+}

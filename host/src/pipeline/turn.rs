@@ -1,0 +1,183 @@
+//! The requests of a turn: whole, and answered whole.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use wasmtime_wasi_http::Error as HttpError;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+
+use super::check::{Content, Wanted};
+use super::{Asked, Pipeline, Whole, is_forbidden_header};
+use crate::bindings::turns;
+use crate::bindings::types::Field;
+
+/// What the requests of a turn have in common.
+pub(crate) struct Turn {
+    headers: Result<HeaderMap, Unfit>,
+    /// Of the answers' headers, those that the node looks at.
+    looked_at: Arc<[HeaderName]>,
+}
+
+/// Why headers are not sent.
+enum Unfit {
+    /// They are not HTTP's.
+    Syntax,
+    /// It is not for a node to set.
+    Forbidden(HeaderName),
+}
+
+impl Turn {
+    pub(crate) fn new(headers: Vec<Field>, looked_at: &Arc<[HeaderName]>) -> Self {
+        Self {
+            headers: add(HeaderMap::new(), headers),
+            looked_at: Arc::clone(looked_at),
+        }
+    }
+}
+
+/// Headers beside others, or the first thing that is wrong with them.
+fn add(mut map: HeaderMap, headers: Vec<Field>) -> Result<HeaderMap, Unfit> {
+    for Field { name, value } in headers {
+        let name = HeaderName::try_from(name).map_err(|_| Unfit::Syntax)?;
+        let value = HeaderValue::try_from(value).map_err(|_| Unfit::Syntax)?;
+        if is_forbidden_header(&name) {
+            return Err(Unfit::Forbidden(name));
+        }
+        // There are more than a map can hold, and more than any limit allows.
+        map.try_append(name, value).map_err(|_| Unfit::Syntax)?;
+    }
+    Ok(map)
+}
+
+impl Pipeline {
+    /// Carry out a request, and keep of its answer what the node looks at.
+    pub(crate) async fn turn(
+        self: Arc<Self>,
+        turn: Arc<Turn>,
+        request: turns::Request,
+    ) -> Result<turns::Response, HttpError> {
+        let wanted = self.wanted(&turn, request)?;
+        let answer = self.exchange(wanted, None).await?;
+        Ok(answer.seen(&turn.looked_at))
+    }
+
+    fn wanted(&self, turn: &Turn, request: turns::Request) -> Result<Wanted, HttpError> {
+        let method = method(request.method);
+        let in_common = turn
+            .headers
+            .as_ref()
+            .map_err(|unfit| self.unfit(&method, unfit))?;
+        // What is copied for each of many requests has to be small, whatever comes of the request.
+        self.check_headers(in_common)?;
+        let headers = add(in_common.clone(), request.headers).map_err(|unfit| self.unfit(&method, &unfit))?;
+        Ok(Wanted {
+            method,
+            scheme: match request.scheme {
+                turns::Scheme::Http => "http",
+                turns::Scheme::Https => "https",
+            },
+            authority: request.authority,
+            path_and_query: request.path_with_query,
+            headers,
+            body: request
+                .body
+                .map_or(Content::None, |body| Content::Whole(body.into())),
+        })
+    }
+
+    fn unfit(&self, method: &Method, unfit: &Unfit) -> HttpError {
+        let message = match unfit {
+            Unfit::Syntax => {
+                "a header holds characters that HTTP does not allow, or there are too many".to_owned()
+            }
+            Unfit::Forbidden(name) => format!("the header `{name}` is not for a node to set"),
+        };
+        let asked = Asked {
+            method: Some(method),
+            url: None,
+        };
+        self.deny(asked, "header", message, None)
+    }
+}
+
+impl Whole {
+    /// What a node sees of it, headers that are not a node's left out.
+    fn seen(self, looked_at: &[HeaderName]) -> turns::Response {
+        let headers = looked_at
+            .iter()
+            .filter(|name| !is_forbidden_header(name))
+            .flat_map(|name| self.headers.get_all(name).iter().map(move |value| (name, value)));
+        turns::Response {
+            status: self.status.as_u16(),
+            headers: headers
+                .map(|(name, value)| Field {
+                    name: name.as_str().to_owned(),
+                    // Latin-1, where every byte is a character.
+                    value: value.as_bytes().iter().copied().map(char::from).collect(),
+                })
+                .collect(),
+            body: self.body.into(),
+        }
+    }
+}
+
+fn method(method: turns::Method) -> Method {
+    match method {
+        turns::Method::Get => Method::GET,
+        turns::Method::Head => Method::HEAD,
+        turns::Method::Post => Method::POST,
+        turns::Method::Put => Method::PUT,
+        turns::Method::Delete => Method::DELETE,
+        turns::Method::Connect => Method::CONNECT,
+        turns::Method::Options => Method::OPTIONS,
+        turns::Method::Trace => Method::TRACE,
+        turns::Method::Patch => Method::PATCH,
+    }
+}
+
+/// The code without what it carries.
+pub(crate) fn bare(code: &ErrorCode) -> turns::ErrorCode {
+    use ErrorCode as C;
+    use turns::ErrorCode as E;
+    match code {
+        C::DnsTimeout => E::DnsTimeout,
+        C::DnsError(_) => E::DnsError,
+        C::DestinationNotFound => E::DestinationNotFound,
+        C::DestinationUnavailable => E::DestinationUnavailable,
+        C::DestinationIpProhibited => E::DestinationIpProhibited,
+        C::DestinationIpUnroutable => E::DestinationIpUnroutable,
+        C::ConnectionRefused => E::ConnectionRefused,
+        C::ConnectionTerminated => E::ConnectionTerminated,
+        C::ConnectionTimeout => E::ConnectionTimeout,
+        C::ConnectionReadTimeout => E::ConnectionReadTimeout,
+        C::ConnectionWriteTimeout => E::ConnectionWriteTimeout,
+        C::ConnectionLimitReached => E::ConnectionLimitReached,
+        C::TlsProtocolError => E::TlsProtocolError,
+        C::TlsCertificateError => E::TlsCertificateError,
+        C::TlsAlertReceived(_) => E::TlsAlertReceived,
+        C::HttpRequestDenied => E::HttpRequestDenied,
+        C::HttpRequestLengthRequired => E::HttpRequestLengthRequired,
+        C::HttpRequestBodySize(_) => E::HttpRequestBodySize,
+        C::HttpRequestMethodInvalid => E::HttpRequestMethodInvalid,
+        C::HttpRequestUriInvalid => E::HttpRequestUriInvalid,
+        C::HttpRequestUriTooLong => E::HttpRequestUriTooLong,
+        C::HttpRequestHeaderSectionSize(_) => E::HttpRequestHeaderSectionSize,
+        C::HttpRequestHeaderSize(_) => E::HttpRequestHeaderSize,
+        C::HttpRequestTrailerSectionSize(_) => E::HttpRequestTrailerSectionSize,
+        C::HttpRequestTrailerSize(_) => E::HttpRequestTrailerSize,
+        C::HttpResponseIncomplete => E::HttpResponseIncomplete,
+        C::HttpResponseHeaderSectionSize(_) => E::HttpResponseHeaderSectionSize,
+        C::HttpResponseHeaderSize(_) => E::HttpResponseHeaderSize,
+        C::HttpResponseBodySize(_) => E::HttpResponseBodySize,
+        C::HttpResponseTrailerSectionSize(_) => E::HttpResponseTrailerSectionSize,
+        C::HttpResponseTrailerSize(_) => E::HttpResponseTrailerSize,
+        C::HttpResponseTransferCoding(_) => E::HttpResponseTransferCoding,
+        C::HttpResponseContentCoding(_) => E::HttpResponseContentCoding,
+        C::HttpResponseTimeout => E::HttpResponseTimeout,
+        C::HttpUpgradeFailed => E::HttpUpgradeFailed,
+        C::HttpProtocolError => E::HttpProtocolError,
+        C::LoopDetected => E::LoopDetected,
+        C::ConfigurationError => E::ConfigurationError,
+        C::InternalError(_) => E::InternalError,
+    }
+}
