@@ -57,7 +57,6 @@ pub(crate) use held::Buffered;
 use held::Hold;
 pub(crate) use hooks::Hooks;
 pub(crate) use observed::Observed;
-pub(crate) use polling::MANY;
 pub(crate) use turn::{Turn, bare};
 pub(crate) use under_way::UnderWay;
 

@@ -18,7 +18,10 @@ use wasmtime_wasi_http::Error as HttpError;
 
 use super::State;
 use crate::bindings::{execution, turns};
-use crate::pipeline::{MANY, Pipeline, Turn, bare, code};
+use crate::pipeline::{Pipeline, Turn, bare, code};
+
+/// Waiting for one alone is not made longer.
+const SEVERAL: usize = 2;
 
 /// A request that ended, by its ID.
 type Ended = (u32, Result<turns::Response, HttpError>);
@@ -92,8 +95,8 @@ async fn ended<F: Future<Output = Ended>>(under_way: &mut FuturesUnordered<F>) -
         }
     })
     .await;
-    // A turn costs the node something however many answers it brings: with others on their way, they get their chance.
-    if under_way.len() >= MANY {
+    // A turn costs the same however many answers it brings: those that are on their way get their chance.
+    if under_way.len() >= SEVERAL {
         yield_now().await;
         poll_fn(|context| {
             take(under_way, &mut ended, context);

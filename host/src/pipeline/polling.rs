@@ -16,7 +16,7 @@ use crate::instance::State;
 /// As wasmtime-wasi-io names it; a component that was built with another 0.2 finds it too.
 const INTERFACE: &str = "wasi:io/poll@0.2.12";
 /// Waiting for fewer is cheap, and the wait for their turn would be what is felt.
-pub(crate) const MANY: usize = 8;
+const MANY: usize = 8;
 
 /// Put it in the place of wasmtime-wasi-io's, which the linker has already.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
