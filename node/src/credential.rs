@@ -90,7 +90,7 @@ async fn refreshed<T: Transport>(transport: &T, base: &BaseUrl, refresh: String)
     })
 }
 
-fn body(members: &[(&str, &str)]) -> String {
+fn body(members: &[(&'static str, &str)]) -> String {
     let mut object = Members::new();
     for (name, value) in members {
         json::push_quoted(object.push(name), value);

@@ -193,7 +193,7 @@ fn describe_kind(kind: Kind, own: &str) -> contract::Kind {
 /// Where and how a parameter goes on the wire, as far as its name and kind do not say it.
 fn parameter_hints(parameter: &Parameter, place: Place) -> Option<String> {
     let mut hints = Members::new();
-    let mut push = |name: &str, value: &str| push_quoted(hints.push(name), value);
+    let mut push = |name: &'static str, value: &str| push_quoted(hints.push(name), value);
     match place {
         Place::Path => push("in", "path"),
         Place::Query => push("in", "query"),

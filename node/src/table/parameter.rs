@@ -1,5 +1,7 @@
 //! A parameter as a constant: what users know it as, what is accepted, and what goes on the wire.
 
+use std::borrow::Cow;
+
 /// One parameter of an operation, one column of its rows or one field of the credential.
 #[derive(Clone, Copy)]
 pub struct Parameter {
@@ -82,17 +84,24 @@ impl Scalar {
     pub fn json(self) -> String {
         match self {
             Self::Text(text) => crate::json::quote(text),
-            scalar => scalar.text(),
+            scalar => scalar.text().into_owned(),
         }
     }
 
     /// Its JSON text, a text without its quotes.
-    pub fn text(self) -> String {
+    pub fn text(self) -> Cow<'static, str> {
+        const DIGITS: &str = "0123456789";
+        let digit = |value: i32| {
+            let digit = usize::try_from(value).ok()?;
+            DIGITS.get(digit..=digit)
+        };
         match self {
-            Self::Text(text) => text.to_owned(),
-            Self::Int(value) => value.to_string(),
-            Self::Bool(value) => value.to_string(),
-            Self::EmptyObject => "{}".to_owned(),
+            Self::Text(text) => Cow::Borrowed(text),
+            // Most codes are one digit.
+            Self::Int(value) => digit(value).map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed),
+            Self::Bool(true) => Cow::Borrowed("true"),
+            Self::Bool(false) => Cow::Borrowed("false"),
+            Self::EmptyObject => Cow::Borrowed("{}"),
         }
     }
 }

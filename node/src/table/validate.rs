@@ -37,7 +37,7 @@ impl Value<'_> {
     fn of(scalar: Scalar) -> Self {
         match scalar {
             Scalar::Text(text) => Self::Text(Cow::Borrowed(text)),
-            scalar => Self::literal(scalar.text()),
+            scalar => Self::Literal(scalar.text()),
         }
     }
 
@@ -528,7 +528,11 @@ fn is_visible(parameter: &Parameter, fields: &Fields) -> bool {
 fn is_blank(parameter: &Parameter, raw: &str) -> bool {
     match json::kind(raw) {
         json::Kind::Null => true,
-        json::Kind::Text => json::string(raw).is_some_and(|text| text.trim().is_empty()),
+        json::Kind::Text => match raw.as_bytes() {
+            // Most texts are seen not to be by their first letter.
+            [b'"', first, ..] if first.is_ascii_alphanumeric() => false,
+            _ => json::string(raw).is_some_and(|text| text.trim().is_empty()),
+        },
         // What an engine stores for rows before the first one is added.
         json::Kind::Array | json::Kind::Object if matches!(parameter.kind, Kind::Rows(_)) => {
             matches!(json::compact(raw).as_ref(), "{}" | "[]")
