@@ -53,8 +53,7 @@ use crate::session::Session;
 
 use check::Wanted;
 pub(crate) use handler::code;
-pub(crate) use held::Buffered;
-use held::Hold;
+pub(crate) use held::{Buffered, Hold};
 pub(crate) use hooks::Hooks;
 pub(crate) use observed::Observed;
 pub(crate) use turn::{Turn, bare};

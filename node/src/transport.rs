@@ -48,15 +48,14 @@ impl<O: 'static> Task<O> {
         }
     }
 
-    /// As far as it goes without another answer.
+    /// As far as it goes without another answer; whether that is to its end.
     fn go_on(&mut self) -> bool {
-        // Whoever answers a request goes on with the task anyway.
+        // It is polled after every answer, so that nobody has to be woken.
         let mut context = Context::from_waker(Waker::noop());
         self.work.as_mut().poll(&mut context).is_ready()
     }
-}
 
-impl<O: 'static> Task<O> {
+    /// To its end, by `wasi:http`.
     fn run(mut self) -> O {
         let requests = Rc::clone(&self.requests);
         loop {

@@ -18,13 +18,13 @@ use wasmtime_wasi_http::Error as HttpError;
 
 use super::State;
 use crate::bindings::{execution, turns};
-use crate::pipeline::{Pipeline, Turn, bare, code};
+use crate::pipeline::{Hold, Pipeline, Turn, bare, code};
 
 /// Waiting for one alone is not made longer.
 const SEVERAL: usize = 2;
 
 /// A request that ended, by its ID.
-type Ended = (u32, Result<turns::Response, HttpError>);
+type Ended = (u32, Result<(turns::Response, Hold), HttpError>);
 
 /// Do a call to its end. `looked_at` are the headers of answers that the node wants.
 pub(super) async fn execute(
@@ -39,11 +39,14 @@ pub(super) async fn execute(
         .map_or(0, |pipeline| pipeline.limits().host_resources);
     let mut step = turns::Step::Begin(call);
     let mut under_way = FuturesUnordered::new();
+    // For the answers of a step, until the node has them.
+    let mut held = Vec::new();
     loop {
         let turns::Asked { headers, requests } = match node.call_next(&mut *store, &step).await? {
             turns::Turn::Done(results) => return Ok(results),
             turns::Turn::Waiting(asked) => asked,
         };
+        held.clear();
         if requests.len() > most.saturating_sub(under_way.len()) {
             // In the words of Wasmtime, which says it of the handles that a node holds.
             wasmtime::bail!("handle limit exceeded");
@@ -64,7 +67,10 @@ pub(super) async fn execute(
         let mut answered = Vec::with_capacity(ended.len());
         for (id, outcome) in ended {
             let outcome = match outcome {
-                Ok(response) => Ok(response),
+                Ok((response, hold)) => {
+                    held.push(hold);
+                    Ok(response)
+                }
                 Err(error) => Err(bare(&code(store.data_mut(), error)?)),
             };
             answered.push(turns::Answered { id, outcome });

@@ -26,7 +26,7 @@ impl Buffered {
 
 /// Some of it, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Hold {
+pub(crate) struct Hold {
     buffered: Arc<Buffered>,
     bytes: usize,
 }

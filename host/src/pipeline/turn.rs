@@ -7,6 +7,7 @@ use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use super::check::{Content, Wanted};
+use super::held::Hold;
 use super::{Asked, Pipeline, Whole, is_forbidden_header};
 use crate::bindings::turns;
 use crate::bindings::types::Field;
@@ -55,7 +56,7 @@ impl Pipeline {
         self: Arc<Self>,
         turn: Arc<Turn>,
         request: turns::Request,
-    ) -> Result<turns::Response, HttpError> {
+    ) -> Result<(turns::Response, Hold), HttpError> {
         let wanted = self.wanted(&turn, request)?;
         let answer = self.exchange(wanted, None).await?;
         Ok(answer.seen(&turn.looked_at))
@@ -101,23 +102,25 @@ impl Pipeline {
 }
 
 impl Whole {
-    /// What a node sees of it, headers that are not a node's left out.
-    fn seen(self, looked_at: &[HeaderName]) -> turns::Response {
+    /// What a node sees of it, headers that are not a node's left out, and the hold for as long as the host has it too.
+    fn seen(self, looked_at: &[HeaderName]) -> (turns::Response, Hold) {
         let headers = looked_at
             .iter()
             .filter(|name| !is_forbidden_header(name))
             .flat_map(|name| self.headers.get_all(name).iter().map(move |value| (name, value)));
-        turns::Response {
+        let response = turns::Response {
             status: self.status.as_u16(),
             headers: headers
-                .map(|(name, value)| Field {
-                    name: name.as_str().to_owned(),
-                    // Latin-1, where every byte is a character.
-                    value: value.as_bytes().iter().copied().map(char::from).collect(),
+                .filter_map(|(name, value)| {
+                    Some(Field {
+                        name: name.as_str().to_owned(),
+                        value: std::str::from_utf8(value.as_bytes()).ok()?.to_owned(),
+                    })
                 })
                 .collect(),
             body: self.body.into(),
-        }
+        };
+        (response, self.hold)
     }
 }
 

@@ -28,7 +28,7 @@ const READ_BYTES: u64 = 64 * 1_024;
 
 type Exchange<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
 
-/// Do work to its end.
+/// Do work until it says that it has ended, and carry out what it asks for meanwhile.
 pub(super) fn run(requests: &Requests, work: &mut dyn FnMut() -> bool) {
     let wasi = Wasi::default();
     let mut under_way: Vec<(u32, Exchange<'_>)> = Vec::new();
