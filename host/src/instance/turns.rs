@@ -40,13 +40,13 @@ pub(super) async fn execute(
     let mut step = turns::Step::Begin(call);
     let mut under_way = FuturesUnordered::new();
     // For the answers of a step, until the node has them.
-    let mut held = Vec::new();
+    let mut kept = Vec::new();
     loop {
         let turns::Asked { headers, requests } = match node.call_next(&mut *store, &step).await? {
             turns::Turn::Done(results) => return Ok(results),
             turns::Turn::Waiting(asked) => asked,
         };
-        held.clear();
+        kept.clear();
         if requests.len() > most.saturating_sub(under_way.len()) {
             // In the words of Wasmtime, which says it of the handles that a node holds.
             wasmtime::bail!("handle limit exceeded");
@@ -68,7 +68,7 @@ pub(super) async fn execute(
         for (id, outcome) in ended {
             let outcome = match outcome {
                 Ok((response, hold)) => {
-                    held.push(hold);
+                    kept.push(hold);
                     Ok(response)
                 }
                 Err(error) => Err(bare(&code(store.data_mut(), error)?)),
