@@ -1,7 +1,6 @@
 //! The grammar of JSON (RFC 8259), as far as is needed to find where a value ends.
 //!
-//! Texts are UTF-8 by their type. A document that passes here is one that `serde_json` takes, which a test and the fuzz target
-//! hold.
+//! Texts are UTF-8 by their type. A document that passes here is one that `serde_json` takes, which a test holds.
 
 /// Past blanks.
 pub fn blanks(json: &[u8], mut at: usize) -> usize {
