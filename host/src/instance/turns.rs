@@ -42,11 +42,14 @@ pub(super) async fn execute(
     // For the answers of a step, until the node has them.
     let mut kept = Vec::new();
     loop {
-        let turns::Asked { headers, requests } = match node.call_next(&mut *store, &step).await? {
+        let turn = node.call_next(&mut *store, &step).await?;
+        // The node has it now: it would be here for as long as the next answers take.
+        drop(step);
+        kept.clear();
+        let turns::Asked { headers, requests } = match turn {
             turns::Turn::Done(results) => return Ok(results),
             turns::Turn::Waiting(asked) => asked,
         };
-        kept.clear();
         if requests.len() > most.saturating_sub(under_way.len()) {
             // In the words of Wasmtime, which says it of the handles that a node holds.
             wasmtime::bail!("handle limit exceeded");
