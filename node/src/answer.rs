@@ -36,7 +36,10 @@ pub fn read<T: Transport>(
     let (status, headers) = (response.status, response.headers);
     let body = text(response.body);
     let document = body.as_deref().map_err(Clone::clone).and_then(document);
-    let envelope = document.as_ref().ok().and_then(Option::as_ref);
+    let envelope = document
+        .as_ref()
+        .ok()
+        .and_then(|document| document.json.members.as_ref());
     let is_success = (200..300).contains(&status);
     let code = envelope.and_then(code);
     // The code decides where HTTP says that all is well, else the status does.
@@ -45,8 +48,11 @@ pub fn read<T: Transport>(
         (true, Some(code)) => whole(code).unwrap_or(0),
         (true, None) => 200,
     };
-    if is_success && document.is_ok() && verdict == 200 {
-        return Ok(as_it_came(body.unwrap_or_default()));
+    if is_success
+        && verdict == 200
+        && let Ok(document) = &document
+    {
+        return Ok(changed(document).unwrap_or_else(|| body.unwrap_or_default()));
     }
     let message = match (envelope.and_then(message), &document) {
         (Some(message), _) => message,
@@ -75,15 +81,16 @@ pub fn read<T: Transport>(
     Err(refusal(answer, is_success, verdict, &*headers, base, transport))
 }
 
-/// The document without the blanks around it, and without another copy where there is nothing to take away.
-fn as_it_came(body: String) -> String {
-    let document = match body.trim() {
-        "" => return "{}".to_owned(),
-        document => json::mended(document),
+/// The document as it goes on, where that is not as it came.
+fn changed(document: &Document) -> Option<String> {
+    let mended = if document.json.has_escapes {
+        json::mended(document.json.text)
+    } else {
+        Cow::Borrowed(document.json.text)
     };
-    match document {
-        Cow::Borrowed(document) if document.len() == body.len() => body,
-        document => document.into_owned(),
+    match mended {
+        Cow::Borrowed(_) if document.is_all => None,
+        mended => Some(mended.into_owned()),
     }
 }
 
@@ -224,15 +231,29 @@ fn text(body: Vec<u8>) -> Result<String, String> {
     Ok(text)
 }
 
-/// The members of a body, which must be an object or array; an empty one is an empty object, and an array has none.
-fn document(body: &str) -> Result<Option<Object<'_>>, String> {
-    if body.trim().is_empty() {
-        return Ok(None);
-    }
+/// What a body says.
+struct Document<'a> {
+    json: json::Read<'a>,
+    /// Whether nothing stands around it.
+    is_all: bool,
+}
+
+/// A body, which must be an object or array; an empty one is an empty object.
+fn document(body: &str) -> Result<Document<'_>, String> {
     let found = || format!("found `{}`", first_words(body));
-    let (document, members) = json::read(body).map_err(|why| format!("expected JSON, {}: {why}", found()))?;
-    match json::kind(document) {
-        Kind::Object | Kind::Array => Ok(members),
+    let json = match json::read(body) {
+        Err(_) if body.trim().is_empty() => json::Read {
+            text: "{}",
+            members: None,
+            has_escapes: false,
+        },
+        json => json.map_err(|why| format!("expected JSON, {}: {why}", found()))?,
+    };
+    match json::kind(json.text) {
+        Kind::Object | Kind::Array => Ok(Document {
+            is_all: std::ptr::eq(json.text, body),
+            json,
+        }),
         _ => Err(format!("expected a JSON object or array, {}", found())),
     }
 }
@@ -280,6 +301,9 @@ fn first<'a>(
 
 /// A code as a number, where it is one: `200`, `"200"` and `200.0` are the same.
 fn whole(code: &str) -> Option<u16> {
+    if let Ok(code) = code.parse() {
+        return Some(code);
+    }
     let (digits, fraction) = code.trim().split_once('.').unwrap_or((code.trim(), ""));
     fraction
         .bytes()

@@ -12,10 +12,11 @@ use crate::bindings::exports::workflow::node::execution::{Call, ItemResult, OnFa
 use crate::bindings::exports::workflow::node::types::{Access, Failure};
 use crate::http::Transport;
 use crate::operations::{self, LIMIT_NAME, RETURN_ALL_NAME};
+use crate::table::Output;
 use crate::table::parameter::Scalar;
+use crate::table::plan::Plan;
 use crate::table::request::request;
 use crate::table::validate::{Field, Value, find, validate};
-use crate::table::{Operation, Output};
 use crate::{answer, json};
 
 /// More requests than this at once help nobody, and each costs memory.
@@ -30,7 +31,7 @@ pub async fn execute<T: Transport>(transport: &T, call: Call) -> Result<Vec<Item
         BaseUrl::parse(&call.base_url).map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))?;
     let run = Run {
         transport,
-        operation,
+        plan: &Plan::new(operation),
         base: &base,
         access: call.access.as_ref(),
     };
@@ -75,15 +76,15 @@ async fn overlap(mut all: impl Iterator<Item: Future<Output = ()>>, most: usize)
 
 struct Run<'a, T> {
     transport: &'a T,
-    operation: &'static Operation,
+    plan: &'a Plan,
     base: &'a BaseUrl,
     access: Option<&'a Access>,
 }
 
 impl<T: Transport> Run<'_, T> {
     async fn item(&self, item: &str) -> ItemResult {
-        let fields = validate(self.operation, item)?;
-        match self.operation.output {
+        let fields = validate(self.plan, item)?;
+        match self.plan.operation.output {
             Output::Pages(list)
                 if find(&fields, RETURN_ALL_NAME).is_some_and(|all| all.is(Scalar::Bool(true))) =>
             {
@@ -122,7 +123,7 @@ impl<T: Transport> Run<'_, T> {
     }
 
     async fn exchange(&self, fields: &[Field<'_>], page: Option<u32>) -> Result<String, Failure> {
-        let request = request(self.operation, fields, page, self.access, self.transport);
+        let request = request(self.plan, fields, page, self.access, self.transport);
         let outcome = self.transport.send(self.base, request).await;
         answer::read(outcome, self.base, self.transport)
     }

@@ -12,6 +12,7 @@ mod scan;
 
 use std::borrow::Cow;
 
+use scan::{Scan, is_blank};
 use serde_json::value::RawValue;
 
 /// Deeper documents are refused: most JSON readers after us would refuse, or overflow their stack.
@@ -19,8 +20,8 @@ pub const MAX_DEPTH: usize = 128;
 
 /// Most objects have no more members: room for them at once is cheaper than to grow.
 const FEW: usize = 8;
-/// Bytes of most bodies.
-const ROOM: usize = 256;
+/// Bytes of most bodies, and as much as the allocator still has a list of its own for.
+const ROOM: usize = 240;
 
 /// What a JSON text is, seen from its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,29 +61,45 @@ pub fn kind(text: &str) -> Kind {
     }
 }
 
+/// A document, taken apart on one level.
+pub struct Read<'a> {
+    /// Its text, without the blanks around it.
+    pub text: &'a str,
+    /// Where it is an object.
+    pub members: Option<Object<'a>>,
+    /// Whether a string in it has an escape.
+    pub has_escapes: bool,
+}
+
 /// Check that `text` is one JSON document of bearable depth, and give it without the blanks around it.
 pub fn document(text: &str) -> Result<&str, String> {
-    let bytes = text.as_bytes();
-    let begin = scan::blanks(bytes, 0);
-    scan::value(bytes, begin, MAX_DEPTH)
-        .filter(|end| scan::blanks(bytes, *end) == bytes.len())
-        .and_then(|end| text.get(begin..end))
+    let mut cursor = Cursor::new(text);
+    cursor
+        .value(MAX_DEPTH)
+        .filter(|_| cursor.is_at_the_end())
         .map_or_else(|| refused(text), Ok)
 }
 
 /// [`document`] and, where it is an object, [`object`], in one go.
-pub fn read(text: &str) -> Result<(&str, Option<Object<'_>>), String> {
-    let mut cursor = Cursor { text, at: 0 };
+pub fn read(text: &str) -> Result<Read<'_>, String> {
+    let mut cursor = Cursor::new(text);
     cursor.skip_blanks();
     let begin = cursor.at;
-    if let Some(object) = cursor.members() {
-        let end = cursor.at;
-        cursor.skip_blanks();
-        if let (true, Some(document)) = (cursor.is_at_the_end(), text.get(begin..end)) {
-            return Ok((document, Some(object)));
-        }
+    if let Some(members) = cursor.members()
+        && let Some(document) = text.get(begin..cursor.at)
+        && cursor.is_at_the_end()
+    {
+        return Ok(Read {
+            text: document,
+            members: Some(members),
+            has_escapes: cursor.scan.has_escapes,
+        });
     }
-    document(text).map(|document| (document, None))
+    document(text).map(|text| Read {
+        text,
+        members: None,
+        has_escapes: true,
+    })
 }
 
 /// `serde_json` has the last word, and the words, on what is none.
@@ -97,18 +114,18 @@ fn refused(text: &str) -> Result<&str, String> {
 
 /// The members of an object. Nothing, where `text`, which must be JSON, is of another kind.
 pub fn object(text: &str) -> Option<Object<'_>> {
-    let mut cursor = Cursor { text, at: 0 };
+    let mut cursor = Cursor::new(text);
     cursor.members().filter(|_| cursor.is_at_the_end())
 }
 
 /// The elements of an array. Nothing, where `text`, which must be JSON, is of another kind.
 pub fn elements(text: &str) -> Option<Vec<&str>> {
     let mut elements = Vec::new();
-    let mut cursor = Cursor { text, at: 0 };
+    let mut cursor = Cursor::new(text);
     cursor.pass(b'[')?;
     if cursor.pass(b']').is_none() {
         loop {
-            elements.push(cursor.value()?);
+            elements.push(cursor.value(MAX_DEPTH - 1)?);
             if cursor.pass(b',').is_none() {
                 cursor.pass(b']')?;
                 break;
@@ -303,22 +320,35 @@ impl Place {
 /// A place in JSON text, which moves from one value to the next.
 struct Cursor<'a> {
     text: &'a str,
+    scan: Scan<'a>,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
-    fn is_at_the_end(&self) -> bool {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            scan: Scan::new(text.as_bytes()),
+            at: 0,
+        }
+    }
+
+    /// Whether only blanks follow.
+    fn is_at_the_end(&mut self) -> bool {
+        self.skip_blanks();
         self.at == self.text.len()
     }
 
+    #[inline]
     fn skip_blanks(&mut self) {
-        self.at = scan::blanks(self.text.as_bytes(), self.at);
+        self.at = self.scan.blanks(self.at);
     }
 
     /// Past this byte, if it is the next one that is no blank.
+    #[inline]
     fn pass(&mut self, byte: u8) -> Option<()> {
         self.skip_blanks();
-        let is_next = self.text.as_bytes().get(self.at) == Some(&byte);
+        let is_next = self.scan.byte(self.at) == Some(byte);
         is_next.then(|| self.at += 1)
     }
 
@@ -330,10 +360,9 @@ impl<'a> Cursor<'a> {
             return Some(Object(members));
         }
         loop {
-            let name = self.value().filter(|name| kind(name) == Kind::Text)?;
+            let name = self.name()?;
             self.pass(b':')?;
-            // A name that is no text can still be told from every other.
-            members.push((string(name).unwrap_or(Cow::Borrowed(name)), self.value()?));
+            members.push((name, self.value(MAX_DEPTH - 1)?));
             if self.pass(b',').is_none() {
                 self.pass(b'}')?;
                 return Some(Object(members));
@@ -341,18 +370,33 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Past the next value.
-    fn value(&mut self) -> Option<&'a str> {
+    /// Past a member's name.
+    #[inline]
+    fn name(&mut self) -> Option<Cow<'a, str>> {
         self.skip_blanks();
         let begin = self.at;
-        self.at = scan::value(self.text.as_bytes(), begin, MAX_DEPTH - 1)?;
+        if self.scan.byte(begin) != Some(b'"') {
+            return None;
+        }
+        let had_escapes = std::mem::take(&mut self.scan.has_escapes);
+        self.at = self.scan.string(begin)?;
+        let name = self.text.get(begin..self.at)?;
+        if self.scan.has_escapes {
+            // A name that is no text can still be told from every other.
+            return Some(string(name).unwrap_or(Cow::Borrowed(name)));
+        }
+        self.scan.has_escapes = had_escapes;
+        self.text.get(begin + 1..self.at - 1).map(Cow::Borrowed)
+    }
+
+    /// Past the next value, of at most so many levels.
+    #[inline]
+    fn value(&mut self, levels: usize) -> Option<&'a str> {
+        self.skip_blanks();
+        let begin = self.at;
+        self.at = self.scan.value(begin, levels)?;
         self.text.get(begin..self.at)
     }
-}
-
-/// Blanks as JSON has them.
-const fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod describe;
 #[cfg(test)]
 pub mod lint;
 pub mod parameter;
+pub mod plan;
 pub mod request;
 pub mod validate;
 
@@ -35,6 +36,11 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// The top-level parameter of that name.
+    pub fn parameter(&self, name: &str) -> Option<&'static Parameter> {
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+
     /// Where a top-level parameter goes.
     pub fn place_of(&self, parameter: &Parameter) -> Place {
         let in_path: Vec<&str> = names(self.request.path).collect();

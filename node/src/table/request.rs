@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::parameter::{Fill, Place};
-use super::validate::{Field, Value, find};
-use super::{Operation, names, place_of};
+use super::parameter::{Fill, Parameter, Place};
+use super::plan::Plan;
+use super::validate::{Field, Value};
 use crate::bindings::exports::workflow::node::types::Access;
 use crate::http::{Request, Transport};
 use crate::json::{self, Members};
@@ -20,9 +20,12 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// Bytes of most paths.
+const ROOM: usize = 64;
+
 /// The request for an operation. `page` is the page to ask for, where the node turns the pages.
 pub fn request<T: Transport>(
-    operation: &Operation,
+    plan: &Plan,
     fields: &[Field],
     page: Option<u32>,
     access: Option<&Access>,
@@ -31,10 +34,9 @@ pub fn request<T: Transport>(
     let mut query = String::new();
     let mut members: Option<Members> = None;
     let mut rows: Option<String> = None;
-    let in_path: Vec<&str> = names(operation.request.path).collect();
     // They stand in the parameters' order.
     let mut fields_left = fields.iter().peekable();
-    for parameter in operation.parameters {
+    for (parameter, place) in plan.operation.parameters.iter().zip(&plan.places) {
         let given = fields_left
             .next_if(|field| std::ptr::eq(field.parameter, parameter))
             .map(|field| &field.value);
@@ -46,7 +48,7 @@ pub fn request<T: Transport>(
                 .map(Value::literal),
         };
         let value = given.or(filled.as_ref());
-        match (place_of(parameter, operation.request.method, &in_path), value) {
+        match (place, value) {
             (Place::Query, Some(value)) => push_pair(&mut query, parameter.wire_name(), &plain(value)),
             (Place::Body, value) => {
                 // An operation whose parameters all lie in the path has no body; one whose fields are all left out has `{}`.
@@ -62,7 +64,7 @@ pub fn request<T: Transport>(
     for field in access.iter().flat_map(|access| &access.query) {
         push_pair(&mut query, &field.name, &field.value);
     }
-    let mut target = path(operation.request.path, fields);
+    let mut target = path(plan, fields);
     if !query.is_empty() {
         target.push('?');
         target.push_str(&query);
@@ -74,7 +76,7 @@ pub fn request<T: Transport>(
         .map(|field| (Cow::Owned(field.name.clone()), Cow::Owned(field.value.clone())))
         .collect();
     Request {
-        method: operation.request.method,
+        method: plan.operation.request.method,
         target,
         headers,
         body,
@@ -90,21 +92,23 @@ fn push_pair(query: &mut String, name: &str, value: &str) {
     query.extend(utf8_percent_encode(value, ENCODED));
 }
 
-fn path(template: &'static str, fields: &[Field]) -> String {
-    let mut path = String::new();
-    let mut rest = template;
-    while let Some((before, (name, after))) = rest
-        .split_once('{')
-        .and_then(|(before, name)| Some((before, name.split_once('}')?)))
-    {
+fn path(plan: &Plan, fields: &[Field]) -> String {
+    let mut path = String::with_capacity(ROOM);
+    for (before, parameter) in &plan.path {
         path.push_str(before);
-        if let Some(value) = find(fields, name) {
+        if let Some(value) = value_of(fields, parameter) {
             path.extend(utf8_percent_encode(&plain(value), ENCODED));
         }
-        rest = after;
     }
-    path.push_str(rest);
+    path.push_str(plan.end_of_path);
     path
+}
+
+fn value_of<'f, 'a>(fields: &'f [Field<'a>], parameter: &Parameter) -> Option<&'f Value<'a>> {
+    let field = fields
+        .iter()
+        .find(|field| std::ptr::eq(field.parameter, parameter));
+    field.map(|field| &field.value)
 }
 
 /// A value as it stands in a path or query.

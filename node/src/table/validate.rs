@@ -13,11 +13,14 @@
 use std::borrow::Cow;
 
 use super::parameter::{Choice, Kind, Parameter, Place, Rows, Scalar};
-use super::{Operation, names};
+use super::plan::Plan;
 use crate::bindings::exports::workflow::node::types::{Failure, Problem};
 use crate::json::{self, Object};
 use crate::suggest::{nearest, shown};
 use crate::{date, number};
+
+/// Most items have no more values: room for them at once is cheaper than to grow.
+const FEW: usize = 12;
 
 /// A checked value, in the form that goes on the wire.
 pub enum Value<'a> {
@@ -76,15 +79,15 @@ pub fn find<'f, 'a>(fields: &'f [Field<'a>], name: &str) -> Option<&'f Value<'a>
 }
 
 /// Check one item.
-pub fn validate<'a>(operation: &Operation, item: &'a str) -> Result<Fields<'a>, Failure> {
-    let (item, given) =
-        json::read(item).map_err(|why| Failure::InvalidInput(format!("item is not JSON: {why}")))?;
-    let Some(given) = given else {
+pub fn validate<'a>(plan: &Plan, item: &'a str) -> Result<Fields<'a>, Failure> {
+    let item = json::read(item).map_err(|why| Failure::InvalidInput(format!("item is not JSON: {why}")))?;
+    let Some(given) = item.members else {
         return Err(Failure::InvalidInput(format!(
             "expected an item that is a JSON object, found {}",
-            found(item)
+            found(item.text)
         )));
     };
+    let operation = plan.operation;
     let mut check = Check {
         problems: Vec::new(),
         is_update: operation.request.is_update,
@@ -92,8 +95,8 @@ pub fn validate<'a>(operation: &Operation, item: &'a str) -> Result<Fields<'a>, 
     };
     let given = Given::new(operation.parameters, given);
     let fields = check.scope(operation.parameters, &given, "");
-    check.path_values(operation, &fields);
-    check.changes_something(operation, &fields);
+    check.path_values(plan, &fields);
+    check.changes_something(plan, &fields);
     check.unknown_names(operation.parameters, &given, "", operation.title);
     if check.problems.is_empty() {
         Ok(fields)
@@ -107,7 +110,9 @@ pub fn validate_credential<'a>(
     fields: &'static [Parameter],
     credential: &'a str,
 ) -> Result<Fields<'a>, Failure> {
-    let credential = json::read(credential).ok().and_then(|(_, members)| members);
+    let credential = json::read(credential)
+        .ok()
+        .and_then(|credential| credential.members);
     let Some(given) = credential else {
         return Err(Failure::InvalidInput(
             "expected a credential that is a JSON object, found something else".into(),
@@ -127,32 +132,39 @@ pub fn validate_credential<'a>(
     }
 }
 
-/// What is given on one level, and which parameter each member is.
+/// What is given on one level.
 struct Given<'a> {
     object: Object<'a>,
-    places: Vec<Option<usize>>,
+    /// The value of each parameter that has one.
+    values: Vec<Option<&'a str>>,
+    has_unknown_names: bool,
 }
 
 impl<'a> Given<'a> {
-    /// The members mostly stand in the parameters' order, so that each is looked for behind the one before.
     fn new(parameters: &[Parameter], object: Object<'a>) -> Self {
+        let mut values = vec![None; parameters.len()];
+        let mut has_unknown_names = false;
         let mut next = 0;
-        let place = |(name, _): &(Cow<'a, str>, &'a str)| {
-            let (before, after) = parameters.split_at_checked(next)?;
+        for (name, value) in &object.0 {
+            // They mostly stand in the parameters' order, so that each is looked for behind the one before.
+            let (before, after) = parameters.split_at_checked(next).unwrap_or_default();
             let is = |parameter: &Parameter| parameter.name == name;
             let place = after.iter().position(is).map(|place| next + place);
-            let place = place.or_else(|| before.iter().position(is))?;
+            let Some(place) = place.or_else(|| before.iter().position(is)) else {
+                has_unknown_names = true;
+                continue;
+            };
             next = place + 1;
-            Some(place)
-        };
-        Self {
-            places: object.0.iter().map(place).collect(),
-            object,
+            // The last of several with the same name, as JavaScript reads it.
+            if let Some(known) = values.get_mut(place) {
+                *known = Some(*value);
+            }
         }
-    }
-
-    fn members(&self) -> impl Iterator<Item = (Option<usize>, &(Cow<'a, str>, &'a str))> {
-        self.places.iter().copied().zip(&self.object.0)
+        Self {
+            object,
+            values,
+            has_unknown_names,
+        }
     }
 }
 
@@ -181,17 +193,10 @@ impl Check {
         given: &Given<'a>,
         pointer: &str,
     ) -> Fields<'a> {
-        let mut raws = vec![None; parameters.len()];
-        for (place, (_, raw)) in given.members() {
-            // The last of several with the same name, as JavaScript reads it.
-            if let Some(known) = place.and_then(|place| raws.get_mut(place)) {
-                *known = Some(*raw);
-            }
-        }
-        let mut fields = Fields::with_capacity(given.places.len());
-        for (parameter, raw) in parameters.iter().zip(raws) {
+        let mut fields = Fields::with_capacity(parameters.len().min(FEW));
+        for (parameter, raw) in parameters.iter().zip(&given.values) {
             if let Some(value) = is_visible(parameter, &fields)
-                .then(|| self.value(parameter, raw, pointer))
+                .then(|| self.value(parameter, *raw, pointer))
                 .flatten()
             {
                 fields.push(Field { parameter, value });
@@ -334,8 +339,11 @@ impl Check {
     }
 
     fn unknown_names(&mut self, parameters: &'static [Parameter], given: &Given, pointer: &str, of: &str) {
-        for (place, (name, _)) in given.members() {
-            if place.is_some() {
+        if !given.has_unknown_names {
+            return;
+        }
+        for (name, _) in &given.object.0 {
+            if parameters.iter().any(|parameter| parameter.name == name) {
                 continue;
             }
             let known = nearest(name, &mut parameters.iter().map(|parameter| parameter.name));
@@ -353,21 +361,15 @@ impl Check {
     }
 
     /// A `.` or `..` would be taken out of the path on the way, and the request reach another endpoint.
-    fn path_values(&mut self, operation: &Operation, fields: &Fields) {
-        for name in names(operation.request.path) {
-            let (Some(parameter), Some(Value::Text(text))) = (
-                operation
-                    .parameters
-                    .iter()
-                    .find(|parameter| parameter.name == name),
-                find(fields, name),
-            ) else {
+    fn path_values(&mut self, plan: &Plan, fields: &Fields) {
+        for (_, parameter) in &plan.path {
+            let Some(Value::Text(text)) = find(fields, parameter.name) else {
                 continue;
             };
             if matches!(text.trim(), "." | "..") {
                 let found = found(&json::quote(text)).into_owned();
                 self.problem(
-                    format!("/{name}"),
+                    format!("/{}", parameter.name),
                     parameter.label,
                     "a text other than `.` and `..`",
                     &found,
@@ -376,13 +378,17 @@ impl Check {
         }
     }
 
-    fn changes_something(&mut self, operation: &Operation, fields: &Fields) {
-        let is_change =
-            |field: &Field| !names(operation.request.path).any(|name| name == field.parameter.name);
+    fn changes_something(&mut self, plan: &Plan, fields: &Fields) {
+        let is_change = |field: &Field| {
+            !plan
+                .path
+                .iter()
+                .any(|(_, known)| std::ptr::eq(*known, field.parameter))
+        };
         if self.is_update && self.problems.is_empty() && !fields.iter().any(is_change) {
             self.problem(
                 String::new(),
-                operation.title,
+                plan.operation.title,
                 "at least one field to change",
                 "none",
             );

@@ -92,6 +92,23 @@ fn an_envelope_decides_where_http_says_that_all_is_well() {
 }
 
 #[test]
+fn a_document_goes_on_as_it_came() {
+    for (body, expected) in [
+        ("", "{}"),
+        ("  ", "{}"),
+        ("\u{feff}{\"a\": 1}", "{\"a\": 1}"),
+        (" {\"a\" : 1.50}\r\n", "{\"a\" : 1.50}"),
+        (" [1] ", "{\"data\":[1]}"),
+        (r#"{"a\n":"\ud83d\ude00"}"#, r#"{"a\n":"\ud83d\ude00"}"#),
+        (r#"{"a":[{"b":"x\ud83d"}]}"#, r#"{"a":[{"b":"x\ufffd"}]}"#),
+        (r#"{"\ud83d":"x"}"#, r#"{"\ufffd":"x"}"#),
+        (r#" ["\ude00"]"#, r#"{"data":["\ufffd"]}"#),
+    ] {
+        assert_eq!(outcome(reply(200, body)), expected, "{body:?}");
+    }
+}
+
+#[test]
 fn the_status_decides_otherwise() {
     let body = r#"{"code":200,"msg":"m"}"#;
     for (status, expected) in [
