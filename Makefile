@@ -53,6 +53,7 @@ lint: setup ## Formatting, clippy with the workspace's lints, documentation, dep
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -p nodule-fuzz --check
 	$(CARGO) clippy --quiet --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --quiet -p socialhub-node --target $(GUEST) -- -D warnings
+	CARGO_TARGET_DIR=fuzz/target $(CARGO) clippy --quiet --manifest-path fuzz/Cargo.toml -p nodule-parsers -p socialhub-pure -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --release --workspace --no-deps
 	@if command -v cargo-deny >/dev/null; then $(CARGO) fetch --quiet --locked && $(CARGO) deny --offline check --hide-inclusion-graph bans licenses sources; \
 		else echo "cargo-deny is not installed: dependencies were not checked"; fi

@@ -1,7 +1,11 @@
 //! What of this library reads foreign input, as a crate of its own: the fuzz targets need none of Wasmtime, which takes
 //! minutes to build and is fuzzed by others. `fuzz/host/Cargo.toml` names this file as its root; the library does not.
 
-#![allow(dead_code, reason = "the rest of the library uses what the fuzz targets do not")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the rest of the library uses what the fuzz targets do not"
+)]
 
 pub mod address;
 pub mod canonical;

@@ -1,7 +1,13 @@
 //! The pure part of the node as a crate of its own, for the fuzz target: `fuzz/node/Cargo.toml` names this file as its
 //! root; the node does not. The transport is the target's.
 
-#![allow(async_fn_in_trait, dead_code, missing_docs, reason = "nobody but the fuzz target uses it")]
+#![allow(
+    async_fn_in_trait,
+    clippy::new_without_default,
+    dead_code,
+    missing_docs,
+    reason = "nobody but the fuzz target uses it"
+)]
 
 pub mod answer;
 pub mod base_url;
