@@ -136,6 +136,11 @@ pub(super) fn canonical(path: &str) -> Result<Cow<'_, str>, UrlError> {
     } else {
         Cow::Owned(decoded_once(path)?)
     };
+    // A segment that is refused begins with a dot or is none.
+    let is_suspect = |pair: &[u8]| matches!(pair, [b'/', b'/' | b'.']);
+    if !out.as_bytes().windows(2).any(is_suspect) {
+        return Ok(out);
+    }
     if out.contains("//") {
         return Err(UrlError::EmptySegment);
     }

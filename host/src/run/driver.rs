@@ -53,18 +53,24 @@ pub(super) struct Entry {
     item: Item,
     /// What it changes, where that is known.
     thing: Option<String>,
-    key: Option<String>,
-    digest: [u8; 32],
+    /// What else a journal says of it, where there is one; apart, since an entry is moved often.
+    journaled: Option<Box<Journaled>>,
     /// In all runs with the same journal.
     tries: u32,
     /// In this run.
     tries_here: u32,
     /// When its first try in this run began.
     begun: Option<Instant>,
-    /// When its last try began, for people.
-    started: Option<jiff::Timestamp>,
     backoff: Option<Backoff>,
     is_new: bool,
+}
+
+/// What only a journal says of an item.
+struct Journaled {
+    digest: [u8; 32],
+    key: Option<String>,
+    /// When its last try began, for people.
+    started: Option<jiff::Timestamp>,
 }
 
 /// An item that is to be tried again.

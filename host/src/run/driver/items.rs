@@ -1,19 +1,22 @@
 //! Taking items: what they are, what an earlier run knew of them, and what they have in common with others.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
-use serde::Deserialize;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Driver, Entry, Slot};
+use super::{Driver, Entry, Journaled, Slot};
 use crate::call::Item;
 use crate::description::Effect;
 use crate::failure::{Failure, UNKNOWN};
 use crate::journal::{Earlier, JournalError, State, Urgency, item_digest};
 use crate::run::{ItemResult, Notice, OnUnknown};
+use crate::runner::BoundOperation;
 
 /// Keys that are remembered where there is no journal: two megabytes, and far more items than are ever in a window.
 const REMEMBERED: usize = 65_536;
@@ -23,22 +26,42 @@ impl Driver {
         let index = self.taken;
         self.taken += 1;
         self.results.push_back(Slot::Pending);
-        let (parameters, refused) = match item {
-            Ok(parameters) => match is_object(&parameters) {
-                Ok(()) => (parameters, None),
-                Err(failure) => (parameters, Some(failure)),
-            },
-            Err(failure) => ("null".to_owned(), Some(failure)),
+        let (parameters, facts) = match item {
+            Ok(parameters) => {
+                let facts = facts(&self.operation, &parameters);
+                (parameters, facts)
+            }
+            Err(failure) => ("null".to_owned(), Err(failure)),
         };
-        let mut entry = self.entry(index, parameters, refused.is_some());
+        let (Facts { thing, mut key }, refused) = match facts {
+            Ok(facts) => (facts, None),
+            Err(failure) => (Facts::default(), Some(failure)),
+        };
+        let journaled = self.journal.is_some().then(|| {
+            Box::new(Journaled {
+                digest: item_digest(&parameters),
+                key: key.take(),
+                started: None,
+            })
+        });
+        let mut entry = Entry {
+            item: Item { index, parameters },
+            thing,
+            journaled,
+            tries: 0,
+            tries_here: 0,
+            begun: None,
+            backoff: None,
+            is_new: true,
+        };
         if let Some(result) = self.resume(&mut entry) {
             return self.put(index, result, 0);
         }
         if let Some(failure) = refused {
             return self.settle_unsent(entry, failure);
         }
-        if entry.is_new && self.journal.is_none() {
-            self.look_for_key(&entry);
+        if let Some(key) = key {
+            self.look_for_key(key, index);
         }
         if self.failed {
             return self.settle_unsent(entry, Failure::NotRun);
@@ -63,67 +86,6 @@ impl Driver {
         }
     }
 
-    fn entry(&self, index: usize, parameters: String, is_refused: bool) -> Entry {
-        let (thing, key) = if is_refused {
-            (None, None)
-        } else {
-            self.facts(&parameters)
-        };
-        let digest = if self.journal.is_some() {
-            item_digest(&parameters)
-        } else {
-            [0; 32]
-        };
-        let item = Item { index, parameters };
-        Entry {
-            item,
-            thing,
-            key,
-            digest,
-            tries: 0,
-            tries_here: 0,
-            begun: None,
-            started: None,
-            backoff: None,
-            is_new: true,
-        }
-    }
-
-    /// What an item changes, which the values of the path's parameters say, and the key that makes its repetition
-    /// harmless. `None` where it changes nothing, or nothing says so.
-    fn facts(&self, parameters: &str) -> (Option<String>, Option<String>) {
-        let operation = &self.operation;
-        if operation.effect == Effect::Read
-            || operation.path_parameters.is_empty() && operation.key_parameter.is_none()
-        {
-            return (None, None);
-        }
-        // Most of an item is not looked at, and so not read.
-        let Ok(fields) = serde_json::from_str::<HashMap<Name<'_>, &RawValue>>(parameters) else {
-            return (None, None);
-        };
-        let value = |name: &str| serde_json::from_str(fields.get(name)?.get()).ok();
-        let text = |name: &String| match value(name) {
-            Some(Value::String(text)) => Value::from(text.trim()),
-            // A text field takes a number as its digits.
-            Some(Value::Number(number)) => Value::from(number.to_string()),
-            other => other.unwrap_or_default(),
-        };
-        let thing = (!operation.path_parameters.is_empty())
-            .then(|| Value::Array(operation.path_parameters.iter().map(text).collect()).to_string());
-        let key = operation
-            .key_parameter
-            .as_ref()
-            .map(text)
-            .and_then(|key| match key {
-                Value::Null => None,
-                Value::String(text) if text.is_empty() => None,
-                Value::String(text) => Some(text),
-                other => Some(other.to_string()),
-            });
-        (thing, key)
-    }
-
     /// What an earlier run with the same journal made of the item: its result, or `None` where it is to be run.
     fn resume(&mut self, entry: &mut Entry) -> Option<ItemResult> {
         let index = entry.item.index;
@@ -132,7 +94,8 @@ impl Driver {
             Ok(earlier) => earlier?,
             Err(error) => return self.stop_at(index, error),
         };
-        if earlier.digest != entry.digest {
+        let is_same = |journaled: &Journaled| journaled.digest == earlier.digest;
+        if !entry.journaled.as_deref().is_some_and(is_same) {
             let error = JournalError::OtherItem {
                 path: journal.path().to_owned(),
                 item: index,
@@ -204,14 +167,9 @@ impl Driver {
         Some(Err(Failure::NotRun))
     }
 
-    fn look_for_key(&mut self, entry: &Entry) {
-        let Some(key) = &entry.key else { return };
-        if let Some(earlier) = self.recent.note(key, entry.item.index) {
-            self.notice(Notice::SameKey {
-                item: entry.item.index,
-                earlier,
-                key: key.clone(),
-            });
+    fn look_for_key(&mut self, key: String, item: usize) {
+        if let Some(earlier) = self.recent.note(&key, item) {
+            self.notice(Notice::SameKey { item, earlier, key });
         }
     }
 }
@@ -242,15 +200,111 @@ impl Recent {
     }
 }
 
-/// A field's name, which is copied only where it has escapes in it.
-#[derive(PartialEq, Eq, Hash, Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+/// What a run has to know of an item.
+#[derive(Default)]
+struct Facts {
+    /// What it changes, which the values of the path's parameters say. `None` where it changes nothing, or nothing says so.
+    thing: Option<String>,
+    /// What makes its repetition harmless.
+    key: Option<String>,
+}
 
-impl Borrow<str> for Name<'_> {
-    fn borrow(&self) -> &str {
-        &self.0
+/// The facts of an item, which has to be an object.
+fn facts(operation: &BoundOperation, item: &str) -> Result<Facts, Failure> {
+    let names = Names {
+        path: &operation.path_parameters,
+        key: operation.key_parameter.as_deref(),
+    };
+    let nothing = names.path.is_empty() && names.key.is_none();
+    if operation.effect == Effect::Read || nothing {
+        return is_object(item).map(|()| Facts::default());
+    }
+    let mut reader = serde_json::Deserializer::from_str(item);
+    let values = names.deserialize(&mut reader);
+    let Ok(values) = values.and_then(|values| reader.end().map(|()| values)) else {
+        // A name that is no text is the node's to refuse.
+        return is_object(item).map(|()| Facts::default());
+    };
+    let thing = (!names.path.is_empty())
+        .then(|| Value::Array(values.path.into_iter().map(text).collect()).to_string());
+    let key = match text(values.key) {
+        Value::Null => None,
+        Value::String(text) => Some(text).filter(|text| !text.is_empty()),
+        other => Some(other.to_string()),
+    };
+    Ok(Facts { thing, key })
+}
+
+/// A value as the node takes it for a text.
+fn text(value: Option<&RawValue>) -> Value {
+    let Some(value) = value.map(RawValue::get) else {
+        return Value::Null;
+    };
+    if let Ok(Text(text)) = serde_json::from_str(value) {
+        return Value::from(text.trim());
+    }
+    match serde_json::from_str(value) {
+        // A text field takes a number as its digits.
+        Ok(Value::Number(number)) => Value::from(number.to_string()),
+        other => other.unwrap_or_default(),
     }
 }
+
+/// What is looked at of an item: most of it is not, and so not read.
+#[derive(Clone, Copy)]
+struct Names<'n> {
+    path: &'n [String],
+    key: Option<&'n str>,
+}
+
+/// The values of these names, where they are given; the last of several, as JavaScript reads it.
+struct Values<'a> {
+    path: Vec<Option<&'a RawValue>>,
+    key: Option<&'a RawValue>,
+}
+
+impl<'a> DeserializeSeed<'a> for Names<'_> {
+    type Value = Values<'a>;
+
+    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<Values<'a>, D::Error> {
+        reader.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Names<'_> {
+    type Value = Values<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut members: M) -> Result<Values<'a>, M::Error> {
+        let mut values = Values {
+            path: vec![None; self.path.len()],
+            key: None,
+        };
+        while let Some(Text(name)) = members.next_key()? {
+            let place = self.path.iter().position(|known| *known == name);
+            let is_key = self.key == Some(&*name);
+            if place.is_none() && !is_key {
+                members.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value = Some(members.next_value()?);
+            if let Some(known) = place.and_then(|place| values.path.get_mut(place)) {
+                *known = value;
+            }
+            if is_key {
+                values.key = value;
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// A text, which is copied only where it has escapes in it.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A line that is no JSON object is a failed item, not the end.
 fn is_object(text: &str) -> Result<(), Failure> {
@@ -290,6 +344,36 @@ mod tests {
         }
         assert!(is_object("{\"a\":").is_err());
         assert!(is_object("").is_err());
+    }
+
+    #[test]
+    fn an_item_is_read_for_what_it_changes_and_its_key() {
+        let path = ["cardNo".to_owned(), "code".to_owned()];
+        let names = Names {
+            path: &path,
+            key: Some("code"),
+        };
+        let read = |item: &str| {
+            let values = names.deserialize(&mut serde_json::Deserializer::from_str(item));
+            values.ok().map(|values| {
+                let path: Vec<Value> = values.path.into_iter().map(text).collect();
+                (Value::from(path).to_string(), text(values.key))
+            })
+        };
+        for (item, path, key) in [
+            (
+                r#"{"other":{"code":1},"code":" a ","cardNo":7}"#,
+                r#"["7","a"]"#,
+                "a",
+            ),
+            (r#"{"code":"a","co\u0064e":"\u0062"}"#, r#"[null,"b"]"#, "b"),
+            (r#"{"code":1.50,"cardNo":null}"#, r#"[null,"1.50"]"#, "1.50"),
+        ] {
+            assert_eq!(read(item), Some((path.to_owned(), key.into())), "{item}");
+        }
+        assert_eq!(read("{}"), Some(("[null,null]".to_owned(), Value::Null)));
+        assert_eq!(read("[]"), None);
+        assert_eq!(read(r#"{"code":tru}"#), None);
     }
 
     #[test]

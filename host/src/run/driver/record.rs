@@ -57,19 +57,19 @@ impl Driver {
         error: Option<String>,
         urgency: Urgency,
     ) -> u64 {
-        let Some(journal) = &mut self.journal else {
+        let (Some(journal), Some(journaled)) = (&mut self.journal, &entry.journaled) else {
             return 0;
         };
         let ended = matches!(state, State::Done | State::Failed | State::Unknown).then(jiff::Timestamp::now);
         let row = Row {
             item: entry.item.index,
-            digest: entry.digest,
-            key: entry.key.clone().filter(|_| entry.is_new),
+            digest: journaled.digest,
+            key: journaled.key.clone().filter(|_| entry.is_new),
             state,
             tries: entry.tries,
             result,
             error,
-            started: entry.started,
+            started: journaled.started,
             ended,
             is_new: entry.is_new,
         };

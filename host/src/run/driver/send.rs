@@ -186,7 +186,9 @@ impl Driver {
         let mut place = 0;
         for entry in &mut entries {
             entry.begun.get_or_insert(now);
-            entry.started = self.journal.is_some().then(jiff::Timestamp::now);
+            if let Some(journaled) = &mut entry.journaled {
+                journaled.started = Some(jiff::Timestamp::now());
+            }
             entry.tries += 1;
             entry.tries_here += 1;
             // Of a plain write the disk has to know before the service does.
