@@ -28,7 +28,8 @@ impl BaseUrl {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         let (scheme, rest) = text
-            .split_once("://")
+            .split_once(':')
+            .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)))
             .ok_or("expected an http or https URL, found no `http://` or `https://`")?;
         let https = scheme.eq_ignore_ascii_case("https");
         if !https && !scheme.eq_ignore_ascii_case("http") {
@@ -115,16 +116,19 @@ fn check_prefix(prefix: &str) -> Result<(), &'static str> {
     {
         return Err("expected a path of percent-encoded ASCII, found another character");
     }
-    let is_dots = |segment: &str| {
-        matches!(
-            segment.to_ascii_lowercase().replace("%2e", ".").as_str(),
-            "." | ".."
-        )
-    };
     if prefix.split('/').any(is_dots) {
         return Err("expected a path without `.` and `..` segments, found one");
     }
     Ok(())
+}
+
+/// Whether a segment is one dot or two, in any spelling.
+fn is_dots(segment: &str) -> bool {
+    let (mut rest, mut dots) = (segment, 0);
+    while let Some(after) = [".", "%2e", "%2E"].iter().find_map(|dot| rest.strip_prefix(dot)) {
+        (rest, dots) = (after, dots + 1);
+    }
+    rest.is_empty() && matches!(dots, 1 | 2)
 }
 
 #[cfg(test)]
@@ -151,6 +155,7 @@ mod tests {
             "http://[::1]:8080",
             "http://localhost",
             "https://a.b/c/d%20e",
+            "https://a.b/.../.c/%2ed",
         ] {
             assert_eq!(BaseUrl::parse(text).unwrap().to_string(), text);
         }
@@ -185,6 +190,8 @@ mod tests {
             "https://a.b/c\\d",
             "https://a.b/../c",
             "https://a.b/%2e%2E/c",
+            "https://a.b/.%2e/c",
+            "https://a.b/c/%2E",
             "https://例子.cn",
         ] {
             let error = BaseUrl::parse(text).expect_err(text);

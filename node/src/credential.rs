@@ -224,9 +224,25 @@ fn whole_seconds(raw: &str) -> Option<i64> {
         .ok()
 }
 
+/// The text with asterisks in the secret's place. By hand: the standard library's way brings 3 KB of component.
+fn masked(text: &str, secret: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(next) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix(secret).filter(|_| !secret.is_empty()) {
+            masked.push_str("***");
+            rest = after;
+        } else {
+            masked.push(next);
+            rest = rest.get(next.len_utf8()..).unwrap_or_default();
+        }
+    }
+    masked
+}
+
 /// The failure without the secret, which a service may well repeat.
 fn without(failure: Failure, secret: &str) -> Failure {
-    let clean = |text: String| text.replace(secret, "***");
+    let clean = |text: String| masked(&text, secret);
     let clean_answer = |answer: Answer| Answer {
         status: answer.status,
         code: answer.code.map(clean),

@@ -54,11 +54,13 @@ pub fn instant(text: &str) -> Option<i64> {
 /// Epoch milliseconds of an HTTP date, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7). Its two older forms,
 /// which nobody has been allowed to send since 1999, say nothing here.
 pub fn http_date(text: &str) -> Option<i64> {
-    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    let (_, text) = text.split_once(", ")?;
-    let mut parts = text.split(' ');
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let (_, text) = text.split_once(',')?;
+    let mut parts = text.strip_prefix(' ')?.split(' ');
     let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-    let month = MONTHS.find(month).filter(|at| month.len() == 3 && at % 3 == 0)? / 3 + 1;
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
     let (time, zone) = (parts.next()?, parts.next()?);
     (zone == "GMT" && parts.next().is_none()).then_some(())?;
     instant(&format!("{year}-{month:02}-{day}T{time}Z"))

@@ -39,7 +39,7 @@ pub const OPERATIONS: &[&Operation] = &[
 /// The operation of that name, or a failure that suggests the nearest one.
 pub fn find(group: &str, name: &str) -> Result<&'static Operation, Failure> {
     let of_group = |operation: &&Operation| operation.group.name() == group;
-    if let Some(operation) = OPERATIONS.iter().find(|o| of_group(o) && o.name == name) {
+    if let Some(operation) = OPERATIONS.iter().find(|o| o.name == name && of_group(o)) {
         return Ok(operation);
     }
     if !OPERATIONS.iter().any(of_group) {
