@@ -9,6 +9,10 @@ mod generated {
         path: "../wit",
         world: "node-by-turns",
         exports: { default: async },
+        // Items and answers are copied into the node's memory, and nowhere else.
+        ownership: Borrowing {
+            duplicate_if_necessary: false
+        },
         with: {
             "wasi:clocks": wasmtime_wasi::p2::bindings::clocks,
             "wasi:http": wasmtime_wasi_http::p2::bindings::http,

@@ -183,8 +183,8 @@ impl Chunk<'_> {
             _ => None,
         };
         let pipeline = inner.pipeline(Scope::Operation, session, Some(operation), item);
-        let texts = items.iter().map(|item| item.parameters.clone()).collect();
-        let results = self.execute(&pipeline, texts, in_flight).await;
+        let texts: Vec<&String> = items.iter().map(|item| &item.parameters).collect();
+        let results = self.execute(&pipeline, &texts, in_flight).await;
         let observed = pipeline.observed();
         operation.stats.requests(&observed);
         if !operation.is_write() || items.len() != 1 {
@@ -202,7 +202,7 @@ impl Chunk<'_> {
     async fn execute(
         &self,
         pipeline: &Arc<Pipeline>,
-        items: Vec<String>,
+        items: &[&String],
         in_flight: u32,
     ) -> Result<Vec<ItemResult>, Stop> {
         let Self {
@@ -212,17 +212,18 @@ impl Chunk<'_> {
             on_failure,
         } = *self;
         let count = items.len();
+        let (base_url, access) = (inner.base_text(), pipeline.handed_over());
         let call = execution::Call {
-            group: operation.group.clone(),
-            operation: operation.name.clone(),
+            group: &operation.group,
+            operation: &operation.name,
             items,
             on_failure: match on_failure {
                 OnFailure::Stop => execution::OnFailure::Stop,
                 OnFailure::Continue => execution::OnFailure::Continue,
             },
             in_flight,
-            base_url: inner.base_text(),
-            access: pipeline.handed_over(),
+            base_url: &base_url,
+            access: access.as_ref(),
         };
         let component = &inner.component;
         let mut guard = operation
@@ -264,7 +265,7 @@ pub(crate) async fn alone(
     inner: &Inner,
     operation: &BoundOperation,
     pipeline: &Arc<Pipeline>,
-    items: Vec<String>,
+    items: &[&String],
 ) -> Result<Vec<ItemResult>, Stop> {
     let chunk = Chunk {
         inner,

@@ -228,7 +228,7 @@ impl Guard {
     pub(crate) async fn execute(
         &mut self,
         pre: &NodePre,
-        call: execution::Call,
+        call: execution::Call<'_>,
     ) -> Result<Result<Vec<execution::ItemResult>, types::Failure>, Stop> {
         let Self { store, node, .. } = self;
         // Put back only when the call ended well: an instance that trapped, or was dropped in its call, is not used again.
@@ -241,7 +241,7 @@ impl Guard {
                     None => pre.executing(store).await?,
                 };
                 let answer = match &instance {
-                    Executing::Plainly(node) => node.call_execute(store, &call).await?,
+                    Executing::Plainly(node) => node.call_execute(store, call).await?,
                     Executing::ByTurns { node, looked_at } => {
                         Ok(turns::execute(store, node, looked_at, call).await?)
                     }

@@ -42,7 +42,7 @@ impl Runner {
         let operation = BoundOperation::new(inner, &operation.group, &operation.name)?;
         let pipeline = inner.pipeline(Scope::Operation, None, Some(&operation), None);
         for _ in 0..calls {
-            call::alone(inner, &operation, &pipeline, Vec::new())
+            call::alone(inner, &operation, &pipeline, &[])
                 .await
                 .map_err(|stop| Error::Engine {
                     message: stop.to_string(),

@@ -53,10 +53,11 @@ use crate::session::Session;
 
 use check::Wanted;
 pub(crate) use handler::code;
-pub(crate) use held::{Buffered, Hold};
+pub(crate) use held::Buffered;
+use held::Hold;
 pub(crate) use hooks::Hooks;
 pub(crate) use observed::Observed;
-pub(crate) use turn::{Turn, bare};
+pub(crate) use turn::{Seen, Turn, bare};
 pub(crate) use under_way::UnderWay;
 
 /// Headers of one connection, or of the host's own making: a node sets none of them.

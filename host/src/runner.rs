@@ -318,7 +318,7 @@ impl Inner {
 
     async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
         let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0));
-        let outcome = crate::call::alone(self, operation, &pipeline, vec![item.to_owned()]).await;
+        let outcome = crate::call::alone(self, operation, &pipeline, &[&item.to_owned()]).await;
         let planned = match &pipeline.transport {
             Transport::DryRun(planned) => {
                 std::mem::take(&mut *planned.lock().unwrap_or_else(PoisonError::into_inner))

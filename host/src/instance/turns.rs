@@ -17,35 +17,30 @@ use wasmtime::Store;
 use wasmtime_wasi_http::Error as HttpError;
 
 use super::State;
+use crate::bindings::types::Field;
 use crate::bindings::{execution, turns};
-use crate::pipeline::{Hold, Pipeline, Turn, bare, code};
+use crate::pipeline::{Pipeline, Seen, Turn, bare, code};
 
 /// Waiting for one alone is not made longer.
 const SEVERAL: usize = 2;
 
 /// A request that ended, by its ID.
-type Ended = (u32, Result<(turns::Response, Hold), HttpError>);
+type Ended = (u32, Result<Seen, HttpError>);
 
 /// Do a call to its end. `looked_at` are the headers of answers that the node wants.
 pub(super) async fn execute(
     store: &mut Store<State>,
     node: &turns::Guest,
     looked_at: &Arc<[HeaderName]>,
-    call: execution::Call,
+    call: execution::Call<'_>,
 ) -> wasmtime::Result<Vec<execution::ItemResult>> {
     let pipeline = store.data().pipeline();
     let most = pipeline
         .as_ref()
         .map_or(0, |pipeline| pipeline.limits().host_resources);
-    let mut step = turns::Step::Begin(call);
     let mut under_way = FuturesUnordered::new();
-    // For the answers of a step, until the node has them.
-    let mut kept = Vec::new();
+    let mut turn = node.call_next(&mut *store, turns::Step::Begin(call)).await?;
     loop {
-        let turn = node.call_next(&mut *store, &step).await?;
-        // The node has it now: it would be here for as long as the next answers take.
-        drop(step);
-        kept.clear();
         let turns::Asked { headers, requests } = match turn {
             turns::Turn::Done(results) => return Ok(results),
             turns::Turn::Waiting(asked) => asked,
@@ -66,19 +61,30 @@ pub(super) async fn execute(
         if under_way.is_empty() {
             wasmtime::bail!("it waits for an answer, and has asked for nothing");
         }
-        let ended = ended(&mut under_way).await;
-        let mut answered = Vec::with_capacity(ended.len());
-        for (id, outcome) in ended {
+        let mut ended = Vec::new();
+        for (id, outcome) in next_ended(&mut under_way).await {
             let outcome = match outcome {
-                Ok((response, hold)) => {
-                    kept.push(hold);
-                    Ok(response)
-                }
+                Ok(seen) => Ok(seen),
                 Err(error) => Err(bare(&code(store.data_mut(), error)?)),
             };
-            answered.push(turns::Answered { id, outcome });
+            ended.push((id, outcome));
         }
-        step = turns::Step::Resume(answered);
+        let headers: Vec<Vec<&Field>> = ended
+            .iter()
+            .map(|(_, outcome)| outcome.as_ref().map(Seen::headers).unwrap_or_default())
+            .collect();
+        let answered = ended.iter().zip(&headers).map(|((id, outcome), headers)| {
+            let outcome = outcome.as_ref().map(|seen| seen.response(headers));
+            turns::Answered {
+                id: *id,
+                outcome: outcome.map_err(Clone::clone),
+            }
+        });
+        let answered: Vec<_> = answered.collect();
+        // The node has them then, and they are let go of: the next ones may be long in coming.
+        turn = node
+            .call_next(&mut *store, turns::Step::Resume(&answered))
+            .await?;
     }
 }
 
@@ -93,7 +99,7 @@ async fn carry_out(pipeline: Option<Arc<Pipeline>>, turn: Arc<Turn>, request: tu
 }
 
 /// Those that have ended, at least one.
-async fn ended<F: Future<Output = Ended>>(under_way: &mut FuturesUnordered<F>) -> Vec<Ended> {
+async fn next_ended<F: Future<Output = Ended>>(under_way: &mut FuturesUnordered<F>) -> Vec<Ended> {
     let mut ended = Vec::new();
     poll_fn(|context| {
         take(under_way, &mut ended, context);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
@@ -17,6 +18,30 @@ pub(crate) struct Turn {
     headers: Result<HeaderMap, Unfit>,
     /// Of the answers' headers, those that the node looks at.
     looked_at: Arc<[HeaderName]>,
+}
+
+/// What a node sees of an answer.
+pub(crate) struct Seen {
+    status: u16,
+    headers: Vec<Field>,
+    body: Bytes,
+    /// For the body, for as long as the host has it.
+    _hold: Hold,
+}
+
+impl Seen {
+    pub(crate) fn headers(&self) -> Vec<&Field> {
+        self.headers.iter().collect()
+    }
+
+    /// `headers` are its [own](Self::headers).
+    pub(crate) fn response<'a>(&'a self, headers: &'a [&'a Field]) -> turns::Response<'a> {
+        turns::Response {
+            status: self.status,
+            headers,
+            body: &self.body,
+        }
+    }
 }
 
 /// Why headers are not sent.
@@ -56,7 +81,7 @@ impl Pipeline {
         self: Arc<Self>,
         turn: Arc<Turn>,
         request: turns::Request,
-    ) -> Result<(turns::Response, Hold), HttpError> {
+    ) -> Result<Seen, HttpError> {
         let wanted = self.wanted(&turn, request)?;
         let answer = self.exchange(wanted, None).await?;
         Ok(answer.seen(&turn.looked_at))
@@ -102,13 +127,13 @@ impl Pipeline {
 }
 
 impl Whole {
-    /// What a node sees of it, headers that are not a node's left out, and the hold for as long as the host has it too.
-    fn seen(self, looked_at: &[HeaderName]) -> (turns::Response, Hold) {
+    /// What a node sees of it, headers that are not a node's left out.
+    fn seen(self, looked_at: &[HeaderName]) -> Seen {
         let headers = looked_at
             .iter()
             .filter(|name| !is_forbidden_header(name))
             .flat_map(|name| self.headers.get_all(name).iter().map(move |value| (name, value)));
-        let response = turns::Response {
+        Seen {
             status: self.status.as_u16(),
             headers: headers
                 .filter_map(|(name, value)| {
@@ -118,9 +143,9 @@ impl Whole {
                     })
                 })
                 .collect(),
-            body: self.body.into(),
-        };
-        (response, self.hold)
+            body: self.body,
+            _hold: self.hold,
+        }
     }
 }
 
