@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use futures_util::stream::Fuse;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -173,7 +174,7 @@ impl Driver {
         let shape = match options.on_failure {
             // The node itself keeps the promise that nothing starts after a failure, within its call.
             OnFailure::Stop if !is_alone => Shape::one_call(places),
-            _ => Shape::new(places, is_alone),
+            _ => Shape::new(places, Handle::current().metrics().num_workers(), is_alone),
         };
         let recording = if journal.is_some() { RECORDING } else { 0 };
         let threshold = u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX);

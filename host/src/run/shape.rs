@@ -1,7 +1,5 @@
 //! How items become calls.
 
-use std::num::NonZeroUsize;
-
 /// How many items each place in flight gets in one call: a call has a cost of its own, and its end is a time when fewer
 /// items are under way.
 pub(super) const ITEMS_PER_PLACE: usize = 4;
@@ -19,17 +17,16 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Calls that share this many places.
-    pub(super) fn new(places: usize, one_item_per_call: bool) -> Self {
+    /// Calls that share this many places, on a runtime with so many threads.
+    pub(super) fn new(places: usize, threads: usize, one_item_per_call: bool) -> Self {
         if one_item_per_call {
             return Self {
                 items: 1,
                 in_flight: 1,
             };
         }
-        // One instance that overlaps its requests is cheaper than many; one per processor keeps them all busy.
-        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self::one_call(places.div_ceil(processors).min(MOST_PLACES))
+        // One instance that overlaps its requests is cheaper than many; one per thread keeps them all busy.
+        Self::one_call(places.div_ceil(threads.max(1)).min(MOST_PLACES))
     }
 
     /// A call that has all these places.
@@ -47,15 +44,19 @@ mod tests {
 
     #[test]
     fn a_call_gets_a_share_of_the_places_and_at_least_one() {
-        for places in 1..300 {
-            let shape = Shape::new(places, false);
+        for (places, threads) in (1..300).flat_map(|places| [1, 2, 7, 64].map(|threads| (places, threads))) {
+            let shape = Shape::new(places, threads, false);
             assert!((1..=places).contains(&shape.in_flight), "{shape:?} of {places}");
             assert!(shape.in_flight <= MOST_PLACES, "{shape:?} of {places}");
+            assert!(
+                shape.in_flight == MOST_PLACES || shape.in_flight * threads >= places,
+                "{shape:?} of {places}"
+            );
             let alone = Shape {
                 items: 1,
                 in_flight: 1,
             };
-            assert_eq!(Shape::new(places, true), alone);
+            assert_eq!(Shape::new(places, threads, true), alone);
         }
     }
 }
