@@ -144,10 +144,15 @@ measure-runs: build ## Measure memory and speed of long runs, with a journal and
 	host-test/measure/runs $(NODULE) target/release/simulator $(COMPONENT)
 
 # Benchmarks: no part of `make test`, where nothing depends on a clock.
-.PHONY: bench
+.PHONY: bench profile
 
 bench: build hostile-nodes ## Measure what a node costs beside plain Rust (QUICK=1 for a glance, ONLY="live size" for some)
 	$(CARGO) build --quiet --release -p nodule-bench
 	target/release/bench run $(addprefix --only ,$(ONLY)) \
 		$(if $(QUICK),--quick --output target/bench-quick.json,$(if $(ONLY),,--output bench/results.json))
 	$(if $(QUICK)$(ONLY),,target/release/bench publish bench/results.json)
+
+profile: build ## Show by whose code and which function an item takes longer than in plain Rust, by perf (UNDER_WAY=16)
+	@command -v perf >/dev/null || { echo "perf is not installed: it belongs to the system's kernel tools"; exit 1; }
+	$(CARGO) build --quiet --release -p nodule-bench
+	python3 -B bench/profile.py $(UNDER_WAY)

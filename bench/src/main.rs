@@ -20,6 +20,7 @@ mod neighbours;
 mod parked;
 mod plain;
 mod publish;
+mod repeat;
 mod replay;
 mod report;
 mod section;
@@ -39,6 +40,7 @@ use clap::{Parser, Subcommand, ValueEnum as _};
 
 use crate::bench::Bench;
 use crate::parked::Parked;
+use crate::repeat::Repeat;
 use crate::report::Report;
 use crate::section::Section;
 
@@ -68,6 +70,8 @@ enum Command {
         /// Where the SVG goes
         output: PathBuf,
     },
+    /// Do one side of a live figure over and over, for a profiler (`make profile`)
+    Repeat(Repeat),
     #[command(hide = true)]
     Parked(Parked),
 }
@@ -97,6 +101,7 @@ fn main() -> Result<ExitCode> {
         Command::Run(args) => run(args),
         Command::Publish { results, root } => done(publish::publish(&Report::load(&results)?, &root)),
         Command::Chart { results, output } => done(chart::draw(&Report::load(&results)?, &output)),
+        Command::Repeat(repeat) => done(repeat.run(&Bench::new(PathBuf::from("target"), false)?)),
         Command::Parked(parked) => done(parked::child(&parked)),
     }
 }

@@ -1,0 +1,54 @@
+//! One side of the live section, over and over, for a profiler to look at.
+
+use std::io::Write as _;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::bench::{Bench, on_one_thread};
+use crate::plain::{Operation, Plain};
+use crate::work;
+
+/// Items in a round.
+const ITEMS: usize = 40_000;
+
+/// What to repeat.
+#[derive(Debug, clap::Args)]
+pub struct Repeat {
+    /// Whose work it is
+    side: Side,
+    /// The operation
+    operation: Operation,
+    /// How many items are under way at once
+    #[arg(long, default_value_t = 64)]
+    under_way: usize,
+    /// How often
+    #[arg(long, default_value_t = 12)]
+    rounds: usize,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Side {
+    Node,
+    Plain,
+}
+
+impl Repeat {
+    /// Print the microseconds of CPU per item of each round.
+    pub fn run(&self, bench: &Bench) -> Result<()> {
+        on_one_thread(async {
+            let service = bench.service(0)?;
+            let runner = bench.runner(&service).await?;
+            let plain = Plain::connect(service.base()).await?;
+            for _ in 0..self.rounds {
+                let items = self.operation.items(ITEMS);
+                let cost = match self.side {
+                    Side::Node => work::node(&runner, self.operation, items, self.under_way).await?,
+                    Side::Plain => work::plain(&plain, self.operation, items, self.under_way).await?,
+                };
+                writeln!(std::io::stdout(), "{:.2}", cost.cpu_per(ITEMS))?;
+            }
+            Ok(())
+        })
+    }
+}
