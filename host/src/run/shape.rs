@@ -1,7 +1,8 @@
 //! How items become calls.
 
 /// How many items each place in flight gets in one call: a call has a cost of its own, and its end is a time when fewer
-/// items are under way.
+/// items are under way. More would not fit into a call's time (`run-timeout-ms`), were each to wait as long as it may
+/// (`first-byte-timeout-ms`).
 pub(super) const ITEMS_PER_PLACE: usize = 4;
 /// More are shared out to more calls: the places of one stand empty from its first item that has no successor to its last
 /// answer, and behind latency that is felt. Fewer cost more time for each item, since less is ready at once.
