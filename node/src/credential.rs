@@ -14,7 +14,8 @@ use crate::http::{Method, Request, Transport};
 use crate::json::{self, Kind, Members, Object};
 use crate::number;
 use crate::table::parameter::{Parameter, secret, text};
-use crate::table::validate::{Field, Value, find, validate_credential};
+use crate::table::validate::validate_credential;
+use crate::table::value::{Field, Value, find};
 
 pub const NAME: &str = "socialHubApi";
 pub const TITLE: &str = "SocialHub API";

@@ -16,7 +16,8 @@ use crate::table::Output;
 use crate::table::parameter::Scalar;
 use crate::table::plan::Plan;
 use crate::table::request::request;
-use crate::table::validate::{Field, Value, find, validate};
+use crate::table::validate::validate;
+use crate::table::value::{Field, Value, find};
 use crate::{answer, json};
 
 /// More requests than this at once help nobody, and each costs memory.

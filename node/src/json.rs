@@ -67,7 +67,7 @@ pub struct Read<'a> {
     pub text: &'a str,
     /// Where it is an object.
     pub members: Option<Object<'a>>,
-    /// Whether a string in it has an escape.
+    /// Whether a string in it may have an escape.
     pub has_escapes: bool,
 }
 

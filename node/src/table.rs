@@ -12,6 +12,7 @@ pub mod parameter;
 pub mod plan;
 pub mod request;
 pub mod validate;
+pub mod value;
 
 pub use parameter::{Parameter, Place};
 

@@ -1,5 +1,5 @@
-//! How many bytes of the heap are in use: what the process has from the system says less, since an allocator keeps some of
-//! what was given back.
+//! How many bytes of the heap are in use, and how many the process has from the system: the second says less, since an allocator
+//! keeps some of what was given back.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering};
@@ -50,4 +50,10 @@ unsafe impl GlobalAlloc for Counted {
 /// Bytes that were asked for and not given back.
 pub fn in_use() -> usize {
     IN_USE.load(Ordering::Relaxed).try_into().unwrap_or(0)
+}
+
+/// Bytes of memory that the process has from the system.
+pub fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }

@@ -20,6 +20,8 @@
 mod bench;
 mod guests;
 mod heap;
+mod keys;
+mod many;
 mod network;
 mod secret;
 mod server;
@@ -83,16 +85,16 @@ const ROWS: [Row; 45] = rows! {
     32 "drips and silence" share::drips;
     33 "a panic on item k of n" share::panics;
     34 "a run that is dropped half-way" share::dropped_run;
-    35 "ten thousand runs in a row" share::many_runs;
+    35 "ten thousand runs in a row" many::many_runs;
     36 "429 and 503" service::throttled;
     37 "connections that break" service::resets;
     38 "answers that are none" service::bad_answers;
     39 "certificates" service::certificates;
     40 "components that may not run" service::foreign_components;
     41 "replay" service::replay;
-    42 "limits of the policy file are enforced" share::every_limit;
+    42 "limits of the policy file are enforced" keys::every_limit;
     43 "no secret and no item data in any event" secret::events;
-    44 "every other key of the policy file is enforced" share::every_key;
+    44 "every other key of the policy file is enforced" keys::every_key;
     45 "turns that break the rules" share::turns;
 };
 

@@ -11,6 +11,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+/// Nothing listens there, and nothing is asked to.
+pub const NOWHERE: &str = "http://127.0.0.1:9/api";
+
 /// What happens after a request was read.
 #[derive(Clone)]
 pub enum Step {

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::parameter::{Fill, Parameter, Place};
 use super::plan::Plan;
-use super::validate::{Field, Value};
+use super::value::{Field, Value};
 use crate::bindings::exports::workflow::node::types::Access;
 use crate::http::{Request, Transport};
 use crate::json::{self, Members};
