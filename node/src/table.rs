@@ -14,7 +14,7 @@ pub mod request;
 pub mod validate;
 pub mod value;
 
-pub use parameter::{Parameter, Place};
+pub use parameter::Parameter;
 
 use crate::http::Method;
 
@@ -41,27 +41,19 @@ impl Operation {
     pub fn parameter(&self, name: &str) -> Option<&'static Parameter> {
         self.parameters.iter().find(|parameter| parameter.name == name)
     }
-
-    /// Where a top-level parameter goes.
-    pub fn place_of(&self, parameter: &Parameter) -> Place {
-        let in_path: Vec<&str> = names(self.request.path).collect();
-        place_of(parameter, self.request.method, &in_path)
-    }
 }
 
-/// Where a top-level parameter goes in a request with these names in its path.
-pub fn place_of(parameter: &Parameter, method: Method, in_path: &[&str]) -> Place {
-    match parameter.place {
-        Place::Ruled if in_path.contains(&parameter.name) => Place::Path,
-        Place::Ruled if method == Method::Get => Place::Query,
-        Place::Ruled => Place::Body,
-        place => place,
+/// A path's names in braces, each with what stands before it, and what stands behind the last one.
+pub fn split(path: &'static str) -> (Vec<(&'static str, &'static str)>, &'static str) {
+    let (mut names, mut rest) = (Vec::new(), path);
+    while let Some((before, (name, after))) = rest
+        .split_once('{')
+        .and_then(|(before, name)| Some((before, name.split_once('}')?)))
+    {
+        names.push((before, name));
+        rest = after;
     }
-}
-
-/// The names that a path holds in braces.
-pub fn names(path: &'static str) -> impl Iterator<Item = &'static str> {
-    path.split('{').skip(1).filter_map(|rest| rest.split('}').next())
+    (names, rest)
 }
 
 /// The resources, in the order of the form.

@@ -4,6 +4,7 @@
 //! credential `credential.baseUrl`.
 
 use super::parameter::{Fill, Kind, Parameter, Place, Scalar};
+use super::plan::Plan;
 use super::{Effect, Group, Operation, Output};
 use crate::bindings::exports::workflow::node::description as contract;
 use crate::json::{Members, push_quoted, quote};
@@ -38,13 +39,8 @@ pub fn describe() -> contract::Node {
         describe_parameter(field, CREDENTIAL, None, &mut parameters);
     }
     for operation in OPERATIONS {
-        for parameter in operation.parameters {
-            describe_parameter(
-                parameter,
-                &operation_id(operation),
-                Some(operation.place_of(parameter)),
-                &mut parameters,
-            );
+        for (parameter, place) in operation.parameters.iter().zip(Plan::new(operation).places) {
+            describe_parameter(parameter, &operation_id(operation), Some(place), &mut parameters);
         }
     }
     contract::Node {

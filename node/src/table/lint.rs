@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::parameter::{Kind, Parameter, Place, Scalar};
-use super::{Effect, Group, Operation, Output, names};
+use super::plan::Plan;
+use super::{Effect, Group, Operation, Output, split};
 use crate::http::Method;
 use crate::operations::{OPERATIONS, RETURN_ALL_NAME};
 
@@ -54,20 +55,14 @@ fn lint(operations: &[&Operation]) -> Vec<String> {
 }
 
 fn lint_request(operation: &Operation, report: &mut impl FnMut(String)) {
-    let parameter = |name: &str| {
-        operation
-            .parameters
-            .iter()
-            .find(|parameter| parameter.name == name)
-    };
     let path = operation.request.path;
     if !path.starts_with("/v1/") || path.ends_with('/') {
         report(format!(
             "has the path `{path}`, which does not begin with /v1/ or ends with a slash"
         ));
     }
-    for name in names(path) {
-        match parameter(name) {
+    for (_, name) in split(path).0 {
+        match operation.parameter(name) {
             None => report(format!("names `{name}` in its path and has no such parameter")),
             Some(parameter) if !parameter.is_required || !matches!(parameter.kind, Kind::Text) => {
                 report(format!("`{name}` stands in the path and is not a required text"));
@@ -81,8 +76,8 @@ fn lint_request(operation: &Operation, report: &mut impl FnMut(String)) {
         }
     }
     let mut wire_names = HashSet::new();
-    for parameter in operation.parameters {
-        let place = operation.place_of(parameter);
+    let places = Plan::new(operation).places;
+    for (parameter, place) in operation.parameters.iter().zip(&places) {
         if !matches!(place, Place::Nowhere | Place::Path) && !wire_names.insert(parameter.wire_name()) {
             report(format!(
                 "`{}` has the wire name of another parameter",
@@ -92,15 +87,8 @@ fn lint_request(operation: &Operation, report: &mut impl FnMut(String)) {
         if matches!(parameter.kind, Kind::Rows(_)) && operation.request.method == Method::Get {
             report(format!("`{}` is rows, which a GET cannot carry", parameter.name));
         }
-        let is_alone = || {
-            operation
-                .parameters
-                .iter()
-                .filter(|p| operation.place_of(p) == Place::Body)
-                .count()
-                == 0
-        };
-        if place == Place::WholeBody
+        let is_alone = || !places.contains(&Place::Body);
+        if *place == Place::WholeBody
             && !(matches!(parameter.kind, Kind::Rows(_)) && parameter.is_required && is_alone())
         {
             report(format!(
@@ -109,7 +97,7 @@ fn lint_request(operation: &Operation, report: &mut impl FnMut(String)) {
             ));
         }
         if operation.request.is_update
-            && place == Place::Body
+            && *place == Place::Body
             && (parameter.is_required || parameter.default.is_some())
         {
             report(format!(
@@ -134,11 +122,13 @@ fn lint_request(operation: &Operation, report: &mut impl FnMut(String)) {
     }
     if let Effect::Keyed(key) = operation.effect {
         let key_parameter = match key.split_once('.') {
-            None => parameter(key),
-            Some((rows, column)) => parameter(rows).and_then(|parameter| match parameter.kind {
-                Kind::Rows(rows) => rows.columns.iter().find(|parameter| parameter.name == column),
-                _ => None,
-            }),
+            None => operation.parameter(key),
+            Some((rows, column)) => operation
+                .parameter(rows)
+                .and_then(|parameter| match parameter.kind {
+                    Kind::Rows(rows) => rows.columns.iter().find(|parameter| parameter.name == column),
+                    _ => None,
+                }),
         };
         if key_parameter.is_none_or(|parameter| !parameter.is_required || parameter.default.is_some()) {
             report(format!(
@@ -146,7 +136,7 @@ fn lint_request(operation: &Operation, report: &mut impl FnMut(String)) {
             ));
         }
     }
-    if matches!(operation.output, Output::Pages(_)) != parameter(RETURN_ALL_NAME).is_some() {
+    if matches!(operation.output, Output::Pages(_)) != operation.parameter(RETURN_ALL_NAME).is_some() {
         report("turns pages without `returnAll`, or has `returnAll` without pages".into());
     }
 }

@@ -1,11 +1,12 @@
 //! What of an operation is the same for all items of a call, found once.
 
 use super::parameter::{Parameter, Place};
-use super::{Operation, names, place_of};
+use super::{Operation, split};
+use crate::http::Method;
 
 /// Where an operation's values go.
 pub struct Plan {
-    pub operation: &'static Operation,
+    pub operation: Operation,
     /// Where each parameter goes, in their order.
     pub places: Vec<Place>,
     /// The path's parameters, each with what stands before it.
@@ -15,28 +16,22 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn new(operation: &'static Operation) -> Self {
-        let in_path: Vec<&str> = names(operation.request.path).collect();
-        let place = |parameter| place_of(parameter, operation.request.method, &in_path);
-        let mut path = Vec::new();
-        let mut rest = operation.request.path;
-        while let Some((before, name, after)) = first_name(rest) {
-            // Every name in a path is a parameter's, which a test sees to.
-            path.extend(operation.parameter(name).map(|parameter| (before, parameter)));
-            rest = after;
-        }
+    pub fn new(operation: &Operation) -> Self {
+        let (names, end_of_path) = split(operation.request.path);
+        // Every name in a path is a parameter's, which a test sees to.
+        let of_name = |(before, name)| Some((before, operation.parameter(name)?));
+        let path: Vec<_> = names.into_iter().filter_map(of_name).collect();
+        let place = |parameter: &Parameter| match parameter.place {
+            Place::Ruled if path.iter().any(|(_, known)| known.name == parameter.name) => Place::Path,
+            Place::Ruled if operation.request.method == Method::Get => Place::Query,
+            Place::Ruled => Place::Body,
+            place => place,
+        };
         Self {
-            operation,
+            operation: *operation,
             places: operation.parameters.iter().map(place).collect(),
             path,
-            end_of_path: rest,
+            end_of_path,
         }
     }
-}
-
-/// What stands before the first name in braces, the name, and what stands behind it.
-fn first_name(path: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
-    let (before, rest) = path.split_once('{')?;
-    let (name, after) = rest.split_once('}')?;
-    Some((before, name, after))
 }

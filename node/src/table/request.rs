@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::parameter::{Fill, Parameter, Place};
+use super::parameter::{Fill, Place};
 use super::plan::Plan;
-use super::value::{Field, Value};
+use super::value::{Field, Value, find};
 use crate::bindings::exports::workflow::node::types::Access;
 use crate::http::{Request, Transport};
 use crate::json::{self, Members};
@@ -96,19 +96,12 @@ fn path(plan: &Plan, fields: &[Field]) -> String {
     let mut path = String::with_capacity(ROOM);
     for (before, parameter) in &plan.path {
         path.push_str(before);
-        if let Some(value) = value_of(fields, parameter) {
+        if let Some(value) = find(fields, parameter.name) {
             path.extend(utf8_percent_encode(&plain(value), ENCODED));
         }
     }
     path.push_str(plan.end_of_path);
     path
-}
-
-fn value_of<'f, 'a>(fields: &'f [Field<'a>], parameter: &Parameter) -> Option<&'f Value<'a>> {
-    let field = fields
-        .iter()
-        .find(|field| std::ptr::eq(field.parameter, parameter));
-    field.map(|field| &field.value)
 }
 
 /// A value as it stands in a path or query.

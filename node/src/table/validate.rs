@@ -31,7 +31,7 @@ pub fn validate<'a>(plan: &Plan, item: &'a str) -> Result<Fields<'a>, Failure> {
             found(item.text)
         )));
     };
-    let operation = plan.operation;
+    let operation = &plan.operation;
     let mut check = Check {
         problems: Vec::new(),
         is_update: operation.request.is_update,
