@@ -168,6 +168,8 @@ impl Engine {
             .concurrency_support(false)
             .max_wasm_stack(config.stack_bytes)
             .async_stack_size(config.stack_bytes.saturating_add(HOST_STACK_BYTES))
+            // What nodes are compiled from needs no collector; compiled in, it only keeps clear of RUSTSEC-2026-0570.
+            .gc_support(false)
             // Backtraces of guests are for their authors, and cost time where a hostile node traps on purpose.
             .wasm_backtrace_max_frames(None);
         if let Some(instances) = config.pooling {
