@@ -1,23 +1,35 @@
-//! A hostile node beside honest runs: how much longer they take.
+//! Hostile nodes beside honest runs of another tenant: how much longer these take.
 
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::{StreamExt as _, stream};
 use nodule::{Credential, Engine, EngineConfig, RunOptions, Runner};
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::bench::{Bench, says};
 use crate::figure::{Figure, Of, Target, Unit};
 use crate::meter::millis;
 use crate::plain::Operation;
+use crate::service::Service;
 
-/// Of 64 runs, one is hostile.
+/// Beside the hostile ones.
 const HONEST: usize = 63;
+/// One for each thread of the machines that the published figures are from.
+const HOSTILE: usize = 2;
 /// Times their time alone.
 const LONGER: f64 = 1.5;
 
-/// Time of the honest runs beside one that loops without end, and alone.
+/// What a hostile node does without end, and how `host-test/nodes/guests/loops.rs` calls it.
+const LOOPS: [(&str, &str); 4] = [
+    ("that loop", "nothing"),
+    ("whose requests are denied", "handle, denied and dropped"),
+    ("that drop their requests", "handle, begun and given time"),
+    ("whose requests are answered", "handle, ended"),
+];
+
+/// Time of the honest runs beside hostile ones, and alone.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     // As the command does it: a thread for each processor.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -36,44 +48,58 @@ async fn compare(bench: &Bench) -> Result<Vec<Figure>> {
         .runner()
         .credential(service.credential(&component)?)
         .build()?;
-    let hostile = hostile(bench, &engine).await?;
+    let hostile = hostile(bench, &engine, &service).await?;
+    let url = format!("{}/v1/member/M1", service.base());
     together(&honest, each).await?;
-    let (mut beside, mut alone) = (Vec::new(), Vec::new());
+    let mut alone = Vec::new();
+    let mut beside: [Vec<f64>; LOOPS.len()] = Default::default();
     for round in 0..bench.rounds() {
         says(
             "neighbours",
             &format!("round {} of {}", round + 1, bench.rounds()),
         );
         alone.push(together(&honest, each).await?);
-        let items = stream::iter([Ok(r#"{"hostile": true}"#.to_owned())]);
-        let mut spinning = hostile.run("things", "read", items, &RunOptions::default())?;
-        beside.push(together(&honest, each).await?);
-        let ended = tokio::time::timeout(std::time::Duration::ZERO, spinning.next()).await;
-        ensure!(ended.is_err(), "the hostile run ended before the honest ones");
+        for ((_, what), beside) in LOOPS.iter().zip(&mut beside) {
+            let item = json!({"what": what, "url": url}).to_string();
+            let mut looping = Vec::new();
+            for _ in 0..HOSTILE {
+                let items = stream::iter([Ok(item.clone())]);
+                looping.push(hostile.run("things", "read", items, &RunOptions::default())?);
+            }
+            beside.push(together(&honest, each).await?);
+            for run in &mut looping {
+                let ended = tokio::time::timeout(std::time::Duration::ZERO, run.next()).await;
+                ensure!(
+                    ended.is_err(),
+                    "{what}: the hostile run ended before the honest ones"
+                );
+            }
+        }
     }
-    Ok(vec![
-        Figure::new(
-            "neighbours",
-            format!("{HONEST} runs beside an endless loop"),
-            Unit::Millis,
-            beside,
-        )
-        .beside("alone", &alone)
-        .target(Target::at_most(Of::Ratio, LONGER)),
-    ])
+    let figures = LOOPS.iter().zip(beside).map(|((loops, _), beside)| {
+        let name = format!("{HONEST} runs beside {HOSTILE} {loops}");
+        Figure::new("neighbours", name, Unit::Millis, beside)
+            .beside("alone", &alone)
+            .target(Target::at_most(Of::Ratio, LONGER))
+    });
+    Ok(figures.collect())
 }
 
 /// A node that never comes back from a call.
-async fn hostile(bench: &Bench, engine: &Engine) -> Result<Runner> {
-    let path = bench.target.join("hostile/spins.wasm");
+async fn hostile(bench: &Bench, engine: &Engine, service: &Service) -> Result<Runner> {
+    let path = bench.target.join("hostile/loops.wasm");
     let component = engine
         .load_file(&path)
         .await
         .with_context(|| format!("{} (`make hostile-nodes` leaves it)", path.display()))?;
     // It authenticates without a request.
-    let json = r#"{"baseUrl": "http://127.0.0.1:9", "secret": "not-a-secret-of-anybody", "mode": "none"}"#;
-    let credential = Credential::from_json(component.node(), json)?;
-    Ok(component.runner().credential(credential).build()?)
+    let json = json!({"baseUrl": service.base(), "secret": "not-a-secret-of-anybody", "mode": "none"});
+    let credential = Credential::from_json(component.node(), &json.to_string())?;
+    Ok(component
+        .runner()
+        .credential(credential)
+        .tenant("hostile")
+        .build()?)
 }
 
 /// Milliseconds until all of the honest runs, which begin together, have ended.

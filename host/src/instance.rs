@@ -4,22 +4,23 @@
 //! [pipeline](crate::pipeline), and nothing else.
 
 mod environs;
+mod share;
 mod turns;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap, UpdateDeadline};
+use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
 use crate::bindings::{Executing, NodePre, authentication, description, execution, types};
-use crate::engine::{EPOCH, Engine};
+use crate::engine::Engine;
 use crate::events;
 use crate::guards;
 use crate::limits::Limits;
@@ -39,16 +40,10 @@ pub(crate) struct State {
     /// Without one every request is denied.
     pipeline: Option<Arc<Pipeline>>,
     budget: Budget,
-    share: Share,
     under_way: UnderWay,
 }
 
 impl State {
-    /// It sends a request: it does not only compute.
-    pub(crate) fn sends(&mut self) {
-        self.share.has_sent = true;
-    }
-
     /// Its requests that have no answer yet.
     pub(crate) fn under_way(&self) -> &UnderWay {
         &self.under_way
@@ -103,6 +98,13 @@ impl fmt::Display for Stop {
     }
 }
 
+/// What bounds a call.
+struct Bounds {
+    run_timeout: Duration,
+    pipeline: Option<Arc<Pipeline>>,
+    under_way: UnderWay,
+}
+
 /// A store for one call at a time, and the bounds of that call.
 pub(crate) struct Guard {
     store: Store<State>,
@@ -140,7 +142,6 @@ impl Guard {
             hooks: Hooks,
             pipeline,
             budget: Budget::new(limits),
-            share: Share::default(),
             under_way: UnderWay::default(),
         };
         let mut store = Store::new(engine.wasmtime(), state);
@@ -152,7 +153,7 @@ impl Guard {
         // At every tick the call gives way to the other tasks of its thread; that is also where a deadline is noticed,
         // by dropping the call.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().share.turn()));
+        store.epoch_deadline_async_yield_and_update(1);
         Self {
             store,
             node: None,
@@ -169,7 +170,6 @@ impl Guard {
             _ => (state.wasi, state.staged) = environs.wasi(),
         }
         state.pipeline = Some(pipeline);
-        state.share = Share::default();
         self.store.set_epoch_deadline(1);
     }
 
@@ -187,21 +187,33 @@ impl Guard {
             && budget.memory_left > budget.memory_limit / 2
     }
 
+    fn bounds(&self) -> Bounds {
+        let state = self.store.data();
+        Bounds {
+            run_timeout: self.run_timeout,
+            pipeline: state.pipeline(),
+            under_way: state.under_way().clone(),
+        }
+    }
+
     /// Call `describe`.
     pub(crate) async fn describe(&mut self, pre: &NodePre) -> Result<description::Node, Stop> {
+        let bounds = self.bounds();
         let store = &mut self.store;
-        let under_way = store.data().under_way().clone();
         let result = {
             let call = pin!(async { pre.describing(store).await?.call_describe(store).await });
-            bounded(self.run_timeout, &under_way, call).await
+            bounded(bounds, call).await
         };
         self.settle(result)
     }
 
     /// Call `headers` of the interface `turns`.
     pub(crate) async fn looked_at(&mut self, pre: &NodePre) -> Result<Vec<String>, Stop> {
-        let call = pre.looked_at(&mut self.store);
-        let result = tokio::time::timeout(self.run_timeout, call).await.ok();
+        let bounds = self.bounds();
+        let result = {
+            let call = pin!(pre.looked_at(&mut self.store));
+            bounded(bounds, call).await
+        };
         self.settle(result)
     }
 
@@ -212,14 +224,14 @@ impl Guard {
         credential: &String,
         renew: Option<&authentication::Session>,
     ) -> Result<Result<authentication::Session, types::Failure>, Stop> {
+        let bounds = self.bounds();
         let store = &mut self.store;
-        let under_way = store.data().under_way().clone();
         let result = {
             let call = pin!(async {
                 let node = pre.authenticating(store).await?;
                 node.call_authenticate(store, credential, renew).await
             });
-            bounded(self.run_timeout, &under_way, call).await
+            bounded(bounds, call).await
         };
         self.settle(result)
     }
@@ -230,10 +242,10 @@ impl Guard {
         pre: &NodePre,
         call: execution::Call<'_>,
     ) -> Result<Result<Vec<execution::ItemResult>, types::Failure>, Stop> {
+        let bounds = self.bounds();
         let Self { store, node, .. } = self;
         // Put back only when the call ended well: an instance that trapped, or was dropped in its call, is not used again.
         let instance = node.take();
-        let under_way = store.data().under_way().clone();
         let result = {
             let call = pin!(async {
                 let instance = match instance {
@@ -249,7 +261,7 @@ impl Guard {
                 *node = Some(instance);
                 Ok(answer)
             });
-            bounded(self.run_timeout, &under_way, call).await
+            bounded(bounds, call).await
         };
         self.settle(result)
     }
@@ -346,54 +358,20 @@ impl Idle {
     }
 }
 
-/// A tenth of a second: reading and checking the largest answer that is let in takes less.
-const TURNS_BEFORE_REST: u32 = 10;
-
 /// A header takes more memory than its bytes; the byte count itself is checked where the request is sent.
 const FIELD_OVERHEAD: usize = 64 * 1024;
 
-/// What a call on an instance comes to. `None` when the time was up: dropping the call there ends it, wherever it is.
-async fn bounded<T>(
-    timeout: Duration,
-    under_way: &UnderWay,
-    call: Pin<&mut impl Future<Output = T>>,
-) -> Option<T> {
-    tokio::time::timeout(timeout, under_way.beside(call)).await.ok()
-}
-
-/// How much of its thread's time a call takes.
-///
-/// A call that computes and never waits would have its thread to itself, but for moments: the others' tasks are short. So
-/// from some time on it rests after every turn for as long as the turn took. A call that sends requests is not held up: on
-/// a busy machine it is found running at every tick too.
-#[derive(Default)]
-struct Share {
-    /// Turns in a row that were used up to their end, without a request.
-    turns: u32,
-    last: Option<Instant>,
-    /// Whether it sent a request in this turn.
-    has_sent: bool,
-}
-
-impl Share {
-    /// A turn is over; how to wait for the next.
-    fn turn(&mut self) -> UpdateDeadline {
-        let now = Instant::now();
-        // The rest lies between two turns too, and the clock's ticks are not exact.
-        let is_in_a_row = self.last.is_some_and(|last| now.duration_since(last) < EPOCH * 4);
-        let has_sent = std::mem::take(&mut self.has_sent);
-        self.turns = match (has_sent, is_in_a_row) {
-            (true, _) => 0,
-            (false, false) => 1,
-            (false, true) => self.turns.saturating_add(1),
-        };
-        self.last = Some(now);
-        if self.turns > TURNS_BEFORE_REST {
-            UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(EPOCH)))
-        } else {
-            UpdateDeadline::Yield(1)
-        }
-    }
+/// Runs a call, with its requests beside it; `None` on timeout. Dropping the call there ends it, wherever it is.
+async fn bounded<T>(bounds: Bounds, call: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    let Bounds {
+        run_timeout,
+        pipeline,
+        under_way,
+    } = bounds;
+    let call = pin!(under_way.beside(call));
+    tokio::time::timeout(run_timeout, share::fairly(pipeline.as_deref(), call))
+        .await
+        .ok()
 }
 
 /// What is left of an instance's memory, tables and core instances.
@@ -464,41 +442,5 @@ impl ResourceLimiter for Budget {
 
     fn memories(&self) -> usize {
         self.instances
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rests(share: &mut Share) -> bool {
-        matches!(share.turn(), UpdateDeadline::YieldCustom(..))
-    }
-
-    #[tokio::test]
-    async fn a_call_that_only_computes_rests_after_a_while() {
-        let mut share = Share::default();
-        for _ in 0..TURNS_BEFORE_REST {
-            assert!(!rests(&mut share));
-        }
-        assert!(rests(&mut share));
-        assert!(rests(&mut share));
-
-        // One that waited for something begins anew.
-        share.last = Instant::now().checked_sub(EPOCH * 10);
-        assert!(!rests(&mut share));
-    }
-
-    #[tokio::test]
-    async fn a_call_that_sends_requests_does_not_rest() {
-        let mut share = Share::default();
-        for _ in 0..3 * TURNS_BEFORE_REST {
-            share.has_sent = true;
-            assert!(!rests(&mut share));
-        }
-        for _ in 0..TURNS_BEFORE_REST {
-            assert!(!rests(&mut share));
-        }
-        assert!(rests(&mut share));
     }
 }

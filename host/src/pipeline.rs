@@ -56,7 +56,7 @@ pub(crate) use handler::code;
 pub(crate) use held::Buffered;
 use held::Hold;
 pub(crate) use hooks::Hooks;
-pub(crate) use observed::Observed;
+pub(crate) use observed::{Answered, Observed};
 pub(crate) use turn::{Seen, Turn, bare};
 pub(crate) use under_way::UnderWay;
 
@@ -328,8 +328,9 @@ impl Pipeline {
         match served {
             Ok(Outcome::Answer(answer)) => match &answer.broken {
                 None => {
-                    self.answered(changing);
-                    Ok(Whole::from_recorded(answer, Hold::new(&self.buffered)))
+                    let answer = Whole::from_recorded(answer, Hold::new(&self.buffered));
+                    self.answered(&answer, changing);
+                    Ok(answer)
                 }
                 Some(error) => Err(name::parse(error)),
             },
@@ -355,7 +356,7 @@ impl Pipeline {
         let changing = u32::from(!is_safe(&request.method));
         let clock = Instant::now();
         let outcome = send::send(self, &lane, request, url, options).await;
-        self.ended(clock.elapsed(), outcome.is_ok(), changing);
+        self.ended(clock.elapsed(), outcome.as_ref().ok(), changing);
         let answer = outcome.map_err(|trouble| match trouble {
             send::Stopped::Denied(denial) => self.deny(
                 request.asked(),

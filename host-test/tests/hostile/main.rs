@@ -18,6 +18,7 @@
 )]
 
 mod bench;
+mod deadline;
 mod guests;
 mod heap;
 mod keys;
@@ -50,7 +51,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 45] = rows! {
+const ROWS: [Row; 47] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -96,6 +97,8 @@ const ROWS: [Row; 45] = rows! {
     43 "no secret and no item data in any event" secret::events;
     44 "every other key of the policy file is enforced" keys::every_key;
     45 "turns that break the rules" share::turns;
+    64 "every function of the host in an endless loop" deadline::every_loop;
+    65 "two hostile nodes beside an honest tenant" deadline::neighbours;
 };
 
 fn main() -> ExitCode {

@@ -50,7 +50,6 @@ pub(super) async fn execute(
             wasmtime::bail!("handle limit exceeded");
         }
         if !requests.is_empty() {
-            store.data_mut().sends();
             let turn = Arc::new(Turn::new(headers, looked_at));
             under_way.extend(
                 requests

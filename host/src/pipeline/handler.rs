@@ -38,7 +38,6 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         |mut store: Store<'_>,
          (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>)| {
             let state = store.data_mut();
-            state.sends();
             let pipeline = state.pipeline();
             let table = state.table();
             let options = options.and_then(|options| table.get(&options).ok()).copied();

@@ -3,7 +3,7 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Pipeline;
+use super::{Pipeline, Whole};
 use crate::events;
 use crate::failure::{Certainty, Failure};
 
@@ -16,6 +16,8 @@ pub(crate) struct Observed {
     pub(super) changing: u32,
     /// Requests that were answered to the end.
     pub(crate) answered: u32,
+    /// Bytes of the bodies of these answers.
+    received: u64,
     /// Of those sent, the ones that are not GET or HEAD.
     pub(crate) changing_sent: u32,
     /// Of those answered to the end, the ones that are not GET or HEAD.
@@ -27,9 +29,28 @@ pub(crate) struct Observed {
     pub(super) trouble: Option<String>,
 }
 
+/// Answers that a call got.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Answered {
+    pub(crate) answers: u32,
+    /// Of their bodies.
+    pub(crate) bytes: u64,
+}
+
+impl Answered {
+    /// Those that came after `earlier`.
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            answers: self.answers.saturating_sub(earlier.answers),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+        }
+    }
+}
+
 impl Observed {
-    fn answer(&mut self, changing: u32) {
+    fn answer(&mut self, answer: &Whole, changing: u32) {
         self.answered += 1;
+        self.received += answer.body.len() as u64;
         self.changing_answered += changing;
     }
 }
@@ -68,18 +89,27 @@ impl Pipeline {
         notes.changing_sent = notes.changing_sent.saturating_sub(changing);
     }
 
-    /// Note that a request to the service ended, and whether its answer was read to its end.
-    pub(super) fn ended(&self, took: Duration, is_answered: bool, changing: u32) {
+    /// Note that a request to the service ended, with its answer where that was read to its end.
+    pub(super) fn ended(&self, took: Duration, answer: Option<&Whole>, changing: u32) {
         let mut notes = self.notes();
         notes.took.push(took);
-        if is_answered {
-            notes.answer(changing);
+        if let Some(answer) = answer {
+            notes.answer(answer, changing);
         }
     }
 
     /// Note that a recording had an answer.
-    pub(super) fn answered(&self, changing: u32) {
-        self.notes().answer(changing);
+    pub(super) fn answered(&self, answer: &Whole, changing: u32) {
+        self.notes().answer(answer, changing);
+    }
+
+    /// The answers of this call so far.
+    pub(crate) fn answers(&self) -> Answered {
+        let notes = self.notes();
+        Answered {
+            answers: notes.answered,
+            bytes: notes.received,
+        }
     }
 
     /// Why a request of this call was denied, or which limit it reached, in the host's own words.

@@ -50,20 +50,22 @@ impl UnderWay {
         }
     }
 
-    /// What a call of the instance comes to, with its requests going on whenever it waits.
+    /// Runs a call of the instance, with its requests going on whenever it waits.
+    ///
+    /// Each poll of this polls the call once, whatever the call does: a node whose requests end as soon as they begin, since
+    /// they are denied or dropped, would never let go of its thread otherwise, and its deadline would never be looked at.
     pub(crate) async fn beside<T>(&self, mut call: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|context| {
             self.drive(context);
-            loop {
-                if let Poll::Ready(result) = call.as_mut().poll(context) {
-                    return Poll::Ready(result);
-                }
-                // What it asked for meanwhile leaves now. Only an answer to that is news for it.
-                let is_new = std::mem::take(&mut lock(&self.0).has_new);
-                if !(is_new && self.drive(context)) {
-                    return Poll::Pending;
-                }
+            if let Poll::Ready(result) = call.as_mut().poll(context) {
+                return Poll::Ready(result);
             }
+            // What it asked for meanwhile leaves now. Only an answer to that is news for it.
+            let is_new = std::mem::take(&mut lock(&self.0).has_new);
+            if is_new && self.drive(context) {
+                context.waker().wake_by_ref();
+            }
+            Poll::Pending
         })
         .await
     }
