@@ -1,5 +1,7 @@
 //! The example, broken in one way at a time.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::super::*;
@@ -170,9 +172,130 @@ fn a_small_description_is_no_huge_form() {
         .parameters
         .extend((0..100).map(|index| format!("l0.p{index}")));
     let found = node.check().unwrap_err();
-    assert_eq!(found.len(), 1);
+    assert_eq!(found.len(), 2);
     let message = "node: expected at most 20000 parameters in all forms, found 1010";
     assert!(found[0].to_string().starts_with(message), "{}", found[0]);
+    let message = "node: expected at most 8388608 bytes of parameters in all forms, found ";
+    assert!(found[1].to_string().starts_with(message), "{}", found[1]);
+}
+
+/// Each of these took minutes: a product of two lists for each of many forms.
+#[test]
+fn a_check_takes_time_in_proportion_to_the_description() {
+    let clock = Instant::now();
+    let id = |index: usize| format!("{}{index:05}", "a".repeat(40));
+    // Rows whose columns are the last of very many parameters, with a default of very many rows.
+    let mut node = read(&library()).unwrap();
+    let text = node.parameters[1].clone();
+    node.parameters.extend((0..9_000).map(|index| Parameter {
+        id: id(index),
+        name: id(index),
+        kind: Kind::Text,
+        ..text.clone()
+    }));
+    let columns: Vec<String> = (8_700..9_000).map(id).collect();
+    let row = json!({ id(8_999): "" });
+    node.parameters.push(Parameter {
+        id: "rows".to_owned(),
+        name: "rows".to_owned(),
+        kind: Kind::Rows(RowShape {
+            name: "row".to_owned(),
+            display_name: "Row".to_owned(),
+            columns,
+            min: 0,
+        }),
+        default: Some(json!({ "row": vec![row; 20_000] })),
+        ..text.clone()
+    });
+    node.operations[0].parameters.push("rows".to_owned());
+    // All that is wrong is that most of them belong to nothing.
+    let found = node.check().unwrap_err();
+    assert!(
+        found
+            .iter()
+            .all(|it| it.message.contains("belongs to no operation")),
+        "{found:?}"
+    );
+
+    // Conditions on a choice of very many, in very many forms, and what keyed operations hold.
+    let mut node = read(&library()).unwrap();
+    let known = (0..1_000).map(|index| Choice {
+        label: "x".to_owned(),
+        value: json!(index),
+        summary: String::new(),
+    });
+    let choice = |id: &str, kind: Kind| Parameter {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        kind,
+        ..text.clone()
+    };
+    node.parameters.push(choice(
+        "subject",
+        Kind::Choice(Choices {
+            known: known.collect(),
+            open: false,
+        }),
+    ));
+    for number in 0..10 {
+        let mut dependant = choice(&format!("dependant{number}"), Kind::Text);
+        dependant.visible_when = vec![
+            Condition {
+                parameter: "subject".to_owned(),
+                one_of: (0..1_000).rev().map(|index| json!(index)).collect(),
+            };
+            3
+        ];
+        node.parameters.push(dependant);
+    }
+    let operation = node.operations[0].clone();
+    node.operations.extend((0..20).map(|index| {
+        Operation {
+            name: format!("o{index}"),
+            parameters: (0..10)
+                .map(|number| format!("dependant{number}"))
+                .chain(["subject".to_owned()])
+                .collect(),
+            effect: Effect::Keyed("subject".to_owned()),
+            ..operation.clone()
+        }
+    }));
+    assert_eq!(node.check().err(), None);
+    assert!(clock.elapsed() < Duration::from_secs(20), "{:?}", clock.elapsed());
+}
+
+#[test]
+fn values_of_json_and_bytes_of_forms_are_limited() {
+    let many = problems(|node| node.hints = Some(json!({ "a": vec![0; MAX_JSON_VALUES] })));
+    assert!(
+        many[0].starts_with("node: expected at most 250000 values of JSON, found 2500"),
+        "{many:?}"
+    );
+    let text = format!("[{}0]", "0,".repeat(MAX_JSON_BYTES / 2 - 2));
+    assert!(parse_json(&text, "a").is_ok(), "as many values as bytes allow");
+    let large = problems(|node| {
+        let summary = "x".repeat(MAX_SUMMARY_CHARS);
+        let choice = |index: usize| Choice {
+            label: "x".to_owned(),
+            value: json!(index),
+            summary: summary.clone(),
+        };
+        parameter(node, "loan.lend.identify").kind = Kind::Choice(Choices {
+            known: (0..900).map(choice).collect(),
+            open: false,
+        });
+        let lend = node.operations[3].clone();
+        for index in 0..5 {
+            node.operations.push(Operation {
+                name: format!("lend{index}"),
+                ..lend.clone()
+            });
+        }
+    });
+    assert!(
+        large[0].starts_with("node: expected at most 8388608 bytes of parameters in all forms, found 1"),
+        "{large:?}"
+    );
 }
 
 #[test]
@@ -512,10 +635,69 @@ fn an_icon_draws_and_does_nothing_else() {
             "the attribute `style` of `path` is not allowed so",
         ),
         ("<?php a?>", "processing instructions are not allowed"),
+        // Other spellings of what loads something, and other references.
+        (
+            "<path fill='u\\72l(//evil.example)'/>",
+            "the attribute `fill` of `path` is not allowed so",
+        ),
+        (
+            "<path mask=\"image-set('https://evil.example/a.png' 1x)\"/>",
+            "the attribute `mask` of `path` is not allowed so",
+        ),
+        (
+            "<path fill='rgb(1,2,3) url ( &quot;//evil.example&quot; )'/>",
+            "the attribute `fill` of `path` is not allowed so",
+        ),
+        (
+            "<use href='#%61'/>",
+            "the attribute `href` of `use` is not allowed so",
+        ),
+        (
+            "<path filter='blur(9999px)'/>",
+            "the attribute `filter` of `path` is not allowed so",
+        ),
+        ("<pattern/>", "the element `pattern` is not allowed"),
+        // References that lead back, by themselves and by an element around.
+        (
+            "<g id='a'><use href='#a'/></g>",
+            "expected no element that refers to itself, nor references that nest deep",
+        ),
+        (
+            "<mask id='a'><path mask='url(#b)'/></mask><mask id='b'><path mask='url(#a)'/></mask>",
+            "expected no element that refers to itself, nor references that nest deep",
+        ),
     ] {
         assert_eq!(icon(inside), expected);
     }
     assert!(icon("<g>").starts_with("expected an SVG document, found: "));
+    // Ten levels of ten references are ten thousand million paths, whatever refers and whichever of two IDs counts.
+    let levels = |one: &dyn Fn(usize) -> String| (0..10).map(one).collect::<String>();
+    let drawn = "expected at most 10000 elements to draw, with what is referred to, found more";
+    let ten = |text: String| text.repeat(10);
+    let uses = |level: usize| ten(format!("<use href='#a{}'/>", level.wrapping_sub(1)));
+    let masks = |level: usize| ten(format!("<path mask='url(#a{})'/>", level.wrapping_sub(1)));
+    let fills = |level: usize| {
+        format!(
+            "<g fill='url(#a{})'>{}</g>",
+            level.wrapping_sub(1),
+            ten("<path/>".into())
+        )
+    };
+    for one in [
+        &(|level| format!("<g id='a{level}'><path/>{}</g>", uses(level))) as &dyn Fn(usize) -> String,
+        &|level| format!("<symbol id='a{level}'><path/>{}</symbol>", uses(level)),
+        &|level| format!("<mask id='a{level}'><path/>{}</mask>", masks(level)),
+        &|level| format!("<g id='a{level}'/><g id='a{level}'><path/>{}</g>", uses(level)),
+        &|level| format!("<linearGradient id='a{level}'>{}</linearGradient>", fills(level)),
+    ] {
+        assert_eq!(icon(&levels(one)), drawn);
+    }
+    let deep = format!("{}{}", "<g>".repeat(200), "</g>".repeat(200));
+    assert!(icon(&deep).starts_with("expected no element that refers to itself"));
+    let sketch = "<defs><path id='a' d='M0 0'/><linearGradient id='b'><stop/><stop/></linearGradient></defs>\
+         <mask id='m' fill='white'><use href='#a'/></mask>\
+         <g mask='url(#m)' fill='url(#b)' transform='translate(1 2) rotate (45)'><use href='#a'/><path fill='rgb(1, 2, 3)'/></g>";
+    assert_eq!(icon(sketch), "");
     each(&[
         (
             |node| node.icon_svg = Some("<svg/>".to_owned()),
