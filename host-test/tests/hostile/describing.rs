@@ -38,8 +38,7 @@ async fn described(file: &Path, format: &'static str, cache: &Path) -> Ended {
         .stdout(Stdio::null())
         .stderr(errors.reopen().unwrap());
     let begun = Instant::now();
-    let child = describe.spawn().unwrap();
-    let (status, peak_bytes) = tokio::task::spawn_blocking(move || waited(child.id()))
+    let (status, peak_bytes) = tokio::task::spawn_blocking(move || waited(describe))
         .await
         .unwrap();
     Ended {
@@ -50,18 +49,19 @@ async fn described(file: &Path, format: &'static str, cache: &Path) -> Ended {
     }
 }
 
-/// Waits for a child, as the standard library does, and asks for its use of memory at the same time.
+/// Runs a command to its end, as the standard library does, and asks for its use of memory at the same time.
 #[expect(
     unsafe_code,
     reason = "the standard library waits without asking what the child used"
 )]
-fn waited(child: u32) -> (ExitStatus, u64) {
+fn waited(mut command: Command) -> (ExitStatus, u64) {
+    let child = command.spawn().unwrap().id().cast_signed();
     let mut status = 0;
     // SAFETY: a structure of numbers, of which all zeros is one.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: both places are ours for as long as the call takes, and nobody else waits for this child.
-    let found = unsafe { libc::wait4(child.cast_signed(), &raw mut status, 0, &raw mut usage) };
-    assert_eq!(found, child.cast_signed(), "{}", std::io::Error::last_os_error());
+    let found = unsafe { libc::wait4(child, &raw mut status, 0, &raw mut usage) };
+    assert_eq!(found, child, "{}", std::io::Error::last_os_error());
     let kilobytes = u64::try_from(usage.ru_maxrss).unwrap();
     (ExitStatus::from_raw(status), kilobytes * 1024)
 }

@@ -154,7 +154,7 @@ impl<'a> Indexed<'a> {
     }
 }
 
-impl<'a> Deref for Indexed<'a> {
+impl Deref for Indexed<'_> {
     type Target = Node;
 
     fn deref(&self) -> &Node {

@@ -24,20 +24,24 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         "subscribe-instant",
         |mut store: StoreContextMut<'_, State>, (when,): (u64,)| -> Waited {
             let state = store.data_mut();
-            Ok((match state.only_describes() {
-                true => over(state)?,
-                false => state.clocks().subscribe_instant(when)?,
-            },))
+            let wait = if state.only_describes() {
+                over(state)?
+            } else {
+                state.clocks().subscribe_instant(when)?
+            };
+            Ok((wait,))
         },
     )?;
     clock.func_wrap(
         "subscribe-duration",
         |mut store: StoreContextMut<'_, State>, (duration,): (u64,)| -> Waited {
             let state = store.data_mut();
-            Ok((match state.only_describes() {
-                true => over(state)?,
-                false => state.clocks().subscribe_duration(duration)?,
-            },))
+            let wait = if state.only_describes() {
+                over(state)?
+            } else {
+                state.clocks().subscribe_duration(duration)?
+            };
+            Ok((wait,))
         },
     )?;
     linker.allow_shadowing(false);
