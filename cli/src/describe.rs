@@ -13,7 +13,7 @@
 use std::error::Error;
 use std::fmt;
 
-use nodule::description::{Node, Operation, ResourceGroup, Unknown};
+use nodule::description::{Indexed, Node, Operation, ResourceGroup, Unknown};
 
 mod escape;
 mod json;
@@ -100,11 +100,13 @@ pub fn render(
         (Some(group), None) => Focus::Group(node.group(group)?),
         (Some(group), Some(operation)) => Focus::Operation(node.operation(group, operation)?),
     };
+    // Every form looks up each of its parameters, and there may be many of both.
+    let indexed = Indexed::new(node);
     match (format, focus) {
-        (Format::Text, focus) => Ok(text::render(node, focus, width)),
+        (Format::Text, focus) => Ok(text::render(&indexed, focus, width)),
         (Format::Json, Focus::Node) => Ok(json::render(node)),
-        (Format::N8n, Focus::Node) => Ok(json::pretty(&n8n::render(node))),
-        (Format::Markdown, Focus::Node) => Ok(markdown::render(node)),
+        (Format::N8n, Focus::Node) => Ok(json::pretty(&n8n::render(&indexed))),
+        (Format::Markdown, Focus::Node) => Ok(markdown::render(&indexed)),
         (Format::Json, _) => Err(Refused::WholeOnly("json")),
         (Format::N8n, _) => Err(Refused::WholeOnly("n8n")),
         (Format::Markdown, _) => Err(Refused::WholeOnly("markdown")),

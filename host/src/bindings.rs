@@ -24,13 +24,15 @@ mod generated {
 
 pub(crate) use generated::exports::workflow::node::{authentication, description, execution, turns, types};
 
+mod described;
+
+pub(crate) use self::described::describe;
+
 use std::sync::Arc;
 
 use http::HeaderName;
 use wasmtime::component::{Instance, InstancePre};
 
-use crate::description as plain;
-use crate::description::{Problem, parse_json};
 use crate::failure::{Answer, Certainty, Failure, ParameterProblem};
 use crate::instance::State;
 
@@ -183,161 +185,6 @@ impl From<types::Certainty> for Certainty {
         match certainty {
             types::Certainty::NotDone => Certainty::NotDone,
             types::Certainty::Unknown => Certainty::Unknown,
-        }
-    }
-}
-
-/// The description that a node gave, its JSON documents parsed. Every document that is none is a problem of its own;
-/// the records are checked afterwards, by [`plain::Node::check`].
-pub(crate) fn describe(node: description::Node) -> Result<plain::Node, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let described = Documents {
-        problems: &mut problems,
-    }
-    .node(node);
-    if problems.is_empty() {
-        Ok(described)
-    } else {
-        Err(problems)
-    }
-}
-
-/// Parses the JSON documents inside a description and remembers those that do not.
-struct Documents<'a> {
-    problems: &'a mut Vec<Problem>,
-}
-
-impl Documents<'_> {
-    fn json(&mut self, text: &str, at: &str) -> serde_json::Value {
-        parse_json(text, at).unwrap_or_else(|problem| {
-            self.problems.push(problem);
-            serde_json::Value::Null
-        })
-    }
-
-    fn optional(&mut self, text: Option<&String>, at: &str) -> Option<serde_json::Value> {
-        text.map(|text| self.json(text, at))
-    }
-
-    fn node(&mut self, node: description::Node) -> plain::Node {
-        plain::Node {
-            hints: self.optional(node.hints.as_ref(), "node, hints"),
-            operations: node
-                .operations
-                .into_iter()
-                .map(|operation| self.operation(operation))
-                .collect(),
-            parameters: node
-                .parameters
-                .into_iter()
-                .map(|parameter| self.parameter(parameter))
-                .collect(),
-            name: node.name,
-            display_name: node.display_name,
-            version: node.version,
-            summary: node.summary,
-            icon_svg: node.icon_svg,
-            documentation_url: node.documentation_url,
-            credential: node.credential.map(|credential| plain::Credential {
-                name: credential.name,
-                display_name: credential.display_name,
-                documentation_url: credential.documentation_url,
-                fields: credential.fields,
-                base_url: credential.base_url,
-            }),
-            resources: node
-                .resources
-                .into_iter()
-                .map(|group| plain::ResourceGroup {
-                    name: group.name,
-                    display_name: group.display_name,
-                    summary: group.summary,
-                })
-                .collect(),
-        }
-    }
-
-    fn operation(&mut self, operation: description::Operation) -> plain::Operation {
-        let at = format!("operation {}.{}", operation.group, operation.name);
-        plain::Operation {
-            output_schema: self.json(&operation.output_schema, &format!("{at}, output schema")),
-            hints: self.optional(operation.hints.as_ref(), &format!("{at}, hints")),
-            group: operation.group,
-            name: operation.name,
-            display_name: operation.display_name,
-            summary: operation.summary,
-            action: operation.action,
-            documentation_url: operation.documentation_url,
-            parameters: operation.parameters,
-            effect: match operation.effect {
-                description::Effect::Read => plain::Effect::Read,
-                description::Effect::Idempotent => plain::Effect::Idempotent,
-                description::Effect::Keyed(parameter) => plain::Effect::Keyed(parameter),
-                description::Effect::Write => plain::Effect::Write,
-            },
-        }
-    }
-
-    fn parameter(&mut self, parameter: description::Parameter) -> plain::Parameter {
-        let at = format!("parameter {}", parameter.id);
-        plain::Parameter {
-            kind: self.kind(parameter.kind, &at),
-            default: self.optional(parameter.default.as_ref(), &format!("{at}, default")),
-            hints: self.optional(parameter.hints.as_ref(), &format!("{at}, hints")),
-            visible_when: parameter
-                .visible_when
-                .into_iter()
-                .map(|condition| plain::Condition {
-                    one_of: condition
-                        .one_of
-                        .iter()
-                        .map(|value| self.json(value, &format!("{at}, condition")))
-                        .collect(),
-                    parameter: condition.parameter,
-                })
-                .collect(),
-            id: parameter.id,
-            name: parameter.name,
-            display_name: parameter.display_name,
-            summary: parameter.summary,
-            placeholder: parameter.placeholder,
-            required: parameter.required,
-        }
-    }
-
-    fn kind(&mut self, kind: description::Kind, at: &str) -> plain::Kind {
-        match kind {
-            description::Kind::Text => plain::Kind::Text,
-            description::Kind::Multiline => plain::Kind::Multiline,
-            description::Kind::Secret => plain::Kind::Secret,
-            description::Kind::Integer(range) => plain::Kind::Integer(plain::IntegerRange {
-                min: range.min,
-                max: range.max,
-            }),
-            description::Kind::Number => plain::Kind::Number,
-            description::Kind::Boolean => plain::Kind::Boolean,
-            description::Kind::Date => plain::Kind::Date,
-            description::Kind::DateTime => plain::Kind::DateTime,
-            description::Kind::Choice(choices) => plain::Kind::Choice(plain::Choices {
-                open: choices.open,
-                known: choices
-                    .known
-                    .into_iter()
-                    .map(|choice| plain::Choice {
-                        value: self.json(&choice.value, &format!("{at}, choice {}", choice.label)),
-                        label: choice.label,
-                        summary: choice.summary,
-                    })
-                    .collect(),
-            }),
-            description::Kind::AnyJson => plain::Kind::AnyJson,
-            description::Kind::Group(fields) => plain::Kind::Group(fields),
-            description::Kind::Rows(shape) => plain::Kind::Rows(plain::RowShape {
-                name: shape.name,
-                display_name: shape.display_name,
-                columns: shape.columns,
-                min: shape.min,
-            }),
         }
     }
 }

@@ -1,18 +1,17 @@
 //! A loaded node: compiled, checked, described.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
-use std::time::Duration;
+mod described;
 
-use http::HeaderName;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
 use wasmtime::component::types::ComponentItem;
 
-use crate::bindings::{self, NodePre};
+use crate::bindings::NodePre;
 use crate::description::Node;
 use crate::engine::{Engine, GIVEN};
 use crate::error::Error;
-use crate::instance::{Guard, Stop};
-use crate::limits::Limits;
 
 /// The interface that makes a component a node of this host's contract.
 const CONTRACT: &str = "workflow:node/execution@0.1.0";
@@ -20,14 +19,8 @@ const CONTRACT: &str = "workflow:node/execution@0.1.0";
 /// The interface of nodes that can be run by turns.
 const TURNS: &str = "workflow:node/turns@0.1.0";
 
-/// Each is looked for in every answer.
-const MOST_HEADERS: usize = 64;
-
 /// A node of a quarter megabyte compiles in a fifth of a second, and nothing interrupts the compiler.
 const COMPONENT_BYTES: usize = 64 * 1024 * 1024;
-
-/// A description is made of constants; whoever needs longer for it is in a loop, and somebody waits for the node to load.
-const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A node that is ready to run. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +28,7 @@ pub struct Component {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     engine: Engine,
     pre: NodePre,
     node: Node,
@@ -63,6 +56,9 @@ impl Component {
                 found: digest,
             });
         }
+        if let Some(loaded) = engine.loaded().get(&digest) {
+            return Ok(Self { inner: loaded });
+        }
         refuse_foreign_bytes(bytes)?;
         let component = wasmtime::component::Component::new(engine.wasmtime(), bytes).map_err(|error| {
             Error::NotAComponent {
@@ -78,21 +74,22 @@ impl Component {
                 expected: CONTRACT,
                 found: format!("{error:#}"),
             })?;
-        let node = describe(engine, &pre).await?;
+        let node = described::describe(engine, &pre).await?;
         if engine.turns() && pre.has(TURNS) {
-            let looked_at = looked_at(engine, &pre).await?;
+            let looked_at = described::looked_at(engine, &pre).await?;
             pre.by_turns(looked_at).map_err(|error| Error::WrongContract {
                 expected: TURNS,
                 found: format!("{error:#}"),
             })?;
         }
+        let inner = Inner {
+            engine: engine.clone(),
+            pre,
+            node,
+            digest,
+        };
         Ok(Self {
-            inner: Arc::new(Inner {
-                engine: engine.clone(),
-                pre,
-                node,
-                digest,
-            }),
+            inner: engine.loaded().keep(inner),
         })
     }
 
@@ -114,6 +111,33 @@ impl Component {
 
     pub(crate) fn pre(&self) -> &NodePre {
         &self.inner.pre
+    }
+}
+
+/// The components of an engine by digest, for as long as somebody holds them: what is loaded twice is compiled and described
+/// once.
+#[derive(Default)]
+pub(crate) struct Loaded(Mutex<HashMap<String, Weak<Inner>>>);
+
+impl Loaded {
+    fn get(&self, digest: &str) -> Option<Arc<Inner>> {
+        self.lock().get(digest)?.upgrade()
+    }
+
+    /// Keep a component. It is the one that was loaded first, where the same bytes were loaded at once.
+    fn keep(&self, inner: Inner) -> Arc<Inner> {
+        let mut all = self.lock();
+        all.retain(|_, loaded| loaded.strong_count() > 0);
+        if let Some(first) = all.get(&inner.digest).and_then(Weak::upgrade) {
+            return first;
+        }
+        let inner = Arc::new(inner);
+        all.insert(inner.digest.clone(), Arc::downgrade(&inner));
+        inner
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Weak<Inner>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -195,54 +219,5 @@ fn is_types_only(engine: &Engine, item: &ComponentItem) -> bool {
             .all(|(_, item)| matches!(item.ty, ComponentItem::Type(_))),
         ComponentItem::Type(_) => true,
         _ => false,
-    }
-}
-
-async fn describe(engine: &Engine, pre: &NodePre) -> Result<Node, Error> {
-    let node = offline(engine)
-        .describe(pre)
-        .await
-        .map_err(|stop| not_described(&stop))?;
-    bindings::describe(node)
-        .and_then(Node::check)
-        .map_err(|problems| Error::Description { problems })
-}
-
-/// The headers of answers that the node is handed when it is run by turns.
-async fn looked_at(engine: &Engine, pre: &NodePre) -> Result<Arc<[HeaderName]>, Error> {
-    let names = offline(engine)
-        .looked_at(pre)
-        .await
-        .map_err(|stop| not_described(&stop))?;
-    let wrong = |found: String| Error::Describe {
-        message: format!("`headers` of `{TURNS}`: {found}"),
-    };
-    if names.len() > MOST_HEADERS {
-        return Err(wrong(format!(
-            "expected at most {MOST_HEADERS} names, found {}",
-            names.len()
-        )));
-    }
-    names
-        .iter()
-        .map(|name| {
-            HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| wrong(format!("expected names of headers, found {name:?}")))
-        })
-        .collect()
-}
-
-/// An instance that only says what it is.
-fn offline(engine: &Engine) -> Guard {
-    let limits = Limits {
-        run_timeout: DESCRIBE_TIMEOUT,
-        ..Limits::default()
-    };
-    Guard::offline(engine, &limits)
-}
-
-fn not_described(stop: &Stop) -> Error {
-    Error::Describe {
-        message: stop.to_string(),
     }
 }

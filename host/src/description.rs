@@ -24,14 +24,18 @@ mod json;
 mod limits;
 mod places;
 mod repr;
+mod sizes;
 mod text;
 mod value;
 
 pub use self::check::Problem;
-pub use self::find::{Unknown, nearest};
+pub(crate) use self::check::{Problems, place_of_operation, place_of_parameter};
+pub use self::find::{Indexed, Unknown, nearest};
 pub use self::json::parse_json;
+pub(crate) use self::json::values_in;
 pub use self::limits::*;
 pub use self::text::is_deceptive;
+pub(crate) use self::text::quoted;
 
 /// A node: all that an engine needs to draw its form, check a call, document it and bind its credential.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -16,9 +16,9 @@ use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings as http_bindings;
 
 use crate::client::Clients;
-use crate::component::Component;
+use crate::component::{Component, Loaded};
 use crate::error::Error;
-use crate::instance::State;
+use crate::instance::{State, waiting};
 use crate::limits::{MEMORY_BYTES, STACK_BYTES, TABLE_ELEMENTS};
 use crate::network::{Network, System};
 use crate::pipeline::{handler, polling};
@@ -141,6 +141,7 @@ struct Inner {
     linker: Linker<State>,
     clients: Clients,
     sessions: Sessions,
+    loaded: Loaded,
     stack_bytes: usize,
     turns: bool,
 }
@@ -168,6 +169,10 @@ impl Engine {
             .concurrency_support(false)
             .max_wasm_stack(config.stack_bytes)
             .async_stack_size(config.stack_bytes.saturating_add(HOST_STACK_BYTES))
+            // What a node describes is a function of its bytes, on every machine: the bits of a NaN and the liberties of
+            // relaxed SIMD would tell one from another.
+            .cranelift_nan_canonicalization(true)
+            .relaxed_simd_deterministic(true)
             // What nodes are compiled from needs no collector; compiled in, it only keeps clear of RUSTSEC-2026-0570.
             .gc_support(false)
             // Backtraces of guests are for their authors, and cost time where a hostile node traps on purpose.
@@ -189,6 +194,7 @@ impl Engine {
                 wasmtime,
                 clients: Clients::new(&config.extra_roots, Arc::clone(&config.network))?,
                 sessions: Sessions::new()?,
+                loaded: Loaded::default(),
                 stack_bytes: config.stack_bytes,
                 turns: config.turns,
             }),
@@ -196,7 +202,8 @@ impl Engine {
     }
 
     /// Compile a component (or take it from the cache), check that it is a node of this contract's version, and let
-    /// it describe itself.
+    /// it describe itself. Bytes that are loaded already, and held by somebody, are not compiled or described again. Must be
+    /// called within a Tokio runtime, as everything that runs a node.
     ///
     /// # Errors
     ///
@@ -259,6 +266,11 @@ impl Engine {
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.inner.sessions
     }
+
+    /// The components that somebody holds.
+    pub(crate) fn loaded(&self) -> &Loaded {
+        &self.inner.loaded
+    }
 }
 
 /// What a node may import, interface by interface: no environment, arguments, files, sockets or standard streams.
@@ -268,6 +280,7 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     wasmtime_wasi_io::add_to_linker_async(l)?;
     polling::add_to_linker(l)?;
     clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    waiting::add_to_linker(l)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
     random::random::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
     let options = http_bindings::LinkOptions::default();

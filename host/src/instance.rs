@@ -6,6 +6,7 @@
 mod environs;
 mod share;
 mod turns;
+pub(crate) mod waiting;
 
 use std::fmt;
 use std::future::Future;
@@ -47,6 +48,11 @@ impl State {
     /// Its requests that have no answer yet.
     pub(crate) fn under_way(&self) -> &UnderWay {
         &self.under_way
+    }
+
+    /// Whether it is there to say what it is, and nothing else.
+    fn only_describes(&self) -> bool {
+        self.pipeline.is_none()
     }
 
     /// Where its requests go.
@@ -120,9 +126,9 @@ impl Guard {
         Self::build(engine, &limits, Some(pipeline), environs)
     }
 
-    /// An instance whose every request is denied.
-    pub(crate) fn offline(engine: &Engine, limits: &Limits) -> Self {
-        Self::build(engine, limits, None, Environs::Real)
+    /// An instance that only says what it is: its every request is denied, and its waits are over at once.
+    pub(crate) fn offline(engine: &Engine, limits: &Limits, environs: Environs) -> Self {
+        Self::build(engine, limits, None, environs)
     }
 
     fn build(engine: &Engine, limits: &Limits, pipeline: Option<Arc<Pipeline>>, environs: Environs) -> Self {
@@ -315,9 +321,11 @@ impl Guard {
     }
 
     fn limit(&self, key: &str, message: &str) -> Stop {
-        if let Some(pipeline) = &self.store.data().pipeline {
-            pipeline.note_limit(key);
-        }
+        let Some(pipeline) = &self.store.data().pipeline else {
+            // The limits of a description are the host's own; no key of a policy changes them.
+            return Stop::Limit(message.to_owned());
+        };
+        pipeline.note_limit(key);
         Stop::Limit(format!("{message} (`{key}`)"))
     }
 }
@@ -405,9 +413,16 @@ impl Budget {
 }
 
 impl ResourceLimiter for Budget {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         // An error traps at once, so that the limit is what is reported, not what the guest makes of a failed growth.
         match self.memory_left.checked_sub(desired.saturating_sub(current)) {
+            // Beyond its own declared end a memory does not grow, and uses up nothing.
+            Some(_) if most.is_some_and(|most| desired > most) => Ok(false),
             Some(left) => {
                 self.memory_left = left;
                 Ok(true)
@@ -419,8 +434,19 @@ impl ResourceLimiter for Budget {
         }
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    /// The system has no more memory. The node is not told: what it does must not depend on the machine.
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(error)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         match self.tables_left.checked_sub(desired.saturating_sub(current)) {
+            Some(_) if most.is_some_and(|most| desired > most) => Ok(false),
             Some(left) => {
                 self.tables_left = left;
                 Ok(true)
@@ -430,6 +456,10 @@ impl ResourceLimiter for Budget {
                 format!("the node wants more than {} table elements", self.tables_limit),
             )),
         }
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(error)
     }
 
     fn instances(&self) -> usize {
@@ -442,5 +472,35 @@ impl ResourceLimiter for Budget {
 
     fn memories(&self) -> usize {
         self.instances
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_growth_beyond_the_declared_end_uses_up_nothing_and_the_systems_refusal_ends_the_call() {
+        let limits = Limits {
+            memory_bytes: 100,
+            table_elements: 10,
+            ..Limits::default()
+        };
+        let mut budget = Budget::new(&limits);
+        assert!(!budget.memory_growing(0, 90, Some(80)).unwrap());
+        assert!(!budget.table_growing(0, 9, Some(8)).unwrap());
+        assert!(budget.memory_growing(0, 80, Some(80)).unwrap());
+        assert!(budget.table_growing(0, 8, None).unwrap());
+        assert!(budget.memory_growing(80, 101, None).is_err());
+        assert!(
+            budget
+                .memory_grow_failed(wasmtime::Error::msg("no memory"))
+                .is_err()
+        );
+        assert!(
+            budget
+                .table_grow_failed(wasmtime::Error::msg("no memory"))
+                .is_err()
+        );
     }
 }

@@ -32,13 +32,27 @@ const IMPORTS = [
 	'wasi:random/random',
 ];
 
+/** What a description comes to in its longest form, and room. */
+const DESCRIPTION_BYTES = 256 * 1024 * 1024;
+
+/** The files that a component becomes, named after what `transpiled` calls it. */
+const TRANSPILED = /^component(\.js|\.core\d*\.wasm)$/;
+
 export async function pack(nodule, component, to) {
 	const directory = resolve(to);
+	const file = resolve(component);
+	const bytes = readFileSync(file);
+	const digest = createHash('sha256').update(bytes).digest('hex');
+	// The bytes that are packed are those that are checked: of a file that has changed meanwhile, the digest is another.
 	const describe = (format) =>
-		execFileSync(nodule, ['describe', component, '--format', format], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+		execFileSync(nodule, ['describe', file, '--digest', `sha256:${digest}`, '--format', format], {
+			encoding: 'utf8',
+			maxBuffer: DESCRIPTION_BYTES,
+			stdio: ['ignore', 'pipe', 'pipe'],
+		});
+	// It refuses a component that may not run, by its names too, before anything here reads it or makes code from it.
 	const description = JSON.parse(describe('json'));
 	const n8n = JSON.parse(describe('n8n'));
-	const bytes = readFileSync(component);
 	const names = namesOf(description);
 	const home = join(directory, 'dist/nodes', names.node);
 	rmSync(directory, { recursive: true, force: true });
@@ -49,7 +63,7 @@ export async function pack(nodule, component, to) {
 	const facts = {
 		modules,
 		memoryBytes: MEMORY_BYTES,
-		digest: createHash('sha256').update(bytes).digest('hex'),
+		digest,
 		description: slim(description),
 	};
 	// Beside `dist`, where n8n's rules look for the sources of what is in it.
@@ -105,12 +119,16 @@ async function transpiled(bytes, directory, home) {
 		nodejsCompat: false,
 		emitTypescriptDeclarations: false,
 	});
-	const unknown = imports.filter((name) => !IMPORTS.includes(name));
-	if (unknown.length > 0) {
-		throw new Error(`the component imports ${unknown.join(', ')}; this host has ${IMPORTS.join(', ')} and nothing else`);
+	// The component's own words are not shown, nor do they name a file.
+	const unknown = imports.filter((name) => !IMPORTS.includes(name)).length;
+	if (unknown > 0) {
+		throw new Error(`the component imports ${unknown} more than this host has, which is ${IMPORTS.join(', ')} and nothing else`);
 	}
 	const modules = [];
 	for (const [name, content] of Object.entries(files)) {
+		if (!TRANSPILED.test(name)) {
+			throw new Error('the component became a file that nothing here asks for');
+		}
 		if (name.endsWith('.wasm')) {
 			const capped = capMemory(content, MEMORY_BYTES / PAGE);
 			modules.push({ name, sha256: createHash('sha256').update(capped).digest('hex') });

@@ -50,11 +50,16 @@ pub fn markdown(text: &str) -> String {
             }
             // GitHub turns bare URLs into links.
             ':' if rest.peek() == Some(&'/') => escaped.push_str("\\:"),
-            '.' if escaped.to_ascii_lowercase().ends_with("www") => escaped.push_str("\\."),
+            '.' if ends_with_www(&escaped) => escaped.push_str("\\."),
             character => escaped.push(character),
         }
     }
     escaped
+}
+
+fn ends_with_www(text: &str) -> bool {
+    let last = text.as_bytes().last_chunk::<3>();
+    last.is_some_and(|last| last.eq_ignore_ascii_case(b"www"))
 }
 
 /// A code span that shows the text, also in the cell of a table.

@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use nodule::description::{Kind, Node, Operation};
+use nodule::description::{Indexed, Kind, Operation};
 
 use super::escape::{code, markdown, target};
 use super::words::{self, Place};
 
 /// The table of operations, the credential, and a section for each operation. Headings start at the second level, so
 /// that it fits under the title of a README.
-pub fn render(node: &Node) -> String {
+pub fn render(node: &Indexed<'_>) -> String {
     let mut page = String::from("## Operations\n\n");
     operations(node, &mut page);
     if let Some(credential) = &node.credential {
@@ -32,7 +32,7 @@ pub fn render(node: &Node) -> String {
     page
 }
 
-fn operations(node: &Node, page: &mut String) {
+fn operations(node: &Indexed<'_>, page: &mut String) {
     row(
         page,
         &["Group", "Operation", "What it does", "Effect"].map(str::to_owned),
@@ -55,7 +55,7 @@ fn operations(node: &Node, page: &mut String) {
     }
 }
 
-fn section(node: &Node, operation: &Operation, page: &mut String) {
+fn section(node: &Indexed<'_>, operation: &Operation, page: &mut String) {
     let heading = format!(
         "\n### {} {}\n",
         markdown(&operation.group),
@@ -82,7 +82,7 @@ fn section(node: &Node, operation: &Operation, page: &mut String) {
     }
 }
 
-fn parameters(node: &Node, ids: &[String], page: &mut String) {
+fn parameters(node: &Indexed<'_>, ids: &[String], page: &mut String) {
     row(
         page,
         &["Parameter", "Label", "Kind", "Required", "Default", "Notes"].map(str::to_owned),
@@ -110,7 +110,7 @@ fn parameters(node: &Node, ids: &[String], page: &mut String) {
     }
 }
 
-fn notes(node: &Node, place: &Place<'_>) -> String {
+fn notes(node: &Indexed<'_>, place: &Place<'_>) -> String {
     let parameter = place.parameter;
     let mut notes = Vec::new();
     if !parameter.summary.is_empty() {

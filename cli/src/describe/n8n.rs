@@ -12,8 +12,10 @@
 //! - A parameter without a value has its default. So what must stay unset until the user sets it needs a default that
 //!   means unset: the empty text, in numbers and choices too. A switch cannot be unset, and becomes a choice.
 
+use std::collections::HashSet;
+
 use nodule::description::{
-    Choices, Condition, Credential, Effect, IntegerRange, Kind, MAX_NESTING, Node, Operation, Parameter,
+    Choices, Condition, Credential, Effect, Indexed, IntegerRange, Kind, MAX_NESTING, Operation, Parameter,
     RowShape,
 };
 use serde_json::{Map, Value, json};
@@ -24,14 +26,14 @@ use super::escape::html;
 type Object = Map<String, Value>;
 
 /// The node type and, where the node has one, the credential type; `null` where it has none.
-pub fn render(node: &Node) -> Value {
+pub fn render(node: &Indexed<'_>) -> Value {
     json!({
         "node": node_type(node),
         "credential": node.credential.as_ref().map(|credential| credential_type(node, credential)),
     })
 }
 
-fn node_type(node: &Node) -> Value {
+fn node_type(node: &Indexed<'_>) -> Value {
     let mut properties = vec![selector("Resource", "resource", &resources(node), None)];
     for group in &node.resources {
         let operations: Vec<Object> = node.operations_of(&group.name).map(operation_option).collect();
@@ -83,7 +85,7 @@ fn node_type(node: &Node) -> Value {
     Value::Object(description)
 }
 
-fn credential_type(node: &Node, credential: &Credential) -> Value {
+fn credential_type(node: &Indexed<'_>, credential: &Credential) -> Value {
     let form = Form {
         node,
         top: &credential.fields,
@@ -128,7 +130,7 @@ fn selector(display_name: &str, name: &str, options: &[Object], resource: Option
     Value::Object(property)
 }
 
-fn resources(node: &Node) -> Vec<Object> {
+fn resources(node: &Indexed<'_>) -> Vec<Object> {
     let resources = node.resources.iter();
     resources
         .map(|group| option(&group.display_name, &json!(group.name), &group.summary))
@@ -172,7 +174,7 @@ fn unset(effect: &Effect) -> &'static str {
 
 /// What one form's properties are made from.
 struct Form<'a> {
-    node: &'a Node,
+    node: &'a Indexed<'a>,
     /// The IDs of the parameters outside of every row and group.
     top: &'a [String],
     unset: &'static str,
@@ -329,7 +331,8 @@ impl Form<'_> {
             };
             let mut values: Vec<Value> = one_of.iter().map(literal).collect();
             if let Some(earlier) = show.get(&key).and_then(Value::as_array) {
-                values.retain(|value| earlier.contains(value));
+                let earlier: HashSet<String> = earlier.iter().map(Value::to_string).collect();
+                values.retain(|value| earlier.contains(&value.to_string()));
             }
             show.insert(key, Value::Array(values));
         }
@@ -356,7 +359,7 @@ fn number(value: f64) -> Value {
 }
 
 /// A default as n8n stores values of that kind: JSON as its text, all others as themselves.
-fn stored(node: &Node, kind: &Kind, value: &Value) -> Value {
+fn stored(node: &Indexed<'_>, kind: &Kind, value: &Value) -> Value {
     match (kind, value) {
         (Kind::AnyJson, value) => Value::String(value.to_string()),
         (Kind::Group(fields), Value::Object(given)) => members(node, fields, given),
@@ -374,7 +377,7 @@ fn stored(node: &Node, kind: &Kind, value: &Value) -> Value {
     }
 }
 
-fn members(node: &Node, ids: &[String], given: &Object) -> Value {
+fn members(node: &Indexed<'_>, ids: &[String], given: &Object) -> Value {
     let known = node.parameters_by_id(ids);
     let members = known.filter_map(|parameter| {
         let value = given.get(&parameter.name)?;

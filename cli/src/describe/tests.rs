@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use nodule::description::{
-    Choices, Condition, IntegerRange, Kind, MAX_CHOICES, MAX_PARAMETERS, MAX_SIBLINGS,
+    Choices, Condition, Indexed, IntegerRange, Kind, MAX_CHOICES, MAX_PARAMETERS, MAX_SIBLINGS,
 };
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ fn parameter<'a>(node: &'a mut Node, id: &str) -> &'a mut nodule::description::P
 
 /// The n8n property of this name, of this operation.
 fn property(node: &Node, operation: &str, name: &str) -> Value {
-    let rendered = n8n::render(node);
+    let rendered = n8n::render(&Indexed::new(node));
     let properties = rendered["node"]["properties"].as_array().unwrap();
     let shown = |property: &&Value| {
         property["name"] == name && property["displayOptions"]["show"]["operation"] == json!([operation])
@@ -291,7 +291,7 @@ fn n8n_shows_descriptions_as_text() {
         property(&node, "search", "query")["description"],
         "&lt;b&gt;&amp;\u{9b}2J"
     );
-    let rendered = n8n::render(&node);
+    let rendered = n8n::render(&Indexed::new(&node));
     let operation = &rendered["node"]["properties"][1]["options"][0];
     assert_eq!(operation["name"], "<img src=x onerror=alert(1)>");
     let html = operation["description"].as_str().unwrap();
@@ -416,7 +416,7 @@ fn n8n_finds_what_a_condition_looks_at() {
 fn n8n_gets_null_for_a_credential_that_is_not_needed() {
     let mut node = library();
     node.credential = None;
-    let rendered = n8n::render(&node);
+    let rendered = n8n::render(&Indexed::new(&node));
     assert_eq!(rendered["credential"], Value::Null);
     assert_eq!(rendered["node"].get("credentials"), None);
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use nodule::description::{Kind, Node, Operation, Parameter};
+use nodule::description::{Indexed, Kind, Operation, Parameter};
 use unicode_width::UnicodeWidthStr;
 
 use super::escape::line;
@@ -17,7 +17,7 @@ const FAINT: Style = Style::new().dimmed();
 const GAP: usize = 2;
 
 /// The description, or a part of it, wrapped at `width` columns.
-pub fn render(node: &Node, focus: Focus<'_>, width: usize) -> String {
+pub fn render(node: &Indexed<'_>, focus: Focus<'_>, width: usize) -> String {
     let mut page = Page {
         text: String::new(),
         width,
@@ -36,7 +36,7 @@ pub fn render(node: &Node, focus: Focus<'_>, width: usize) -> String {
     page.text
 }
 
-fn overview(node: &Node, page: &mut Page) {
+fn overview(node: &Indexed<'_>, page: &mut Page) {
     page.title(
         &node.display_name,
         &format!("{}, version {}", node.name, node.version),
@@ -79,7 +79,7 @@ fn overview(node: &Node, page: &mut Page) {
     }
 }
 
-fn one(node: &Node, operation: &Operation, page: &mut Page) {
+fn one(node: &Indexed<'_>, operation: &Operation, page: &mut Page) {
     page.title(
         &format!("{} {}", operation.group, operation.name),
         &operation.display_name,
@@ -96,7 +96,7 @@ fn one(node: &Node, operation: &Operation, page: &mut Page) {
     }
 }
 
-fn parameters(node: &Node, ids: &[String], page: &mut Page) {
+fn parameters(node: &Indexed<'_>, ids: &[String], page: &mut Page) {
     let rows: Vec<Row> = words::places(node, ids)
         .iter()
         .map(|place| Row {
@@ -114,7 +114,7 @@ fn kind(parameter: &Parameter) -> String {
 }
 
 /// The lines about a parameter: what it is, then what a caller has to know.
-fn about(node: &Node, parameter: &Parameter) -> Vec<(String, Style)> {
+fn about(node: &Indexed<'_>, parameter: &Parameter) -> Vec<(String, Style)> {
     let mut texts = vec![(
         labelled(&parameter.display_name, &parameter.summary),
         Style::new(),

@@ -1,6 +1,6 @@
 //! What a description means, in words that the formats for people share.
 
-use nodule::description::{Choices, Condition, Effect, IntegerRange, Kind, MAX_NESTING, Node, Parameter};
+use nodule::description::{Choices, Condition, Effect, Indexed, IntegerRange, Kind, MAX_NESTING, Parameter};
 use serde_json::Value;
 
 /// What a parameter takes.
@@ -40,7 +40,7 @@ pub fn reading(kind: &Kind) -> Option<&'static str> {
 }
 
 /// What running an operation twice does, after `Run twice:`; the name in it is quoted by the caller.
-pub fn effect(node: &Node, effect: &Effect, quote: impl Fn(&str) -> String) -> String {
+pub fn effect(node: &Indexed<'_>, effect: &Effect, quote: impl Fn(&str) -> String) -> String {
     match effect {
         Effect::Read => "changes nothing".to_owned(),
         Effect::Idempotent => "the same as once".to_owned(),
@@ -53,7 +53,11 @@ pub fn effect(node: &Node, effect: &Effect, quote: impl Fn(&str) -> String) -> S
 }
 
 /// When a parameter is there: `returnAll is false`; nothing where it always is.
-pub fn conditions(node: &Node, conditions: &[Condition], quote: impl Fn(&str) -> String) -> Option<String> {
+pub fn conditions(
+    node: &Indexed<'_>,
+    conditions: &[Condition],
+    quote: impl Fn(&str) -> String,
+) -> Option<String> {
     let all: Vec<String> = conditions
         .iter()
         .map(|condition| {
@@ -91,13 +95,13 @@ pub struct Place<'a> {
 }
 
 /// The parameters of a list and, after each, what is inside of it.
-pub fn places<'a>(node: &'a Node, ids: &'a [String]) -> Vec<Place<'a>> {
+pub fn places<'a>(node: &Indexed<'a>, ids: &[String]) -> Vec<Place<'a>> {
     let mut places = Vec::new();
     collect(node, ids, 0, "", &mut places);
     places
 }
 
-fn collect<'a>(node: &'a Node, ids: &'a [String], depth: usize, prefix: &str, places: &mut Vec<Place<'a>>) {
+fn collect<'a>(node: &Indexed<'a>, ids: &[String], depth: usize, prefix: &str, places: &mut Vec<Place<'a>>) {
     // A checked description does not go deeper; one that was not checked must not go on for ever.
     if depth > MAX_NESTING {
         return;

@@ -1,11 +1,11 @@
 //! Never finishes to describe itself.
 
-use hostile_nodes::{Behaviour, guest};
+use hostile_nodes::{Behaviour, d, guest};
 
 struct DescribesForever;
 
 impl Behaviour for DescribesForever {
-    fn before_describing() {
+    fn describing() -> d::Node {
         loop {
             std::hint::spin_loop();
         }

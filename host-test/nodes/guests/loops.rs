@@ -3,6 +3,7 @@
 
 use std::mem::forget;
 
+use hostile_nodes::bindings::exports::workflow::node::description as d;
 use hostile_nodes::bindings::exports::workflow::node::turns::Asked;
 use hostile_nodes::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use hostile_nodes::bindings::wasi::http::outgoing_handler;
@@ -13,8 +14,8 @@ use hostile_nodes::bindings::wasi::http::types::{
 use hostile_nodes::bindings::wasi::io::poll;
 use hostile_nodes::bindings::wasi::random::random;
 use hostile_nodes::{
-    Behaviour, Call, Failure, ItemResult, Session, Step, Turn, answer, begin, by_turns, guest, parse, send,
-    session,
+    Behaviour, Call, Failure, ItemResult, Session, Step, Turn, answer, begin, by_turns, describe, guest,
+    parse, send, session,
 };
 use serde_json::{Value, json};
 
@@ -217,11 +218,12 @@ thread_local! {
 struct Loops;
 
 impl Behaviour for Loops {
-    fn before_describing() {
+    fn describing() -> d::Node {
         let mark = String::from_utf8_lossy(std::hint::black_box(&MARK));
         if let Some((_, what)) = mark.split_once(':') {
             run(what.trim(), DENIED);
         }
+        describe()
     }
 
     fn authenticate(credential: Value) -> Result<Session, Failure> {

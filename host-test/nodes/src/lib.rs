@@ -22,7 +22,7 @@ pub mod bindings {
 }
 
 pub use bindings::exports::workflow::node::authentication::Session;
-use bindings::exports::workflow::node::description as d;
+pub use bindings::exports::workflow::node::description as d;
 pub use bindings::exports::workflow::node::execution::{Call, ItemResult};
 pub use bindings::exports::workflow::node::types::{
     Access, Answer, Certainty, Failure, Field, OtherFailure, Outage, Problem,
@@ -47,7 +47,14 @@ pub trait Behaviour {
         Ok(session(&format!("Bearer {}", token(&credential))))
     }
 
-    fn before_describing() {}
+    fn describing() -> d::Node {
+        describe()
+    }
+
+    /// The headers of answers that it wants by turns.
+    fn headers() -> Vec<String> {
+        by_turns::HEADERS.map(str::to_owned).into()
+    }
 
     /// The same by turns: in one turn, with requests by `wasi:http`, unless it has another way.
     fn next(step: Step) -> Turn {
@@ -92,8 +99,7 @@ macro_rules! guest {
         struct Node;
         impl $crate::bindings::exports::workflow::node::description::Guest for Node {
             fn describe() -> $crate::bindings::exports::workflow::node::description::Node {
-                <$behaviour as $crate::Behaviour>::before_describing();
-                $crate::describe()
+                <$behaviour as $crate::Behaviour>::describing()
             }
         }
         impl $crate::bindings::exports::workflow::node::authentication::Guest for Node {
@@ -108,7 +114,7 @@ macro_rules! guest {
         }
         impl $crate::bindings::exports::workflow::node::turns::Guest for Node {
             fn headers() -> Vec<String> {
-                $crate::by_turns::HEADERS.map(str::to_owned).into()
+                <$behaviour as $crate::Behaviour>::headers()
             }
             fn next(step: $crate::Step) -> $crate::Turn {
                 <$behaviour as $crate::Behaviour>::next(step)

@@ -100,9 +100,12 @@ async fn ends_describing(bench: &Bench, component: Vec<u8>, what: String) -> Opt
 
 /// The time is up, or what it keeps has become too much before.
 fn is_limit(words: &str) -> bool {
-    ["run-timeout-ms", "host-resources"]
-        .iter()
-        .any(|key| words.contains(&format!("`{key}`")))
+    [
+        "the call took longer than",
+        "the node holds too many of the host's resources",
+    ]
+    .iter()
+    .any(|limit| words.contains(limit))
 }
 
 /// Two hostile nodes on two threads: an honest node of another tenant has its items answered meanwhile.

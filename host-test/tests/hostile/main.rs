@@ -19,6 +19,7 @@
 
 mod bench;
 mod deadline;
+mod describing;
 mod guests;
 mod heap;
 mod keys;
@@ -51,7 +52,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 47] = rows! {
+const ROWS: [Row; 50] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -99,6 +100,9 @@ const ROWS: [Row; 47] = rows! {
     45 "turns that break the rules" share::turns;
     64 "every function of the host in an endless loop" deadline::every_loop;
     65 "two hostile nodes beside an honest tenant" deadline::neighbours;
+    71 "descriptions that make much of little" describing::bombs;
+    75 "a description that changes from time to time" describing::flips;
+    83 "icons that draw without end" describing::icons;
 };
 
 fn main() -> ExitCode {
@@ -113,8 +117,8 @@ fn main() -> ExitCode {
         .expect("threads");
     let by_turns: &'static Bench = Box::leak(Box::new(Bench::new()));
     let through_wasi: &'static Bench = Box::leak(Box::new(by_turns.through_wasi()));
-    // Row 35 mixes all guests for a while, and row 45 is about turns.
-    let also = ROWS.into_iter().filter(|row| !matches!(row.number, 35 | 45));
+    // Row 35 mixes all guests for a while, row 45 is about turns, and row 71 about what comes before any run.
+    let also = ROWS.into_iter().filter(|row| !matches!(row.number, 35 | 45 | 71));
     let all = ROWS.into_iter().map(|row| (row, by_turns, ""));
     let all = all.chain(also.map(|row| (row, through_wasi, ", through wasi:http")));
     // A failed row says why in the table.

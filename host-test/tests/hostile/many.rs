@@ -11,8 +11,8 @@ use crate::guests::{
 use crate::heap::{in_use, resident};
 use crate::server::{Server, ok};
 
-/// Set where this process runs row 35 and nothing else.
-const ALONE: &str = "HOSTILE_ALONE";
+/// Set where this process runs one row and nothing else.
+pub const ALONE: &str = "HOSTILE_ALONE";
 
 /// In a process of its own, since it measures the process: other rows' large allocations teach glibc to keep up to 64 MB of
 /// what is given back, on and off, in each thread's arena. Its threshold for that is held where it starts.

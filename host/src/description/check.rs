@@ -7,15 +7,14 @@ use serde_json::Value;
 use thiserror::Error;
 use url::Url;
 
-use super::json::{faults, found, is_scalar, weight};
+use super::json::{faults, found, is_scalar};
 use super::limits::{
-    MAX_CHOICES, MAX_CONDITIONS, MAX_DESCRIPTION_BYTES, MAX_ID_BYTES, MAX_LABEL_CHARS, MAX_NAME_BYTES,
-    MAX_OPERATIONS, MAX_PARAMETERS, MAX_PROBLEMS, MAX_RESOURCES, MAX_SCALAR_CHARS, MAX_SIBLINGS,
-    MAX_SUMMARY_CHARS, MAX_URL_BYTES,
+    MAX_ID_BYTES, MAX_LABEL_CHARS, MAX_NAME_BYTES, MAX_PROBLEMS, MAX_SCALAR_CHARS, MAX_SUMMARY_CHARS,
+    MAX_URL_BYTES,
 };
 use super::text::{is_deceptive, quoted};
 use super::{
-    Choices, Condition, Credential, Kind, Node, Operation, Parameter, RowShape, icon, places, value,
+    Choices, Condition, Credential, Kind, Node, Operation, Parameter, RowShape, icon, places, sizes, value,
 };
 
 /// One thing that is wrong with a description.
@@ -40,7 +39,7 @@ impl Problem {
 impl Node {
     /// Takes the description as it came and gives it back if engines may rely on it:
     ///
-    /// - every size is within the limits of this module;
+    /// - every size is within the limits of this module, also of what is drawn from it;
     /// - names are camelCase and no property that every JavaScript object inherits; IDs are such names, joined by dots;
     /// - names are unique where they must be, every ID that is referred to exists, and parameters neither hold
     ///   themselves nor depend on themselves;
@@ -55,27 +54,32 @@ impl Node {
     /// those are too large to look at the rest.
     pub fn check(self) -> Result<Node, Vec<Problem>> {
         let mut problems = Problems::default();
-        sizes(&self, &mut problems);
+        sizes::check(&self, &mut problems);
         if problems.list.is_empty() {
             records(&self, &mut problems);
             places::check(&self, &mut problems);
         }
-        if problems.list.is_empty() {
-            Ok(self)
-        } else {
-            Err(problems.list)
-        }
+        problems.or(self)
     }
 }
 
 /// Collects problems, as many as anybody reads.
 #[derive(Default)]
-pub(super) struct Problems {
+pub(crate) struct Problems {
     list: Vec<Problem>,
 }
 
 impl Problems {
-    pub(super) fn add(&mut self, at: impl Display, message: impl Into<String>) {
+    /// All of them; `value`, where there is none.
+    pub(crate) fn or<T>(self, value: T) -> Result<T, Vec<Problem>> {
+        if self.list.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.list)
+        }
+    }
+
+    pub(crate) fn add(&mut self, at: impl Display, message: impl Into<String>) {
         if self.list.len() < MAX_PROBLEMS {
             let problem = Problem::new(at.to_string(), message);
             // A parameter that several operations share is looked at for each of them.
@@ -84,70 +88,6 @@ impl Problems {
             }
         }
     }
-}
-
-fn sizes(node: &Node, problems: &mut Problems) {
-    let mut count = |what: &str, count: usize, max: usize| {
-        if count > max {
-            problems.add("node", format!("expected at most {max} {what}, found {count}"));
-        }
-    };
-    count("groups", node.resources.len(), MAX_RESOURCES);
-    count("operations", node.operations.len(), MAX_OPERATIONS);
-    count("parameters", node.parameters.len(), MAX_PARAMETERS);
-    count("bytes", bytes(node), MAX_DESCRIPTION_BYTES);
-}
-
-/// The bytes of all texts and documents, and a few for each record.
-fn bytes(node: &Node) -> usize {
-    const RECORD: usize = 8;
-    let some = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let json = |value: &Option<Value>| value.as_ref().map_or(0, weight);
-    let list = |ids: &[String]| ids.iter().map(|id| id.len() + RECORD).sum::<usize>();
-
-    let own = node.name.len() + node.display_name.len() + node.summary.len();
-    let own = own + some(&node.icon_svg) + some(&node.documentation_url) + json(&node.hints);
-    let credential = node.credential.as_ref().map_or(0, |credential| {
-        let texts = credential.name.len() + credential.display_name.len() + credential.base_url.len();
-        texts + some(&credential.documentation_url) + list(&credential.fields)
-    });
-    let groups = node
-        .resources
-        .iter()
-        .map(|group| RECORD + group.name.len() + group.display_name.len() + group.summary.len());
-    let operations = node.operations.iter().map(|operation| {
-        let texts = operation.group.len() + operation.name.len() + operation.display_name.len();
-        let texts = texts + operation.summary.len() + operation.action.len();
-        let keyed = if let super::Effect::Keyed(id) = &operation.effect {
-            id.len()
-        } else {
-            0
-        };
-        let documents = weight(&operation.output_schema) + json(&operation.hints);
-        RECORD + texts + some(&operation.documentation_url) + keyed + list(&operation.parameters) + documents
-    });
-    let parameters = node.parameters.iter().map(|parameter| {
-        let texts = parameter.id.len() + parameter.name.len() + parameter.display_name.len();
-        let texts = texts + parameter.summary.len() + some(&parameter.placeholder);
-        let kind = match &parameter.kind {
-            Kind::Choice(Choices { known, .. }) => known
-                .iter()
-                .map(|choice| RECORD + choice.label.len() + choice.summary.len() + weight(&choice.value))
-                .sum(),
-            Kind::Group(fields) => list(fields),
-            Kind::Rows(shape) => shape.name.len() + shape.display_name.len() + list(&shape.columns),
-            _ => 0,
-        };
-        let conditions: usize = parameter
-            .visible_when
-            .iter()
-            .map(|condition| {
-                RECORD + condition.parameter.len() + condition.one_of.iter().map(weight).sum::<usize>()
-            })
-            .sum();
-        RECORD + texts + kind + json(&parameter.default) + conditions + json(&parameter.hints)
-    });
-    own + credential + groups.sum::<usize>() + operations.sum::<usize>() + parameters.sum::<usize>()
 }
 
 fn records(node: &Node, problems: &mut Problems) {
@@ -225,11 +165,6 @@ fn parameter_record(parameter: &Parameter, problems: &mut Problems) {
         label(format!("{at}, placeholder"), placeholder, problems);
     }
     kind(&at, &parameter.kind, problems);
-    if parameter.visible_when.len() > MAX_CONDITIONS {
-        let count = parameter.visible_when.len();
-        let message = format!("expected at most {MAX_CONDITIONS} conditions, found {count}");
-        problems.add(&at, message);
-    }
     for condition in &parameter.visible_when {
         condition_values(&at, condition, problems);
     }
@@ -244,30 +179,20 @@ fn kind(at: &str, kind: &Kind, problems: &mut Problems) {
             }
         }
         Kind::Choice(choices) => choice_values(at, choices, problems),
-        Kind::Group(fields) => siblings(at, fields, problems),
         Kind::Rows(RowShape {
             name: key,
             display_name,
-            columns,
-            min: _,
+            ..
         }) => {
             name(format!("{at}, key of its rows"), key, problems);
             label(format!("{at}, display name of a row"), display_name, problems);
-            siblings(at, columns, problems);
         }
         _ => {}
     }
 }
 
 fn choice_values(at: &str, choices: &Choices, problems: &mut Problems) {
-    let count = choices.known.len();
-    if count > MAX_CHOICES {
-        return problems.add(
-            at,
-            format!("expected at most {MAX_CHOICES} choices, found {count}"),
-        );
-    }
-    if count == 0 && !choices.open {
+    if choices.known.is_empty() && !choices.open {
         problems.add(
             at,
             "a choice of nothing: expected at least one value, or an open choice",
@@ -294,41 +219,30 @@ fn choice_values(at: &str, choices: &Choices, problems: &mut Problems) {
 
 fn condition_values(at: &str, condition: &Condition, problems: &mut Problems) {
     let at = format!("{at}, condition on {}", quoted(&condition.parameter));
-    match condition.one_of.len() {
-        0 => problems.add(at, "expected at least one value, or it can never hold"),
-        count if count > MAX_CHOICES => {
-            problems.add(
-                at,
-                format!("expected at most {MAX_CHOICES} values, found {count}"),
-            );
-        }
-        _ => condition
-            .one_of
-            .iter()
-            .for_each(|value| scalar(&at, value, problems)),
+    if condition.one_of.is_empty() {
+        problems.add(&at, "expected at least one value, or it can never hold");
     }
-}
-
-/// Size and syntax of a list of IDs that one form shows together.
-pub(super) fn siblings(at: &str, ids: &[String], problems: &mut Problems) {
-    if ids.len() > MAX_SIBLINGS {
-        let message = format!(
-            "expected at most {MAX_SIBLINGS} parameters in one list, found {}",
-            ids.len()
-        );
-        problems.add(at, message);
+    for value in &condition.one_of {
+        scalar(&at, value, problems);
     }
 }
 
 pub(super) fn operation_at(operation: &Operation) -> String {
-    format!(
-        "operation {}",
-        quoted(&format!("{}.{}", operation.group, operation.name))
-    )
+    place_of_operation(&operation.group, &operation.name)
 }
 
 pub(super) fn parameter_at(parameter: &Parameter) -> String {
-    format!("parameter {}", quoted(&parameter.id))
+    place_of_parameter(&parameter.id)
+}
+
+/// Where an operation stands, for a [`Problem`].
+pub(crate) fn place_of_operation(group: &str, name: &str) -> String {
+    format!("operation {}", quoted(&format!("{group}.{name}")))
+}
+
+/// Where a parameter stands, for a [`Problem`].
+pub(crate) fn place_of_parameter(id: &str) -> String {
+    format!("parameter {}", quoted(id))
 }
 
 fn name(at: impl Display, name: &str, problems: &mut Problems) {

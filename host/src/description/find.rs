@@ -1,5 +1,8 @@
 //! Looking things up by the names that a user types, with the nearest name for those that are wrong.
 
+use std::collections::HashMap;
+use std::ops::Deref;
+
 use thiserror::Error;
 
 use super::{Node, Operation, Parameter, ResourceGroup};
@@ -116,6 +119,46 @@ impl Node {
     /// The parameters with these IDs, in their order; an unknown ID, which a checked node does not have, is skipped.
     pub fn parameters_by_id<'a>(&'a self, ids: &'a [String]) -> impl Iterator<Item = &'a Parameter> {
         ids.iter().filter_map(|id| self.parameter(id))
+    }
+}
+
+/// A node whose parameters are found in the same time however many there are, for whoever draws all of its forms.
+#[derive(Debug)]
+pub struct Indexed<'a> {
+    node: &'a Node,
+    parameters: HashMap<&'a str, &'a Parameter>,
+}
+
+impl<'a> Indexed<'a> {
+    /// The node, with an index of its parameters by ID.
+    #[must_use]
+    pub fn new(node: &'a Node) -> Self {
+        let parameters = node.parameters.iter();
+        Self {
+            node,
+            parameters: parameters
+                .map(|parameter| (parameter.id.as_str(), parameter))
+                .collect(),
+        }
+    }
+
+    /// As [`Node::parameter`].
+    #[must_use]
+    pub fn parameter(&self, id: &str) -> Option<&'a Parameter> {
+        self.parameters.get(id).copied()
+    }
+
+    /// As [`Node::parameters_by_id`].
+    pub fn parameters_by_id(&self, ids: &[String]) -> impl Iterator<Item = &'a Parameter> {
+        ids.iter().filter_map(|id| self.parameter(id))
+    }
+}
+
+impl Deref for Indexed<'_> {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        self.node
     }
 }
 

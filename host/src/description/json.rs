@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Problem;
-use super::limits::{MAX_JSON_BYTES, MAX_JSON_DEPTH};
+use super::limits::{MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_VALUES};
 use super::text::quoted;
 
 /// Parses one JSON document of a description; `at` is where it stands, for the message (`operation member.get,
@@ -11,13 +11,18 @@ use super::text::quoted;
 ///
 /// # Errors
 ///
-/// A text above [`MAX_JSON_BYTES`], one that is not JSON (RFC 8259), or one nested deeper than [`MAX_JSON_DEPTH`].
+/// A text above [`MAX_JSON_BYTES`] or of more than [`MAX_JSON_VALUES`] values, one that is not JSON (RFC 8259), or one
+/// nested deeper than [`MAX_JSON_DEPTH`].
 pub fn parse_json(text: &str, at: &str) -> Result<Value, Problem> {
     if text.len() > MAX_JSON_BYTES {
         let message = format!(
             "expected at most {MAX_JSON_BYTES} bytes of JSON, found {}",
             text.len()
         );
+        return Err(Problem::new(at, message));
+    }
+    if values_in(text) > MAX_JSON_VALUES {
+        let message = format!("expected at most {MAX_JSON_VALUES} values of JSON, found more");
         return Err(Problem::new(at, message));
     }
     let value: Value = serde_json::from_str(text)
@@ -54,12 +59,56 @@ pub(super) fn faults(value: &Value) -> Option<String> {
     None
 }
 
-/// Bytes that a document takes in memory, roughly: its texts, and a constant for each value.
-pub(super) fn weight(value: &Value) -> usize {
+/// How many values a JSON text has, before it is parsed; an empty list or object may count for two, and a text that is no
+/// JSON for anything. Never fewer than parsing makes.
+pub(crate) fn values_in(text: &str) -> usize {
+    let mut values = 1;
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' | b',' => values += 1,
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+    }
+    values
+}
+
+/// Goes on to the end of a string that has begun.
+fn skip_string(bytes: &mut std::str::Bytes<'_>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => _ = bytes.next(),
+            _ => {}
+        }
+    }
+}
+
+/// How large a document is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Weight {
+    /// Its texts, and a few bytes for each value.
+    pub(super) bytes: usize,
+    /// Texts, numbers, lists, objects.
+    pub(super) values: usize,
+}
+
+impl std::ops::AddAssign for Weight {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.values = self.values.saturating_add(other.values);
+    }
+}
+
+/// How large a document is.
+pub(super) fn weight(value: &Value) -> Weight {
     const EACH: usize = 8;
+    let mut values = 0;
     let mut total = 0;
     let mut open = vec![value];
     while let Some(value) = open.pop() {
+        values += 1;
         total += EACH;
         match value {
             Value::Array(elements) => open.extend(elements),
@@ -72,7 +121,7 @@ pub(super) fn weight(value: &Value) -> usize {
             Value::Null | Value::Bool(_) => {}
         }
     }
-    total
+    Weight { bytes: total, values }
 }
 
 /// Whether this is what the contract calls a scalar.

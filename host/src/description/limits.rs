@@ -9,12 +9,21 @@ pub const MAX_DESCRIPTION_BYTES: usize = 4 * 1024 * 1024;
 /// stay below 100 KB.
 pub const MAX_JSON_BYTES: usize = 256 * 1024;
 
+/// Values of all JSON documents together: texts, numbers, lists, objects. Two bytes of text (`0,`) become a hundred of
+/// memory once they are parsed, so bytes alone would not bound it. The largest nodes have some hundred for each of 250
+/// operations.
+pub const MAX_JSON_VALUES: usize = 250_000;
+
 /// Levels of arrays and objects in one JSON document. Those who read it recurse, and a schema of a real answer has
 /// about 20.
 pub const MAX_JSON_DEPTH: usize = 64;
 
 /// Bytes of an icon. n8n's own icons have 1 to 10 KB, and each editor that lists the node loads it.
 pub const MAX_ICON_BYTES: usize = 32 * 1024;
+
+/// Elements that drawing an icon comes to, where what is referred to counts for each reference. n8n's own icons have up
+/// to some hundred.
+pub const MAX_ICON_DRAWN: usize = 10_000;
 
 /// Groups of operations; they are tabs or one list to pick from.
 pub const MAX_RESOURCES: usize = 200;
@@ -31,6 +40,10 @@ pub const MAX_SIBLINGS: usize = 300;
 /// Parameters as drawn, where one that several operations share counts for each of them: a small description must
 /// not become a huge form.
 pub const MAX_DRAWN_PARAMETERS: usize = 20_000;
+
+/// Bytes of the parameters as drawn, where one that several operations share counts for each of them: every form repeats
+/// its texts, choices and defaults. A list of 250 countries in each of 250 operations is 3 MB.
+pub const MAX_DRAWN_BYTES: usize = 8 * 1024 * 1024;
 
 /// Levels of parameters: a top-level one is 1, a column of its rows 2. n8n's forms go to about 4.
 pub const MAX_NESTING: usize = 5;

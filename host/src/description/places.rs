@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::check::{Problems, operation_at, parameter_at, siblings, url_fault};
-use super::limits::{MAX_DRAWN_PARAMETERS, MAX_NESTING};
+use super::check::{Problems, operation_at, parameter_at, url_fault};
+use super::limits::{MAX_DRAWN_BYTES, MAX_DRAWN_PARAMETERS, MAX_NESTING};
+use super::sizes::parameter_weight;
 use super::text::quoted;
-use super::value::{default_fault, is_comparable, scalar_fault};
-use super::{Credential, Effect, Kind, Node, Parameter};
+use super::value::{Values, is_comparable};
+use super::{Condition, Credential, Effect, Kind, Node, Parameter};
 
 /// Where workflows store which operation is meant, beside its parameters.
 const RESERVED: [&str; 2] = ["resource", "operation"];
 
-type ById<'a> = HashMap<&'a str, &'a Parameter>;
+pub(super) type ById<'a> = HashMap<&'a str, &'a Parameter>;
 
 pub(super) fn check(node: &Node, problems: &mut Problems) {
     groups(node, problems);
@@ -37,15 +38,11 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
         }
         // Nested parameters are walked as they are drawn, which would not end where they hold themselves.
         if sound {
-            conditions(
-                &operation.parameters,
-                &operation.parameters,
-                &by_id,
-                MAX_NESTING,
-                problems,
-            );
+            let top = set(&operation.parameters);
+            conditions(&operation.parameters, &top, &by_id, MAX_NESTING, problems);
         }
         if let Effect::Keyed(id) = &operation.effect
+            && sound
             && !inside(&operation.parameters, &by_id).contains(id.as_str())
         {
             problems.add(
@@ -58,17 +55,43 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
         credential_fields(credential, &by_id, problems);
     }
     secrets(node, &by_id, problems);
-    if sound {
-        for parameter in &node.parameters {
-            let fault = parameter
-                .default
-                .as_ref()
-                .and_then(|value| default_fault(node, &parameter.kind, value));
-            if let Some(message) = fault {
-                problems.add(format!("{}, default", parameter_at(parameter)), message);
-            }
+    values(node, &by_id, sound, problems);
+}
+
+/// The values of conditions and defaults fit the kinds that they are for. Each is looked at once, in however many forms its
+/// parameter is.
+fn values(node: &Node, by_id: &ById<'_>, sound: bool, problems: &mut Problems) {
+    let values = Values::new(by_id);
+    for parameter in &node.parameters {
+        for condition in &parameter.visible_when {
+            let subject = by_id.get(condition.parameter.as_str());
+            let subject = subject.filter(|subject| is_comparable(&subject.kind));
+            let faults = condition
+                .one_of
+                .iter()
+                .filter_map(|value| values.scalar_fault(subject?, value));
+            faults.for_each(|message| problems.add(condition_at(parameter, condition), message));
+        }
+        if !sound {
+            continue;
+        }
+        let default = parameter.default.as_ref();
+        if let Some(message) = default.and_then(|value| values.default_fault(parameter, value)) {
+            problems.add(format!("{}, default", parameter_at(parameter)), message);
         }
     }
+}
+
+fn condition_at(parameter: &Parameter, condition: &Condition) -> String {
+    format!(
+        "{}, condition on {}",
+        parameter_at(parameter),
+        quoted(&condition.parameter)
+    )
+}
+
+fn set(ids: &[String]) -> HashSet<&str> {
+    ids.iter().map(String::as_str).collect()
 }
 
 fn groups(node: &Node, problems: &mut Problems) {
@@ -135,7 +158,6 @@ fn all_lists(node: &Node) -> impl Iterator<Item = (String, &[String])> {
 /// Each ID of a list is known, and neither it nor its parameter's name is there twice.
 fn lists(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
     for (at, ids) in all_lists(node) {
-        siblings(&at, ids, problems);
         let mut seen = HashSet::new();
         let mut names = HashSet::new();
         for id in ids {
@@ -160,12 +182,28 @@ fn lists(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
     }
 }
 
+/// What drawing a parameter with all that is inside comes to.
+#[derive(Clone, Copy, Default)]
+struct Drawn {
+    parameters: usize,
+    bytes: usize,
+}
+
+impl std::iter::Sum for Drawn {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |total, one| Self {
+            parameters: total.parameters.saturating_add(one.parameters),
+            bytes: total.bytes.saturating_add(one.bytes),
+        })
+    }
+}
+
 /// Whether no parameter is in itself or too deep, and all forms together stay small enough. Works from the leaves up,
 /// level by level, so that neither a circle nor a doubling at each level can make it long.
 fn nesting(node: &Node, by_id: &ById<'_>, problems: &mut Problems) -> bool {
-    let mut drawn: HashMap<&str, usize> = HashMap::new();
+    let mut drawn: HashMap<&str, Drawn> = HashMap::new();
     for _ in 0..MAX_NESTING {
-        let level: Vec<(&str, usize)> = by_id
+        let level: Vec<(&str, Drawn)> = by_id
             .iter()
             .filter(|(id, _)| !drawn.contains_key(*id))
             .filter_map(|(id, parameter)| {
@@ -174,9 +212,13 @@ fn nesting(node: &Node, by_id: &ById<'_>, problems: &mut Problems) -> bool {
                     .children()
                     .iter()
                     .filter(|id| by_id.contains_key(id.as_str()));
-                let sizes = children.map(|id| drawn.get(id.as_str()).copied());
-                let inside = sizes.sum::<Option<usize>>()?;
-                Some((*id, inside.saturating_add(1)))
+                let itself = Drawn {
+                    parameters: 1,
+                    bytes: parameter_weight(parameter).bytes,
+                };
+                let inside = children.map(|id| drawn.get(id.as_str()).copied());
+                let all = std::iter::once(Some(itself)).chain(inside);
+                Some((*id, all.sum::<Option<Drawn>>()?))
             })
             .collect();
         drawn.extend(level);
@@ -191,15 +233,19 @@ fn nesting(node: &Node, by_id: &ById<'_>, problems: &mut Problems) -> bool {
         problems.add(parameter_at(parameter), message);
     }
     let tops = node.operations.iter().flat_map(|operation| &operation.parameters);
-    let total = tops
-        .filter_map(|id| drawn.get(id.as_str()))
-        .fold(0_usize, |total, size| total.saturating_add(*size));
-    if total > MAX_DRAWN_PARAMETERS {
-        let message =
-            format!("expected at most {MAX_DRAWN_PARAMETERS} parameters in all forms, found {total}");
-        problems.add("node", message);
-    }
-    drawn.len() == by_id.len() && total <= MAX_DRAWN_PARAMETERS
+    let total: Drawn = tops.filter_map(|id| drawn.get(id.as_str()).copied()).sum();
+    let mut within = |what: &str, count: usize, max: usize| {
+        if count > max {
+            problems.add(
+                "node",
+                format!("expected at most {max} {what} in all forms, found {count}"),
+            );
+        }
+        count <= max
+    };
+    let few = within("parameters", total.parameters, MAX_DRAWN_PARAMETERS);
+    let small = within("bytes of parameters", total.bytes, MAX_DRAWN_BYTES);
+    drawn.len() == by_id.len() && few && small
 }
 
 fn unused(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
@@ -264,39 +310,25 @@ fn dependencies(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
 
 /// The conditions of a list and of what is inside: on a sibling, or on a parameter of the operation itself, since
 /// that is what every engine can follow.
-fn conditions(ids: &[String], top: &[String], by_id: &ById<'_>, levels: usize, problems: &mut Problems) {
+fn conditions(ids: &[String], top: &HashSet<&str>, by_id: &ById<'_>, levels: usize, problems: &mut Problems) {
     let Some(levels) = levels.checked_sub(1) else {
         return;
     };
-    let known = |id: &String| ids.contains(id) || top.contains(id);
+    let here = set(ids);
     for parameter in ids.iter().filter_map(|id| by_id.get(id.as_str())) {
         for condition in &parameter.visible_when {
-            let at = format!(
-                "{}, condition on {}",
-                parameter_at(parameter),
-                quoted(&condition.parameter)
-            );
-            let Some(subject) = by_id.get(condition.parameter.as_str()) else {
-                problems.add(at, "unknown parameter");
-                continue;
+            let id = condition.parameter.as_str();
+            let message = match by_id.get(id) {
+                None => "unknown parameter".to_owned(),
+                Some(_) if !here.contains(id) && !top.contains(id) => {
+                    "expected a parameter of the same list or of the operation itself".to_owned()
+                }
+                Some(subject) if !is_comparable(&subject.kind) => {
+                    format!("a value of the kind `{}` cannot be compared", subject.kind.name())
+                }
+                Some(_) => continue,
             };
-            if !known(&condition.parameter) {
-                problems.add(
-                    at,
-                    "expected a parameter of the same list or of the operation itself",
-                );
-            } else if is_comparable(&subject.kind) {
-                let faults = condition
-                    .one_of
-                    .iter()
-                    .filter_map(|value| scalar_fault(&subject.kind, value));
-                faults.for_each(|message| problems.add(&at, message));
-            } else {
-                problems.add(
-                    at,
-                    format!("a value of the kind `{}` cannot be compared", subject.kind.name()),
-                );
-            }
+            problems.add(condition_at(parameter, condition), message);
         }
         conditions(parameter.kind.children(), top, by_id, levels, problems);
     }
@@ -330,7 +362,7 @@ fn credential_fields(credential: &Credential, by_id: &ById<'_>, problems: &mut P
             problems.add(parameter_at(field), message);
         }
     }
-    conditions(&credential.fields, &[], by_id, 1, problems);
+    conditions(&credential.fields, &HashSet::new(), by_id, 1, problems);
 
     let at = "credential, base URL";
     let Some(field) = by_id.get(credential.base_url.as_str()) else {

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod icon;
 mod refused;
+mod sizes;
 
 /// An invented node that has every kind of parameter.
 const LIBRARY: &str = include_str!("testdata/library.json");

@@ -24,7 +24,7 @@ pub fn is_deceptive(character: char) -> bool {
 }
 
 /// The text in back-ticks for a message: shortened, on one line, every deceptive character escaped.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
     let mut quoted = String::from("`");
     for (index, character) in text.chars().enumerate() {

@@ -170,9 +170,11 @@ fn a_small_description_is_no_huge_form() {
         .parameters
         .extend((0..100).map(|index| format!("l0.p{index}")));
     let found = node.check().unwrap_err();
-    assert_eq!(found.len(), 1);
+    assert_eq!(found.len(), 2);
     let message = "node: expected at most 20000 parameters in all forms, found 1010";
     assert!(found[0].to_string().starts_with(message), "{}", found[0]);
+    let message = "node: expected at most 8388608 bytes of parameters in all forms, found ";
+    assert!(found[1].to_string().starts_with(message), "{}", found[1]);
 }
 
 #[test]
@@ -465,68 +467,4 @@ fn a_credential_goes_where_its_base_url_says() {
             "parameter `credential.reader`: the kind `group` is not for a field of a credential",
         ),
     ]);
-}
-
-#[test]
-fn an_icon_draws_and_does_nothing_else() {
-    let icon = |inside: &str| {
-        let start = r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:h="http://www.w3.org/1999/xhtml">"#;
-        let found = problems(|node| node.icon_svg = Some(format!("{start}{inside}</svg>")));
-        found
-            .join(", ")
-            .strip_prefix("node, icon: ")
-            .unwrap_or_default()
-            .to_owned()
-    };
-    assert_eq!(
-        icon(r##"<defs><path id="a" d="M0 0"/></defs><use xlink:href="#a" fill="url(#b)"/>"##),
-        ""
-    );
-    for (inside, expected) in [
-        ("<script>alert(1)</script>", "the element `script` is not allowed"),
-        (
-            "<h:script>alert(1)</h:script>",
-            "the element `script` is not allowed",
-        ),
-        ("<foreignObject/>", "the element `foreignObject` is not allowed"),
-        ("<style>*{}</style>", "the element `style` is not allowed"),
-        ("<image/>", "the element `image` is not allowed"),
-        (
-            "<path onclick='a()'/>",
-            "the attribute `onclick` of `path` is not allowed so",
-        ),
-        (
-            "<use href='https://evil.example/a.svg#a'/>",
-            "the attribute `href` of `use` is not allowed so",
-        ),
-        (
-            "<use xlink:href='&#106;avascript:a()'/>",
-            "the attribute `href` of `use` is not allowed so",
-        ),
-        (
-            "<path fill='URL(//evil.example)'/>",
-            "the attribute `fill` of `path` is not allowed so",
-        ),
-        (
-            "<path style='a'/>",
-            "the attribute `style` of `path` is not allowed so",
-        ),
-        ("<?php a?>", "processing instructions are not allowed"),
-    ] {
-        assert_eq!(icon(inside), expected);
-    }
-    assert!(icon("<g>").starts_with("expected an SVG document, found: "));
-    each(&[
-        (
-            |node| node.icon_svg = Some("<svg/>".to_owned()),
-            "node, icon: expected an `svg` element of the namespace `http://www.w3.org/2000/svg`",
-        ),
-        (
-            |node| node.icon_svg = Some("x".repeat(MAX_ICON_BYTES + 1)),
-            "node, icon: expected at most 32768 bytes, found 32769",
-        ),
-    ]);
-    let entity = "<!DOCTYPE svg [<!ENTITY a \"b\">]><svg xmlns=\"http://www.w3.org/2000/svg\">&a;</svg>";
-    let found = problems(|node| node.icon_svg = Some(entity.to_owned()));
-    assert!(found[0].contains("DTD"), "{found:?}");
 }

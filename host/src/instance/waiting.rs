@@ -1,0 +1,62 @@
+//! `wasi:clocks/monotonic-clock`, where a node waits for a time.
+//!
+//! An instance that only describes itself has a clock that stands still. Its waits are over at once: one that took its time
+//! would tell how fast the machine is, and what a node describes is to depend on nothing but its bytes.
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi::clocks::WasiClocksView as _;
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock::Host as _;
+use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
+
+use super::State;
+
+/// As wasmtime-wasi names it; a component that was built with another 0.2 finds it too.
+const INTERFACE: &str = "wasi:clocks/monotonic-clock@0.2.12";
+
+type Waited = wasmtime::Result<(Resource<DynPollable>,)>;
+
+/// Put it in the place of wasmtime-wasi's, which the linker has already.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let mut clock = linker.instance(INTERFACE)?;
+    clock.func_wrap(
+        "subscribe-instant",
+        |mut store: StoreContextMut<'_, State>, (when,): (u64,)| -> Waited {
+            let state = store.data_mut();
+            let wait = if state.only_describes() {
+                over(state)?
+            } else {
+                state.clocks().subscribe_instant(when)?
+            };
+            Ok((wait,))
+        },
+    )?;
+    clock.func_wrap(
+        "subscribe-duration",
+        |mut store: StoreContextMut<'_, State>, (duration,): (u64,)| -> Waited {
+            let state = store.data_mut();
+            let wait = if state.only_describes() {
+                over(state)?
+            } else {
+                state.clocks().subscribe_duration(duration)?
+            };
+            Ok((wait,))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// A wait that is over.
+struct Over;
+
+#[async_trait::async_trait]
+impl Pollable for Over {
+    async fn ready(&mut self) {}
+}
+
+fn over(state: &mut State) -> wasmtime::Result<Resource<DynPollable>> {
+    let over = state.table.push(Over)?;
+    subscribe(&mut state.table, over)
+}
