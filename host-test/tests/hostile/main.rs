@@ -23,6 +23,7 @@ mod heap;
 mod keys;
 mod many;
 mod network;
+mod quarantine;
 mod secret;
 mod server;
 mod service;
@@ -50,7 +51,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 45] = rows! {
+const ROWS: [Row; 51] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -96,6 +97,12 @@ const ROWS: [Row; 45] = rows! {
     43 "no secret and no item data in any event" secret::events;
     44 "every other key of the policy file is enforced" keys::every_key;
     45 "turns that break the rules" share::turns;
+    67 "guesses that come back, redacted or not" quarantine::no_oracle;
+    68 "sessions whose size is a message" quarantine::sizes;
+    69 "answers that are one secret at every byte" quarantine::bomb;
+    76 "failures of authenticate that hold the secret" quarantine::failures;
+    78 "a node's own copy of the session's query" quarantine::query;
+    84 "a flood of requests by authenticate" quarantine::few_requests;
 };
 
 fn main() -> ExitCode {
