@@ -20,6 +20,7 @@ mod neighbours;
 mod parked;
 mod plain;
 mod publish;
+mod redaction;
 mod repeat;
 mod replay;
 mod report;

@@ -15,6 +15,8 @@ pub enum Section {
     Replay,
     /// Policy, injection, redaction, limits, on and off
     Guards,
+    /// Looking answers through for secrets
+    Redaction,
     /// From the file to the description, and `nodule describe`
     Startup,
     /// Create, call and drop an instance
@@ -45,6 +47,7 @@ impl Section {
             Self::Live => crate::live::measure(bench),
             Self::Replay => crate::replay::measure(bench),
             Self::Guards => crate::guards::measure(bench),
+            Self::Redaction => crate::redaction::measure(bench),
             Self::Startup => crate::startup::measure(bench),
             Self::Instance => crate::instance::measure(bench),
             Self::Parked => crate::parked::measure(bench),

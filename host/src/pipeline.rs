@@ -4,11 +4,12 @@
 //! 2. policy: scheme, host, port, method, path; an authenticating instance reaches the credential's base URL and
 //!    nothing else, whatever the policy lists
 //! 3. a replay or a dry run answers here: nothing below runs, so no socket is opened
-//! 4. session headers and query, only below the credential's base URL, every copy the node set removed
+//! 4. session headers and query, only below the credential's base URL, every copy the node set removed; nothing from here on
+//!    refuses a request for what the session holds
 //! 5. one look-up, forbidden addresses dropped, a connection to exactly an address that was checked ([`crate::client`])
 //! 6. the request leaves, within its deadlines
 //! 7. the answer is read to its end, decompressed, within its limits
-//! 8. known secrets are redacted
+//! 8. known secrets are redacted, below the credential's base URL, but for those that the node wrote itself before step 4
 //! 9. the exchange is recorded: the request as it was before step 4, the answer as it is after step 8
 //!
 //! Bodies are whole in memory, up to their limit: redaction and recording need all of an answer, a node reads a JSON
@@ -24,6 +25,7 @@ mod name;
 mod observed;
 mod outgoing;
 pub(crate) mod polling;
+mod redaction;
 mod send;
 mod turn;
 mod under_way;
@@ -49,7 +51,7 @@ use crate::policy::{FORBIDDEN_METHODS, Policy};
 use crate::rate::Bucket;
 use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Role, Spelled};
 use crate::secret::Secret;
-use crate::session::Session;
+use crate::session::{self, Session};
 
 use check::Wanted;
 pub(crate) use handler::code;
@@ -62,6 +64,9 @@ pub(crate) use under_way::UnderWay;
 
 /// Headers of one connection, or of the host's own making: a node sets none of them.
 const HOST_HEADERS: [&str; 4] = ["te", "trailer", "expect", "proxy-authentication-info"];
+
+/// Rules by which a request below the base URL is refused for nothing that the node chose.
+const OF_THE_BASE: [&str; 2] = ["address", "authentication-requests"];
 
 /// Whether a node, or its session, may not set this header.
 pub(crate) fn is_forbidden_header(name: &HeaderName) -> bool {
@@ -190,6 +195,9 @@ impl Pipeline {
         }
         let sent = checked.body.len();
         let outcome = self.carry_out(&mut checked, options.as_ref()).await;
+        if self.scope == Scope::Authentication {
+            self.note_answer(&outcome);
+        }
         if let Some(clock) = clock {
             self.show(&checked, sent, &outcome, clock);
         }
@@ -218,7 +226,8 @@ impl Pipeline {
             status,
             outcome: outcome.as_ref().map_or_else(name::of, |_| "answered"),
             since,
-            sent,
+            // How much it sent, too.
+            sent: (self.scope == Scope::Operation).then_some(sent),
             received,
         };
         events::request(&self.label, &seen);
@@ -292,6 +301,10 @@ impl Pipeline {
                 return Err(self.deny(request.asked(), rule, denial.to_string(), hint));
             }
         };
+        if self.scope == Scope::Authentication && !self.may_authenticate_further() {
+            let message = format!("an authenticating node may send {} requests", session::REQUESTS);
+            return Err(self.deny(request.asked(), "authentication-requests", message, None));
+        }
         if self.write && self.scope == Scope::Operation && !is_safe(method) {
             let most = self.policy.write_requests();
             let mut notes = self.notes();
@@ -351,6 +364,7 @@ impl Pipeline {
         permit: Permit,
         options: Option<&RequestOptions>,
     ) -> Result<Whole, HttpError> {
+        self.listen(request).await;
         let url = self.authorise(request)?;
         let lane = self.lane(engine, permit, &url);
         let changing = u32::from(!is_safe(&request.method));
@@ -373,7 +387,7 @@ impl Pipeline {
                 error
             }
         })?;
-        Ok(self.redacted(answer))
+        Ok(self.redacted(request, answer).await)
     }
 
     /// The way to this URL's origin: the same for nearly all requests of a call.
@@ -415,7 +429,7 @@ impl Pipeline {
             .url
             .is_some_and(|url| self.base.as_ref().is_some_and(|base| base.covers(url)));
         let (asked, message, hint) = match self.scope {
-            Scope::Authentication if self.is_live() && (!below_base || rule != "address") => {
+            Scope::Authentication if self.is_live() && !(below_base && OF_THE_BASE.contains(&rule)) => {
                 // This node knows the secret: where it wanted to go, in whatever words, may be the secret.
                 let base = self
                     .base

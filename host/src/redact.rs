@@ -6,41 +6,55 @@
 //! | base64, standard and URL-safe, padded or not | anywhere, also inside a longer encoded text, wherever it begins there |
 //! | percent-encoded, whichever characters and digits' case | anywhere |
 //! | JSON-escaped, whichever characters, `\/` and `\u0073` too | anywhere |
-//! | shorter than [`SHORTEST_ANYWHERE`] characters | only as a whole header value, or a whole string value of a JSON document |
+//! | shorter than [`SHORTEST_ANYWHERE`] characters | only as a whole header value, or a whole string value of a JSON document; in a node's answers not at all |
 //!
 //! Where a secret begins with the name of an authentication scheme, as in `Bearer abc`, what follows is a secret too.
+//!
+//! There are two kinds of redactor, since who reads the result decides what may be looked for:
+//!
+//! - [`Redactor::new`] is for recordings, events and errors. No node reads them, so everything is looked for.
+//! - [`Redactor::for_answers`] is for what a node reads. A node that is handed a list of guesses sees which one is gone,
+//!   so only secrets are looked for that nobody lists: of at least [`SHORTEST_ANYWHERE`] characters, at least
+//!   [`FEWEST_DISTINCT`] of them different.
 //!
 //! This is the last of several protections and best effort: a service that encrypts, splits or encodes a secret twice
 //! gets past it. A base64 text that goes on around a secret keeps the character at either end, of which up to four bits
 //! are the secret's. What is found is replaced by `[redacted]`; a secret that is a bare JSON number makes the document
 //! unreadable, which is the safe side.
 //!
-//! Looking runs on every answer, so what holds no secret comes back as it is, without an allocation. The tables that
-//! are looked things up in hold the secrets, and cannot be wiped: a [`Redactor`] lives no longer than its session.
+//! Looking runs on every answer, so what holds no secret comes back as it is, without an allocation. The time is linear in
+//! the answer whatever the secrets are, the memory a small multiple of the answer. The tables that are looked things up in
+//! hold the secrets, and cannot be wiped: a [`Redactor`] lives no longer than its session.
 
+pub(crate) mod answers;
 mod encoding;
+mod patterns;
+mod search;
+mod whole;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::automaton::Automaton;
-use aho_corasick::nfa::contiguous;
-use aho_corasick::packed;
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, MatchKind, PatternID};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
-use zeroize::Zeroizing;
 
 use crate::secret::Secret;
-use encoding::View;
+use patterns::Patterns;
+pub(crate) use search::PIECE;
+use search::Search;
+use whole::WholeStrings;
 
 /// What stands in a secret's place.
 pub const REDACTED: &str = "[redacted]";
 
 /// Characters of the shortest secret that is looked for inside other text; a shorter one could be a word of it.
 pub const SHORTEST_ANYWHERE: usize = 16;
+
+/// Different characters of a secret that is looked for in a node's answers. With fewer it is a text such as `0000…` or
+/// `abababab…`, which innocent answers hold and which can be guessed. Of sixteen random digits four in a thousand have
+/// fewer, of sixteen random hexadecimal digits one in twenty thousand.
+pub const FEWEST_DISTINCT: usize = 6;
 
 /// Finds the secrets that it was made from. The default knows none.
 ///
@@ -55,88 +69,90 @@ pub const SHORTEST_ANYWHERE: usize = 16;
 pub struct Redactor(Option<Arc<Known>>);
 
 struct Known {
-    /// Says fast that there is nothing.
-    any: Any,
-    /// Bytes of the shortest pattern.
-    shortest: usize,
-    /// The same patterns, fed byte by byte, and all that match.
-    each: contiguous::NFA,
-    /// By pattern.
-    kinds: Vec<Kind>,
-    /// Those that count as whole values only.
+    patterns: Lookup,
+    /// Secrets that count as whole values only.
     short: Vec<Secret>,
+    whole: Option<WholeStrings>,
 }
 
-/// Whether any of the patterns stands somewhere.
-enum Any {
-    /// Where the processor has the instructions for it, and the patterns are not too many.
-    Packed(packed::Searcher),
-    Automaton(AhoCorasick),
-}
-
-impl Any {
-    fn is_match(&self, bytes: &[u8]) -> bool {
-        match self {
-            Self::Packed(packed) => packed.find(bytes).is_some(),
-            Self::Automaton(automaton) => automaton.is_match(bytes),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Anywhere,
-    /// The pattern has the quotes around it.
-    WholeString,
+/// How secrets are looked for.
+enum Lookup {
+    /// There are none that count anywhere.
+    None,
+    In(Box<Patterns>),
+    /// They are more than the tables can hold, so every text counts as one of them.
+    Everything,
 }
 
 impl Redactor {
-    /// Empty secrets are passed over.
+    /// A redactor for what no node reads: recordings, events and errors. Empty secrets are passed over.
     #[must_use]
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let mut patterns: Vec<(Zeroizing<Vec<u8>>, Kind)> = Vec::new();
-        let mut short = Vec::new();
-        let secrets = secrets.into_iter().map(Secret::expose);
-        for secret in secrets
-            .flat_map(|secret| [Some(secret), without_scheme(secret)])
-            .flatten()
-        {
-            if secret.is_empty() {
-            } else if secret.chars().count() < SHORTEST_ANYWHERE {
-                patterns.push((
-                    Zeroizing::new(format!("\"{secret}\"").into_bytes()),
-                    Kind::WholeString,
-                ));
-                short.push(Secret::new(secret.to_owned()));
-            } else {
-                patterns.extend(encoding::forms(secret).map(|form| (form, Kind::Anywhere)));
+        let (mut long, mut short) = (Vec::new(), Vec::new());
+        for secret in secrets.into_iter().map(Secret::expose) {
+            for text in [Some(secret), without_scheme(secret)].into_iter().flatten() {
+                if text.chars().count() >= SHORTEST_ANYWHERE {
+                    long.push(text);
+                } else if !text.is_empty() {
+                    short.push(text);
+                }
             }
         }
-        let kinds = patterns.iter().map(|(_, kind)| *kind).collect::<Vec<_>>();
-        let texts = || patterns.iter().map(|(text, _)| text.as_slice());
-        let any = match packed::Config::new().builder().extend(texts()).build() {
-            Some(packed) => Ok(Any::Packed(packed)),
-            // A deterministic automaton would be faster, and megabytes for a long token.
-            None => AhoCorasick::builder()
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
-                .match_kind(MatchKind::LeftmostFirst)
-                .build(texts())
-                .map(Any::Automaton),
-        };
-        let each = contiguous::NFA::builder()
-            .match_kind(MatchKind::Standard)
-            .build(texts());
-        let shortest = texts().map(<[u8]>::len).min().unwrap_or_default();
-        match (kinds.is_empty(), any, each) {
-            (false, Ok(any), Ok(each)) => Self(Some(Arc::new(Known {
-                any,
-                shortest,
-                each,
-                kinds,
-                short,
-            }))),
-            _ => Self(None),
+        for list in [&mut long, &mut short] {
+            list.sort_unstable();
+            list.dedup();
         }
+        let forms = long.iter().map(|secret| encoding::forms(secret).collect());
+        Self::build(forms, &short)
+    }
+
+    /// A redactor for the answers that a node reads. Secrets that a node could list are passed over; see the
+    /// [module](self).
+    #[must_use]
+    pub fn for_answers<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
+        let mut secrets: Vec<&str> = secrets.into_iter().map(Secret::expose).collect();
+        secrets.sort_unstable();
+        secrets.dedup();
+        // What follows the scheme is what has to be hard to guess.
+        let secrets = secrets.into_iter().filter_map(|secret| {
+            let rest = without_scheme(secret);
+            is_hard_to_guess(rest.unwrap_or(secret)).then_some((secret, rest))
+        });
+        let forms = secrets.map(|(secret, rest)| match rest {
+            // The rest is found in every form; with the scheme in front as it is, so that nothing of it is left.
+            Some(rest) => encoding::plain_forms(secret)
+                .chain(encoding::forms(rest))
+                .collect(),
+            None => encoding::forms(secret).collect(),
+        });
+        Self::build(forms, &[])
+    }
+
+    /// `forms` are those of each secret that counts anywhere.
+    fn build(forms: impl Iterator<Item = Vec<encoding::Form>>, short: &[&str]) -> Self {
+        let forms: Vec<Vec<encoding::Form>> = forms.collect();
+        if forms.is_empty() && short.is_empty() {
+            return Self(None);
+        }
+        let mut patterns = if forms.is_empty() {
+            Lookup::None
+        } else {
+            Patterns::new(&forms).map_or(Lookup::Everything, |patterns| Lookup::In(Box::new(patterns)))
+        };
+        let whole = if short.is_empty() {
+            None
+        } else {
+            let whole = WholeStrings::new(short);
+            if whole.is_none() {
+                patterns = Lookup::Everything;
+            }
+            whole
+        };
+        Self(Some(Arc::new(Known {
+            patterns,
+            short: short.iter().map(|text| Secret::new((*text).to_owned())).collect(),
+            whole,
+        })))
     }
 
     /// Whether a text holds, or as a whole is, a secret.
@@ -157,10 +173,12 @@ impl Redactor {
     /// Bytes without the secrets.
     #[must_use]
     pub fn bytes<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
-        match &self.0 {
-            Some(known) => known.redact(bytes),
-            None => Cow::Borrowed(bytes),
-        }
+        let Some(known) = &self.0 else {
+            return Cow::Borrowed(bytes);
+        };
+        let mut search = Search::new(known, bytes, Vec::new());
+        while search.step() {}
+        search.finish().map_or(Cow::Borrowed(bytes), Cow::Owned)
     }
 
     /// A text without the secrets: a message, a log line, a JSON document.
@@ -192,7 +210,7 @@ impl Redactor {
             if self.is_short_secret(value.as_bytes()) {
                 *value = HeaderValue::from_static(REDACTED);
             } else if let Cow::Owned(redacted) = self.bytes(value.as_bytes()) {
-                *value = HeaderValue::from_bytes(&redacted).unwrap_or(HeaderValue::from_static(REDACTED));
+                *value = header_value(&redacted);
             }
         }
     }
@@ -206,117 +224,30 @@ impl Redactor {
 /// Shows how many patterns there are, and none of them.
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let patterns = self.0.as_ref().map_or(0, |known| known.kinds.len());
+        let patterns = self.0.as_ref().map_or(0, |known| match &known.patterns {
+            Lookup::In(patterns) => patterns.len(),
+            Lookup::None | Lookup::Everything => 0,
+        });
         f.debug_struct("Redactor")
             .field("patterns", &patterns)
             .finish_non_exhaustive()
     }
 }
 
-impl Known {
-    fn redact<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
-        // What a secret is encoded as is never shorter than the secret.
-        if bytes.len() < self.shortest {
-            return Cow::Borrowed(bytes);
-        }
-        let views = View::ALL.into_iter().filter(|view| self.may_hold(*view, bytes));
-        let mut spans: Vec<Range<usize>> = views.flat_map(|view| self.spans(view, bytes)).collect();
-        if spans.is_empty() {
-            return Cow::Borrowed(bytes);
-        }
-        spans.sort_by_key(|span| span.start);
-        let mut out = Vec::with_capacity(bytes.len());
-        let mut done = 0;
-        for span in spans {
-            if span.start >= done {
-                out.extend_from_slice(bytes.get(done..span.start).unwrap_or_default());
-                out.extend_from_slice(REDACTED.as_bytes());
-            }
-            done = done.max(span.end);
-        }
-        out.extend_from_slice(bytes.get(done..).unwrap_or_default());
-        Cow::Owned(out)
-    }
-
-    /// Whether any pattern matches, in whatever surroundings. Allocates nothing.
-    fn may_hold(&self, view: View, bytes: &[u8]) -> bool {
-        if view == View::AsIs {
-            return self.any.is_match(bytes);
-        }
-        if !view.applies(bytes) {
-            return false;
-        }
-        let mut found = false;
-        let mut walk = Walk::new(&self.each);
-        view.read(bytes, |byte, _| found |= walk.matches_after(byte));
-        found
-    }
-
-    /// Where in `bytes` the secrets stand.
-    fn spans(&self, view: View, bytes: &[u8]) -> Vec<Range<usize>> {
-        let (mut read, mut sources) = (Zeroizing::new(Vec::new()), Vec::new());
-        view.read(bytes, |byte, source| {
-            read.push(byte);
-            sources.push(source);
-        });
-        let mut spans = Vec::new();
-        let mut walk = Walk::new(&self.each);
-        for (index, byte) in read.iter().enumerate() {
-            if !walk.matches_after(*byte) {
-                continue;
-            }
-            for pattern in walk.patterns() {
-                let start = (index + 1).saturating_sub(self.each.pattern_len(pattern));
-                let found = match self.kinds.get(pattern.as_usize()) {
-                    Some(Kind::WholeString) if is_json_value(&read, start..index + 1) => start + 1..index,
-                    Some(Kind::Anywhere) => start..index + 1,
-                    _ => continue,
-                };
-                if let Some([first, .., last] | [first @ last]) = sources.get(found) {
-                    spans.push(first.start..last.end);
-                }
-            }
-        }
-        spans
-    }
+/// A header's value of what redaction left.
+pub(crate) fn header_value(redacted: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(redacted).unwrap_or(HeaderValue::from_static(REDACTED))
 }
 
-/// The automaton, one byte after the other.
-struct Walk<'k> {
-    automaton: &'k contiguous::NFA,
-    state: aho_corasick::automaton::StateID,
-}
-
-impl<'k> Walk<'k> {
-    fn new(automaton: &'k contiguous::NFA) -> Self {
-        let state = automaton.start_state(Anchored::No).unwrap_or_default();
-        Self { automaton, state }
+/// Whether nobody finds a text by listing texts; see [`FEWEST_DISTINCT`].
+fn is_hard_to_guess(text: &str) -> bool {
+    let mut distinct: Vec<char> = Vec::with_capacity(FEWEST_DISTINCT);
+    for character in text.chars() {
+        if distinct.len() < FEWEST_DISTINCT && !distinct.contains(&character) {
+            distinct.push(character);
+        }
     }
-
-    fn matches_after(&mut self, byte: u8) -> bool {
-        self.state = self.automaton.next_state(Anchored::No, self.state, byte);
-        self.automaton.is_match(self.state)
-    }
-
-    fn patterns(&self) -> impl Iterator<Item = PatternID> + use<'k> {
-        let Self { automaton, state } = *self;
-        (0..automaton.match_len(state)).map(move |index| automaton.match_pattern(state, index))
-    }
-}
-
-/// Whether a quoted text is a string of a JSON document and not a key, nor what lies between two strings.
-fn is_json_value(text: &[u8], quoted: Range<usize>) -> bool {
-    let before = text
-        .get(..quoted.start)
-        .unwrap_or_default()
-        .trim_ascii_end()
-        .last();
-    let after = text
-        .get(quoted.end..)
-        .unwrap_or_default()
-        .trim_ascii_start()
-        .first();
-    matches!(before, None | Some(b':' | b',' | b'[')) && matches!(after, None | Some(b',' | b']' | b'}'))
+    distinct.len() == FEWEST_DISTINCT && text.chars().count() >= SHORTEST_ANYWHERE
 }
 
 /// What follows the name of an authentication scheme.

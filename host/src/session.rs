@@ -4,11 +4,19 @@
 //! is dropped, the session is kept here, and the [pipeline](crate::pipeline) adds its headers to requests below that
 //! URL. A session belongs to a component, a tenant and a credential, secret included. Whoever needs one while it is
 //! being made waits for that one flight, and shares its failure too.
+//!
+//! The authenticating instance knows the secret, the executing one must not, and both may be of one mind. So nothing that
+//! the first says may decide what the second sees of the host: a session has [fixed sizes](checked), its
+//! [query](query) can be added to every URL, and a failure [says nothing](bare) but its kind in the node's words.
+
+mod bare;
+mod checked;
+mod query;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::{HeaderName, HeaderValue};
 use ring::hmac;
@@ -19,32 +27,27 @@ use crate::component::Component;
 use crate::credential::Credential;
 use crate::error::Error;
 use crate::events;
-use crate::failure::{Answer, Failure, ParameterProblem};
+use crate::failure::Failure;
 use crate::instance::{Environs, Guard, Stop};
-use crate::pipeline::{Pipeline, is_forbidden_header};
-use crate::redact::Redactor;
+use crate::pipeline::Pipeline;
+use crate::redact::answers::Answers;
 use crate::secret::Secret;
 
-/// A session that claims to last longer is asked for again after this: a day is what a token's owner may take to
-/// notice that it should be revoked.
-const LONGEST: Duration = Duration::from_hours(24);
-/// A session that claims to end at once would be renewed for every request; this is one renewal a second at the most.
-const SHORTEST: Duration = Duration::from_secs(1);
-/// More headers or query parameters than any scheme of authentication sets.
-const FIELDS: usize = 16;
-/// A header line that most servers still take.
-const FIELD_BYTES: usize = 8 * 1024;
-/// A renewal is a token or a small document.
-const RENEWAL_BYTES: usize = 64 * 1024;
+use query::Query;
+
+/// Requests that one `authenticate` may send. A handshake of several steps takes five or six: finding the endpoints, a nonce,
+/// a token, its exchange for another, a renewal that failed before. With no limit it could write the secret to as many places
+/// of the service as it likes.
+pub(crate) const REQUESTS: u32 = 16;
 
 /// What makes a request an authorised one. Its `Debug` shows nothing of it.
 pub(crate) struct Session {
     generation: u64,
     headers: Vec<(HeaderName, Secret)>,
-    query: Vec<(String, Secret)>,
+    query: Query,
     renewal: Option<Secret>,
     ends: Option<Instant>,
-    redactor: Redactor,
+    answers: Answers,
 }
 
 impl fmt::Debug for Session {
@@ -76,13 +79,13 @@ impl Session {
     }
 
     /// The query parameters that it adds.
-    pub(crate) fn query(&self) -> &[(String, Secret)] {
+    pub(crate) fn query(&self) -> &Query {
         &self.query
     }
 
     /// Finds the session's and the credential's secrets in what comes back.
-    pub(crate) fn redactor(&self) -> &Redactor {
-        &self.redactor
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     fn has_ended(&self) -> bool {
@@ -95,7 +98,7 @@ impl Session {
             .headers
             .iter()
             .map(|(_, value)| value)
-            .chain(self.query.iter().map(|(_, value)| value));
+            .chain(self.query.fields().iter().map(|(_, value)| value));
         fields.chain(&self.renewal)
     }
 
@@ -114,6 +117,7 @@ impl Session {
                     .collect(),
                 query: self
                     .query
+                    .fields()
                     .iter()
                     .map(|(name, value)| field(name, value))
                     .collect(),
@@ -264,18 +268,18 @@ impl Maker<'_> {
         renew.iter_mut().for_each(wipe);
         let session = match answer {
             Ok(Ok(session)) => self.checked(generation, session),
-            Ok(Err(failure)) => Err(self.bare(failure.into())),
+            Ok(Err(failure)) => Err(self.bare(&failure)),
             Err(Stop::Limit(limit)) => Err(Failure::Limit(format!("authenticate: {limit}"))),
-            Err(stop @ Stop::Trap(_)) => Err(Failure::Other {
+            // Of what trapped it a number may be the node's, such as that of a handle that is none.
+            Err(Stop::Trap(_)) => Err(Failure::Other {
                 kind: "trap".into(),
-                message: format!("authenticate: {stop}"),
+                message: "authenticate: the node stopped".into(),
                 detail: None,
             }),
         };
         if let Ok(session) = &session {
             self.pipeline.remember_secrets(session.secrets());
         }
-        // A kind of the node's own making is its word, and the node knows the secret.
         let outcome = match &session {
             Ok(_) => "done",
             Err(Failure::Other { .. }) => "other",
@@ -283,175 +287,6 @@ impl Maker<'_> {
         };
         events::authentication(&self.pipeline.label, renewal, outcome, clock);
         session
-    }
-
-    /// A session comes out of the sandbox: its headers are checked like those of any request.
-    fn checked(&self, generation: u64, session: authentication::Session) -> Result<Session, Failure> {
-        let refuse = |what: String| Failure::Other {
-            kind: "bad-session".into(),
-            message: what,
-            detail: None,
-        };
-        let authentication::Session {
-            access,
-            expires_in_s,
-            renewal,
-        } = session;
-        if access.headers.len() + access.query.len() > FIELDS {
-            return Err(refuse(format!(
-                "the node's session has more than {FIELDS} fields"
-            )));
-        }
-        let mut headers = Vec::new();
-        for field in access.headers {
-            let value = Secret::new(field.value);
-            let name = HeaderName::from_bytes(field.name.as_bytes())
-                .ok()
-                .filter(|name| !is_forbidden_header(name))
-                .ok_or_else(|| refuse("the node's session sets a header that may not be set".to_owned()))?;
-            if value.expose().len() > FIELD_BYTES || HeaderValue::from_str(value.expose()).is_err() {
-                return Err(refuse(format!(
-                    "the node's session sets `{name}` to a value that is no header value"
-                )));
-            }
-            headers.push((name, value));
-        }
-        let mut query = Vec::new();
-        for field in access.query {
-            let value = Secret::new(field.value);
-            if field.name.is_empty() || field.name.len() + value.expose().len() > FIELD_BYTES {
-                return Err(refuse(
-                    "the node's session sets a query parameter that may not be set".to_owned(),
-                ));
-            }
-            query.push((field.name, value));
-        }
-        let renewal = renewal.map(Secret::new);
-        if renewal
-            .as_ref()
-            .is_some_and(|renewal| renewal.expose().len() > RENEWAL_BYTES)
-        {
-            return Err(refuse(format!(
-                "the node's session has a renewal of more than {RENEWAL_BYTES} bytes"
-            )));
-        }
-        let ends = expires_in_s
-            .map(|seconds| Instant::now() + Duration::from_secs(seconds.into()).clamp(SHORTEST, LONGEST));
-        let mut session = Session {
-            generation,
-            headers,
-            query,
-            renewal,
-            ends,
-            redactor: Redactor::default(),
-        };
-        let known: Vec<Secret> = session
-            .secrets()
-            .chain(self.credential.secrets())
-            .cloned()
-            .collect();
-        session.redactor = Redactor::new(&known);
-        Ok(session)
-    }
-}
-
-impl Maker<'_> {
-    /// Of a failed `authenticate` only kind, status and code go on: the node was shown the secret, so its words may hold
-    /// it. What the host itself saw, it says itself.
-    fn bare(&self, failure: Failure) -> Failure {
-        const NO: &str = "the service did not accept the credential";
-        if let (Failure::Denied { .. } | Failure::Limit(_), Some(refusal)) =
-            (&failure, self.pipeline.refusal())
-        {
-            return refusal;
-        }
-        let cleaned = |answer: &Answer, message: &str| Answer {
-            status: answer.status,
-            code: answer
-                .code
-                .as_deref()
-                .filter(|code| self.is_code(code))
-                .map(ToOwned::to_owned),
-            message: message.to_owned(),
-            request_id: None,
-        };
-        match failure {
-            Failure::Unauthenticated(answer) | Failure::Rejected(answer) => {
-                Failure::Unauthenticated(cleaned(&answer, NO))
-            }
-            Failure::Throttled {
-                answer,
-                retry_after_ms,
-            } => Failure::Throttled {
-                answer: cleaned(&answer, "the service asks to wait before authenticating again"),
-                retry_after_ms,
-            },
-            Failure::Unavailable {
-                answer,
-                retry_after_ms,
-                ..
-            } => Failure::Unavailable {
-                // What the item asks for has not been sent yet.
-                certainty: crate::failure::Certainty::NotDone,
-                message: match (&answer, self.pipeline.trouble()) {
-                    (Some(answer), _) => {
-                        format!("authentication failed: the service answered {}", answer.status)
-                    }
-                    (None, Some(trouble)) => format!("authentication failed: {trouble}"),
-                    (None, None) => "authentication failed: the service could not be reached".to_owned(),
-                },
-                answer: answer.map(|answer| cleaned(&answer, "")),
-                retry_after_ms,
-            },
-            Failure::Unintelligible(answer) => Failure::Unintelligible(cleaned(
-                &answer,
-                "the service's answer to the authentication could not be understood",
-            )),
-            Failure::InvalidParameters(problems) => Failure::InvalidParameters(
-                problems
-                    .iter()
-                    .map(|problem| self.bare_problem(problem))
-                    .collect(),
-            ),
-            failure => {
-                let kind = Some(failure.kind())
-                    .filter(|kind| self.is_code(kind))
-                    .unwrap_or("other");
-                Failure::Other {
-                    kind: "authentication".into(),
-                    message: format!("authentication failed (`{kind}`)"),
-                    detail: None,
-                }
-            }
-        }
-    }
-
-    /// Which field it is, in the description's words.
-    fn bare_problem(&self, problem: &ParameterProblem) -> ParameterProblem {
-        let node = self.component.node();
-        let fields = node
-            .credential
-            .iter()
-            .flat_map(|described| node.parameters_by_id(&described.fields));
-        let named = problem.pointer.strip_prefix('/').unwrap_or(&problem.pointer);
-        let field = fields.into_iter().find(|field| field.name == named);
-        ParameterProblem {
-            pointer: field.map(|field| format!("/{}", field.name)).unwrap_or_default(),
-            label: field.map(|field| field.display_name.clone()).unwrap_or_default(),
-            message: "the credential's field cannot be used".to_owned(),
-        }
-    }
-
-    /// Codes are short and plain; a secret in a code's place, or a piece of one, is not passed on.
-    fn is_code(&self, text: &str) -> bool {
-        const LONGEST_CODE: usize = 15;
-        const SHORTEST_PIECE: usize = 4;
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        let mut secrets = self.credential.secrets().iter().map(Secret::expose);
-        text.len() <= LONGEST_CODE
-            && text.bytes().all(is_plain)
-            && !secrets
-                .any(|secret| text.contains(secret) || text.len() >= SHORTEST_PIECE && secret.contains(text))
     }
 }
 

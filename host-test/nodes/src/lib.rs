@@ -25,7 +25,7 @@ pub use bindings::exports::workflow::node::authentication::Session;
 pub use bindings::exports::workflow::node::description as d;
 pub use bindings::exports::workflow::node::execution::{Call, ItemResult};
 pub use bindings::exports::workflow::node::types::{
-    Access, Answer, Certainty, Failure, Field, OtherFailure, Outage, Problem,
+    Access, Answer, Certainty, Failure, Field, OtherFailure, Outage, Problem, Throttle,
 };
 use bindings::wasi::http::outgoing_handler;
 use bindings::wasi::http::types::{

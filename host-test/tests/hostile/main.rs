@@ -25,6 +25,7 @@ mod heap;
 mod keys;
 mod many;
 mod network;
+mod quarantine;
 mod secret;
 mod server;
 mod service;
@@ -52,7 +53,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 50] = rows! {
+const ROWS: [Row; 56] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -100,9 +101,15 @@ const ROWS: [Row; 50] = rows! {
     45 "turns that break the rules" share::turns;
     64 "every function of the host in an endless loop" deadline::every_loop;
     65 "two hostile nodes beside an honest tenant" deadline::neighbours;
+    67 "guesses that come back, redacted or not" quarantine::no_oracle;
+    68 "sessions whose size is a message" quarantine::sizes;
+    69 "answers that are one secret at every byte" quarantine::bomb;
     71 "descriptions that make much of little" describing::bombs;
     75 "a description that changes from time to time" describing::flips;
+    76 "failures of authenticate that hold the secret" quarantine::failures;
+    78 "a node's own copy of the session's query" quarantine::query;
     83 "icons that draw without end" describing::icons;
+    84 "a flood of requests by authenticate" quarantine::few_requests;
 };
 
 fn main() -> ExitCode {

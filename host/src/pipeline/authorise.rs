@@ -1,12 +1,10 @@
-//! Where a session meets a request and its answer: added behind everything that records, taken out before anything is
-//! handed on.
+//! Where a session meets a request: added behind everything that records.
 
 use http::Uri;
 use wasmtime_wasi_http::Error as HttpError;
 
-use super::{Checked, Pipeline, Scope, Whole};
+use super::{Checked, Pipeline, Scope};
 use crate::bindings::types;
-use crate::canonical::CanonicalUrl;
 use crate::guards::Guard;
 
 impl Pipeline {
@@ -22,7 +20,7 @@ impl Pipeline {
                 value: value.to_str().ok()?.to_owned(),
             })
         });
-        let query = session.query().iter().map(|(name, value)| types::Field {
+        let query = session.query().fields().iter().map(|(name, value)| types::Field {
             name: name.clone(),
             value: value.expose().to_owned(),
         });
@@ -48,40 +46,10 @@ impl Pipeline {
         for (name, value) in session.headers() {
             request.headers.append(name.clone(), value);
         }
-        if session.query().is_empty() {
-            return Ok(request.url.uri().clone());
-        }
-        let mut url = request.url.to_string();
-        let mut separator = if request.url.query().is_some() { '&' } else { '?' };
-        for (name, value) in session.query() {
-            url.push(separator);
-            url.extend(percent_encoding::utf8_percent_encode(
-                name,
-                percent_encoding::NON_ALPHANUMERIC,
-            ));
-            url.push('=');
-            url.extend(percent_encoding::utf8_percent_encode(
-                value.expose(),
-                percent_encoding::NON_ALPHANUMERIC,
-            ));
-            separator = '&';
-        }
-        // The error names the part that is wrong, which may be the secret.
-        let message = || "the session's query cannot be added to the URL".to_owned();
-        CanonicalUrl::parse(&url)
-            .map(|url| url.uri().clone())
-            .map_err(|_| self.deny(request.asked(), "session-query", message(), None))
-    }
-
-    /// An authenticating instance knows the secrets anyway, and has to read its token.
-    pub(super) fn redacted(&self, mut answer: Whole) -> Whole {
-        if let (Scope::Operation, Some(session)) = (self.scope, &self.session)
-            && self.guards.has(Guard::Redaction)
-        {
-            let redactor = session.redactor();
-            answer.body = redactor.body(answer.body);
-            redactor.headers(&mut answer.headers);
-        }
-        answer
+        // No session that was accepted makes this fail; were it to, the error would have no words.
+        session
+            .query()
+            .added_to(request.url.uri())
+            .map_err(|_| HttpError::HttpRequestUriInvalid)
     }
 }

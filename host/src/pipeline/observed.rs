@@ -3,9 +3,13 @@
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName, header};
+use wasmtime_wasi_http::Error as HttpError;
+
 use super::{Pipeline, Whole};
 use crate::events;
 use crate::failure::{Certainty, Failure};
+use crate::session::REQUESTS;
 
 /// What the host saw of a call's requests; it trusts this more than what the node says.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +31,18 @@ pub(crate) struct Observed {
     pub(super) denial: Option<(String, Option<String>)>,
     pub(super) limit: Option<String>,
     pub(super) trouble: Option<String>,
+    /// Requests of an authenticating instance that were allowed.
+    authenticating: u32,
+    /// The last answer to an authenticating instance, where the last of its requests had one.
+    last_answer: Option<LastAnswer>,
+}
+
+/// What the host saw of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LastAnswer {
+    pub(crate) status: u16,
+    /// How long the service asks to wait, in milliseconds.
+    pub(crate) retry_after_ms: Option<u32>,
 }
 
 /// Answers that a call got.
@@ -124,6 +140,27 @@ impl Pipeline {
         self.notes().trouble.clone()
     }
 
+    /// Count a request of an authenticating instance; whether it may be sent.
+    pub(super) fn may_authenticate_further(&self) -> bool {
+        let mut notes = self.notes();
+        let is_allowed = notes.authenticating < REQUESTS;
+        notes.authenticating += u32::from(is_allowed);
+        is_allowed
+    }
+
+    /// Note how a request of an authenticating instance ended.
+    pub(super) fn note_answer(&self, outcome: &Result<Whole, HttpError>) {
+        self.notes().last_answer = outcome.as_ref().ok().map(|answer| LastAnswer {
+            status: answer.status.as_u16(),
+            retry_after_ms: retry_after_ms(&answer.headers),
+        });
+    }
+
+    /// The answer to the last request of an authenticating instance, where there was one.
+    pub(crate) fn last_answer(&self) -> Option<LastAnswer> {
+        self.notes().last_answer
+    }
+
     /// A node's failure in the host's own words, where the host knows more: which rule denied, which limit was reached,
     /// what the network said, and whether anything was sent at all.
     pub(crate) fn explain(&self, failure: Failure) -> Failure {
@@ -157,5 +194,51 @@ impl Pipeline {
             }
             failure => failure,
         }
+    }
+}
+
+/// `Retry-After` in milliseconds. An instant counts from the answer's own `Date`, so that a replay reads the same.
+fn retry_after_ms(headers: &HeaderMap) -> Option<u32> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let wish = text(header::RETRY_AFTER)?;
+    let millis = if wish.bytes().all(|byte| byte.is_ascii_digit()) {
+        wish.parse::<u64>().ok()?.saturating_mul(1000).into()
+    } else {
+        let then = httpdate::parse_http_date(wish).ok()?;
+        let now = httpdate::parse_http_date(text(header::DATE)?).ok()?;
+        then.duration_since(now).unwrap_or_default().as_millis()
+    };
+    Some(u32::try_from(millis).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_asks_for_is_read_as_the_service_wrote_it() {
+        let read = |wish: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, wish.parse().unwrap());
+            headers.extend(date.map(|date| (header::DATE, date.parse().unwrap())));
+            retry_after_ms(&headers)
+        };
+        let date = Some("Wed, 21 Oct 2026 07:28:00 GMT");
+        for (wish, date, expected) in [
+            ("2", None, Some(2_000)),
+            (" 0 ", None, Some(0)),
+            ("99999999", None, Some(u32::MAX)),
+            ("99999999999999999999999", None, None),
+            ("-1", None, None),
+            ("1e9", None, None),
+            ("Wed, 21 Oct 2026 07:28:05 GMT", date, Some(5_000)),
+            ("Wed, 21 Oct 2026 07:27:00 GMT", date, Some(0)),
+            ("Wed, 21 Oct 2065 07:28:00 GMT", date, Some(u32::MAX)),
+            ("Wed, 21 Oct 2026 07:28:05 GMT", None, None),
+            ("soon", date, None),
+        ] {
+            assert_eq!(read(wish, date), expected, "{wish}");
+        }
+        assert_eq!(retry_after_ms(&HeaderMap::new()), None);
     }
 }

@@ -23,19 +23,36 @@ pub(super) enum View {
 impl View {
     pub(super) const ALL: [Self; 3] = [Self::AsIs, Self::Json, Self::Percent];
 
-    /// Whether this way of reading shows anything that the bytes themselves do not.
-    pub(super) fn applies(self, bytes: &[u8]) -> bool {
+    /// The byte that an escape begins with.
+    pub(super) fn escape(self) -> Option<u8> {
         match self {
-            Self::AsIs => false,
-            Self::Json => bytes.contains(&b'\\'),
-            Self::Percent => bytes.contains(&b'%'),
+            Self::AsIs => None,
+            Self::Json => Some(b'\\'),
+            Self::Percent => Some(b'%'),
         }
     }
 
-    /// Each byte of what is read, with the place that it came from. What is no escape is read as it is.
-    pub(super) fn read(self, bytes: &[u8], mut each: impl FnMut(u8, Range<usize>)) {
-        let mut at = 0;
-        while let Some(rest @ [first, ..]) = bytes.get(at..) {
+    /// Whether this way of reading may show anything that the bytes themselves do not.
+    pub(super) fn applies(self, bytes: &[u8]) -> bool {
+        self.escape()
+            .is_some_and(|escape| memchr::memchr(escape, bytes).is_some())
+    }
+
+    /// Each byte of what is read, with the place that it came from, until a place in `bytes` or a byte for which `each`
+    /// says no more; where reading goes on. What is no escape is read as it is, and an escape is read to its end.
+    pub(super) fn read(
+        self,
+        bytes: &[u8],
+        from: usize,
+        to: usize,
+        mut each: impl FnMut(u8, Range<usize>) -> bool,
+    ) -> usize {
+        let mut at = from;
+        let mut goes_on = true;
+        while goes_on && at < to {
+            let Some(rest @ [first, ..]) = bytes.get(at..) else {
+                break;
+            };
             let escape = match self {
                 Self::Json if *first == b'\\' => json_escape(rest),
                 Self::Percent if *first == b'%' => percent_escape(rest),
@@ -43,14 +60,15 @@ impl View {
             };
             if let Some((character, len)) = escape {
                 for byte in character.bytes() {
-                    each(byte, at..at + len);
+                    goes_on = each(byte, at..at + len);
                 }
                 at += len;
             } else {
-                each(*first, at..at + 1);
+                goes_on = each(*first, at..at + 1);
                 at += 1;
             }
         }
+        at
     }
 }
 
@@ -120,14 +138,13 @@ fn hex_byte(high: u8, low: u8) -> Option<u8> {
     Some((digit(high)? << 4) | digit(low)?)
 }
 
+/// A byte string to look for.
+pub(super) type Form = Zeroizing<Vec<u8>>;
+
 /// The byte strings to look for, in every view, for one secret.
-pub(super) fn forms(secret: &str) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+pub(super) fn forms(secret: &str) -> impl Iterator<Item = Form> {
     let bytes = secret.as_bytes();
-    let mut forms = vec![Zeroizing::new(bytes.to_vec())];
-    if secret.contains(' ') {
-        // In a form, a space is a plus sign.
-        forms.push(Zeroizing::new(secret.replace(' ', "+").into_bytes()));
-    }
+    let mut forms: Vec<Form> = plain_forms(secret).collect();
     for engine in [&STANDARD, &URL_SAFE] {
         let padded = Zeroizing::new(engine.encode(bytes).into_bytes());
         forms.push(Zeroizing::new(padded.to_vec()));
@@ -143,9 +160,19 @@ pub(super) fn forms(secret: &str) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
     forms.into_iter()
 }
 
+/// Those of them that are the secret itself.
+pub(super) fn plain_forms(secret: &str) -> impl Iterator<Item = Form> {
+    // In a form, a space is a plus sign.
+    let plus = secret.contains(' ').then(|| secret.replace(' ', "+"));
+    [Some(secret.to_owned()), plus]
+        .into_iter()
+        .flatten()
+        .map(|text| Zeroizing::new(text.into_bytes()))
+}
+
 /// The characters of a base64 text that say nothing but the secret, where `offset` bytes stand in front of it in its
 /// first group of three.
-fn inside(engine: &impl base64::Engine, secret: &[u8], offset: usize) -> Zeroizing<Vec<u8>> {
+fn inside(engine: &impl base64::Engine, secret: &[u8], offset: usize) -> Form {
     let mut group = Zeroizing::new(vec![0; offset]);
     group.extend_from_slice(secret);
     let encoded = Zeroizing::new(engine.encode(group.as_slice()).into_bytes());

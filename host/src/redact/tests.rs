@@ -268,3 +268,137 @@ fn debug_shows_no_secret() {
         assert!(!shown.contains("48, 49, 50"), "no list of bytes either: {shown}");
     }
 }
+
+fn for_answers(secrets: &[&str]) -> Redactor {
+    let secrets: Vec<Secret> = secrets
+        .iter()
+        .map(|text| Secret::new((*text).to_owned()))
+        .collect();
+    Redactor::for_answers(&secrets)
+}
+
+/// A node that is handed every candidate would see which one is gone.
+#[test]
+fn in_answers_nothing_is_looked_for_that_can_be_listed() {
+    for secret in [
+        "s3cr3t",
+        "0123456789abcde",
+        "Bearer 123456789",
+        "0000000000000000000000000000000000000000",
+        "ababababababababcdcdcdcd",
+        "1234512345123451234512345",
+        "",
+    ] {
+        let redactor = for_answers(&[secret]);
+        let text = format!("{{\"a\":\"{secret}\"}}");
+        assert!(matches!(redactor.text(&text), Cow::Borrowed(_)), "{secret}");
+        assert!(matches!(redactor.value(secret), Cow::Borrowed(_)), "{secret}");
+    }
+    for secret in [
+        "1234561234561234",
+        "4111111111234567",
+        "Bearer 0123456789abcdef",
+        "\u{4f1a}\u{5458}\u{1f511}-key-\u{e9}-0123456789",
+    ] {
+        assert_eq!(
+            for_answers(&[secret]).text(&format!("<{secret}>")),
+            "<[redacted]>"
+        );
+    }
+}
+
+#[test]
+fn in_answers_every_form_of_a_secret_is_found() {
+    for secret in SECRETS.iter().filter(|secret| is_hard_to_guess(secret)) {
+        let redactor = for_answers(&["another-secret-0123", secret]);
+        for form in forms(secret) {
+            assert_eq!(
+                redactor.text(&format!("<{form}>")),
+                "<[redacted]>",
+                "{form} of {secret}"
+            );
+        }
+    }
+    let redactor = for_answers(&["Bearer 0123456789abcdef"]);
+    assert_eq!(
+        redactor.text("{\"authorization\":\"Bearer 0123456789abcdef\",\"token\":\"0123456789abcdef\"}"),
+        "{\"authorization\":\"[redacted]\",\"token\":\"[redacted]\"}"
+    );
+}
+
+/// Where several patterns end, the automaton names the longest first.
+#[test]
+fn of_secrets_inside_of_each_other_nothing_is_left() {
+    let whole = "0123456789abcdefghijklmnopqrstuvwxyz";
+    let parts: Vec<&str> = (0..20).map(|start| &whole[start..]).collect();
+    assert_eq!(for_answers(&parts).text(&format!("<{whole}>")), "<[redacted]>");
+    let parts: Vec<&str> = (16..36).map(|end| &whole[..end]).collect();
+    assert_eq!(for_answers(&parts).text(&format!("<{whole}>")), "<[redacted]z>");
+    let parts: Vec<&str> = (0..20).map(|start| &whole[start..start + 16]).collect();
+    assert_eq!(for_answers(&parts).text(&format!("<{whole}>")), "<[redacted]z>");
+}
+
+/// Pieces end anywhere: inside of a secret, an escape, or the beginning that is looked for first.
+#[test]
+fn a_secret_is_found_wherever_it_stands_in_a_long_text() {
+    let secret = "t0ken/+\u{e9}-0123456789";
+    let forms = forms(secret);
+    let redactor = for_answers(&[secret]);
+    for filler in ["x", "\\u0041", "%41", "\\\\", "%%", "t0ken/+"] {
+        let fill = |bytes: usize| filler.repeat(bytes / filler.len());
+        for (number, form) in forms.iter().enumerate() {
+            for offset in [form.len() + 16, form.len() / 2, number % form.len(), 0] {
+                let before = format!("{};", fill(PIECE - 2 - offset));
+                let text = format!("{before}{form};{}", fill(PIECE));
+                let expected = format!("{before}[redacted];{}", fill(PIECE));
+                assert!(
+                    redactor.text(&text) == expected,
+                    "{form} behind {filler}, {offset} before the end"
+                );
+            }
+        }
+    }
+}
+
+/// Every state of the automaton, and every alignment to a skipped stretch.
+#[test]
+fn escapes_far_apart_hide_no_secret() {
+    let secret = "0123456789abcdefghijklmnopqrstuv";
+    let redactor = for_answers(&[secret]);
+    for place in 0..secret.len() {
+        let (start, rest) = secret.split_at(place);
+        let (byte, end) = rest.split_at(1);
+        let escaped = format!("{start}%{:02x}{end}", byte.as_bytes()[0]);
+        for distance in 0..100 {
+            let around = format!("%41{}", "x".repeat(distance));
+            assert_eq!(
+                redactor.text(&format!("{around}{escaped}{around}")),
+                format!("{around}[redacted]{around}")
+            );
+        }
+    }
+}
+
+/// What an enemy chooses so that much is found, or nearly found, at every byte. The time is a small multiple of that for a
+/// harmless text; the bound is far above, for a busy machine, and far below what a product of both lengths takes.
+#[test]
+fn overlapping_secrets_take_no_longer_than_the_text() {
+    let same: Vec<String> = (16..32).map(|length| "a".repeat(length)).collect();
+    let period = "abcdefgh".repeat(1024);
+    let nearly: Vec<String> = (0..16)
+        .map(|index| format!("{}{index:x}z", &period[index..]))
+        .collect();
+    let nested: Vec<String> = (0..16).map(|index| period[index..4096].to_owned()).collect();
+    for secrets in [same, nearly, nested] {
+        let secrets: Vec<Secret> = secrets.into_iter().map(Secret::new).collect();
+        for text in ["a", "abcdefgh", "abc%64efgh", "abc\\u0064efgh"] {
+            let text = text.repeat((4 << 20) / text.len());
+            for redactor in [Redactor::new(&secrets), Redactor::for_answers(&secrets)] {
+                let clock = std::time::Instant::now();
+                let redacted = redactor.text(&text);
+                assert!(redacted.len() <= text.len());
+                assert!(clock.elapsed().as_secs() < 20, "{:?}", clock.elapsed());
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Looking an answer through for secrets: a usual one, one that holds a secret, and the worst that a node and a service can
+//! make together.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use nodule::redact::Redactor;
+use nodule::secret::Secret;
+
+use crate::bench::{Bench, says};
+use crate::figure::{Figure, Of, Target, Unit};
+
+/// Bytes of an answer: the largest that is let in by default.
+const BYTES: usize = 16_000_000;
+/// The worst answer may take this many times as long as a usual one with a secret in it. Both are linear in the answer; a
+/// product of the answer and the secrets would be thousands.
+const WORST: f64 = 100.0;
+
+/// Time per million bytes.
+pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
+    let token = Secret::new("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0NzExIn0.dGhlLXNpZ25hdHVyZQ".to_owned());
+    let secret = Secret::new("demo-secret/0123456789+abcdef".to_owned());
+    let usual = Redactor::for_answers([&token, &secret]);
+    // Sixteen that end at the same bytes, sixteen that nearly stand at every byte.
+    let period = "abcdefgh".repeat(128);
+    let same = (0..8).filter_map(|index| period.get(index * 8..).map(str::to_owned));
+    let nearly = (0..8).filter_map(|index| Some(format!("{}{index:x}z", period.get(index..)?)));
+    let hostile: Vec<Secret> = same.chain(nearly).map(Secret::new).collect();
+    let hostile = Redactor::for_answers(&hostile);
+
+    let row =
+        r#"{"memberCode":"M0000004711","name":"Ada \"Countess\" Lovelace","level":"gold","points":12345},"#;
+    let fill = |piece: &str| piece.repeat(BYTES / piece.len());
+    let clean = fill(&row.replace('\\', ""));
+    let escaped = fill(row);
+    let echo = format!("{escaped}{}", token.expose());
+    let worst = fill("abcdefghabc\\u0064efghabc%64efgh");
+    let texts: [(&str, &Redactor, &str); 4] = [
+        ("an answer without a secret", &usual, &clean),
+        ("an answer with escapes in it", &usual, &escaped),
+        ("an answer with a secret in it", &usual, &echo),
+        ("the worst answer", &hostile, &worst),
+    ];
+    let mut runs: [Vec<f64>; 4] = Default::default();
+    for round in 0..bench.rounds() {
+        says("redaction", &format!("round {} of {}", round + 1, bench.rounds()));
+        for ((_, redactor, text), runs) in texts.iter().zip(&mut runs) {
+            let clock = Instant::now();
+            std::hint::black_box(redactor.bytes(text.as_bytes()));
+            let megabytes = u32::try_from(text.len()).map_or(f64::MAX, f64::from) / 1e6;
+            runs.push(clock.elapsed().as_secs_f64() * 1e6 / megabytes);
+        }
+    }
+    let beside = runs.get(2).cloned().unwrap_or_default();
+    let figures = texts.iter().zip(runs).map(|((name, ..), runs)| {
+        let figure = Figure::new("redaction", format!("{name}: per MB"), Unit::Micros, runs);
+        if name.starts_with("the worst") {
+            figure
+                .beside("an answer with a secret in it", &beside)
+                .target(Target::at_most(Of::Ratio, WORST))
+        } else {
+            figure
+        }
+    });
+    Ok(figures.collect())
+}

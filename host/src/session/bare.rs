@@ -1,0 +1,87 @@
+//! What goes on of a failed `authenticate`: which kind of failure it was, and what the host saw itself.
+//!
+//! The node was shown the secret, so that every word, code and number of its failure may be a piece of it. Of the node's own
+//! there is the kind, one of nine, and with `invalid-parameters` one field of the description.
+
+use super::Maker;
+use crate::bindings::types;
+use crate::failure::{Answer, Certainty, Failure, ParameterProblem};
+
+impl Maker<'_> {
+    /// A node's failure in the host's words.
+    pub(super) fn bare(&self, failure: &types::Failure) -> Failure {
+        let seen = self.pipeline.last_answer();
+        let retry_after_ms = seen.and_then(|seen| seen.retry_after_ms);
+        let answer = |message: &str| Answer {
+            // 0, as in a recording, where the service said nothing.
+            status: seen.map_or(0, |seen| seen.status),
+            code: None,
+            message: message.to_owned(),
+            request_id: None,
+        };
+        match failure {
+            types::Failure::Denied(_) | types::Failure::Limit(_) => {
+                self.pipeline.refusal().unwrap_or_else(unnamed)
+            }
+            types::Failure::Unauthenticated(_) | types::Failure::Rejected(_) => {
+                Failure::Unauthenticated(answer("the service did not accept the credential"))
+            }
+            types::Failure::Throttled(_) => Failure::Throttled {
+                answer: answer("the service asks to wait before authenticating again"),
+                retry_after_ms,
+            },
+            types::Failure::Unavailable(_) => Failure::Unavailable {
+                // What the item asks for has not been sent yet.
+                certainty: Certainty::NotDone,
+                message: match (seen, self.pipeline.trouble()) {
+                    (Some(seen), _) => format!("authentication failed: the service answered {}", seen.status),
+                    (None, Some(trouble)) => format!("authentication failed: {trouble}"),
+                    (None, None) => "authentication failed: the service could not be reached".to_owned(),
+                },
+                answer: seen.map(|_| answer("")),
+                retry_after_ms,
+            },
+            types::Failure::Unintelligible(_) => Failure::Unintelligible(answer(
+                "the service's answer to the authentication could not be understood",
+            )),
+            types::Failure::InvalidParameters(problems) => {
+                Failure::InvalidParameters(vec![self.bare_problem(problems)])
+            }
+            types::Failure::InvalidInput(_) | types::Failure::NotRun | types::Failure::Other(_) => unnamed(),
+        }
+    }
+
+    /// Which field it is, in the description's words. It is one: which of many fields are wrong would be as many bits of the
+    /// node's choice, and in what order still more.
+    fn bare_problem(&self, problems: &[types::Problem]) -> ParameterProblem {
+        let node = self.component.node();
+        let described = node.credential.iter();
+        let mut fields = described.flat_map(|described| node.parameters_by_id(&described.fields));
+        let named = fields.find(|field| {
+            problems
+                .iter()
+                .any(|problem| problem.pointer.strip_prefix('/').unwrap_or(&problem.pointer) == field.name)
+        });
+        match named {
+            Some(field) => ParameterProblem {
+                pointer: format!("/{}", field.name),
+                label: field.display_name.clone(),
+                message: "the credential's field cannot be used".to_owned(),
+            },
+            None => ParameterProblem {
+                pointer: String::new(),
+                label: "Credential".to_owned(),
+                message: "one of its fields cannot be used".to_owned(),
+            },
+        }
+    }
+}
+
+/// A failure that has no kind of its own here.
+fn unnamed() -> Failure {
+    Failure::Other {
+        kind: "authentication".into(),
+        message: "authentication failed".into(),
+        detail: None,
+    }
+}
