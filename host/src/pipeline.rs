@@ -1,8 +1,9 @@
 //! What happens to a request of a node. The order is the security argument:
 //!
-//! 1. size and syntax limits, and the URL in its canonical form: what is checked below is what is sent
-//! 2. policy: scheme, host, port, method, path; an authenticating instance reaches the credential's base URL and
-//!    nothing else, whatever the policy lists
+//! 1. size and syntax limits, no header that speaks of another method, path or client, and the URL in its canonical form:
+//!    what is checked below is what is sent
+//! 2. policy: scheme, host, port, method, path; below the credential's base URL as its `base-url` says; an authenticating instance
+//!    reaches the base URL and nothing else, whatever the policy lists
 //! 3. a replay or a dry run answers here: nothing below runs, so no socket is opened
 //! 4. session headers and query, only below the credential's base URL, every copy the node set removed
 //! 5. one look-up, forbidden addresses dropped, a connection to exactly an address that was checked ([`crate::client`])
@@ -17,6 +18,7 @@
 mod authorise;
 mod check;
 pub(crate) mod handler;
+pub(crate) mod header;
 mod held;
 mod hooks;
 mod incoming;
@@ -36,7 +38,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, RequestOptions};
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 
 use crate::address::Permit;
 use crate::canonical::{Base, CanonicalUrl, Host};
@@ -59,16 +61,6 @@ pub(crate) use hooks::Hooks;
 pub(crate) use observed::Observed;
 pub(crate) use turn::{Seen, Turn, bare};
 pub(crate) use under_way::UnderWay;
-
-/// Headers of one connection, or of the host's own making: a node sets none of them.
-const HOST_HEADERS: [&str; 4] = ["te", "trailer", "expect", "proxy-authentication-info"];
-
-/// Whether a node, or its session, may not set this header.
-pub(crate) fn is_forbidden_header(name: &HeaderName) -> bool {
-    DEFAULT_FORBIDDEN_HEADERS.contains(name)
-        || HOST_HEADERS.contains(&name.as_str())
-        || name.as_str().starts_with("proxy-")
-}
 
 /// Who is behind a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

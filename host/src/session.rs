@@ -21,7 +21,8 @@ use crate::error::Error;
 use crate::events;
 use crate::failure::{Answer, Failure, ParameterProblem};
 use crate::instance::{Environs, Guard, Stop};
-use crate::pipeline::{Pipeline, is_forbidden_header};
+use crate::pipeline::Pipeline;
+use crate::pipeline::header::is_forbidden_in_session;
 use crate::redact::Redactor;
 use crate::secret::Secret;
 
@@ -307,7 +308,7 @@ impl Maker<'_> {
             let value = Secret::new(field.value);
             let name = HeaderName::from_bytes(field.name.as_bytes())
                 .ok()
-                .filter(|name| !is_forbidden_header(name))
+                .filter(|name| !is_forbidden_in_session(name))
                 .ok_or_else(|| refuse("the node's session sets a header that may not be set".to_owned()))?;
             if value.expose().len() > FIELD_BYTES || HeaderValue::from_str(value.expose()).is_err() {
                 return Err(refuse(format!(
