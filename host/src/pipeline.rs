@@ -41,13 +41,13 @@ use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 
 use crate::address::Permit;
-use crate::canonical::{Base, CanonicalUrl, Host};
+use crate::canonical::{Base, CanonicalUrl};
 use crate::client::{Freshness, Lane};
 use crate::engine::Engine;
 use crate::events::{self, Label};
 use crate::guards::{Guard, Guards};
 use crate::limits::Limits;
-use crate::policy::{FORBIDDEN_METHODS, Policy};
+use crate::policy::{BaseUrl, Policy, Rule, permit_of_base};
 use crate::rate::Bucket;
 use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Role, Spelled};
 use crate::secret::Secret;
@@ -269,19 +269,25 @@ impl Pipeline {
             ..
         } = request;
         if !self.guards.has(Guard::Policy) {
-            return Ok(of_the_base(url));
+            return Ok(permit_of_base(url));
         }
-        let permit = match (self.scope, below_base, self.policy.rule_for(method, url)) {
-            (Scope::Authentication, false, _) => {
+        let decided = match (self.scope, below_base) {
+            (Scope::Authentication, false) => {
                 return Err(self.deny(request.asked(), "authentication", String::new(), None));
             }
-            (_, true, Some(rule)) | (Scope::Operation, false, Some(rule)) => rule.permit(),
-            // The credential's base URL is allowed by giving the credential, subject to the address rules.
-            (_, true, None) if !FORBIDDEN_METHODS.contains(method) => of_the_base(url),
-            (_, _, None) => {
-                let denial = self.policy.denial(method, url);
-                let (rule, hint) = (denial.why.rule(), denial.hint());
-                return Err(self.deny(request.asked(), rule, denial.to_string(), hint));
+            // By a rule, or by having given the credential, where the policy does not say otherwise.
+            (_, true) => self.policy.decide_below_base(method, url),
+            (Scope::Operation, false) => self.policy.decide(method, url).map(Rule::permit),
+        };
+        let permit = match decided {
+            Ok(permit) => permit,
+            Err(denial) => {
+                let rule = match self.scope {
+                    Scope::Operation => denial.why.rule(),
+                    // Which of the rules it was is this node's choice.
+                    Scope::Authentication => "authentication",
+                };
+                return Err(self.deny(request.asked(), rule, denial.to_string(), denial.hint()));
             }
         };
         if self.write && self.scope == Scope::Operation && !is_safe(method) {
@@ -414,7 +420,7 @@ impl Pipeline {
                     .map(|base| base.url().to_string())
                     .unwrap_or_default();
                 let message = format!(
-                    "an authenticating node may send plain requests below `{base}`, and tried another"
+                    "an authenticating node may send plain requests below `{base}`{listed}, and tried another"
                 );
                 (
                     Asked {
@@ -423,6 +429,10 @@ impl Pipeline {
                     },
                     message,
                     None,
+                let listed = match self.policy.base_url() {
+                    BaseUrl::Granted => "",
+                    BaseUrl::Listed => " that the policy lists (`base-url = \"listed\"`)",
+                };
                 )
             }
             _ => (asked, message, hint),
@@ -431,14 +441,6 @@ impl Pipeline {
         events::denied(&self.label, asked.method, origin.as_deref(), rule);
         self.notes().denial.get_or_insert((message, hint));
         HttpError::HttpRequestDenied
-    }
-}
-
-/// How far a connection to the credential's base URL may go.
-fn of_the_base(url: &CanonicalUrl) -> Permit {
-    match url.host() {
-        Host::Address(address) => Permit::Literal(*address),
-        Host::Name(_) => Permit::PublicOnly,
     }
 }
 
