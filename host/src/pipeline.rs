@@ -42,7 +42,7 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 
 use crate::address::Permit;
 use crate::canonical::{Base, CanonicalUrl};
-use crate::client::{Freshness, Lane};
+use crate::client::{self, Freshness, Lane, Owner};
 use crate::engine::Engine;
 use crate::events::{self, Label};
 use crate::guards::{Guard, Guards};
@@ -109,6 +109,8 @@ pub(crate) struct Pipeline {
     /// The credential's base URL.
     pub(crate) base: Option<Arc<Base>>,
     pub(crate) session: Option<Arc<Session>>,
+    /// Whose connections they use.
+    pub(crate) owner: Owner,
     pub(crate) transport: Transport,
     /// Whether the operation's effect is `write`.
     pub(crate) write: bool,
@@ -384,7 +386,15 @@ impl Pipeline {
         } else {
             Freshness::Any
         };
-        let lane = Arc::new(engine.clients().lane(permit, freshness, &self.limits, url));
+        let key = client::Key {
+            owner: self.owner,
+            authenticates: self.scope == Scope::Authentication,
+            permit,
+            freshness,
+            header_count: self.limits.header_count,
+            header_bytes: self.limits.header_bytes,
+        };
+        let lane = Arc::new(engine.clients().lane(key, url));
         Arc::clone(last.insert(lane))
     }
 
@@ -419,6 +429,10 @@ impl Pipeline {
                     .as_ref()
                     .map(|base| base.url().to_string())
                     .unwrap_or_default();
+                let listed = match self.policy.base_url() {
+                    BaseUrl::Granted => "",
+                    BaseUrl::Listed => " that the policy lists (`base-url = \"listed\"`)",
+                };
                 let message = format!(
                     "an authenticating node may send plain requests below `{base}`{listed}, and tried another"
                 );
@@ -429,10 +443,6 @@ impl Pipeline {
                     },
                     message,
                     None,
-                let listed = match self.policy.base_url() {
-                    BaseUrl::Granted => "",
-                    BaseUrl::Listed => " that the policy lists (`base-url = \"listed\"`)",
-                };
                 )
             }
             _ => (asked, message, hint),
