@@ -18,6 +18,7 @@
 )]
 
 mod bench;
+mod connections;
 mod guests;
 mod heap;
 mod keys;
@@ -50,7 +51,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 45] = rows! {
+const ROWS: [Row; 48] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -96,6 +97,9 @@ const ROWS: [Row; 45] = rows! {
     43 "no secret and no item data in any event" secret::events;
     44 "every other key of the policy file is enforced" keys::every_key;
     45 "turns that break the rules" share::turns;
+    77 "a service that answers more often than it is asked" connections::surplus_answers;
+    79 "a policy that narrows the base URL" connections::narrowed_base;
+    82 "headers that talk round the policy" connections::override_headers;
 };
 
 fn main() -> ExitCode {
