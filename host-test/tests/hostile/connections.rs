@@ -347,6 +347,7 @@ pub async fn override_headers(bench: &Bench) {
         "X-Method-Override",
         "X-Original-URL",
         "X_Original_URL",
+        "X.Original.URL",
         "X-Rewrite-URL",
         "X-Forwarded-For",
         "X-Forwarded-Prefix",

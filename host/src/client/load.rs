@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// For so long no connection is kept to an origin that sent what nobody had asked for. It costs a handshake for each request, so that it
 /// has to end: some servers say `408` on an idle connection before they close it.
-const DISTRUST: Duration = Duration::from_secs(60);
+const DISTRUST: Duration = Duration::from_mins(1);
 
 /// The requests to one origin under way, and the connections that there are to it.
 #[derive(Debug, Default)]

@@ -51,13 +51,13 @@ impl Server {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (accept, accepted) = mpsc::channel();
         let (ask, asked) = mpsc::channel::<()>();
-        let (send, sent) = mpsc::channel();
+        let (written, sent) = mpsc::channel();
         let asked = Arc::new(Mutex::new(asked));
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let _ = accept.send(());
-                let (asked, send) = (Arc::clone(&asked), send.clone());
-                thread::spawn(move || Self::serve(stream.unwrap(), late, &asked, &send));
+                let (asked, written) = (Arc::clone(&asked), written.clone());
+                thread::spawn(move || Self::serve(stream.unwrap(), late, &asked, &written));
             }
         });
         Self {
@@ -72,7 +72,7 @@ impl Server {
         mut stream: TcpStream,
         late: Option<&[u8]>,
         asked: &Mutex<mpsc::Receiver<()>>,
-        sent: &mpsc::Sender<()>,
+        written: &mpsc::Sender<()>,
     ) {
         stream.set_nodelay(true).unwrap();
         let mut bytes = Vec::new();
@@ -93,7 +93,7 @@ impl Server {
                 && asked.lock().unwrap().recv().is_ok()
             {
                 stream.write_all(late).unwrap();
-                sent.send(()).unwrap();
+                written.send(()).unwrap();
             }
         }
     }

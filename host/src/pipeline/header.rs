@@ -5,8 +5,8 @@
 //! same goes for who asks: the address that a request comes from, and the user whom a proxy has let in. What is decided about a
 //! request has to be what is carried out, so none of these leaves.
 //!
-//! Names are compared as CGI and what came after it hand them on, where `_` and `-` are one: `X_HTTP_METHOD_OVERRIDE` is the same
-//! header to PHP, Rack and WSGI.
+//! Names are compared as CGI and what came after it hand them on, where `-`, `_` and every other sign are one: `X_HTTP_METHOD_OVERRIDE` is
+//! the same header to PHP, Rack and WSGI, and `X.HTTP.Method.Override` to some of the servers before them.
 //!
 //! What stands in a query, a body, or a header that is the service's own (`Destination`, `x-amz-copy-source`) cannot be seen here.
 
@@ -153,7 +153,7 @@ pub(crate) fn is_forbidden_in_session(name: &HeaderName) -> bool {
         || NAMES.contains(&&*folded)
 }
 
-/// Whether two names differ, and not to a server that does not tell `_` from `-`.
+/// Whether two names differ, and not to a server that does not tell their signs apart.
 pub(super) fn is_respelled(one: &HeaderName, other: &HeaderName) -> bool {
     one.as_str().len() == other.as_str().len() && one != other && folded(one) == folded(other)
 }
@@ -165,8 +165,9 @@ fn is_cookie(name: &HeaderName) -> bool {
 /// Names are in lower case already.
 fn folded(name: &HeaderName) -> Cow<'_, str> {
     let name = name.as_str();
-    if name.contains('_') {
-        Cow::Owned(name.replace('_', "-"))
+    let is_sign = |c: char| !c.is_ascii_alphanumeric();
+    if name.contains(|c| c != '-' && is_sign(c)) {
+        Cow::Owned(name.replace(is_sign, "-"))
     } else {
         Cow::Borrowed(name)
     }
@@ -191,6 +192,8 @@ mod tests {
             "Http-Method-Override",
             "X-Original-URL",
             "X_Original_URL",
+            "X.Original.URL",
+            "X~Original~URL",
             "X-Original-Method",
             "X-Original-Host",
             "X-Rewrite-URL",
