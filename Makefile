@@ -7,6 +7,8 @@ COMPONENT := target/socialhub.wasm
 GUEST := wasm32-unknown-unknown
 CASES := host-test/cases
 DEMO_ITEMS := host-test/demo/adjustPoints.jsonl
+# Where cargo-deny keeps the database of advisories: `cargo deny fetch` brings it.
+ADVISORY_DB := $(or $(CARGO_HOME),$(HOME)/.cargo)/advisory-dbs
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build component demo test test-node test-host check lint size record vendor-wit clean measure-runs
@@ -40,7 +42,7 @@ test: build test-node test-host ## Pass all tests that need no heavy install
 
 # With debug assertions and overflow checks: none of it links Wasmtime.
 test-node:
-	$(CARGO) test --quiet -p socialhub-node -p simulator
+	$(CARGO) test --quiet -p socialhub-node -p simulator -p xtask
 
 test-host: build hostile-nodes
 	$(CARGO) test --quiet --release -p nodule -p nodule-cli -p host-test
@@ -48,7 +50,7 @@ test-host: build hostile-nodes
 check: build ## Replay the recorded cases
 	$(NODULE) check $(COMPONENT) $(CASES)
 
-lint: setup ## Formatting, clippy with the workspace's lints, documentation, dependencies
+lint: setup ## Formatting, clippy with the workspace's lints, documentation, dependencies, advisories
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -p nodule-fuzz --check
 	$(CARGO) clippy --quiet --release --workspace --all-targets -- -D warnings
@@ -57,6 +59,9 @@ lint: setup ## Formatting, clippy with the workspace's lints, documentation, dep
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --release --workspace --no-deps
 	@if command -v cargo-deny >/dev/null; then $(CARGO) fetch --quiet --locked && $(CARGO) deny --offline check --hide-inclusion-graph bans licenses sources; \
 		else echo "cargo-deny is not installed: dependencies were not checked"; fi
+	@$(CARGO) run --quiet --release -p xtask -- advisories
+	@if command -v cargo-deny >/dev/null && [ -d "$(ADVISORY_DB)" ]; then $(CARGO) deny --offline check --hide-inclusion-graph advisories; \
+		else echo "no cargo-deny with a database in $(ADVISORY_DB): what was published since was not looked for"; fi
 
 size: component ## Print the size of the component and what it is made of
 	@$(CARGO) run --quiet --release -p xtask -- size target/$(GUEST)/component/socialhub.wasm $(COMPONENT)

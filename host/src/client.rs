@@ -2,14 +2,19 @@
 //!
 //! A name is resolved once, the addresses that may not be reached are dropped, and the connection goes to an address
 //! that was checked, with SNI and `Host` of the name. Nothing else looks names up, follows a redirect or reads a
-//! proxy's address from the environment. Pools are kept apart by what their connections were allowed to reach.
+//! proxy's address from the environment. Pools are kept apart by whose their connections are and by what they were allowed to
+//! reach: a service that sends more than it was asked for puts one tenant's data before no other.
 //!
 //! A [`Network`] is where both steps touch the system. The filter lies between them, here, and not in what an embedder
 //! puts in its place.
 
 mod load;
+mod owner;
+mod pools;
+#[cfg(test)]
+mod tests;
+mod unread;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -17,27 +22,30 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::Uri;
-use http::uri::{Authority, Scheme};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::{self, Client};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::address::{AddressDenial, Permit, filter};
+use crate::component::Component;
+use crate::credential::Credential;
 use crate::error::Error;
-use crate::limits::Limits;
 use crate::network::Network;
 use load::{Counted, Load, Place};
+use owner::Owners;
+use pools::{Origin, Pool, Pools};
+use unread::Asked;
 
 pub(crate) use load::Asking;
+pub(crate) use owner::Owner;
+pub(crate) use pools::Key;
 
 tokio::task_local! {
     /// The request under way: waiting for a place counts towards its connection's deadline, so that differs by request,
@@ -54,6 +62,8 @@ pub(crate) struct Connecting {
     connected: OnceLock<Instant>,
     /// Its place among the connections to the origin, until one is begun: the pool had none to give.
     place: Mutex<Option<Place>>,
+    /// What is known of the origin's connections.
+    load: Arc<Load>,
 }
 
 impl Connecting {
@@ -62,6 +72,7 @@ impl Connecting {
             by,
             connected: OnceLock::new(),
             place: Mutex::new(Some(asking.place())),
+            load: asking.load(),
         })
     }
 
@@ -79,19 +90,9 @@ impl Connecting {
     }
 }
 
-/// A client, and how much its connections are wanted.
-struct HttpClient {
-    client: Client<Connector, Full<Bytes>>,
-    /// By origin.
-    loads: Mutex<HashMap<Origin, Arc<Load>>>,
-}
-
-type Origin = (Option<Scheme>, Option<Authority>);
-
 /// The way to one origin: looked up once by whoever sends many requests there.
 pub(crate) struct Lane {
-    client: Client<Connector, Full<Bytes>>,
-    permit: Permit,
+    pool: Arc<Pool>,
     origin: Origin,
     load: Arc<Load>,
 }
@@ -100,7 +101,9 @@ impl Lane {
     /// Whether it leads where this URL points, and nowhere that is not permitted.
     pub(crate) fn leads_to(&self, permit: Permit, url: &Uri) -> bool {
         let (scheme, authority) = &self.origin;
-        self.permit == permit && scheme.as_ref() == url.scheme() && authority.as_ref() == url.authority()
+        self.pool.key().permit == permit
+            && scheme.as_ref() == url.scheme()
+            && authority.as_ref() == url.authority()
     }
 
     /// Count a request, until what is given is dropped: when the answer is read, or there will be none.
@@ -114,31 +117,12 @@ impl Lane {
         connecting: Arc<Connecting>,
         request: http::Request<Full<Bytes>>,
     ) -> impl Future<Output = Result<http::Response<Incoming>, legacy::Error>> + use<> {
-        CONNECTING.scope(connecting, self.client.request(request))
+        CONNECTING.scope(connecting, self.pool.client(&self.load).request(request))
     }
 }
 
-impl HttpClient {
-    fn load(&self, origin: &Origin) -> Arc<Load> {
-        let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
-        if loads.len() >= ORIGINS {
-            // Whoever is counted goes on being counted by who asks, and the others begin at nothing.
-            loads.retain(|_, load| Arc::strong_count(load) > 1);
-        }
-        Arc::clone(loads.entry(origin.clone()).or_default())
-    }
-}
-
-/// A connection that has been idle for longer may have been closed by the server without our knowing. For a request
-/// that must not be sent twice that is a risk not worth a handshake.
-const FRESH: Duration = Duration::from_secs(1);
-/// Common servers keep an idle connection for a minute or more; longer is a connection that is found closed.
-const IDLE: Duration = Duration::from_secs(55);
-/// Enough for every request in flight, few enough for the file handles of a process.
-const IDLE_PER_HOST: usize = 256;
-
-/// More than this are looked through for those that nobody uses any more.
-const ORIGINS: usize = 1024;
+/// Of the origins of one pool, so many have their TLS sessions kept, eight each: most pools have one.
+const TLS_SESSIONS: usize = 64;
 
 type Connector = Deadline<HttpsConnector<Pinned>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -153,20 +137,12 @@ pub(crate) enum Freshness {
     Recent,
 }
 
-/// What the connections of one pool have in common; nothing is shared between two keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
-    permit: Permit,
-    freshness: Freshness,
-    header_count: usize,
-    header_bytes: usize,
-}
-
 /// The pools of an engine.
 pub(crate) struct Clients {
     tls: Arc<rustls::ClientConfig>,
     network: Arc<dyn Network>,
-    pools: Mutex<HashMap<Key, HttpClient>>,
+    owners: Owners,
+    pools: Mutex<Pools>,
 }
 
 impl Clients {
@@ -189,58 +165,47 @@ impl Clients {
         Ok(Self {
             tls: Arc::new(tls),
             network,
+            owners: Owners::new()?,
             pools: Mutex::default(),
         })
     }
 
-    /// The way to this URL's origin, for requests that this permit covers.
-    pub(crate) fn lane(&self, permit: Permit, freshness: Freshness, limits: &Limits, url: &Uri) -> Lane {
-        let key = Key {
-            permit,
-            freshness,
-            header_count: limits.header_count,
-            header_bytes: limits.header_bytes,
-        };
+    /// Whose connections those are that this component is given for a tenant, with a credential or without one.
+    pub(crate) fn owner(
+        &self,
+        component: &Component,
+        tenant: &str,
+        credential: Option<&Credential>,
+    ) -> Owner {
+        self.owners.owner(component, tenant, credential)
+    }
+
+    /// The way to this URL's origin, by a connection of this kind.
+    pub(crate) fn lane(&self, key: Key, url: &Uri) -> Lane {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let http = pools.entry(key).or_insert_with(|| self.build(key));
+        let pool = pools.get(key, || self.connector(key.permit));
+        drop(pools);
         let origin = (url.scheme().cloned(), url.authority().cloned());
         Lane {
-            client: http.client.clone(),
-            permit,
-            load: http.load(&origin),
+            load: pool.load(&origin),
+            pool,
             origin,
         }
     }
 
-    fn build(&self, key: Key) -> HttpClient {
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config((*self.tls).clone())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(Pinned {
-                permit: key.permit,
-                network: Arc::clone(&self.network),
-            });
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(if key.freshness == Freshness::Recent {
-                FRESH
-            } else {
-                IDLE
-            })
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .http1_max_headers(key.header_count)
-            .http1_max_buf_size(key.header_bytes.max(MIN_BUFFER))
-            .build(Deadline { inner: https });
-        HttpClient {
-            client,
-            loads: Mutex::default(),
+    /// Opens the connections of one pool. They share no TLS sessions with those of another.
+    fn connector(&self, permit: Permit) -> Connector {
+        let mut tls = (*self.tls).clone();
+        tls.resumption = rustls::client::Resumption::in_memory_sessions(TLS_SESSIONS);
+        let pinned = Pinned {
+            permit,
+            network: Arc::clone(&self.network),
+        };
+        Deadline {
+            inner: HttpsConnector::from((pinned, tls)),
         }
     }
 }
-
-/// Hyper refuses to work with less.
-const MIN_BUFFER: usize = 8 * 1024;
 
 /// Why there is no connection. Nothing has been sent.
 #[derive(Debug)]
@@ -279,7 +244,7 @@ pub(crate) struct Pinned {
 }
 
 impl Service<Uri> for Pinned {
-    type Response = TokioIo<TcpStream>;
+    type Response = Asked;
     type Error = ConnectFailure;
     type Future = BoxFuture<Result<Self::Response, Self::Error>>;
 
@@ -289,7 +254,7 @@ impl Service<Uri> for Pinned {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let Self { permit, network } = self.clone();
-        Box::pin(async move { connect(&*network, &uri, permit).await.map(TokioIo::new) })
+        Box::pin(async move { connect(&*network, &uri, permit).await.map(Asked::new) })
     }
 }
 
@@ -360,7 +325,7 @@ where
         Box::pin(async move {
             let Ok(request) = request else {
                 let stream = connecting.await?;
-                return Ok(Counted { stream, _open: None });
+                return Ok(Counted::new(stream, None, None));
             };
             let place = request.place().take();
             let counted = async {
@@ -374,7 +339,7 @@ where
                     },
                 };
                 let stream = connecting.await?;
-                Ok(Counted { stream, _open: open })
+                Ok(Counted::new(stream, open, Some(Arc::clone(&request.load))))
             };
             match tokio::time::timeout_at(request.by, counted).await {
                 Ok(result) => {

@@ -1,8 +1,9 @@
 //! What happens to a request of a node. The order is the security argument:
 //!
-//! 1. size and syntax limits, and the URL in its canonical form: what is checked below is what is sent
-//! 2. policy: scheme, host, port, method, path; an authenticating instance reaches the credential's base URL and
-//!    nothing else, whatever the policy lists
+//! 1. size and syntax limits, no header that speaks of another method, path or client, and the URL in its canonical form:
+//!    what is checked below is what is sent
+//! 2. policy: scheme, host, port, method, path; below the credential's base URL as its `base-url` says; an authenticating instance
+//!    reaches the base URL and nothing else, whatever the policy lists
 //! 3. a replay or a dry run answers here: nothing below runs, so no socket is opened
 //! 4. session headers and query, only below the credential's base URL, every copy the node set removed; nothing from here on
 //!    refuses a request for what the session holds
@@ -18,6 +19,7 @@
 mod authorise;
 mod check;
 pub(crate) mod handler;
+pub(crate) mod header;
 mod held;
 mod hooks;
 mod incoming;
@@ -38,16 +40,16 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, RequestOptions};
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 
 use crate::address::Permit;
-use crate::canonical::{Base, CanonicalUrl, Host};
-use crate::client::{Freshness, Lane};
+use crate::canonical::{Base, CanonicalUrl};
+use crate::client::{self, Freshness, Lane, Owner};
 use crate::engine::Engine;
 use crate::events::{self, Label};
 use crate::guards::{Guard, Guards};
 use crate::limits::Limits;
-use crate::policy::{FORBIDDEN_METHODS, Policy};
+use crate::policy::{BaseUrl, Policy, Rule, permit_of_base};
 use crate::rate::Bucket;
 use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Role, Spelled};
 use crate::secret::Secret;
@@ -62,18 +64,8 @@ pub(crate) use observed::{Answered, Observed};
 pub(crate) use turn::{Seen, Turn, bare};
 pub(crate) use under_way::UnderWay;
 
-/// Headers of one connection, or of the host's own making: a node sets none of them.
-const HOST_HEADERS: [&str; 4] = ["te", "trailer", "expect", "proxy-authentication-info"];
-
 /// Rules by which a request below the base URL is refused for nothing that the node chose.
 const OF_THE_BASE: [&str; 2] = ["address", "authentication-requests"];
-
-/// Whether a node, or its session, may not set this header.
-pub(crate) fn is_forbidden_header(name: &HeaderName) -> bool {
-    DEFAULT_FORBIDDEN_HEADERS.contains(name)
-        || HOST_HEADERS.contains(&name.as_str())
-        || name.as_str().starts_with("proxy-")
-}
 
 /// Who is behind a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +114,8 @@ pub(crate) struct Pipeline {
     /// The credential's base URL.
     pub(crate) base: Option<Arc<Base>>,
     pub(crate) session: Option<Arc<Session>>,
+    /// Whose connections they use.
+    pub(crate) owner: Owner,
     pub(crate) transport: Transport,
     /// Whether the operation's effect is `write`.
     pub(crate) write: bool,
@@ -286,19 +280,25 @@ impl Pipeline {
             ..
         } = request;
         if !self.guards.has(Guard::Policy) {
-            return Ok(of_the_base(url));
+            return Ok(permit_of_base(url));
         }
-        let permit = match (self.scope, below_base, self.policy.rule_for(method, url)) {
-            (Scope::Authentication, false, _) => {
+        let decided = match (self.scope, below_base) {
+            (Scope::Authentication, false) => {
                 return Err(self.deny(request.asked(), "authentication", String::new(), None));
             }
-            (_, true, Some(rule)) | (Scope::Operation, false, Some(rule)) => rule.permit(),
-            // The credential's base URL is allowed by giving the credential, subject to the address rules.
-            (_, true, None) if !FORBIDDEN_METHODS.contains(method) => of_the_base(url),
-            (_, _, None) => {
-                let denial = self.policy.denial(method, url);
-                let (rule, hint) = (denial.why.rule(), denial.hint());
-                return Err(self.deny(request.asked(), rule, denial.to_string(), hint));
+            // By a rule, or by having given the credential, where the policy does not say otherwise.
+            (_, true) => self.policy.decide_below_base(method, url),
+            (Scope::Operation, false) => self.policy.decide(method, url).map(Rule::permit),
+        };
+        let permit = match decided {
+            Ok(permit) => permit,
+            Err(denial) => {
+                let rule = match self.scope {
+                    Scope::Operation => denial.why.rule(),
+                    // Which of the rules it was is this node's choice.
+                    Scope::Authentication => "authentication",
+                };
+                return Err(self.deny(request.asked(), rule, denial.to_string(), denial.hint()));
             }
         };
         if self.scope == Scope::Authentication && !self.may_authenticate_further() {
@@ -401,7 +401,15 @@ impl Pipeline {
         } else {
             Freshness::Any
         };
-        let lane = Arc::new(engine.clients().lane(permit, freshness, &self.limits, url));
+        let key = client::Key {
+            owner: self.owner,
+            authenticates: self.scope == Scope::Authentication,
+            permit,
+            freshness,
+            header_count: self.limits.header_count,
+            header_bytes: self.limits.header_bytes,
+        };
+        let lane = Arc::new(engine.clients().lane(key, url));
         Arc::clone(last.insert(lane))
     }
 
@@ -436,8 +444,12 @@ impl Pipeline {
                     .as_ref()
                     .map(|base| base.url().to_string())
                     .unwrap_or_default();
+                let listed = match self.policy.base_url() {
+                    BaseUrl::Granted => "",
+                    BaseUrl::Listed => " that the policy lists (`base-url = \"listed\"`)",
+                };
                 let message = format!(
-                    "an authenticating node may send plain requests below `{base}`, and tried another"
+                    "an authenticating node may send plain requests below `{base}`{listed}, and tried another"
                 );
                 (
                     Asked {
@@ -454,14 +466,6 @@ impl Pipeline {
         events::denied(&self.label, asked.method, origin.as_deref(), rule);
         self.notes().denial.get_or_insert((message, hint));
         HttpError::HttpRequestDenied
-    }
-}
-
-/// How far a connection to the credential's base URL may go.
-fn of_the_base(url: &CanonicalUrl) -> Permit {
-    match url.host() {
-        Host::Address(address) => Permit::Literal(*address),
-        Host::Name(_) => Permit::PublicOnly,
     }
 }
 

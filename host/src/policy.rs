@@ -7,6 +7,11 @@
 //! # How many requests that are not GET or HEAD one call of a `write` operation may send.
 //! write-requests = 1
 //!
+//! # What the credential's base URL allows: "granted", everything below it, or "listed", nothing but what an entry allows. An
+//! # authenticating instance reaches nothing outside of the base URL in any case; with "listed", the entries have to allow its
+//! # requests too.
+//! base-url = "granted"
+//!
 //! [[allow]]
 //! origin = "https://api.example.com"   # scheme, host and port; see the table at `Rule`
 //! path = "/v1"                         # and below; absent: every path
@@ -38,7 +43,8 @@ pub use denial::{Denial, Difference, Why};
 pub use file::{PolicyError, Problem, ProblemKind};
 pub use rule::{HostPattern, Rule, RuleError};
 
-use crate::canonical::CanonicalUrl;
+use crate::address::Permit;
+use crate::canonical::{CanonicalUrl, Host};
 use crate::limits::{LimitOverrides, Limits};
 
 /// How many requests that change something a call of a `write` operation may send: one call does one thing.
@@ -46,6 +52,16 @@ pub const WRITE_REQUESTS: u32 = 1;
 
 /// Methods that make a proxy of a server, or make it show a request's headers. No entry allows them.
 pub const FORBIDDEN_METHODS: [Method; 2] = [Method::CONNECT, Method::TRACE];
+
+/// What giving a credential allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum BaseUrl {
+    /// Its base URL and what is below it, by every method but the forbidden ones, at public addresses or at the one that it names.
+    #[default]
+    Granted,
+    /// Nothing by itself: the entries decide about requests below it as about all others.
+    Listed,
+}
 
 /// What a node may reach; see the [module](self). The default allows nothing.
 ///
@@ -69,6 +85,7 @@ pub struct Policy {
     limits: LimitOverrides,
     writes: BTreeSet<String>,
     write_requests: u32,
+    base_url: BaseUrl,
 }
 
 impl Default for Policy {
@@ -78,6 +95,7 @@ impl Default for Policy {
             limits: LimitOverrides::default(),
             writes: BTreeSet::new(),
             write_requests: WRITE_REQUESTS,
+            base_url: BaseUrl::Granted,
         }
     }
 }
@@ -111,6 +129,30 @@ impl Policy {
     /// No rule allows it.
     pub fn decide(&self, method: &Method, url: &CanonicalUrl) -> Result<&Rule, Denial> {
         self.rule_for(method, url).ok_or_else(|| self.denial(method, url))
+    }
+
+    /// Decide about a request below the credential's base URL: what a rule allows, and without one what the base URL does.
+    ///
+    /// # Errors
+    ///
+    /// Neither allows it.
+    pub fn decide_below_base(&self, method: &Method, url: &CanonicalUrl) -> Result<Permit, Denial> {
+        if let Some(rule) = self.rule_for(method, url) {
+            return Ok(rule.permit());
+        }
+        if self.base_url == BaseUrl::Granted && !FORBIDDEN_METHODS.contains(method) {
+            return Ok(permit_of_base(url));
+        }
+        Err(Denial {
+            is_base_listed: self.base_url == BaseUrl::Listed,
+            ..self.denial(method, url)
+        })
+    }
+
+    /// What giving a credential allows.
+    #[must_use]
+    pub fn base_url(&self) -> BaseUrl {
+        self.base_url
     }
 
     /// Why no rule allows a request.
@@ -157,6 +199,14 @@ impl Policy {
     #[must_use]
     pub fn write_requests(&self) -> u32 {
         self.write_requests
+    }
+}
+
+/// How far a connection to the credential's base URL may go.
+pub(crate) fn permit_of_base(url: &CanonicalUrl) -> Permit {
+    match url.host() {
+        Host::Address(address) => Permit::Literal(*address),
+        Host::Name(_) => Permit::PublicOnly,
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::canonical::Base;
+use crate::client::Owner;
 use crate::component::Component;
 use crate::credential::Credential;
 use crate::error::Error;
@@ -46,6 +47,8 @@ pub(crate) struct Inner {
     credential: Option<Credential>,
     base: Option<Arc<Base>>,
     session: Option<Arc<Cell>>,
+    /// Whose connections the requests use.
+    owner: Owner,
     slots: Arc<Semaphore>,
     target: Target,
     /// For the events of an authentication.
@@ -296,6 +299,7 @@ impl Inner {
             guards: Arc::clone(&self.guards),
             base: self.base.clone(),
             session,
+            owner: self.owner,
             transport,
             write: operation.is_some_and(BoundOperation::is_write),
             item,

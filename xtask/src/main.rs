@@ -1,5 +1,6 @@
 //! Build steps that Cargo has no words for. `make` calls them; `cargo run -p xtask -- help` lists them.
 
+mod advisories;
 mod component;
 mod size;
 mod wit;
@@ -37,6 +38,8 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Look for versions with known security advisories in the lock files, by the list of advisories.toml
+    Advisories,
     /// Copy WASI's interfaces from the crate that implements them, in the version of Cargo.lock
     VendorWit {
         /// The folder to fill
@@ -53,6 +56,7 @@ fn main() -> Result<()> {
             component,
             json,
         } => size::print(&module, &component, json),
+        Task::Advisories => advisories::check(),
         Task::VendorWit { target } => wit::vendor(&target),
     }
 }

@@ -35,6 +35,7 @@ pub fn request(id: u32, request: &Value) -> Result<Request, String> {
         id,
         method: match request["method"].as_str().unwrap_or("GET") {
             "GET" => Method::Get,
+            "HEAD" => Method::Head,
             "POST" => Method::Post,
             "PUT" => Method::Put,
             "DELETE" => Method::Delete,

@@ -191,6 +191,19 @@ pub async fn every_key(bench: &Bench) {
         read(&format!("{entry}\nprivate = true"), format!("{named}/x")).await,
         "ok"
     );
+    // base-url
+    let below = format!("{}/api/x", other.origin());
+    assert_eq!(read("", below.clone()).await, "ok");
+    assert_eq!(read("base-url = \"granted\"", below.clone()).await, "ok");
+    assert_eq!(
+        read("base-url = \"listed\"", below.clone()).await,
+        "nothing-allowed"
+    );
+    let listed = format!(
+        "base-url = \"listed\"\n[[allow]]\norigin = \"{}\"",
+        other.origin()
+    );
+    assert_eq!(read(&listed, below).await, "ok");
     // write-requests
     for (most, expected) in [(0, "write-requests"), (1, "ok denied"), (2, "ok ok")] {
         let policy = format!("write-requests = {most}\n{origin}");

@@ -18,6 +18,7 @@
 )]
 
 mod bench;
+mod connections;
 mod deadline;
 mod describing;
 mod guests;
@@ -53,7 +54,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 56] = rows! {
+const ROWS: [Row; 59] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -107,7 +108,10 @@ const ROWS: [Row; 56] = rows! {
     71 "descriptions that make much of little" describing::bombs;
     75 "a description that changes from time to time" describing::flips;
     76 "failures of authenticate that hold the secret" quarantine::failures;
+    77 "a service that answers more often than it is asked" connections::surplus_answers;
     78 "a node's own copy of the session's query" quarantine::query;
+    79 "a policy that narrows the base URL" connections::narrowed_base;
+    82 "headers that talk round the policy" connections::override_headers;
     83 "icons that draw without end" describing::icons;
     84 "a flood of requests by authenticate" quarantine::few_requests;
 };

@@ -20,6 +20,8 @@ pub enum Step {
     Write(Vec<u8>),
     /// The bytes one by one, so many milliseconds apart.
     Drip(Vec<u8>, u64),
+    /// Nothing for so many milliseconds.
+    Wait(u64),
     /// The bytes again and again, for as long as somebody takes them.
     Endless(Vec<u8>),
     /// Nothing, for longer than any test lasts.
@@ -192,6 +194,10 @@ async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: &State, ha
             let done = match step {
                 Step::Write(bytes) => stream.write_all(&bytes).await.is_ok(),
                 Step::Drip(bytes, millis) => drip(&mut stream, &bytes, millis).await,
+                Step::Wait(millis) => {
+                    tokio::time::sleep(Duration::from_millis(millis)).await;
+                    true
+                }
                 Step::Endless(bytes) => loop {
                     if stream.write_all(&bytes).await.is_err() {
                         break false;

@@ -3,21 +3,28 @@
 //! A pool that has no connection to give begins one, and gives the request whatever is free first, that one or another. The
 //! one too many would stay: at a concurrency of 16 there would be up to 32. So a connection waits to be begun while there
 //! are as many already as there are requests: one of them is about to become free.
+//!
+//! And none is kept to an origin that sent what nobody had asked for: hyper gives up a connection on which it finds bytes
+//! between two requests, but bytes that come a moment later would be taken for the answer to the next one.
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// A connection that does not become free for so long is counted wrongly, or lost: then there is one too many.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// For so long no connection is kept to an origin that sent what nobody had asked for. It costs a handshake for each request, so that it
+/// has to end: some servers say `408` on an idle connection before they close it.
+const DISTRUST: Duration = Duration::from_mins(1);
 
 /// The requests to one origin under way, and the connections that there are to it.
 #[derive(Debug, Default)]
@@ -25,6 +32,42 @@ pub(super) struct Load {
     asking: AtomicUsize,
     open: AtomicUsize,
     fewer: Notify,
+    /// The connections of the whole engine.
+    all_open: Arc<AtomicUsize>,
+    /// Whether there were bytes that nobody had asked for, ever.
+    has_surplus: AtomicBool,
+    /// When there were the last ones.
+    surplus: Mutex<Option<Instant>>,
+}
+
+impl Load {
+    /// One whose connections are counted with all others.
+    pub(super) fn of(all_open: &Arc<AtomicUsize>) -> Self {
+        Self {
+            all_open: Arc::clone(all_open),
+            ..Self::default()
+        }
+    }
+
+    /// How many connections there are.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Whether its connections may be used again.
+    pub(super) fn is_trusted(&self) -> bool {
+        !self.has_surplus.load(Ordering::Relaxed)
+            || self
+                .surplus
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .is_none_or(|last| last.elapsed() >= DISTRUST)
+    }
+
+    fn distrust(&self) {
+        *self.surplus.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.has_surplus.store(true, Ordering::Relaxed);
+    }
 }
 
 /// A request under way, until it is dropped.
@@ -35,6 +78,11 @@ impl Asking {
     pub(super) fn new(load: Arc<Load>) -> Self {
         load.asking.fetch_add(1, Ordering::Relaxed);
         Self(load)
+    }
+
+    /// What it is counted with.
+    pub(super) fn load(&self) -> Arc<Load> {
+        Arc::clone(&self.0)
     }
 
     /// The place for a connection that is begun for this request.
@@ -86,6 +134,7 @@ impl Place {
                 }
             }
         }
+        load.all_open.fetch_add(1, Ordering::Relaxed);
         Some(Open(load))
     }
 }
@@ -97,16 +146,45 @@ pub(super) struct Open(Arc<Load>);
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::AcqRel);
+        self.0.all_open.fetch_sub(1, Ordering::Relaxed);
         self.0.fewer.notify_waiters();
     }
 }
 
-/// A stream that is counted.
+/// A stream that is counted, and says when there was something on it that nobody had asked for.
 #[derive(Debug)]
 pub(crate) struct Counted<S> {
-    pub(super) stream: S,
+    stream: S,
+    /// Absent for a second connection of a request.
+    _open: Option<Open>,
     /// Absent for a connection that is no request's.
-    pub(super) _open: Option<Open>,
+    load: Option<Arc<Load>>,
+    /// Whether what happened last was that something was read.
+    has_read: bool,
+    /// Whether hyper is done with it.
+    is_shut: bool,
+}
+
+impl<S> Counted<S> {
+    pub(super) fn new(stream: S, open: Option<Open>, load: Option<Arc<Load>>) -> Self {
+        Self {
+            stream,
+            _open: open,
+            load,
+            has_read: false,
+            is_shut: false,
+        }
+    }
+}
+
+impl<S> Drop for Counted<S> {
+    /// Hyper shuts a connection down when it is done with it: at its end, after an error, when nobody needs it any more. One on which it
+    /// finds bytes between two requests it drops, right after it has read them.
+    fn drop(&mut self) {
+        if let (Some(load), true, false) = (&self.load, self.has_read, self.is_shut) {
+            load.distrust();
+        }
+    }
 }
 
 impl<S: Connection> Connection for Counted<S> {
@@ -121,7 +199,9 @@ impl<S: Read + Unpin> Read for Counted<S> {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.has_read = matches!(read, Poll::Ready(Ok(())));
+        read
     }
 }
 
@@ -131,6 +211,7 @@ impl<S: Write + Unpin> Write for Counted<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
+        self.has_read = false;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -139,6 +220,7 @@ impl<S: Write + Unpin> Write for Counted<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.is_shut = true;
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 
@@ -151,6 +233,7 @@ impl<S: Write + Unpin> Write for Counted<S> {
         context: &mut Context<'_>,
         buffers: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
+        self.has_read = false;
         Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
     }
 }
@@ -187,6 +270,26 @@ mod tests {
             third.place().take(|| true).now_or_never(),
             Some(Some(_))
         ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn distrust_ends() {
+        let load = Load::default();
+        assert!(load.is_trusted());
+        load.distrust();
+        assert!(!load.is_trusted());
+        tokio::time::advance(DISTRUST).await;
+        assert!(load.is_trusted());
+    }
+
+    #[tokio::test]
+    async fn connections_are_counted_with_those_of_the_engine() {
+        let all = Arc::new(AtomicUsize::new(7));
+        let asking = Asking::new(Arc::new(Load::of(&all)));
+        let open = asking.place().take(|| true).await;
+        assert_eq!(all.load(Ordering::Relaxed), 8);
+        drop(open);
+        assert_eq!(all.load(Ordering::Relaxed), 7);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,8 +1,9 @@
 //! Where a session meets a request: added behind everything that records.
 
-use http::Uri;
+use http::{HeaderName, Uri};
 use wasmtime_wasi_http::Error as HttpError;
 
+use super::header::is_respelled;
 use super::{Checked, Pipeline, Scope};
 use crate::bindings::types;
 use crate::guards::Guard;
@@ -40,6 +41,15 @@ impl Pipeline {
         let Some(session) = session else {
             return Ok(request.url.uri().clone());
         };
+        // In another spelling it would be the same header to some servers.
+        let own = request.headers.keys();
+        let respelled: Vec<HeaderName> = own
+            .filter(|own| session.header_names().any(|name| is_respelled(name, own)))
+            .cloned()
+            .collect();
+        for name in respelled {
+            request.headers.remove(name);
+        }
         for name in session.header_names() {
             request.headers.remove(name);
         }

@@ -5,6 +5,7 @@ use http::{HeaderMap, Method, header};
 use http_body_util::BodyExt as _;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
+use super::header::is_forbidden;
 use super::held::Hold;
 use super::{Asked, Checked, Pipeline};
 use crate::canonical::{CanonicalUrl, UrlError};
@@ -73,6 +74,10 @@ impl Pipeline {
                 body.len()
             );
             return Err(self.deny(asked, "content-length", message, None));
+        }
+        if let Some(name) = headers.keys().find(|name| is_forbidden(self.scope, name)) {
+            let message = format!("the header `{name}` is not for a node to set");
+            return Err(self.deny(asked, "header", message, None));
         }
         for name in SET_BY_THE_CLIENT {
             headers.remove(name);

@@ -7,21 +7,22 @@ use wasmtime_wasi_http::{
     Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
-use super::is_forbidden_header;
+use super::header;
 
 type Response = http::Response<WasiBody>;
 type Sent = Result<(Response, Box<dyn Future<Output = Result<(), HttpError>> + Send>), HttpError>;
 
-/// Says which headers are not a node's to set.
+/// Says which headers belong to the connection. Which others are not a node's to set, the pipeline says of the whole request, since a
+/// node may copy the headers of an answer.
 pub(crate) struct Hooks;
 
 impl WasiHttpHooks for Hooks {
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
-        is_forbidden_header(name)
+        header::is_of_connection(name)
     }
 
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
-        Arc::new(is_forbidden_header)
+        Arc::new(header::is_of_connection)
     }
 
     /// Nothing is sent past the pipeline: what would come here, if the linker had another handler, is denied.

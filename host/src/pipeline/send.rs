@@ -124,12 +124,18 @@ pub(super) async fn send(
     match response {
         Ok(response) => receive(pipeline, response, limits, &deadlines).await,
         Err(error) => {
-            if error.is_connect() {
+            if error.is_connect() || is_unwritten(&error) {
                 pipeline.not_sent(changing);
             }
             Err(classify(&error, limits))
         }
     }
+}
+
+/// Whether a request found its connection given up before any of it was written. Where the connection had been used before, another one was
+/// tried already.
+fn is_unwritten(error: &legacy::Error) -> bool {
+    find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
 }
 
 /// What is done in time.

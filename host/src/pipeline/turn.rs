@@ -8,8 +8,9 @@ use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use super::check::{Content, Wanted};
+use super::header::is_of_connection;
 use super::held::Hold;
-use super::{Asked, Pipeline, Whole, is_forbidden_header};
+use super::{Asked, Pipeline, Whole};
 use crate::bindings::turns;
 use crate::bindings::types::Field;
 
@@ -44,13 +45,8 @@ impl Seen {
     }
 }
 
-/// Why headers are not sent.
-enum Unfit {
-    /// They are not HTTP's.
-    Syntax,
-    /// It is not for a node to set.
-    Forbidden(HeaderName),
-}
+/// Headers that are not HTTP's.
+struct Unfit;
 
 impl Turn {
     pub(crate) fn new(headers: Vec<Field>, looked_at: &Arc<[HeaderName]>) -> Self {
@@ -61,16 +57,13 @@ impl Turn {
     }
 }
 
-/// Headers beside others, or the first thing that is wrong with them.
+/// Headers beside others; which of them a node may set, the pipeline says.
 fn add(mut map: HeaderMap, headers: Vec<Field>) -> Result<HeaderMap, Unfit> {
     for Field { name, value } in headers {
-        let name = HeaderName::try_from(name).map_err(|_| Unfit::Syntax)?;
-        let value = HeaderValue::try_from(value).map_err(|_| Unfit::Syntax)?;
-        if is_forbidden_header(&name) {
-            return Err(Unfit::Forbidden(name));
-        }
+        let name = HeaderName::try_from(name).map_err(|_| Unfit)?;
+        let value = HeaderValue::try_from(value).map_err(|_| Unfit)?;
         // There are more than a map can hold, and more than any limit allows.
-        map.try_append(name, value).map_err(|_| Unfit::Syntax)?;
+        map.try_append(name, value).map_err(|_| Unfit)?;
     }
     Ok(map)
 }
@@ -89,13 +82,10 @@ impl Pipeline {
 
     fn wanted(&self, turn: &Turn, request: turns::Request) -> Result<Wanted, HttpError> {
         let method = method(request.method);
-        let in_common = turn
-            .headers
-            .as_ref()
-            .map_err(|unfit| self.unfit(&method, unfit))?;
+        let in_common = turn.headers.as_ref().map_err(|Unfit| self.unfit(&method))?;
         // What is copied for each of many requests has to be small, whatever comes of the request.
         self.check_headers(in_common)?;
-        let headers = add(in_common.clone(), request.headers).map_err(|unfit| self.unfit(&method, &unfit))?;
+        let headers = add(in_common.clone(), request.headers).map_err(|Unfit| self.unfit(&method))?;
         Ok(Wanted {
             method,
             scheme: match request.scheme {
@@ -111,18 +101,13 @@ impl Pipeline {
         })
     }
 
-    fn unfit(&self, method: &Method, unfit: &Unfit) -> HttpError {
-        let message = match unfit {
-            Unfit::Syntax => {
-                "a header holds characters that HTTP does not allow, or there are too many".to_owned()
-            }
-            Unfit::Forbidden(name) => format!("the header `{name}` is not for a node to set"),
-        };
+    fn unfit(&self, method: &Method) -> HttpError {
+        let message = "a header holds characters that HTTP does not allow, or there are too many";
         let asked = Asked {
             method: Some(method),
             url: None,
         };
-        self.deny(asked, "header", message, None)
+        self.deny(asked, "header", message.to_owned(), None)
     }
 }
 
@@ -131,7 +116,7 @@ impl Whole {
     fn seen(self, looked_at: &[HeaderName]) -> Seen {
         let headers = looked_at
             .iter()
-            .filter(|name| !is_forbidden_header(name))
+            .filter(|name| !is_of_connection(name))
             .flat_map(|name| self.headers.get_all(name).iter().map(move |value| (name, value)));
         Seen {
             status: self.status.as_u16(),

@@ -18,6 +18,8 @@ pub struct Denial {
     pub path: String,
     /// What no entry allowed.
     pub why: Why,
+    /// Whether it is below the credential's base URL, and the policy says that this allows nothing by itself.
+    pub is_base_listed: bool,
 }
 
 /// Why a request was denied.
@@ -92,6 +94,7 @@ impl Denial {
             origin: url.origin(),
             path: url.path().to_owned(),
             why,
+            is_base_listed: false,
         }
     }
 
@@ -145,9 +148,14 @@ impl Denial {
         } else {
             format!("\npath = \"{path}\"")
         };
+        let base_line = if self.is_base_listed {
+            "\nor, for everything below the credential's base URL:\nbase-url = \"granted\""
+        } else {
+            ""
+        };
         Some(format!(
             "to allow it, add on the command line:\n--allow {origin}{path}\nor in the policy file:\n[[allow]]\n\
-             origin = \"{origin}\"{path_line}\nmethods = [\"{method}\"]"
+             origin = \"{origin}\"{path_line}\nmethods = [\"{method}\"]{base_line}"
         ))
     }
 }
@@ -167,21 +175,25 @@ impl fmt::Display for Denial {
             origin,
             path,
             why,
+            is_base_listed,
         } = self;
         write!(f, "`{method} {origin}{path}` is not allowed: ")?;
         match why {
-            Why::ForbiddenMethod => write!(f, "no entry can allow `{method}`"),
-            Why::NothingAllowed => f.write_str("the policy allows nothing"),
-            Why::HostNotListed => f.write_str("no entry is about this host"),
+            Why::ForbiddenMethod => write!(f, "no entry can allow `{method}`")?,
+            Why::NothingAllowed => f.write_str("the policy allows nothing")?,
+            Why::HostNotListed => f.write_str("no entry is about this host")?,
             Why::Differs { nearest, differences } => {
                 write!(f, "the nearest entry is `{nearest}`, ")?;
                 for (index, difference) in differences.iter().enumerate() {
                     f.write_str(if index == 0 { "" } else { ", and " })?;
                     explain(f, *difference, nearest)?;
                 }
-                Ok(())
             }
         }
+        if *is_base_listed {
+            f.write_str("; the credential's base URL allows nothing by itself (`base-url = \"listed\"`)")?;
+        }
+        Ok(())
     }
 }
 

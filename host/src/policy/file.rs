@@ -6,11 +6,11 @@ use http::Method;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::{Policy, Rule, RuleError};
+use super::{BaseUrl, Policy, Rule, RuleError};
 use crate::canonical::{PathPrefix, UrlError, shown};
 use crate::limits::{KNOBS, LimitError};
 
-const FILE_KEYS: &[&str] = &["write-requests", "allow", "limits", "effects"];
+const FILE_KEYS: &[&str] = &["write-requests", "base-url", "allow", "limits", "effects"];
 const ENTRY_KEYS: &[&str] = &["origin", "path", "methods", "private"];
 
 /// A call that sends more than this is not one thing any more; such an operation is not a `write` that needs care.
@@ -177,6 +177,7 @@ impl Reader<'_> {
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "write-requests" => self.write_requests(value, policy),
+                "base-url" => self.base_url(value, policy),
                 "allow" => self.entries(value, policy),
                 "limits" => self.limits(value, policy),
                 "effects" => self.effects(value, policy),
@@ -192,6 +193,14 @@ impl Reader<'_> {
         {
             Some(number) => policy.write_requests = number,
             None => self.wrong("write-requests", format!("0 to {MOST_WRITE_REQUESTS}"), value),
+        }
+    }
+
+    fn base_url(&mut self, value: &Value, policy: &mut Policy) {
+        match value.get_ref() {
+            DeValue::String(text) if text == "granted" => policy.base_url = BaseUrl::Granted,
+            DeValue::String(text) if text == "listed" => policy.base_url = BaseUrl::Listed,
+            _ => self.wrong("base-url", "\"granted\" or \"listed\"", value),
         }
     }
 

@@ -422,11 +422,61 @@ fn the_key_write_requests_counts() {
     assert_eq!(from_toml("write-requests = 0").write_requests(), 0);
 }
 
+#[test]
+fn the_key_base_url_counts() {
+    let base = url("https://good.com/api/orders/1");
+    for text in ["", "base-url = \"granted\""] {
+        let policy = from_toml(text);
+        assert_eq!(policy.base_url(), BaseUrl::Granted);
+        for method in [Method::GET, Method::DELETE] {
+            assert_eq!(policy.decide_below_base(&method, &base), Ok(Permit::PublicOnly));
+        }
+        assert!(policy.decide_below_base(&Method::TRACE, &base).is_err());
+    }
+    let listed = "base-url = \"listed\"\n";
+    assert!(from_toml(listed).decide_below_base(&Method::GET, &base).is_err());
+    let narrow = "[[allow]]\norigin = \"https://good.com\"\npath = \"/api/orders\"\nmethods = [\"GET\"]\nprivate = true";
+    let policy = from_toml(&format!("{listed}{narrow}"));
+    assert_eq!(policy.base_url(), BaseUrl::Listed);
+    assert_eq!(
+        policy.decide_below_base(&Method::GET, &base),
+        Ok(Permit::PrivateAllowed)
+    );
+    assert!(policy.decide_below_base(&Method::DELETE, &base).is_err());
+    let other = url("https://good.com/api/users/1");
+    assert!(policy.decide_below_base(&Method::GET, &other).is_err());
+    // Where everything below the base is granted, an entry takes nothing away.
+    let policy = from_toml(narrow);
+    assert_eq!(
+        policy.decide_below_base(&Method::DELETE, &other),
+        Ok(Permit::PublicOnly)
+    );
+}
+
+#[test]
+fn a_denial_says_that_the_base_url_is_listed() {
+    let policy = from_toml("base-url = \"listed\"");
+    let denial = policy
+        .decide_below_base(&Method::GET, &url("https://good.com/api/x"))
+        .unwrap_err();
+    assert_eq!(
+        denial.to_string(),
+        "`GET https://good.com/api/x` is not allowed: the policy allows nothing; the credential's base URL allows nothing by \
+         itself (`base-url = \"listed\"`)"
+    );
+    let hint = denial.hint().unwrap();
+    assert!(
+        hint.contains("[[allow]]\norigin = \"https://good.com\""),
+        "{hint}"
+    );
+    assert!(hint.ends_with("\nbase-url = \"granted\""), "{hint}");
+}
+
 /// The text of a file, and the whole error.
 const BAD_FILES: &[(&str, &str)] = &[
     (
         "alow = 1",
-        "policy.toml:1: unknown key `alow`: expected `write-requests`, `allow`, `limits`, `effects`",
+        "policy.toml:1: unknown key `alow`: expected `write-requests`, `base-url`, `allow`, `limits`, `effects`",
     ),
     (
         "\n[[allow]]\norigin = \"https://good.com\"\nmethod = \"GET\"",
@@ -521,12 +571,20 @@ const BAD_FILES: &[(&str, &str)] = &[
         "policy.toml:1: `write-requests`: expected 0 to 1000, found 1001",
     ),
     (
+        "base-url = \"denied\"",
+        "policy.toml:1: `base-url`: expected \"granted\" or \"listed\", found \"denied\"",
+    ),
+    (
+        "base-url = false",
+        "policy.toml:1: `base-url`: expected \"granted\" or \"listed\", found false",
+    ),
+    (
         "write-requests = true",
         "policy.toml:1: `write-requests`: expected 0 to 1000, found true",
     ),
     (
         "[proxy]\nurl = \"http://proxy\"",
-        "policy.toml:1: unknown key `proxy`: expected `write-requests`, `allow`, `limits`, `effects`",
+        "policy.toml:1: unknown key `proxy`: expected `write-requests`, `base-url`, `allow`, `limits`, `effects`",
     ),
     ("limits = 1", "policy.toml:1: `limits`: expected a table, found 1"),
     (
@@ -611,6 +669,7 @@ fn the_hint_of_a_bad_entry_shows_what_to_write() {
 fn the_documented_file_is_accepted() {
     let policy = from_toml(
         "write-requests = 2\n\
+         base-url = \"listed\"\n\
          [[allow]]\norigin = \"https://api.example.com\"\npath = \"/v1\"\nmethods = [\"GET\"]\nprivate = false\n\
          [[allow]]\norigin = \"https://*.example.org:8443\"\n\
          [limits]\nmemory-bytes = 67108864\nconnect-timeout-ms = 1000\n\

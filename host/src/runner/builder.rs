@@ -72,7 +72,7 @@ impl RunnerBuilder {
         self
     }
 
-    /// Whose run it is, in an engine that serves several: sessions are not shared between tenants.
+    /// Whose run it is, in an engine that serves several: tenants share neither sessions nor connections.
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.tenant = tenant.into();
         self
@@ -174,8 +174,13 @@ impl RunnerBuilder {
                 .cell(&component, &tenant, credential),
             _ => Arc::default(),
         });
+        let owner = component
+            .engine()
+            .clients()
+            .owner(&component, &tenant, credential.as_ref());
         Ok(Runner {
             inner: Arc::new(Inner {
+                owner,
                 slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
                 label: Arc::new(Label {
                     node: component.node().name.clone(),

@@ -12,7 +12,7 @@ use super::query::Query;
 use super::{Maker, Session};
 use crate::bindings::authentication;
 use crate::failure::Failure;
-use crate::pipeline::is_forbidden_header;
+use crate::pipeline::header::is_forbidden_in_session;
 use crate::redact::answers::Answers;
 use crate::secret::Secret;
 
@@ -163,7 +163,7 @@ impl Parts {
 
 fn may_be_set(name: &HeaderName) -> bool {
     let text = name.as_str();
-    !is_forbidden_header(name)
+    !is_forbidden_in_session(name)
         && !NOT_OF_A_SESSION.contains(&text)
         && !NOT_OF_A_SESSION_FROM
             .iter()

@@ -1,0 +1,117 @@
+//! No request is written to a connection on which bytes are waiting to be read.
+//!
+//! A connection that is kept may hold bytes that nobody asked for: a second answer to the last request, or what belongs to
+//! somebody else. Taken for the beginning of an answer, they would be the answer to another request. Hyper reads an idle
+//! connection before it writes the next request to it, and gives the connection up where there is anything; but Tokio
+//! learns of bytes from the system only now and then, and says until then that there are none. So where it says so for the second time
+//! in a row, which is right before a request is written, the socket itself is asked: one system call for each
+//! request.
+//!
+//! The request was not written, so it goes to another connection. Below TLS the bytes are read and not only looked at: what the TLS
+//! library makes of them, a ticket or the other side's farewell, is no surplus.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+/// Read at once of what is waiting. There is hardly ever any, and one byte is too many; the rest is read by the next call.
+const PIECE_BYTES: usize = 1024;
+
+/// A stream whose socket is asked for unread bytes.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    stream: TokioIo<TcpStream>,
+    /// Whether there was nothing to read the last time.
+    is_quiet: bool,
+}
+
+impl Asked {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self {
+            stream: TokioIo::new(stream),
+            is_quiet: false,
+        }
+    }
+
+    /// What the system has for this socket, whether Tokio knows of it or not; nothing at the end of the stream.
+    fn unread(&self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
+        let socket = SockRef::from(self.stream.inner());
+        match io::Read::read(&mut &*socket, buffer) {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                None
+            }
+            read => Some(read),
+        }
+    }
+}
+
+impl Connection for Asked {
+    fn connected(&self) -> Connected {
+        self.stream.connected()
+    }
+}
+
+impl Read for Asked {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_quiet && self.stream.inner().poll_read_ready(context).is_pending() {
+            let mut piece = [0; PIECE_BYTES];
+            let room = buffer.remaining().min(PIECE_BYTES);
+            return match piece.get_mut(..room).and_then(|piece| self.unread(piece)) {
+                None => Poll::Pending,
+                Some(Ok(count)) => {
+                    buffer.put_slice(piece.get(..count).unwrap_or_default());
+                    Poll::Ready(Ok(()))
+                }
+                Some(Err(error)) => Poll::Ready(Err(error)),
+            };
+        }
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.is_quiet = read.is_pending();
+        read
+    }
+}
+
+impl Write for Asked {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+    }
+}
