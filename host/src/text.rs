@@ -6,6 +6,19 @@
 //! stands for itself.
 //!
 //! It does not quote: a message that embeds a shown text puts back-ticks around it.
+//!
+//! The `Display` of this crate's errors, failures and notices does this to every foreign text in them. The fields of these
+//! types, and [`Failure::to_json`](crate::Failure::to_json), hold the text as it came; [`json`] makes a JSON text safe to print.
+
+mod json;
+
+use std::borrow::Cow;
+use std::path::Path;
+
+pub use json::json;
+
+/// The longest path that is shown; the system takes none that is longer.
+const PATH_CHARS: usize = 4096;
 
 /// Whether a character makes a text look like another one, or acts on a terminal: controls, line separators, and
 /// what turns the direction of writing or is invisible by design (Unicode Technical Report 36; the attack is known
@@ -60,9 +73,57 @@ pub fn shown(text: &str, most: usize) -> String {
     shown
 }
 
+/// A text of several lines, such as a hint of the host's own, whole: line feeds stay, every other
+/// [deceptive](is_deceptive) character is escaped. It is the last guard of whoever prints, and not enough for a foreign text, which
+/// could make lines of its own.
+///
+/// ```
+/// use nodule::text::lines;
+///
+/// assert_eq!(lines("write\n--allow https://a.example\u{1b}[2J"), "write\n--allow https://a.example\\u{1b}[2J");
+/// ```
+#[must_use]
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |character| character != '\n')
+}
+
+/// A path on one line, with what is not Unicode in it replaced.
+#[must_use]
+pub fn path(path: &Path) -> String {
+    shown(&path.to_string_lossy(), PATH_CHARS)
+}
+
+/// The text with the deceptive characters escaped that `also` is true for.
+fn escaped(text: &str, also: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let is_escaped = |character: char| is_deceptive(character) && also(character);
+    if !text.chars().any(is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_escaped(character) {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn several_lines_stay_several() {
+        assert!(matches!(lines("a\nb"), Cow::Borrowed("a\nb")));
+        assert_eq!(lines("a\n\r\tb\u{202e}"), "a\n\\r\\tb\\u{202e}");
+    }
+
+    #[test]
+    fn a_path_is_one_line() {
+        assert_eq!(path(Path::new("a\nb\u{9b}/c")), "a\\nb\\u{9b}/c");
+    }
 
     #[test]
     fn every_control_of_a_terminal_is_escaped() {
