@@ -68,6 +68,7 @@ mod failure;
 mod guards;
 mod instance;
 pub mod journal;
+mod json_size;
 pub mod limits;
 #[cfg(feature = "measure")]
 pub mod measure;
