@@ -55,6 +55,7 @@
 
 pub mod address;
 mod bindings;
+mod cache_dir;
 mod call;
 pub mod canonical;
 mod client;
