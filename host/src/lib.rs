@@ -75,6 +75,7 @@ pub mod limits;
 pub mod measure;
 pub mod network;
 mod outcome;
+mod own_file;
 mod pipeline;
 pub mod policy;
 pub mod rate;
