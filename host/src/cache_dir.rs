@@ -133,12 +133,14 @@ mod tests {
 
     use super::*;
 
-    fn mode(path: &Path, mode: u32) {
-        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    fn mode(path: &Path, mode: u32) -> io::Result<()> {
+        fs::set_permissions(path, Permissions::from_mode(mode))
     }
 
     fn problem(dir: &Path) -> String {
-        prepare(dir).unwrap_err().to_string()
+        prepare(dir)
+            .err()
+            .map_or_else(String::new, |error| error.to_string())
     }
 
     #[test]
@@ -164,13 +166,13 @@ mod tests {
             fs::write(&file, "").unwrap();
             for path in [dir.parent().unwrap(), &dir, &sub, &file] {
                 let right = fs::metadata(path).unwrap().permissions().mode();
-                mode(path, wrong);
+                mode(path, wrong).unwrap();
                 let said = problem(&dir);
                 assert!(
                     said.contains("others may write") && said.contains(&*path.to_string_lossy()),
                     "{said}"
                 );
-                mode(path, right);
+                mode(path, right).unwrap();
                 prepare(&dir).unwrap();
             }
         }
@@ -181,7 +183,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let above = base.path().join("above");
         fs::create_dir(&above).unwrap();
-        mode(&above, 0o1777);
+        mode(&above, 0o1777).unwrap();
         prepare(&above.join("cache")).unwrap();
         assert!(problem(&above).contains("others may write"));
     }
@@ -193,7 +195,7 @@ mod tests {
         prepare(&good).unwrap();
         fs::create_dir(&open).unwrap();
         fs::create_dir(open.join("cache")).unwrap();
-        mode(&open, 0o777);
+        mode(&open, 0o777).unwrap();
         let link = base.path().join("link");
         symlink(&good, &link).unwrap();
         assert_eq!(prepare(&link).unwrap(), good.canonicalize().unwrap());

@@ -47,7 +47,10 @@ pub enum Error {
         imports: Vec<String>,
     },
     /// The component is not the one that was pinned.
-    #[error("expected a component with the digest `{expected}`, found `{found}`")]
+    #[error(
+        "expected a component with the digest `{}`, found `{found}`",
+        crate::text::shown(expected, SHOWN_CHARS)
+    )]
     Digest {
         /// What was asked for.
         expected: String,
