@@ -213,7 +213,14 @@ impl From<Unknown> for nodule::OnUnknown {
 
 /// A span of time as people write it.
 fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("expected a time such as `90s`, `2m` or `1h`, found `{text}`");
+    /// As much as anybody reads of a wrong one.
+    const SHOWN_CHARS: usize = 60;
+    let wrong = || {
+        format!(
+            "expected a time such as `90s`, `2m` or `1h`, found `{}`",
+            nodule::text::shown(text, SHOWN_CHARS)
+        )
+    };
     let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     Duration::try_from(span).map_err(|_| wrong())
 }

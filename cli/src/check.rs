@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nodule::description::{Kind, Node, Operation};
 use nodule::recording::{self, Case, Recording, Role};
-use nodule::{Component, ItemResult, RunOptions};
+use nodule::{Component, ItemResult, RunOptions, text};
 use serde_json::{Map, Value, json};
 
 use crate::args::Check;
@@ -18,14 +18,11 @@ pub async fn check(args: &Check) -> Result<Exit, Failed> {
     let files = files(&args.cases)?;
     let (mut passed, mut failed) = (0_u64, 0_u64);
     for file in &files {
-        let shown = file
-            .strip_prefix(&args.cases)
-            .unwrap_or(file)
-            .display()
-            .to_string();
-        let faults = match Recording::load(file) {
-            Ok(recording) => one(&component, recording, &shown).await,
-            Err(error) => vec![Fault::Unreadable(error.to_string())],
+        let name = file.strip_prefix(&args.cases).unwrap_or(file);
+        let shown = text::path(name);
+        let faults = match load(file) {
+            Ok(recording) => one(&component, recording, &name.to_string_lossy()).await,
+            Err(fault) => vec![fault],
         };
         if faults.is_empty() {
             passed += 1;
@@ -49,10 +46,10 @@ pub async fn check(args: &Check) -> Result<Exit, Failed> {
             skeleton(component.node(), operation, file)?;
             output::print(&format!(
                 "        wrote {}: fill in its items and record it\n",
-                file.display()
+                text::path(file)
             ))?;
         } else {
-            output::print(&format!("        expected {}\n", file.display()))?;
+            output::print(&format!("        expected {}\n", text::path(file)))?;
         }
     }
     output::print(&format!("{passed} passed, {failed} failed\n"))?;
@@ -61,6 +58,16 @@ pub async fn check(args: &Check) -> Result<Exit, Failed> {
         hint("record a case by `nodule run … --record FILE`, or let --write-skeletons write one to fill in");
     }
     Ok(if failed == 0 { Exit::Done } else { Exit::ItemFailed })
+}
+
+/// The recording of a case. Whoever made the folder may have put a pipe there, for which to wait without end.
+fn load(file: &Path) -> Result<Recording, Fault> {
+    if !file.is_file() {
+        return Err(Fault::Unreadable(
+            "expected a file, found something else".to_owned(),
+        ));
+    }
+    Recording::load(file).map_err(|error| Fault::Unreadable(error.to_string()))
 }
 
 /// What is wrong with a case.
@@ -98,14 +105,20 @@ impl fmt::Display for Fault {
             Fault::NotRecorded => {
                 f.write_str("it has no results yet: record it by `nodule run … --record FILE`")
             }
-            Fault::Place { expected } => write!(f, "expected a file name that begins with `{expected}`"),
+            Fault::Place { expected } => {
+                write!(f, "expected a file name that begins with `{}`", shown(expected))
+            }
             Fault::Declared { recorded, described } => {
                 write!(
                     f,
-                    "recorded when the operation declared `{recorded}`; it declares `{described}` now"
+                    "recorded when the operation declared `{}`; it declares `{}` now",
+                    shown(recorded),
+                    shown(described)
                 )
             }
-            Fault::Called { declared, called } => write!(f, "declared `{declared}`, called `{called}`"),
+            Fault::Called { declared, called } => {
+                write!(f, "declared `{}`, called `{}`", shown(declared), shown(called))
+            }
             Fault::Result {
                 item,
                 expected,
@@ -121,13 +134,19 @@ impl fmt::Display for Fault {
     }
 }
 
-async fn one(component: &Component, recording: Recording, shown: &str) -> Vec<Fault> {
+/// What a case says, on one line.
+fn shown(text: &str) -> String {
+    const SHOWN_CHARS: usize = 300;
+    text::shown(text, SHOWN_CHARS)
+}
+
+async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fault> {
     let Some(case) = recording.case().cloned() else {
         return vec![Fault::NoCase];
     };
     let mut faults = Vec::new();
     let place = format!("{}/{}", case.group, case.operation);
-    if !shown
+    if !name
         .replace('\\', "/")
         .strip_suffix(".har")
         .is_some_and(|name| is_case_of(name, &place))
@@ -137,7 +156,7 @@ async fn one(component: &Component, recording: Recording, shown: &str) -> Vec<Fa
     match component.node().operation(&case.group, &case.operation) {
         Ok(operation) => faults.extend(calls(&recording, &case, operation)),
         Err(unknown) => {
-            faults.push(Fault::Setup(format!("{unknown}; {}", unknown.hint())));
+            faults.push(Fault::Setup(shown(&format!("{unknown}; {}", unknown.hint()))));
             return faults;
         }
     }
@@ -181,14 +200,14 @@ fn calls(recording: &Recording, case: &Case, operation: &Operation) -> Vec<Fault
     let Some(described) = nodule::declared(operation) else {
         return Vec::new();
     };
-    let shown = |method: &str, path: &str| format!("{method} {path}");
-    let declared = shown(&described.method, &described.path);
+    let written = |method: &str, path: &str| format!("{method} {path}");
+    let declared = written(&described.method, &described.path);
     let mut faults = Vec::new();
     if let Some(recorded) = &case.declared
         && *recorded != described
     {
         faults.push(Fault::Declared {
-            recorded: shown(&recorded.method, &recorded.path),
+            recorded: written(&recorded.method, &recorded.path),
             described: declared.clone(),
         });
     }
@@ -204,7 +223,7 @@ fn calls(recording: &Recording, case: &Case, operation: &Operation) -> Vec<Fault
         if method != described.method || !matches_template(below, &described.path) {
             faults.push(Fault::Called {
                 declared: declared.clone(),
-                called: shown(method, below),
+                called: written(method, below),
             });
         }
     }
@@ -261,11 +280,8 @@ fn differences(case: &Case, results: &[ItemResult]) -> Vec<Fault> {
 
 fn cut(value: &Value) -> String {
     const CHARS: usize = 300;
-    let text = value.to_string();
-    match text.char_indices().nth(CHARS) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
+    // As JSON shows it, so that what is to be compared can be told apart.
+    text::shown(&text::json(&value.to_string()), CHARS)
 }
 
 /// The operations without a case that succeeds, each with the file to write.
@@ -273,7 +289,7 @@ fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operat
     let succeed: Vec<(String, String)> = files
         .iter()
         .filter_map(|file| {
-            let recording = Recording::load(file).ok()?;
+            let recording = load(file).ok()?;
             let case = recording.case()?;
             let succeeds = case
                 .items
@@ -298,15 +314,18 @@ fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operat
         .collect()
 }
 
-/// All `.har` files below a folder, in the order of their names.
+/// All `.har` files below a folder, in the order of their names. Links to folders are not followed.
 fn files(dir: &Path) -> Result<Vec<PathBuf>, Failed> {
-    let broken = |path: &Path, error: &std::io::Error| Failed::usage(format!("{}: {error}", path.display()));
+    let broken =
+        |path: &Path, error: &std::io::Error| Failed::usage(format!("{}: {error}", text::path(path)));
     let mut found = Vec::new();
     let mut open = vec![dir.to_owned()];
     while let Some(dir) = open.pop() {
         for entry in std::fs::read_dir(&dir).map_err(|error| broken(&dir, &error))? {
-            let path = entry.map_err(|error| broken(&dir, &error))?.path();
-            if path.is_dir() {
+            let entry = entry.map_err(|error| broken(&dir, &error))?;
+            let (path, kind) = (entry.path(), entry.file_type());
+            // A link to a folder may lead back to where it stands, in more ways than can be counted.
+            if kind.is_ok_and(|kind| kind.is_dir()) {
                 open.push(path);
             } else if path.extension().is_some_and(|extension| extension == "har") {
                 found.push(path);
@@ -319,7 +338,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, Failed> {
 
 /// A case to fill in: one item with the required parameters, and no results.
 fn skeleton(node: &Node, operation: &Operation, file: &Path) -> Result<(), Failed> {
-    let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", file.display()));
+    let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", text::path(file)));
     if file.exists() {
         return Ok(());
     }

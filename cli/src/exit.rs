@@ -1,9 +1,19 @@
 //! How the command ends: the exit status, and the one place that prints errors and hints.
+//!
+//! Nothing reaches standard error but by this file. Foreign texts are escaped where they enter a message; whatever that missed is
+//! escaped here, so that no text acts on the terminal that shows it.
 
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::io;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use nodule::Failure;
+use clap::Parser as _;
+use nodule::{Failure, text};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::args::Args;
 
 /// The exit status, as scripts rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,13 +112,125 @@ pub fn warning(text: &str) {
     );
 }
 
+/// The style is outside of the text, which has none.
 fn note(style: &Style, label: &str, text: &str) {
-    line(&format!("{style}{label}:{style:#} {text}"));
+    anstream::eprintln!("{style}{label}:{style:#} {}", text::lines(text));
 }
 
 /// A line on standard error.
 pub fn line(text: &str) {
-    anstream::eprintln!("{text}");
+    anstream::eprintln!("{}", text::lines(text));
+}
+
+/// What is wrong with the command line, or the help that was asked for.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    // Nobody may be there to read it.
+    let _ = match as_shown(&arguments) {
+        Some(error) => error.print(),
+        None => error.print(),
+    };
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// The same error, about the arguments as they may be shown: a script put them together, of texts that it was given. `None`
+/// where they may be shown as they are.
+fn as_shown(arguments: &[OsString]) -> Option<clap::Error> {
+    /// As much as anybody reads of one argument.
+    const SHOWN_CHARS: usize = 200;
+    let is_plain = |argument: &OsString| {
+        argument
+            .to_str()
+            .is_some_and(|text| !text.chars().any(text::is_deceptive))
+    };
+    if arguments.iter().all(is_plain) {
+        return None;
+    }
+    let shown = arguments
+        .iter()
+        .map(|argument| text::shown(&argument.to_string_lossy(), SHOWN_CHARS));
+    let wrong = || {
+        clap::Error::raw(
+            clap::error::ErrorKind::InvalidValue,
+            "an argument has characters that are not shown\n",
+        )
+    };
+    Some(Args::try_parse_from(shown).err().unwrap_or_else(wrong))
+}
+
+/// Where events are written: to standard error, made safe to show.
+#[derive(Debug, Clone, Copy)]
+pub struct Events {
+    /// JSON lines, in which a character can be written as an escape.
+    pub is_json: bool,
+    /// Whether the events have styles, which are the library's own: it escapes those in what it was given.
+    pub is_styled: bool,
+}
+
+impl Events {
+    fn shown(self, line: &str) -> Cow<'_, str> {
+        match self {
+            Self { is_json: true, .. } => text::json(line),
+            Self { is_styled: true, .. } => styled(line),
+            _ => text::lines(line),
+        }
+    }
+}
+
+impl io::Write for Events {
+    /// A whole event, as the library hands it over.
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(event);
+        io::Write::write_all(&mut io::stderr().lock(), self.shown(&line).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Events {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        *self
+    }
+}
+
+/// A text whose styles stay (`ESC [ … m`), and nothing else that acts on a terminal.
+pub fn styled(text: &str) -> Cow<'_, str> {
+    let mut pieces = text.split_inclusive('\u{1b}').peekable();
+    let mut shown = String::with_capacity(text.len());
+    let mut is_escaped = false;
+    while let Some(piece) = pieces.next() {
+        let (before, has_escape) = match piece.strip_suffix('\u{1b}') {
+            Some(before) => (before, true),
+            None => (piece, false),
+        };
+        let before = text::lines(before);
+        is_escaped |= matches!(before, Cow::Owned(_));
+        shown.push_str(&before);
+        if has_escape {
+            if pieces.peek().is_some_and(|next| begins_with_style(next)) {
+                shown.push('\u{1b}');
+            } else {
+                shown.push_str("\\u{1b}");
+                is_escaped = true;
+            }
+        }
+    }
+    if is_escaped { shown.into() } else { text.into() }
+}
+
+/// What follows an escape character, where it chooses a colour or weight.
+fn begins_with_style(text: &str) -> bool {
+    let Some(parameters) = text.strip_prefix('[') else {
+        return false;
+    };
+    let rest =
+        parameters.trim_start_matches(|character: char| character.is_ascii_digit() || character == ';');
+    rest.starts_with('m')
 }
 
 /// Whether policy or a limit stood in the way, which an operator can change and an author cannot.
@@ -132,5 +254,60 @@ impl From<nodule::Error> for Failed {
             message: error.to_string(),
             hint: error.hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_styles_reach_a_terminal() {
+        for (text, expected) in [
+            ("plain\n", "plain\n"),
+            ("\u{1b}[1;31merror\u{1b}[0m\n", "\u{1b}[1;31merror\u{1b}[0m\n"),
+            ("\u{1b}[2J\u{1b}]0;title\u{7}", r"\u{1b}[2J\u{1b}]0;title\u{7}"),
+            ("\u{1b}", r"\u{1b}"),
+            ("\u{1b}\u{1b}[1m", "\\u{1b}\u{1b}[1m"),
+            ("\u{9b}1m\u{202e}", r"\u{9b}1m\u{202e}"),
+            ("a\rb\tc", r"a\rb\tc"),
+        ] {
+            assert_eq!(styled(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_argument_makes_no_line_of_its_own() {
+        let said = |arguments: &[&str]| {
+            let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
+            as_shown(&arguments).map(|error| error.render().ansi().to_string())
+        };
+        let argument = "a\nerror: forged\u{1b}[2J\u{9b}";
+        for arguments in [
+            &["nodule", argument][..],
+            &["nodule", &format!("--{argument}")],
+            &["nodule", "run", "c", "g", "o", &format!("--item-time={argument}")],
+            &["nodule", "describe", "c", "--format", argument],
+        ] {
+            let said = said(arguments).unwrap();
+            assert!(said.contains(r"a\nerror: forged\u{1b}[2J\u{9b}"), "{said}");
+            assert!(matches!(styled(&said), Cow::Borrowed(_)), "{said}");
+        }
+        assert_eq!(said(&["nodule", "plain"]), None);
+    }
+
+    #[test]
+    fn events_are_safe_in_every_format() {
+        let line = "{\"a\":\"\u{9b}\u{202e}\"}\n";
+        let events = |is_json, is_styled| Events { is_json, is_styled };
+        assert_eq!(events(true, false).shown(line), "{\"a\":\"\\u009b\\u202e\"}\n");
+        assert_eq!(
+            events(false, true).shown("\u{1b}[2mINFO\u{1b}[0m \u{9b}\n"),
+            "\u{1b}[2mINFO\u{1b}[0m \\u{9b}\n"
+        );
+        assert_eq!(
+            events(false, false).shown("INFO \u{1b}[2m\n"),
+            "INFO \\u{1b}[2m\n"
+        );
     }
 }

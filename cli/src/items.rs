@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use futures_util::Stream;
-use nodule::Failure;
+use nodule::{Failure, text};
 use serde_json::{Map, Value};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader};
 
@@ -28,7 +28,7 @@ pub async fn open(items: Option<&Path>, params: &[String]) -> Result<(Items, Opt
             Ok((lines(BufReader::with_capacity(BUFFER, tokio::io::stdin())), None))
         }
         Some(path) => {
-            let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", path.display()));
+            let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", text::path(path)));
             let file = tokio::fs::File::open(path).await.map_err(broken)?;
             let is_file = file.metadata().await.map_err(broken)?.is_file();
             let total = if is_file {
@@ -105,6 +105,12 @@ fn text(mut line: Vec<u8>) -> Item {
         .map_err(|_| Failure::InvalidInput("the item: expected UTF-8, found other bytes".to_owned()))
 }
 
+/// An argument, in a message.
+fn shown(argument: &str) -> String {
+    const SHOWN_CHARS: usize = 200;
+    text::shown(argument, SHOWN_CHARS)
+}
+
 /// The one item that `--param` makes.
 fn one(params: &[String]) -> Result<String, Failed> {
     let mut fields = Map::new();
@@ -113,23 +119,35 @@ fn one(params: &[String]) -> Result<String, Failed> {
             .split_once('=')
             .filter(|(name, _)| !name.is_empty())
             .ok_or_else(|| {
-                Failed::usage(format!("--param: expected `NAME=VALUE`, found `{param}`"))
-                    .hint("`NAME=VALUE` takes the value as text, `NAME:=VALUE` as JSON".to_owned())
+                Failed::usage(format!(
+                    "--param: expected `NAME=VALUE`, found `{}`",
+                    shown(param)
+                ))
+                .hint("`NAME=VALUE` takes the value as text, `NAME:=VALUE` as JSON".to_owned())
             })?;
         let (name, value) = match name.strip_suffix(':') {
             Some(name) => {
                 let value = serde_json::from_str(value).map_err(|error| {
                     Failed::usage(format!(
-                        "--param: `{name}`: expected JSON after `:=`, found `{value}`: {error}"
+                        "--param: `{}`: expected JSON after `:=`, found `{}`: {error}",
+                        shown(name),
+                        shown(value)
                     ))
-                    .hint(format!("for a text write `{name}={value}`"))
+                    .hint(format!(
+                        "for a text write `{}={}`",
+                        shown(name),
+                        shown(value)
+                    ))
                 })?;
                 (name, value)
             }
             None => (name, Value::from(value)),
         };
         if fields.insert(name.to_owned(), value).is_some() {
-            return Err(Failed::usage(format!("--param: `{name}` is given twice")));
+            return Err(Failed::usage(format!(
+                "--param: `{}` is given twice",
+                shown(name)
+            )));
         }
     }
     Ok(Value::Object(fields).to_string())

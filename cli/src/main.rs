@@ -6,8 +6,10 @@ mod args;
 mod check;
 mod describe;
 mod exit;
+mod files;
 mod items;
 mod output;
+mod process;
 mod progress;
 mod run;
 mod setup;
@@ -22,7 +24,11 @@ use crate::exit::{Exit, Failed};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    let args = Args::parse();
+    process::close();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return exit::usage(&error),
+    };
     setup::log(&args.log);
     let outcome = match args.command {
         Command::Describe(args) => setup::single_threaded(describe_command(&args)),

@@ -1,12 +1,14 @@
 //! Results as JSON lines, on standard output or in a file.
+//!
+//! A result holds what a service or a node said. Characters in it that would act on a terminal are written as JSON's escapes, which
+//! changes no value.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use nodule::ItemResult;
+use nodule::{ItemResult, text};
 
-use crate::exit::Failed;
+use crate::exit::{Failed, styled};
 
 /// Where results go.
 pub struct Output {
@@ -34,10 +36,15 @@ impl Output {
         Self::create(path)
     }
 
-    /// A new file, in the place of an old one.
+    /// A file, empty: a new one is its owner's alone, one that is there keeps its mode. A link is followed, since a name that is
+    /// given here was chosen by who gives it.
     pub fn create(path: &Path) -> Result<Self, Failed> {
-        let name = path.display().to_string();
-        match File::create(path) {
+        let name = text::path(path);
+        let mut options = std::fs::File::options();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.open(path) {
             Ok(file) => Ok(Self {
                 writer: Box::new(BufWriter::new(file)),
                 name,
@@ -49,15 +56,31 @@ impl Output {
     /// One line for each output item, or one for the failure.
     pub fn result(&mut self, item: u64, result: &ItemResult) -> Result<(), Lost> {
         let written = match result {
-            Ok(output) => output
-                .iter()
-                .try_for_each(|json| writeln!(self.writer, "{{\"item\":{item},\"json\":{}}}", json.get())),
-            Err(failure) => writeln!(self.writer, "{{\"item\":{item},\"error\":{}}}", failure.to_json()),
+            Ok(output) => output.iter().try_for_each(|json| {
+                writeln!(
+                    self.writer,
+                    "{{\"item\":{item},\"json\":{}}}",
+                    text::json(json.get())
+                )
+            }),
+            Err(failure) => {
+                let error = failure.to_json().to_string();
+                writeln!(
+                    self.writer,
+                    "{{\"item\":{item},\"error\":{}}}",
+                    text::json(&error)
+                )
+            }
         };
         written.map_err(|error| self.lost(&error))
     }
 
-    /// A line.
+    /// A JSON document, on a line.
+    pub fn json(&mut self, json: &str) -> Result<(), Lost> {
+        self.line(&text::json(json))
+    }
+
+    /// A line as it is: an item of the user's own, which is to be run again as it was.
     pub fn line(&mut self, line: &str) -> Result<(), Lost> {
         writeln!(self.writer, "{line}").map_err(|error| self.lost(&error))
     }
@@ -76,9 +99,9 @@ impl Output {
     }
 }
 
-/// Print a text on standard output, in colour where it is a terminal.
+/// Print a text on standard output, in colour where it is a terminal. Its styles stay, and nothing else that acts on a terminal.
 pub fn print(text: &str) -> Result<(), Failed> {
-    match write!(anstream::stdout(), "{text}") {
+    match write!(anstream::stdout(), "{}", styled(text)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failed::usage(format!("standard output: {error}")))
         }

@@ -12,7 +12,7 @@ use nodule::journal::JournalOptions;
 use nodule::policy::Policy;
 use nodule::recording::{self, Meta, Recording};
 use nodule::retry::Retry;
-use nodule::{Component, Control, Credential, Ended, Failure, Notice, RunOptions, Runner};
+use nodule::{Component, Control, Credential, Ended, Failure, Notice, RunOptions, Runner, text};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
@@ -189,7 +189,7 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     let finished = finished?;
     if let Some(mut file) = summary {
         let written = file
-            .line(&finished.to_json().to_string())
+            .json(&finished.to_json().to_string())
             .and_then(|()| file.flush());
         if let Err(Lost::Broken(broken)) = written {
             return Err(broken);
@@ -231,7 +231,7 @@ fn how_to_go_on(args: &Run) -> String {
     match &args.journal {
         Some(journal) => format!(
             "run the same command again to go on: what is done is in {} and is not sent again",
-            journal.display()
+            text::path(journal)
         ),
         None => "with `--journal FILE` a run goes on where it was interrupted".to_owned(),
     }
@@ -371,7 +371,7 @@ impl Tally {
         }
         if let (true, Some(path)) = (self.failures > self.unknown, failed) {
             line("");
-            hint(&format!("the items that failed are in {}", path.display()));
+            hint(&format!("the items that failed are in {}", text::path(path)));
         }
     }
 
@@ -406,7 +406,7 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
             }
         };
         for line in lines {
-            match output.line(&line.to_string()) {
+            match output.json(&line.to_string()) {
                 Ok(()) => {}
                 Err(Lost::Closed) => return Ok(Exit::Done),
                 Err(Lost::Broken(broken)) => return Err(broken),

@@ -1,5 +1,6 @@
 //! What commands have in common: the runtime, the log, the component, the policy, the credential.
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -7,13 +8,14 @@ use std::path::{Path, PathBuf};
 use nodule::description::Node;
 use nodule::limits::Limits;
 use nodule::policy::{Policy, Rule};
-use nodule::{Component, Credential, Engine, EngineConfig};
+use nodule::{Component, Credential, Engine, EngineConfig, text};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{Grants, Level, Log, LogFormat};
-use crate::exit::{Exit, Failed, warning};
+use crate::exit::{Events, Exit, Failed, hint, warning};
+use crate::files::{self, read};
 
 /// The variable that holds a credential, for where no file may.
 const CREDENTIAL: &str = "NODULE_CREDENTIAL";
@@ -50,9 +52,13 @@ pub fn log(log: &Log) {
     };
     // Events of the libraries below may hold what they were given; only our own are made to be read by others.
     let filter = tracing_subscriber::filter::Targets::new().with_target("nodule", level);
+    let is_styled = format == LogFormat::Text && std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_writer(Events {
+            is_json: format == LogFormat::Json,
+            is_styled,
+        })
+        .with_ansi(is_styled);
     // It is set once, at the start.
     let _ = match format {
         LogFormat::Text => builder.with_max_level(level).finish().with(filter).try_init(),
@@ -65,16 +71,54 @@ pub fn log(log: &Log) {
     };
 }
 
-/// Where compiled components are kept between runs.
-fn cache_dir() -> Option<PathBuf> {
-    if let Some(dir) = std::env::var_os("NODULE_CACHE_DIR") {
-        return Some(dir.into());
-    }
-    let base = match std::env::var_os("XDG_CACHE_HOME") {
-        Some(dir) => PathBuf::from(dir),
-        None => PathBuf::from(std::env::var_os("HOME")?).join(".cache"),
+/// Where compiled components are kept between runs; `None` where no variable names a place.
+///
+/// # Errors
+///
+/// A variable that is empty, or relative: what it names would change with the folder that the command is started in, which may be
+/// anybody's. By the XDG rules an empty `XDG_CACHE_HOME` is as none.
+fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>, String> {
+    let absolute = |name: &str, dir: OsString| {
+        let dir = PathBuf::from(dir);
+        if dir.is_absolute() {
+            Ok(dir)
+        } else {
+            Err(format!(
+                "{name}: expected an absolute path, found `{}`",
+                text::path(&dir)
+            ))
+        }
     };
-    Some(base.join("nodule"))
+    if let Some(dir) = variable("NODULE_CACHE_DIR") {
+        return absolute("NODULE_CACHE_DIR", dir).map(Some);
+    }
+    if let Some(dir) = variable("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()) {
+        return Ok(Some(absolute("XDG_CACHE_HOME", dir)?.join("nodule")));
+    }
+    match variable("HOME") {
+        Some(dir) => Ok(Some(absolute("HOME", dir)?.join(".cache/nodule"))),
+        None => Ok(None),
+    }
+}
+
+/// An engine that keeps what it compiles, where there is a folder that nobody else can write to.
+fn engine(config: &EngineConfig) -> Result<Engine, Failed> {
+    let not_kept = |why: &str, remedy: Option<String>| {
+        warning(&format!("compiled components are not kept: {why}"));
+        if let Some(remedy) = remedy {
+            hint(&remedy);
+        }
+    };
+    match cache_dir(|name| std::env::var_os(name)) {
+        Ok(None) => {}
+        Ok(Some(dir)) => match Engine::new(&config.clone().cache_dir(dir)) {
+            Ok(engine) => return Ok(engine),
+            // Without the cache everything works, only later.
+            Err(error) => not_kept(&error.to_string(), error.hint()),
+        },
+        Err(why) => not_kept(&why, None),
+    }
+    Ok(Engine::new(config)?)
 }
 
 /// The component, which has to have the digest, if one is given.
@@ -87,16 +131,7 @@ pub async fn component(
         .map_or_else(Limits::default, |policy| policy.limits_over(Limits::default()))
         .stack_bytes;
     let config = EngineConfig::default().stack_bytes(stack);
-    let cached = cache_dir().map(|dir| Engine::new(&config.clone().cache_dir(dir)));
-    let engine = match cached {
-        Some(Ok(engine)) => engine,
-        // Without the cache everything works, only later.
-        Some(Err(error)) => {
-            warning(&format!("compiled components are not kept: {error}"));
-            Engine::new(&config)?
-        }
-        None => Engine::new(&config)?,
-    };
+    let engine = engine(&config)?;
     // Another component than the pinned one is refused before any of it runs.
     Ok(match digest {
         Some(digest) => engine.load_file_pinned(path, digest).await?,
@@ -108,8 +143,8 @@ pub async fn component(
 pub fn policy(grants: &Grants) -> Result<Policy, Failed> {
     let mut policy = match &grants.policy {
         Some(path) => {
-            let text = read(path)?;
-            Policy::from_toml(&text, &path.display().to_string()).map_err(|error| {
+            let text = read(path, &files::POLICY)?;
+            Policy::from_toml(&text, &path.to_string_lossy()).map_err(|error| {
                 let failed = Failed::usage(error.to_string());
                 match error.hint() {
                     Some(hint) => failed.hint(hint),
@@ -135,7 +170,7 @@ pub fn policy(grants: &Grants) -> Result<Policy, Failed> {
 /// The credential from the file, or from the environment; `None` where neither is there or the node takes none.
 pub fn credential(node: &Node, file: Option<&Path>) -> Result<Option<Credential>, Failed> {
     let text = match (file, std::env::var(CREDENTIAL)) {
-        (Some(file), _) => read(file)?,
+        (Some(file), _) => read(file, &files::CREDENTIAL)?,
         // The environment's credential may be there for another node.
         (None, Ok(_)) if node.credential.is_none() => return Ok(None),
         (None, Ok(text)) => text,
@@ -145,7 +180,51 @@ pub fn credential(node: &Node, file: Option<&Path>) -> Result<Option<Credential>
     Ok(Some(credential))
 }
 
-/// A text file, whole.
-pub fn read(path: &Path) -> Result<String, Failed> {
-    std::fs::read_to_string(path).map_err(|error| Failed::usage(format!("{}: {error}", path.display())))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dir(set: &[(&str, &str)]) -> Result<Option<PathBuf>, String> {
+        cache_dir(|name| {
+            set.iter()
+                .find(|(candidate, _)| *candidate == name)
+                .map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn the_cache_is_where_the_first_variable_says() {
+        let all = [
+            ("NODULE_CACHE_DIR", "/n"),
+            ("XDG_CACHE_HOME", "/x"),
+            ("HOME", "/h"),
+        ];
+        let expected = ["/n", "/x/nodule", "/h/.cache/nodule"];
+        for (from, expected) in expected.into_iter().enumerate() {
+            assert_eq!(dir(&all[from..]).unwrap(), Some(expected.into()));
+        }
+        assert_eq!(dir(&[]).unwrap(), None);
+        assert_eq!(
+            dir(&[("XDG_CACHE_HOME", ""), ("HOME", "/h")]).unwrap(),
+            Some("/h/.cache/nodule".into())
+        );
+    }
+
+    #[test]
+    fn a_variable_that_is_relative_or_empty_is_refused_and_not_passed_over() {
+        for (name, value) in [
+            ("NODULE_CACHE_DIR", ""),
+            ("NODULE_CACHE_DIR", "cache"),
+            ("XDG_CACHE_HOME", "./x"),
+            ("HOME", ""),
+            ("HOME", "h"),
+        ] {
+            let mut set = vec![(name, value)];
+            if name != "HOME" {
+                set.push(("HOME", "/h"));
+            }
+            let error = dir(&set).unwrap_err();
+            assert!(error.contains(name) && error.contains("absolute"), "{error}");
+        }
+    }
 }

@@ -33,7 +33,6 @@ use std::sync::Arc;
 use http::HeaderName;
 use wasmtime::component::{Instance, InstancePre};
 
-use crate::failure::{Answer, Certainty, Failure, ParameterProblem};
 use crate::instance::State;
 
 /// A node that is ready to be instantiated. Generated bindings have this too, but check the types of all exports for every
@@ -118,73 +117,5 @@ impl NodePre {
     async fn instance(&self, store: &mut Store) -> wasmtime::Result<Instance> {
         // Boxed, since it is done once, and would take the most room in a call that waits.
         Box::pin(self.pre.instantiate_async(store)).await
-    }
-}
-
-impl From<types::Failure> for Failure {
-    fn from(failure: types::Failure) -> Self {
-        match failure {
-            types::Failure::InvalidParameters(problems) => {
-                Failure::InvalidParameters(problems.into_iter().map(Into::into).collect())
-            }
-            types::Failure::InvalidInput(message) => Failure::InvalidInput(message),
-            types::Failure::Unauthenticated(answer) => Failure::Unauthenticated(answer.into()),
-            types::Failure::Rejected(answer) => Failure::Rejected(answer.into()),
-            types::Failure::Throttled(types::Throttle {
-                answer,
-                retry_after_ms,
-            }) => Failure::Throttled {
-                answer: answer.into(),
-                retry_after_ms,
-            },
-            types::Failure::Unavailable(outage) => Failure::Unavailable {
-                certainty: outage.certainty.into(),
-                message: outage.message,
-                answer: outage.answer.map(Into::into),
-                retry_after_ms: outage.retry_after_ms,
-            },
-            types::Failure::Denied(message) => Failure::Denied { message, hint: None },
-            types::Failure::Unintelligible(answer) => Failure::Unintelligible(answer.into()),
-            types::Failure::Limit(message) => Failure::Limit(message),
-            types::Failure::NotRun => Failure::NotRun,
-            types::Failure::Other(other) => Failure::Other {
-                // A detail that is no JSON is kept as the text it is: it is there for people.
-                detail: other
-                    .detail
-                    .map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))),
-                kind: other.kind,
-                message: other.message,
-            },
-        }
-    }
-}
-
-impl From<types::Problem> for ParameterProblem {
-    fn from(problem: types::Problem) -> Self {
-        Self {
-            pointer: problem.pointer,
-            label: problem.label,
-            message: problem.message,
-        }
-    }
-}
-
-impl From<types::Answer> for Answer {
-    fn from(answer: types::Answer) -> Self {
-        Self {
-            status: answer.status,
-            code: answer.code,
-            message: answer.message,
-            request_id: answer.request_id,
-        }
-    }
-}
-
-impl From<types::Certainty> for Certainty {
-    fn from(certainty: types::Certainty) -> Self {
-        match certainty {
-            types::Certainty::NotDone => Certainty::NotDone,
-            types::Certainty::Unknown => Certainty::Unknown,
-        }
     }
 }

@@ -6,20 +6,13 @@ use serde_json::value::RawValue;
 
 use crate::bindings::{execution, types};
 use crate::events;
-use crate::failure::{Answer, Failure, ParameterProblem};
+use crate::failure::Failure;
 use crate::instance::{Environs, Stop};
 use crate::outcome;
 use crate::pipeline::{Pipeline, Scope};
 use crate::run::{ItemResult, OnFailure};
 use crate::runner::{BoundOperation, Inner};
 use crate::session::Session;
-
-/// Cut texts of a node before they reach a log, a file or a screen.
-const MESSAGE_CHARS: usize = 4_000;
-/// More problems than anybody reads.
-const PROBLEMS: usize = 1_000;
-/// A detail is for people; a larger one is left out, since half of a JSON document is none.
-const DETAIL_BYTES: usize = 64 * 1024;
 
 impl Stop {
     /// What the item is told.
@@ -283,7 +276,8 @@ fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {
     }
 }
 
-/// An output item is one JSON document, on one line.
+/// An output item is one JSON document, on one line. It is not parsed into values, only looked through: one pass without
+/// recursion over at most `output-bytes` for all items of a call, so it takes its thread for some tens of milliseconds.
 fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
     // Outside of strings, where they are not allowed, line ends are only white space.
     let text = if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some() {
@@ -298,59 +292,7 @@ fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
     })
 }
 
-/// A node's failure: in the host's words where the host knows more, and cut.
+/// A node's failure, bounded, and in the host's words where the host knows more.
 fn told(pipeline: &Pipeline, failure: types::Failure) -> Failure {
-    let mut failure = pipeline.explain(failure.into());
-    match &mut failure {
-        Failure::InvalidParameters(problems) => {
-            problems.truncate(PROBLEMS);
-            for ParameterProblem {
-                pointer,
-                label,
-                message,
-            } in problems
-            {
-                [pointer, label, message].into_iter().for_each(cut);
-            }
-        }
-        Failure::Unauthenticated(answer)
-        | Failure::Rejected(answer)
-        | Failure::Unintelligible(answer)
-        | Failure::Throttled { answer, .. } => cut_answer(answer),
-        Failure::InvalidInput(message) | Failure::Limit(message) | Failure::Denied { message, .. } => {
-            cut(message);
-        }
-        Failure::Unavailable { message, answer, .. } => {
-            cut(message);
-            answer.iter_mut().for_each(cut_answer);
-        }
-        Failure::Other {
-            kind,
-            message,
-            detail,
-        } => {
-            cut(kind);
-            cut(message);
-            if detail
-                .as_ref()
-                .is_some_and(|detail| detail.to_string().len() > DETAIL_BYTES)
-            {
-                *detail = None;
-            }
-        }
-        Failure::NotRun | Failure::Uncertain(_) => {}
-    }
-    failure
-}
-
-fn cut_answer(answer: &mut Answer) {
-    cut(&mut answer.message);
-    answer.code.iter_mut().chain(&mut answer.request_id).for_each(cut);
-}
-
-fn cut(text: &mut String) {
-    if let Some((end, _)) = text.char_indices().nth(MESSAGE_CHARS) {
-        text.truncate(end);
-        text.push('…');
-    }
+    pipeline.explain(failure.into())
 }

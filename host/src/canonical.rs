@@ -390,10 +390,7 @@ fn written_as(ascii: Option<&str>) -> String {
 /// A foreign text as an error may show it: short, and without control characters.
 pub(crate) fn shown(text: &str) -> String {
     const SHOWN_CHARS: usize = 100;
-    text.chars()
-        .take(SHOWN_CHARS)
-        .flat_map(char::escape_debug)
-        .collect()
+    crate::text::shown(text, SHOWN_CHARS)
 }
 
 /// Scheme, authority, and the rest with its `/` or `?`.

@@ -226,5 +226,6 @@ fn base_url_missing(field: &Parameter) -> Error {
 
 /// A foreign key as a message may show it.
 fn shown(name: &str) -> String {
-    name.chars().take(40).flat_map(char::escape_debug).collect()
+    const SHOWN_CHARS: usize = 40;
+    crate::text::shown(name, SHOWN_CHARS)
 }

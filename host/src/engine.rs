@@ -15,6 +15,7 @@ use wasmtime_wasi_http::WasiHttp;
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings as http_bindings;
 
+use crate::cache_dir;
 use crate::client::Clients;
 use crate::component::{Component, Loaded};
 use crate::error::Error;
@@ -49,8 +50,10 @@ const KEPT_STACK_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EngineConfig {
-    /// Where compiled components are kept between runs. What is read from there is run as machine code, so nobody
-    /// else may write there; it is made, for this user alone, when it is not there.
+    /// Where compiled components are kept between runs: an absolute path. What is read from there is run as machine code, so
+    /// [`Engine::new`] refuses a folder that anybody but this user and root may write to, itself, above or below; it is made,
+    /// for this user alone, when it is not there. What Wasmtime writes there has the modes that the process's umask leaves: one
+    /// that lets the group write (002) makes the next start refuse the folder. On systems other than Unix nothing is checked.
     pub cache_dir: Option<PathBuf>,
     /// Certificates (DER) trusted beside the public web's, for services of one's own.
     pub extra_roots: Vec<Vec<u8>>,
@@ -157,7 +160,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// The cache's directory cannot be used, a certificate is none, or the machine is not supported.
+    /// The cache's directory cannot be used ([`Error::CacheDir`] where others could write to it), a certificate is none, or
+    /// the machine is not supported.
     pub fn new(config: &EngineConfig) -> Result<Self, Error> {
         let broken = |error: wasmtime::Error| Error::Engine {
             message: format!("{error:#}"),
@@ -181,9 +185,8 @@ impl Engine {
             settings.allocation_strategy(pool(instances.get()));
         }
         if let Some(dir) = &config.cache_dir {
-            private_dir(dir)?;
             let mut cache = wasmtime::CacheConfig::new();
-            cache.with_directory(dir);
+            cache.with_directory(cache_dir::prepare(dir)?);
             settings.cache(Some(wasmtime::Cache::new(cache).map_err(broken)?));
         }
         let wasmtime = wasmtime::Engine::new(&settings).map_err(broken)?;
@@ -326,16 +329,4 @@ fn tick(engine: &wasmtime::Engine) -> Result<(), Error> {
         .map_err(|error| Error::Engine {
             message: format!("no thread for the deadlines: {error}"),
         })
-}
-
-/// Make the cache's directory for this user alone.
-fn private_dir(dir: &std::path::Path) -> Result<(), Error> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|source| Error::File {
-        path: dir.to_owned(),
-        source,
-    })
 }

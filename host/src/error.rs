@@ -4,14 +4,18 @@ use std::path::PathBuf;
 
 use crate::description::Problem;
 
+/// Longer texts are cut where they are shown.
+const SHOWN_CHARS: usize = 1_000;
+
 /// What can go wrong before or beside a run, one variant per remedy.
 ///
-/// [`Error::hint`] gives a line that helps, where there is one.
+/// [`Error::hint`] gives a line that helps, where there is one. The fields may hold foreign texts as they came; `Display`
+/// shows them without characters that act on a terminal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", crate::text::path(path))]
     File {
         /// The file.
         path: PathBuf,
@@ -43,7 +47,10 @@ pub enum Error {
         imports: Vec<String>,
     },
     /// The component is not the one that was pinned.
-    #[error("expected a component with the digest `{expected}`, found `{found}`")]
+    #[error(
+        "expected a component with the digest `{}`, found `{found}`",
+        crate::text::shown(expected, SHOWN_CHARS)
+    )]
     Digest {
         /// What was asked for.
         expected: String,
@@ -89,7 +96,10 @@ pub enum Error {
         wanted: usize,
     },
     /// The policy lowers the effect of an operation that the node does not have.
-    #[error("the policy's `[effects]` name `{operation}`, which the node does not have")]
+    #[error(
+        "the policy's `[effects]` name `{}`, which the node does not have",
+        crate::text::shown(operation, SHOWN_CHARS)
+    )]
     UnknownEffect {
         /// As the policy names it.
         operation: String,
@@ -104,13 +114,24 @@ pub enum Error {
     #[error(transparent)]
     Journal(#[from] crate::journal::JournalError),
     /// The options of a run do not go together.
-    #[error("{message}")]
+    #[error("{}", crate::text::shown(message, SHOWN_CHARS))]
     RunOptions {
         /// Which, and why.
         message: String,
     },
+    /// The folder of compiled components cannot be trusted: somebody else could put machine code there.
+    #[error("the cache folder: {}: {problem}", crate::text::path(path))]
+    CacheDir {
+        /// The folder, one above it, or what is in it.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The engine could not be set up on this machine.
-    #[error("the WebAssembly engine could not be set up: {message}")]
+    #[error(
+        "the WebAssembly engine could not be set up: {}",
+        crate::text::shown(message, SHOWN_CHARS)
+    )]
     Engine {
         /// What it said.
         message: String,
@@ -142,6 +163,11 @@ impl Error {
             Error::UnknownOperation(unknown) => {
                 Some(unknown.hint())
             }
+            Error::CacheDir { .. } => Some(
+                "what is in it is run as machine code; name a folder in a folder of your own, or remove this one: what was \
+                 compiled is compiled again"
+                    .into(),
+            ),
             Error::StackSize { wanted, .. } => {
                 Some(format!("set `EngineConfig::stack_bytes` to {wanted}"))
             }

@@ -1,16 +1,27 @@
 //! Why an item has no output, split by who has to act: the contract's `failure`, as a plain type.
 
+mod from_node;
+
+use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
 
+use crate::text::shown;
+
 /// The kind of an item of a resumed run whose outcome an earlier run did not learn.
 pub(crate) const UNKNOWN: &str = "unknown";
+
+/// The longest line that `Display` gives: room for the list of a thousand problems.
+const SHOWN_CHARS: usize = 64 * 1024;
 
 /// Why an item has no output.
 ///
 /// [`Failure::to_json`] gives the shape that engines store and `nodule run` prints: an object with `kind` (the
 /// contract's name, for example `invalid-parameters`), `message`, and the facts that the kind has.
+///
+/// Its texts are the node's and the service's, as they came. `Display` shows them on one line, without characters that act on
+/// a terminal.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Failure {
@@ -157,12 +168,13 @@ impl Failure {
     }
 
     /// As engines store it: `kind`, `message`, then what the kind has of `status`, `code`, `requestId`,
-    /// `retryAfterMs`, `certainty`, `problems`, `hint` and `detail`.
+    /// `retryAfterMs`, `certainty`, `problems`, `hint` and `detail`. The texts are as they came;
+    /// [`text::json`](crate::text::json()) makes what it is written as safe to print.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut fields = Map::new();
         fields.insert("kind".into(), self.kind().into());
-        fields.insert("message".into(), self.to_string().into());
+        fields.insert("message".into(), self.message().into());
         if let Some(answer) = self.answer() {
             fields.insert("status".into(), answer.status.into());
             if let Some(code) = &answer.code {
@@ -219,35 +231,42 @@ impl Failure {
     }
 }
 
-/// One line for people: what happened, in the form's or the service's own words.
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Failure {
+    /// What happened, in the form's or the service's own words, as they came.
+    fn message(&self) -> Cow<'_, str> {
         match self {
             Failure::InvalidParameters(problems) => {
-                for (position, problem) in problems.iter().enumerate() {
-                    let separator = if position == 0 { "" } else { "; " };
-                    write!(f, "{separator}{problem}")?;
-                }
-                Ok(())
+                let problems = problems
+                    .iter()
+                    .map(|problem| format!("{}: {}", problem.label, problem.message));
+                problems.collect::<Vec<_>>().join("; ").into()
             }
             Failure::InvalidInput(message)
             | Failure::Limit(message)
             | Failure::Denied { message, .. }
             | Failure::Unavailable { message, .. }
-            | Failure::Other { message, .. } => f.write_str(message),
-            Failure::Uncertain(failure) => failure.fmt(f),
-            Failure::NotRun => f.write_str("not run, since an item before it failed"),
+            | Failure::Other { message, .. } => message.into(),
+            Failure::Uncertain(failure) => failure.message(),
+            Failure::NotRun => "not run, since an item before it failed".into(),
             Failure::Unauthenticated(answer)
             | Failure::Rejected(answer)
             | Failure::Unintelligible(answer)
-            | Failure::Throttled { answer, .. } => f.write_str(&answer.message),
+            | Failure::Throttled { answer, .. } => (&answer.message).into(),
         }
+    }
+}
+
+/// One line for people: what happened, in the form's or the service's own words.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.message(), SHOWN_CHARS))
     }
 }
 
 impl fmt::Display for ParameterProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.label, self.message)
+        let text = format!("{}: {}", self.label, self.message);
+        f.write_str(&shown(&text, SHOWN_CHARS))
     }
 }
 
@@ -275,6 +294,35 @@ mod tests {
                 "requestId": "r-1", "certainty": "unknown", "retryAfterMs": 2000,
             })
         );
+    }
+
+    #[test]
+    fn nothing_that_a_node_or_a_service_says_acts_on_a_terminal() {
+        let message = "a\u{1b}[2J\u{9b}31m\r\nerror: b\u{202e}".to_owned();
+        let answer = Answer {
+            message: message.clone(),
+            ..Answer::default()
+        };
+        let problem = ParameterProblem {
+            pointer: String::new(),
+            label: message.clone(),
+            message: message.clone(),
+        };
+        for failure in [
+            Failure::InvalidInput(message.clone()),
+            Failure::Rejected(answer),
+            Failure::InvalidParameters(vec![problem]),
+            Failure::Uncertain(Box::new(Failure::Limit(message.clone()))),
+        ] {
+            let shown = failure.to_string();
+            assert!(
+                shown.contains(r"a\u{1b}[2J\u{9b}31m\r\nerror: b\u{202e}"),
+                "{shown}"
+            );
+            assert!(!shown.chars().any(crate::text::is_deceptive), "{shown}");
+            // Who stores it has it as it was.
+            assert!(failure.to_json()["message"].as_str().unwrap().contains(&message));
+        }
     }
 
     #[test]

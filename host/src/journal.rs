@@ -27,7 +27,8 @@
 //! of the process; a power cut may take the last second of those, which is run again. All that happens at about the same
 //! time shares one transaction (see `writer.rs`), which keeps that cheap.
 //!
-//! The file holds personal data: it is made readable by its owner only. A second process is kept out by a lock on the
+//! The file holds personal data: it is made readable by its owner only, and an existing one that others could use is made so.
+//! Another user's is refused, who could change it at any time, and so is a link; the same goes for the files beside it. A second process is kept out by a lock on the
 //! file beside it, `FILE-lock`, which the system lifts when the first one ends, however it ends.
 
 mod error;
@@ -43,6 +44,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
+use crate::own_file;
 use crate::run::Teller;
 
 pub use error::JournalError;
@@ -271,10 +273,10 @@ fn lock(path: &Path) -> Result<File, JournalError> {
         path: beside.clone(),
         source,
     };
-    let mut options = File::options();
+    let mut options = own_file::options();
     options.create(true).truncate(false).write(true);
-    schema::owner_only(&mut options);
-    let file = options.open(&beside).map_err(broken)?;
+    let file =
+        own_file::open(&beside, &options).map_err(|refused| JournalError::refused(&beside, refused))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::InUse {

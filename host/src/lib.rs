@@ -55,6 +55,7 @@
 
 pub mod address;
 mod bindings;
+mod cache_dir;
 mod call;
 pub mod canonical;
 mod client;
@@ -68,11 +69,13 @@ mod failure;
 mod guards;
 mod instance;
 pub mod journal;
+mod json_size;
 pub mod limits;
 #[cfg(feature = "measure")]
 pub mod measure;
 pub mod network;
 mod outcome;
+mod own_file;
 mod pipeline;
 pub mod policy;
 pub mod rate;
@@ -83,6 +86,7 @@ mod run;
 mod runner;
 pub mod secret;
 mod session;
+pub mod text;
 
 pub use component::Component;
 pub use credential::Credential;

@@ -300,7 +300,7 @@ pub const KNOBS: &[Knob] = &[
 #[non_exhaustive]
 pub enum LimitError {
     /// No limit has that key.
-    #[error("unknown limit `{key}`: expected {}", Keys)]
+    #[error("unknown limit `{}`: expected {}", crate::canonical::shown(key), Keys)]
     Unknown {
         /// What was found.
         key: String,

@@ -50,7 +50,10 @@ impl fmt::Display for Rate {
 
 /// A text that is no rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a rate such as `50/s`, `600/min` or `1000/h`, found `{found}`")]
+#[error(
+    "expected a rate such as `50/s`, `600/min` or `1000/h`, found `{}`",
+    crate::canonical::shown(found)
+)]
 pub struct RateError {
     /// What was found.
     pub found: String,

@@ -18,8 +18,8 @@
 //! answer. It is strict where a replay would otherwise quietly be wrong, and then names file, place and what was expected.
 //! A body that a browser did not save is a failed exchange, not an empty answer.
 //!
-//! What is refused: a file that is no HAR log, that is larger than [`MAX_BYTES`] or nested deeper than [`MAX_DEPTH`], and
-//! one of ours that contradicts itself (two results for three items).
+//! What is refused: a file that is no HAR log, that is larger than [`MAX_BYTES`], has more than [`MAX_VALUES`] or is nested deeper
+//! than [`MAX_DEPTH`], and one of ours that contradicts itself (two results for three items).
 //!
 //! Secrets: [`Recorder`] never keeps the headers that carry credentials and hides what an authentication exchange is made of;
 //! [`Recording::map_strings`] lets the host redact what it knows, and [`Recording::save`] refuses what is left.
@@ -49,6 +49,9 @@ use std::{
 
 use serde_json::Value;
 
+use crate::json_size::{Excess, Most, within};
+use crate::own_file;
+
 pub(crate) use canonical::Spelled;
 pub use case::{Call, Case, Component, Declared, Item, ItemResult, OnFailure};
 pub use error::Error;
@@ -57,8 +60,13 @@ pub use miss::{Difference, Miss, Nearest};
 pub use player::{Player, Unused, UnusedExchange};
 pub use recorder::{Meta, Recorder};
 
-/// The largest recording that is read or written: far above any case, far below what would exhaust a machine.
-pub const MAX_BYTES: u64 = 512 * 1024 * 1024;
+/// The largest recording that is read or written. A replay holds a recording as text, as values and as exchanges: one of this
+/// size takes some 300 MB, a usual case of a few hundred exchanges is smaller by a hundred times.
+pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The most JSON values (texts, numbers, lists, objects …) that a recording may have. Each takes some hundred bytes once it is
+/// read, however short its text is; an exchange has about a hundred.
+pub const MAX_VALUES: usize = 2_000_000;
 
 /// How deep a recording may be nested. The JSON reader stops at 128, so what is written stays below.
 pub const MAX_DEPTH: usize = 120;
@@ -77,18 +85,18 @@ impl Recording {
     /// Read a HAR document. `name` stands in errors for the file.
     ///
     /// # Errors
-    /// The text is not JSON, is nested too deep, or is not a HAR log that can be relied on.
+    /// The text is not JSON, is larger than [`MAX_BYTES`], has more than [`MAX_VALUES`], is nested too deep, or is not a HAR log
+    /// that can be relied on.
     pub fn from_json(text: &[u8], name: &str) -> Result<Self, Error> {
+        Self::from_document(Self::parse(text, name)?, name.to_owned())
+    }
+
+    fn parse(text: &[u8], name: &str) -> Result<Value, Error> {
         let file = || name.to_owned();
         // Proxies on Windows begin a HAR with a byte order mark, which JSON does not allow.
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        if !strings::within_depth(text, MAX_DEPTH) {
-            return Err(Error::TooDeep {
-                file: file(),
-                limit: MAX_DEPTH,
-            });
-        }
-        let document = serde_json::from_slice(text).map_err(|source| {
+        bounded(text, name)?;
+        serde_json::from_slice(text).map_err(|source| {
             if source.is_eof() && !text.trim_ascii().is_empty() {
                 Error::Truncated {
                     file: file(),
@@ -97,27 +105,37 @@ impl Recording {
             } else {
                 Error::NotJson { file: file(), source }
             }
-        })?;
-        Self::from_document(document, file())
+        })
     }
 
     /// Read a HAR file.
     ///
     /// # Errors
-    /// The file cannot be read or is larger than [`MAX_BYTES`], and everything that [`Recording::from_json`] refuses.
+    /// The file cannot be read, and everything that [`Recording::from_json`] refuses. Of a file that is larger than
+    /// [`MAX_BYTES`] nothing is read; of what has no size (a pipe, a device), or grows meanwhile, so much and one byte more.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let file = || path.display().to_string();
-        let mut text = Vec::new();
-        fs::File::open(path)
-            .and_then(|opened| opened.take(MAX_BYTES + 1).read_to_end(&mut text))
-            .map_err(|source| Error::Read { file: file(), source })?;
-        if text.len() as u64 > MAX_BYTES {
+        let name = path.display().to_string();
+        let unreadable = |source| Error::Read {
+            file: name.clone(),
+            source,
+        };
+        let opened = fs::File::open(path).map_err(unreadable)?;
+        let size = opened.metadata().map_err(unreadable)?.len();
+        if size > MAX_BYTES {
             return Err(Error::TooLarge {
-                file: file(),
+                file: name,
                 limit: MAX_BYTES,
             });
         }
-        Self::from_json(&text, &file())
+        let mut text = Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(1));
+        opened
+            .take(MAX_BYTES + 1)
+            .read_to_end(&mut text)
+            .map_err(unreadable)?;
+        let document = Self::parse(&text, &name)?;
+        // The text is as large as what was made of it, and no longer needed.
+        drop(text);
+        Self::from_document(document, name)
     }
 
     fn from_document(document: Value, name: String) -> Result<Self, Error> {
@@ -134,7 +152,8 @@ impl Recording {
         format!("{:#}\n", self.document)
     }
 
-    /// Write the document beside `path` and rename it there, so that `path` never holds half a recording. A recording of
+    /// Write the document beside `path` and rename it there, so that `path` never holds half a recording. A new file is its
+    /// owner's alone; one that takes the place of an older file of the same owner has that one's mode. A recording of
     /// which [`Recording::contains`] says that it holds what `is_secret` knows is not written at all.
     ///
     /// # Errors
@@ -144,19 +163,10 @@ impl Recording {
         if self.contains(is_secret) {
             return Err(Error::Secret { file: file() });
         }
+        // A file is shown too.
         let text = self.to_json();
-        if text.len() as u64 > MAX_BYTES {
-            return Err(Error::TooLarge {
-                file: file(),
-                limit: MAX_BYTES,
-            });
-        }
-        if !strings::within_depth(text.as_bytes(), MAX_DEPTH) {
-            return Err(Error::TooDeep {
-                file: file(),
-                limit: MAX_DEPTH,
-            });
-        }
+        let text = crate::text::json(&text);
+        bounded(text.as_bytes(), &file())?;
         write_whole(path, text.as_bytes()).map_err(|source| Error::Write { file: file(), source })
     }
 
@@ -225,14 +235,40 @@ impl std::fmt::Debug for Recording {
     }
 }
 
+/// Refuse what is too much, before any of it is parsed.
+fn bounded(text: &[u8], name: &str) -> Result<(), Error> {
+    let file = name.to_owned();
+    if text.len() as u64 > MAX_BYTES {
+        return Err(Error::TooLarge {
+            file,
+            limit: MAX_BYTES,
+        });
+    }
+    let most = Most {
+        depth: MAX_DEPTH,
+        values: MAX_VALUES,
+    };
+    within(text, most).map_err(|excess| match excess {
+        Excess::Depth => Error::TooDeep {
+            file,
+            limit: MAX_DEPTH,
+        },
+        Excess::Values => Error::TooMany {
+            file,
+            limit: MAX_VALUES,
+        },
+    })
+}
+
 fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
     let beside = beside(path)?;
     // `create_new` follows no link that somebody has put there.
-    let written = fs::OpenOptions::new()
+    let written = own_file::options()
         .write(true)
         .create_new(true)
         .open(&beside)
         .and_then(|mut file| {
+            own_file::keep_mode(path, &file)?;
             file.write_all(text)?;
             file.sync_all()
         });

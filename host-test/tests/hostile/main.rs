@@ -21,6 +21,7 @@ mod bench;
 mod connections;
 mod deadline;
 mod describing;
+mod files;
 mod guests;
 mod heap;
 mod keys;
@@ -31,6 +32,7 @@ mod secret;
 mod server;
 mod service;
 mod share;
+mod shown;
 mod who;
 
 use std::io::Write as _;
@@ -54,7 +56,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 59] = rows! {
+const ROWS: [Row; 65] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -106,14 +108,20 @@ const ROWS: [Row; 59] = rows! {
     68 "sessions whose size is a message" quarantine::sizes;
     69 "answers that are one secret at every byte" quarantine::bomb;
     71 "descriptions that make much of little" describing::bombs;
+    72 "failures of more words than anybody reads" shown::long_failures;
+    73 "texts that act on a terminal" shown::terminal_controls;
+    74 "a cache folder that others can write to" files::cache_folder;
     75 "a description that changes from time to time" describing::flips;
     76 "failures of authenticate that hold the secret" quarantine::failures;
     77 "a service that answers more often than it is asked" connections::surplus_answers;
     78 "a node's own copy of the session's query" quarantine::query;
     79 "a policy that narrows the base URL" connections::narrowed_base;
+    80 "files that others can use" files::modes_and_links;
     82 "headers that talk round the policy" connections::override_headers;
     83 "icons that draw without end" describing::icons;
     84 "a flood of requests by authenticate" quarantine::few_requests;
+    85 "the environment and the memory of the command" files::process;
+    86 "large recordings, and files without end" files::large_files;
 };
 
 fn main() -> ExitCode {
@@ -130,6 +138,9 @@ fn main() -> ExitCode {
     let through_wasi: &'static Bench = Box::leak(Box::new(by_turns.through_wasi()));
     // Row 35 mixes all guests for a while, row 45 is about turns, and row 71 about what comes before any run.
     let also = ROWS.into_iter().filter(|row| !matches!(row.number, 35 | 45 | 71));
+    // Row 35 mixes all guests for a while, row 45 is about turns, and rows about the command run it as it is.
+    let once = |row: &Row| matches!(row.number, 35 | 45 | 74 | 80 | 85 | 86);
+    let also = ROWS.into_iter().filter(|row| !once(row));
     let all = ROWS.into_iter().map(|row| (row, by_turns, ""));
     let all = all.chain(also.map(|row| (row, through_wasi, ", through wasi:http")));
     // A failed row says why in the table.

@@ -7,12 +7,18 @@ use thiserror::Error;
 
 use super::{Node, Operation, Parameter, ResourceGroup};
 
+/// What was typed, on one line.
+fn shown(name: &str) -> String {
+    const SHOWN_CHARS: usize = 200;
+    crate::text::shown(name, SHOWN_CHARS)
+}
+
 /// A group or operation that the node does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Unknown {
     /// No operation group of that name.
-    #[error("unknown group `{name}`")]
+    #[error("unknown group `{}`", shown(name))]
     Group {
         /// What was asked for.
         name: String,
@@ -22,7 +28,7 @@ pub enum Unknown {
         known: Vec<String>,
     },
     /// The group has no operation of that name.
-    #[error("unknown operation `{name}` of the group `{group}`")]
+    #[error("unknown operation `{}` of the group `{group}`", shown(name))]
     Operation {
         /// The group, which exists.
         group: String,

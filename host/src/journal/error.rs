@@ -4,20 +4,33 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::own_file::Refused;
+use crate::text;
+
 /// Why a journal cannot be used. None of them loses what was recorded before.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
     /// The file, or the one beside it, could not be opened or made.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", text::path(path))]
     File {
         /// The file.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
+    /// The file, or one beside it, is another user's, who may change it at any time.
+    #[error("{} belongs to another user", text::path(path))]
+    NotOwn {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is something else.
-    #[error("the journal {}: expected a journal or no file, found {found}", path.display())]
+    #[error(
+        "the journal {}: expected a journal or no file, found {}",
+        text::path(path),
+        shown(found)
+    )]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -25,7 +38,10 @@ pub enum JournalError {
         found: String,
     },
     /// The file is a journal of another version of this program.
-    #[error("the journal {}: expected version {expected}, found version {found}", path.display())]
+    #[error(
+        "the journal {}: expected version {expected}, found version {found}",
+        text::path(path)
+    )]
     Version {
         /// The file.
         path: PathBuf,
@@ -35,7 +51,7 @@ pub enum JournalError {
         found: i64,
     },
     /// The file is damaged.
-    #[error("the journal {} is damaged: {message}", path.display())]
+    #[error("the journal {} is damaged: {}", text::path(path), shown(message))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -43,13 +59,13 @@ pub enum JournalError {
         message: String,
     },
     /// Another process uses it.
-    #[error("the journal {} is in use by another process", path.display())]
+    #[error("the journal {} is in use by another process", text::path(path))]
     InUse {
         /// The file.
         path: PathBuf,
     },
     /// The disk is full, or the file may not grow.
-    #[error("the journal {} cannot grow: {message}", path.display())]
+    #[error("the journal {} cannot grow: {}", text::path(path), shown(message))]
     Full {
         /// The file.
         path: PathBuf,
@@ -57,7 +73,12 @@ pub enum JournalError {
         message: String,
     },
     /// It belongs to another run.
-    #[error("the journal {} belongs to another {what}: expected {expected}, found {found}", path.display())]
+    #[error(
+        "the journal {} belongs to another {what}: expected {}, found {}",
+        text::path(path),
+        shown(expected),
+        shown(found)
+    )]
     Another {
         /// The file.
         path: PathBuf,
@@ -69,7 +90,10 @@ pub enum JournalError {
         found: String,
     },
     /// An item is not the one that was recorded at its place.
-    #[error("the journal {} belongs to other items: item {item} is not the one that was recorded", path.display())]
+    #[error(
+        "the journal {} belongs to other items: item {item} is not the one that was recorded",
+        text::path(path)
+    )]
     OtherItem {
         /// The file.
         path: PathBuf,
@@ -79,7 +103,7 @@ pub enum JournalError {
     /// There are fewer items than were recorded.
     #[error(
         "the journal {} belongs to other items: it has {recorded} of them, and {found} were given",
-        path.display()
+        text::path(path)
     )]
     FewerItems {
         /// The file.
@@ -90,13 +114,20 @@ pub enum JournalError {
         found: usize,
     },
     /// The database said something else.
-    #[error("the journal {}: {message}", path.display())]
+    #[error("the journal {}: {}", text::path(path), shown(message))]
     Database {
         /// The file.
         path: PathBuf,
         /// What it said.
         message: String,
     },
+}
+
+/// What another program or an earlier run wrote, on one line.
+fn shown(text: &str) -> String {
+    /// A base URL, and an operation's name, are shorter.
+    const SHOWN_CHARS: usize = 1_000;
+    text::shown(text, SHOWN_CHARS)
 }
 
 /// A write to one of its files that failed, and a file beside it that could not be made as large as it has to be.
@@ -106,6 +137,19 @@ const IOERR_NO_ROOM: [i32; 2] = [
 ];
 
 impl JournalError {
+    /// A file that is not used as it is.
+    pub(crate) fn refused(path: &Path, refused: Refused) -> Self {
+        let path = path.to_owned();
+        match refused {
+            Refused::NoFile(found) => Self::Foreign {
+                path,
+                found: found.to_owned(),
+            },
+            Refused::NotOwn => Self::NotOwn { path },
+            Refused::System(source) => Self::File { path, source },
+        }
+    }
+
     pub(crate) fn of(path: &Path, error: &rusqlite::Error) -> Self {
         let (path, message) = (path.to_owned(), error.to_string());
         match error.sqlite_error() {
@@ -140,10 +184,13 @@ impl JournalError {
                 };
                 Some(format!("nothing in it was changed; name another file for another run{accept}"))
             }
+            Self::NotOwn { .. } => Some(
+                "name a file of your own; a copy of this one is your own, if you trust what its owner put into it".to_owned(),
+            ),
             Self::Version { .. } => Some("go on with the version of the program that made it".to_owned()),
             Self::Damaged { path, .. } => Some(format!(
                 "keep it, and save what can be read: `sqlite3 {} .recover | sqlite3 recovered.sqlite`",
-                path.display()
+                text::path(path)
             )),
             Self::InUse { .. } => Some("wait for the other process to end, or end it".to_owned()),
             Self::Full { .. } => Some(

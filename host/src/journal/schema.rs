@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::{Identity, JournalError, Safety};
+use crate::own_file;
 
 /// `Nodu`, in `SQLite`'s place for saying whose database it is.
 const APPLICATION: i64 = 0x4e6f_6475;
@@ -24,6 +24,9 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 const MOVED_AT_ONCE: i64 = 4096;
 /// As much as a hash needs to be no other's.
 const SALT_BYTES: usize = 16;
+
+/// What `SQLite` keeps beside a database, and reads as a part of it.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// The check of the state is no `IN`: for that `SQLite` builds a table for each row.
 const TABLES: &str = "
@@ -43,14 +46,6 @@ const TABLES: &str = "
     ) STRICT;
     CREATE INDEX items_by_key ON items (key) WHERE key IS NOT NULL;
 ";
-
-/// Only the owner may read what is made.
-pub(super) fn owner_only(options: &mut OpenOptions) {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    #[cfg(not(unix))]
-    let _ = options;
-}
 
 /// The connection that writes.
 pub(super) fn open(path: &Path, safety: Safety) -> Result<Connection, JournalError> {
@@ -93,13 +88,29 @@ pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection =
-        Connection::open_with_flags(path, flags).map_err(|error| JournalError::of(path, &error))?;
+    // No link: what was checked is what is opened. `SQLite` means the whole path, so those above the file are resolved first.
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(resolved(path)?, flags)
+        .map_err(|error| JournalError::of(path, &error))?;
     connection
         .busy_timeout(BUSY)
         .map_err(|error| JournalError::of(path, &error))?;
     Ok(connection)
+}
+
+/// The path, its folder without links.
+fn resolved(path: &Path) -> Result<PathBuf, JournalError> {
+    let broken = |source| JournalError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let name = path
+        .file_name()
+        .ok_or_else(|| broken(std::io::Error::other("expected the name of a file")))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize().map_err(broken)?;
+    Ok(folder.join(name))
 }
 
 /// Make the file where there is none, so that it is the owner's from the first byte on, and refuse one that is no database.
@@ -108,17 +119,26 @@ fn prepare_file(path: &Path) -> Result<(), JournalError> {
         path: path.to_owned(),
         source,
     };
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    owner_only(&mut options);
-    match options.open(path) {
+    for beside in BESIDE {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        let beside = PathBuf::from(name);
+        // What stands there is taken for a part of the database, so somebody else may not have put it there.
+        if beside.symlink_metadata().is_ok() {
+            own_file::open(&beside, own_file::options().read(true))
+                .map_err(|refused| JournalError::refused(&beside, refused))?;
+        }
+    }
+    match own_file::options().write(true).create_new(true).open(path) {
         Ok(_) => return Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(broken(error)),
     }
     let mut start = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start))
+    own_file::open(path, own_file::options().read(true))
+        .map_err(|refused| JournalError::refused(path, refused))?
+        .take(MAGIC.len() as u64)
+        .read_to_end(&mut start)
         .map_err(broken)?;
     if !start.is_empty() && start != MAGIC {
         return Err(JournalError::Foreign {

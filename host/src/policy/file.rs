@@ -13,6 +13,9 @@ use crate::limits::{KNOBS, LimitError};
 const FILE_KEYS: &[&str] = &["write-requests", "base-url", "allow", "limits", "effects"];
 const ENTRY_KEYS: &[&str] = &["origin", "path", "methods", "private"];
 
+/// As long as a path may be.
+const FILE_CHARS: usize = 4_096;
+
 /// A call that sends more than this is not one thing any more; such an operation is not a `write` that needs care.
 const MOST_WRITE_REQUESTS: u32 = 1000;
 
@@ -39,13 +42,13 @@ pub struct Problem {
 #[non_exhaustive]
 pub enum ProblemKind {
     /// The file is no TOML.
-    #[error("{message}")]
+    #[error("{}", shown(message))]
     Syntax {
         /// The parser's words.
         message: String,
     },
     /// A key that means nothing here.
-    #[error("unknown key `{key}`{place}: expected {}", quoted(accepted))]
+    #[error("unknown key `{}`{place}: expected {}", shown(key), quoted(accepted))]
     UnknownKey {
         /// What was found.
         key: String,
@@ -58,7 +61,7 @@ pub enum ProblemKind {
     #[error("`[[allow]]`: expected an `origin`, found none")]
     NoOrigin,
     /// A value of the wrong kind, or beyond its range.
-    #[error("`{key}`: expected {expected}, found {found}")]
+    #[error("`{}`: expected {expected}, found {}", shown(key), shown(found))]
     Value {
         /// The key.
         key: String,
@@ -102,7 +105,11 @@ impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, Problem { line, kind }) in self.problems.iter().enumerate() {
             let line_break = if index == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{}:{line}: {kind}", self.file)?;
+            write!(
+                f,
+                "{line_break}{}:{line}: {kind}",
+                crate::text::shown(&self.file, FILE_CHARS)
+            )?;
         }
         Ok(())
     }

@@ -2,12 +2,19 @@
 
 use std::io;
 
+/// A file's name, or what a foreign file holds, on one line.
+fn shown(text: &str) -> String {
+    /// As long as a path may be.
+    const SHOWN_CHARS: usize = 4_096;
+    crate::text::shown(text, SHOWN_CHARS)
+}
+
 /// A recording that cannot be read, written or relied on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The file cannot be opened or read.
-    #[error("`{file}`: cannot be read: {source}")]
+    #[error("`{}`: cannot be read: {source}", shown(file))]
     Read {
         /// The recording.
         file: String,
@@ -15,7 +22,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The file cannot be written; what stood there before still does.
-    #[error("`{file}`: cannot be written: {source}")]
+    #[error("`{}`: cannot be written: {source}", shown(file))]
     Write {
         /// The recording.
         file: String,
@@ -23,7 +30,10 @@ pub enum Error {
         source: io::Error,
     },
     /// The text ends inside the document.
-    #[error("`{file}`: expected a whole HAR document, found its end in the middle of line {line}")]
+    #[error(
+        "`{}`: expected a whole HAR document, found its end in the middle of line {line}",
+        shown(file)
+    )]
     Truncated {
         /// The recording.
         file: String,
@@ -31,7 +41,11 @@ pub enum Error {
         line: usize,
     },
     /// The text is not JSON.
-    #[error("`{file}`: expected a HAR document, found text that is not JSON: {source}")]
+    #[error(
+        "`{}`: expected a HAR document, found text that is not JSON: {}",
+        shown(file),
+        shown(&source.to_string())
+    )]
     NotJson {
         /// The recording.
         file: String,
@@ -39,7 +53,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// Nested deeper than any recording needs.
-    #[error("`{file}`: expected nesting of at most {limit} levels, found more")]
+    #[error("`{}`: expected nesting of at most {limit} levels, found more", shown(file))]
     TooDeep {
         /// The recording.
         file: String,
@@ -47,21 +61,32 @@ pub enum Error {
         limit: usize,
     },
     /// Larger than any recording needs.
-    #[error("`{file}`: expected at most {limit} bytes, found more")]
+    #[error("`{}`: expected at most {limit} bytes, found more", shown(file))]
     TooLarge {
         /// The recording.
         file: String,
         /// Bytes.
         limit: u64,
     },
+    /// Made of more than any recording needs.
+    #[error("`{}`: expected at most {limit} JSON values, found more", shown(file))]
+    TooMany {
+        /// The recording.
+        file: String,
+        /// Texts, numbers, lists, objects and the like.
+        limit: usize,
+    },
     /// A secret would have been written; nothing was.
-    #[error("`{file}`: not saved: the recording still holds a secret after redaction")]
+    #[error(
+        "`{}`: not saved: the recording still holds a secret after redaction",
+        shown(file)
+    )]
     Secret {
         /// Where it would have been written.
         file: String,
     },
     /// JSON, but not what a recording has in this place.
-    #[error("`{file}`: `{at}`: expected {expected}, found {found}")]
+    #[error("`{}`: `{at}`: expected {expected}, found {}", shown(file), shown(found))]
     Unexpected {
         /// The recording.
         file: String,
@@ -85,7 +110,9 @@ impl Error {
             Self::NotJson { .. } => Some(
                 "a recording is a HAR 1.2 file, as `--record` or \"Save all as HAR\" of a browser writes it",
             ),
-            Self::TooLarge { .. } => Some("record fewer items in one file"),
+            Self::TooLarge { .. } | Self::TooMany { .. } => Some(
+                "record fewer items in one file; of a browser's recording, save only the requests to the service",
+            ),
             Self::Secret { .. } => Some(
                 "an item or an answer holds the secret in a form that is not known; leave it out of the case",
             ),

@@ -12,6 +12,8 @@ use super::{
 
 /// Longer values are cut in errors.
 const SHOWN_CHARS: usize = 80;
+/// As long as a path may be.
+const FILE_CHARS: usize = 4_096;
 
 /// A replay was asked for an exchange that it does not hold, or no longer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +116,7 @@ impl fmt::Display for Miss {
             request,
             nearest,
         } = self;
+        let recording = crate::text::shown(recording, FILE_CHARS);
         let Some(Nearest {
             entry,
             item,
@@ -383,19 +386,5 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// At most a line's worth of a text, with nothing in it that could steer a terminal or turn its writing round.
 pub(super) fn cut(text: &str) -> String {
-    let mut shown = String::new();
-    for (index, c) in text.chars().enumerate() {
-        if index == SHOWN_CHARS {
-            shown.push('…');
-            break;
-        }
-        match c {
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                shown.extend(c.escape_unicode());
-            }
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
-    shown
+    crate::text::shown(text, SHOWN_CHARS)
 }

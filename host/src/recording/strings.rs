@@ -8,28 +8,6 @@ use serde_json::Value;
 /// The names under which a body says that its `text` is base64.
 pub(super) const ENCODINGS: [&str; 2] = ["encoding", "_encoding"];
 
-/// Whether a JSON text is nested at most `limit` deep. Counts without recursion, and knows nothing of JSON but its strings.
-pub(super) fn within_depth(text: &[u8], limit: usize) -> bool {
-    let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    for byte in text {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
-            b'[' | b'{' => {
-                depth += 1;
-                if depth > limit {
-                    return false;
-                }
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    true
-}
-
 pub(super) fn any(value: &Value, found: &mut dyn FnMut(&str) -> bool) -> bool {
     match value {
         Value::Null | Value::Bool(_) => false,

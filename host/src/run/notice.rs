@@ -7,9 +7,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Stats;
+use crate::text::shown;
 
 /// How many notices may wait for their reader; more of them would say the same.
 const NOTICES: usize = 4096;
+
+/// Of a key, or of what a service said, a notice shows so much.
+const SHOWN_CHARS: usize = 500;
 
 /// The way to whoever watches. Its clones lead to the same.
 #[derive(Debug, Clone)]
@@ -100,13 +104,14 @@ impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Notice::SameKey { item, earlier, key } => {
-                let key: String = key.chars().flat_map(char::escape_debug).collect();
+                let key = shown(key, SHOWN_CHARS);
                 write!(
                     f,
                     "item {item} has the key `{key}` of item {earlier}: the service counts one of the two"
                 )
             }
             Notice::ServiceDown { message } => {
+                let message = shown(message, SHOWN_CHARS);
                 write!(
                     f,
                     "the service does not answer, nothing is sent until it may be back ({message})"
@@ -114,6 +119,7 @@ impl fmt::Display for Notice {
             }
             Notice::ServiceBack => f.write_str("the service answers again"),
             Notice::GivenUp { message } => {
+                let message = shown(message, SHOWN_CHARS);
                 write!(
                     f,
                     "the service is given up: items fail unsent, but for one now and then ({message})"
