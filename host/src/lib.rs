@@ -83,6 +83,7 @@ mod run;
 mod runner;
 pub mod secret;
 mod session;
+pub mod text;
 
 pub use component::Component;
 pub use credential::Credential;
