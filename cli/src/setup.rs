@@ -13,6 +13,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{Grants, Level, Log, LogFormat};
+use crate::compile::Apart;
 use crate::exit::{Exit, Failed, warning};
 
 /// The variable that holds a credential, for where no file may.
@@ -77,6 +78,12 @@ fn cache_dir() -> Option<PathBuf> {
     Some(base.join("nodule"))
 }
 
+/// An engine that compiles apart.
+fn engine(config: EngineConfig) -> Result<Engine, Failed> {
+    let apart = Apart::new(&config)?;
+    Ok(Engine::new(&config.precompiler(apart))?)
+}
+
 /// The component, which has to have the digest, if one is given.
 pub async fn component(
     path: &Path,
@@ -87,15 +94,25 @@ pub async fn component(
         .map_or_else(Limits::default, |policy| policy.limits_over(Limits::default()))
         .stack_bytes;
     let config = EngineConfig::default().stack_bytes(stack);
-    let cached = cache_dir().map(|dir| Engine::new(&config.clone().cache_dir(dir)));
-    let engine = match cached {
-        Some(Ok(engine)) => engine,
+    let kept = cache_dir().and_then(|dir| match engine(config.clone().cache_dir(dir)) {
+        Ok(engine) => Some(engine),
         // Without the cache everything works, only later.
-        Some(Err(error)) => {
-            warning(&format!("compiled components are not kept: {error}"));
-            Engine::new(&config)?
+        Err(failed) => {
+            warning(&format!("compiled components are not kept: {failed}"));
+            None
         }
-        None => Engine::new(&config)?,
+    });
+    // Compiled code comes from another process by a folder, in any case. It goes with the end of this function, where
+    // the code was loaded.
+    let temporary = if kept.is_none() {
+        tempfile::tempdir().ok()
+    } else {
+        None
+    };
+    let engine = match (kept, &temporary) {
+        (Some(engine), _) => engine,
+        (None, Some(dir)) => engine(config.cache_dir(dir.path()))?,
+        (None, None) => engine(config)?,
     };
     // Another component than the pinned one is refused before any of it runs.
     Ok(match digest {
