@@ -18,9 +18,11 @@
 )]
 
 mod bench;
+mod bombs;
 mod guests;
 mod heap;
 mod keys;
+mod loading;
 mod many;
 mod network;
 mod secret;
@@ -50,7 +52,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 45] = rows! {
+const ROWS: [Row; 48] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -96,6 +98,9 @@ const ROWS: [Row; 45] = rows! {
     43 "no secret and no item data in any event" secret::events;
     44 "every other key of the policy file is enforced" keys::every_key;
     45 "turns that break the rules" share::turns;
+    66 "names that are code, or act on a terminal" loading::names;
+    70 "components that are dear to compile" loading::compile_bombs;
+    81 "large files, and files without an end" loading::large_files;
 };
 
 fn main() -> ExitCode {
@@ -110,8 +115,10 @@ fn main() -> ExitCode {
         .expect("threads");
     let by_turns: &'static Bench = Box::leak(Box::new(Bench::new()));
     let through_wasi: &'static Bench = Box::leak(Box::new(by_turns.through_wasi()));
-    // Row 35 mixes all guests for a while, and row 45 is about turns.
-    let also = ROWS.into_iter().filter(|row| !matches!(row.number, 35 | 45));
+    // Row 35 mixes all guests for a while, row 45 is about turns, and rows 66, 70 and 81 end before anything runs.
+    let also = ROWS
+        .into_iter()
+        .filter(|row| !matches!(row.number, 35 | 45 | 66 | 70 | 81));
     let all = ROWS.into_iter().map(|row| (row, by_turns, ""));
     let all = all.chain(also.map(|row| (row, through_wasi, ", through wasi:http")));
     // A failed row says why in the table.
