@@ -41,6 +41,29 @@ pub enum Command {
     Check(Check),
     /// Say whether a credential works
     CheckCredential(CheckCredential),
+    /// Compile a component from standard input into the cache; the command runs itself so
+    #[command(hide = true)]
+    CompileComponent(CompileComponent),
+}
+
+/// What a process that only compiles is told.
+#[derive(Debug, clap::Args)]
+pub struct CompileComponent {
+    /// The component's size
+    #[arg(long)]
+    pub bytes: usize,
+    /// The stack of the engine
+    #[arg(long)]
+    pub stack_bytes: usize,
+    /// The memory that it may take
+    #[arg(long)]
+    pub megabytes: u64,
+    /// The time that it may take
+    #[arg(long)]
+    pub seconds: u64,
+    /// Where compiled code is kept
+    #[arg(long)]
+    pub cache: Option<PathBuf>,
 }
 
 /// Events on standard error: requests, denials, limits, renewals. No secret and no item data is in them.

@@ -94,6 +94,12 @@ impl Failed {
     }
 }
 
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 const HINT: Style = Style::new()
     .bold()
     .fg_color(Some(anstyle::Color::Ansi(AnsiColor::Cyan)));
@@ -242,6 +248,9 @@ impl From<nodule::Error> for Failed {
     fn from(error: nodule::Error) -> Self {
         let exit = match &error {
             nodule::Error::NotAComponent { .. }
+            | nodule::Error::Name { .. }
+            | nodule::Error::TooLarge { .. }
+            | nodule::Error::Compile { .. }
             | nodule::Error::WrongContract { .. }
             | nodule::Error::Imports { .. }
             | nodule::Error::Digest { .. }
@@ -252,7 +261,10 @@ impl From<nodule::Error> for Failed {
         Self {
             exit,
             message: error.to_string(),
-            hint: error.hint(),
+            hint: match &error {
+                nodule::Error::Compile { .. } => Some(crate::compile::hint()),
+                error => error.hint(),
+            },
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod compile;
 mod describe;
 mod exit;
 mod files;
@@ -35,6 +36,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(args) => setup::multi_threaded(run::run(*args)),
         Command::Check(args) => setup::single_threaded(check::check(&args)),
         Command::CheckCredential(args) => setup::single_threaded(check_credential(&args)),
+        Command::CompileComponent(args) => return compile::compile(&args),
     };
     match outcome {
         Ok(exit) => exit.into(),

@@ -9,11 +9,13 @@ use nodule::description::Node;
 use nodule::limits::Limits;
 use nodule::policy::{Policy, Rule};
 use nodule::{Component, Credential, Engine, EngineConfig, text};
+use tempfile::TempDir;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{Grants, Level, Log, LogFormat};
+use crate::compile::Apart;
 use crate::exit::{Events, Exit, Failed, hint, warning};
 use crate::files::{self, read};
 
@@ -101,24 +103,34 @@ fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathB
     }
 }
 
-/// An engine that keeps what it compiles, where there is a folder that nobody else can write to.
-fn engine(config: &EngineConfig) -> Result<Engine, Failed> {
+/// An engine that keeps what it compiles, where there is a folder that nobody else can write to; and the folder that has to be
+/// there in its place until the code is loaded. Compiled code comes from another process by a folder, in any case.
+fn engine(config: &EngineConfig) -> Result<(Engine, Option<TempDir>), Failed> {
     let not_kept = |why: &str, remedy: Option<String>| {
         warning(&format!("compiled components are not kept: {why}"));
         if let Some(remedy) = remedy {
             hint(&remedy);
         }
     };
+    let apart = |config: EngineConfig| -> Result<EngineConfig, Failed> {
+        let precompiler = Apart::new(&config)?;
+        Ok(config.precompiler(precompiler))
+    };
     match cache_dir(|name| std::env::var_os(name)) {
         Ok(None) => {}
-        Ok(Some(dir)) => match Engine::new(&config.clone().cache_dir(dir)) {
-            Ok(engine) => return Ok(engine),
+        Ok(Some(dir)) => match Engine::new(&apart(config.clone().cache_dir(dir))?) {
+            Ok(engine) => return Ok((engine, None)),
             // Without the cache everything works, only later.
             Err(error) => not_kept(&error.to_string(), error.hint()),
         },
         Err(why) => not_kept(&why, None),
     }
-    Ok(Engine::new(config)?)
+    let temporary = tempfile::tempdir().ok();
+    let config = match &temporary {
+        Some(dir) => config.clone().cache_dir(dir.path()),
+        None => config.clone(),
+    };
+    Ok((Engine::new(&apart(config)?)?, temporary))
 }
 
 /// The component, which has to have the digest, if one is given.
@@ -131,7 +143,7 @@ pub async fn component(
         .map_or_else(Limits::default, |policy| policy.limits_over(Limits::default()))
         .stack_bytes;
     let config = EngineConfig::default().stack_bytes(stack);
-    let engine = engine(&config)?;
+    let (engine, _temporary) = engine(&config)?;
     // Another component than the pinned one is refused before any of it runs.
     Ok(match digest {
         Some(digest) => engine.load_file_pinned(path, digest).await?,

@@ -1,26 +1,39 @@
 //! A loaded node: compiled, checked, described.
 
+mod body;
+mod bytes;
+mod compile;
+mod contract;
+mod cost;
+mod custom;
 mod described;
+mod file;
+mod module;
+mod names;
+mod sizes;
+#[cfg(test)]
+mod tests;
+mod types;
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-
-use wasmtime::component::types::ComponentItem;
 
 use crate::bindings::NodePre;
 use crate::description::Node;
-use crate::engine::{Engine, GIVEN};
+use crate::engine::Engine;
 use crate::error::Error;
+use crate::text::shown;
+
+pub use compile::{Precompiler, Uncompiled};
+pub(crate) use file::{read, refuse_large};
+
+use compile::{compile, identify};
 
 /// The interface that makes a component a node of this host's contract.
 const CONTRACT: &str = "workflow:node/execution@0.1.0";
 
 /// The interface of nodes that can be run by turns.
 const TURNS: &str = "workflow:node/turns@0.1.0";
-
-/// A node of a quarter megabyte compiles in a fifth of a second, and nothing interrupts the compiler.
-const COMPONENT_BYTES: usize = 64 * 1024 * 1024;
 
 /// A node that is ready to run. Cheap to clone.
 #[derive(Clone)]
@@ -45,42 +58,33 @@ impl std::fmt::Debug for Component {
 }
 
 impl Component {
-    pub(crate) async fn load(engine: &Engine, bytes: &[u8], pinned: Option<&str>) -> Result<Self, Error> {
-        let digest = digest(bytes);
-        // Before anything of it is compiled, and before its `describe` runs.
-        if let Some(expected) = pinned
-            && !expected.eq_ignore_ascii_case(&digest)
-        {
-            return Err(Error::Digest {
-                expected: expected.to_owned(),
-                found: digest,
+    pub(crate) async fn load(engine: &Engine, bytes: Vec<u8>, pinned: Option<String>) -> Result<Self, Error> {
+        let checked = {
+            let engine = engine.clone();
+            // Hashing, checking and compiling take up to seconds, in which a thread of the runtime does nothing else.
+            let checked = tokio::task::spawn_blocking(move || {
+                let digest = identify(&bytes, pinned.as_deref())?;
+                if let Some(loaded) = engine.loaded().get(&digest) {
+                    return Ok(Checked::Loaded(loaded));
+                }
+                let pre = compile(&engine, &bytes, &digest)?;
+                Ok(Checked::Compiled(Box::new(pre), digest))
             });
-        }
-        if let Some(loaded) = engine.loaded().get(&digest) {
-            return Ok(Self { inner: loaded });
-        }
-        refuse_foreign_bytes(bytes)?;
-        let component = wasmtime::component::Component::new(engine.wasmtime(), bytes).map_err(|error| {
-            Error::NotAComponent {
-                found: format!("something else: {error:#}"),
-            }
-        })?;
-        refuse_foreign_contract(engine, &component)?;
-        let mut pre = engine
-            .linker()
-            .instantiate_pre(&component)
-            .and_then(NodePre::new)
-            .map_err(|error| Error::WrongContract {
-                expected: CONTRACT,
-                found: format!("{error:#}"),
-            })?;
+            checked.await.unwrap_or_else(|_| {
+                Err(Error::Compile {
+                    message: "the compiler gave up".to_owned(),
+                })
+            })?
+        };
+        let (mut pre, digest) = match checked {
+            Checked::Loaded(inner) => return Ok(Self { inner }),
+            Checked::Compiled(pre, digest) => (*pre, digest),
+        };
         let node = described::describe(engine, &pre).await?;
         if engine.turns() && pre.has(TURNS) {
             let looked_at = described::looked_at(engine, &pre).await?;
-            pre.by_turns(looked_at).map_err(|error| Error::WrongContract {
-                expected: TURNS,
-                found: format!("{error:#}"),
-            })?;
+            pre.by_turns(looked_at)
+                .map_err(|error| contract::wrong(TURNS, &error))?;
         }
         let inner = Inner {
             engine: engine.clone(),
@@ -105,6 +109,11 @@ impl Component {
         &self.inner.digest
     }
 
+    /// Check and compile, run nothing: into the engine's cache.
+    pub(crate) fn precompile(engine: &Engine, bytes: &[u8]) -> Result<(), Error> {
+        compile(engine, bytes, &identify(bytes, None)?).map(|_| ())
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.inner.engine
     }
@@ -112,6 +121,21 @@ impl Component {
     pub(crate) fn pre(&self) -> &NodePre {
         &self.inner.pre
     }
+}
+
+/// What the parser or Wasmtime say of a component that is none, which holds names of it.
+fn malformed(error: impl Into<wasmtime::Error>) -> Error {
+    const SHOWN: usize = 400;
+    Error::NotAComponent {
+        found: format!("something else: {}", shown(&format!("{:#}", error.into()), SHOWN)),
+    }
+}
+
+/// What the bytes are.
+enum Checked {
+    /// A component that somebody holds.
+    Loaded(Arc<Inner>),
+    Compiled(Box<NodePre>, String),
 }
 
 /// The components of an engine by digest, for as long as somebody holds them: what is loaded twice is compiled and described
@@ -138,86 +162,5 @@ impl Loaded {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Weak<Inner>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// `sha256:` and the digest in lower-case hexadecimal.
-fn digest(bytes: &[u8]) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest
-        .as_ref()
-        .iter()
-        .fold(String::from("sha256:"), |mut text, byte| {
-            // Writing to a `String` cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-}
-
-/// Say what a file is that is no component, before the compiler says it in its own words.
-fn refuse_foreign_bytes(bytes: &[u8]) -> Result<(), Error> {
-    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
-    let found = if bytes.is_empty() {
-        "an empty file"
-    } else if bytes.starts_with(MODULE) {
-        "a core module"
-    } else if !bytes.starts_with(b"\0asm") {
-        "a file that is not WebAssembly"
-    } else if bytes.len() > COMPONENT_BYTES {
-        "one of more than 64 MiB"
-    } else {
-        return Ok(());
-    };
-    Err(Error::NotAComponent {
-        found: found.to_owned(),
-    })
-}
-
-fn refuse_foreign_contract(engine: &Engine, component: &wasmtime::component::Component) -> Result<(), Error> {
-    let component = component.component_type();
-    let exports: Vec<&str> = component
-        .exports(engine.wasmtime())
-        .map(|(name, _)| name)
-        .collect();
-    if !exports.contains(&CONTRACT) {
-        let near = exports
-            .iter()
-            .find(|name| name.starts_with("workflow:node/execution"));
-        let found = match near.or(exports.first()) {
-            Some(name) => format!("`{name}`"),
-            None => "no exports at all".to_owned(),
-        };
-        return Err(Error::WrongContract {
-            expected: CONTRACT,
-            found,
-        });
-    }
-    let foreign: Vec<String> = component
-        .imports(engine.wasmtime())
-        .filter(|(name, item)| !is_given(name) && !is_types_only(engine, &item.ty))
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    if foreign.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Imports { imports: foreign })
-    }
-}
-
-/// Whether an import belongs to a package that nodes are given, in a version that is compatible with ours.
-fn is_given(import: &str) -> bool {
-    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
-    let package = interface.split('/').next().unwrap_or(interface);
-    GIVEN.contains(&package) && version.starts_with("0.2.")
-}
-
-/// An interface without functions or resources asks for nothing.
-fn is_types_only(engine: &Engine, item: &ComponentItem) -> bool {
-    match item {
-        ComponentItem::ComponentInstance(instance) => instance
-            .exports(engine.wasmtime())
-            .all(|(_, item)| matches!(item.ty, ComponentItem::Type(_))),
-        ComponentItem::Type(_) => true,
-        _ => false,
     }
 }

@@ -17,7 +17,7 @@ use wasmtime_wasi_http::p2::bindings as http_bindings;
 
 use crate::cache_dir;
 use crate::client::Clients;
-use crate::component::{Component, Loaded};
+use crate::component::{Component, Loaded, Precompiler, read, refuse_large};
 use crate::error::Error;
 use crate::instance::{State, waiting};
 use crate::limits::{MEMORY_BYTES, STACK_BYTES, TABLE_ELEMENTS};
@@ -67,6 +67,9 @@ pub struct EngineConfig {
     pub pooling: Option<NonZeroU32>,
     /// Whether a node that can be run by turns is.
     pub turns: bool,
+    /// Where components are compiled within bounds, before the engine takes their code from the cache; without it
+    /// the engine compiles by itself.
+    pub precompiler: Option<Arc<dyn Precompiler>>,
     /// Whether running code is interrupted; off in benchmarks only.
     pub(crate) epochs: bool,
 }
@@ -80,6 +83,7 @@ impl Default for EngineConfig {
             stack_bytes: STACK_BYTES,
             pooling: None,
             turns: true,
+            precompiler: None,
             epochs: true,
         }
     }
@@ -124,6 +128,13 @@ impl EngineConfig {
         self
     }
 
+    /// Compile components by this before they are loaded; it needs the engine's [`cache_dir`](Self::cache_dir).
+    #[must_use]
+    pub fn precompiler(mut self, precompiler: impl Precompiler + 'static) -> Self {
+        self.precompiler = Some(Arc::new(precompiler));
+        self
+    }
+
     /// Trust this certificate (DER) beside the public web's.
     #[must_use]
     pub fn extra_root(mut self, certificate: Vec<u8>) -> Self {
@@ -145,6 +156,7 @@ struct Inner {
     clients: Clients,
     sessions: Sessions,
     loaded: Loaded,
+    precompiler: Option<Arc<dyn Precompiler>>,
     stack_bytes: usize,
     turns: bool,
 }
@@ -179,6 +191,8 @@ impl Engine {
             .relaxed_simd_deterministic(true)
             // What nodes are compiled from needs no collector; compiled in, it only keeps clear of RUSTSEC-2026-0570.
             .gc_support(false)
+            // A module may declare exceptions without that; nothing that nodes are compiled from throws.
+            .wasm_exceptions(false)
             // Backtraces of guests are for their authors, and cost time where a hostile node traps on purpose.
             .wasm_backtrace_max_frames(None);
         if let Some(instances) = config.pooling {
@@ -198,22 +212,28 @@ impl Engine {
                 clients: Clients::new(&config.extra_roots, Arc::clone(&config.network))?,
                 sessions: Sessions::new()?,
                 loaded: Loaded::default(),
+                precompiler: config.precompiler.clone(),
                 stack_bytes: config.stack_bytes,
                 turns: config.turns,
             }),
         })
     }
 
-    /// Compile a component (or take it from the cache), check that it is a node of this contract's version, and let
+    /// Check that a component is a node of this contract's version, compile it (or take it from the cache), and let
     /// it describe itself. Bytes that are loaded already, and held by somebody, are not compiled or described again. Must be
     /// called within a Tokio runtime, as everything that runs a node.
     ///
+    /// Names, sizes, imports and exports are checked from the bytes, before anything is compiled; see [`Precompiler`] for
+    /// what bounds the compiler itself. All of it is done on tokio's threads for blocking work, and goes on there
+    /// when the future is dropped.
+    ///
     /// # Errors
     ///
-    /// It is no component, a node for another version, asks for more than a node is given, or describes itself in a
-    /// way that is broken or hostile.
+    /// It is no component, has names or sizes that components do not have, is a node for another version, asks for more than
+    /// a node is given, does not compile, or describes itself in a way that is broken or hostile.
     pub async fn load(&self, bytes: &[u8]) -> Result<Component, Error> {
-        Component::load(self, bytes, None).await
+        refuse_large(bytes.len() as u64)?;
+        Component::load(self, bytes.to_vec(), None).await
     }
 
     /// [`Engine::load`] of a component that has to have this digest, `sha256:` and 64 hexadecimal digits. Another one is
@@ -223,16 +243,17 @@ impl Engine {
     ///
     /// As [`Engine::load`], or the digest is another one; both are named.
     pub async fn load_pinned(&self, bytes: &[u8], digest: &str) -> Result<Component, Error> {
-        Component::load(self, bytes, Some(digest)).await
+        refuse_large(bytes.len() as u64)?;
+        Component::load(self, bytes.to_vec(), Some(digest.to_owned())).await
     }
 
-    /// [`Engine::load`] of a file.
+    /// [`Engine::load`] of a file, which has to be a regular one: devices and pipes may have no end.
     ///
     /// # Errors
     ///
-    /// As [`Engine::load`], or the file cannot be read.
+    /// As [`Engine::load`], or the file cannot be read or is no regular one.
     pub async fn load_file(&self, path: impl Into<PathBuf>) -> Result<Component, Error> {
-        Component::load(self, &read(path.into())?, None).await
+        Component::load(self, read(path.into()).await?, None).await
     }
 
     /// [`Engine::load_pinned`] of a file.
@@ -241,7 +262,22 @@ impl Engine {
     ///
     /// As [`Engine::load_pinned`], or the file cannot be read.
     pub async fn load_file_pinned(&self, path: impl Into<PathBuf>, digest: &str) -> Result<Component, Error> {
-        Component::load(self, &read(path.into())?, Some(digest)).await
+        Component::load(self, read(path.into()).await?, Some(digest.to_owned())).await
+    }
+
+    /// Check and compile a component into the engine's cache, and run nothing of it: the other side of a
+    /// [`Precompiler`]. Blocks for as long as compiling takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::load`], but for the description.
+    pub fn precompile(&self, bytes: &[u8]) -> Result<(), Error> {
+        Component::precompile(self, bytes)
+    }
+
+    /// Where components are compiled before they are.
+    pub(crate) fn precompiler(&self) -> Option<&dyn Precompiler> {
+        self.inner.precompiler.as_deref()
     }
 
     /// Whether a node that can be run by turns is.
@@ -307,10 +343,6 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
         .async_stack_keep_resident(KEPT_STACK_BYTES)
         .pagemap_scan(Enabled::Auto);
     pool
-}
-
-fn read(path: PathBuf) -> Result<Vec<u8>, Error> {
-    std::fs::read(&path).map_err(|source| Error::File { path, source })
 }
 
 /// Let the engine's clock tick for as long as the engine lives.

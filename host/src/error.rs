@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::description::Problem;
+use crate::text::shown;
 
 /// Longer texts are cut where they are shown.
 const SHOWN_CHARS: usize = 1_000;
@@ -28,6 +29,32 @@ pub enum Error {
         /// What it is instead, as far as it can be told.
         found: String,
     },
+    /// A name in the component has characters that names do not have, which acts on whoever shows it or makes code of it.
+    #[error("the component is refused: the name `{name}` of {place} (at byte {at}): {problem}")]
+    Name {
+        /// What is called by it.
+        place: &'static str,
+        /// Where, in bytes from the component's start.
+        at: usize,
+        /// The name, escaped and cut.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The component is made of more than this host compiles.
+    #[error("the component is refused: it has more than {most} {what}")]
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much there may be.
+        most: u64,
+    },
+    /// The component was not compiled within the bounds that compiling has here.
+    #[error("the component could not be compiled: {message}")]
+    Compile {
+        /// Which bound was reached.
+        message: String,
+    },
     /// The component was made for another contract, or for none.
     #[error("expected a component that exports `{expected}`, found {found}")]
     WrongContract {
@@ -39,7 +66,7 @@ pub enum Error {
     /// The component asks for what this host does not give.
     #[error(
         "the component imports {}, and a node is given only {}",
-        imports.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        named(imports),
         crate::engine::GIVEN.join(", ")
     )]
     Imports {
@@ -138,6 +165,22 @@ pub enum Error {
     },
 }
 
+/// The first of these names, in back-ticks, and how many more there are.
+fn named(names: &[String]) -> String {
+    /// Nobody reads more; a component may have thousands.
+    const NAMED: usize = 10;
+    const SHOWN: usize = 100;
+    let first = names.iter().take(NAMED);
+    let text = first
+        .map(|name| format!("`{}`", shown(name, SHOWN)))
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().checked_sub(NAMED) {
+        Some(more @ 1..) => format!("{text} and {more} more"),
+        _ => text,
+    }
+}
+
 impl Error {
     /// What to do about it, where a line can say it.
     #[must_use]
@@ -153,6 +196,16 @@ impl Error {
                 "build the node for wasm32-unknown-unknown and `wasm-tools component new`, which import only what \
                  the code uses"
                     .into(),
+            ),
+            Error::Name { .. } => Some(
+                "names are ASCII letters, digits and punctuation that has no meaning in code; look at who made the component"
+                    .into(),
+            ),
+            Error::TooLarge { .. } => {
+                Some("make the node smaller: leave out what it does not use, or split it in two".into())
+            }
+            Error::Compile { .. } => Some(
+                "make the node smaller, or load it by the library, which compiles within bounds of your own".into(),
             ),
             Error::Digest { .. } => {
                 Some("the component has changed since it was pinned; look at the change, then pin the new digest".into())

@@ -15,6 +15,7 @@ pub mod policy;
 pub mod recording;
 pub mod redact;
 pub mod secret;
+pub mod text;
 
 use canonical::{CanonicalUrl, UrlError};
 

@@ -1,0 +1,450 @@
+//! What is checked of a component before anything is compiled: from its bytes alone, in one pass over all modules and components
+//! in it, in time and memory that grow with its size and no faster.
+//!
+//! The pass reads with the very version of the parser that Wasmtime reads with, so that both see the same component. It
+//! does not validate, which Wasmtime does; what it cannot read is refused.
+
+use wasmtime_parser::{
+    BinaryReader, CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance,
+    ComponentOuterAliasKind, ComponentTypeRef, CustomSectionReader, Encoding, Instance, KnownCustom, Parser,
+    Payload, TypeBounds,
+};
+
+use super::cost::{self, Budget};
+use super::module::Module;
+use super::sizes::{Size, Space};
+use super::{custom, malformed, names, types};
+use crate::error::Error;
+
+/// What a component asks for and offers.
+#[derive(Debug, Default)]
+pub(super) struct Outside {
+    pub(super) imports: Vec<Import>,
+    pub(super) exports: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Import {
+    pub(super) name: String,
+    /// An interface without functions or resources asks for nothing.
+    pub(super) has_only_types: bool,
+}
+
+/// Say what a file is that is no component, before the parser says it in its own words.
+pub(super) fn refuse_foreign(bytes: &[u8]) -> Result<(), Error> {
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+    let found = if bytes.is_empty() {
+        "an empty file"
+    } else if bytes.starts_with(MODULE) {
+        "a core module"
+    } else if !bytes.starts_with(b"\0asm") {
+        "a file that is not WebAssembly"
+    } else {
+        return Ok(());
+    };
+    Err(Error::NotAComponent {
+        found: found.to_owned(),
+    })
+}
+
+/// Check the names and the costs of a component, and say what it imports and exports.
+pub(super) fn inspect(bytes: &[u8]) -> Result<Outside, Error> {
+    let mut walk = Walk {
+        bytes,
+        budget: Budget::new(),
+        levels: Vec::new(),
+        outside: Outside::default(),
+    };
+    for payload in Parser::new(0).parse_all(bytes) {
+        walk.payload(payload.map_err(malformed)?)?;
+    }
+    Ok(walk.outside)
+}
+
+struct Walk<'a> {
+    bytes: &'a [u8],
+    budget: Budget,
+    /// The module or component that is being read, inside of those that it is in.
+    levels: Vec<Level>,
+    outside: Outside,
+}
+
+enum Level {
+    Module(Module),
+    Component(Component),
+}
+
+#[derive(Default)]
+struct Component {
+    space: Space,
+    /// What instantiating each module once comes to.
+    modules: Vec<Weight>,
+    /// The same, and what an instance of each has.
+    components: Vec<(Weight, Size)>,
+    /// What instantiating this component once comes to.
+    own: Weight,
+}
+
+/// What Wasmtime lays out, links and instantiates. A component that instantiates another one twice, which instantiates
+/// another one twice, and so on, is doubled by each.
+#[derive(Debug, Clone, Copy, Default)]
+struct Weight {
+    instances: u64,
+    linked: u64,
+}
+
+impl Weight {
+    fn add(&mut self, more: Weight) {
+        self.instances = self.instances.saturating_add(more.instances);
+        self.linked = self.linked.saturating_add(more.linked);
+    }
+
+    /// An instance of what weighs this, given so many arguments.
+    fn instance(mut self, arguments: usize) -> Self {
+        self.add(Weight {
+            instances: 1,
+            linked: arguments as u64,
+        });
+        self
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn payload(&mut self, payload: Payload<'a>) -> Result<(), Error> {
+        match payload {
+            Payload::Version { encoding, .. } => self.begin(encoding),
+            Payload::End(_) => {
+                self.end();
+                Ok(())
+            }
+            Payload::CustomSection(section) => self.custom(&section),
+            Payload::UnknownSection { id, range, .. } => Err(Error::NotAComponent {
+                found: format!("an unknown section {id} at byte {}", range.start),
+            }),
+            _ => match self.levels.last_mut() {
+                Some(Level::Module(module)) => module.payload(payload, &mut self.budget),
+                Some(Level::Component(_)) => self.in_component(payload),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn begin(&mut self, encoding: Encoding) -> Result<(), Error> {
+        self.budget.parts.add(1)?;
+        self.levels.push(match encoding {
+            Encoding::Module => Level::Module(Module::default()),
+            Encoding::Component => Level::Component(Component::default()),
+        });
+        cost::within(
+            self.levels.len() as u64,
+            cost::NESTING as u64,
+            "levels of components",
+        )
+    }
+
+    fn end(&mut self) {
+        let ended = self.levels.pop();
+        let Some(Level::Component(outer)) = self.levels.last_mut() else {
+            return;
+        };
+        match ended {
+            Some(Level::Module(module)) => outer.modules.push(Weight {
+                instances: 0,
+                linked: module.linked(),
+            }),
+            Some(Level::Component(component)) => {
+                outer.components.push((component.own, component.space.own));
+            }
+            None => {}
+        }
+    }
+
+    fn custom(&mut self, section: &CustomSectionReader<'_>) -> Result<(), Error> {
+        names::section(section.name(), section.range().start)?;
+        match section.as_known() {
+            KnownCustom::Name(reader) => custom::names(reader, &mut self.budget),
+            KnownCustom::ComponentName(reader) => custom::component_names(reader, &mut self.budget),
+            KnownCustom::Producers(reader) => custom::producers(reader, &mut self.budget),
+            // Nothing that a host or an engine reads: debug information, features, package documentation.
+            _ => Ok(()),
+        }
+    }
+
+    fn in_component(&mut self, payload: Payload<'a>) -> Result<(), Error> {
+        let is_root = self.levels.len() == 1;
+        let Self {
+            budget,
+            levels,
+            outside,
+            bytes,
+        } = self;
+        let (inner, outer) = match levels.split_last_mut() {
+            Some((Level::Component(inner), outer)) => (inner, &*outer),
+            _ => return Ok(()),
+        };
+        match payload {
+            Payload::CoreTypeSection(section) => {
+                types::sized(section.range().len())?;
+                for item in section.into_iter_with_offsets() {
+                    let (at, of) = item.map_err(malformed)?;
+                    types::core(&of, at, budget)?;
+                }
+            }
+            Payload::ComponentTypeSection(section) => {
+                let range = section.range();
+                types::sized(range.len())?;
+                let content = bytes.get(range.clone()).unwrap_or_default();
+                let mut reader = BinaryReader::new(content, range.start);
+                // This component is no level up.
+                let up = |count: usize| match outer.iter().rev().nth(count.saturating_sub(1)) {
+                    Some(Level::Component(component)) => Some(&component.space),
+                    _ => None,
+                };
+                types::section(&mut reader, &mut inner.space, &up, budget)?;
+            }
+            Payload::ComponentImportSection(section) => {
+                for item in section.into_iter_with_offsets() {
+                    let (at, import) = item.map_err(malformed)?;
+                    budget.items.add(1)?;
+                    types::extern_name(&import.name, "an import", at)?;
+                    let has_only_types = inner.import(import.ty, at, budget)?;
+                    if is_root {
+                        outside.imports.push(Import {
+                            name: import.name.name.to_owned(),
+                            has_only_types,
+                        });
+                    }
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for item in section.into_iter_with_offsets() {
+                    let (at, export) = item.map_err(malformed)?;
+                    budget.items.add(1)?;
+                    types::extern_name(&export.name, "an export", at)?;
+                    let size = inner.space.item(export.kind, export.index);
+                    inner.space.part(size, export.kind == ComponentExternalKind::Type);
+                    inner.define(export.kind, size, at, budget)?;
+                    if is_root {
+                        outside.exports.push(export.name.name.to_owned());
+                    }
+                }
+            }
+            Payload::InstanceSection(section) => {
+                for item in section.into_iter_with_offsets() {
+                    let (at, instance) = item.map_err(malformed)?;
+                    inner.core_instance(&instance, at, budget)?;
+                }
+            }
+            Payload::ComponentInstanceSection(section) => {
+                for item in section.into_iter_with_offsets() {
+                    let (at, instance) = item.map_err(malformed)?;
+                    inner.instance(&instance, at, budget)?;
+                }
+            }
+            Payload::ComponentAliasSection(section) => {
+                for item in section.into_iter_with_offsets() {
+                    let (at, alias) = item.map_err(malformed)?;
+                    budget.items.add(1)?;
+                    types::alias(&alias, at)?;
+                    inner.alias(&alias, outer, at, budget)?;
+                }
+            }
+            Payload::ComponentCanonicalSection(section) => {
+                for item in section.into_iter_with_offsets() {
+                    let (_, function) = item.map_err(malformed)?;
+                    budget.items.add(1)?;
+                    inner.canonical(&function, budget)?;
+                }
+            }
+            // Modules and components in this one follow as payloads of their own.
+            _ => {}
+        }
+        inner.weighed(budget)
+    }
+}
+
+/// Nodes hand each other no code: what is instantiated is in the component, and is known.
+fn hands_over_code(at: usize) -> Error {
+    Error::NotAComponent {
+        found: format!("one that takes, gives or passes on modules or components (at byte {at})"),
+    }
+}
+
+/// What a reference refers to is not there.
+fn missing(at: usize) -> Error {
+    Error::NotAComponent {
+        found: format!("a broken one: what is referred to at byte {at} is not there"),
+    }
+}
+
+impl Component {
+    /// Refuse what is too much for one component, with all that is in it.
+    fn weighed(&self, budget: &Budget) -> Result<(), Error> {
+        budget.instances.holds(self.own.instances)?;
+        budget.linked.holds(self.own.linked)
+    }
+
+    /// Something that is imported; says whether it asks for nothing but types.
+    fn import(&mut self, of: ComponentTypeRef, at: usize, budget: &mut Budget) -> Result<bool, Error> {
+        let size = self.space.reference(of);
+        self.define(of.kind(), size, at, budget)?;
+        Ok(match of {
+            ComponentTypeRef::Type(TypeBounds::Eq(_)) => true,
+            ComponentTypeRef::Instance(_) => size.has_only_types,
+            _ => false,
+        })
+    }
+
+    /// Something more to refer to.
+    fn define(
+        &mut self,
+        kind: ComponentExternalKind,
+        size: Size,
+        at: usize,
+        budget: &mut Budget,
+    ) -> Result<(), Error> {
+        is_no_code(kind, at)?;
+        self.link(1);
+        self.space.define(kind, size, budget)
+    }
+
+    fn link(&mut self, more: u64) {
+        self.own.linked = self.own.linked.saturating_add(more);
+    }
+
+    /// A function between a component and its modules: code is made for it, by all parts of its type.
+    fn canonical(&mut self, function: &CanonicalFunction, budget: &mut Budget) -> Result<(), Error> {
+        self.link(1);
+        match function {
+            CanonicalFunction::Lift { type_index, .. } => {
+                let size = self.space.type_at(*type_index);
+                self.space.define(ComponentExternalKind::Func, size, budget)
+            }
+            CanonicalFunction::Lower { func_index, .. } => budget
+                .shared
+                .add(self.space.item(ComponentExternalKind::Func, *func_index).total),
+            _ => Ok(()),
+        }
+    }
+
+    fn alias(
+        &mut self,
+        alias: &ComponentAlias<'_>,
+        outer: &[Level],
+        at: usize,
+        budget: &mut Budget,
+    ) -> Result<(), Error> {
+        match *alias {
+            ComponentAlias::InstanceExport {
+                kind, instance_index, ..
+            } => {
+                let size = self.space.part_of(instance_index);
+                self.define(kind, size, at, budget)
+            }
+            ComponentAlias::CoreInstanceExport { .. } => {
+                self.link(1);
+                Ok(())
+            }
+            ComponentAlias::Outer { kind, count, index } => {
+                let position = index as usize;
+                // 0 is this component itself.
+                let from = match (count as usize).checked_sub(1) {
+                    None => &*self,
+                    Some(up) => match outer.iter().rev().nth(up) {
+                        Some(Level::Component(from)) => from,
+                        _ => return Err(missing(at)),
+                    },
+                };
+                match kind {
+                    ComponentOuterAliasKind::CoreModule => {
+                        let weight = *from.modules.get(position).ok_or_else(|| missing(at))?;
+                        self.modules.push(weight);
+                    }
+                    ComponentOuterAliasKind::Component => {
+                        let weight = *from.components.get(position).ok_or_else(|| missing(at))?;
+                        self.components.push(weight);
+                    }
+                    ComponentOuterAliasKind::Type => {
+                        let size = from.space.type_at(index);
+                        self.space.define(ComponentExternalKind::Type, size, budget)?;
+                    }
+                    ComponentOuterAliasKind::CoreType => {}
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn core_instance(
+        &mut self,
+        instance: &Instance<'_>,
+        at: usize,
+        budget: &mut Budget,
+    ) -> Result<(), Error> {
+        match instance {
+            Instance::Instantiate { module_index, args } => {
+                budget.items.add(args.len() as u64)?;
+                for arg in args {
+                    names::linked(arg.name, "an argument of a module", at)?;
+                }
+                let of = self
+                    .modules
+                    .get(*module_index as usize)
+                    .ok_or_else(|| missing(at))?;
+                self.own.add(of.instance(args.len()));
+            }
+            Instance::FromExports(exports) => {
+                budget.items.add(exports.len() as u64)?;
+                for export in exports {
+                    names::linked(export.name, "an argument of a module", at)?;
+                }
+                self.own.add(Weight::default().instance(exports.len()));
+            }
+        }
+        Ok(())
+    }
+
+    fn instance(
+        &mut self,
+        instance: &ComponentInstance<'_>,
+        at: usize,
+        budget: &mut Budget,
+    ) -> Result<(), Error> {
+        match instance {
+            ComponentInstance::Instantiate {
+                component_index,
+                args,
+            } => {
+                budget.items.add(args.len() as u64)?;
+                for arg in args {
+                    names::linked(arg.name, "an argument of a component", at)?;
+                    is_no_code(arg.kind, at)?;
+                }
+                let of = self.components.get(*component_index as usize);
+                let (weight, size) = *of.ok_or_else(|| missing(at))?;
+                self.own.add(weight.instance(args.len()));
+                self.space.define(ComponentExternalKind::Instance, size, budget)
+            }
+            ComponentInstance::FromExports(exports) => {
+                budget.items.add(exports.len() as u64)?;
+                let mut instance = Space::default();
+                for export in exports {
+                    types::extern_name(&export.name, "an export of an instance", at)?;
+                    is_no_code(export.kind, at)?;
+                    let size = self.space.item(export.kind, export.index);
+                    instance.part(size, export.kind == ComponentExternalKind::Type);
+                }
+                self.own.add(Weight::default().instance(exports.len()));
+                self.space
+                    .define(ComponentExternalKind::Instance, instance.own, budget)
+            }
+        }
+    }
+}
+
+fn is_no_code(kind: ComponentExternalKind, at: usize) -> Result<(), Error> {
+    match kind {
+        ComponentExternalKind::Module | ComponentExternalKind::Component => Err(hands_over_code(at)),
+        _ => Ok(()),
+    }
+}

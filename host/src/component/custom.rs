@@ -1,0 +1,92 @@
+//! The names in sections that are there for people: of debug names and of the tools that made a component.
+
+use wasmtime_parser::{
+    ComponentName, ComponentNameSectionReader, IndirectNameMap, Name, NameMap, NameSectionReader,
+    ProducersSectionReader,
+};
+
+use super::cost::Budget;
+use super::{malformed, names};
+use crate::error::Error;
+
+/// A module's debug names.
+pub(super) fn names(reader: NameSectionReader<'_>, budget: &mut Budget) -> Result<(), Error> {
+    for part in reader {
+        match part.map_err(malformed)? {
+            Name::Module { name, name_range } => names::debug(name, "a module", name_range.start)?,
+            Name::Function(map)
+            | Name::Type(map)
+            | Name::Table(map)
+            | Name::Memory(map)
+            | Name::Global(map)
+            | Name::Element(map)
+            | Name::Data(map)
+            | Name::Tag(map) => flat(map, budget)?,
+            Name::Local(map) | Name::Label(map) | Name::Field(map) => nested(map, budget)?,
+            // Nobody knows what it names.
+            Name::Unknown { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// A component's debug names.
+pub(super) fn component_names(
+    reader: ComponentNameSectionReader<'_>,
+    budget: &mut Budget,
+) -> Result<(), Error> {
+    for part in reader {
+        match part.map_err(malformed)? {
+            ComponentName::Component { name, name_range } => {
+                names::debug(name, "a component", name_range.start)?;
+            }
+            ComponentName::CoreFuncs(map)
+            | ComponentName::CoreGlobals(map)
+            | ComponentName::CoreMemories(map)
+            | ComponentName::CoreTables(map)
+            | ComponentName::CoreTags(map)
+            | ComponentName::CoreModules(map)
+            | ComponentName::CoreInstances(map)
+            | ComponentName::CoreTypes(map)
+            | ComponentName::Types(map)
+            | ComponentName::Instances(map)
+            | ComponentName::Components(map)
+            | ComponentName::Funcs(map)
+            | ComponentName::Values(map) => flat(map, budget)?,
+            ComponentName::Unknown { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// The tools that made it.
+pub(super) fn producers(reader: ProducersSectionReader<'_>, budget: &mut Budget) -> Result<(), Error> {
+    for field in reader.into_iter_with_offsets() {
+        let (at, field) = field.map_err(malformed)?;
+        names::debug(field.name, "a field of producers", at)?;
+        for value in field.values {
+            let value = value.map_err(malformed)?;
+            budget.debug_names.add(1)?;
+            names::debug(value.name, "a producer", at)?;
+            names::debug(value.version, "a producer's version", at)?;
+        }
+    }
+    Ok(())
+}
+
+fn flat(map: NameMap<'_>, budget: &mut Budget) -> Result<(), Error> {
+    for item in map.into_iter_with_offsets() {
+        let (at, naming) = item.map_err(malformed)?;
+        budget.debug_names.add(1)?;
+        names::debug(naming.name, "something for debugging", at)?;
+    }
+    Ok(())
+}
+
+fn nested(map: IndirectNameMap<'_>, budget: &mut Budget) -> Result<(), Error> {
+    for naming in map {
+        budget.debug_names.add(1)?;
+        flat(naming.map_err(malformed)?.names, budget)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! What is counted of a core module, and the names in it.
+
+use wasmtime_parser::{
+    CompositeInnerType, ConstExpr, DataKind, Element, ElementItems, ElementKind, Export, Payload, RecGroup,
+    TableInit, TypeRef,
+};
+
+use super::body::{self, Arity, Signatures};
+use super::cost::{self, Budget};
+use super::{malformed, names, types};
+use crate::error::Error;
+
+/// One core module, as far as it was read.
+#[derive(Default)]
+pub(super) struct Module {
+    types: Vec<Arity>,
+    /// The type of each function, imported ones first.
+    functions: Vec<u32>,
+    imported: u32,
+    /// Bodies read so far.
+    bodies: u32,
+    linked: u64,
+}
+
+impl Module {
+    /// Its imports and exports: what there is to link each time that it is instantiated.
+    pub(super) fn linked(&self) -> u64 {
+        self.linked
+    }
+
+    pub(super) fn payload(&mut self, payload: Payload<'_>, budget: &mut Budget) -> Result<(), Error> {
+        match payload {
+            Payload::TypeSection(section) => {
+                types::sized(section.range().len())?;
+                for group in section {
+                    self.types(&group.map_err(malformed)?, budget)?;
+                }
+            }
+            Payload::ImportSection(section) => {
+                for item in section.into_imports_with_offsets() {
+                    let (at, import) = item.map_err(malformed)?;
+                    budget.imports.add(1)?;
+                    names::linked(import.module, "a core import's module", at)?;
+                    names::linked(import.name, "a core import", at)?;
+                    self.linked = self.linked.saturating_add(1);
+                    if let TypeRef::Func(of) | TypeRef::FuncExact(of) = import.ty {
+                        self.functions.push(of);
+                        self.imported = self.imported.saturating_add(1);
+                    }
+                }
+            }
+            Payload::FunctionSection(section) => {
+                budget.functions.add(section.count().into())?;
+                for of in section {
+                    self.functions.push(of.map_err(malformed)?);
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    let table = table.map_err(malformed)?;
+                    budget.tables.add(1)?;
+                    budget.table_elements.add(table.ty.initial)?;
+                    if let TableInit::Expr(expression) = &table.init {
+                        constant(expression, budget)?;
+                    }
+                }
+            }
+            Payload::MemorySection(section) => budget.memories.add(section.count().into())?,
+            Payload::GlobalSection(section) => {
+                for global in section {
+                    budget.globals.add(1)?;
+                    constant(&global.map_err(malformed)?.init_expr, budget)?;
+                }
+            }
+            Payload::ExportSection(section) => {
+                for item in section.into_iter_with_offsets() {
+                    let (at, Export { name, .. }) = item.map_err(malformed)?;
+                    budget.exports.add(1)?;
+                    names::linked(name, "a core export", at)?;
+                    self.linked = self.linked.saturating_add(1);
+                }
+            }
+            Payload::ElementSection(section) => {
+                for element in section {
+                    budget.element_segments.add(1)?;
+                    elements(element.map_err(malformed)?, budget)?;
+                }
+            }
+            Payload::DataSection(section) => {
+                for data in section {
+                    budget.data_segments.add(1)?;
+                    if let DataKind::Active { offset_expr, .. } = data.map_err(malformed)?.kind {
+                        constant(&offset_expr, budget)?;
+                    }
+                }
+            }
+            Payload::TagSection(section) => budget.globals.add(section.count().into())?,
+            Payload::CodeSectionEntry(body) => {
+                let signatures = Signatures {
+                    types: &self.types,
+                    functions: &self.functions,
+                };
+                body::check(
+                    &body,
+                    self.imported.saturating_add(self.bodies),
+                    &signatures,
+                    budget,
+                )?;
+                self.bodies = self.bodies.saturating_add(1);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn types(&mut self, group: &RecGroup, budget: &mut Budget) -> Result<(), Error> {
+        for of in group.types() {
+            budget.types.add(1)?;
+            let arity = match &of.composite_type.inner {
+                CompositeInnerType::Func(of) => {
+                    cost::within(
+                        of.params().len() as u64,
+                        cost::ARITY as u64,
+                        "parameters of one function",
+                    )?;
+                    cost::within(
+                        of.results().len() as u64,
+                        cost::ARITY as u64,
+                        "results of one function",
+                    )?;
+                    Arity {
+                        takes: u32::try_from(of.params().len()).unwrap_or(u32::MAX),
+                        leaves: u32::try_from(of.results().len()).unwrap_or(u32::MAX),
+                    }
+                }
+                _ => Arity::default(),
+            };
+            self.types.push(arity);
+        }
+        Ok(())
+    }
+}
+
+fn elements(element: Element<'_>, budget: &mut Budget) -> Result<(), Error> {
+    if let ElementKind::Active { offset_expr, .. } = &element.kind {
+        constant(offset_expr, budget)?;
+    }
+    match element.items {
+        ElementItems::Functions(functions) => budget.elements.add(functions.count().into()),
+        ElementItems::Expressions(_, expressions) => {
+            for expression in expressions {
+                budget.elements.add(1)?;
+                constant(&expression.map_err(malformed)?, budget)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn constant(expression: &ConstExpr<'_>, budget: &mut Budget) -> Result<(), Error> {
+    let bytes = expression.get_binary_reader().bytes_remaining() as u64;
+    cost::within(
+        bytes,
+        cost::CONSTANT_BYTES as u64,
+        "bytes of one constant expression",
+    )?;
+    budget.constants.add(bytes)
+}

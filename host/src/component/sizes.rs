@@ -1,0 +1,176 @@
+//! How large types are with all that they refer to.
+//!
+//! A type refers to others by their numbers, and may refer to one twice that refers to one twice, and so on: what a compiler
+//! or linker walks through is doubled by each, where the bytes grow by four. Each type, and each use of one, counts as large
+//! as all that it leads to. Where the parts of an instance are not told apart, each counts as the largest of them.
+
+use wasmtime_parser::{
+    ComponentDefinedType, ComponentExternalKind, ComponentFuncType, ComponentTypeRef, ComponentValType,
+    TypeBounds,
+};
+
+use super::cost::Budget;
+use crate::error::Error;
+
+/// How large something is that has parts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    /// With all parts.
+    pub(super) total: u64,
+    /// Of the largest part, for what has parts of its own to refer to: an instance.
+    largest: u64,
+    /// What the contract's check wants to know: an instance that has types and nothing else.
+    pub(super) has_only_types: bool,
+}
+
+impl Size {
+    /// Of something without parts to refer to.
+    pub(super) fn of(total: u64) -> Self {
+        Self {
+            total,
+            largest: total,
+            has_only_types: false,
+        }
+    }
+
+    /// Of an instance that has nothing yet.
+    pub(super) fn empty() -> Self {
+        Self {
+            total: 1,
+            largest: 1,
+            has_only_types: true,
+        }
+    }
+
+    /// One part more.
+    fn add(&mut self, part: Size, is_type: bool) {
+        self.total = self.total.saturating_add(part.total);
+        self.largest = self.largest.max(part.total);
+        self.has_only_types &= is_type;
+    }
+}
+
+/// What has numbers in one component, or in one type that has parts.
+#[derive(Debug)]
+pub(super) struct Space {
+    types: Vec<Size>,
+    functions: Vec<Size>,
+    instances: Vec<Size>,
+    /// What it exports, or imports where it is a type: what an instance of it has.
+    pub(super) own: Size,
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Self {
+            types: Vec::new(),
+            functions: Vec::new(),
+            instances: Vec::new(),
+            own: Size::empty(),
+        }
+    }
+}
+
+/// What is not there is refused when the component is validated.
+fn at(sizes: &[Size], index: u32) -> Size {
+    sizes.get(index as usize).copied().unwrap_or(Size::of(1))
+}
+
+impl Space {
+    pub(super) fn type_at(&self, index: u32) -> Size {
+        at(&self.types, index)
+    }
+
+    /// Something more to refer to by a number.
+    pub(super) fn define(
+        &mut self,
+        kind: ComponentExternalKind,
+        size: Size,
+        budget: &mut Budget,
+    ) -> Result<(), Error> {
+        match kind {
+            ComponentExternalKind::Type => self.types.push(size),
+            ComponentExternalKind::Func => self.functions.push(size),
+            ComponentExternalKind::Instance => self.instances.push(size),
+            // These are refused, where they are not of types that nothing uses.
+            ComponentExternalKind::Module
+            | ComponentExternalKind::Component
+            | ComponentExternalKind::Value => {}
+        }
+        budget.shared.add(size.total)
+    }
+
+    /// What is exported, or imported by a type: a part of an instance.
+    pub(super) fn part(&mut self, size: Size, is_type: bool) {
+        self.own.add(size, is_type);
+    }
+
+    /// What has this number.
+    pub(super) fn item(&self, kind: ComponentExternalKind, index: u32) -> Size {
+        match kind {
+            ComponentExternalKind::Type => at(&self.types, index),
+            ComponentExternalKind::Func => at(&self.functions, index),
+            ComponentExternalKind::Instance => at(&self.instances, index),
+            _ => Size::of(1),
+        }
+    }
+
+    /// Some part of an instance.
+    pub(super) fn part_of(&self, instance: u32) -> Size {
+        let of = at(&self.instances, instance);
+        Size {
+            total: of.largest,
+            ..of
+        }
+    }
+
+    /// Something of this type.
+    pub(super) fn reference(&self, of: ComponentTypeRef) -> Size {
+        match of {
+            ComponentTypeRef::Func(index)
+            | ComponentTypeRef::Instance(index)
+            | ComponentTypeRef::Component(index)
+            | ComponentTypeRef::Type(TypeBounds::Eq(index)) => at(&self.types, index),
+            ComponentTypeRef::Value(of) => Size::of(self.value(of)),
+            ComponentTypeRef::Module(_) | ComponentTypeRef::Type(TypeBounds::SubResource) => Size::of(1),
+        }
+    }
+
+    fn value(&self, of: ComponentValType) -> u64 {
+        match of {
+            ComponentValType::Primitive(_) => 1,
+            ComponentValType::Type(index) => at(&self.types, index).total,
+        }
+    }
+
+    fn values(&self, of: impl IntoIterator<Item = ComponentValType>) -> Size {
+        let parts = of.into_iter().map(|of| self.value(of));
+        Size::of(parts.fold(1, u64::saturating_add))
+    }
+
+    pub(super) fn function(&self, of: &ComponentFuncType<'_>) -> Size {
+        self.values(of.params.iter().map(|(_, of)| *of).chain(of.result))
+    }
+
+    pub(super) fn defined(&self, of: &ComponentDefinedType<'_>) -> Size {
+        match of {
+            ComponentDefinedType::Record(of) => self.values(of.iter().map(|(_, of)| *of)),
+            ComponentDefinedType::Variant(of) => {
+                let cases = Size::of(of.len() as u64).total;
+                let values = self.values(of.iter().filter_map(|case| case.ty));
+                Size::of(values.total.saturating_add(cases))
+            }
+            ComponentDefinedType::Tuple(of) => self.values(of.iter().copied()),
+            ComponentDefinedType::List(of)
+            | ComponentDefinedType::FixedLengthList(of, _)
+            | ComponentDefinedType::Option(of) => self.values([*of]),
+            ComponentDefinedType::Map(key, value) => self.values([*key, *value]),
+            ComponentDefinedType::Result { ok, err } => self.values([*ok, *err].into_iter().flatten()),
+            ComponentDefinedType::Future(of) | ComponentDefinedType::Stream(of) => self.values(*of),
+            ComponentDefinedType::Flags(of) | ComponentDefinedType::Enum(of) => Size::of(of.len() as u64),
+            ComponentDefinedType::Primitive(_)
+            | ComponentDefinedType::Own(_)
+            | ComponentDefinedType::Borrow(_) => Size::of(1),
+        }
+    }
+}
