@@ -41,7 +41,7 @@ pub(super) async fn fairly<T>(pipeline: Option<&Pipeline>, mut call: Pin<&mut im
         if let Poll::Ready(result) = call.as_mut().poll(context) {
             return Poll::Ready(result);
         }
-        let answered = || pipeline.map(Pipeline::answers).unwrap_or_default();
+        let answered = || pipeline.map(Pipeline::answered_so_far).unwrap_or_default();
         if let Some(owed) = share.turn(begin, Instant::now(), answered) {
             let mut sleep = Box::pin(tokio::time::sleep(owed));
             if sleep.poll_unpin(context).is_ready() {

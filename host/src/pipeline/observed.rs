@@ -120,7 +120,7 @@ impl Pipeline {
     }
 
     /// The answers of this call so far.
-    pub(crate) fn answers(&self) -> Answered {
+    pub(crate) fn answered_so_far(&self) -> Answered {
         let notes = self.notes();
         Answered {
             answers: notes.answered,
