@@ -141,15 +141,9 @@ fn main() -> ExitCode {
         .expect("threads");
     let by_turns: &'static Bench = Box::leak(Box::new(Bench::new()));
     let through_wasi: &'static Bench = Box::leak(Box::new(by_turns.through_wasi()));
-    // Row 35 mixes all guests for a while, row 45 is about turns, and row 71 about what comes before any run.
-    let also = ROWS.into_iter().filter(|row| !matches!(row.number, 35 | 45 | 71));
-    // Row 35 mixes all guests for a while, row 45 is about turns, and rows about the command run it as it is.
-    let once = |row: &Row| matches!(row.number, 35 | 45 | 74 | 80 | 85 | 86);
+    // Row 35 mixes all guests for a while, row 45 is about turns; the others end before anything runs, or run the command as it is.
+    let once = |row: &Row| matches!(row.number, 35 | 45 | 66 | 70 | 71 | 74 | 80 | 81 | 85 | 86);
     let also = ROWS.into_iter().filter(|row| !once(row));
-    // Row 35 mixes all guests for a while, row 45 is about turns, and rows 66, 70 and 81 end before anything runs.
-    let also = ROWS
-        .into_iter()
-        .filter(|row| !matches!(row.number, 35 | 45 | 66 | 70 | 81));
     let all = ROWS.into_iter().map(|row| (row, by_turns, ""));
     let all = all.chain(also.map(|row| (row, through_wasi, ", through wasi:http")));
     // A failed row says why in the table.
