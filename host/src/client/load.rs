@@ -109,7 +109,9 @@ impl Place {
         loop {
             let fewer = load.fewer.notified();
             let asking = load.asking.load(Ordering::Relaxed);
-            let one_more = |open| (open < asking).then_some(open + 1);
+            // Where none is kept, none becomes free.
+            let is_now = !load.is_trusted();
+            let one_more = |open| (is_now || open < asking).then_some(open + 1);
             if load
                 .open
                 .try_update(Ordering::AcqRel, Ordering::Acquire, one_more)
@@ -280,6 +282,18 @@ mod tests {
         assert!(!load.is_trusted());
         tokio::time::advance(DISTRUST).await;
         assert!(load.is_trusted());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_waited_for_where_no_connection_is_kept() {
+        let load = Arc::new(Load::default());
+        load.open.store(5, Ordering::Relaxed);
+        let asking = Asking::new(Arc::clone(&load));
+        load.distrust();
+        assert!(matches!(
+            asking.place().take(|| true).now_or_never(),
+            Some(Some(_))
+        ));
     }
 
     #[tokio::test]
