@@ -12,7 +12,7 @@
 //! No secret, no item data and no word of a node or a service is in them. A `path` is the operation's own template, with
 //! names where the values stand, or `…` where the node asked for another path than it declared; a `method` outside of the
 //! usual ones is `other`; an authenticating node, which knows the secret, chooses nothing of what is shown, so that `sent` is
-//! left out there. One thing is a node's to choose: the host in the `origin` of a denied request, since an operator has to see
+//! 0 there. One thing is a node's to choose: the host in the `origin` of a denied request, since an operator has to see
 //! who was to be reached.
 
 use std::time::Instant;
@@ -69,8 +69,8 @@ pub(crate) struct Request<'a> {
     pub(crate) status: u16,
     pub(crate) outcome: &'static str,
     pub(crate) since: Instant,
-    /// Absent where a node that knows the secret chose it.
-    pub(crate) sent: Option<usize>,
+    /// 0 where a node that knows the secret chose it.
+    pub(crate) sent: usize,
     pub(crate) received: usize,
 }
 

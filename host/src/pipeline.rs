@@ -221,7 +221,7 @@ impl Pipeline {
             outcome: outcome.as_ref().map_or_else(name::of, |_| "answered"),
             since,
             // How much it sent, too.
-            sent: (self.scope == Scope::Operation).then_some(sent),
+            sent: if self.scope == Scope::Operation { sent } else { 0 },
             received,
         };
         events::request(&self.label, &seen);
