@@ -269,3 +269,40 @@ fn bound(args: &args::CompileComponent) {
         std::process::exit(LATE.into())
     });
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn how_the_process_ended_says_which_bound_it_reached() {
+        let apart = Apart {
+            cache: None,
+            stack_bytes: 0,
+            megabytes: 400,
+            seconds: 8,
+        };
+        let verdict = |status: i32, text: &str| {
+            let ended = Some((ExitStatus::from_raw(status), text.to_owned()));
+            apart.verdict(ended).err().map(|error| error.to_string())
+        };
+        let exit = |code: u8| i32::from(code) << 8;
+        const ABORTED: i32 = 6;
+        let memory = "the component could not be compiled: it takes more than 400 MB of memory";
+        let time = "the component could not be compiled: it takes longer than 8 seconds";
+        assert_eq!(verdict(exit(0), ""), None);
+        assert_eq!(verdict(ABORTED, "").as_deref(), Some(memory));
+        assert_eq!(
+            verdict(exit(BROKEN), "mmap: Cannot allocate memory").as_deref(),
+            Some(memory)
+        );
+        assert_eq!(verdict(exit(LATE), "").as_deref(), Some(time));
+        assert_eq!(apart.verdict(None).unwrap_err().to_string(), time);
+        assert_eq!(
+            verdict(exit(BROKEN), "something else: \u{1b}[2J").as_deref(),
+            Some(r"expected a WebAssembly component, found something else: \u{1b}[2J")
+        );
+    }
+}

@@ -1,5 +1,6 @@
 //! What is in a component's bytes before any of it runs: rows 66, 70 and 81.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -587,6 +588,7 @@ pub async fn compile_bombs(bench: &Bench) {
         );
         assert!(clock.elapsed() < PATIENCE, "{what}: {:?}", clock.elapsed());
     }
+    tokio::task::spawn_blocking(compiled_within_bounds).await.unwrap();
     for (what, graft) in dear_bombs() {
         let path = folder.path().join("bomb.wasm");
         std::fs::write(&path, grafted(&node, &graft)).unwrap();
@@ -598,6 +600,31 @@ pub async fn compile_bombs(bench: &Bench) {
         assert!(measured.peak < PEAK_BYTES, "{what}: {measured:?}");
         assert!(measured.time < PATIENCE, "{what}: {measured:?}");
     }
+}
+
+/// A component is compiled within the bounds that are set, or by a process that has left its code behind.
+fn compiled_within_bounds() {
+    let cache = tempfile::tempdir().unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let path = |path: &Path| path.to_owned().into_os_string();
+    let kept = || ("NODULE_CACHE_DIR", path(cache.path()));
+    let little = || ("NODULE_COMPILE_MEGABYTES", OsString::from("40"));
+    let refused = measured(file(CALLS), vec![kept(), little()]);
+    assert_eq!(refused.exit, Some(3), "{refused:?}");
+    assert!(refused.said.contains("more than 40 MB of memory"), "{refused:?}");
+    assert!(refused.said.contains("hint: "), "{refused:?}");
+    let compiled = measured(file(CALLS), vec![kept()]);
+    assert_eq!(compiled.exit, Some(0), "{compiled:?}");
+    // Nothing is left to do that would need more.
+    let warm = measured(file(CALLS), vec![kept(), little()]);
+    assert_eq!(warm.exit, Some(0), "{warm:?}");
+    // Without a folder for compiled code there is one for this once, and it does not stay.
+    let alone = || ("TMPDIR", path(temporary.path()));
+    let once = measured(file(CALLS), vec![alone()]);
+    assert_eq!(once.exit, Some(0), "{once:?}");
+    let refused = measured(file(CALLS), vec![alone(), little()]);
+    assert_eq!(refused.exit, Some(3), "{refused:?}");
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
 
 pub async fn large_files(_: &Bench) {
@@ -647,16 +674,20 @@ async fn describe(bytes: &[u8]) -> Measured {
 /// `nodule describe`, without anything that was kept.
 async fn describe_file(path: &Path) -> Measured {
     let path = path.to_owned();
-    tokio::task::spawn_blocking(move || measured(path)).await.unwrap()
+    let cache = tempfile::tempdir().unwrap();
+    let variables = vec![("NODULE_CACHE_DIR", cache.path().to_owned().into_os_string())];
+    tokio::task::spawn_blocking(move || measured(path, variables))
+        .await
+        .unwrap()
 }
 
-fn measured(path: PathBuf) -> Measured {
-    let cache = tempfile::tempdir().unwrap();
+fn measured(path: PathBuf, variables: Vec<(&str, OsString)>) -> Measured {
     let clock = Instant::now();
     let mut child = std::process::Command::new(command())
         .arg("describe")
         .arg(path)
-        .env("NODULE_CACHE_DIR", cache.path())
+        .env_clear()
+        .envs(variables)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
