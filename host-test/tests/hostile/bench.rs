@@ -227,6 +227,18 @@ impl Log {
         self.1.store(paused, Ordering::SeqCst);
     }
 
+    /// Keep nothing until the guard is dropped, by a row that fails too.
+    pub fn quiet(&self) -> impl Drop + use<> {
+        struct Quiet(Log);
+        impl Drop for Quiet {
+            fn drop(&mut self) {
+                self.0.pause(false);
+            }
+        }
+        self.pause(true);
+        Quiet(self.clone())
+    }
+
     /// The fields of the newest event with this message.
     pub fn last(&self, message: &str) -> Value {
         let text = self.text();

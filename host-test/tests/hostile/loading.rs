@@ -608,10 +608,10 @@ fn compiled_within_bounds() {
     let temporary = tempfile::tempdir().unwrap();
     let path = |path: &Path| path.to_owned().into_os_string();
     let kept = || ("NODULE_CACHE_DIR", path(cache.path()));
-    let little = || ("NODULE_COMPILE_MEGABYTES", OsString::from("40"));
+    let little = || ("NODULE_COMPILE_MEGABYTES", OsString::from("15"));
     let refused = measured(file(CALLS), vec![kept(), little()]);
     assert_eq!(refused.exit, Some(3), "{refused:?}");
-    assert!(refused.said.contains("more than 40 MB of memory"), "{refused:?}");
+    assert!(refused.said.contains("more than 15 MB of memory"), "{refused:?}");
     assert!(refused.said.contains("hint: "), "{refused:?}");
     let compiled = measured(file(CALLS), vec![kept()]);
     assert_eq!(compiled.exit, Some(0), "{compiled:?}");
