@@ -47,7 +47,7 @@ impl Section {
             Self::Live => crate::live::measure(bench),
             Self::Replay => crate::replay::measure(bench),
             Self::Guards => crate::guards::measure(bench),
-            Self::Redaction => crate::redaction::measure(bench),
+            Self::Redaction => Ok(crate::redaction::measure(bench)),
             Self::Startup => crate::startup::measure(bench),
             Self::Instance => crate::instance::measure(bench),
             Self::Parked => crate::parked::measure(bench),

@@ -278,6 +278,7 @@ mod tests {
 
     #[test]
     fn how_the_process_ended_says_which_bound_it_reached() {
+        const ABORTED: i32 = 6;
         let apart = Apart {
             cache: None,
             stack_bytes: 0,
@@ -289,7 +290,6 @@ mod tests {
             apart.verdict(ended).err().map(|error| error.to_string())
         };
         let exit = |code: u8| i32::from(code) << 8;
-        const ABORTED: i32 = 6;
         let memory = "the component could not be compiled: it takes more than 400 MB of memory";
         let time = "the component could not be compiled: it takes longer than 8 seconds";
         assert_eq!(verdict(exit(0), ""), None);

@@ -10,7 +10,9 @@
 pub mod address;
 pub mod canonical;
 pub mod description;
+mod json_size;
 pub mod limits;
+mod own_file;
 pub mod policy;
 pub mod recording;
 pub mod redact;
