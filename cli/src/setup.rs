@@ -95,10 +95,10 @@ fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathB
         return absolute("NODULE_CACHE_DIR", dir).map(Some);
     }
     if let Some(dir) = variable("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()) {
-        return Ok(Some(absolute("XDG_CACHE_HOME", dir)?.join("nodule")));
+        return Ok(Some(absolute("XDG_CACHE_HOME", dir)?.join("nodule/components")));
     }
     match variable("HOME") {
-        Some(dir) => Ok(Some(absolute("HOME", dir)?.join(".cache/nodule"))),
+        Some(dir) => Ok(Some(absolute("HOME", dir)?.join(".cache/nodule/components"))),
         None => Ok(None),
     }
 }
@@ -211,14 +211,14 @@ mod tests {
             ("XDG_CACHE_HOME", "/x"),
             ("HOME", "/h"),
         ];
-        let expected = ["/n", "/x/nodule", "/h/.cache/nodule"];
+        let expected = ["/n", "/x/nodule/components", "/h/.cache/nodule/components"];
         for (from, expected) in expected.into_iter().enumerate() {
             assert_eq!(dir(&all[from..]).unwrap(), Some(expected.into()));
         }
         assert_eq!(dir(&[]).unwrap(), None);
         assert_eq!(
             dir(&[("XDG_CACHE_HOME", ""), ("HOME", "/h")]).unwrap(),
-            Some("/h/.cache/nodule".into())
+            Some("/h/.cache/nodule/components".into())
         );
     }
 

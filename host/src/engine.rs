@@ -35,6 +35,9 @@ pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 /// The host's own code runs on the guest's fibre too, on top of what the guest may use.
 const HOST_STACK_BYTES: usize = 512 * 1024;
 
+/// Wasmtime's part of a folder of compiled components.
+const COMPILED_CODE: &str = "code";
+
 /// The module, and the two that `wit-component` puts beside it to tie their functions together; one more for an adapter.
 const CORE_INSTANCES: u32 = 4;
 /// The module's own and that of the shim.
@@ -200,7 +203,8 @@ impl Engine {
         }
         if let Some(dir) = &config.cache_dir {
             let mut cache = wasmtime::CacheConfig::new();
-            cache.with_directory(cache_dir::prepare(dir)?);
+            // Wasmtime clears its folder of what it does not know.
+            cache.with_directory(cache_dir::prepare(dir)?.join(COMPILED_CODE));
             settings.cache(Some(wasmtime::Cache::new(cache).map_err(broken)?));
         }
         let wasmtime = wasmtime::Engine::new(&settings).map_err(broken)?;
