@@ -3,7 +3,7 @@
 //! A call that computes and never waits would have its thread nearly to itself: the other tasks' turns are short. So a call
 //! has a debt. The time that it runs adds to it. The time that it leaves to others, and the answers that it gets, take from
 //! it: a node that runs items sends requests, on a busy machine too, and is not held up. A call that owes more than
-//! [`ALLOWANCE`] rests for what it owes beyond that, which leaves half of the thread to the others.
+//! [`ALLOWANCE`] rests until it does not, which leaves five sixths of the thread to the others.
 //!
 //! Only answers count, not requests: one that is denied, or dropped at once, costs a hostile node nothing.
 
@@ -17,8 +17,13 @@ use tokio::time::Sleep;
 
 use crate::pipeline::{Answered, Pipeline};
 
-/// Reading and checking the largest answer that is let in takes less than a tenth of a second.
-const ALLOWANCE: Duration = Duration::from_millis(100);
+/// Three interruptions: what a node computes for an item without an answer takes microseconds, and what it does with its answers
+/// is counted for it.
+const ALLOWANCE: Duration = Duration::from_millis(30);
+
+/// What a time of its own costs a call in time that it leaves to others. As many such calls as threads then lengthen what the
+/// others do by a fifth.
+const PRICE: u32 = 5;
 
 /// Twice what an item of a small answer takes, the host's work included (docs/bench.md).
 const WORTH_OF_AN_ANSWER: Duration = Duration::from_micros(100);
@@ -56,6 +61,7 @@ pub(super) async fn fairly<T>(pipeline: Option<&Pipeline>, mut call: Pin<&mut im
 
 /// What a call owes.
 struct Share {
+    /// In its own time.
     debt: Duration,
     /// The end of the last turn.
     last: Instant,
@@ -80,7 +86,7 @@ impl Share {
         answered: impl FnOnce() -> Answered,
     ) -> Option<Duration> {
         let left_to_others = begin.saturating_duration_since(self.last);
-        self.debt = self.debt.saturating_sub(left_to_others) + end.saturating_duration_since(begin);
+        self.debt = self.debt.saturating_sub(left_to_others / PRICE) + end.saturating_duration_since(begin);
         self.last = end;
         if self.debt <= ALLOWANCE {
             return None;
@@ -89,7 +95,8 @@ impl Share {
         let answered = answered();
         self.debt = self.debt.saturating_sub(worth(answered.since(self.counted)));
         self.counted = answered;
-        self.debt.checked_sub(ALLOWANCE).filter(|owed| !owed.is_zero())
+        let owed = self.debt.checked_sub(ALLOWANCE)?;
+        (!owed.is_zero()).then(|| owed.saturating_mul(PRICE))
     }
 }
 
@@ -128,9 +135,9 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_only_computes_leaves_half_of_its_thread_after_a_tenth_of_a_second() {
-        assert_eq!(rests(10, answers(0, 0)), Duration::ZERO);
-        assert_eq!(rests(110, answers(0, 0)), TURN * 100);
+    fn a_call_that_only_computes_leaves_most_of_its_thread_to_others() {
+        assert_eq!(rests(3, answers(0, 0)), Duration::ZERO);
+        assert_eq!(rests(103, answers(0, 0)), TURN * 100 * PRICE);
     }
 
     #[test]
@@ -142,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_request_now_and_then_does_not_pay_for_a_loop() {
-        assert!(rests(110, answers(1, 200)) > TURN * 95);
+        assert!(rests(110, answers(1, 200)) > TURN * 95 * PRICE);
     }
 
     #[test]
@@ -150,8 +157,8 @@ mod tests {
         let mut now = Instant::now();
         let mut share = Share::new(now);
         for _ in 0..1000 {
-            // Half of the time, as on a machine where others run too.
-            now += TURN;
+            // A sixth of the time, as on a machine where others run too.
+            now += TURN * PRICE;
             let begin = now;
             now += TURN;
             assert_eq!(share.turn(begin, now, Answered::default), None);
