@@ -465,10 +465,16 @@ impl Run {
             .on_failure(match self.on_failure {
                 OnFailure::Continue => nodule::OnFailure::Continue,
                 OnFailure::Stop => nodule::OnFailure::Stop,
+            })
+            .order(match self.order {
+                Order::Items => nodule::ResultOrder::Items,
+                Order::Completion => nodule::ResultOrder::Completion,
             });
         if let Some(concurrency) = self.concurrency {
             if concurrency > MOST_CONCURRENCY {
-                return Err(format!("`concurrency`: expected at most {MOST_CONCURRENCY}, found {concurrency}"));
+                return Err(format!(
+                    "`concurrency`: expected at most {MOST_CONCURRENCY}, found {concurrency}"
+                ));
             }
             options = options.concurrency(concurrency.get());
         }

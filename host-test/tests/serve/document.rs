@@ -13,16 +13,26 @@ struct Document(Value);
 
 impl Document {
     fn check(&self, schema: &str, value: &Value) {
-        let schema = json!({"$ref": format!("#/components/schemas/{schema}"), "components": self.0["components"]});
+        let schema =
+            json!({"$ref": format!("#/components/schemas/{schema}"), "components": self.0["components"]});
         let validator = jsonschema::validator_for(&schema).unwrap();
-        let problems: Vec<String> = validator.iter_errors(value).map(|error| error.to_string()).collect();
+        let problems: Vec<String> = validator
+            .iter_errors(value)
+            .map(|error| error.to_string())
+            .collect();
         assert!(problems.is_empty(), "{value}\n{problems:?}");
     }
 
     fn operations(&self) -> BTreeSet<String> {
         let paths = self.0["paths"].as_object().unwrap().iter();
         paths
-            .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}")))
+            .flat_map(|(path, methods)| {
+                methods
+                    .as_object()
+                    .unwrap()
+                    .keys()
+                    .map(move |method| format!("{method} {path}"))
+            })
             .collect()
     }
 }
@@ -40,15 +50,26 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
         seen.insert(operation.to_owned());
     };
 
-    let loaded = server.json(Method::POST, "/v1/components", &json!({"path": component()})).await;
+    let loaded = server
+        .json(Method::POST, "/v1/components", &json!({"path": component()}))
+        .await;
     check("post /v1/components", "Loaded", &loaded);
     let digest = loaded.1["digest"].as_str().unwrap().to_owned();
-    check("get /v1", "About", &server.json(Method::GET, "/v1", &Value::Null).await);
+    check(
+        "get /v1",
+        "About",
+        &server.json(Method::GET, "/v1", &Value::Null).await,
+    );
 
     let path = format!("/v1/components/{digest}");
     for format in ["json", "n8n", "markdown", "text"] {
-        let (status, body) = server.send(Method::GET, &format!("{path}?format={format}"), "", "").await;
-        assert!(status.is_success() && body.len() > 1000 && !body.contains(&0x1b), "{format}");
+        let (status, body) = server
+            .send(Method::GET, &format!("{path}?format={format}"), "", "")
+            .await;
+        assert!(
+            status.is_success() && body.len() > 1000 && !body.contains(&0x1b),
+            "{format}"
+        );
     }
     seen.insert("get /v1/components/{digest}".to_owned());
 
@@ -65,16 +86,25 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
     let mut run = get_member(&digest, &simulator);
     run["progressMs"] = json!(1);
     document.check("Run", &run);
-    let items = [member(1), json!({"id": "b", "parameters": {}}), json!({"parameters": {"cardNo": "none"}})];
+    let items = [
+        member(1),
+        json!({"id": "b", "parameters": {}}),
+        json!({"parameters": {"cardNo": "none"}}),
+    ];
     items.iter().for_each(|item| document.check("Item", item));
     let answer = server.run(&run, items.clone()).await;
     answer.iter().for_each(|line| document.check("Line", line));
     for key in ["run", "output", "error", "end"] {
-        assert!(answer.iter().any(|line| line.get(key).is_some()), "no `{key}`: {answer:?}");
+        assert!(
+            answer.iter().any(|line| line.get(key).is_some()),
+            "no `{key}`: {answer:?}"
+        );
     }
     seen.insert("post /v1/runs".to_owned());
     let body = format!("{run}\n{}\n{}\n", items[0], items[1]);
-    let (_, planned) = server.send(Method::POST, "/v1/plan", "application/x-ndjson", body).await;
+    let (_, planned) = server
+        .send(Method::POST, "/v1/plan", "application/x-ndjson", body)
+        .await;
     let planned = lines(&planned);
     planned.iter().for_each(|line| document.check("PlanLine", line));
     assert_eq!(planned[0]["requests"][0]["method"], "GET");
@@ -83,9 +113,22 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
 
     let mut running = server.begin(&run).await;
     let path = format!("/v1/runs/{}", running.id);
-    check("get /v1/runs/{id}", "Summary", &server.json(Method::GET, &path, &Value::Null).await);
-    for (action, name) in [("stop", "post /v1/runs/{id}/stop"), ("abandon", "post /v1/runs/{id}/abandon")] {
-        assert_eq!(server.json(Method::POST, &format!("{path}/{action}"), &Value::Null).await.0, 204);
+    check(
+        "get /v1/runs/{id}",
+        "Summary",
+        &server.json(Method::GET, &path, &Value::Null).await,
+    );
+    for (action, name) in [
+        ("stop", "post /v1/runs/{id}/stop"),
+        ("abandon", "post /v1/runs/{id}/abandon"),
+    ] {
+        assert_eq!(
+            server
+                .json(Method::POST, &format!("{path}/{action}"), &Value::Null)
+                .await
+                .0,
+            204
+        );
         seen.insert(name.to_owned());
     }
     assert_eq!(running.rest().await.last().unwrap()["end"]["ended"], "stopped");

@@ -33,7 +33,10 @@ async fn told_to_end_it_lets_items_under_way_end_and_says_what_became_of_each() 
     while simulator.stats().requests < 2 {
         tokio::task::yield_now().await;
     }
-    let told = Command::new("kill").arg(server.child.id().to_string()).status().unwrap();
+    let told = Command::new("kill")
+        .arg(server.child.id().to_string())
+        .status()
+        .unwrap();
     assert!(told.success());
     let lines = running.rest().await;
     assert!(lines[0].get("output").is_some(), "{lines:?}");

@@ -42,25 +42,94 @@ async fn what_cannot_be_read_or_found_is_named_with_what_to_do() {
     for (run, status, kind, part) in [
         (String::new(), 400, "invalid-request", "expected a run"),
         ("[]".to_owned(), 400, "invalid-request", "another kind"),
-        (with("tenants", json!("")), 400, "invalid-request", "unknown key `tenants`"),
+        (
+            with("tenants", json!("")),
+            400,
+            "invalid-request",
+            "unknown key `tenants`",
+        ),
         (with("component", json!(other)), 404, "not-found", "is loaded"),
-        (with("operation", json!("getMembers")), 404, "unknown-operation", "getMembers"),
-        (with("credential", json!({"baseUrl": "x"})), 400, "credential", "credential"),
-        (with("credential", Value::Null), 400, "credential", "needs a credential"),
-        (with("policy", json!("alow = 1")), 400, "invalid-request", "policy:1: unknown key `alow`"),
-        (with("allow", json!(["api.example.com"])), 400, "invalid-request", "allow"),
-        (with("rate", json!("fast")), 400, "invalid-request", "expected a rate"),
-        (with("concurrency", json!(0)), 400, "invalid-request", "another kind"),
-        (with("concurrency", json!(1_000_000)), 400, "invalid-request", "concurrency"),
-        (with("replay", json!({"path": "/etc/passwd"})), 400, "invalid-request", "--read"),
-        (with("journal", json!({"path": "/etc/journal"})), 400, "invalid-request", "--write"),
-        (with("record", json!({"path": "relative"})), 400, "invalid-request", "--write"),
+        (
+            with("operation", json!("getMembers")),
+            404,
+            "unknown-operation",
+            "getMembers",
+        ),
+        (
+            with("credential", json!({"baseUrl": "x"})),
+            400,
+            "credential",
+            "credential",
+        ),
+        (
+            with("credential", Value::Null),
+            400,
+            "credential",
+            "needs a credential",
+        ),
+        (
+            with("policy", json!("alow = 1")),
+            400,
+            "invalid-request",
+            "policy:1: unknown key `alow`",
+        ),
+        (
+            with("allow", json!(["api.example.com"])),
+            400,
+            "invalid-request",
+            "allow",
+        ),
+        (
+            with("rate", json!("fast")),
+            400,
+            "invalid-request",
+            "expected a rate",
+        ),
+        (
+            with("concurrency", json!(0)),
+            400,
+            "invalid-request",
+            "another kind",
+        ),
+        (
+            with("concurrency", json!(1_000_000)),
+            400,
+            "invalid-request",
+            "concurrency",
+        ),
+        (
+            with("replay", json!({"path": "/etc/passwd"})),
+            400,
+            "invalid-request",
+            "--read",
+        ),
+        (
+            with("journal", json!({"path": "/etc/journal"})),
+            400,
+            "invalid-request",
+            "--write",
+        ),
+        (
+            with("record", json!({"path": "relative"})),
+            400,
+            "invalid-request",
+            "--write",
+        ),
     ] {
-        let (found, body) = server.send(Method::POST, "/v1/runs", "application/x-ndjson", run.clone()).await;
+        let (found, body) = server
+            .send(Method::POST, "/v1/runs", "application/x-ndjson", run.clone())
+            .await;
         let body: Value = serde_json::from_slice(&body).unwrap();
         let error = &body["error"];
-        assert_eq!((found.as_u16(), error["kind"].as_str().unwrap()), (status, kind), "{run}: {error}");
-        assert!(error["message"].as_str().unwrap().contains(part), "{run}: {error}");
+        assert_eq!(
+            (found.as_u16(), error["kind"].as_str().unwrap()),
+            (status, kind),
+            "{run}: {error}"
+        );
+        assert!(
+            error["message"].as_str().unwrap().contains(part),
+            "{run}: {error}"
+        );
         assert!(!body.to_string().contains("demo-secret"), "{error}");
     }
     assert_eq!(simulator.stats().requests, 0);
@@ -70,15 +139,42 @@ async fn what_cannot_be_read_or_found_is_named_with_what_to_do() {
 async fn a_component_is_loaded_from_its_bytes_if_they_are_the_pinned_ones() {
     let server = Server::start();
     let bytes = std::fs::read(component()).unwrap();
-    let (_, loaded) = server.send(Method::POST, "/v1/components", "application/wasm", bytes.clone()).await;
+    let (_, loaded) = server
+        .send(Method::POST, "/v1/components", "application/wasm", bytes.clone())
+        .await;
     let loaded: Value = serde_json::from_slice(&loaded).unwrap();
     let digest = loaded["digest"].as_str().unwrap();
     let pinned = format!("/v1/components?digest={digest}");
-    assert_eq!(server.send(Method::POST, &pinned, "application/wasm", bytes.clone()).await.0, 200);
-    let (status, _) = server.send(Method::POST, &pinned, "application/wasm", std::fs::read(hostile("endless")).unwrap()).await;
+    assert_eq!(
+        server
+            .send(Method::POST, &pinned, "application/wasm", bytes.clone())
+            .await
+            .0,
+        200
+    );
+    let (status, _) = server
+        .send(
+            Method::POST,
+            &pinned,
+            "application/wasm",
+            std::fs::read(hostile("endless")).unwrap(),
+        )
+        .await;
     assert_eq!(status, 409);
-    assert_eq!(server.send(Method::POST, "/v1/components", "application/wasm", "no component").await.0, 400);
-    assert_eq!(server.send(Method::POST, "/v1/components", "text/plain", bytes).await.0, 415);
+    assert_eq!(
+        server
+            .send(Method::POST, "/v1/components", "application/wasm", "no component")
+            .await
+            .0,
+        400
+    );
+    assert_eq!(
+        server
+            .send(Method::POST, "/v1/components", "text/plain", bytes)
+            .await
+            .0,
+        415
+    );
     let outside = json!({"path": "/etc/passwd"});
     assert_eq!(server.json(Method::POST, "/v1/components", &outside).await.0, 400);
 }
@@ -88,7 +184,12 @@ async fn an_item_that_cannot_be_read_fails_by_its_position_and_hides_no_other() 
     let server = Server::start();
     let digest = server.load(&component()).await;
     let simulator = simulator(Config::default());
-    let items = [member(7), json!("no item"), json!({"id": ["x"], "parameters": {}}), json!({"parameters": {"cardNo": "M3"}})];
+    let items = [
+        member(7),
+        json!("no item"),
+        json!({"id": ["x"], "parameters": {}}),
+        json!({"parameters": {"cardNo": "M3"}}),
+    ];
     let lines = server.run(&get_member(&digest, &simulator), items).await;
     let results: Vec<(String, bool)> = lines
         .iter()
@@ -96,5 +197,8 @@ async fn an_item_that_cannot_be_read_fails_by_its_position_and_hides_no_other() 
         .map(|line| (line["item"].to_string(), line.get("output").is_some()))
         .collect();
     let expected = [("7", true), ("1", false), ("2", false), ("3", true)];
-    assert_eq!(results, expected.map(|(item, is_done)| (item.to_owned(), is_done)));
+    assert_eq!(
+        results,
+        expected.map(|(item, is_done)| (item.to_owned(), is_done))
+    );
 }

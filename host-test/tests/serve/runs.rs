@@ -17,7 +17,10 @@ async fn each_result_comes_at_once_while_items_are_still_written() {
     for id in [5, 3, 9] {
         running.item(&member(id)).await;
         let line = running.line().await.unwrap();
-        assert_eq!((&line["item"], line["output"].as_array().unwrap().len()), (&json!(id), 1));
+        assert_eq!(
+            (&line["item"], line["output"].as_array().unwrap().len()),
+            (&json!(id), 1)
+        );
     }
     running.end_of_items();
     let end = running.rest().await;
@@ -30,7 +33,7 @@ async fn results_come_in_the_items_order_or_as_they_are_known() {
     let digest = server.load(&component()).await;
     let simulator = simulator(Config::default());
     simulator
-        .add_fault(Rule::new(Action::DelayBefore { ms: 500 }).path("/v1/member/M0"))
+        .add_fault(Rule::new(Action::Latency { ms: 500 }).path("/v1/member/M0"))
         .unwrap();
     for (order, first) in [("items", 0), ("completion", 1)] {
         let mut run = get_member(&digest, &simulator);
@@ -96,7 +99,10 @@ async fn a_caller_who_does_not_read_slows_the_requests_down() {
     let running = server.begin(&get_member(&digest, &simulator)).await;
     let mut written = 0;
     // Until nothing is taken any more.
-    while tokio::time::timeout(Duration::from_secs(1), running.item(&member(written))).await.is_ok() {
+    while tokio::time::timeout(Duration::from_secs(1), running.item(&member(written)))
+        .await
+        .is_ok()
+    {
         written += 1;
         assert!(written < 200_000, "everything is taken");
     }
@@ -115,7 +121,9 @@ async fn after_a_failure_stop_starts_nothing_more_and_abandon_says_what_is_known
     let mut run = get_member(&digest, &simulator);
     run["onFailure"] = json!("stop");
     run["concurrency"] = json!(1);
-    let lines = server.run(&run, [member(0), json!({"id": 1, "parameters": {}}), member(2)]).await;
+    let lines = server
+        .run(&run, [member(0), json!({"id": 1, "parameters": {}}), member(2)])
+        .await;
     assert_eq!(items(&lines), [json!(0), json!(1)]);
 
     run["operation"] = json!("memberAdmission");
@@ -147,14 +155,23 @@ async fn a_journal_a_recording_and_a_replay_are_files_below_the_named_folders() 
         assert_eq!(lines.last().unwrap()["end"]["again"], again);
     }
     let conflict = format!("{run}\n{}\n", member(9));
-    let (_, body) = server.send(Method::POST, "/v1/runs", "application/x-ndjson", conflict).await;
+    let (_, body) = server
+        .send(Method::POST, "/v1/runs", "application/x-ndjson", conflict)
+        .await;
     let broken = crate::support::lines(&body);
-    assert_eq!(broken.last().unwrap()["end"]["error"]["kind"], "journal", "{broken:?}");
+    assert_eq!(
+        broken.last().unwrap()["end"]["error"]["kind"],
+        "journal",
+        "{broken:?}"
+    );
 
     let mut run = get_member(&digest, &simulator);
     run["record"] = json!({"path": at("a.har"), "against": "the simulator"});
     let recorded = server.run(&run, [member(1), member(2)]).await;
-    assert!(recorded.last().unwrap()["end"].get("error").is_none(), "{recorded:?}");
+    assert!(
+        recorded.last().unwrap()["end"].get("error").is_none(),
+        "{recorded:?}"
+    );
     let requests = simulator.stats().requests;
     run["record"] = Value::Null;
     run["replay"] = json!({"path": at("a.har")});

@@ -21,7 +21,10 @@ use tokio::sync::mpsc;
 pub const TOKEN: &str = "a-token-that-nobody-guesses-0123456789";
 
 fn target() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("target")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .join("target")
 }
 
 pub fn component() -> PathBuf {
@@ -75,7 +78,9 @@ impl Server {
         let mut child = command(folder.path()).spawn().unwrap();
         writeln!(child.stdin.as_mut().unwrap(), "{settings}").unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         Self {
             ready: serde_json::from_str(&line).expect("a ready line"),
             child,
@@ -89,13 +94,21 @@ impl Server {
 
     pub async fn connection(&self) -> SendRequest<UnsyncBoxBody<Bytes, std::convert::Infallible>> {
         let stream = UnixStream::connect(self.socket()).await.unwrap();
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
         tokio::spawn(connection);
         sender
     }
 
     /// A request and its answer, whole.
-    pub async fn send(&self, method: Method, path: &str, kind: &str, body: impl Into<Bytes>) -> (StatusCode, Vec<u8>) {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: impl Into<Bytes>,
+    ) -> (StatusCode, Vec<u8>) {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -106,17 +119,24 @@ impl Server {
             .unwrap();
         let answer = self.connection().await.send_request(request).await.unwrap();
         let status = answer.status();
-        (status, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
+        (
+            status,
+            answer.into_body().collect().await.unwrap().to_bytes().to_vec(),
+        )
     }
 
     pub async fn json(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
-        let (status, body) = self.send(method, path, "application/json", body.to_string()).await;
+        let (status, body) = self
+            .send(method, path, "application/json", body.to_string())
+            .await;
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
     /// The digest of a component that is loaded from its file.
     pub async fn load(&self, file: &Path) -> String {
-        let (status, loaded) = self.json(Method::POST, "/v1/components", &json!({"path": file})).await;
+        let (status, loaded) = self
+            .json(Method::POST, "/v1/components", &json!({"path": file}))
+            .await;
         assert_eq!(status, StatusCode::OK, "{loaded}");
         loaded["digest"].as_str().unwrap().to_owned()
     }
@@ -124,8 +144,12 @@ impl Server {
     /// A run whose lines are all there at once, and the answer's.
     pub async fn run(&self, run: &Value, items: impl IntoIterator<Item = Value>) -> Vec<Value> {
         let mut body = format!("{run}\n");
-        items.into_iter().for_each(|item| body.push_str(&format!("{item}\n")));
-        let (status, body) = self.send(Method::POST, "/v1/runs", "application/x-ndjson", body).await;
+        items
+            .into_iter()
+            .for_each(|item| body.push_str(&format!("{item}\n")));
+        let (status, body) = self
+            .send(Method::POST, "/v1/runs", "application/x-ndjson", body)
+            .await;
         assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
         lines(&body)
     }
@@ -151,7 +175,10 @@ impl Server {
             buffer: Vec::new(),
             id: String::new(),
         };
-        running.id = running.line().await.unwrap()["run"]["id"].as_str().unwrap().to_owned();
+        running.id = running.line().await.unwrap()["run"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         running
     }
 }
@@ -165,7 +192,12 @@ pub struct Running {
 
 impl Running {
     pub async fn item(&self, item: &Value) {
-        self.items.as_ref().unwrap().send(format!("{item}\n").into()).await.unwrap();
+        self.items
+            .as_ref()
+            .unwrap()
+            .send(format!("{item}\n").into())
+            .await
+            .unwrap();
     }
 
     pub fn end_of_items(&mut self) {
@@ -217,5 +249,8 @@ pub fn member(id: usize) -> Value {
 
 /// Of lines, the items that have a result, in their order.
 pub fn items(lines: &[Value]) -> Vec<Value> {
-    lines.iter().filter_map(|line| line.get("item").cloned()).collect()
+    lines
+        .iter()
+        .filter_map(|line| line.get("item").cloned())
+        .collect()
 }
