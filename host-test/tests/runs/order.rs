@@ -57,7 +57,7 @@ fn refuse(simulator: &Simulator, path: &str) {
 fn is_of(item: usize, result: &ItemResult) -> bool {
     let output = result.as_ref().unwrap();
     let member: serde_json::Value = serde_json::from_str(output[0].get()).unwrap();
-    member["cardNo"] == format!("M{item}")
+    member["data"]["cardNo"] == format!("M{item}")
 }
 
 #[tokio::test(flavor = "multi_thread")]
