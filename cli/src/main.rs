@@ -14,6 +14,8 @@ mod process;
 mod progress;
 mod run;
 mod setup;
+mod signals;
+mod stderr;
 
 use clap::Parser as _;
 
@@ -38,13 +40,12 @@ fn main() -> std::process::ExitCode {
         Command::CheckCredential(args) => setup::single_threaded(check_credential(&args)),
         Command::CompileComponent(args) => return compile::compile(&args),
     };
-    match outcome {
-        Ok(exit) => exit.into(),
-        Err(failed) => {
-            failed.print();
-            failed.exit.into()
-        }
-    }
+    let exit = outcome.unwrap_or_else(|failed| {
+        failed.print();
+        failed.exit
+    });
+    stderr::finish();
+    exit.into()
 }
 
 async fn describe_command(args: &args::Describe) -> Result<Exit, Failed> {
