@@ -32,7 +32,7 @@ use super::{
 use crate::call::Item;
 use crate::failure::Failure;
 use crate::journal::{Durable, Journal, JournalError};
-use crate::retry::{Backoff, Breaker, Retry};
+use crate::retry::{Backoff, Breaker, Retry, countable};
 use crate::runner::{BoundOperation, Inner};
 
 use give::{Slot, is_broken};
@@ -48,6 +48,8 @@ const RECORDING: usize = 1024;
 /// Failures of the service in a row after which it is taken for dead, or the concurrency, where that is more: what was under
 /// way when a connection broke fails together.
 const FAILURES_IN_A_ROW: usize = 20;
+/// No machine has more under way at once. What is counted for each place stays a number.
+const MOST_PLACES: usize = 1 << 20;
 /// A timer that is not needed.
 const FAR: Duration = Duration::from_hours(24);
 
@@ -170,7 +172,7 @@ impl Driver {
             notices,
             orders,
         } = parts;
-        let concurrency = options.concurrency.get();
+        let concurrency = options.concurrency.get().min(MOST_PLACES);
         let is_alone = inner.is_one_item_per_call(&operation);
         // Items that are recorded run one after the other.
         let places = if inner.is_sequential() { 1 } else { concurrency };
@@ -185,7 +187,7 @@ impl Driver {
         let threshold = u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX);
         // What is not sent is not tried again.
         let retry = if inner.is_live() {
-            options.retry
+            options.retry.countable()
         } else {
             Retry::never()
         };
@@ -203,7 +205,7 @@ impl Driver {
             retry,
             call_size: CallSize::new(shape, options.order, is_one_call),
             window: places * WINDOW + recording,
-            ends: options.run_time.map(|time| Instant::now() + time),
+            ends: options.run_time.map(|time| Instant::now() + countable(time)),
             breaker: Breaker::new(threshold, retry.item_time),
             trouble: None,
             has_given_up: false,
