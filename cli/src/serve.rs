@@ -31,6 +31,7 @@ use tokio::task::JoinSet;
 use crate::args::Serve;
 use crate::exit::{Exit, Failed, line, warning};
 use crate::setup;
+use crate::signals::Signals;
 use folders::Folders;
 use problem::Answered;
 use settings::Settings;
@@ -100,7 +101,7 @@ fn start_clean(args: &Serve) -> Result<(), Failed> {
 async fn listen(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -> Result<Exit, Failed> {
     let socket = args.socket.clone();
     let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", nodule::text::path(&socket)));
-    let mut ended = Box::pin(ended(args.stdio_lifetime));
+    let mut signals = Signals::listen();
     let listener = prepared.bind().map_err(broken)?;
     let ready =
         json!({"ready": {"socket": socket, "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id()}});
@@ -113,7 +114,8 @@ async fn listen(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -
     let mut tasks = JoinSet::new();
     let why = tokio::select! {
         served = &mut serving => return served.map(|()| Exit::Done).map_err(broken),
-        why = &mut ended => why,
+        () = signals.first() => Why::Told,
+        () = alone(args.stdio_lifetime) => Why::Alone,
     };
     let _ = close.send(());
     if why == Why::Told {
@@ -134,7 +136,8 @@ async fn listen(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -
             _ = &mut serving => {}
             _ = tasks.join_next() => {}
             // Whoever tells it again does not want to wait.
-            _ = Box::pin(self::ended(args.stdio_lifetime)) => {}
+            () = signals.again() => {}
+            () = alone(args.stdio_lifetime) => {}
         }
     }
     Ok(Exit::Done)
@@ -149,38 +152,13 @@ enum Why {
     Alone,
 }
 
-async fn ended(stdio_lifetime: bool) -> Why {
-    let alone = async {
-        if stdio_lifetime {
-            listen::stdin_closed().await;
-        } else {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = told() => Why::Told,
-        () = alone => Why::Alone,
+/// Completes when whoever started the server is gone, where its end is the server's too.
+async fn alone(stdio_lifetime: bool) {
+    if stdio_lifetime {
+        listen::stdin_closed().await;
+    } else {
+        std::future::pending().await
     }
-}
-
-#[cfg(unix)]
-async fn told() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut signals = Vec::new();
-    for kind in [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ] {
-        signals.extend(signal(kind));
-    }
-    let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
-    let _ = futures_util::future::select_all(waits).await;
-}
-
-#[cfg(not(unix))]
-async fn told() {
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// What is loaded, and what runs.
