@@ -19,7 +19,7 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 use super::held::Hold;
 use super::{Checked, Pipeline, Trouble, Whole};
 use crate::address::AddressDenial;
-use crate::client::{ConnectFailure, Connecting, Lane};
+use crate::client::{ConnectFailure, Connecting, Lane, asks_for_credentials};
 use crate::guards::Guard;
 use crate::limits::Limits;
 
@@ -122,6 +122,10 @@ pub(super) async fn send(
         };
     };
     match response {
+        Ok(response) if let Some(proxy) = lane.refused_by_proxy(&response) => {
+            pipeline.not_sent(changing);
+            Err(broken(HttpError::ConnectionRefused, asks_for_credentials(proxy)))
+        }
         Ok(response) => receive(pipeline, response, limits, &deadlines).await,
         Err(error) => {
             if error.is_connect() || is_unwritten(&error) {
@@ -306,10 +310,10 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
                 },
                 detail,
             ),
-            ConnectFailure::Unreachable(_) | ConnectFailure::Unwanted => {
+            ConnectFailure::Unreachable(_) | ConnectFailure::Proxy(_) | ConnectFailure::Unwanted => {
                 broken(HttpError::ConnectionRefused, detail)
             }
-            ConnectFailure::Timeout => broken(HttpError::ConnectionTimeout, detail),
+            ConnectFailure::Timeout(_) => broken(HttpError::ConnectionTimeout, detail),
         };
     }
     if let Some(tls) = find::<rustls::Error>(error) {
