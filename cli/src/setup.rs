@@ -79,7 +79,7 @@ pub fn log(log: &Log) {
 ///
 /// A variable that is empty, or relative: what it names would change with the folder that the command is started in, which may be
 /// anybody's. By the XDG rules an empty `XDG_CACHE_HOME` is as none.
-fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>, String> {
+pub fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>, String> {
     let absolute = |name: &str, dir: OsString| {
         let dir = PathBuf::from(dir);
         if dir.is_absolute() {
@@ -104,8 +104,12 @@ fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathB
 }
 
 /// An engine that keeps what it compiles, where there is a folder that nobody else can write to; and the folder that has to be
-/// there in its place until the code is loaded. Compiled code comes from another process by a folder, in any case.
-fn engine(config: &EngineConfig) -> Result<(Engine, Option<TempDir>), Failed> {
+/// there in its place until the code is loaded, which is made in `temporary` where that is given. Compiled code comes from another process by a folder, in any case.
+pub fn engine(
+    config: &EngineConfig,
+    cache: Option<&Path>,
+    temporary: Option<&Path>,
+) -> Result<(Engine, Option<TempDir>), Failed> {
     let not_kept = |why: &str, remedy: Option<String>| {
         warning(&format!("compiled components are not kept: {why}"));
         if let Some(remedy) = remedy {
@@ -116,7 +120,11 @@ fn engine(config: &EngineConfig) -> Result<(Engine, Option<TempDir>), Failed> {
         let precompiler = Apart::new(&config)?;
         Ok(config.precompiler(precompiler))
     };
-    match cache_dir(|name| std::env::var_os(name)) {
+    let cache = match cache {
+        Some(cache) => Ok(Some(cache.to_owned())),
+        None => cache_dir(|name| std::env::var_os(name)),
+    };
+    match cache {
         Ok(None) => {}
         Ok(Some(dir)) => match Engine::new(&apart(config.clone().cache_dir(dir))?) {
             Ok(engine) => return Ok((engine, None)),
@@ -125,7 +133,10 @@ fn engine(config: &EngineConfig) -> Result<(Engine, Option<TempDir>), Failed> {
         },
         Err(why) => not_kept(&why, None),
     }
-    let temporary = tempfile::tempdir().ok();
+    let temporary = match temporary {
+        Some(folder) => tempfile::tempdir_in(folder).ok(),
+        None => tempfile::tempdir().ok(),
+    };
     let config = match &temporary {
         Some(dir) => config.clone().cache_dir(dir.path()),
         None => config.clone(),
@@ -143,7 +154,7 @@ pub async fn component(
         .map_or_else(Limits::default, |policy| policy.limits_over(Limits::default()))
         .stack_bytes;
     let config = EngineConfig::default().stack_bytes(stack);
-    let (engine, _temporary) = engine(&config)?;
+    let (engine, _temporary) = engine(&config, None, None)?;
     // Another component than the pinned one is refused before any of it runs.
     Ok(match digest {
         Some(digest) => engine.load_file_pinned(path, digest).await?,

@@ -5,9 +5,9 @@
 //! another one in its place. What connects all the same, by a descriptor that was handed on, is asked for its user.
 
 #[cfg(unix)]
-pub use unix::{Listener, Prepared, prepare};
+pub use unix::{Prepared, prepare};
 #[cfg(windows)]
-pub use windows::{Listener, Prepared, prepare};
+pub use windows::{Prepared, prepare};
 
 /// How long it waits before it accepts again when the system has no descriptor left.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
@@ -88,9 +88,9 @@ mod unix {
     }
 
     impl Prepared {
-        /// Where the socket is, as an absolute path without links.
-        pub fn path(&self) -> &Path {
-            &self.file.path
+        /// The socket's folder, as an absolute path without links.
+        pub fn folder(&self) -> &Path {
+            self.file.path.parent().unwrap_or(Path::new("/"))
         }
 
         /// Listens, in the Tokio runtime that this is called in.
@@ -307,7 +307,10 @@ mod unix {
             assert_eq!(mode(socket.parent().unwrap()), 0o700);
             assert_eq!(mode(&base.path().join("a")), 0o700);
             assert_eq!(mode(&socket), 0o600);
-            assert_eq!(prepared.path(), socket.canonicalize().unwrap());
+            assert_eq!(
+                prepared.folder(),
+                socket.parent().unwrap().canonicalize().unwrap()
+            );
             drop(prepared);
             assert!(!socket.exists() && socket.parent().unwrap().exists());
         }
@@ -338,7 +341,7 @@ mod unix {
             refused(&link.join("s"), "has mode 0755");
             set_mode(&folder, 0o700);
             let prepared = prepare(&link.join("s")).unwrap();
-            assert_eq!(prepared.path(), folder.canonicalize().unwrap().join("s"));
+            assert_eq!(prepared.folder(), folder.canonicalize().unwrap());
             if rustix::process::geteuid().is_root() {
                 for (path, words) in [(folder.as_path(), "has to belong"), (above, "another user, who")] {
                     std::os::unix::fs::chown(path, Some(65_533), None).unwrap();
@@ -477,9 +480,9 @@ mod windows {
     }
 
     impl Prepared {
-        /// The pipe's name.
-        pub fn path(&self) -> &Path {
-            &self.path
+        /// Where its token is written, which has no folder of its own here.
+        pub fn folder(&self) -> &Path {
+            Path::new(".")
         }
 
         /// Listens, in the Tokio runtime that this is called in.

@@ -24,7 +24,7 @@ use crate::exit::Failed;
 
 /// The argument that [`start_clean`] adds: a process that has it and is not clean is not started again.
 #[cfg_attr(not(unix), expect(dead_code, reason = "nothing is started anew there"))]
-pub const STARTED_CLEAN: &str = "--started-clean";
+const CLEAN: &str = "--clean";
 
 /// All of the environment that the process has: constants. The allocator reads it before `main`. By itself it takes a gigabyte
 /// that may be written to ahead, which counts as used where memory is bounded: a server of 512 MB would not start.
@@ -51,7 +51,7 @@ pub fn start_clean(extra_args: &[OsString]) -> io::Result<()> {
     let Some(found) = inherited() else {
         return Ok(());
     };
-    if std::env::args_os().any(|argument| argument == STARTED_CLEAN) {
+    if std::env::args_os().any(|argument| argument == CLEAN) {
         return Err(io::Error::other(format!(
             "the process was started with nothing, and has {found} all the same"
         )));
@@ -65,7 +65,7 @@ pub fn start_clean(extra_args: &[OsString]) -> io::Result<()> {
     Err(command
         .args(arguments)
         .args(extra_args)
-        .arg(STARTED_CLEAN)
+        .arg(CLEAN)
         .env_clear()
         .envs(ENVIRONMENT)
         .exec())
