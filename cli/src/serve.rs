@@ -53,22 +53,17 @@ pub fn serve(args: &Serve) -> Result<Exit, Failed> {
     let config = settings.configure(EngineConfig::default())?;
     let prepared = listen::prepare(&args.socket).map_err(Failed::usage)?;
     let token = Token::new(settings.token.as_ref(), &args.socket)?;
-    // Made before the process is bound: what it opens then is all that it opens.
-    let (engine, temporary) = setup::engine(&config, args.cache.as_deref())?;
-    let cache = temporary
-        .as_ref()
-        .map(tempfile::TempDir::path)
-        .or(args.cache.as_deref());
     let folders = Folders::new(&args.read, &args.write)?;
+    // Before there is any other thread: what is bound is this one, and what it starts.
     let missing = protect::confine(&protect::Bounds {
         memory_mb: args.memory_mb,
         read: folders.read(),
         write: folders.write(),
-        cache,
+        cache: args.cache.as_deref(),
         socket_dir: prepared.folder(),
-    })
-    .map_err(|error| Failed::usage(format!("the process cannot be bound: {error}")))?;
+    })?;
     missing.iter().for_each(|what| warning(what));
+    let (engine, _temporary) = setup::engine(&config, args.cache.as_deref(), Some(prepared.folder()))?;
     let server = Arc::new(Server {
         engine,
         policy,
