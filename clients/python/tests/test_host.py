@@ -38,7 +38,7 @@ class Loading(RealHost):
         self.assertEqual(self.host.load(elsewhere).digest, self.node.digest)
 
     def test_it_describes_itself_in_four_forms(self):
-        operations = {(one["resource"], one["name"]) for one in self.node.describe()["operations"]}
+        operations = {(one["group"], one["name"]) for one in self.node.describe()["operations"]}
         self.assertIn(("member", "getMember"), operations)
         self.assertIsInstance(self.node.describe("n8n"), dict)
         for form in ("markdown", "text"):
