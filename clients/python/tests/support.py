@@ -6,19 +6,18 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import unittest
 from collections.abc import Callable
 from pathlib import Path
 
+import nodule_client
+
 ROOT = Path(__file__).resolve().parents[3]
 TARGET = Path(os.environ.get("NODULE_TARGET", ROOT / "target"))
 NODULE, SIMULATOR, COMPONENT = TARGET / "release/nodule", TARGET / "release/simulator", TARGET / "socialhub.wasm"
-sys.path.insert(0, str(ROOT / "clients/python/src"))
 
-import nodule_client  # noqa: E402
 
 TOKEN = "t" * 32
 # For what never happens: a test that waits for so long has failed.

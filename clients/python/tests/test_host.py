@@ -4,12 +4,11 @@ import json
 import os
 import signal
 import threading
-import unittest
 import urllib.request
 
-from .support import COMPONENT, NODULE, TARGET, RealHost, members
-
 from nodule_client import CutShort, Failure, Host, HostUnavailable, RequestRefused
+
+from .support import COMPONENT, RealHost, members
 
 
 def adjustments(count, name):
@@ -22,7 +21,7 @@ class Loading(RealHost):
         by_bytes = self.host.load(COMPONENT.read_bytes(), digest=self.node.digest)
         by_path = self.host.load(COMPONENT, by_path=True, digest=self.node.digest)
         self.assertEqual({one.digest for one in (self.node, by_bytes, by_path)}, {self.node.digest})
-        self.assertEqual((self.node.name, self.node.version), ("socialHub", 1))
+        self.assertEqual((self.node.name, self.node.version), ("socialHub", "1"))
 
     def test_another_digest_is_refused(self):
         for by_path in (False, True):
@@ -76,7 +75,9 @@ class Running(RealHost):
     def test_results_as_they_come_are_told_apart_by_their_ids(self):
         items = ((f"card M{number}", {"cardNo": f"M{number}"}) for number in range(200))
         run = self.node.run("member", "getMember", items, credential=self.credential, order="completion")
-        self.assertEqual({result.item: result.get()[0]["data"]["cardNo"] for result in run}, {f"card M{n}": f"M{n}" for n in range(200)})
+        self.assertEqual(
+            {result.item: result.get()[0]["data"]["cardNo"] for result in run}, {f"card M{n}": f"M{n}" for n in range(200)}
+        )
 
     def test_raw_results_say_the_same(self):
         parsed = [{"item": result.item, "output": result.output} for result in self.run_members()]
@@ -94,19 +95,17 @@ class Running(RealHost):
 
     def test_a_text_with_an_id_of_its_own_is_answered_under_no_other_name(self):
         texts = ['{"cardNo":"M1"},"id":99', '{"cardNo":"M1"}']
-        try:
-            names = {result.item for result in self.node.run("member", "getMember", texts, credential=self.credential) if not result.failure}
-        except Exception as error:
-            self.assertIsInstance(error, (RequestRefused, Failure, Exception))
-            names = set()
-        self.assertNotIn(99, names)
+        results = list(self.node.run("member", "getMember", texts, credential=self.credential))
+        self.assertEqual(
+            [(result.item, result.failure and result.failure.kind) for result in results], [(0, "invalid-input"), (1, None)]
+        )
 
-    def test_stop_on_failure_leaves_the_items_after_it_without_result(self):
+    def test_stop_on_failure_starts_no_item_after_it(self):
         items = [{}, *members(100)]
         run = self.node.run("member", "getMember", items, credential=self.credential, on_failure="stop", concurrency=1)
         results = list(run)
         self.assertEqual(results[0].failure.kind, "invalid-parameters")
-        self.assertLess(len(results), 101)
+        self.assertEqual({result.failure and result.failure.kind for result in results[1:]} - {"not-run"}, set())
 
     def test_a_credential_is_checked(self):
         self.assertIsNone(self.node.check_credential(credential=self.credential))
@@ -115,7 +114,7 @@ class Running(RealHost):
         self.assertNotIn("wrong-secret", f"{wrong!r}{wrong.details}")
 
     def test_a_policy_is_kept(self):
-        policy = "version = 1\nbase-url = \"listed\"\n"
+        policy = 'base-url = "listed"\n'
         [result] = self.run_members(1, policy=policy)
         self.assertEqual(result.failure.kind, "denied")
         rule = {"origin": self.base_url, "private": True}
@@ -149,7 +148,11 @@ class Running(RealHost):
         self.assertIn("items", told[0])
 
     def test_what_the_host_does_not_know_is_refused_by_name(self):
-        for group, operation, options in [("nothing", "getMember", {}), ("member", "nothing", {}), ("member", "getMember", {"concurency": 1})]:
+        for group, operation, options in [
+            ("nothing", "getMember", {}),
+            ("member", "nothing", {}),
+            ("member", "getMember", {"concurency": 1}),
+        ]:
             with self.assertRaises(RequestRefused):
                 self.node.run(group, operation, [], credential=self.credential, **options)
 
@@ -192,11 +195,11 @@ class Ending(RealHost):
     def test_a_closed_run_is_forgotten_and_the_next_one_works(self):
         with self.node.run("member", "getMember", members(100_000), credential=self.credential) as run:
             next(run)
-            self.assertEqual(run.progress()["id"], run.id)
+            self.assertIn("items", run.progress())
         self.assertEqual(len(list(self.node.run("member", "getMember", members(3), credential=self.credential))), 3)
 
     def test_a_host_that_is_killed_cuts_the_run_short_and_says_so_afterwards(self):
-        with self.assertLogs("nodule_client") as logged, self.started() as host:
+        with self.started() as host:
             node = host.load(COMPONENT)
             run = node.run("member", "getMember", members(100_000), credential=self.credential)
             next(run)
@@ -205,11 +208,3 @@ class Ending(RealHost):
                 list(run)
             with self.assertRaisesRegex(HostUnavailable, "ended by signal 9"):
                 node.describe()
-            # `assertLogs` wants one.
-            import logging
-
-            logging.getLogger("nodule_client").info("done")
-        self.assertTrue(logged.records)
-
-
-del NODULE, TARGET, unittest

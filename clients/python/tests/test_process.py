@@ -13,9 +13,9 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from .support import NODULE, PATIENCE_S, ROOT
-
 from nodule_client import Host, HostUnavailable, ProtocolError
+
+from .support import NODULE, PATIENCE_S, ROOT
 
 READY = 'print(json.dumps({"ready": {"socket": sys.argv[sys.argv.index("--socket") + 1]}}), flush=True); sys.stdin.read()'
 
@@ -58,7 +58,16 @@ class Start(unittest.TestCase):
         self.assertEqual(stat.S_IMODE(told["mode"]), 0o700)
         self.assertEqual(told["settings"], {"policy": "p", "token": host.token})
         self.assertEqual(len(host.token), 64)
-        flags = ["--cache", "/var/cache/nodule", "--read", os.path.abspath("a"), "--write", str(self.folder / "w"), "--memory-mb", "64"]
+        flags = [
+            "--cache",
+            "/var/cache/nodule",
+            "--read",
+            os.path.abspath("a"),
+            "--write",
+            str(self.folder / "w"),
+            "--memory-mb",
+            "64",
+        ]
         base = ["serve", "--socket", told["socket"], "--stdio-lifetime", "--settings", "-"]
         self.assertEqual(told["arguments"], base + flags)
         host.close()
@@ -74,9 +83,9 @@ class Start(unittest.TestCase):
 
     def test_a_host_that_ends_at_once_says_why(self):
         binary = self.program("print('error: no such folder', file=sys.stderr); sys.exit(2)")
-        with self.assertLogs("nodule_client", "WARNING") as logged:
-            with self.assertRaisesRegex(HostUnavailable, "ended with status 2: error: no such folder"):
-                Host.start(binary=binary)
+        ended = self.assertRaisesRegex(HostUnavailable, "ended with status 2: error: no such folder")
+        with self.assertLogs("nodule_client", "WARNING") as logged, ended:
+            Host.start(binary=binary)
         self.assertEqual([record.message for record in logged.records], ["error: no such folder"])
 
     def test_a_program_that_is_no_host_is_told_from_one(self):
@@ -90,7 +99,10 @@ class Start(unittest.TestCase):
         for options, variables in (({"binary": missing}, {}), ({}, {"NODULE_BINARY": missing})):
             with mock.patch.dict(os.environ, variables), self.assertRaisesRegex(HostUnavailable, "(?s)missing.*NODULE_BINARY"):
                 Host.start(**options)
-        with mock.patch.dict(os.environ, {"PATH": str(self.folder)}), self.assertRaisesRegex(HostUnavailable, "no `nodule` in PATH"):
+        with (
+            mock.patch.dict(os.environ, {"PATH": str(self.folder)}),
+            self.assertRaisesRegex(HostUnavailable, "no `nodule` in PATH"),
+        ):
             os.environ.pop("NODULE_BINARY", None)
             Host.start()
 
@@ -141,7 +153,9 @@ class End(unittest.TestCase):
         self.assertTrue(self.ended(host))
 
     def test_it_ends_with_a_program_that_ends_without_closing_it(self):
-        parent, host = self.started_by_another("")
+        parent, host = self.started_by_another("sys.stdin.readline()")
+        parent.stdin.write("end\n")
+        parent.stdin.flush()
         self.assertTrue(self.ended(host))
         self.assertEqual(parent.wait(PATIENCE_S), 0)
 
@@ -165,7 +179,7 @@ class End(unittest.TestCase):
         self.assertTrue(self.ended(host))
 
     def test_closing_in_a_fork_leaves_the_parents_host_alone(self):
-        parent, host = self.started_by_another(
+        parent, _ = self.started_by_another(
             """
             child = os.fork()
             if child == 0:
@@ -178,5 +192,3 @@ class End(unittest.TestCase):
             """
         )
         self.assertEqual(parent.stdout.readline(), "still there\n")
-
-

@@ -9,16 +9,18 @@ import socket
 import threading
 import types
 
-from .support import BEGUN, END, LOADED, PATIENCE_S, TOKEN, FakeHost, nodule_client
-
-from nodule_client import CutShort, Failure, InvalidItem, ProtocolError, RequestRefused, RunBroken
+from nodule_client import CutShort, Failure, Host, HostUnavailable, InvalidItem, ProtocolError, RequestRefused, RunBroken
 from nodule_client._items import AHEAD_BYTES, Writer, line
 
+from .support import BEGUN, END, LOADED, PATIENCE_S, TOKEN, FakeHost
 
-def echo(request):
-    """Answers each item as soon as it has come, by its parameters."""
+
+def echo(request, heads=None):
+    """Answers each item as soon as it has come, by its parameters. Keeps what is said about the run."""
     lines = request.lines()
-    request.head = json.loads(next(lines))
+    head = json.loads(next(lines))
+    if heads is not None:
+        heads.append(head)
     request.begin()
     request.say(BEGUN)
     for text in lines:
@@ -111,7 +113,9 @@ class Results(FakeHost):
 
         def answer(request):
             request.accept()
-            body = json.dumps({"item": 0, "output": [text]}, ensure_ascii=False).encode() + b"\n" + json.dumps(END).encode() + b"\n"
+            body = (
+                json.dumps({"item": 0, "output": [text]}, ensure_ascii=False).encode() + b"\n" + json.dumps(END).encode() + b"\n"
+            )
             for at in range(0, len(body), 9973):
                 request.piece(body[at : at + 9973])
 
@@ -121,18 +125,30 @@ class Results(FakeHost):
     def test_options_have_the_names_of_the_interface(self):
         heads = []
 
-        def answer(request):
-            echo(request)
-            heads.append(request.head)
-
-        run = self.node(answer).run(
-            "g", "o", [], credential={"a": "b"}, tenant="t", on_failure="stop", item_time_ms=5, allow=["https://x"], retries=0, policy=None
+        run = self.node(functools.partial(echo, heads=heads)).run(
+            "g",
+            "o",
+            [],
+            credential={"a": "b"},
+            tenant="t",
+            on_failure="stop",
+            item_time_ms=5,
+            allow=["https://x"],
+            retries=0,
+            policy=None,
         )
         self.assertEqual(list(run), [])
         self.assertEqual(
             heads,
             [
-                {"credential": {"a": "b"}, "tenant": "t", "onFailure": "stop", "itemTimeMs": 5, "allow": ["https://x"], "retries": 0}
+                {
+                    "credential": {"a": "b"},
+                    "tenant": "t",
+                    "onFailure": "stop",
+                    "itemTimeMs": 5,
+                    "allow": ["https://x"],
+                    "retries": 0,
+                }
                 | {"component": LOADED["digest"], "group": "g", "operation": "o"}
             ],
         )
@@ -267,10 +283,10 @@ class Errors(FakeHost):
     def test_a_token_is_shown_nowhere(self):
         for wrong in ("short-secret", f"{TOKEN}\n", "ä" * 40):
             with self.assertRaises(ValueError) as raised:
-                nodule_client.Host.connect("/nowhere", wrong)
+                Host.connect("/nowhere", wrong)
             self.assertNotIn(wrong.strip(), str(raised.exception))
-        host = nodule_client.Host.connect("/nowhere", TOKEN)
-        with self.assertRaises(nodule_client.HostUnavailable) as raised:
+        host = Host.connect("/nowhere", TOKEN)
+        with self.assertRaises(HostUnavailable) as raised:
             host.status()
         for shown in (repr(host), repr(host._address.token), str(raised.exception), repr(raised.exception)):
             self.assertNotIn(TOKEN, shown)

@@ -135,7 +135,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 def lines(answer: http.client.HTTPResponse) -> Iterator[bytes]:
     """The lines of an answer, as they come.
 
-    Raises `CutShort` where it ends in the middle.
+    Raises `CutShort` where it breaks off.
     """
     parts: list[bytes] = []
     try:
@@ -148,7 +148,8 @@ def lines(answer: http.client.HTTPResponse) -> Iterator[bytes]:
                 yield from whole
     except (OSError, http.client.HTTPException) as error:
         raise CutShort(_shown(error)) from error
-    raise CutShort("no `end` line")
+    if any(parts):
+        raise CutShort("within a line")
 
 
 def _shown(error: Exception) -> str:

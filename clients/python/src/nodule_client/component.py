@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 from urllib.parse import urlencode
 
 from ._http import Address
 from ._items import Item
 from .errors import Failure, ProtocolError
-from .run import Handler, Result, Run, as_said, parsed, unparsed
+from .run import Handler, Result, Run, parsed, planned, unparsed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -53,7 +53,7 @@ class Component:
             self.digest = str(loaded["digest"])
             """`sha256:…` of its bytes; pin it by `load(…, digest=…)`."""
             self.name = str(loaded["name"])
-            self.version: Any = loaded["version"]
+            self.version = str(loaded["version"])
         except (KeyError, TypeError) as error:
             raise ProtocolError("a loaded component without `digest`, `name` or `version`") from error
         self._address = address
@@ -124,13 +124,12 @@ class Component:
         - `loads`: parses results. For exact decimals: `functools.partial(json.loads, parse_float=decimal.Decimal)`.
         - `on_notice`, `on_progress`: called with what the host says about the run, by the thread that iterates, between results.
         """
-        head = self._binding(options) | {"group": group, "operation": operation}
-        return self._begin("/v1/runs", head, items, unparsed if raw else parsed, None if raw else loads, on_notice, on_progress)
+        head, items = self._head(group, operation, options), _several(items)
+        return Run(self._address, head, items, unparsed if raw else parsed, None if raw else loads, on_notice, on_progress)
 
-    def plan(self, group: str, operation: str, items: Iterable[Item], **binding: Unpack[Binding]) -> Run[Fields]:
-        """What each item would send, or what is wrong with it: an object with its ID as `item`. Nothing is sent."""
-        head = self._binding(binding) | {"group": group, "operation": operation}
-        return self._begin("/v1/plan", head, items, as_said, json.loads, None, None)
+    def plan(self, group: str, operation: str, items: Iterable[Item], **binding: Unpack[Binding]) -> Iterator[Fields]:
+        """What each item would send, `{"item":…,"requests":[…]}`, or what is wrong with it, `{"item":…,"error":{…}}`. Nothing is sent."""
+        return planned(self._address, self._head(group, operation, binding), _several(items))
 
     def __repr__(self) -> str:
         return f"<Component {self.name} {self.version} {self.digest}>"
@@ -142,10 +141,14 @@ class Component:
         given = {_camel(name): value for name, value in options.items() if value is not None}
         return given | {"component": self.digest}
 
-    def _begin(self, target: str, head: Fields, items: Iterable[Item], *how: Any) -> Run[Any]:
-        if isinstance(items, (str, bytes, Mapping)):
-            raise TypeError("items: expected an iterable of items, found a single one")
-        return Run(self._address, target, json.dumps(head).encode() + b"\n", items, *how)
+    def _head(self, group: str, operation: str, options: Mapping[str, Any]) -> bytes:
+        return json.dumps(self._binding(options) | {"group": group, "operation": operation}).encode() + b"\n"
+
+
+def _several(items: Iterable[Item]) -> Iterable[Item]:
+    if isinstance(items, (str, bytes, Mapping)):
+        raise TypeError("items: expected an iterable of items, found a single one")
+    return items
 
 
 def _camel(name: str) -> str:

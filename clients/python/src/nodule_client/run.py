@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ._http import Address, lines
 from ._items import Item, Writer
-from .errors import CutShort, Failure, ProtocolError, RequestRefused, RunBroken
+from .errors import CutShort, Failure, HostUnavailable, ProtocolError, RequestRefused, RunBroken
 
 Handler = Callable[[Mapping[str, Any]], object]
 R = TypeVar("R")
@@ -71,7 +71,6 @@ class Run(Generic[R]):
     def __init__(
         self,
         address: Address,
-        target: str,
         head: bytes,
         items: Iterable[Item],
         read: Callable[[bytes, Mapping[str, Any]], R],
@@ -80,10 +79,10 @@ class Run(Generic[R]):
         on_progress: Handler | None,
     ) -> None:
         self._address = address
-        self._exchange = exchange = Exchange(address, target, head)
+        self._exchange = exchange = Exchange(address, "/v1/runs", head)
         self._end: dict[str, Any] = {}
         try:
-            begun = _object(next(exchange.lines), json.loads).get("run")
+            begun = _object(next(exchange.lines, b"{}"), json.loads).get("run")
             if not isinstance(begun, Mapping) or "id" not in begun:
                 raise ProtocolError("an answer that does not begin with `run`")
         except BaseException:
@@ -176,6 +175,9 @@ def _results(
                 for kind, handler in handlers.items():
                     if handler is not None and kind in said:
                         handler(said[kind])
+        else:
+            if not exchange.is_over:
+                raise CutShort("no `end` line")
     except CutShort:
         if exchange.is_over:
             return  # By `close`.
@@ -200,9 +202,23 @@ def unparsed(line: bytes, said: Mapping[str, Any]) -> bytes:
     return line
 
 
-def as_said(line: bytes, said: Mapping[str, Any]) -> Mapping[str, Any]:
-    """All that is said about an item."""
-    return said
+def planned(address: Address, head: bytes, items: Iterable[Item]) -> Iterator[Mapping[str, Any]]:
+    """What is said about each item of a plan."""
+    exchange = Exchange(address, "/v1/plan", head)
+    exchange.writer = Writer(exchange.sock, items)
+    return _planned(exchange, exchange.writer)
+
+
+def _planned(exchange: Exchange, writer: Writer) -> Iterator[Mapping[str, Any]]:
+    try:
+        for line in exchange.lines:
+            yield _object(line, json.loads)
+    except CutShort as error:
+        raise HostUnavailable("cut-short", "the plan was cut short", "plan again: nothing was sent") from error
+    finally:
+        exchange.close()
+    if writer.error is not None:
+        raise writer.error
 
 
 def _object(line: bytes, loads: Callable[[str], Any]) -> Mapping[str, Any]:
