@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from ._http import Address
 from ._items import Item
 from .errors import Failure, ProtocolError
-from .run import Handler, Result, Run, parsed, planned, unparsed
+from .run import Handler, Result, Run, planned
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -121,11 +121,11 @@ class Component:
         - `items`: dictionaries of parameters, or their JSON texts, or pairs of an ID of your own and one of these. Another thread
           reads the iterable, as the host needs items.
         - `raw`: each result as the line that the host wrote, `{"item":…,"output":[…]}` or `{"item":…,"error":{…}}`; no JSON is parsed.
-        - `loads`: parses results. For exact decimals: `functools.partial(json.loads, parse_float=decimal.Decimal)`.
+        - `loads`: parses results, for example `functools.partial(json.loads, parse_float=decimal.Decimal)` or `orjson.loads`.
         - `on_notice`, `on_progress`: called with what the host says about the run, by the thread that iterates, between results.
         """
         head, items = self._head(group, operation, options), _several(items)
-        return Run(self._address, head, items, unparsed if raw else parsed, None if raw else loads, on_notice, on_progress)
+        return Run(self._address, head, items, None if raw else loads, on_notice, on_progress)
 
     def plan(self, group: str, operation: str, items: Iterable[Item], **binding: Unpack[Binding]) -> Iterator[Fields]:
         """What each item would send, `{"item":…,"requests":[…]}`, or what is wrong with it, `{"item":…,"error":{…}}`. Nothing is sent."""

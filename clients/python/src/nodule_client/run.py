@@ -73,7 +73,6 @@ class Run(Generic[R]):
         address: Address,
         head: bytes,
         items: Iterable[Item],
-        read: Callable[[bytes, Mapping[str, Any]], R],
         loads: Callable[[str], Any] | None,
         on_notice: Handler | None,
         on_progress: Handler | None,
@@ -94,7 +93,7 @@ class Run(Generic[R]):
         """What running an item twice does: `read`, `idempotent`, `keyed` or `write`."""
         exchange.writer = Writer(exchange.sock, items)
         handlers = {"notice": on_notice, "progress": on_progress}
-        self._results = _results(exchange, read, loads, handlers, self._end)
+        self._results: Iterator[R] = _results(exchange, loads, handlers, self._end)
 
     @property
     def summary(self) -> Mapping[str, Any] | None:
@@ -151,22 +150,24 @@ class Run(Generic[R]):
 
 def _results(
     exchange: Exchange,
-    read: Callable[[bytes, Mapping[str, Any]], R],
     loads: Callable[[str], Any] | None,
     handlers: Mapping[str, Handler | None],
     end: dict[str, Any],
-) -> Generator[R, None, None]:
-    """The results of a run, until its last line. It does not refer to the run: whoever drops both ends the run."""
+) -> Generator[Any, None, None]:
+    """The results of a run, until its last line; as they came, where nothing loads them. It does not refer to the run: whoever
+    drops both ends the run."""
     try:
         for line in exchange.lines:
             if exchange.is_over:
                 return
             if loads is None and line.startswith(b'{"item":'):
-                yield read(line, {})
+                yield line
                 continue
             said = _object(line, loads or json.loads)
             if "item" in said:
-                yield read(line, said)
+                error = said.get("error")
+                failure = None if error is None else Failure(error)
+                yield line if loads is None else Result(said["item"], said.get("output"), failure)
             elif "end" in said:
                 end.update(said)
                 break
@@ -189,17 +190,6 @@ def _results(
         raise RunBroken(str(broken.get("kind")), str(broken.get("message")), broken.get("hint"), end["end"])
     if exchange.writer is not None and exchange.writer.error is not None:
         raise exchange.writer.error
-
-
-def parsed(line: bytes, said: Mapping[str, Any]) -> Result:
-    """A result."""
-    error = said.get("error")
-    return Result(said["item"], said.get("output"), None if error is None else Failure(error))
-
-
-def unparsed(line: bytes, said: Mapping[str, Any]) -> bytes:
-    """A result as it came."""
-    return line
 
 
 def planned(address: Address, head: bytes, items: Iterable[Item]) -> Iterator[Mapping[str, Any]]:
@@ -226,6 +216,7 @@ def _object(line: bytes, loads: Callable[[str], Any]) -> Mapping[str, Any]:
         said = loads(line.decode())
     except ValueError as error:
         raise ProtocolError("a line that is no JSON") from error
-    if not isinstance(said, Mapping):
+    # Not `Mapping`, which takes as long as the result's own object does.
+    if not isinstance(said, dict):
         raise ProtocolError("a line that is no JSON object")
     return said
