@@ -118,6 +118,12 @@ test-client-python:
 measure-clients: build ## Measure the clients beside `nodule run`
 	clients/bench $(NODULE) target/release/simulator $(COMPONENT)
 
+# Binaries that need nothing of the system: a quarter of an hour for each platform, and no part of `make test`.
+.PHONY: binaries
+
+binaries: ## Build static binaries for Linux, x64 and arm64, into target/binaries: make binaries PLATFORMS="linux-x64"
+	cli/binaries $(PLATFORMS)
+
 # Hosts: the component in hosts that know nothing of Nodule.
 .PHONY: test-hosts test-celery
 

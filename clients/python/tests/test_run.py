@@ -326,9 +326,26 @@ class Ending(FakeHost):
 
     def test_a_run_that_nobody_reads_ends_when_it_is_dropped(self):
         node, closed = self.closing()
-        node.run("g", "o", [{}])
+        waiting = threading.Event()
+        self.addCleanup(waiting.set)
+
+        def items():
+            yield {}
+            waiting.wait(PATIENCE_S)
+
+        node.run("g", "o", items())
         gc.collect()
-        self.assertTrue(closed.wait(PATIENCE_S))
+        self.assertTrue(closed.wait(PATIENCE_S), "though its iterable still waits")
+
+    def test_a_closed_run_gives_no_result_that_had_come_before(self):
+        def answer(request):
+            request.accept()
+            request.say(*({"item": item, "output": []} for item in range(3)), END)
+
+        run = self.node(answer).run("g", "o", [{}] * 3)
+        self.assertEqual(next(run).item, 0)
+        run.close()
+        self.assertEqual(list(run), [])
 
     def test_another_thread_may_close(self):
         node, closed = self.closing()
