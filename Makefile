@@ -106,6 +106,24 @@ measure-n8n: build n8n/node_modules ## Measure the node in a real n8n beside a s
 	n8n/scripts/install-n8n
 	node n8n/e2e/measure.mjs
 
+# Clients of `nodule serve`
+
+.PHONY: test-clients test-client-python measure-clients
+
+test-clients: build test-client-python ## Test the clients for other languages against the host and a simulator
+
+test-client-python:
+	python3 -B -m unittest discover -t clients/python -s clients/python/tests
+
+measure-clients: build ## Measure the clients beside `nodule run`
+	clients/bench $(NODULE) target/release/simulator $(COMPONENT)
+
+# Binaries that need nothing of the system: a quarter of an hour for each platform, and no part of `make test`.
+.PHONY: binaries
+
+binaries: ## Build static binaries for Linux, x64 and arm64, into target/binaries: make binaries PLATFORMS="linux-x64"
+	cli/binaries $(PLATFORMS)
+
 # Hosts: the component in hosts that know nothing of Nodule.
 .PHONY: test-hosts test-celery
 

@@ -1,7 +1,10 @@
 """A node component in Celery: the way out of one machine for Python shops. `celery --app tasks worker`, in this folder.
 
-The component is loaded once per worker process; a task is one batch of items, run by the class `Service` of the Python host.
-Settings are variables: NODE_COMPONENT and NODE_CREDENTIAL are files, NODE_BROKER is Redis, `redis://127.0.0.1:6379/0`.
+Each worker process starts a host, `nodule serve`, which loads the component and runs one batch of items per task: the component reaches its
+service and nothing else, and never sees the credential outside of `authenticate`; limits, redaction, sessions and
+retries are the host's. Settings are variables: NODE_COMPONENT and NODE_CREDENTIAL are files, and NODE_POLICY is one where more or less
+is to be allowed than the credential's base URL; NODE_DIGEST pins the component; NODE_BROKER is Redis, `redis://127.0.0.1:6379/0`;
+NODULE_BINARY is the program `nodule`, if it is not in PATH.
 """
 
 import json
@@ -10,10 +13,11 @@ import sys
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
-import host  # noqa: E402
+# Where the client is not installed, from the same repository.
+sys.path.append(str(Path(__file__).resolve().parents[3] / "clients/python/src"))
+from nodule_client import CutShort, Host, HostUnavailable  # noqa: E402
 
 BROKER = os.environ["NODE_BROKER"]
 app = Celery("tasks", broker=BROKER, backend=BROKER)
@@ -32,30 +36,37 @@ app.conf.update(
     result_expires=3600,
 )
 
-service, base_url = None, None
-effects = {}
+host, node, effects = None, None, {}
 
 
 @worker_process_init.connect
-def load(**_):
-    """Once per process: compiled code is neither shared between processes nor kept across a fork."""
-    global service, base_url
-    node = host.Node(os.environ["NODE_COMPONENT"])
-    described = host.plain(node.call("description", "describe"))
-    effects.update({(one["group"], one["name"]): one["effect"]["tag"] for one in described["operations"]})
-    credential = Path(os.environ["NODE_CREDENTIAL"]).read_text(encoding="utf-8")
-    service, base_url = host.Service(node, credential), json.loads(credential)["baseUrl"]
+def start(**_):
+    """Once per process, after the fork, so that the host ends with the process that uses it, however that ends."""
+    global host, node
+    stop()
+    policy = os.environ.get("NODE_POLICY")
+    host = Host.start(settings={"policy": Path(policy).read_text(encoding="utf-8")} if policy else None)
+    node = host.load(os.environ["NODE_COMPONENT"], digest=os.environ.get("NODE_DIGEST"))
+    effects.update({(one["group"], one["name"]): one["effect"]["type"] for one in node.describe()["operations"]})
+
+
+@worker_process_shutdown.connect
+def stop(**_):
+    if host is not None:
+        host.close()
 
 
 @app.task(bind=True, max_retries=5)
 def run(self, group, operation, items):
-    """One batch: a list of outputs or a failure for each item, in order."""
+    """One batch: for each item, in order, the JSON text `{"item":…,"output":[…]}` or `{"item":…,"error":{…}}`."""
     # What may be given to another worker is run twice at times; `write` is the effect that does not bear it.
     if effects.get((group, operation), "write") == "write":
         raise ValueError(f"{group}.{operation} cannot be run twice, so it needs a queue that never repeats")
-    call = {"group": group, "operation": operation, "items": items, "on-failure": "continue", "in-flight": 16, "base-url": base_url}
-    answer = host.plain(service.run(host.record(call)))
-    if isinstance(answer, dict):
-        # The whole batch failed, for want of a session most likely: later.
-        raise self.retry(countdown=5, exc=RuntimeError(answer["tag"]))
-    return answer
+    credential = json.loads(Path(os.environ["NODE_CREDENTIAL"]).read_text(encoding="utf-8"))
+    try:
+        # As texts: what Celery does to JSON numbers is not what the service said.
+        return [result.decode() for result in node.run(group, operation, items, credential=credential, retries=4, raw=True)]
+    except (CutShort, HostUnavailable) as error:
+        # The host has ended. The batch may be run again, since its effect allows it: with a new one.
+        start()
+        raise self.retry(countdown=5, exc=error)
