@@ -106,6 +106,15 @@ measure-n8n: build n8n/node_modules ## Measure the node in a real n8n beside a s
 	n8n/scripts/install-n8n
 	node n8n/e2e/measure.mjs
 
+# Clients: what starts `nodule serve` for engines in other languages.
+.PHONY: test-clients
+
+clients/node/node_modules: clients/node/package-lock.json
+	@cd clients/node && npm install --no-save --no-audit --no-fund && touch node_modules
+
+test-clients: build clients/node/node_modules ## Test the clients against the real host and the simulator
+	cd clients/node && npx tsc && node --test test/*.test.mjs
+
 # Hosts: the component in hosts that know nothing of Nodule.
 .PHONY: test-hosts test-celery
 
