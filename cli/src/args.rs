@@ -41,6 +41,8 @@ pub enum Command {
     Check(Check),
     /// Say whether a credential works
     CheckCredential(CheckCredential),
+    /// Run nodes for an engine, over a socket of this machine
+    Serve(Serve),
     /// Compile a component from standard input into the cache; the command runs itself so
     #[command(hide = true)]
     CompileComponent(CompileComponent),
@@ -281,4 +283,33 @@ pub struct CheckCredential {
     /// Refuse the component unless it has this digest
     #[arg(long, value_name = "sha256:HEX")]
     pub digest: Option<String>,
+}
+
+/// Load, constrain and run nodes for an engine in any language: HTTP over a Unix socket, docs/serve.md.
+#[derive(Debug, clap::Args)]
+pub struct Serve {
+    /// Where the socket is made; its folder has to be this user's alone (mode 0700), and is made so
+    #[arg(long, value_name = "PATH")]
+    pub socket: PathBuf,
+    /// End when standard input closes, so that nothing is left behind by an engine that was killed
+    #[arg(long)]
+    pub stdio_lifetime: bool,
+    /// Token, policy, certificates, proxy and addresses, a JSON object; - is the first line of standard input
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// Where compiled components are kept
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Components and recordings may be read from below this folder; can be given again
+    #[arg(long, value_name = "DIR")]
+    pub read: Vec<PathBuf>,
+    /// Journals and recordings may be written below this folder, and read; can be given again
+    #[arg(long, value_name = "DIR")]
+    pub write: Vec<PathBuf>,
+    /// The most memory that the process may have, in megabytes
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(256..=1_048_576))]
+    pub memory_mb: u64,
+    /// The process was started anew, without its environment
+    #[arg(long, hide = true)]
+    pub clean: bool,
 }

@@ -26,6 +26,11 @@ pub const CREDENTIAL: Care = Care {
     unwanted: 0o006,
     remedy: "make it your own (`chown`) and yours alone (`chmod go=`)",
 };
+/// It holds a token and a proxy's password.
+pub const SETTINGS: Care = Care {
+    what: "settings",
+    ..CREDENTIAL
+};
 /// It says what a node may reach.
 pub const POLICY: Care = Care {
     what: "policy",

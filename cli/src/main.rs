@@ -13,6 +13,7 @@ mod output;
 mod process;
 mod progress;
 mod run;
+mod serve;
 mod setup;
 
 use clap::Parser as _;
@@ -36,6 +37,7 @@ fn main() -> std::process::ExitCode {
         Command::Run(args) => setup::multi_threaded(run::run(*args)),
         Command::Check(args) => setup::single_threaded(check::check(&args)),
         Command::CheckCredential(args) => setup::single_threaded(check_credential(&args)),
+        Command::Serve(args) => serve::serve(&args),
         Command::CompileComponent(args) => return compile::compile(&args),
     };
     match outcome {

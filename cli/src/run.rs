@@ -71,7 +71,13 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
             return Err(Failed::usage("--record: a recording needs a base URL".to_owned())
                 .hint(setup::CREDENTIAL_HINT.to_owned()));
         }
-        (Some(_), Some(credential)) => builder.record(meta(args, component, credential)?),
+        (Some(_), Some(credential)) => builder.record(meta(
+            component,
+            credential,
+            (&args.group, &args.operation),
+            args.on_failure == crate::args::OnFailure::Stop,
+            args.recorded_against.clone(),
+        )?),
         (None, _) if args.dry_run => builder.dry_run(),
         (None, _) => builder,
     };
@@ -82,29 +88,35 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
     .build()?)
 }
 
-fn meta(args: &Run, component: &Component, credential: &Credential) -> Result<Meta, Failed> {
+/// What a recording says of its run.
+pub fn meta(
+    component: &Component,
+    credential: &Credential,
+    (group, operation): (&str, &str),
+    stops: bool,
+    recorded_against: Option<String>,
+) -> Result<Meta, Failed> {
     let node = component.node();
-    let operation = node
-        .operation(&args.group, &args.operation)
-        .map_err(nodule::Error::from)?;
+    let described = node.operation(group, operation).map_err(nodule::Error::from)?;
     let base_url = credential.base_url().to_string();
     Ok(Meta {
-        group: args.group.clone(),
-        operation: args.operation.clone(),
-        on_failure: match args.on_failure {
-            crate::args::OnFailure::Stop => recording::OnFailure::Stop,
-            crate::args::OnFailure::Continue => recording::OnFailure::Continue,
+        group: group.to_owned(),
+        operation: operation.to_owned(),
+        on_failure: if stops {
+            recording::OnFailure::Stop
+        } else {
+            recording::OnFailure::Continue
         },
         base_url: base_url.parse().map_err(|error| {
             Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}"))
         })?,
-        declared: nodule::declared(operation),
+        declared: nodule::declared(described),
         component: Some(recording::Component {
             name: node.name.clone(),
             version: node.version.to_string(),
             digest: component.digest().to_owned(),
         }),
-        recorded_against: args.recorded_against.clone(),
+        recorded_against,
         comment: None,
     })
 }
@@ -421,7 +433,8 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
     Ok(tally.exit())
 }
 
-fn shown(request: &nodule::Planned) -> Value {
+/// A request that would be sent, as JSON.
+pub fn shown(request: &nodule::Planned) -> Value {
     let headers: serde_json::Map<String, Value> = request
         .headers
         .iter()

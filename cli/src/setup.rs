@@ -79,7 +79,7 @@ pub fn log(log: &Log) {
 ///
 /// A variable that is empty, or relative: what it names would change with the folder that the command is started in, which may be
 /// anybody's. By the XDG rules an empty `XDG_CACHE_HOME` is as none.
-fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>, String> {
+pub fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>, String> {
     let absolute = |name: &str, dir: OsString| {
         let dir = PathBuf::from(dir);
         if dir.is_absolute() {
@@ -105,7 +105,7 @@ fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathB
 
 /// An engine that keeps what it compiles, where there is a folder that nobody else can write to; and the folder that has to be
 /// there in its place until the code is loaded. Compiled code comes from another process by a folder, in any case.
-fn engine(config: &EngineConfig) -> Result<(Engine, Option<TempDir>), Failed> {
+pub fn engine(config: &EngineConfig, cache: Option<&Path>) -> Result<(Engine, Option<TempDir>), Failed> {
     let not_kept = |why: &str, remedy: Option<String>| {
         warning(&format!("compiled components are not kept: {why}"));
         if let Some(remedy) = remedy {
@@ -116,7 +116,11 @@ fn engine(config: &EngineConfig) -> Result<(Engine, Option<TempDir>), Failed> {
         let precompiler = Apart::new(&config)?;
         Ok(config.precompiler(precompiler))
     };
-    match cache_dir(|name| std::env::var_os(name)) {
+    let cache = match cache {
+        Some(cache) => Ok(Some(cache.to_owned())),
+        None => cache_dir(|name| std::env::var_os(name)),
+    };
+    match cache {
         Ok(None) => {}
         Ok(Some(dir)) => match Engine::new(&apart(config.clone().cache_dir(dir))?) {
             Ok(engine) => return Ok((engine, None)),
@@ -143,7 +147,7 @@ pub async fn component(
         .map_or_else(Limits::default, |policy| policy.limits_over(Limits::default()))
         .stack_bytes;
     let config = EngineConfig::default().stack_bytes(stack);
-    let (engine, _temporary) = engine(&config)?;
+    let (engine, _temporary) = engine(&config, None)?;
     // Another component than the pinned one is refused before any of it runs.
     Ok(match digest {
         Some(digest) => engine.load_file_pinned(path, digest).await?,

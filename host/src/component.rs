@@ -30,7 +30,7 @@ pub(crate) use file::{read, refuse_large};
 use compile::{compile, identify};
 
 /// The interface that makes a component a node of this host's contract.
-const CONTRACT: &str = "workflow:node/execution@0.1.0";
+pub const CONTRACT: &str = "workflow:node/execution@0.1.0";
 
 /// The interface of nodes that can be run by turns.
 const TURNS: &str = "workflow:node/turns@0.1.0";

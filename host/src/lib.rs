@@ -88,7 +88,7 @@ pub mod secret;
 mod session;
 pub mod text;
 
-pub use component::{Component, Precompiler, Uncompiled};
+pub use component::{CONTRACT, Component, Precompiler, Uncompiled};
 pub use credential::Credential;
 pub use engine::{Engine, EngineConfig};
 pub use error::Error;

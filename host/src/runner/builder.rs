@@ -26,6 +26,7 @@ pub struct RunnerBuilder {
     limits: Limits,
     credential: Option<Credential>,
     tenant: String,
+    own_session: bool,
     mode: Mode,
     pub(crate) guards: Guards,
 }
@@ -47,6 +48,7 @@ impl Component {
             limits: Limits::default(),
             credential: None,
             tenant: String::new(),
+            own_session: false,
             mode: Mode::Live,
             guards: Guards::default(),
         }
@@ -75,6 +77,13 @@ impl RunnerBuilder {
     /// Whose run it is, in an engine that serves several: tenants share neither sessions nor connections.
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.tenant = tenant.into();
+        self
+    }
+
+    /// Make a session of its own instead of using the one that all runners of the same component, tenant and credential share:
+    /// a credential's test says what is so now.
+    pub fn own_session(mut self) -> Self {
+        self.own_session = true;
         self
     }
 
@@ -110,6 +119,7 @@ impl RunnerBuilder {
             limits,
             mut credential,
             tenant,
+            own_session,
             mode,
             guards,
         } = self;
@@ -168,7 +178,7 @@ impl RunnerBuilder {
         };
         // A replay's session comes from its recording, and a recording holds how its session was made: neither shares.
         let session = credential.as_ref().map(|credential| match target {
-            Target::Live => component
+            Target::Live if !own_session => component
                 .engine()
                 .sessions()
                 .cell(&component, &tenant, credential),

@@ -1,0 +1,390 @@
+//! `nodule serve`: the library for engines in any language, over a socket of this machine.
+//!
+//! What is loaded and bound comes by requests; what the process may do is settled before it listens. docs/serve.md is for
+//! its users, `/openapi.json` for their programs.
+
+mod api;
+mod folders;
+mod lines;
+mod listen;
+mod problem;
+mod protect;
+mod run;
+mod settings;
+mod token;
+mod wire;
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use nodule::canonical::PathPrefix;
+use nodule::policy::{Policy, Rule};
+use nodule::{Component, Control, Credential, Engine, EngineConfig, Results, RunnerBuilder, Watch};
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::task::JoinSet;
+
+use crate::args::Serve;
+use crate::exit::{Exit, Failed, line, warning};
+use crate::setup;
+use folders::Folders;
+use problem::Answered;
+use settings::Settings;
+use token::Token;
+use wire::{Allow, Run};
+
+/// Each has its compiled code in memory. An engine has some hundred nodes.
+const MOST_COMPONENTS: usize = 1_024;
+/// How long items that are under way may take to end when the server is told to end.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long their last results may take to be read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Runs until it is told to end.
+pub fn serve(args: &Serve) -> Result<Exit, Failed> {
+    start_clean(args)?;
+    let settings = Settings::load(args.settings.as_deref())?;
+    let policy = settings.policy()?;
+    let config = settings.configure(EngineConfig::default())?;
+    let prepared = listen::prepare(&args.socket).map_err(Failed::usage)?;
+    let token = Token::new(settings.token.as_ref(), &args.socket)?;
+    // Made before the process is bound: what it opens then is all that it opens.
+    let (engine, temporary) = setup::engine(&config, args.cache.as_deref())?;
+    let cache = temporary
+        .as_ref()
+        .map(tempfile::TempDir::path)
+        .or(args.cache.as_deref());
+    let folders = Folders::new(&args.read, &args.write)?;
+    let missing = protect::confine(&protect::Bounds {
+        memory_mb: args.memory_mb,
+        read: folders.read(),
+        write: folders.write(),
+        cache,
+        socket_dir: prepared.folder(),
+    })
+    .map_err(|error| Failed::usage(format!("the process cannot be bound: {error}")))?;
+    missing.iter().for_each(|what| warning(what));
+    let server = Arc::new(Server {
+        engine,
+        policy,
+        folders,
+        token,
+        components: Mutex::default(),
+        runs: Mutex::default(),
+        next_run: AtomicU64::default(),
+    });
+    setup::multi_threaded(listen(args, server, prepared))
+}
+
+/// With the cache's folder as an argument, since nothing of the environment is kept.
+fn start_clean(args: &Serve) -> Result<(), Failed> {
+    let mut extra: Vec<OsString> = Vec::new();
+    if args.cache.is_none() {
+        match setup::cache_dir(|name| std::env::var_os(name)) {
+            Ok(Some(dir)) => extra.extend(["--cache".into(), dir.into_os_string()]),
+            Ok(None) => {}
+            Err(why) => return Err(Failed::usage(why)),
+        }
+    }
+    protect::start_clean(&extra).map_err(|error| {
+        Failed::usage(format!(
+            "the program cannot be started without its environment: {error}"
+        ))
+    })
+}
+
+async fn listen(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -> Result<Exit, Failed> {
+    let socket = args.socket.clone();
+    let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", nodule::text::path(&socket)));
+    let mut ended = Box::pin(ended(args.stdio_lifetime));
+    let listener = prepared.bind().map_err(broken)?;
+    let ready =
+        json!({"ready": {"socket": socket, "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id()}});
+    crate::output::print(&format!("{ready}\n"))?;
+    let (close, closed) = tokio::sync::oneshot::channel::<()>();
+    let serving = axum::serve(listener, api::router(Arc::clone(&server))).with_graceful_shutdown(async {
+        let _ = closed.await;
+    });
+    let mut serving = std::pin::pin!(serving.into_future());
+    let mut tasks = JoinSet::new();
+    let why = tokio::select! {
+        served = &mut serving => return served.map(|()| Exit::Done).map_err(broken),
+        why = &mut ended => why,
+    };
+    let _ = close.send(());
+    if why == Why::Told {
+        let controls = server.controls();
+        controls.iter().for_each(Control::stop);
+        if !controls.is_empty() {
+            line(&format!(
+                "told to end: waiting up to {} s for the items under way",
+                GRACE.as_secs()
+            ));
+        }
+        tasks.spawn(async move {
+            tokio::time::sleep(GRACE).await;
+            controls.iter().for_each(Control::abandon);
+            tokio::time::sleep(LAST_WORDS).await;
+        });
+        tokio::select! {
+            _ = &mut serving => {}
+            _ = tasks.join_next() => {}
+            // Whoever tells it again does not want to wait.
+            _ = Box::pin(self::ended(args.stdio_lifetime)) => {}
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Why the server ends.
+#[derive(PartialEq, Eq)]
+enum Why {
+    /// A signal.
+    Told,
+    /// Whoever started it is gone, and nobody reads its answers.
+    Alone,
+}
+
+async fn ended(stdio_lifetime: bool) -> Why {
+    let alone = async {
+        if stdio_lifetime {
+            listen::stdin_closed().await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = told() => Why::Told,
+        () = alone => Why::Alone,
+    }
+}
+
+#[cfg(unix)]
+async fn told() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut signals = Vec::new();
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ] {
+        signals.extend(signal(kind));
+    }
+    let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    let _ = futures_util::future::select_all(waits).await;
+}
+
+#[cfg(not(unix))]
+async fn told() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// What is loaded, and what runs.
+pub(crate) struct Server {
+    engine: Engine,
+    /// Of runs that bring none.
+    policy: Policy,
+    folders: Folders,
+    token: Token,
+    components: Mutex<HashMap<String, Component>>,
+    runs: Mutex<BTreeMap<u64, (Control, Watch)>>,
+    next_run: AtomicU64,
+}
+
+impl Server {
+    fn components(&self) -> MutexGuard<'_, HashMap<String, Component>> {
+        self.components.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn component(&self, digest: &str) -> Result<Component, Answered> {
+        self.components().get(digest).cloned().ok_or_else(|| {
+            let shown = nodule::text::shown(digest, 100);
+            Answered::not_found(format!("no component with the digest `{shown}` is loaded"))
+                .hint("load it by POST /v1/components")
+        })
+    }
+
+    fn digests(&self) -> Vec<String> {
+        let mut digests: Vec<String> = self.components().keys().cloned().collect();
+        digests.sort_unstable();
+        digests
+    }
+
+    fn forget(&self, digest: &str) -> Result<(), Answered> {
+        self.component(digest)?;
+        self.components().remove(digest);
+        Ok(())
+    }
+
+    async fn load(&self, bytes: &[u8], digest: Option<&str>) -> Result<Component, Answered> {
+        let loaded = match digest {
+            Some(digest) => self.engine.load_pinned(bytes, digest).await,
+            None => self.engine.load(bytes).await,
+        };
+        self.keep(loaded)
+    }
+
+    async fn load_file(&self, path: PathBuf, digest: Option<String>) -> Result<Component, Answered> {
+        let loaded = match digest {
+            Some(digest) => self.engine.load_file_pinned(path, &digest).await,
+            None => self.engine.load_file(path).await,
+        };
+        self.keep(loaded)
+    }
+
+    fn keep(&self, loaded: Result<Component, nodule::Error>) -> Result<Component, Answered> {
+        let loaded = loaded.map_err(|error| Answered::library(&error))?;
+        let mut components = self.components();
+        if components.len() >= MOST_COMPONENTS && !components.contains_key(loaded.digest()) {
+            return Err(Answered::request(format!(
+                "{MOST_COMPONENTS} components are loaded, and there may be no more"
+            ))
+            .hint("forget some by DELETE /v1/components/{digest}"));
+        }
+        components.insert(loaded.digest().to_owned(), loaded.clone());
+        Ok(loaded)
+    }
+
+    fn credential(
+        &self,
+        component: &Component,
+        fields: Option<&RawValue>,
+    ) -> Result<Option<Credential>, Answered> {
+        fields
+            .map(|fields| Credential::from_json(component.node(), fields.get()))
+            .transpose()
+            .map_err(|error| Answered::library(&error))
+    }
+
+    /// A component, bound to what it may use.
+    fn bind(
+        &self,
+        digest: &str,
+        tenant: &str,
+        credential: Option<&RawValue>,
+        policy: Option<&str>,
+        allow: &[Allow],
+    ) -> Result<RunnerBuilder, Answered> {
+        let component = self.component(digest)?;
+        let mut policy = match policy {
+            None => self.policy.clone(),
+            Some(text) => Policy::from_toml(text, "policy").map_err(|error| {
+                let answered = Answered::request(error.to_string());
+                match error.hint() {
+                    Some(hint) => answered.hint(hint),
+                    None => answered,
+                }
+            })?,
+        };
+        for entry in allow {
+            policy.allow(rule(entry)?);
+        }
+        let credential = self.credential(&component, credential)?;
+        let builder = component.runner().policy(policy).tenant(tenant);
+        Ok(match credential {
+            Some(credential) => builder.credential(credential),
+            None => builder,
+        })
+    }
+
+    fn builder(&self, run: &Run) -> Result<RunnerBuilder, Answered> {
+        self.bind(
+            &run.component,
+            &run.tenant,
+            run.credential.as_deref(),
+            run.policy.as_deref(),
+            &run.allow,
+        )
+    }
+
+    fn runs_under_way(&self) -> MutexGuard<'_, BTreeMap<u64, (Control, Watch)>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn runs(&self) -> Vec<String> {
+        self.runs_under_way().keys().map(u64::to_string).collect()
+    }
+
+    fn controls(&self) -> Vec<Control> {
+        self.runs_under_way()
+            .values()
+            .map(|(control, _)| control.clone())
+            .collect()
+    }
+
+    fn run(&self, id: &str) -> Result<(Control, Watch), Answered> {
+        let known = id
+            .parse()
+            .ok()
+            .and_then(|id: u64| self.runs_under_way().get(&id).cloned());
+        known.ok_or_else(|| {
+            Answered::not_found(format!("no run `{}` is under way", nodule::text::shown(id, 100)))
+        })
+    }
+
+    fn register(self: &Arc<Self>, results: &Results) -> Registered {
+        let id = self.next_run.fetch_add(1, Ordering::Relaxed);
+        let watch = results.watch();
+        self.runs_under_way()
+            .insert(id, (results.control(), watch.clone()));
+        Registered {
+            server: Arc::clone(self),
+            id,
+            watch,
+        }
+    }
+}
+
+/// A run that can be found by its name, until this is dropped.
+pub(crate) struct Registered {
+    server: Arc<Server>,
+    id: u64,
+    watch: Watch,
+}
+
+impl Registered {
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn watch(&self) -> &Watch {
+        &self.watch
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.server.runs_under_way().remove(&self.id);
+    }
+}
+
+fn rule(entry: &Allow) -> Result<Rule, Answered> {
+    let wrong = |error: &dyn std::fmt::Display, hint: Option<String>| {
+        let answered = Answered::request(format!("`allow`: {error}"));
+        match hint {
+            Some(hint) => answered.hint(hint),
+            None => answered,
+        }
+    };
+    let parse = |text: &str| Rule::parse(text).map_err(|error| wrong(&error, error.hint()));
+    let entry = match entry {
+        Allow::Short(text) => return parse(text),
+        Allow::Long(entry) => entry,
+    };
+    let mut rule = parse(&entry.origin)?.with_private(entry.private);
+    if let Some(path) = &entry.path {
+        rule = rule.with_path(PathPrefix::parse(path).map_err(|error| wrong(&error, None))?);
+    }
+    if let Some(methods) = &entry.methods {
+        let methods: Result<Vec<http::Method>, _> = methods.iter().map(|method| method.parse()).collect();
+        let methods = methods.map_err(|error| wrong(&error, None))?;
+        rule = rule
+            .with_methods(methods)
+            .map_err(|error| wrong(&error, error.hint()))?;
+    }
+    Ok(rule)
+}

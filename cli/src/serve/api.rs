@@ -1,0 +1,282 @@
+//! The interface but for runs, and the document that describes it all.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use utoipa::{IntoParams, OpenApi, ToSchema};
+
+use super::problem::{Answered, parse};
+use super::wire::{self, About, Binding, ComponentFile, CredentialCheck, Loaded};
+use super::{Server, run};
+use crate::describe::{self, Format};
+
+/// As large as a component may be, and some more: the library says what is too large.
+const MOST_BYTES: usize = 80 * 1024 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "nodule serve",
+        description = "Loads, constrains and runs workflow nodes that are WebAssembly components, for an engine in any language. \
+                       Spoken over a Unix socket, or on Windows a named pipe."
+    ),
+    paths(
+        about, document, load, describe, forget, check_credential, run::run, run::plan, progress, stop, abandon
+    ),
+    components(schemas(wire::Item)),
+    security(("token" = [])),
+    modifiers(&Token),
+)]
+struct Document;
+
+struct Token;
+
+impl utoipa::Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", scheme);
+    }
+}
+
+/// What is served. Every request has to say the token first.
+pub fn router(server: Arc<Server>) -> axum::Router {
+    axum::Router::new()
+        .route("/v1", get(about))
+        .route("/openapi.json", get(document))
+        .route("/v1/components", post(load))
+        .route("/v1/components/{digest}", get(describe).delete(forget))
+        .route("/v1/check-credential", post(check_credential))
+        .route("/v1/runs", post(run::run))
+        .route("/v1/plan", post(run::plan))
+        .route("/v1/runs/{id}", get(progress))
+        .route("/v1/runs/{id}/stop", post(stop))
+        .route("/v1/runs/{id}/abandon", post(abandon))
+        .fallback(async || Answered::not_found("there is nothing here").hint("GET /openapi.json has what is"))
+        .method_not_allowed_fallback(async || {
+            Answered::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "invalid-request",
+                "the path has no such method",
+            )
+            .hint("GET /openapi.json has what there is")
+        })
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn_with_state(Arc::clone(&server), authorised))
+        .with_state(server)
+}
+
+async fn authorised(
+    State(server): State<Arc<Server>>,
+    headers: HeaderMap,
+    request: Request,
+    next: Next,
+) -> Response {
+    let said = headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes);
+    if said.is_some_and(|said| server.token.is(said.strip_prefix(b"Bearer ").unwrap_or_default())) {
+        return next.run(request).await;
+    }
+    Answered::new(
+        StatusCode::UNAUTHORIZED,
+        "unauthorized",
+        "the request does not say the server's token",
+    )
+    .hint("send `authorization: Bearer TOKEN`; the token is the one of the settings, or in the file beside the socket")
+    .into_response()
+}
+
+/// The server, and what it does.
+#[utoipa::path(get, path = "/v1", tag = "server", responses((status = 200, body = About)))]
+async fn about(State(server): State<Arc<Server>>) -> Json<About> {
+    Json(About {
+        version: env!("CARGO_PKG_VERSION"),
+        contract: nodule::CONTRACT,
+        components: server.digests(),
+        runs: server.runs(),
+    })
+}
+
+/// This interface as an `OpenAPI` document.
+#[utoipa::path(get, path = "/openapi.json", tag = "server", responses((status = 200, body = serde_json::Value)))]
+async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Pin {
+    /// Refuses another component: `sha256:` and 64 hexadecimal digits.
+    digest: Option<String>,
+}
+
+/// Load a component, by its bytes or from a file. One that is loaded is not compiled again.
+#[utoipa::path(
+    post, path = "/v1/components", tag = "components", params(Pin),
+    request_body(content((Vec<u8> = "application/wasm"), (ComponentFile = "application/json"))),
+    responses((status = 200, body = Loaded), (status = "4XX", body = wire::ProblemBody, description = "It is refused.")),
+)]
+async fn load(
+    State(server): State<Arc<Server>>,
+    pin: Result<Query<Pin>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Json<Loaded>, Answered> {
+    let Query(Pin { digest }) = pin.map_err(|error| Answered::request(error.body_text()))?;
+    let body = whole(body)?;
+    let component = match headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes) {
+        Some(b"application/wasm") => server.load(&body, digest.as_deref()).await?,
+        Some(b"application/json") => {
+            let file: ComponentFile = parse(&body, "a component's file")?;
+            let path = server.folders.readable(&file.path)?;
+            server.load_file(path, file.digest.or(digest)).await?
+        }
+        _ => {
+            return Err(Answered::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "invalid-request",
+                "expected a component as `application/wasm`, or its file as `application/json`",
+            ));
+        }
+    };
+    let node = component.node();
+    Ok(Json(Loaded {
+        digest: component.digest().to_owned(),
+        name: node.name.clone(),
+        version: node.version.to_string(),
+    }))
+}
+
+fn whole(body: Result<Bytes, axum::extract::rejection::BytesRejection>) -> Result<Bytes, Answered> {
+    body.map_err(|error| Answered::new(error.status(), "invalid-request", error.body_text()))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+struct Shown {
+    /// `json` by default.
+    #[serde(default)]
+    format: Shape,
+}
+
+/// As `nodule describe --format` has them.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Shape {
+    Text,
+    #[default]
+    Json,
+    N8n,
+    Markdown,
+}
+
+/// What a component is and can do.
+#[utoipa::path(
+    get, path = "/v1/components/{digest}", tag = "components", params(("digest" = String, Path), Shown),
+    responses(
+        (status = 200, description = "As `nodule describe` prints it.", content((serde_json::Value = "application/json"), (String = "text/plain"), (String = "text/markdown"))),
+        (status = 404, body = wire::ProblemBody, description = "It is not loaded."),
+    ),
+)]
+async fn describe(
+    State(server): State<Arc<Server>>,
+    Path(digest): Path<String>,
+    shown: Result<Query<Shown>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Answered> {
+    let Query(Shown { format }) = shown.map_err(|error| Answered::request(error.body_text()))?;
+    let component = server.component(&digest)?;
+    let (format, kind) = match format {
+        Shape::Text => (Format::Text, "text/plain; charset=utf-8"),
+        Shape::Json => (Format::Json, "application/json"),
+        Shape::N8n => (Format::N8n, "application/json"),
+        Shape::Markdown => (Format::Markdown, "text/markdown; charset=utf-8"),
+    };
+    let text = describe::render(component.node(), format, None, None, describe::width())
+        .map_err(|refused| Answered::request(refused.to_string()))?;
+    // Its styles are for terminals.
+    let text = anstream::adapter::strip_str(&text).to_string();
+    Ok(([(CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// Forget a component. Runs under way go on.
+#[utoipa::path(
+    delete, path = "/v1/components/{digest}", tag = "components", params(("digest" = String, Path)),
+    responses((status = 204), (status = 404, body = wire::ProblemBody, description = "It is not loaded.")),
+)]
+async fn forget(
+    State(server): State<Arc<Server>>,
+    Path(digest): Path<String>,
+) -> Result<StatusCode, Answered> {
+    server.forget(&digest).map(|()| StatusCode::NO_CONTENT)
+}
+
+/// Say whether a credential works, by a session that is made for that.
+#[utoipa::path(
+    post, path = "/v1/check-credential", tag = "runs", request_body = Binding,
+    responses((status = 200, body = CredentialCheck), (status = "4XX", body = wire::ProblemBody, description = "There is nothing to check.")),
+)]
+async fn check_credential(
+    State(server): State<Arc<Server>>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Json<CredentialCheck>, Answered> {
+    let binding: Binding = parse(&whole(body)?, "a binding")?;
+    let runner = server.bind(
+        &binding.component,
+        &binding.tenant,
+        binding.credential.as_deref(),
+        binding.policy.as_deref(),
+        &binding.allow,
+    )?;
+    let runner = runner
+        .own_session()
+        .build()
+        .map_err(|error| Answered::library(&error))?;
+    let checked = runner.check_credential().await;
+    Ok(Json(CredentialCheck {
+        ok: checked.is_ok(),
+        error: checked.err().map(|failure| failure.to_json()),
+    }))
+}
+
+/// How far a run is.
+#[utoipa::path(
+    get, path = "/v1/runs/{id}", tag = "runs", params(("id" = String, Path)),
+    responses((status = 200, body = wire::RunSummary), (status = 404, body = wire::ProblemBody, description = "It has ended.")),
+)]
+async fn progress(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<String>,
+) -> Result<Json<serde_json::Value>, Answered> {
+    let (_, watch) = server.run(&id)?;
+    Ok(Json(watch.summary().to_json()))
+}
+
+/// Take no more items; those under way end.
+#[utoipa::path(
+    post, path = "/v1/runs/{id}/stop", tag = "runs", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = wire::ProblemBody, description = "It has ended.")),
+)]
+async fn stop(State(server): State<Arc<Server>>, Path(id): Path<String>) -> Result<StatusCode, Answered> {
+    server.run(&id)?.0.stop();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// End what is under way too; each item has a result that says what is known.
+#[utoipa::path(
+    post, path = "/v1/runs/{id}/abandon", tag = "runs", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = wire::ProblemBody, description = "It has ended.")),
+)]
+async fn abandon(State(server): State<Arc<Server>>, Path(id): Path<String>) -> Result<StatusCode, Answered> {
+    server.run(&id)?.0.abandon();
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,470 @@
+//! A run: items as lines of the request's body, results as lines of the answer's, both at the same time.
+
+use std::collections::VecDeque;
+use std::future;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use http::header::CONTENT_TYPE;
+use nodule::description::Effect;
+use nodule::recording::{Meta, Recording};
+use nodule::{Failure, ItemResult, Notice, Results, Runner};
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior};
+
+use super::lines::Lines;
+use super::problem::Answered;
+use super::wire::{Begun, Item, Problem, Run, Told};
+use super::{Registered, Server};
+
+/// Lines are sent together up to this size, and no later than when nothing more is ready.
+const FRAME_BYTES: usize = 64 * 1024;
+/// A caller's name for an item is given back with its result, and kept until then.
+const MOST_ID_BYTES: usize = 256;
+
+/// Run an operation on items.
+#[utoipa::path(
+    post, path = "/v1/runs", tag = "runs",
+    request_body(content = Run, content_type = "application/x-ndjson", description = "The run; then a line for each item."),
+    responses(
+        (status = 200, body = super::wire::Line, content_type = "application/x-ndjson", description = "Lines, as they come."),
+        (status = "4XX", body = super::wire::ProblemBody, description = "The run did not begin."),
+    ),
+)]
+pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Response, Answered> {
+    let mut lines = Lines::new(body);
+    let run = first(&mut lines).await?;
+    let options = run.options().map_err(Answered::request)?;
+    let runner = server.runner(&run)?;
+    let ids = Arc::new(Mutex::new(Ids::default()));
+    let items = Items {
+        lines,
+        ids: Arc::clone(&ids),
+    };
+    let (group, operation) = (run.group.clone(), run.operation.clone());
+    let begun = {
+        let runner = runner.clone();
+        // Opening a journal waits for the disk.
+        let begin = move || runner.run(&group, &operation, items, &options);
+        if run.journal.is_some() {
+            tokio::task::spawn_blocking(begin).await.unwrap_or_else(|error| {
+                Err(nodule::Error::RunOptions {
+                    message: error.to_string(),
+                })
+            })
+        } else {
+            begin()
+        }
+    };
+    let mut results = begun.map_err(|error| Answered::library(&error))?;
+    let registered = server.register(&results);
+    let first = json!({"run": Begun { id: registered.id(), effect: name(results.effect()) }});
+    let answer = Answer {
+        lines: Vec::new(),
+        notices: results.notices(),
+        progress: run.progress_ms.map(|ms| {
+            let mut ticks = tokio::time::interval(Duration::from_millis(ms.get()));
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        }),
+        results: Some(results),
+        ids,
+        record: run.record.map(|record| (runner, record.path)),
+        registered,
+        count: 0,
+    };
+    let lines = futures_util::stream::unfold(Some(answer), async |answer| {
+        let mut answer = answer?;
+        let frame = answer.frame().await;
+        let is_over = answer.results.is_none();
+        Some((frame, (!is_over).then_some(answer)))
+    });
+    let mut begin = first.to_string();
+    begin.push('\n');
+    Ok(ndjson(
+        futures_util::stream::iter([Bytes::from(begin)]).chain(lines),
+    ))
+}
+
+/// Say what each item would send, and send nothing.
+#[utoipa::path(
+    post, path = "/v1/plan", tag = "runs",
+    request_body(content = Run, content_type = "application/x-ndjson", description = "As of a run."),
+    responses(
+        (status = 200, body = super::wire::PlanLine, content_type = "application/x-ndjson", description = "A line for each item."),
+        (status = "4XX", body = super::wire::ProblemBody, description = "There is nothing to plan."),
+    ),
+)]
+pub async fn plan(State(server): State<Arc<Server>>, body: Body) -> Result<Response, Answered> {
+    let mut lines = Lines::new(body);
+    let run = first(&mut lines).await?;
+    let runner = server.builder(&run)?.dry_run().build();
+    let runner = runner.map_err(|error| Answered::library(&error))?;
+    let known = runner.component().node().operation(&run.group, &run.operation);
+    known.map_err(|unknown| Answered::library(&unknown.into()))?;
+    let ids = Arc::new(Mutex::new(Ids::default()));
+    let items = Items {
+        lines,
+        ids: Arc::clone(&ids),
+    };
+    let planned = items.enumerate().then(move |(index, item)| {
+        let id = take(&ids, index);
+        let (runner, group, operation) = (runner.clone(), run.group.clone(), run.operation.clone());
+        async move {
+            let planned = match item {
+                Ok(item) => match runner.plan(&group, &operation, &item).await {
+                    Ok(planned) => planned,
+                    Err(error) => Err(Failure::InvalidInput(error.to_string())),
+                },
+                Err(failure) => Err(failure),
+            };
+            let line = match planned {
+                Ok(requests) => {
+                    let requests: Vec<_> = requests.iter().map(crate::run::shown).collect();
+                    format!("{{\"item\":{id},\"requests\":{}}}\n", json!(requests))
+                }
+                Err(failure) => format!("{{\"item\":{id},\"error\":{}}}\n", failure.to_json()),
+            };
+            Bytes::from(line)
+        }
+    });
+    Ok(ndjson(planned))
+}
+
+fn ndjson(lines: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    let body = Body::from_stream(lines.map(Ok::<_, std::convert::Infallible>));
+    ([(CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+}
+
+async fn first(lines: &mut Lines) -> Result<Run, Answered> {
+    match lines.first().await {
+        None => Err(Answered::request("expected a run, a line of JSON, found nothing")),
+        Some(Err(problem)) => Err(Answered::request(problem)),
+        // serde's words name keys and kinds, and may repeat a value: a credential stands on this line.
+        Some(Ok(line)) => super::problem::parse(&line, "a run"),
+    }
+}
+
+fn name(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Read => "read",
+        Effect::Idempotent => "idempotent",
+        Effect::Keyed { .. } => "keyed",
+        Effect::Write => "write",
+    }
+}
+
+/// Builds what a run is bound to, with where its requests go.
+impl Server {
+    fn runner(&self, run: &Run) -> Result<Runner, Answered> {
+        let mut builder = self.builder(run)?;
+        if let Some(journal) = &run.journal {
+            self.folders.writable(&journal.path)?;
+        }
+        match (&run.record, &run.replay) {
+            (Some(_), Some(_)) => return Err(Answered::request("`record` and `replay` do not go together")),
+            (Some(record), None) => {
+                self.folders.writable(&record.path)?;
+                builder = builder.record(self.meta(run, record.against.clone())?);
+            }
+            (None, Some(replay)) => {
+                let path = self.folders.readable(&replay.path)?;
+                let recording = Recording::load(&path).map_err(|error| Answered::library(&error.into()))?;
+                builder = builder.replay(recording);
+            }
+            (None, None) => {}
+        }
+        builder.build().map_err(|error| Answered::library(&error))
+    }
+
+    fn meta(&self, run: &Run, against: Option<String>) -> Result<Meta, Answered> {
+        let component = self.component(&run.component)?;
+        let Some(credential) = self.credential(&component, run.credential.as_deref())? else {
+            return Err(Answered::request(
+                "`record`: a recording needs a base URL, and no credential was given",
+            ));
+        };
+        crate::run::meta(
+            &component,
+            &credential,
+            (&run.group, &run.operation),
+            run.on_failure == super::wire::OnFailure::Stop,
+            against,
+        )
+        .map_err(|failed| Answered::request(failed.to_string()))
+    }
+}
+
+/// A caller's name for an item, as JSON.
+#[derive(Debug)]
+enum Id {
+    /// The usual one, which takes no memory of its own.
+    Number(u64),
+    Text(Box<str>),
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Id::Number(number) => number.fmt(f),
+            Id::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The names of the items that were taken and have no result yet.
+#[derive(Default)]
+struct Ids {
+    names: VecDeque<Option<Id>>,
+    /// The position of the first of them.
+    first: usize,
+}
+
+impl Ids {
+    fn next(&self) -> usize {
+        self.first + self.names.len()
+    }
+
+    fn take(&mut self, index: usize) -> Option<Id> {
+        let place = self.names.get_mut(index.checked_sub(self.first)?)?;
+        let id = place.take();
+        while let Some(None) = self.names.front() {
+            self.names.pop_front();
+            self.first += 1;
+        }
+        id
+    }
+}
+
+fn take(ids: &Mutex<Ids>, index: usize) -> Id {
+    let id = ids.lock().unwrap_or_else(PoisonError::into_inner).take(index);
+    id.unwrap_or(Id::Number(index as u64))
+}
+
+/// The items of a run.
+struct Items {
+    lines: Lines,
+    ids: Arc<Mutex<Ids>>,
+}
+
+impl Stream for Items {
+    type Item = Result<String, Failure>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(line) = std::task::ready!(Pin::new(&mut self.lines).poll_next(context)) else {
+            return Poll::Ready(None);
+        };
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = Id::Number(ids.next() as u64);
+        let (id, item) = match line.map_err(Failure::InvalidInput).and_then(|line| item(&line)) {
+            Ok((id, parameters)) => (id.unwrap_or(position), Ok(parameters)),
+            Err(failure) => (position, Err(failure)),
+        };
+        ids.names.push_back(Some(id));
+        Poll::Ready(Some(item))
+    }
+}
+
+#[expect(
+    clippy::result_large_err,
+    reason = "the library's type, made once for an item"
+)]
+fn item(line: &[u8]) -> Result<(Option<Id>, String), Failure> {
+    let invalid = |message: String| Failure::InvalidInput(format!("the item's line: {message}"));
+    let Item { id, parameters } = serde_json::from_slice(line).map_err(|error| invalid(error.to_string()))?;
+    let id = id.map(|id| {
+        read_id(id.get()).ok_or_else(|| {
+            invalid(format!(
+                "`id`: expected a number or a text of at most {MOST_ID_BYTES} bytes, found something else"
+            ))
+        })
+    });
+    Ok((id.transpose()?, parameters.get().to_owned()))
+}
+
+fn read_id(id: &str) -> Option<Id> {
+    if id.len() > MOST_ID_BYTES {
+        return None;
+    }
+    match id.as_bytes().first()? {
+        b'"' => Some(Id::Text(id.into())),
+        b'0'..=b'9' | b'-' => Some(id.parse().map_or_else(|_| Id::Text(id.into()), Id::Number)),
+        _ => None,
+    }
+}
+
+/// The answer to a run. Dropping it ends the run: nobody reads it any more.
+struct Answer {
+    /// What is to be sent next.
+    lines: Vec<u8>,
+    /// Until they have ended.
+    results: Option<Results>,
+    notices: Option<mpsc::Receiver<Notice>>,
+    progress: Option<Interval>,
+    ids: Arc<Mutex<Ids>>,
+    record: Option<(Runner, PathBuf)>,
+    registered: Registered,
+    count: usize,
+}
+
+/// What comes next in a run.
+enum Next {
+    Result(Option<(usize, ItemResult)>),
+    Notice(Option<Notice>),
+    Tick,
+}
+
+impl Answer {
+    /// What is ready, at least a line.
+    async fn frame(&mut self) -> Bytes {
+        while self.lines.len() < FRAME_BYTES {
+            let next = match self.next().now_or_never() {
+                Some(next) => next,
+                None if self.lines.is_empty() => self.next().await,
+                None => break,
+            };
+            match next {
+                Next::Result(Some((index, result))) => self.result(index, &result),
+                Next::Result(None) => {
+                    self.end().await;
+                    break;
+                }
+                Next::Notice(Some(notice)) => self.line("notice", &json!(Told::from(&notice))),
+                Next::Notice(None) => self.notices = None,
+                Next::Tick => {
+                    let summary = self.registered.watch().summary().to_json();
+                    self.line("progress", &summary);
+                }
+            }
+        }
+        Bytes::from(std::mem::take(&mut self.lines))
+    }
+
+    async fn next(&mut self) -> Next {
+        let Self {
+            results,
+            notices,
+            progress,
+            count,
+            ..
+        } = self;
+        tokio::select! {
+            biased;
+            notice = async { match notices {
+                Some(notices) => notices.recv().await,
+                None => future::pending().await,
+            } } => Next::Notice(notice),
+            _ = async { match progress {
+                Some(progress) => progress.tick().await,
+                None => future::pending().await,
+            } } => Next::Tick,
+            result = async { match results {
+                Some(results) => results.next().await.map(|r| { *count += 1; (*count - 1, r) }),
+                None => None,
+            } } => Next::Result(result),
+        }
+    }
+
+    fn result(&mut self, index: usize, result: &ItemResult) {
+        let id = take(&self.ids, index);
+        // Writing to memory cannot fail.
+        let _ = match result {
+            Ok(output) => {
+                let _ = write!(self.lines, "{{\"item\":{id},\"output\":[");
+                for (position, json) in output.iter().enumerate() {
+                    if position > 0 {
+                        self.lines.push(b',');
+                    }
+                    self.lines.extend_from_slice(json.get().as_bytes());
+                }
+                self.lines.write_all(b"]}\n")
+            }
+            Err(failure) => writeln!(self.lines, "{{\"item\":{id},\"error\":{}}}", failure.to_json()),
+        };
+    }
+
+    fn line(&mut self, key: &str, value: &serde_json::Value) {
+        let _ = writeln!(self.lines, "{{\"{key}\":{value}}}");
+    }
+
+    async fn end(&mut self) {
+        let Some(results) = self.results.take() else {
+            return;
+        };
+        let mut problem = None;
+        let mut summary = match results.finish().await {
+            Ok(summary) => summary,
+            Err(error) => {
+                problem = Some(Problem::from(&error));
+                self.registered.watch().summary()
+            }
+        }
+        .to_json();
+        if let Some((runner, path)) = self.record.take() {
+            let saved = tokio::task::spawn_blocking(move || runner.save_recording(&path)).await;
+            if let Ok(Err(error)) = saved {
+                problem.get_or_insert(Problem::from(&error));
+            }
+        }
+        if let (Some(problem), Some(fields)) = (problem, summary.as_object_mut()) {
+            fields.insert("error".to_owned(), json!(problem));
+        }
+        self.line("end", &summary);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_named_as_its_caller_does() {
+        for (line, name) in [
+            (r#"{"id":7,"parameters":{}}"#, Some("7")),
+            (r#"{"parameters":{},"id":"a\"b"}"#, Some(r#""a\"b""#)),
+            (r#"{"id":-1.50,"parameters":{}}"#, Some("-1.50")),
+            (
+                r#"{"id":18446744073709551616,"parameters":{}}"#,
+                Some("18446744073709551616"),
+            ),
+            (r#"{"parameters":{}}"#, None),
+        ] {
+            let (id, parameters) = item(line.as_bytes()).unwrap();
+            assert_eq!(id.map(|id| id.to_string()).as_deref(), name, "{line}");
+            assert_eq!(parameters, "{}");
+        }
+        let long = format!(r#"{{"id":"{}","parameters":{{}}}}"#, "x".repeat(300));
+        for line in [
+            r#"{"id":[],"parameters":{}}"#,
+            r#"{"id":null}"#,
+            r#"{"parameter":{}}"#,
+            "7",
+            &long,
+        ] {
+            assert!(item(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn names_are_forgotten_when_they_were_given_back_in_any_order() {
+        let mut ids = Ids::default();
+        for number in 0..5 {
+            ids.names.push_back(Some(Id::Number(number * 10)));
+        }
+        for index in [3, 0, 4, 1, 2] {
+            assert_eq!(ids.take(index).unwrap().to_string(), (index * 10).to_string());
+            assert!(ids.take(index).is_none());
+        }
+        assert_eq!((ids.first, ids.names.len(), ids.next()), (5, 0, 5));
+    }
+}

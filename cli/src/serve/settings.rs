@@ -1,0 +1,163 @@
+//! What the server is told when it starts. A token and a proxy's password are in it, so it comes by a file or by standard input,
+//! never as an argument or a variable.
+
+use std::io::BufRead as _;
+use std::path::Path;
+
+use nodule::policy::Policy;
+use nodule::secret::Secret;
+use nodule::{EngineConfig, text};
+use serde::Deserialize;
+
+use crate::exit::Failed;
+use crate::files::{self, read};
+
+/// A policy and a bundle of certificates fit.
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+
+/// A token that could be guessed protects nothing.
+const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 32..=256;
+
+/// The settings; each may be left out.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// What every request has to say.
+    pub token: Option<Secret>,
+    /// The text of a policy file.
+    policy: Option<String>,
+    /// PEM.
+    #[serde(default)]
+    certificates: Vec<String>,
+    proxy: Option<Proxy>,
+    #[serde(default)]
+    addresses: Addresses,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Proxy {
+    http: Option<Secret>,
+    https: Option<Secret>,
+    #[serde(default)]
+    no: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Addresses {
+    #[serde(default)]
+    allowed: Vec<String>,
+    #[serde(default)]
+    blocked: Vec<String>,
+}
+
+impl Settings {
+    /// From the file; `-` is the first line of standard input, what follows it is left there.
+    pub fn load(path: Option<&Path>) -> Result<Self, Failed> {
+        let (text, name) = match path {
+            None => return Ok(Self::default()),
+            Some(path) if path == Path::new("-") => (first_line()?, "standard input".to_owned()),
+            Some(path) => (read(path, &files::SETTINGS)?, text::path(path)),
+        };
+        let settings: Self = serde_json::from_str(&text).map_err(|error| {
+            // Where, and no more: serde's words may repeat what stands there.
+            Failed::usage(format!(
+                "{name}: expected the settings, a JSON object of `token`, `policy`, `certificates`, `proxy` and `addresses`, found \
+                 something else at line {}, column {}",
+                error.line(),
+                error.column()
+            ))
+        })?;
+        settings.check(&name)?;
+        Ok(settings)
+    }
+
+    fn check(&self, name: &str) -> Result<(), Failed> {
+        let is_fit = self.token.as_ref().is_none_or(|token| {
+            let token = token.expose();
+            TOKEN_CHARS.contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic())
+        });
+        if is_fit {
+            return Ok(());
+        }
+        Err(Failed::usage(format!(
+            "{name}: `token`: expected {} to {} visible ASCII characters, found something else",
+            TOKEN_CHARS.start(),
+            TOKEN_CHARS.end()
+        ))
+        .hint("take 32 random bytes as hexadecimal digits, or leave it out: the server makes one".to_owned()))
+    }
+
+    /// What runs may reach that bring no policy.
+    pub fn policy(&self) -> Result<Policy, Failed> {
+        let Some(text) = &self.policy else {
+            return Ok(Policy::default());
+        };
+        Policy::from_toml(text, "policy").map_err(|error| {
+            let failed = Failed::usage(format!("settings: {error}"));
+            match error.hint() {
+                Some(hint) => failed.hint(hint),
+                None => failed,
+            }
+        })
+    }
+
+    /// The engine's part of it.
+    pub fn configure(&self, config: EngineConfig) -> Result<EngineConfig, Failed> {
+        Ok(config)
+    }
+}
+
+/// The first line of standard input. It is read byte by byte underneath: what follows belongs to nobody, but its end is waited for.
+fn first_line() -> Result<String, Failed> {
+    use std::io::Read as _;
+    let mut line = String::new();
+    let read = std::io::stdin().lock().take(MOST_BYTES).read_line(&mut line);
+    match read {
+        Ok(0) => Err(Failed::usage(
+            "standard input: expected the settings, a line of JSON, found its end".to_owned(),
+        )),
+        Ok(_) => Ok(line),
+        Err(error) => Err(Failed::usage(format!("standard input: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Settings, Failed> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Settings::load(Some(file.path()))
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_what_stands_there() {
+        for text in [
+            r#"{"token":"hunter2"}"#,
+            r#"{"token":"hunter2hunter2hunter2 hunter2hunter2hunter2"}"#,
+            r#"{"token":["hunter2"]}"#,
+            r#"{"proxy":{"http":["http://me:hunter2@proxy"]}}"#,
+            r#"{"hunter2":1}"#,
+        ] {
+            let error = load(text)
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default();
+            assert!(!error.is_empty() && !error.contains("hunter2"), "{text}: {error}");
+        }
+        let token = "x".repeat(32);
+        let settings = load(&format!(r#"{{"token":"{token}"}}"#)).unwrap();
+        assert_eq!(settings.token.unwrap().expose(), token);
+        assert!(load("{}").unwrap().token.is_none());
+    }
+
+    #[test]
+    fn a_policy_that_is_none_is_refused_with_its_line() {
+        let settings = load(r#"{"policy":"\nalow = 1\n"}"#).unwrap();
+        let error = settings.policy().unwrap_err().to_string();
+        assert!(error.contains("policy:2:") && error.contains("alow"), "{error}");
+    }
+}

@@ -1,0 +1,95 @@
+//! What every request has to say. The socket's folder is its user's alone; the token keeps out what runs as the same user and
+//! was not told it.
+
+use std::path::{Path, PathBuf};
+
+use nodule::secret::Secret;
+use ring::hmac;
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use crate::exit::Failed;
+
+/// The token, as far as it is needed to know it again.
+pub struct Token {
+    key: hmac::Key,
+    tag: hmac::Tag,
+    /// Where it was written, which ends with the server.
+    file: Option<PathBuf>,
+}
+
+impl Token {
+    /// The given one, or one that is made and written beside the socket.
+    pub fn new(given: Option<&Secret>, socket: &Path) -> Result<Self, Failed> {
+        let random = SystemRandom::new();
+        let no_random = |_| Failed::usage("the system has no random numbers".to_owned());
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &random).map_err(no_random)?;
+        if let Some(token) = given {
+            let tag = hmac::sign(&key, token.expose().as_bytes());
+            return Ok(Self { key, tag, file: None });
+        }
+        let mut bytes = [0; 32];
+        random.fill(&mut bytes).map_err(no_random)?;
+        let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut name = socket.as_os_str().to_owned();
+        name.push(".token");
+        let file = PathBuf::from(name);
+        write(&file, &token)
+            .map_err(|error| Failed::usage(format!("{}: {error}", nodule::text::path(&file))))?;
+        let tag = hmac::sign(&key, token.as_bytes());
+        Ok(Self {
+            key,
+            tag,
+            file: Some(file),
+        })
+    }
+
+    /// Whether this is it. The time that it takes says nothing of how much of it was right.
+    pub fn is(&self, said: &[u8]) -> bool {
+        hmac::verify(&self.key, said, self.tag.as_ref()).is_ok()
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
+/// Its owner's alone, and not what somebody put there before.
+fn write(file: &Path, token: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)?.write_all(token.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_of_its_own_stands_beside_the_socket_while_it_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("s");
+        let token = Token::new(None, &socket).unwrap();
+        let file = folder.path().join("s.token");
+        let text = std::fs::read(&file).unwrap();
+        assert_eq!(text.len(), 64);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert!(token.is(&text) && !token.is(b"") && !token.is(&text[1..]));
+        drop(token);
+        assert!(!file.exists());
+    }
+}
