@@ -37,10 +37,12 @@ export class ItemWriter {
 		});
 	}
 
-	/** Ends with the items, or when nobody takes them any more. */
-	async all(first: string, items: Items): Promise<void> {
+	/** Ends with the items, or when nobody takes them any more. Those of a run that is refused are not asked for. */
+	async all(first: string, begun: Promise<boolean>, items: Items): Promise<void> {
 		this.text = first;
 		this.flush();
+		// A host that refuses a run closes the connection, and whoever writes to it then does not read why.
+		if (!(await begun)) return;
 		if (Symbol.asyncIterator in items) {
 			for await (const some of items) {
 				if (this.add(some)) await this.drained();

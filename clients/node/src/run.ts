@@ -111,10 +111,10 @@ export class Exchange<Result> implements AsyncIterable<Result> {
 	) {
 		this.sent = connection.open('POST', path, 'application/x-ndjson');
 		this.answer = answerTo(this.sent);
-		// Whoever reads it hears of it.
-		this.answer.catch(() => {});
+		// Whoever reads the answer hears of what went wrong with it.
+		const begun = this.answer.then(({ statusCode }) => statusCode === 200, () => false);
 		this.writer = new ItemWriter(this.sent);
-		this.writer.all(`${JSON.stringify(first)}\n`, items).catch((error: unknown) => {
+		this.writer.all(`${JSON.stringify(first)}\n`, begun, items).catch((error: unknown) => {
 			this.broken = { error };
 			this.destroy();
 		});
@@ -141,6 +141,8 @@ export class Exchange<Result> implements AsyncIterable<Result> {
 			}
 			this.complete();
 		} catch (error) {
+			// What breaks behind the end breaks nothing.
+			if (this.isOver()) return this.complete();
 			if (this.broken) throw this.broken.error;
 			if (error instanceof NoduleError) throw error;
 			if (this.closed) throw new Interrupted('the run was closed by its caller: items without a result may have been done', 'unknown', undefined);
@@ -158,6 +160,11 @@ export class Exchange<Result> implements AsyncIterable<Result> {
 
 	protected isResult(line: string): boolean {
 		return line.startsWith(RESULT);
+	}
+
+	/** Whether the answer has ended, whatever becomes of the connection. */
+	protected isOver(): boolean {
+		return false;
 	}
 
 	/** What there is to say against an answer that has ended. */
@@ -233,8 +240,14 @@ export class Run extends Exchange<ItemResult> {
 			const { error, ...summary } = said.end;
 			this.summary = summary;
 			this.problem = error;
+			// Items that nobody takes any more keep the connection open.
+			this.writer.end();
 		}
 		return false;
+	}
+
+	protected override isOver(): boolean {
+		return this.summary !== undefined;
 	}
 
 	protected override complete(): void {
