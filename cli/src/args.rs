@@ -173,7 +173,7 @@ pub struct Run {
     /// How long the run may take; afterwards nothing more starts
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub run_time: Option<Duration>,
-    /// How long items that are under way may take to end after Ctrl-C; a second Ctrl-C ends the command at once
+    /// How long items that are under way may take to end after Ctrl-C, SIGTERM or SIGHUP; a second Ctrl-C or SIGTERM ends the command at once
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
     pub grace: Duration,
     /// How fast requests may follow each other: 50/s, 600/min

@@ -1,6 +1,7 @@
 //! `nodule check`: replay every recorded case, and compare what comes of it with what came of it when it was recorded.
 
 use std::fmt;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use nodule::description::{Kind, Node, Operation};
@@ -43,7 +44,7 @@ pub async fn check(args: &Check) -> Result<Exit, Failed> {
             operation.group, operation.name
         ))?;
         if args.write_skeletons {
-            skeleton(component.node(), operation, file)?;
+            skeleton(component.node(), operation, &args.cases, file)?;
             output::print(&format!(
                 "        wrote {}: fill in its items and record it\n",
                 text::path(file)
@@ -337,13 +338,22 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, Failed> {
 }
 
 /// A case to fill in: one item with the required parameters, and no results.
-fn skeleton(node: &Node, operation: &Operation, file: &Path) -> Result<(), Failed> {
+fn skeleton(node: &Node, operation: &Operation, cases: &Path, file: &Path) -> Result<(), Failed> {
     let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", text::path(file)));
     if file.exists() {
         return Ok(());
     }
-    if let Some(dir) = file.parent() {
-        std::fs::create_dir_all(dir).map_err(broken)?;
+    let group = cases.join(&operation.group);
+    match std::fs::create_dir_all(cases).and_then(|()| std::fs::create_dir(&group)) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(broken(error)),
+        _ => {}
+    }
+    // A folder of cases comes with a stranger's node: a link in it would have the skeleton written where the link points.
+    if !group.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        return Err(Failed::usage(format!(
+            "{}: expected a folder, found a link or something else",
+            text::path(&group)
+        )));
     }
     let item: Map<String, Value> = node
         .parameters_by_id(&operation.parameters)
@@ -373,7 +383,9 @@ fn skeleton(node: &Node, operation: &Operation, file: &Path) -> Result<(), Faile
         "entries": [],
     }});
     let text = format!("{skeleton:#}\n");
-    std::fs::write(file, text).map_err(broken)
+    // As above, with a link to a file that is not there.
+    let mut file = std::fs::File::create_new(file).map_err(broken)?;
+    file.write_all(text.as_bytes()).map_err(broken)
 }
 
 #[cfg(test)]

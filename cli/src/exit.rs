@@ -14,6 +14,7 @@ use nodule::{Failure, text};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::args::Args;
+use crate::stderr;
 
 /// The exit status, as scripts rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,12 +121,12 @@ pub fn warning(text: &str) {
 
 /// The style is outside of the text, which has none.
 fn note(style: &Style, label: &str, text: &str) {
-    anstream::eprintln!("{style}{label}:{style:#} {}", text::lines(text));
+    stderr::message(&format!("{style}{label}:{style:#} {}\n", text::lines(text)));
 }
 
 /// A line on standard error.
 pub fn line(text: &str) {
-    anstream::eprintln!("{}", text::lines(text));
+    stderr::message(&format!("{}\n", text::lines(text)));
 }
 
 /// What is wrong with the command line, or the help that was asked for.
@@ -187,7 +188,7 @@ impl io::Write for Events {
     /// A whole event, as the library hands it over.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let line = String::from_utf8_lossy(event);
-        io::Write::write_all(&mut io::stderr().lock(), self.shown(&line).as_bytes())?;
+        stderr::event(&self.shown(&line));
         Ok(event.len())
     }
 

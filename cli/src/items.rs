@@ -17,6 +17,10 @@ pub type Items = Pin<Box<dyn Stream<Item = Item> + Send>>;
 /// Standard input is read in pieces of this size: lines of a few hundred bytes, some hundred at a time.
 const BUFFER: usize = 64 * 1024;
 
+/// The longest line: what a node's memory (`memory-bytes`) could not hold beside its parsed form anyway. Some hundred items are
+/// read ahead.
+const LINE_BYTES: usize = 16 * 1024 * 1024;
+
 /// The items, and how many there are where that can be told.
 pub async fn open(items: Option<&Path>, params: &[String]) -> Result<(Items, Option<u64>), Failed> {
     match items {
@@ -74,11 +78,13 @@ fn lines<R: AsyncBufRead + Send + Unpin + 'static>(reader: R) -> Items {
     Box::pin(futures_util::stream::unfold(Some(reader), async |reader| {
         let mut reader = reader?;
         loop {
-            let mut line = Vec::new();
-            let item = match reader.read_until(b'\n', &mut line).await {
-                Ok(0) => return None,
-                Ok(_) if line.trim_ascii().is_empty() => continue,
-                Ok(_) => text(line),
+            let item = match line(&mut reader).await {
+                Ok(None) => return None,
+                Ok(Some(Line::Whole(line))) if line.trim_ascii().is_empty() => continue,
+                Ok(Some(Line::Whole(line))) => text(line),
+                Ok(Some(Line::TooLong)) => Err(Failure::InvalidInput(format!(
+                    "the item: expected a line of at most {LINE_BYTES} bytes, found a longer one"
+                ))),
                 // What is behind it cannot be read, and is not made up: the run ends with this item, failed.
                 Err(error) => {
                     let failure =
@@ -89,6 +95,41 @@ fn lines<R: AsyncBufRead + Send + Unpin + 'static>(reader: R) -> Items {
             return Some((item, Some(reader)));
         }
     }))
+}
+
+/// A line, as far as it is kept.
+enum Line {
+    Whole(Vec<u8>),
+    /// It was read to its end, and is gone.
+    TooLong,
+}
+
+/// The next line; `None` at the end.
+async fn line(reader: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Option<Line>> {
+    let mut line = Vec::new();
+    let mut is_too_long = false;
+    loop {
+        let piece = reader.fill_buf().await?;
+        let end = memchr::memchr(b'\n', piece);
+        let part = piece.get(..end.unwrap_or(piece.len())).unwrap_or_default();
+        let is_over = piece.is_empty() || end.is_some();
+        let is_end = piece.is_empty() && line.is_empty() && !is_too_long;
+        if line.len() + part.len() > LINE_BYTES {
+            is_too_long = true;
+            line = Vec::new();
+        }
+        if !is_too_long {
+            line.extend_from_slice(part);
+        }
+        let length = part.len() + usize::from(end.is_some());
+        reader.consume(length);
+        if is_end {
+            return Ok(None);
+        }
+        if is_over {
+            return Ok(Some(if is_too_long { Line::TooLong } else { Line::Whole(line) }));
+        }
+    }
 }
 
 #[expect(
@@ -173,6 +214,27 @@ mod tests {
         let items = read(b"{}\n\xff\n{}\n").await;
         assert_eq!(items.len(), 3);
         assert!(matches!(&items[1], Err(Failure::InvalidInput(message)) if message.contains("UTF-8")));
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_too_long_fails_alone_and_is_not_kept() {
+        use tokio::io::AsyncReadExt as _;
+        let long = |bytes: u64| tokio::io::repeat(b' ').take(bytes);
+        let (first, last) = (&b"{}\n"[..], &b"\n{}"[..]);
+        let most = LINE_BYTES as u64;
+        let read = |bytes| {
+            let items = first.chain(long(bytes)).chain(&b"1"[..]).chain(last);
+            lines(BufReader::new(items)).collect::<Vec<Item>>()
+        };
+        let items = read(most - 1).await;
+        assert!(items.len() == 3 && items.iter().all(Result::is_ok));
+        for more in [most, 8 * most] {
+            let items = read(more).await;
+            assert!(matches!(&items[..], [Ok(_), Err(Failure::InvalidInput(words)), Ok(_)] if words.contains("longer")));
+        }
+        // At the end of the input, too.
+        let items: Vec<Item> = lines(BufReader::new(long(most + 1))).collect().await;
+        assert!(matches!(&items[..], [Err(Failure::InvalidInput(_))]));
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod progress;
 mod run;
 mod serve;
 mod setup;
+mod signals;
+mod stderr;
 
 use clap::Parser as _;
 
@@ -40,13 +42,12 @@ fn main() -> std::process::ExitCode {
         Command::Serve(args) => serve::serve(&args),
         Command::CompileComponent(args) => return compile::compile(&args),
     };
-    match outcome {
-        Ok(exit) => exit.into(),
-        Err(failed) => {
-            failed.print();
-            failed.exit.into()
-        }
-    }
+    let exit = outcome.unwrap_or_else(|failed| {
+        failed.print();
+        failed.exit
+    });
+    stderr::finish();
+    exit.into()
 }
 
 async fn describe_command(args: &args::Describe) -> Result<Exit, Failed> {

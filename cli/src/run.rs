@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use crate::items::{self, Items};
 use crate::output::{Lost, Output};
 use crate::progress::{Progress, counted};
 use crate::setup;
+use crate::signals::Signals;
 
 /// How often progress is shown while no result comes.
 const TICK: Duration = Duration::from_secs(1);
@@ -129,10 +129,10 @@ async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -
     let summary = args.summary.as_deref().map(Output::create).transpose()?;
     let texts: Texts = Arc::default();
     let (items, kept) = kept(items, failed.is_some().then(|| Arc::clone(&texts)));
-    // Before anything is sent, so that no Ctrl-C ends the command in the middle of it.
-    let first = listen();
+    // Before anything is sent, so that no signal ends the command in the middle of it.
+    let signals = Signals::listen();
     let mut results = runner.run(&args.group, &args.operation, items, &options(args))?;
-    let interrupted = interruption(first, results.control(), args.grace);
+    let interrupted = interruption(signals, results.control(), args.grace);
     let mut progress = Progress::new(args.progress, total, results.watch());
     let mut notices = results.notices();
     let mut tally = Tally {
@@ -286,37 +286,24 @@ fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
     }
 }
 
-/// The next Ctrl-C.
-type Interrupt = Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
-
-/// Listen for a Ctrl-C from now on, and not only from when it is waited for.
-fn listen() -> Interrupt {
-    let mut next: Interrupt = Box::pin(tokio::signal::ctrl_c());
-    let _ = next.as_mut().now_or_never();
-    next
-}
-
-/// Becomes true at the first Ctrl-C, which lets the items under way end for some time. The second one ends the process.
-fn interruption(first: Interrupt, control: Control, grace: Duration) -> watch::Receiver<bool> {
+/// Becomes true at the first signal to end, which lets the items under way end for some time. The second one ends the process.
+fn interruption(mut signals: Signals, control: Control, grace: Duration) -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
-        if first.await.is_ok() {
-            let mut again = listen();
-            line(&format!(
-                "interrupted: waiting up to {} s for the items under way; again to end at once",
-                grace.as_secs_f64()
-            ));
-            // Nobody may be left to tell.
-            let _ = sender.send(true);
-            control.stop();
-            tokio::select! {
-                _ = &mut again => std::process::exit(130),
-                () = tokio::time::sleep(grace) => control.abandon(),
-            }
-            let _ = again.await;
-            std::process::exit(130);
+        signals.first().await;
+        line(&format!(
+            "interrupted: waiting up to {} s for the items under way; again to end at once",
+            grace.as_secs_f64()
+        ));
+        // Nobody may be left to tell.
+        let _ = sender.send(true);
+        control.stop();
+        tokio::select! {
+            () = signals.again() => std::process::exit(130),
+            () = tokio::time::sleep(grace) => control.abandon(),
         }
-        future::pending::<()>().await;
+        signals.again().await;
+        std::process::exit(130);
     });
     receiver
 }

@@ -18,6 +18,7 @@ use crate::args::{Grants, Level, Log, LogFormat};
 use crate::compile::Apart;
 use crate::exit::{Events, Exit, Failed, hint, warning};
 use crate::files::{self, read};
+use crate::stderr;
 
 /// The variable that holds a credential, for where no file may.
 const CREDENTIAL: &str = "NODULE_CREDENTIAL";
@@ -54,6 +55,9 @@ pub fn log(log: &Log) {
     };
     // Events of the libraries below may hold what they were given; only our own are made to be read by others.
     let filter = tracing_subscriber::filter::Targets::new().with_target("nodule", level);
+    if format == LogFormat::Json {
+        stderr::write_json();
+    }
     let is_styled = format == LogFormat::Text && std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_writer(Events {

@@ -11,18 +11,24 @@
 //! | [`Permit::Literal`] | that one address, whatever it is: the entry in the policy is the address itself |
 //! | [`Permit::PrivateAllowed`] | all but those that [hide an IPv4 address](Special::hides_ipv4) |
 //!
+//! An engine's operator has [`AddressLists`] beside these, for all nodes alike.
+//!
 //! The table follows the IANA special-purpose address registries (RFC 6890 and its successors) and adds the metadata
 //! services of the large clouds, of which one, Azure's, has an address that looks public. IPv6 outside `2000::/3` is not
 //! assigned as global unicast and counts as reserved. What cannot be seen in an address, such as a NAT64 prefix that a
 //! network chose for itself (RFC 6052), is not refused here. The ranges are `ipnet`'s; which of them are special is written
 //! out, since the standard library's `is_global` is not stable and has nothing to say about metadata services.
 
+mod lists;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::canonical::CanonicalUrl;
+
+pub use lists::{AddressListError, AddressListMistake, AddressListProblem, AddressLists};
 
 /// Why an address is not a public one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -160,11 +166,14 @@ impl Permit {
 
 /// Why one address was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Refusal {
     /// It is not a public one.
     Special(Special),
     /// The entry names another address.
     NotTheListedAddress,
+    /// It, or an IPv4 address that it hides, is in this range of the engine's blocked addresses.
+    Blocked(IpNet),
 }
 
 impl fmt::Display for Refusal {
@@ -172,11 +181,12 @@ impl fmt::Display for Refusal {
         match self {
             Self::Special(special) => special.fmt(f),
             Self::NotTheListedAddress => f.write_str("not the listed address"),
+            Self::Blocked(net) => write!(f, "blocked by the engine's `{net}`"),
         }
     }
 }
 
-/// Keep the addresses that a permit covers, in their order.
+/// Keep the addresses that a permit and the engine's lists let through, in their order.
 ///
 /// The caller connects to one of them and looks nothing up again.
 ///
@@ -186,11 +196,12 @@ impl fmt::Display for Refusal {
 pub fn filter(
     addresses: impl IntoIterator<Item = SocketAddr>,
     permit: Permit,
+    lists: &AddressLists,
 ) -> Result<Vec<SocketAddr>, AddressDenial> {
     let mut kept = Vec::new();
     let mut refused = Vec::new();
     for address in addresses {
-        match permit.refuses(address.ip()) {
+        match lists.refuses(address.ip(), permit) {
             None => kept.push(address),
             Some(refusal) => refused.push((address.ip(), refusal)),
         }
@@ -213,6 +224,16 @@ impl AddressDenial {
     /// The lines that would allow it, where that is the operator's to allow.
     #[must_use]
     pub fn hint(&self, url: &CanonicalUrl) -> Option<String> {
+        let blocked = self.refused.iter().find_map(|(address, refusal)| match refusal {
+            Refusal::Blocked(net) => Some((address, net)),
+            _ => None,
+        });
+        if let Some((address, net)) = blocked {
+            return Some(format!(
+                "`{net}` is blocked for all nodes of this engine, and no policy changes that; whoever runs it can take the \
+                 range out, or add `{address}` to its allowed addresses"
+            ));
+        }
         let may_be_allowed = self
             .refused
             .iter()
@@ -313,6 +334,14 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    /// Without lists of the engine's.
+    fn filter(
+        addresses: impl IntoIterator<Item = SocketAddr>,
+        permit: Permit,
+    ) -> Result<Vec<SocketAddr>, AddressDenial> {
+        super::filter(addresses, permit, &AddressLists::default())
     }
 
     fn socket(text: &str) -> SocketAddr {
@@ -519,5 +548,19 @@ mod tests {
         );
         let denial = filter([socket("64:ff9b::1")], Permit::PublicOnly).unwrap_err();
         assert_eq!(denial.hint(&url), None);
+    }
+
+    #[test]
+    fn a_blocked_address_is_named_with_the_range_and_what_can_be_done() {
+        let lists = AddressLists::parse(&[] as &[&str], &["10.0.0.0/8"]).unwrap();
+        let denial = super::filter([socket("10.0.0.1")], Permit::PrivateAllowed, &lists).unwrap_err();
+        assert_eq!(
+            denial.to_string(),
+            "the name resolves to `10.0.0.1` (blocked by the engine's `10.0.0.0/8`), and no address may be connected to"
+        );
+        let hint = denial
+            .hint(&CanonicalUrl::parse("http://crm.internal/").unwrap())
+            .unwrap();
+        assert!(hint.contains("add `10.0.0.1` to its allowed addresses"), "{hint}");
     }
 }

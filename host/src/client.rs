@@ -33,9 +33,10 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::address::{AddressDenial, Permit, filter};
+use crate::address::{AddressDenial, AddressLists, Permit, filter};
 use crate::component::Component;
 use crate::credential::Credential;
+use crate::engine::EngineConfig;
 use crate::error::Error;
 use crate::network::Network;
 use load::{Counted, Load, Place};
@@ -137,16 +138,32 @@ pub(crate) enum Freshness {
     Recent,
 }
 
+/// What an engine has on the way out, the same for all its connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Outbound {
+    network: Arc<dyn Network>,
+    addresses: Arc<AddressLists>,
+}
+
+impl Outbound {
+    pub(crate) fn of(config: &EngineConfig) -> Self {
+        Self {
+            network: Arc::clone(&config.network),
+            addresses: Arc::new(config.addresses.clone()),
+        }
+    }
+}
+
 /// The pools of an engine.
 pub(crate) struct Clients {
     tls: Arc<rustls::ClientConfig>,
-    network: Arc<dyn Network>,
+    outbound: Outbound,
     owners: Owners,
     pools: Mutex<Pools>,
 }
 
 impl Clients {
-    pub(crate) fn new(extra_roots: &[Vec<u8>], network: Arc<dyn Network>) -> Result<Self, Error> {
+    pub(crate) fn new(extra_roots: &[Vec<u8>], outbound: Outbound) -> Result<Self, Error> {
         let broken = |error: rustls::Error| Error::Engine {
             message: error.to_string(),
         };
@@ -164,7 +181,7 @@ impl Clients {
             .with_no_client_auth();
         Ok(Self {
             tls: Arc::new(tls),
-            network,
+            outbound,
             owners: Owners::new()?,
             pools: Mutex::default(),
         })
@@ -199,7 +216,7 @@ impl Clients {
         tls.resumption = rustls::client::Resumption::in_memory_sessions(TLS_SESSIONS);
         let pinned = Pinned {
             permit,
-            network: Arc::clone(&self.network),
+            outbound: self.outbound.clone(),
         };
         Deadline {
             inner: HttpsConnector::from((pinned, tls)),
@@ -240,7 +257,7 @@ impl std::error::Error for ConnectFailure {}
 #[derive(Clone)]
 pub(crate) struct Pinned {
     permit: Permit,
-    network: Arc<dyn Network>,
+    outbound: Outbound,
 }
 
 impl Service<Uri> for Pinned {
@@ -253,12 +270,13 @@ impl Service<Uri> for Pinned {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let Self { permit, network } = self.clone();
-        Box::pin(async move { connect(&*network, &uri, permit).await.map(Asked::new) })
+        let Self { permit, outbound } = self.clone();
+        Box::pin(async move { connect(&outbound, &uri, permit).await.map(Asked::new) })
     }
 }
 
-async fn connect(network: &dyn Network, uri: &Uri, permit: Permit) -> Result<TcpStream, ConnectFailure> {
+async fn connect(outbound: &Outbound, uri: &Uri, permit: Permit) -> Result<TcpStream, ConnectFailure> {
+    let network = &*outbound.network;
     let host = uri.host().unwrap_or_default();
     let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") {
         443
@@ -269,7 +287,7 @@ async fn connect(network: &dyn Network, uri: &Uri, permit: Permit) -> Result<Tcp
         .await?
         .into_iter()
         .map(|address| SocketAddr::new(address, port));
-    let addresses = filter(found, permit).map_err(ConnectFailure::Denied)?;
+    let addresses = filter(found, permit, &outbound.addresses).map_err(ConnectFailure::Denied)?;
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
         match network.connect(address).await {

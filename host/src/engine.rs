@@ -15,8 +15,9 @@ use wasmtime_wasi_http::WasiHttp;
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings as http_bindings;
 
+use crate::address::AddressLists;
 use crate::cache_dir;
-use crate::client::Clients;
+use crate::client::{Clients, Outbound};
 use crate::component::{Component, Loaded, Precompiler, read, refuse_large};
 use crate::error::Error;
 use crate::instance::{State, waiting};
@@ -60,6 +61,8 @@ pub struct EngineConfig {
     pub cache_dir: Option<PathBuf>,
     /// Certificates (DER) trusted beside the public web's, for services of one's own.
     pub extra_roots: Vec<Vec<u8>>,
+    /// Addresses that are allowed and blocked for all nodes, whatever their policies say.
+    pub addresses: AddressLists,
     /// Where names are looked up and connections are opened; the system's, unless an embedder has its own.
     pub network: Arc<dyn Network>,
     /// Bytes of stack for a node's calls. An engine has one stack size, so a runner whose `stack-bytes` differs is
@@ -82,6 +85,7 @@ impl Default for EngineConfig {
         Self {
             cache_dir: None,
             extra_roots: Vec::new(),
+            addresses: AddressLists::default(),
             network: Arc::new(System),
             stack_bytes: STACK_BYTES,
             pooling: None,
@@ -97,6 +101,13 @@ impl EngineConfig {
     #[must_use]
     pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(dir.into());
+        self
+    }
+
+    /// Allow and block these addresses for all nodes.
+    #[must_use]
+    pub fn addresses(mut self, lists: AddressLists) -> Self {
+        self.addresses = lists;
         self
     }
 
@@ -213,7 +224,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 linker: linker(&wasmtime).map_err(broken)?,
                 wasmtime,
-                clients: Clients::new(&config.extra_roots, Arc::clone(&config.network))?,
+                clients: Clients::new(&config.extra_roots, Outbound::of(config))?,
                 sessions: Sessions::new()?,
                 loaded: Loaded::default(),
                 precompiler: config.precompiler.clone(),

@@ -95,7 +95,7 @@ pub use error::Error;
 pub use failure::{Answer, Certainty, Failure, ParameterProblem};
 pub use pipeline::Planned;
 pub use run::{
-    CONCURRENCY, Control, Ended, ItemResult, Latency, Notice, OnFailure, OnUnknown, Results, RunOptions,
-    Summary, Watch,
+    CONCURRENCY, Control, Ended, ItemResult, Latency, Notice, OnFailure, OnUnknown, ResultOrder, Results,
+    RunOptions, Summary, Watch,
 };
 pub use runner::{Runner, RunnerBuilder, declared};

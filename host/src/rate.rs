@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::retry::countable;
+
 /// So many requests in so much time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -88,7 +90,7 @@ pub(crate) struct Bucket {
 impl Bucket {
     pub(crate) fn new(rate: Rate) -> Self {
         Self {
-            interval: rate.interval(),
+            interval: countable(rate.interval()),
             next: Mutex::new(Instant::now()),
         }
     }
@@ -132,6 +134,13 @@ mod tests {
         for text in ["", "50", "0/s", "-1/s", "50/d", "1.5/s", "/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_slowest_rate_of_all_has_a_next_place() {
+        let bucket = Bucket::new(Rate::new(1, Duration::MAX).unwrap());
+        bucket.take().await;
+        assert!(bucket.next() > Instant::now());
     }
 
     #[tokio::test(start_paused = true)]

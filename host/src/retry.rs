@@ -38,6 +38,14 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// The usual `Retry-After` is up to a minute.
 pub const ITEM_TIME: Duration = Duration::from_mins(2);
 
+/// Longer than anything runs; a clock can count so far.
+const LONGEST_TIME: Duration = Duration::from_hours(24 * 365 * 10);
+
+/// A time that can be added to an instant. Whoever asks for more, for ever perhaps, gets this.
+pub(crate) fn countable(time: Duration) -> Duration {
+    time.min(LONGEST_TIME)
+}
+
 /// How often and how long an item is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -93,6 +101,16 @@ impl Retry {
         self.first_wait = first;
         self.longest_wait = longest.max(first);
         self
+    }
+
+    /// The same with times that can be added to an instant.
+    pub(crate) fn countable(self) -> Self {
+        Self {
+            tries: self.tries,
+            first_wait: countable(self.first_wait),
+            longest_wait: countable(self.longest_wait),
+            item_time: countable(self.item_time),
+        }
     }
 
     /// The waits of one item, growing, without end.
@@ -214,6 +232,17 @@ mod tests {
                 assert_eq!(verdict(&effect, &failure), Verdict::Final, "{failure:?}");
             }
         }
+    }
+
+    #[test]
+    fn times_without_end_can_be_counted() {
+        let retry = Retry::never().item_time(Duration::MAX).waits(Duration::MAX, Duration::MAX);
+        let Retry { first_wait, longest_wait, item_time, .. } = retry.countable();
+        for time in [first_wait, longest_wait, item_time, countable(Duration::MAX)] {
+            // The jitter may double a wait.
+            assert!(tokio::time::Instant::now().checked_add(time * 2).is_some(), "{time:?}");
+        }
+        assert_eq!(countable(ITEM_TIME), ITEM_TIME);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Running an operation on a stream of items: lazily, several at once, results in the items' order, carefully.
+//! Running an operation on a stream of items: lazily, several at once, carefully.
 //!
-//! A stream of items goes in, a stream of results comes out, one for each item and in the same order. Nothing is kept
-//! outside of the two: dropping [`Results`] ends the run with everything that is under way. `host/examples/axum.rs` is a
+//! A stream of items goes in, a stream of results comes out, one for each item: in the same order, or as they become known
+//! ([`ResultOrder`]). Nothing is kept outside of the two: dropping [`Results`] ends the run with everything that is under way. `host/examples/axum.rs` is a
 //! complete program that serves runs over HTTP this way.
 //!
 //! ```no_run
@@ -34,10 +34,11 @@ mod notice;
 mod shape;
 mod stats;
 
+use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
@@ -72,6 +73,19 @@ pub enum OnFailure {
     Continue,
 }
 
+/// In which order results are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ResultOrder {
+    /// The items' own: the first result is that of the first item.
+    #[default]
+    Items,
+    /// Each as soon as it is known, and in the journal where there is one; [`Results::next_numbered`] says whose it is. Items
+    /// that share a call are known when the call ends, so calls hold one item each unless the service answers quickly. An
+    /// item that takes long holds back no result, but it does bound how far later items may run ahead of it.
+    Completion,
+}
+
 /// What becomes of the items of a plain write whose outcome an earlier run with the same journal did not learn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnUnknown {
@@ -92,6 +106,8 @@ pub struct RunOptions {
     pub concurrency: NonZeroUsize,
     /// What a failed item does to those after it.
     pub on_failure: OnFailure,
+    /// In which order results are given.
+    pub order: ResultOrder,
     /// How often an item is tried; once, unless something else is asked for: many engines try again by themselves.
     pub retry: Retry,
     /// How fast requests may follow each other.
@@ -115,6 +131,7 @@ impl Default for RunOptions {
         Self {
             concurrency: CONCURRENCY,
             on_failure: OnFailure::default(),
+            order: ResultOrder::default(),
             retry: Retry::never(),
             rate: None,
             run_time: None,
@@ -136,6 +153,13 @@ impl RunOptions {
     #[must_use]
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
         self.on_failure = on_failure;
+        self
+    }
+
+    /// In which order results are given.
+    #[must_use]
+    pub fn order(mut self, order: ResultOrder) -> Self {
+        self.order = order;
         self
     }
 
@@ -175,12 +199,18 @@ impl RunOptions {
     }
 }
 
-/// The results of a run, in the items' order: the first is that of the first item. Dropping it ends the run.
+/// A result and its item's index, from 0.
+type Numbered = (usize, ItemResult);
+
+/// The results of a run, in the order that [`RunOptions::order`] says. Dropping it ends the run.
+///
+/// A stream that ends says nothing about how: a run can break, and then its results end early. [`Results::finish`] has the
+/// error, and [`Watch::summary`] says [`Ended::Broken`].
 #[derive(Debug)]
 pub struct Results {
-    receiver: mpsc::Receiver<Vec<ItemResult>>,
+    receiver: mpsc::Receiver<Vec<Numbered>>,
     /// Those that were handed over together and not taken yet.
-    ready: std::vec::IntoIter<ItemResult>,
+    ready: std::vec::IntoIter<Numbered>,
     driver: Option<tokio::task::JoinHandle<Result<(), Arc<JournalError>>>>,
     control: Control,
     watch: Watch,
@@ -193,15 +223,8 @@ impl Stream for Results {
     type Item = ItemResult;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ItemResult>> {
-        loop {
-            if let Some(result) = self.ready.next() {
-                return Poll::Ready(Some(result));
-            }
-            match std::task::ready!(self.receiver.poll_recv(context)) {
-                Some(results) => self.ready = results.into_iter(),
-                None => return Poll::Ready(None),
-            }
-        }
+        self.poll_next_numbered(context)
+            .map(|next| next.map(|(_, result)| result))
     }
 }
 
@@ -210,11 +233,30 @@ impl Drop for Results {
         // Its tasks are in a set of its own, which ends them; their instances and requests go with them.
         if let Some(driver) = &self.driver {
             driver.abort();
+            self.watch.stats.end_unless_ended(Ended::Dropped);
         }
     }
 }
 
 impl Results {
+    /// The next result and the index of its item, from 0; `None` when the run has ended.
+    pub async fn next_numbered(&mut self) -> Option<(usize, ItemResult)> {
+        poll_fn(|context| self.poll_next_numbered(context)).await
+    }
+
+    /// [`Results::next_numbered`], for those who poll.
+    pub fn poll_next_numbered(&mut self, context: &mut Context<'_>) -> Poll<Option<(usize, ItemResult)>> {
+        loop {
+            if let Some(result) = self.ready.next() {
+                return Poll::Ready(Some(result));
+            }
+            match ready!(self.receiver.poll_recv(context)) {
+                Some(results) => self.ready = results.into_iter(),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+
     /// Ends the run early, from anywhere.
     #[must_use]
     pub fn control(&self) -> Control {
@@ -251,7 +293,14 @@ impl Results {
             None => Ok(Ok(())),
         };
         match outcome {
-            Ok(Ok(())) => Ok(self.watch.summary()),
+            Ok(Ok(())) => {
+                let mut summary = self.watch.summary();
+                if summary.ended == Ended::Complete && (self.ready.len() > 0 || !self.receiver.is_empty()) {
+                    self.watch.stats.end(Ended::Dropped);
+                    summary.ended = Ended::Dropped;
+                }
+                Ok(summary)
+            }
             Ok(Err(error)) => Err(Error::Journal(Arc::try_unwrap(error).unwrap_or_else(|error| {
                 // The journal's thread still holds it; its words are what counts.
                 JournalError::Database {
@@ -288,7 +337,7 @@ impl Control {
             .send_if_modified(|order| std::mem::replace(order, (*order).max(Order::Stop)) < Order::Stop);
     }
 
-    /// End what is under way too, at once. What is known is given, in order; of a plain write that was under way nobody
+    /// End what is under way too, at once. What is known is given; of a plain write that was under way nobody
     /// knows whether it was done.
     pub fn abandon(&self) {
         self.order.send_replace(Order::Abandon);

@@ -81,7 +81,6 @@ pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Respon
         ids,
         record: run.record.map(|record| (runner, record.path)),
         registered,
-        count: 0,
     };
     let lines = futures_util::stream::unfold(Some(answer), async |answer| {
         let mut answer = answer?;
@@ -314,7 +313,6 @@ struct Answer {
     ids: Arc<Mutex<Ids>>,
     record: Option<(Runner, PathBuf)>,
     registered: Registered,
-    count: usize,
 }
 
 /// What comes next in a run.
@@ -355,7 +353,6 @@ impl Answer {
             results,
             notices,
             progress,
-            count,
             ..
         } = self;
         tokio::select! {
@@ -369,7 +366,7 @@ impl Answer {
                 None => future::pending().await,
             } } => Next::Tick,
             result = async { match results {
-                Some(results) => results.next().await.map(|r| { *count += 1; (*count - 1, r) }),
+                Some(results) => results.next_numbered().await,
                 None => None,
             } } => Next::Result(result),
         }

@@ -9,6 +9,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+/// Each has its request and its answer in memory.
+const MOST_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(10_000).expect("10,000 is not zero");
+
 /// A component that the server reads from a file.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -462,8 +465,17 @@ impl Run {
             .on_failure(match self.on_failure {
                 OnFailure::Continue => nodule::OnFailure::Continue,
                 OnFailure::Stop => nodule::OnFailure::Stop,
+            })
+            .order(match self.order {
+                Order::Items => nodule::ResultOrder::Items,
+                Order::Completion => nodule::ResultOrder::Completion,
             });
         if let Some(concurrency) = self.concurrency {
+            if concurrency > MOST_CONCURRENCY {
+                return Err(format!(
+                    "`concurrency`: expected at most {MOST_CONCURRENCY}, found {concurrency}"
+                ));
+            }
             options = options.concurrency(concurrency.get());
         }
         if let Some(ms) = self.run_time_ms {

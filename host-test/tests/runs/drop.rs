@@ -11,7 +11,7 @@ use simulator::{Action, Config, Rule, Simulator};
 
 use crate::support::{component, credential, items, run, simulator};
 
-async fn runner(simulator: &Simulator) -> Runner {
+pub async fn runner(simulator: &Simulator) -> Runner {
     let engine = Engine::new(&EngineConfig::default()).unwrap();
     let component: Component = engine.load_file(&component()).await.unwrap();
     let credential = Credential::from_json(component.node(), &credential(simulator)).unwrap();

@@ -19,9 +19,11 @@ mod support;
 
 mod both_ways;
 mod drop;
+mod ended;
 mod interrupt;
 mod journal;
 mod killed;
+mod order;
 mod retries;
 mod seen;
 mod unknown;

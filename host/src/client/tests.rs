@@ -8,12 +8,11 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 
 use super::*;
-use crate::network::System;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn clients() -> Clients {
-    Clients::new(&[], Arc::new(System)).unwrap()
+    Clients::new(&[], Outbound::of(&EngineConfig::default())).unwrap()
 }
 
 fn key(clients: &Clients, owner: &str) -> Key {
@@ -227,4 +226,38 @@ async fn connections_that_nobody_uses_do_not_pile_up() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     panic!("they are open still");
+}
+
+#[tokio::test]
+async fn an_address_that_the_engine_blocks_is_not_connected_to_though_the_policy_names_it() {
+    let server = Server::start(None);
+    let blocked = AddressLists::parse(&[] as &[&str], &["127.0.0.0/8"]).unwrap();
+    let config = EngineConfig::default().addresses(blocked);
+    let clients = Clients::new(&[], Outbound::of(&config)).unwrap();
+    for permit in [Permit::Literal(HERE), Permit::PrivateAllowed] {
+        let key = Key {
+            permit,
+            ..key(&clients, "a")
+        };
+        let error = get(&clients.lane(key, &server.url("/")), &server.url("/"))
+            .await
+            .unwrap_err();
+        let words = format!("{error:?}");
+        assert!(words.contains("Blocked(127.0.0.0/8)"), "{words}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn an_address_that_the_engine_allows_is_connected_to_though_the_policy_does_not_say_private() {
+    let server = Server::start(None);
+    let lists = AddressLists::parse(&["127.0.0.1"], &["127.0.0.0/8"]).unwrap();
+    let config = EngineConfig::default().addresses(lists);
+    let clients = Clients::new(&[], Outbound::of(&config)).unwrap();
+    let key = Key {
+        permit: Permit::PublicOnly,
+        ..key(&clients, "a")
+    };
+    let lane = clients.lane(key, &server.url("/"));
+    assert_eq!(get(&lane, &server.url("/x")).await.unwrap(), "/x");
 }

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::{Answer, Certainty, Failure, ParameterProblem};
+use super::{Answer, Certainty, Failure, ParameterProblem, UNKNOWN};
 use crate::bindings::types;
 use crate::json_size::{Most, within};
 
@@ -16,8 +16,30 @@ const MESSAGE_CHARS: usize = 4_000;
 const NAME_CHARS: usize = 256;
 /// The contract's own kinds have up to eighteen letters.
 const KIND_CHARS: usize = 64;
-/// What a kind becomes that is not in kebab-case: it is a key that people group and count by.
+/// What a kind becomes that is not in kebab-case, or not the node's to give: it is a key that people group and count by.
 const OTHER: &str = "other";
+/// What the contract and the host call failures. A node that gave one of its own such a name would speak for the host: an item
+/// would count as perhaps done that was never sent, or as one that policy refused.
+const TAKEN: [&str; 18] = [
+    "authentication",
+    "bad-output",
+    "bad-session",
+    "denied",
+    "interrupted",
+    "invalid-input",
+    "invalid-parameters",
+    "journal",
+    "limit",
+    "not-run",
+    "rejected",
+    "throttled",
+    "trap",
+    "unauthenticated",
+    "unavailable",
+    "uncertain",
+    "unintelligible",
+    UNKNOWN,
+];
 /// More problems than anybody reads.
 const PROBLEMS: usize = 1_000;
 /// For all problems together: a thousand in one line of some 60 bytes. At least one is kept.
@@ -122,7 +144,7 @@ fn kind(kind: String) -> String {
         && kind
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if is_name { kind } else { OTHER.to_owned() }
+    if is_name && !TAKEN.contains(&kind.as_str()) { kind } else { OTHER.to_owned() }
 }
 
 fn cut(text: String) -> String {
@@ -187,10 +209,39 @@ mod tests {
             ("\u{1b}[2J", "other"),
             ("Kind", "other"),
             ("a\nb", "other"),
+            ("unknown", "other"),
+            ("trap", "other"),
+            ("denied", "other"),
             (&*"k".repeat(64), &*"k".repeat(64)),
             (&*"k".repeat(65), "other"),
         ] {
             assert_eq!(other(given, None).kind(), expected, "{given:?}");
+        }
+    }
+
+    /// Every kind that the sources of this crate give, but for those in tests.
+    #[test]
+    fn no_kind_of_the_hosts_own_is_a_nodes_to_give() {
+        fn kinds(folder: &std::path::Path, found: &mut Vec<String>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    kinds(&path, found);
+                } else {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                    let parts = code.split("kind: \"").skip(1);
+                    found.extend(parts.filter_map(|part| Some(part.split_once("\".into()")?.0.to_owned())));
+                }
+            }
+        }
+        let mut found = vec![UNKNOWN.to_owned(), Failure::NotRun.kind().to_owned()];
+        kinds(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        for expected in ["trap", "bad-output", "interrupted", "journal"] {
+            assert!(found.iter().any(|kind| kind == expected), "{expected} in {found:?}");
+        }
+        for kind in found {
+            assert_eq!(other(&kind, None).kind(), OTHER, "{kind}");
         }
     }
 

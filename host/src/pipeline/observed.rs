@@ -168,9 +168,12 @@ impl Pipeline {
         match failure {
             Failure::Denied { message, hint } => match observed.denial {
                 Some((message, hint)) => Failure::Denied { message, hint },
-                None => Failure::Denied { message, hint },
+                None => Failure::Denied {
+                    message: claimed(&message),
+                    hint,
+                },
             },
-            Failure::Limit(message) => Failure::Limit(observed.limit.unwrap_or(message)),
+            Failure::Limit(message) => Failure::Limit(observed.limit.unwrap_or_else(|| claimed(&message))),
             Failure::Unavailable {
                 certainty,
                 mut message,
@@ -195,6 +198,12 @@ impl Pipeline {
             failure => failure,
         }
     }
+}
+
+/// A refusal of which the host knows nothing. Whoever reads it may widen a policy or a limit on the strength of it, so it is
+/// not passed off as the host's own word.
+fn claimed(message: &str) -> String {
+    format!("the node says: {message}")
 }
 
 /// `Retry-After` in milliseconds. An instant counts from the answer's own `Date`, so that a replay reads the same.

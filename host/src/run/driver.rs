@@ -1,10 +1,12 @@
-//! Takes items, starts calls, tries again what may be tried again, and gives results in order.
+//! Takes items, starts calls, tries again what may be tried again, and gives results.
 //!
 //! An item is *waiting* until it is part of a call, *under way* in it, *resting* before another try, and has a *result* at
-//! last, which is given when all before it are. At most a window of items is anywhere between being taken and being given.
+//! last, which is given when all before it are, or at once, as the run's options say. At most a window of items lies between
+//! the first whose result was not given and the last that was taken.
 //! Items that change the same thing keep their order and never overlap: the thing is *busy* from the first try of the one
 //! to its result.
 
+mod give;
 mod items;
 mod pace;
 mod record;
@@ -23,18 +25,20 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::notice::Teller;
-use super::shape::{ITEMS_PER_PLACE, Shape};
-use super::{Ended, ItemResult, Notice, OnFailure, OnUnknown, Order, RunOptions, Stats};
+use super::shape::{CallSize, ITEMS_PER_PLACE, Shape};
+use super::{
+    Ended, ItemResult, Notice, Numbered, OnFailure, OnUnknown, Order, ResultOrder, RunOptions, Stats,
+};
 use crate::call::Item;
 use crate::failure::Failure;
-use crate::instance::Environs;
 use crate::journal::{Durable, Journal, JournalError};
-use crate::retry::{Backoff, Breaker, Retry};
+use crate::retry::{Backoff, Breaker, Retry, countable};
 use crate::runner::{BoundOperation, Inner};
 
+use give::{Slot, is_broken};
 use items::Recent;
 
-/// How many items may be between being taken and being given, as a multiple of the concurrency. Beyond it no new item starts,
+/// How many items there may be from the first without a given result on, as a multiple of the concurrency. Beyond it no new item starts,
 /// which keeps memory flat. It is twice what the calls under way hold: results are given in order, so that a call that ends
 /// before an earlier one would find no items for the next otherwise, and leave its places empty.
 const WINDOW: usize = 2 * ITEMS_PER_PLACE;
@@ -44,8 +48,8 @@ const RECORDING: usize = 1024;
 /// Failures of the service in a row after which it is taken for dead, or the concurrency, where that is more: what was under
 /// way when a connection broke fails together.
 const FAILURES_IN_A_ROW: usize = 20;
-/// How many results are handed over at once; the reader's pace is the run's.
-const HANDED_OVER: usize = 32;
+/// No machine has more under way at once. What is counted for each place stays a number.
+const MOST_PLACES: usize = 1 << 20;
 /// A timer that is not needed.
 const FAR: Duration = Duration::from_hours(24);
 
@@ -81,14 +85,11 @@ struct Resting {
     ready: Instant,
 }
 
-/// Where a result is to come.
-enum Slot {
-    /// It is to come.
-    Pending,
-    /// It will not: the run was stopped before the item started.
-    Hole,
-    /// It is there; given when the journal is on the disk up to this place.
-    Known(ItemResult, u64),
+/// A call that has ended.
+struct EndedCall {
+    places: usize,
+    took: Duration,
+    results: Vec<(Entry, ItemResult)>,
 }
 
 /// What a driver is made of.
@@ -97,7 +98,7 @@ pub(super) struct Parts {
     pub(super) operation: Arc<BoundOperation>,
     pub(super) stats: Arc<Stats>,
     pub(super) journal: Option<Journal>,
-    pub(super) sender: mpsc::Sender<Vec<ItemResult>>,
+    pub(super) sender: mpsc::Sender<Vec<Numbered>>,
     pub(super) notices: Teller,
     pub(super) orders: watch::Receiver<Order>,
 }
@@ -112,13 +113,13 @@ pub(super) struct Driver {
     stats: Arc<Stats>,
     journal: Option<Journal>,
     durable: Option<watch::Receiver<Durable>>,
-    sender: mpsc::Sender<Vec<ItemResult>>,
+    sender: mpsc::Sender<Vec<Numbered>>,
     notices: Teller,
     orders: watch::Receiver<Order>,
     on_failure: OnFailure,
     on_unknown: OnUnknown,
     retry: Retry,
-    shape: Shape,
+    call_size: CallSize,
     window: usize,
     /// No try begins after it.
     ends: Option<Instant>,
@@ -128,7 +129,7 @@ pub(super) struct Driver {
     has_given_up: bool,
     /// No item starts before it, as the service asked.
     paused: Option<Instant>,
-    calls: JoinSet<(usize, Vec<(Entry, ItemResult)>)>,
+    calls: JoinSet<EndedCall>,
     /// How many requests may be open at once.
     places: usize,
     /// How many of them the calls under way have.
@@ -140,9 +141,13 @@ pub(super) struct Driver {
     resting: Vec<Resting>,
     /// The next item's index.
     taken: usize,
+    result_order: ResultOrder,
     /// Results from the first one that was not given yet.
     results: VecDeque<Slot>,
+    /// The index of that one.
     given: usize,
+    /// The indices of those that are known and not given, where they are given as they come.
+    known: VecDeque<usize>,
     /// The things that items under way or at rest change.
     busy: HashSet<String>,
     /// Keys of the last items, where no journal knows them all.
@@ -167,20 +172,22 @@ impl Driver {
             notices,
             orders,
         } = parts;
-        let concurrency = options.concurrency.get();
+        let concurrency = options.concurrency.get().min(MOST_PLACES);
         let is_alone = inner.is_one_item_per_call(&operation);
         // Items that are recorded run one after the other.
         let places = if inner.is_sequential() { 1 } else { concurrency };
-        let shape = match options.on_failure {
-            // The node itself keeps the promise that nothing starts after a failure, within its call.
-            OnFailure::Stop if !is_alone => Shape::one_call(places),
-            _ => Shape::new(places, Handle::current().metrics().num_workers(), is_alone),
+        // The node itself keeps the promise that nothing starts after a failure, within its call.
+        let is_one_call = options.on_failure == OnFailure::Stop && !is_alone;
+        let shape = if is_one_call {
+            Shape::one_call(places)
+        } else {
+            Shape::new(places, Handle::current().metrics().num_workers(), is_alone)
         };
         let recording = if journal.is_some() { RECORDING } else { 0 };
         let threshold = u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX);
         // What is not sent is not tried again.
         let retry = if inner.is_live() {
-            options.retry
+            options.retry.countable()
         } else {
             Retry::never()
         };
@@ -196,9 +203,9 @@ impl Driver {
             on_failure: options.on_failure,
             on_unknown: options.on_unknown,
             retry,
-            shape,
+            call_size: CallSize::new(shape, options.order, is_one_call),
             window: places * WINDOW + recording,
-            ends: options.run_time.map(|time| Instant::now() + time),
+            ends: options.run_time.map(|time| Instant::now() + countable(time)),
             breaker: Breaker::new(threshold, retry.item_time),
             trouble: None,
             has_given_up: false,
@@ -210,8 +217,10 @@ impl Driver {
             waiting: VecDeque::new(),
             resting: Vec::new(),
             taken: 0,
+            result_order: options.order,
             results: VecDeque::new(),
             given: 0,
+            known: VecDeque::new(),
             busy: HashSet::new(),
             recent: Recent::default(),
             ended: false,
@@ -226,22 +235,28 @@ impl Driver {
         &mut self,
         mut items: Pin<&mut Fuse<S>>,
     ) -> Result<(), Arc<JournalError>> {
+        // Whoever reads the results sees them end in any case, also where this code is unwound.
+        let _broken = BrokenUnlessEnded(Arc::clone(&self.stats));
         self.work(items.as_mut()).await;
+        // Who knows how many items there are need not wait to see them end.
+        let is_over = self.is_empty();
         self.calls.shutdown().await;
-        let ended = match self.order {
-            Order::Run if self.out_of_time => Ended::OutOfTime,
-            Order::Run => Ended::Complete,
-            _ => Ended::Stopped,
-        };
-        self.stats.update(|summary| summary.ended = ended);
         let closed = match self.journal.take() {
             Some(journal) => journal.writer.close().await,
             None => Ok(()),
         };
-        match self.fatal.take() {
+        let outcome = match self.fatal.take() {
             Some(error) => Err(Arc::new(error)),
             None => closed,
-        }
+        };
+        self.stats.end(match self.order {
+            _ if outcome.is_err() => Ended::Broken,
+            Order::Run if self.out_of_time => Ended::OutOfTime,
+            Order::Run if !is_over => Ended::Dropped,
+            Order::Run => Ended::Complete,
+            _ => Ended::Stopped,
+        });
+        outcome
     }
 
     async fn work<S: Stream<Item = Result<String, Failure>>>(&mut self, mut items: Pin<&mut Fuse<S>>) {
@@ -277,12 +292,13 @@ impl Driver {
             }
             let wants_more = self.wants_more();
             let wake = self.wake(now);
-            let is_recording = matches!(self.results.front(), Some(Slot::Known(..)));
-            let durable = self.durable.as_mut().filter(|_| is_recording);
+            let awaits_journal = self.awaits_journal();
+            let durable = self.durable.as_mut().filter(|_| awaits_journal);
             tokio::select! {
                 Some(done) = self.calls.join_next() => match done {
-                    Ok((places, results)) => {
+                    Ok(EndedCall { places, took, results }) => {
                         self.taken_places -= places;
+                        self.call_size.note(took);
                         self.settle(results);
                     }
                     // The task cannot panic by the node's doing; if the host's own code does, so does the run.
@@ -306,11 +322,12 @@ impl Driver {
     }
 
     fn is_over(&self) -> bool {
-        self.ended
-            && self.waiting.is_empty()
-            && self.resting.is_empty()
-            && self.calls.is_empty()
-            && self.results.is_empty()
+        self.ended && self.is_empty()
+    }
+
+    /// Whether no item is anywhere between being taken and being given.
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.resting.is_empty() && self.calls.is_empty() && self.results.is_empty()
     }
 
     fn wants_more(&self) -> bool {
@@ -366,91 +383,18 @@ impl Driver {
             .collect()
     }
 
-    fn open_hole(&mut self, index: usize) {
-        if let Some(place) = self.results.get_mut(index - self.given) {
-            *place = Slot::Hole;
-        }
-    }
-
-    /// A result that no call gave.
-    fn set(&mut self, index: usize, parameters: &str, result: ItemResult) {
-        self.inner.keep(index, parameters, Environs::Real, &result);
-        self.put(index, result, 0);
-    }
-
-    /// A result, to be given when the journal is on the disk up to `place`.
-    fn put(&mut self, index: usize, result: ItemResult, place: u64) {
-        if result.is_err() && self.on_failure == OnFailure::Stop {
-            self.failed = true;
-        }
-        if let Some(slot) = index
-            .checked_sub(self.given)
-            .and_then(|position| self.results.get_mut(position))
-            && matches!(slot, Slot::Pending)
-        {
-            *slot = Slot::Known(result, place);
-        }
-    }
-
-    /// Give the results that are next in order. An error says that nobody takes them any more.
-    async fn give(&mut self) -> Result<(), mpsc::error::SendError<Vec<ItemResult>>> {
-        loop {
-            let results = self.next_results();
-            if results.is_empty() {
-                return Ok(());
-            }
-            self.sender.send(results).await?;
-        }
-    }
-
-    fn next_results(&mut self) -> Vec<ItemResult> {
-        let is_last = self.calls.is_empty() && self.resting.is_empty();
-        let mut next = Vec::new();
-        while next.len() < HANDED_OVER {
-            match self.results.front() {
-                None | Some(Slot::Pending) => break,
-                Some(Slot::Hole) => {
-                    if self.results.iter().all(|slot| matches!(slot, Slot::Hole)) {
-                        // Nothing behind it has started: here the results end.
-                        self.results.clear();
-                        break;
-                    }
-                    if !is_last {
-                        break;
-                    }
-                }
-                Some(Slot::Known(_, place)) => {
-                    if !self.is_durable(*place) {
-                        break;
-                    }
-                }
-            }
-            let result = match self.results.pop_front() {
-                Some(Slot::Known(result, _)) => result,
-                _ => Err(interrupted("not run: the run was stopped before", false)),
-            };
-            self.stats.result(&result, self.operation.is_write());
-            self.given += 1;
-            next.push(result);
-        }
-        next
-    }
-
-    /// What is known is given too when the journal broke: it would be lost otherwise.
-    fn is_durable(&self, place: u64) -> bool {
-        self.durable
-            .as_ref()
-            .is_none_or(|durable| durable.borrow().place >= place || is_broken(durable))
-    }
-
     fn notice(&self, notice: Notice) {
         self.notices.tell(notice);
     }
 }
 
-/// Whether nothing more will be recorded.
-fn is_broken(durable: &watch::Receiver<Durable>) -> bool {
-    durable.borrow().error.is_some() || durable.has_changed().is_err()
+/// Says that the run broke, unless something else was said when it is dropped.
+struct BrokenUnlessEnded(Arc<Stats>);
+
+impl Drop for BrokenUnlessEnded {
+    fn drop(&mut self) {
+        self.0.end_unless_ended(Ended::Broken);
+    }
 }
 
 /// Ends when the journal has come further; never without one.

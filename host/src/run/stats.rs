@@ -20,21 +20,31 @@ const DIGITS: u8 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Ended {
-    /// Every item has its result, or the results were not all taken.
+    /// It has not ended.
     #[default]
+    Running,
+    /// Every item has its result.
     Complete,
     /// It was told to stop before.
     Stopped,
     /// Its time was up.
     OutOfTime,
+    /// Its results were not all taken.
+    Dropped,
+    /// It broke: the journal cannot be used, or belongs to other items, or the stream of items panicked.
+    /// [`Results::finish`](crate::Results::finish) says which. Items without a result may have been done.
+    Broken,
 }
 
 impl Ended {
     fn name(self) -> &'static str {
         match self {
+            Ended::Running => "running",
             Ended::Complete => "complete",
             Ended::Stopped => "stopped",
             Ended::OutOfTime => "out-of-time",
+            Ended::Dropped => "dropped",
+            Ended::Broken => "broken",
         }
     }
 }
@@ -153,6 +163,20 @@ impl Stats {
 
     pub(crate) fn update(&self, change: impl FnOnce(&mut Summary)) {
         change(&mut self.inner().summary);
+    }
+
+    /// Note how the run ended.
+    pub(crate) fn end(&self, ended: Ended) {
+        self.update(|summary| summary.ended = ended);
+    }
+
+    /// Note how the run ended, unless that is known.
+    pub(crate) fn end_unless_ended(&self, ended: Ended) {
+        self.update(|summary| {
+            if summary.ended == Ended::Running {
+                summary.ended = ended;
+            }
+        });
     }
 
     /// Note what a call sent.

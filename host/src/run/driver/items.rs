@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Driver, Entry, Journaled, Slot};
+use super::give::Slot;
+use super::{Driver, Entry, Journaled};
 use crate::call::Item;
 use crate::description::Effect;
 use crate::failure::{Failure, UNKNOWN};

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Driver, Entry, FAR, Resting};
+use super::{Driver, EndedCall, Entry, FAR, Resting};
 use crate::call::run_chunk;
 use crate::events;
 use crate::failure::{Certainty, Failure};
 use crate::journal::{State, Urgency, durable};
 use crate::retry::{Change, Gate, Verdict, verdict};
-use crate::run::shape::ITEMS_PER_PLACE;
 use crate::run::{ItemResult, Notice, OnFailure, Order};
 
 impl Driver {
@@ -106,7 +105,7 @@ impl Driver {
         let is_careful = self.on_failure == OnFailure::Stop && !self.calls.is_empty();
         // A call takes its share of the places, or what calls with few items left over.
         let free = self.places.saturating_sub(self.taken_places);
-        let share = self.shape.in_flight.min(free);
+        let share = self.call_size.in_flight().min(free);
         if is_careful || share == 0 || self.order > Order::Run {
             return false;
         }
@@ -114,7 +113,7 @@ impl Driver {
             Gate::Shut(_) => return false,
             Gate::Probe if !self.calls.is_empty() => return false,
             Gate::Probe => 1,
-            Gate::Open => self.shape.items.min(share * ITEMS_PER_PLACE),
+            Gate::Open => self.call_size.items(share),
         }
         .min(self.paced(now));
         if most == 0 {
@@ -218,14 +217,19 @@ impl Driver {
                     message: "not sent: the journal cannot be written".into(),
                     detail: None,
                 };
-                return (
+                return EndedCall {
                     places,
-                    entries.into_iter().map(|entry| (entry, Err(unsent()))).collect(),
-                );
+                    took: now.elapsed(),
+                    results: entries.into_iter().map(|entry| (entry, Err(unsent()))).collect(),
+                };
             }
             let items: Vec<_> = entries.iter().map(|entry| &entry.item).collect();
             let results = run_chunk(&inner, &operation, &items, on_failure, in_flight).await;
-            (places, entries.into_iter().zip(results).collect())
+            EndedCall {
+                places,
+                took: now.elapsed(),
+                results: entries.into_iter().zip(results).collect(),
+            }
         });
     }
 
@@ -237,7 +241,7 @@ impl Driver {
         self.stats.update(|summary| summary.in_flight = in_use);
         let before = self.resting.len();
         let mut not_run = Vec::new();
-        for (mut entry, result) in results.into_iter().rev() {
+        for (mut entry, result) in results {
             self.note_health(&result, now);
             match result {
                 Err(Failure::NotRun) if self.order == Order::Run => {
@@ -253,16 +257,17 @@ impl Driver {
                 done => self.conclude(entry, done),
             }
         }
-        let is_held = self.resting.len() > before;
-        for entry in not_run {
-            if is_held {
-                if let Some(thing) = &entry.thing {
-                    self.busy.remove(thing);
-                }
-                self.waiting.push_front(entry);
-            } else {
+        if self.resting.len() == before {
+            for entry in not_run {
                 self.conclude(entry, Err(Failure::NotRun));
             }
+            return;
+        }
+        for entry in not_run.into_iter().rev() {
+            if let Some(thing) = &entry.thing {
+                self.busy.remove(thing);
+            }
+            self.waiting.push_front(entry);
         }
     }
 

@@ -1,0 +1,144 @@
+//! The document at `/openapi.json` against what the server does.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use serde_json::{Value, json};
+use simulator::Config;
+
+use crate::support::{Server, component, credential, get_member, lines, member, simulator};
+
+/// What the document says of the answers.
+struct Document(Value);
+
+impl Document {
+    fn check(&self, schema: &str, value: &Value) {
+        let schema =
+            json!({"$ref": format!("#/components/schemas/{schema}"), "components": self.0["components"]});
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let problems: Vec<String> = validator
+            .iter_errors(value)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(problems.is_empty(), "{value}\n{problems:?}");
+    }
+
+    fn operations(&self) -> BTreeSet<String> {
+        let paths = self.0["paths"].as_object().unwrap().iter();
+        paths
+            .flat_map(|(path, methods)| {
+                methods
+                    .as_object()
+                    .unwrap()
+                    .keys()
+                    .map(move |method| format!("{method} {path}"))
+            })
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
+    let server = Server::start();
+    let simulator = simulator(Config::default());
+    let (_, document) = server.json(Method::GET, "/openapi.json", &Value::Null).await;
+    let document = Document(document);
+    let mut seen = BTreeSet::from(["get /openapi.json".to_owned()]);
+    let mut check = |operation: &str, schema: &str, (status, value): &(http::StatusCode, Value)| {
+        assert!(status.is_success(), "{operation}: {value}");
+        document.check(schema, value);
+        seen.insert(operation.to_owned());
+    };
+
+    let loaded = server
+        .json(Method::POST, "/v1/components", &json!({"path": component()}))
+        .await;
+    check("post /v1/components", "Loaded", &loaded);
+    let digest = loaded.1["digest"].as_str().unwrap().to_owned();
+    check(
+        "get /v1",
+        "About",
+        &server.json(Method::GET, "/v1", &Value::Null).await,
+    );
+
+    let path = format!("/v1/components/{digest}");
+    for format in ["json", "n8n", "markdown", "text"] {
+        let (status, body) = server
+            .send(Method::GET, &format!("{path}?format={format}"), "", "")
+            .await;
+        assert!(
+            status.is_success() && body.len() > 1000 && !body.contains(&0x1b),
+            "{format}"
+        );
+    }
+    seen.insert("get /v1/components/{digest}".to_owned());
+
+    let binding = json!({"component": digest, "credential": credential(&simulator)});
+    document.check("Binding", &binding);
+    let works = server.json(Method::POST, "/v1/check-credential", &binding).await;
+    check("post /v1/check-credential", "CredentialCheck", &works);
+    let mut wrong = binding.clone();
+    wrong["credential"]["appSecret"] = json!("another");
+    let fails = server.json(Method::POST, "/v1/check-credential", &wrong).await;
+    check("post /v1/check-credential", "CredentialCheck", &fails);
+    assert_eq!((&works.1["ok"], &fails.1["ok"]), (&json!(true), &json!(false)));
+
+    let mut run = get_member(&digest, &simulator);
+    run["progressMs"] = json!(1);
+    document.check("Run", &run);
+    let items = [
+        member(1),
+        json!({"id": "b", "parameters": {}}),
+        json!({"parameters": {"cardNo": "none"}}),
+    ];
+    items.iter().for_each(|item| document.check("Item", item));
+    let answer = server.run(&run, items.clone()).await;
+    answer.iter().for_each(|line| document.check("Line", line));
+    for key in ["run", "output", "error", "end"] {
+        assert!(
+            answer.iter().any(|line| line.get(key).is_some()),
+            "no `{key}`: {answer:?}"
+        );
+    }
+    seen.insert("post /v1/runs".to_owned());
+    let body = format!("{run}\n{}\n{}\n", items[0], items[1]);
+    let (_, planned) = server
+        .send(Method::POST, "/v1/plan", "application/x-ndjson", body)
+        .await;
+    let planned = lines(&planned);
+    planned.iter().for_each(|line| document.check("PlanLine", line));
+    assert_eq!(planned[0]["requests"][0]["method"], "GET");
+    assert_eq!(planned[1]["error"]["kind"], "invalid-parameters");
+    seen.insert("post /v1/plan".to_owned());
+
+    let mut running = server.begin(&run).await;
+    let path = format!("/v1/runs/{}", running.id);
+    check(
+        "get /v1/runs/{id}",
+        "Summary",
+        &server.json(Method::GET, &path, &Value::Null).await,
+    );
+    for (action, name) in [
+        ("stop", "post /v1/runs/{id}/stop"),
+        ("abandon", "post /v1/runs/{id}/abandon"),
+    ] {
+        assert_eq!(
+            server
+                .json(Method::POST, &format!("{path}/{action}"), &Value::Null)
+                .await
+                .0,
+            204
+        );
+        seen.insert(name.to_owned());
+    }
+    assert_eq!(running.rest().await.last().unwrap()["end"]["ended"], "stopped");
+
+    let path = format!("/v1/components/{digest}");
+    assert_eq!(server.json(Method::DELETE, &path, &Value::Null).await.0, 204);
+    seen.insert("delete /v1/components/{digest}".to_owned());
+    let (status, gone) = server.json(Method::GET, &path, &Value::Null).await;
+    assert_eq!(status, 404);
+    document.check("ProblemBody", &gone);
+
+    assert_eq!(seen, document.operations());
+}

@@ -1,0 +1,15 @@
+//! `nodule serve` as an engine has it: the built command, its socket, and the simulator behind it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics fails, which is the point; clippy's exception covers test functions only"
+)]
+
+mod document;
+mod ends;
+mod requests;
+mod runs;
+mod support;
