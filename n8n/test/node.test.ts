@@ -39,21 +39,32 @@ interface Given {
 	credential?: object;
 	/** Where the package is. */
 	from?: string;
+	signal?: AbortSignal;
+	/** The node's parameters, where they are not expressions that give the items. */
+	parameters?: Record<string, unknown>;
+	/** Hears of each parameter that is resolved. */
+	resolved?: (name: string, index: number) => void;
 }
 
 /** A node's parameters are the same for all items in n8n; expressions make them differ, which a function does here. */
-async function run({ resource, operation, items, goOn = false, credential = CREDENTIAL, from }: Given): Promise<INodeExecutionData[]> {
-	const node = load(from);
+async function run({ resource, operation, items, goOn = false, credential = CREDENTIAL, ...more }: Given): Promise<INodeExecutionData[]> {
+	const node = load(more.from);
 	const names = new Set(items.flatMap((item) => Object.keys(item)));
+	const expressions = [...names].map((name) => [name, items.length === 1 ? (items[0] as Record<string, unknown>)[name] : '={{ $json }}']);
+	const parameters = more.parameters ?? (Object.fromEntries(expressions) as Record<string, unknown>);
 	const self = {
 		getInputData: () => items.map(() => ({ json: {} })),
-		getNode: () => ({ name: 'SocialHub', parameters: Object.fromEntries([...names].map((name) => [name, items.length === 1 ? (items[0] as Record<string, unknown>)[name] : '={{ $json }}'])) }),
+		getNode: () => ({ name: 'SocialHub', parameters }),
 		continueOnFail: () => goOn,
 		getTimezone: () => 'Europe/Berlin',
 		getCredentials: async () => credential,
-		getExecutionCancelSignal: () => undefined,
-		getNodeParameter: (name: string, index: number) =>
-			({ resource, operation, ...items[index] } as Record<string, unknown>)[name],
+		getExecutionCancelSignal: () => more.signal,
+		getNodeParameter(name: string, index: number) {
+			more.resolved?.(name, index);
+			const found = ({ resource, operation, ...more.parameters, ...items[index] } as Record<string, unknown>)[name];
+			if (found instanceof Error) throw found;
+			return found;
+		},
 	};
 	const [output] = (await node.execute?.call(self as unknown as IExecuteFunctions)) as INodeExecutionData[][];
 	return output ?? [];
@@ -86,6 +97,65 @@ test('a failure stops the rest, and says code, message, item and what the servic
 	expect(output.map(({ json }) => Object.keys(json).includes('error'))).toEqual([false, true, false]);
 	expect(output[1]?.json).toMatchObject({ error: expect.any(String), details: { kind: 'rejected', status: 200 } });
 	expect(output[1]?.pairedItem).toEqual({ item: 1 });
+});
+
+test('parameters without an expression are resolved once for all items, the others for each', async () => {
+	const count = 1000;
+	const names: string[] = [];
+	const parameters = { cardNo: 'M5' };
+	const resolved = (name: string): void => void names.push(name);
+	const output = await run({ resource: 'member', operation: 'getMember', items: Array.from({ length: count }, () => ({})), parameters, resolved });
+	expect(output).toHaveLength(count);
+	expect(output.every(({ json }) => (json.data as IDataObject).cardNo === 'M5')).toBe(true);
+	expect(names.filter((name) => name === 'cardNo')).toHaveLength(1);
+	names.length = 0;
+	const pages = [{ consumerCode: 'C1' }, { consumerCode: 'C2' }];
+	await run({ resource: 'member', operation: 'getMemberList', items: pages, parameters: { consumerCode: '={{ $json.c }}', pageNo: 1, pageSize: 5 }, resolved });
+	expect(['consumerCode', 'pageNo', 'pageSize'].map((name) => names.filter((one) => one === name).length)).toEqual([2, 1, 1]);
+});
+
+test('an expression that cannot be evaluated is n8n\'s own error, or the item\'s', async () => {
+	const broken = new Error('there is no $json.x');
+	const given = { resource: 'member', operation: 'getMember', items: [{ cardNo: 'M1' }, { cardNo: broken }, { cardNo: 'M2' }] };
+	await expect(run(given)).rejects.toBe(broken);
+	const output = await run({ ...given, goOn: true });
+	expect(output.map(({ json }) => json.error)).toEqual([undefined, broken.message, undefined]);
+	expect(output[1]?.json.details).toEqual({ kind: 'expression' });
+});
+
+test('a service that says how long to wait is asked again, three times in all, and never for a write', async () => {
+	const busy = async (times: number): Promise<void> => {
+		await control('faults', 'DELETE');
+		await control('faults', 'POST', [{ when: { except: '/v1/auth', times }, action: { status: { code: 429, retryAfter: '0' } } }]);
+	};
+	const sent = async (): Promise<number> => ((await control('requests')) as object[]).filter((one) => !JSON.stringify(one).includes('/auth/')).length;
+	await busy(2);
+	const read = { resource: 'member', operation: 'getMember', items: [{ cardNo: 'M1' }] };
+	expect((await run(read))[0]?.json.error).toBeUndefined();
+	await busy(9);
+	await control('requests', 'DELETE');
+	expect((await run({ ...read, goOn: true }))[0]?.json.details).toMatchObject({ kind: 'throttled', status: 429 });
+	expect(await sent()).toBe(3);
+	await busy(9);
+	await control('requests', 'DELETE');
+	const member = { loyaltyCode: 'L1', phonePrefCode: '+86', mobilePhone: '13800000099', email: '', memberName: 'M', storeCode: 'S1', sourceCode: '10140001' };
+	const [written] = await run({ resource: 'member', operation: 'memberAdmission', items: [member], goOn: true });
+	expect(written?.json.details).toMatchObject({ kind: 'throttled' });
+	expect(await sent()).toBe(1);
+});
+
+test('a cancelled execution ends, and each item says what is known', async () => {
+	await control('faults', 'POST', [{ when: { except: '/v1/auth' }, action: { latency: { ms: 100 } } }]);
+	const cancel = new AbortController();
+	const items = Array.from({ length: 500 }, (_, index) => ({ cardNo: `M${index}` }));
+	const running = run({ resource: 'member', operation: 'getMember', items, goOn: true, signal: cancel.signal });
+	while (((await control('requests')) as object[]).length < 50) await new Promise(setImmediate);
+	cancel.abort();
+	const output = await running;
+	expect(output).toHaveLength(items.length);
+	const failed = output.flatMap(({ json }) => (json.details as IDataObject | undefined)?.kind ?? []);
+	expect(failed.length).toBeGreaterThan(0);
+	expect(failed.length).toBeLessThan(items.length);
 });
 
 test('parameters that cannot be sent are refused by their display names, before anything is sent', async () => {
