@@ -29,6 +29,7 @@ mod keys;
 mod loading;
 mod many;
 mod network;
+mod outbound;
 mod quarantine;
 mod secret;
 mod server;
@@ -58,7 +59,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 68] = rows! {
+const ROWS: [Row; 70] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -127,6 +128,8 @@ const ROWS: [Row; 68] = rows! {
     84 "a flood of requests by authenticate" quarantine::few_requests;
     85 "the environment and the memory of the command" files::process;
     86 "large recordings, and files without end" files::large_files;
+    87 "an address that the engine blocks" outbound::blocked_addresses;
+    88 "a proxy, its user and forbidden addresses" outbound::proxy;
 };
 
 fn main() -> ExitCode {
