@@ -21,8 +21,8 @@ const client = join(here, '../../clients/node/src/index.ts');
 /** What a description comes to in its longest form, and room. */
 const DESCRIPTION_BYTES = 256 * 1024 * 1024;
 
-/** The host's programs, named after Node's words for a platform. */
-const BINARY = /^nodule-(linux|darwin|win32)-(x64|arm64)(\.exe)?$/;
+/** The host's programs, as `make binaries` calls them. */
+const BINARY = /^nodule-(linux|macos|windows)-(x64|arm64)(\.exe)?$/;
 
 export async function pack(nodule, component, to, { binaries } = {}) {
 	const directory = resolve(to);
@@ -73,12 +73,13 @@ export async function pack(nodule, component, to, { binaries } = {}) {
 const COMPONENT_FILE = 'component.wasm';
 
 function copyBinaries(nodule, from, to) {
-	const own = `nodule-${process.platform}-${process.arch}${process.platform === 'win32' ? '.exe' : ''}`;
+	const system = { darwin: 'macos', win32: 'windows' }[process.platform] ?? process.platform;
+	const own = `nodule-${system}-${process.arch}${system === 'windows' ? '.exe' : ''}`;
 	const found = from
 		? readdirSync(from).filter((name) => BINARY.test(name)).map((name) => [join(from, name), name])
 		: [[nodule, own]];
 	if (found.length === 0) {
-		throw new Error(`${from}: expected programs such as nodule-linux-x64, found none; build them, or leave --binaries out`);
+		throw new Error(`${from}: expected programs such as nodule-linux-x64, found none; `make binaries` builds them, or leave --binaries out`);
 	}
 	mkdirSync(to, { recursive: true });
 	for (const [path, name] of found) {

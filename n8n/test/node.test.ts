@@ -144,6 +144,25 @@ test('a service that says how long to wait is asked again, three times in all, a
 	expect(await sent()).toBe(1);
 });
 
+test('a base URL that is private is reached, unless n8n\'s SSRF protection is on', async () => {
+	const named = { ...CREDENTIAL, baseUrl: simulator.replace('127.0.0.1', 'localhost') };
+	const given = { resource: 'member', operation: 'getMember', items: [{ cardNo: 'M1' }] };
+	const said = async (credential: object): Promise<string> =>
+		await run({ ...given, credential }).then(() => 'done', (error: Error & { description: string }) => `${error.message} ${error.description}`);
+	expect(await said(named)).toBe('done');
+	process.env.N8N_SSRF_PROTECTION_ENABLED = 'true';
+	try {
+		expect(await said(named)).toMatch(/localhost/);
+		expect(await said(named)).toMatch(/denied|loopback|not allowed/);
+		expect(await said(CREDENTIAL)).toContain('SSRF protection blocks 127.0.0.1 (N8N_SSRF_BLOCKED_IP_RANGES)');
+		process.env.N8N_SSRF_ALLOWED_HOSTNAMES = 'localhost';
+		expect(await said(named)).toBe('done');
+	} finally {
+		delete process.env.N8N_SSRF_PROTECTION_ENABLED;
+		delete process.env.N8N_SSRF_ALLOWED_HOSTNAMES;
+	}
+});
+
 test('a cancelled execution ends, and each item says what is known', async () => {
 	await control('faults', 'POST', [{ when: { except: '/v1/auth' }, action: { latency: { ms: 100 } } }]);
 	const cancel = new AbortController();

@@ -68,13 +68,13 @@ test('any other component is packed in the same way, and its package knows nothi
 test('the package has the programs of a folder, each to be run, and no other file of it', async () => {
 	const binaries = join(home, 'binaries');
 	mkdirSync(binaries);
-	for (const name of ['nodule-linux-x64', 'nodule-linux-arm64', 'nodule-darwin-arm64', 'nodule-win32-x64.exe', 'nodule-linux-x64.sha256', 'notes']) {
+	for (const name of ['nodule-linux-x64', 'nodule-linux-arm64', 'nodule-macos-arm64', 'nodule-windows-x64.exe', 'nodule-linux-x64.sha256', 'notes']) {
 		writeFileSync(join(binaries, name), name, { mode: 0o600 });
 	}
 	const to = join(home, 'many');
 	await pack(nodule, component, to, { binaries });
 	const packed = readdirSync(join(to, 'dist/bin')).sort();
-	expect(packed).toEqual(['nodule-darwin-arm64', 'nodule-linux-arm64', 'nodule-linux-x64', 'nodule-win32-x64.exe']);
+	expect(packed).toEqual(['nodule-linux-arm64', 'nodule-linux-x64', 'nodule-macos-arm64', 'nodule-windows-x64.exe']);
 	for (const name of packed) expect(statSync(join(to, 'dist/bin', name)).mode & 0o777).toBe(0o755);
 	mkdirSync(join(home, 'none'));
 	await expect(pack(nodule, component, join(home, 'nothing'), { binaries: join(home, 'none') })).rejects.toThrow('expected programs such as nodule-linux-x64');

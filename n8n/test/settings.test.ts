@@ -20,7 +20,6 @@ describe('the proxy', () => {
 		['is the one in lower case first', { https_proxy: 'http://a', HTTPS_PROXY: 'http://b' }, { https: 'http://a', no: '' }],
 		['is that of all schemes last', { ALL_PROXY: 'http://all', http_proxy: 'http://a' }, { http: 'http://a', https: 'http://all', no: '' }],
 		['is npm\'s first', { npm_config_https_proxy: 'http://npm', https_proxy: 'http://a' }, { https: 'http://npm', no: '' }],
-		['has its target\'s scheme where it says none', { HTTP_PROXY: 'a:1', https_proxy: 'b:2' }, { http: 'http://a:1', https: 'https://b:2', no: '' }],
 		['is not used where NO_PROXY says so', { http_proxy: 'http://a', no_proxy: 'x,.y', NO_PROXY: 'z' }, { http: 'http://a', no: 'x,.y' }],
 		['is not one that is empty', { http_proxy: '', HTTP_PROXY: 'http://a' }, { http: 'http://a', no: '' }],
 	])('%s', (_, variables, expected) => expect(proxyOf(variables)).toEqual(expected));

@@ -21,7 +21,7 @@ import { type Binding, Exchange, type Failure, type PlanResult, Run, type RunOpt
 
 export * from './errors.js';
 export type { Item, Items } from './items.js';
-export { findBinary, type Settings, type StartOptions } from './process.js';
+export { binaryName, findBinary, type Settings, type StartOptions } from './process.js';
 export { Exchange, Run } from './run.js';
 export type { AllowEntry, Binding, Failure, ItemResult, Json, Notice, PlanResult, RunOptions, RunRequest, Summary } from './run.js';
 
@@ -41,6 +41,7 @@ export type DescriptionFormat = 'json' | 'n8n' | 'markdown' | 'text';
 
 /** A host process. It ends with this one, however this one ends, and does not keep it alive. */
 export class Host {
+	/** Of a host that was connected to: empty and 0. */
 	readonly version: string;
 	readonly pid: number;
 	/** How the process ended; it never rejects. */
@@ -60,6 +61,12 @@ export class Host {
 	static async start(options: StartOptions = {}): Promise<Host> {
 		const read = [...(options.read ?? []), ...(options.write ?? [])].map((path) => resolve(path) + sep);
 		return new Host(await start(options), read);
+	}
+
+	/** A host that somebody else has started and ends: its socket, and the token of its settings or beside the socket. */
+	static connect({ socket, token }: { socket: string; token: string }): Host {
+		const ended = new Promise<Ended>(() => {});
+		return new Host({ socket, token, version: '', pid: 0, ended, end: () => {} }, []);
 	}
 
 	/** Loads a component, from its bytes or its file. The digest pins it: of another component nothing is loaded. */
@@ -91,11 +98,12 @@ export class Host {
 		return JSON.parse(await this.connection.call('GET', `/v1/runs/${encodeURIComponent(id)}`)) as Summary;
 	}
 
-	/** Ends the process, runs under way included. */
-	async close(): Promise<Ended> {
+	/** Ends the process, runs under way included. Of a host that somebody else has started it closes idle connections. */
+	async close(): Promise<void> {
 		this.connection.close();
+		if (this.pid === 0) return;
 		this.process.end();
-		return await this.ended;
+		await this.ended;
 	}
 }
 

@@ -19,7 +19,7 @@ export interface Settings {
 export interface StartOptions {
 	/** The program. Without it NODULE_BINARY, or the one for this platform in the folder `binaries`. */
 	binary?: string;
-	/** A folder with `nodule-<platform>-<arch>`; without it, `bin` beside this package. */
+	/** A folder with programs by the names of `make binaries`, such as `nodule-linux-x64`; without it, `bin` beside this package. */
 	binaries?: string;
 	/** Where compiled components are kept: a folder of this user's alone. Without it NODULE_CACHE_DIR, or nowhere. */
 	cache?: string;
@@ -43,6 +43,13 @@ const START_MS = 30_000;
 /** It ends at once when its standard input does; one that is stuck is killed. */
 const END_MS = 10_000;
 
+/** What a system says of a program that is there and cannot be started. */
+const HINTS: Record<string, string> = {
+	EACCES: 'make the file executable, on a file system from which programs may be started',
+	ENOENT: 'the program needs a C library that this system does not have: take a static one, by `make binaries`',
+	ENOEXEC: 'the program is for another kind of machine',
+};
+
 export interface Process {
 	socket: string;
 	token: string;
@@ -53,10 +60,16 @@ export interface Process {
 	end(): void;
 }
 
+/** The name of a program for a platform of Node's, as `make binaries` calls it. */
+export function binaryName(platform: string = process.platform, arch: string = process.arch): string {
+	const system = { darwin: 'macos', win32: 'windows' }[platform] ?? platform;
+	return `nodule-${system}-${arch}${platform === 'win32' ? '.exe' : ''}`;
+}
+
 /** The program that is started. */
 export function findBinary({ binary, binaries }: Pick<StartOptions, 'binary' | 'binaries'>): string {
 	const own = binary ?? process.env.NODULE_BINARY;
-	const name = `nodule-${process.platform}-${process.arch}${process.platform === 'win32' ? '.exe' : ''}`;
+	const name = binaryName();
 	const found = own ? resolve(own) : join(binaries ?? fileURLToPath(new URL('../bin', import.meta.url)), name);
 	if (existsSync(found)) return found;
 	throw new StartError({
@@ -151,13 +164,15 @@ function log(child: ChildProcess, onLog: ((line: string) => void) | undefined): 
 async function ready(child: ChildProcess, ended: Promise<Ended>, said: () => string): Promise<{ version: string; pid: number }> {
 	let timer: NodeJS.Timeout | undefined;
 	const line = await new Promise<string>((resolve, reject) => {
-		const fail = (message: string): void => reject(new StartError({ kind: 'start', message: [message, said()].filter(Boolean).join(': ') }));
+		const fail = (message: string, hint?: string): void => {
+			reject(new StartError({ kind: 'start', message: [message, said()].filter(Boolean).join(': '), ...(hint ? { hint } : {}) }));
+		};
 		let text = '';
 		child.stdout?.setEncoding('utf8').on('data', (piece: string) => {
 			text += piece;
 			if (text.includes('\n')) resolve(text);
 		});
-		child.once('error', (error) => fail(`the host process could not be started: ${error.message}`));
+		child.once('error', (error: NodeJS.ErrnoException) => fail(`the host process could not be started: ${error.message}`, HINTS[error.code ?? '']));
 		// Once all that it has said is there.
 		child.once('close', () => void ended.then((how) => fail(howEnded(how))));
 		timer = setTimeout(() => fail(`the host process did not start within ${START_MS / 1000} s`), START_MS);

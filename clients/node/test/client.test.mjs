@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { test } from 'node:test';
 
-import { Host, Interrupted, NoduleError, RequestError, RunError, StartError } from '../dist/index.js';
+import { binaryName, Host, Interrupted, NoduleError, RequestError, RunError, StartError } from '../dist/index.js';
 import { fake } from './fake.mjs';
 
 async function component(t) {
@@ -44,6 +44,12 @@ test('a program that is not there, or does not start, is said to be the problem,
 	const beside = await Host.start({ binaries: '/nowhere' }).catch((error) => error);
 	assert.match(beside.message, /\/nowhere\/nodule-\w+-\w+ does not exist/);
 	assert.match(beside.hint, /NODULE_BINARY/);
+	const closed = fake(t);
+	chmodSync(closed, 0o644);
+	const denied = await Host.start({ binary: closed }).catch((error) => error);
+	assert.match(denied.message, /could not be started: spawn .* EACCES/);
+	assert.match(denied.hint, /executable/);
+	assert.deepEqual([binaryName('linux', 'arm64'), binaryName('darwin', 'x64'), binaryName('win32', 'x64')], ['nodule-linux-arm64', 'nodule-macos-x64', 'nodule-windows-x64.exe']);
 	const broken = await Host.start({ binary: fake(t), cache: '/no' }).catch((error) => error);
 	assert.equal(broken.message, 'the host process ended with code 2: error: the cache is not yours');
 });
@@ -65,6 +71,16 @@ test('items go by object and by text, alone and in lists, from any iterable, and
 		assert.equal(run.effect, 'write');
 		assert.deepEqual(run.summary, { items: 4 });
 	}
+});
+
+test('a host that somebody else has started is used, and not ended', async (t) => {
+	const { host } = await component(t);
+	const flags = (await host.about()).components;
+	const socket = flags[flags.indexOf('--socket') + 1];
+	const stranger = Host.connect({ socket, token: 'of somebody else' });
+	assert.equal((await stranger.about().catch((error) => error)).kind, 'unauthorized');
+	await stranger.close();
+	await host.about();
 });
 
 test('results come while items are still given', async (t) => {

@@ -24,7 +24,7 @@ export interface Packed {
 	file: string;
 	/** SHA-256 of its bytes, as hexadecimal digits. */
 	sha256: string;
-	/** Where `nodule-<platform>-<arch>` is. */
+	/** Where the programs are. */
 	binaries: string;
 }
 

@@ -51,8 +51,8 @@ export function settingsOf(variables: Variables, readFile: ReadFile): Settings {
 export function proxyOf(variables: Variables): Settings['proxy'] {
 	const of = (key: string): string => variables[key] || variables[key.toUpperCase()] || '';
 	const [http, https] = ['http', 'https'].map((scheme) => {
-		const found = of(`npm_config_${scheme}_proxy`) || of(`${scheme}_proxy`) || of('npm_config_proxy') || of('all_proxy');
-		return found === '' || found.includes('://') ? found : `${scheme}://${found}`;
+		// One without a scheme is an HTTP proxy, as for other programs.
+		return of(`npm_config_${scheme}_proxy`) || of(`${scheme}_proxy`) || of('npm_config_proxy') || of('all_proxy');
 	});
 	if (!http && !https) return undefined;
 	return { ...(http ? { http } : {}), ...(https ? { https } : {}), no: of('npm_config_no_proxy') || of('no_proxy') };
