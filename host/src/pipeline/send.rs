@@ -20,6 +20,7 @@ use super::held::Hold;
 use super::{Checked, Pipeline, Trouble, Whole};
 use crate::address::AddressDenial;
 use crate::client::{ConnectFailure, Connecting, Lane};
+use crate::events;
 use crate::guards::Guard;
 use crate::limits::Limits;
 
@@ -76,7 +77,7 @@ pub(super) async fn send(
         slot
     };
     let Ok(slot) = slot else {
-        pipeline.note_limit("requests-in-flight");
+        pipeline.audit(|| events::limit(&pipeline.label, "requests-in-flight"));
         return Err(broken(
             HttpError::ConnectionTimeout,
             format!(
