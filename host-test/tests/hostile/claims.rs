@@ -50,12 +50,17 @@ pub async fn failures(bench: &Bench) {
 /// Denials cost a node nothing: a log is not filled with them.
 pub async fn denials(bench: &Bench) {
     const MOST: usize = 1_100;
-    for what in ["handle, denied and dropped", "handle, no URL"] {
+    let awaited = json!({"what": "handle, denied and awaited"});
+    let turns = json!({"turns": "many denied"});
+    for what in [Some(awaited), bench.turns.then_some(turns)]
+        .into_iter()
+        .flatten()
+    {
         let setup = Setup::new(bench, LOOPS, NOWHERE)
             .await
             .limits("run-timeout-ms = 1000");
         let before = bench.log.text().len();
-        let results = setup.run(vec![json!({"what": what})]).await;
+        let results = setup.run(vec![what.clone()]).await;
         assert_eq!(kinds(&results), ["limit"], "{what}");
         let text = bench.log.text().split_off(before);
         let told = |message: &str| text.matches(&format!("\"message\":\"{message}\"")).count();
