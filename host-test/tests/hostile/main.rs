@@ -34,6 +34,7 @@ mod loading;
 mod many;
 mod network;
 mod quarantine;
+mod readings;
 mod secret;
 mod server;
 mod service;
@@ -62,7 +63,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 76] = rows! {
+const ROWS: [Row; 77] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -139,6 +140,7 @@ const ROWS: [Row; 76] = rows! {
     96 "times, rates and places without an end" inputs::numbers;
     97 "many calls that compute, short or at once" crowd::many_calls;
     98 "a flood of denials in the log" claims::denials;
+    99 "paths that some servers read as others" readings::paths;
 };
 
 fn main() -> ExitCode {
