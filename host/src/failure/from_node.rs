@@ -144,10 +144,11 @@ fn kind(kind: String) -> String {
         && kind
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if is_name && !TAKEN.contains(&kind.as_str()) {
-        kind
-    } else {
+    let is_taken = TAKEN.contains(&kind.as_str());
+    if is_taken || !is_name {
         OTHER.to_owned()
+    } else {
+        kind
     }
 }
 

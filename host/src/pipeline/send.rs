@@ -20,6 +20,7 @@ use super::held::Hold;
 use super::{Checked, Pipeline, Trouble, Whole};
 use crate::address::AddressDenial;
 use crate::client::{ConnectFailure, Connecting, Lane, asks_for_credentials};
+use crate::events;
 use crate::guards::Guard;
 use crate::limits::Limits;
 
@@ -76,7 +77,7 @@ pub(super) async fn send(
         slot
     };
     let Ok(slot) = slot else {
-        pipeline.note_limit("requests-in-flight");
+        pipeline.audit(|| events::limit(&pipeline.label, "requests-in-flight"));
         return Err(broken(
             HttpError::ConnectionTimeout,
             format!(
@@ -123,7 +124,7 @@ pub(super) async fn send(
     };
     match response {
         Ok(response) if let Some(proxy) = lane.refused_by_proxy(&response) => {
-            pipeline.not_sent(changing);
+            // A service may answer so itself, after it has done what it was asked: nobody knows whether it was the proxy.
             Err(broken(HttpError::ConnectionRefused, asks_for_credentials(proxy)))
         }
         Ok(response) => receive(pipeline, response, limits, &deadlines).await,
