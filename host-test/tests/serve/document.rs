@@ -136,7 +136,8 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
 
     let path = format!("/v1/components/{digest}");
     assert_eq!(server.json(Method::DELETE, &path, &Value::Null).await.0, 204);
-    seen.borrow_mut().insert("delete /v1/components/{digest}".to_owned());
+    seen.borrow_mut()
+        .insert("delete /v1/components/{digest}".to_owned());
     let (status, gone) = server.json(Method::GET, &path, &Value::Null).await;
     assert_eq!(status, 404);
     document.check("ProblemBody", &gone);

@@ -272,6 +272,17 @@ mod tests {
     }
 
     #[test]
+    fn an_unspecified_address_leads_to_the_machine_itself() {
+        let lists = lists(&[], &["127.0.0.0/8", "::1"]);
+        for address in ["0.0.0.0", "::", "::ffff:0.0.0.0", "::ffff:127.0.0.1"] {
+            for permit in permits(address) {
+                let refused = lists.refuses(ip(address), permit);
+                assert!(matches!(refused, Some(Refusal::Blocked(_))), "{address} under {permit:?}");
+            }
+        }
+    }
+
+    #[test]
     fn an_address_that_hides_a_blocked_one_is_refused_under_every_permit() {
         let lists = lists(&["0.0.0.0/0", "::/0"], &["169.254.0.0/16"]);
         for address in [
