@@ -5,6 +5,7 @@
 
 mod api;
 mod folders;
+mod large;
 mod lines;
 mod listen;
 mod problem;
@@ -33,6 +34,7 @@ use crate::exit::{Exit, Failed, line, warning};
 use crate::setup;
 use crate::signals::Signals;
 use folders::Folders;
+use large::{Large, Room};
 use problem::Answered;
 use settings::Settings;
 use token::Token;
@@ -68,6 +70,7 @@ pub fn serve(args: &Serve) -> Result<Exit, Failed> {
         engine,
         policy,
         folders,
+        large: Large::new(args.memory_mb),
         token,
         components: Mutex::default(),
         runs: Mutex::default(),
@@ -162,6 +165,7 @@ pub(crate) struct Server {
     /// Of runs that bring none.
     policy: Policy,
     folders: Folders,
+    large: Large,
     token: Token,
     components: Mutex<HashMap<String, Component>>,
     runs: Mutex<BTreeMap<u64, (Control, Watch)>>,
@@ -191,6 +195,15 @@ impl Server {
         self.component(digest)?;
         self.components().remove(digest);
         Ok(())
+    }
+
+    /// Room for so many bytes of a component, where that is many.
+    async fn room(&self, bytes: usize) -> Option<Room> {
+        if bytes > large::SMALL {
+            Some(self.large.clone().room(bytes).await)
+        } else {
+            None
+        }
     }
 
     async fn load(&self, bytes: &[u8], digest: Option<&str>) -> Result<Component, Answered> {

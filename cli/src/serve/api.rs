@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::problem::{Answered, parse};
 use super::wire::{self, About, Binding, ComponentFile, CredentialCheck, Loaded};
-use super::{Server, run};
+use super::{Server, large, run};
 use crate::describe::{self, Format};
 
-/// As large as a component may be, and some more: the library says what is too large.
-const MOST_BYTES: usize = 80 * 1024 * 1024;
+/// What is no component and no run: a binding, with its policy.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -55,7 +55,10 @@ pub fn router(server: Arc<Server>) -> axum::Router {
     axum::Router::new()
         .route("/v1", get(about))
         .route("/openapi.json", get(document))
-        .route("/v1/components", post(load))
+        .route(
+            "/v1/components",
+            post(load).layer(DefaultBodyLimit::max(large::MOST_BYTES)),
+        )
         .route("/v1/components/{digest}", get(describe).delete(forget))
         .route("/v1/check-credential", post(check_credential))
         .route("/v1/runs", post(run::run))
@@ -129,16 +132,23 @@ struct Pin {
 async fn load(
     State(server): State<Arc<Server>>,
     pin: Result<Query<Pin>, axum::extract::rejection::QueryRejection>,
-    headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    request: Request,
 ) -> Result<Json<Loaded>, Answered> {
     let Query(Pin { digest }) = pin.map_err(|error| Answered::request(error.body_text()))?;
-    let body = whole(body)?;
+    let headers = request.headers().clone();
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|bytes| bytes.to_str().ok()?.parse().ok());
+    let _room = server.room(announced.unwrap_or(large::MOST_BYTES)).await;
+    let body = whole(Bytes::from_request(request, &()).await)?;
     let component = match headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes) {
         Some(b"application/wasm") => server.load(&body, digest.as_deref()).await?,
         Some(b"application/json") => {
             let file: ComponentFile = parse(&body, "a component's file")?;
             let path = server.folders.readable(&file.path)?;
+            // What cannot be asked is refused when it is read.
+            let found = tokio::fs::metadata(&path).await.map_or(0, |found| found.len());
+            let _room = server.room(usize::try_from(found).unwrap_or(usize::MAX)).await;
             server.load_file(path, file.digest.or(digest)).await?
         }
         _ => {

@@ -1,11 +1,14 @@
 //! The lines of a request's body, taken as they are needed: what is not read yet waits in the socket.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
+
+use super::large::{Large, Room, SMALL};
 
 /// A policy and a credential fit.
 const MOST_FIRST_BYTES: usize = 4 * 1024 * 1024;
@@ -20,33 +23,47 @@ pub struct Lines {
     searched: usize,
     most: usize,
     is_over: bool,
+    large: Large,
+    /// For what is in the buffer, once that is large.
+    room: Option<Room>,
+    waiting: Option<Pin<Box<dyn Future<Output = Room> + Send>>>,
+}
+
+/// A line, and the room that it takes while it is in use.
+#[derive(Debug)]
+pub struct Line {
+    pub bytes: Bytes,
+    pub room: Option<Room>,
 }
 
 impl Lines {
-    pub fn new(body: Body) -> Self {
+    pub fn new(body: Body, large: &Large) -> Self {
         Self {
             body: body.into_data_stream(),
             buffer: BytesMut::new(),
             searched: 0,
             most: MOST_FIRST_BYTES,
             is_over: false,
+            large: large.clone(),
+            room: None,
+            waiting: None,
         }
     }
 
     /// The first line; longer ones may follow.
-    pub async fn first(&mut self) -> Option<Result<Bytes, String>> {
+    pub async fn first(&mut self) -> Option<Result<Line, String>> {
         let first = std::future::poll_fn(|context| self.poll(context)).await;
         self.most = MOST_ITEM_BYTES;
         first
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, String>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Line, String>>> {
         loop {
             let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
             if let Some(at) = memchr::memchr(b'\n', unsearched) {
                 let line = self.buffer.split_to(self.searched + at + 1).freeze();
                 self.searched = 0;
-                match trimmed(&line) {
+                match self.line(&line) {
                     Some(line) => return Poll::Ready(Some(Ok(line))),
                     None => continue,
                 }
@@ -61,7 +78,13 @@ impl Lines {
             if self.is_over {
                 let rest = std::mem::take(&mut self.buffer).freeze();
                 self.searched = 0;
-                return Poll::Ready(trimmed(&rest).map(Ok));
+                return Poll::Ready(self.line(&rest).map(Ok));
+            }
+            if self.buffer.len() > SMALL && self.room.is_none() {
+                let (large, most) = (self.large.clone(), self.most);
+                let waiting = self.waiting.get_or_insert_with(|| Box::pin(large.room(most)));
+                self.room = Some(std::task::ready!(waiting.as_mut().poll(context)));
+                self.waiting = None;
             }
             match std::task::ready!(Pin::new(&mut self.body).poll_next(context)) {
                 Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
@@ -72,7 +95,23 @@ impl Lines {
         }
     }
 
-    fn end(&mut self, problem: String) -> Poll<Option<Result<Bytes, String>>> {
+    /// The line without white space at its ends, and what room it needs; `None` where nothing is left.
+    fn line(&mut self, line: &Bytes) -> Option<Line> {
+        let mut room = self.room.take();
+        if let Some(room) = &mut room {
+            room.shrink(line.len());
+            // What follows shares the line's memory, and would hold it for as long as the body goes on.
+            self.buffer = BytesMut::from(&*self.buffer);
+        }
+        let text = line.trim_ascii();
+        (!text.is_empty()).then(|| Line {
+            bytes: line.slice_ref(text),
+            room,
+        })
+    }
+
+    fn end(&mut self, problem: String) -> Poll<Option<Result<Line, String>>> {
+        self.room = None;
         self.is_over = true;
         self.searched = 0;
         self.buffer = BytesMut::new();
@@ -81,22 +120,16 @@ impl Lines {
 }
 
 impl Stream for Lines {
-    type Item = Result<Bytes, String>;
+    type Item = Result<Line, String>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll(context)
     }
 }
 
-/// The line without white space at its ends; `None` where nothing is left.
-fn trimmed(line: &Bytes) -> Option<Bytes> {
-    let text = line.trim_ascii();
-    (!text.is_empty()).then(|| line.slice_ref(text))
-}
-
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt as _;
+    use futures_util::{FutureExt as _, StreamExt as _};
 
     use super::*;
 
@@ -105,7 +138,9 @@ mod tests {
             .iter()
             .map(|piece| Ok(Bytes::from_static(piece.as_bytes())))
             .collect();
-        Lines::new(Body::from_stream(futures_util::stream::iter(pieces)))
+        let body = Body::from_stream(futures_util::stream::iter(pieces));
+        Lines::new(body, &Large::new(256))
+            .map(|line| line.map(|line| line.bytes))
             .collect()
             .await
     }
@@ -129,7 +164,26 @@ mod tests {
         let endless = futures_util::stream::repeat_with(|| {
             Ok::<_, std::io::Error>(Bytes::from_static(piece.as_bytes()))
         });
-        let mut lines = Lines::new(Body::from_stream(endless));
+        let mut lines = Lines::new(Body::from_stream(endless), &Large::new(256));
         assert!(lines.first().await.unwrap().unwrap_err().contains("4194304"));
+    }
+
+    #[tokio::test]
+    async fn a_large_line_is_read_when_there_is_room_and_keeps_what_it_needs() {
+        let large = Large::new(256);
+        let text = Bytes::from(vec![b'x'; 3 * SMALL]);
+        let pieces = [0, 1, 2].map(|at| Ok::<_, std::io::Error>(text.slice(at * SMALL..(at + 1) * SMALL)));
+        let mut lines = Lines::new(Body::from_stream(futures_util::stream::iter(pieces)), &large);
+        let all = || large.clone().room(usize::MAX).now_or_never();
+        let held = all().unwrap();
+        assert!(lines.next().now_or_never().is_none(), "it waits");
+        drop(held);
+        let read = lines.next().await.unwrap().unwrap();
+        assert_eq!(read.bytes, text);
+        // Three mebibytes of eighty are taken until the line is done with.
+        let room = |mebibytes: usize| large.clone().room(mebibytes * SMALL).now_or_never();
+        assert!(room(78).is_none() && room(77).is_some());
+        drop(read);
+        assert!(all().is_some());
     }
 }

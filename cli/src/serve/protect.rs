@@ -203,3 +203,220 @@ fn alone() -> Result<(), Failed> {
         )))
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+    use std::io::ErrorKind;
+    use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::process::Command;
+
+    use super::*;
+
+    fn is_denied<T>(result: io::Result<T>) -> bool {
+        result.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+    }
+
+    /// What holds for a thread ends with it.
+    fn confined<T: Send>(bounds: &Bounds<'_>, deed: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|threads| {
+            let confined = threads.spawn(|| {
+                let mut missing = Vec::new();
+                files::confine(bounds, &mut missing).unwrap();
+                syscalls::confine(&mut missing).unwrap();
+                assert!(missing.is_empty(), "this kernel cannot be tested on: {missing:?}");
+                deed()
+            });
+            confined.join().unwrap()
+        })
+    }
+
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn new() -> Self {
+            let place = Self(tempfile::tempdir().unwrap());
+            for name in ["read", "write", "run", "other"] {
+                fs::create_dir(place.at(name)).unwrap();
+                fs::write(place.at(name).join("file"), name).unwrap();
+            }
+            std::os::unix::fs::symlink(place.at("other/file"), place.at("read/link")).unwrap();
+            place
+        }
+
+        fn at(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn confined<T: Send>(&self, deed: impl FnOnce() -> T + Send) -> T {
+            let (read, write, run) = ([self.at("read")], [self.at("write")], self.at("run"));
+            let bounds = Bounds {
+                memory_mb: 2048,
+                read: &read,
+                write: &write,
+                cache: Some(&self.at("cache/of/components")),
+                socket_dir: &run,
+            };
+            confined(&bounds, deed)
+        }
+    }
+
+    #[test]
+    fn files_are_read_and_written_in_the_named_folders_only() {
+        let place = Place::new();
+        place.confined(|| {
+            assert_eq!(fs::read(place.at("read/file")).unwrap(), b"read");
+            assert!(
+                is_denied(fs::write(place.at("read/file"), ""))
+                    && is_denied(fs::remove_file(place.at("read/file")))
+            );
+            for folder in ["write", "run", "cache/of/components"] {
+                let at = |name: &str| place.at(folder).join(name);
+                fs::create_dir(at("new")).unwrap();
+                fs::write(at("new/file"), folder).unwrap();
+                fs::rename(at("new/file"), at("moved")).unwrap();
+                assert_eq!(fs::read_to_string(at("moved")).unwrap(), folder);
+                fs::remove_dir(at("new")).unwrap();
+            }
+            for path in ["other/file", "read/link", "read/../other/file"] {
+                assert!(is_denied(fs::read(place.at(path))), "{path}");
+                assert!(
+                    is_denied(fs::File::options().write(true).open(place.at(path))),
+                    "{path}"
+                );
+            }
+            assert!(is_denied(fs::read_dir(place.at("other"))) && is_denied(fs::read_dir(place.at("."))));
+            assert!(is_denied(fs::rename(
+                place.at("write/file"),
+                place.at("other/moved")
+            )));
+            for path in [
+                "/etc/passwd",
+                "/proc/1/status",
+                "/proc/self/environ",
+                "/proc/self/mem",
+                "/dev/zero",
+            ] {
+                assert!(is_denied(fs::read(path)), "{path}");
+            }
+            fs::write("/dev/null", "").unwrap();
+        });
+    }
+
+    #[test]
+    fn modes_are_changed_by_an_open_file_and_not_by_a_path() {
+        let place = Place::new();
+        let open = fs::Permissions::from_mode(0o777);
+        place.confined(|| {
+            for path in ["other/file", "write/file"] {
+                assert!(
+                    is_denied(fs::set_permissions(place.at(path), open.clone())),
+                    "{path}"
+                );
+                assert!(
+                    is_denied(std::os::unix::fs::lchown(place.at(path), None, Some(1))),
+                    "{path}"
+                );
+            }
+            let file = fs::File::create(place.at("write/file")).unwrap();
+            file.set_permissions(open.clone()).unwrap();
+        });
+    }
+
+    #[test]
+    fn it_runs_itself_and_nothing_else() {
+        let place = Place::new();
+        place.confined(|| {
+            let program = crate::compile::this_program().unwrap();
+            let own = Command::new(program).arg("--list").env_clear().output().unwrap();
+            assert!(own.status.success() && !own.stdout.is_empty(), "{own:?}");
+            for program in ["/bin/sh", "/usr/bin/env"] {
+                assert!(is_denied(Command::new(program).output()), "{program}");
+            }
+        });
+    }
+
+    #[test]
+    fn it_connects_to_the_internet_and_listens_nowhere() {
+        let place = Place::new();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let socket = place.at("write/socket");
+        let _living = UnixListener::bind(&socket).unwrap();
+        place.confined(|| {
+            // A name that only /etc/hosts has.
+            let addresses: Vec<_> = ("localhost", port).to_socket_addrs().unwrap().collect();
+            assert!(
+                addresses.iter().any(|address| address.ip().is_loopback()),
+                "{addresses:?}"
+            );
+            TcpStream::connect(("127.0.0.1", port)).unwrap();
+            assert!(is_denied(TcpListener::bind("127.0.0.1:0")));
+            assert!(is_denied(UnixStream::connect(&socket)));
+            assert!(is_denied(UnixListener::bind(place.at("write/another"))));
+        });
+    }
+
+    #[test]
+    fn other_processes_are_out_of_reach_and_its_own_are_not() {
+        let place = Place::new();
+        let parent = rustix::process::getppid().unwrap();
+        place.confined(|| {
+            assert_eq!(
+                rustix::process::test_kill_process(parent),
+                Err(rustix::io::Errno::PERM)
+            );
+            let program = crate::compile::this_program().unwrap();
+            let mut child = Command::new(program)
+                .arg("--list")
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(std::thread::spawn(|| 1).join().unwrap(), 1);
+        });
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named_with_its_flag() {
+        let place = Place::new();
+        let run = place.at("run");
+        let refused = |read: &[PathBuf], write: &[PathBuf]| {
+            let bounds = Bounds {
+                memory_mb: 2048,
+                read,
+                write,
+                cache: None,
+                socket_dir: &run,
+            };
+            // Nothing is confined where something is wrong.
+            let error = files::confine(&bounds, &mut Vec::new()).unwrap_err();
+            assert!(fs::read("/etc/passwd").is_ok());
+            error.to_string()
+        };
+        let none = refused(&[place.at("none")], &[]);
+        assert!(
+            none.starts_with("--read: `") && none.contains("No such file"),
+            "{none}"
+        );
+        let file = refused(&[], &[place.at("read/file")]);
+        assert!(
+            file.starts_with("--write: `") && file.contains("expected a folder"),
+            "{file}"
+        );
+    }
+
+    #[test]
+    fn a_process_with_other_threads_is_not_confined() {
+        let place = Place::new();
+        let (from, to) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || to.recv());
+        let refused = alone().unwrap_err().to_string();
+        assert!(refused.contains("threads before it is confined"), "{refused}");
+        drop((from, place));
+        let _ = thread.join();
+    }
+}

@@ -22,7 +22,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::lines::Lines;
+use super::large::Room;
+use super::lines::{Line, Lines};
 use super::problem::Answered;
 use super::wire::{Begun, Item, Problem, Run, Told};
 use super::{Registered, Server};
@@ -42,7 +43,7 @@ const MOST_ID_BYTES: usize = 256;
     ),
 )]
 pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Response, Answered> {
-    let mut lines = Lines::new(body);
+    let mut lines = Lines::new(body, &server.large);
     let run = first(&mut lines).await?;
     let options = run.options().map_err(Answered::request)?;
     let runner = server.runner(&run)?;
@@ -105,7 +106,7 @@ pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Respon
     ),
 )]
 pub async fn plan(State(server): State<Arc<Server>>, body: Body) -> Result<Response, Answered> {
-    let mut lines = Lines::new(body);
+    let mut lines = Lines::new(body, &server.large);
     let run = first(&mut lines).await?;
     let runner = server.builder(&run)?.dry_run().build();
     let runner = runner.map_err(|error| Answered::library(&error))?;
@@ -150,7 +151,7 @@ async fn first(lines: &mut Lines) -> Result<Run, Answered> {
         None => Err(Answered::request("expected a run, a line of JSON, found nothing")),
         Some(Err(problem)) => Err(Answered::request(problem)),
         // serde's words name keys and kinds, and may repeat a value: a credential stands on this line.
-        Some(Ok(line)) => super::problem::parse(&line, "a run"),
+        Some(Ok(line)) => super::problem::parse(&line.bytes, "a run"),
     }
 }
 
@@ -221,10 +222,10 @@ impl std::fmt::Display for Id {
     }
 }
 
-/// The names of the items that were taken and have no result yet.
+/// The names of the items that were taken and have no result yet, and the room that they take.
 #[derive(Default)]
 struct Ids {
-    names: VecDeque<Option<Id>>,
+    names: VecDeque<Option<(Id, Option<Room>)>>,
     /// The position of the first of them.
     first: usize,
 }
@@ -236,7 +237,7 @@ impl Ids {
 
     fn take(&mut self, index: usize) -> Option<Id> {
         let place = self.names.get_mut(index.checked_sub(self.first)?)?;
-        let id = place.take();
+        let id = place.take().map(|(id, _)| id);
         while let Some(None) = self.names.front() {
             self.names.pop_front();
             self.first += 1;
@@ -265,11 +266,15 @@ impl Stream for Items {
         };
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         let position = Id::Number(ids.next() as u64);
-        let (id, item) = match line.map_err(Failure::InvalidInput).and_then(|line| item(&line)) {
+        let (line, room) = match line {
+            Ok(Line { bytes, room }) => (Ok(bytes), room),
+            Err(problem) => (Err(Failure::InvalidInput(problem)), None),
+        };
+        let (id, item) = match line.and_then(|line| item(&line)) {
             Ok((id, parameters)) => (id.unwrap_or(position), Ok(parameters)),
             Err(failure) => (position, Err(failure)),
         };
-        ids.names.push_back(Some(id));
+        ids.names.push_back(Some((id, room)));
         Poll::Ready(Some(item))
     }
 }
@@ -296,6 +301,8 @@ fn read_id(id: &str) -> Option<Id> {
         return None;
     }
     match id.as_bytes().first()? {
+        // Half of a surrogate pair is no text: who reads the answer would refuse the whole line.
+        b'"' if id.contains('\\') && serde_json::from_str::<String>(id).is_err() => None,
         b'"' => Some(Id::Text(id.into())),
         b'0'..=b'9' | b'-' => Some(id.parse().map_or_else(|_| Id::Text(id.into()), Id::Number)),
         _ => None,
@@ -443,6 +450,7 @@ mod tests {
         let long = format!(r#"{{"id":"{}","parameters":{{}}}}"#, "x".repeat(300));
         for line in [
             r#"{"id":[],"parameters":{}}"#,
+            r#"{"id":"\ud800","parameters":{}}"#,
             r#"{"id":null}"#,
             r#"{"parameter":{}}"#,
             "7",
@@ -456,7 +464,7 @@ mod tests {
     fn names_are_forgotten_when_they_were_given_back_in_any_order() {
         let mut ids = Ids::default();
         for number in 0..5 {
-            ids.names.push_back(Some(Id::Number(number * 10)));
+            ids.names.push_back(Some((Id::Number(number * 10), None)));
         }
         for index in [3, 0, 4, 1, 2] {
             assert_eq!(ids.take(index).unwrap().to_string(), (index * 10).to_string());

@@ -39,6 +39,7 @@ mod readings;
 mod secret;
 mod server;
 mod service;
+mod serving;
 mod share;
 mod shown;
 mod who;
@@ -64,7 +65,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 79] = rows! {
+const ROWS: [Row; 81] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -135,6 +136,8 @@ const ROWS: [Row; 79] = rows! {
     86 "large recordings, and files without end" files::large_files;
     87 "an address that the engine blocks" outbound::blocked_addresses;
     88 "a proxy, its user and forbidden addresses" outbound::proxy;
+    89 "what a server inherits, reads and may gain" serving::process;
+    90 "callers without the token, of another user" serving::strangers;
     91 "signals that end a service" ending::signals;
     92 "a standard error that nobody reads" ending::unread_events;
     93 "failures that speak for the host" claims::failures;
@@ -159,7 +162,12 @@ fn main() -> ExitCode {
     let by_turns: &'static Bench = Box::leak(Box::new(Bench::new()));
     let through_wasi: &'static Bench = Box::leak(Box::new(by_turns.through_wasi()));
     // Row 35 mixes all guests for a while, row 45 is about turns; the others end before anything runs, or run the command as it is.
-    let once = |row: &Row| matches!(row.number, 35 | 45 | 66 | 70 | 71 | 74 | 80 | 81 | 85 | 86);
+    let once = |row: &Row| {
+        matches!(
+            row.number,
+            35 | 45 | 66 | 70 | 71 | 74 | 80 | 81 | 85 | 86 | 89 | 90
+        )
+    };
     let also = ROWS.into_iter().filter(|row| !once(row));
     let all = ROWS.into_iter().map(|row| (row, by_turns, ""));
     let all = all.chain(also.map(|row| (row, through_wasi, ", through wasi:http")));

@@ -10,6 +10,8 @@
 
 mod document;
 mod ends;
+#[cfg(unix)]
+mod process;
 mod requests;
 mod runs;
 mod support;

@@ -75,7 +75,13 @@ impl Server {
     pub fn with(settings: &Value) -> Self {
         std::fs::create_dir_all(target().join("tmp")).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let mut child = command(folder.path()).spawn().unwrap();
+        let start = command(folder.path());
+        Self::spawn(start, folder, settings)
+    }
+
+    /// With a command of one's own, that has its socket in `run` and its settings from standard input.
+    pub fn spawn(mut start: Command, folder: TempDir, settings: &Value) -> Self {
+        let mut child = start.spawn().unwrap();
         writeln!(child.stdin.as_mut().unwrap(), "{settings}").unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap())
