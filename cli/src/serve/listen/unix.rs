@@ -274,6 +274,12 @@ mod tests {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        set_mode(folder.path(), 0o700);
+        folder
+    }
+
     fn refused(socket: &Path, words: &str) {
         let error = prepare(socket).unwrap_err();
         assert!(error.contains(words), "{error}");
@@ -281,7 +287,7 @@ mod tests {
 
     #[test]
     fn the_socket_and_its_folder_are_made_for_this_user_alone_and_the_socket_is_removed() {
-        let base = tempfile::tempdir().unwrap();
+        let base = folder();
         let socket = base.path().join("a/b/nodule.sock");
         let prepared = prepare(&socket).unwrap();
         assert_eq!(mode(socket.parent().unwrap()), 0o700);
@@ -297,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_open_to_others_is_refused() {
-        let base = tempfile::tempdir().unwrap();
+        let base = folder();
         let folder = base.path().join("above/folder");
         fs::create_dir_all(&folder).unwrap();
         for wrong in [0o701, 0o710, 0o750, 0o755, 0o777, 0o1777, 0o500, 0o600] {
@@ -333,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_dead_server_s_socket_is_replaced_and_a_living_one_s_is_not() {
-        let base = tempfile::tempdir().unwrap();
+        let base = folder();
         let socket = base.path().join("s");
         let living = StdListener::bind(&socket).unwrap();
         refused(&socket, "listens at");
@@ -360,7 +366,7 @@ mod tests {
 
     #[test]
     fn what_is_no_socket_is_left_alone() {
-        let base = tempfile::tempdir().unwrap();
+        let base = folder();
         let path = base.path().join("s");
         fs::write(&path, "precious").unwrap();
         refused(&path, "is no socket");
@@ -368,13 +374,13 @@ mod tests {
         let link = base.path().join("link");
         symlink(&path, &link).unwrap();
         refused(&link, "is no socket");
-        refused(base.path(), "0700");
+        refused(&base.path().join(".."), "expected the path");
         refused(Path::new("/"), "expected the path");
     }
 
     #[test]
     fn a_path_that_the_system_would_cut_is_refused() {
-        let base = tempfile::tempdir().unwrap();
+        let base = folder();
         let left = MOST_PATH_BYTES - base.path().canonicalize().unwrap().as_os_str().len() - 1;
         refused(
             &base.path().join("s".repeat(left + 1)),
@@ -385,7 +391,7 @@ mod tests {
 
     #[test]
     fn another_server_s_socket_is_not_removed() {
-        let base = tempfile::tempdir().unwrap();
+        let base = folder();
         let socket = base.path().join("s");
         let prepared = prepare(&socket).unwrap();
         fs::rename(&socket, base.path().join("moved")).unwrap();
@@ -398,7 +404,7 @@ mod tests {
 
     #[test]
     fn of_servers_that_start_at_once_one_listens() {
-        let base = tempfile::tempdir().unwrap();
+        let base = folder();
         let socket = base.path().join("s");
         drop(StdListener::bind(&socket).unwrap());
         let servers: Vec<_> = std::thread::scope(|threads| {
