@@ -277,7 +277,10 @@ mod tests {
         for address in ["0.0.0.0", "::", "::ffff:0.0.0.0", "::ffff:127.0.0.1"] {
             for permit in permits(address) {
                 let refused = lists.refuses(ip(address), permit);
-                assert!(matches!(refused, Some(Refusal::Blocked(_))), "{address} under {permit:?}");
+                assert!(
+                    matches!(refused, Some(Refusal::Blocked(_))),
+                    "{address} under {permit:?}"
+                );
             }
         }
     }
