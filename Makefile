@@ -116,7 +116,7 @@ test-client-python:
 	python3 -B -m unittest discover -t clients/python -s clients/python/tests
 
 measure-clients: build ## Measure the clients beside `nodule run`
-	clients/bench $(NODULE) target/release/simulator $(COMPONENT)
+	python3 -B clients/bench $(NODULE) target/release/simulator $(COMPONENT)
 
 # Binaries that need nothing of the system: a quarter of an hour for each platform, and no part of `make test`.
 .PHONY: binaries
