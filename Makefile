@@ -85,16 +85,16 @@ N8N_PACKAGE := n8n/build
 n8n/node_modules: n8n/package-lock.json
 	@cd n8n && npm install --no-save --no-audit --no-fund && touch node_modules
 
-n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=…
+n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=… BINARIES=…
 	@test -e $(COMPONENT) && test -e $(NODULE) || $(MAKE) build
-	@rm -rf $(N8N_PACKAGE)/package && node n8n/scripts/pack.mjs $(NODULE) $(COMPONENT) $(N8N_PACKAGE)/package
+	@rm -rf $(N8N_PACKAGE)/package && node n8n/scripts/pack.mjs $(NODULE) $(COMPONENT) $(N8N_PACKAGE)/package $(addprefix --binaries ,$(BINARIES))
 	@npm pack --silent --pack-destination $(N8N_PACKAGE) ./$(N8N_PACKAGE)/package
 
-test-n8n-host: build hostile-nodes n8n ## Test and lint the TypeScript host, without n8n
+test-n8n-host: build hostile-nodes n8n ## Test and lint the package for n8n, without n8n
 	cd n8n && npx tsc && npx vitest run
-	cd n8n && npx eslint src build/package
+	n8n/node_modules/.bin/eslint --config n8n/eslint.config.mjs n8n/src n8n/build/package clients/node/src
 
-test-n8n: build n8n ## Run real workflows in a real n8n, installed into the cache the first time (3 GB)
+test-n8n: build hostile-nodes n8n ## Run real workflows in a real n8n, installed into the cache the first time (3 GB)
 	n8n/scripts/install-n8n
 	node --test n8n/e2e/*.test.mjs
 
@@ -108,14 +108,21 @@ measure-n8n: build n8n/node_modules ## Measure the node in a real n8n beside a s
 
 # Clients of `nodule serve`
 
-.PHONY: test-clients test-client-python measure-clients
+.PHONY: test-clients test-client-python test-client-node measure-clients
 
-test-clients: build test-client-python ## Test the clients for other languages against the host and a simulator
+test-clients: build test-client-python test-client-node ## Test the clients for other languages against the host and a simulator
 
 test-client-python:
 	python3 -B -m unittest discover -t clients/python -s clients/python/tests
 
-measure-clients: build ## Measure the clients beside `nodule run`
+clients/node/node_modules: clients/node/package-lock.json
+	@cd clients/node && npm install --no-save --no-audit --no-fund && touch node_modules
+
+test-client-node: clients/node/node_modules
+	cd clients/node && npx tsc && node --test test/*.test.mjs
+
+measure-clients: build clients/node/node_modules ## Measure the clients beside `nodule run`
+	cd clients/node && npx tsc
 	python3 -B clients/bench $(NODULE) target/release/simulator $(COMPONENT)
 
 # Binaries that need nothing of the system: a quarter of an hour for each platform, and no part of `make test`.

@@ -193,7 +193,7 @@ fn leave(mark: &Path) -> std::io::Result<()> {
 }
 
 /// This very program, also where another one stands in its place by now.
-fn this_program() -> std::io::Result<PathBuf> {
+pub fn this_program() -> std::io::Result<PathBuf> {
     let link = Path::new("/proc/self/exe");
     if cfg!(target_os = "linux") && link.exists() {
         return Ok(link.to_owned());

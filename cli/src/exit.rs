@@ -27,7 +27,7 @@ pub enum Exit {
     Usage,
     /// The component or the run was refused or stopped by policy or limit.
     Refused,
-    /// By Ctrl-C.
+    /// By Ctrl-C, `SIGTERM` or `SIGHUP`.
     Interrupted,
 }
 

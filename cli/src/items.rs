@@ -127,7 +127,11 @@ async fn line(reader: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Optio
             return Ok(None);
         }
         if is_over {
-            return Ok(Some(if is_too_long { Line::TooLong } else { Line::Whole(line) }));
+            return Ok(Some(if is_too_long {
+                Line::TooLong
+            } else {
+                Line::Whole(line)
+            }));
         }
     }
 }
@@ -230,7 +234,9 @@ mod tests {
         assert!(items.len() == 3 && items.iter().all(Result::is_ok));
         for more in [most, 8 * most] {
             let items = read(more).await;
-            assert!(matches!(&items[..], [Ok(_), Err(Failure::InvalidInput(words)), Ok(_)] if words.contains("longer")));
+            assert!(
+                matches!(&items[..], [Ok(_), Err(Failure::InvalidInput(words)), Ok(_)] if words.contains("longer"))
+            );
         }
         // At the end of the input, too.
         let items: Vec<Item> = lines(BufReader::new(long(most + 1))).collect().await;

@@ -31,6 +31,7 @@ use tokio::task::JoinSet;
 use crate::args::Serve;
 use crate::exit::{Exit, Failed, line, warning};
 use crate::setup;
+use crate::signals::Signals;
 use folders::Folders;
 use problem::Answered;
 use settings::Settings;
@@ -52,22 +53,17 @@ pub fn serve(args: &Serve) -> Result<Exit, Failed> {
     let config = settings.configure(EngineConfig::default())?;
     let prepared = listen::prepare(&args.socket).map_err(Failed::usage)?;
     let token = Token::new(settings.token.as_ref(), &args.socket)?;
-    // Made before the process is bound: what it opens then is all that it opens.
-    let (engine, temporary) = setup::engine(&config, args.cache.as_deref())?;
-    let cache = temporary
-        .as_ref()
-        .map(tempfile::TempDir::path)
-        .or(args.cache.as_deref());
     let folders = Folders::new(&args.read, &args.write)?;
+    // Before there is any other thread: what is bound is this one, and what it starts.
     let missing = protect::confine(&protect::Bounds {
         memory_mb: args.memory_mb,
         read: folders.read(),
         write: folders.write(),
-        cache,
+        cache: args.cache.as_deref(),
         socket_dir: prepared.folder(),
-    })
-    .map_err(|error| Failed::usage(format!("the process cannot be bound: {error}")))?;
+    })?;
     missing.iter().for_each(|what| warning(what));
+    let (engine, _temporary) = setup::engine(&config, args.cache.as_deref(), Some(prepared.folder()))?;
     let server = Arc::new(Server {
         engine,
         policy,
@@ -100,7 +96,7 @@ fn start_clean(args: &Serve) -> Result<(), Failed> {
 async fn listen(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -> Result<Exit, Failed> {
     let socket = args.socket.clone();
     let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", nodule::text::path(&socket)));
-    let mut ended = Box::pin(ended(args.stdio_lifetime));
+    let mut signals = Signals::listen();
     let listener = prepared.bind().map_err(broken)?;
     let ready =
         json!({"ready": {"socket": socket, "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id()}});
@@ -113,7 +109,8 @@ async fn listen(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -
     let mut tasks = JoinSet::new();
     let why = tokio::select! {
         served = &mut serving => return served.map(|()| Exit::Done).map_err(broken),
-        why = &mut ended => why,
+        () = signals.first() => Why::Told,
+        () = alone(args.stdio_lifetime) => Why::Alone,
     };
     let _ = close.send(());
     if why == Why::Told {
@@ -134,7 +131,8 @@ async fn listen(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -
             _ = &mut serving => {}
             _ = tasks.join_next() => {}
             // Whoever tells it again does not want to wait.
-            _ = Box::pin(self::ended(args.stdio_lifetime)) => {}
+            () = signals.again() => {}
+            () = alone(args.stdio_lifetime) => {}
         }
     }
     Ok(Exit::Done)
@@ -149,38 +147,13 @@ enum Why {
     Alone,
 }
 
-async fn ended(stdio_lifetime: bool) -> Why {
-    let alone = async {
-        if stdio_lifetime {
-            listen::stdin_closed().await;
-        } else {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = told() => Why::Told,
-        () = alone => Why::Alone,
+/// Completes when whoever started the server is gone, where its end is the server's too.
+async fn alone(stdio_lifetime: bool) {
+    if stdio_lifetime {
+        listen::stdin_closed().await;
+    } else {
+        std::future::pending().await
     }
-}
-
-#[cfg(unix)]
-async fn told() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut signals = Vec::new();
-    for kind in [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ] {
-        signals.extend(signal(kind));
-    }
-    let waits = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
-    let _ = futures_util::future::select_all(waits).await;
-}
-
-#[cfg(not(unix))]
-async fn told() {
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// What is loaded, and what runs.

@@ -108,8 +108,12 @@ pub fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<P
 }
 
 /// An engine that keeps what it compiles, where there is a folder that nobody else can write to; and the folder that has to be
-/// there in its place until the code is loaded. Compiled code comes from another process by a folder, in any case.
-pub fn engine(config: &EngineConfig, cache: Option<&Path>) -> Result<(Engine, Option<TempDir>), Failed> {
+/// there in its place until the code is loaded, which is made in `temporary` where that is given. Compiled code comes from another process by a folder, in any case.
+pub fn engine(
+    config: &EngineConfig,
+    cache: Option<&Path>,
+    temporary: Option<&Path>,
+) -> Result<(Engine, Option<TempDir>), Failed> {
     let not_kept = |why: &str, remedy: Option<String>| {
         warning(&format!("compiled components are not kept: {why}"));
         if let Some(remedy) = remedy {
@@ -133,7 +137,10 @@ pub fn engine(config: &EngineConfig, cache: Option<&Path>) -> Result<(Engine, Op
         },
         Err(why) => not_kept(&why, None),
     }
-    let temporary = tempfile::tempdir().ok();
+    let temporary = match temporary {
+        Some(folder) => tempfile::tempdir_in(folder).ok(),
+        None => tempfile::tempdir().ok(),
+    };
     let config = match &temporary {
         Some(dir) => config.clone().cache_dir(dir.path()),
         None => config.clone(),
@@ -151,7 +158,7 @@ pub async fn component(
         .map_or_else(Limits::default, |policy| policy.limits_over(Limits::default()))
         .stack_bytes;
     let config = EngineConfig::default().stack_bytes(stack);
-    let (engine, _temporary) = engine(&config, None)?;
+    let (engine, _temporary) = engine(&config, None, None)?;
     // Another component than the pinned one is refused before any of it runs.
     Ok(match digest {
         Some(digest) => engine.load_file_pinned(path, digest).await?,

@@ -28,7 +28,9 @@ mod unix {
             Self {
                 interrupt: signal(SignalKind::interrupt()).ok(),
                 terminate: signal(SignalKind::terminate()).ok(),
-                hang_up: Some(SignalKind::hangup()).filter(is_kept).and_then(|kind| signal(kind).ok()),
+                hang_up: Some(SignalKind::hangup())
+                    .filter(is_kept)
+                    .and_then(|kind| signal(kind).ok()),
             }
         }
 

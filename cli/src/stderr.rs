@@ -112,7 +112,9 @@ impl Shared {
         while queue.written < wanted && !queue.is_stuck {
             let before = queue.written;
             let left = patience.min(longest.saturating_sub(begin.elapsed()));
-            let waited = self.changed.wait_timeout_while(queue, left, |queue| queue.written == before);
+            let waited = self
+                .changed
+                .wait_timeout_while(queue, left, |queue| queue.written == before);
             let (after, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             queue = after;
             queue.is_stuck = timeout.timed_out();
@@ -188,6 +190,9 @@ mod tests {
     fn what_is_left_out_is_told_in_the_format_of_the_rest() {
         assert!(note(7, false).contains("7 lines"));
         let event: serde_json::Value = serde_json::from_str(&note(7, true)).unwrap();
-        assert_eq!((&event["level"], &event["fields"]["count"]), (&"WARN".into(), &7.into()));
+        assert_eq!(
+            (&event["level"], &event["fields"]["count"]),
+            (&"WARN".into(), &7.into())
+        );
     }
 }

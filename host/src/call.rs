@@ -67,6 +67,12 @@ pub(crate) async fn run_chunk(
     results
 }
 
+/// Results of more bytes than this are looked through on a thread that nobody else waits for: at most `output-bytes`, which takes a
+/// tenth of a second, and costs a hostile node hardly anything.
+const READ_HERE: usize = 1024 * 1024;
+/// An output item costs as much as so many bytes.
+const OUTPUT_COST: usize = 64;
+
 /// What all calls for a chunk have in common.
 struct Chunk<'a> {
     inner: &'a Inner,
@@ -227,13 +233,24 @@ impl Chunk<'_> {
         match answer {
             Ok(results) if results.len() == count => {
                 let limit = inner.limits().output_bytes;
-                let bytes: usize = results.iter().flatten().flatten().map(String::len).sum();
+                let outputs = || results.iter().flatten().flatten();
+                let bytes: usize = outputs().map(String::len).sum();
                 if bytes > limit {
                     return Err(Stop::Limit(format!(
                         "results of more than {limit} bytes (`output-bytes`)"
                     )));
                 }
-                Ok(results.into_iter().map(|result| read(pipeline, result)).collect())
+                let is_long = bytes + outputs().count() * OUTPUT_COST > READ_HERE;
+                let pipeline = Arc::clone(pipeline);
+                let read = move || {
+                    let results = results.into_iter().map(|result| read(&pipeline, result));
+                    results.collect()
+                };
+                if !is_long {
+                    return Ok(read());
+                }
+                let read = tokio::task::spawn_blocking(read).await;
+                read.map_err(|_| Stop::Trap("its results could not be read".to_owned()))
             }
             Ok(results) => Err(Stop::Trap(format!(
                 "expected {count} results, found {}",
@@ -277,7 +294,7 @@ fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {
 }
 
 /// An output item is one JSON document, on one line. It is not parsed into values, only looked through: one pass without
-/// recursion over at most `output-bytes` for all items of a call, so it takes its thread for some tens of milliseconds.
+/// recursion.
 fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
     // Outside of strings, where they are not allowed, line ends are only white space.
     let text = if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some() {

@@ -2,7 +2,8 @@
 //!
 //! A name is resolved once, the addresses that may not be reached are dropped, and the connection goes to an address
 //! that was checked, with SNI and `Host` of the name. Nothing else looks names up, follows a redirect or reads a
-//! proxy's address from the environment. Pools are kept apart by whose their connections are and by what they were allowed to
+//! proxy's address from the environment. Where the engine was given a [`Proxy`], names are the proxy's to look up, and what is
+//! checked is a target that is written as an address. Pools are kept apart by whose their connections are and by what they were allowed to
 //! reach: a service that sends more than it was asked for puts one tenant's data before no other.
 //!
 //! A [`Network`] is where both steps touch the system. The filter lies between them, here, and not in what an embedder
@@ -11,6 +12,7 @@
 mod load;
 mod owner;
 mod pools;
+mod proxy;
 #[cfg(test)]
 mod tests;
 mod unread;
@@ -24,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::Uri;
+use http::{Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
@@ -38,7 +40,7 @@ use crate::component::Component;
 use crate::credential::Credential;
 use crate::engine::EngineConfig;
 use crate::error::Error;
-use crate::network::Network;
+use crate::network::{Network, Proxy, ProxyServer};
 use load::{Counted, Load, Place};
 use owner::Owners;
 use pools::{Origin, Pool, Pools};
@@ -47,6 +49,8 @@ use unread::Asked;
 pub(crate) use load::Asking;
 pub(crate) use owner::Owner;
 pub(crate) use pools::Key;
+use proxy::ProxyFailure;
+pub(crate) use proxy::asks_for_credentials;
 
 tokio::task_local! {
     /// The request under way: waiting for a place counts towards its connection's deadline, so that differs by request,
@@ -96,6 +100,8 @@ pub(crate) struct Lane {
     pool: Arc<Pool>,
     origin: Origin,
     load: Arc<Load>,
+    /// The proxy that requests are sent to, and not only through.
+    plain_proxy: Option<Arc<ProxyServer>>,
 }
 
 impl Lane {
@@ -112,12 +118,26 @@ impl Lane {
         Asking::new(Arc::clone(&self.load))
     }
 
+    /// The proxy, where this answer is its own and no service's: it did not pass the request on.
+    pub(crate) fn refused_by_proxy<B>(&self, answer: &http::Response<B>) -> Option<&Arc<ProxyServer>> {
+        let is_refused = answer.status() == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+        self.plain_proxy.as_ref().filter(|_| is_refused)
+    }
+
     /// Send a request, with what is to be known of its connection.
     pub(crate) fn request(
         &self,
         connecting: Arc<Connecting>,
-        request: http::Request<Full<Bytes>>,
+        mut request: http::Request<Full<Bytes>>,
     ) -> impl Future<Output = Result<http::Response<Incoming>, legacy::Error>> + use<> {
+        if let Some(value) = self
+            .plain_proxy
+            .as_ref()
+            .and_then(|proxy| proxy.authorization.as_ref())
+        {
+            let headers = request.headers_mut();
+            headers.insert(header::PROXY_AUTHORIZATION, value.clone());
+        }
         CONNECTING.scope(connecting, self.pool.client(&self.load).request(request))
     }
 }
@@ -143,6 +163,7 @@ pub(crate) enum Freshness {
 pub(crate) struct Outbound {
     network: Arc<dyn Network>,
     addresses: Arc<AddressLists>,
+    proxy: Option<Arc<Proxy>>,
 }
 
 impl Outbound {
@@ -150,7 +171,13 @@ impl Outbound {
         Self {
             network: Arc::clone(&config.network),
             addresses: Arc::new(config.addresses.clone()),
+            proxy: config.proxy.clone().map(Arc::new),
         }
+    }
+
+    /// The proxy that a request for this URL goes through.
+    fn proxy(&self, target: &Uri) -> Option<&Arc<ProxyServer>> {
+        self.proxy.as_ref()?.of(target)
     }
 }
 
@@ -207,6 +234,9 @@ impl Clients {
             load: pool.load(&origin),
             pool,
             origin,
+            plain_proxy: (url.scheme_str() != Some("https"))
+                .then(|| self.outbound.proxy(url).cloned())
+                .flatten(),
         }
     }
 
@@ -220,6 +250,7 @@ impl Clients {
         };
         Deadline {
             inner: HttpsConnector::from((pinned, tls)),
+            outbound: self.outbound.clone(),
         }
     }
 }
@@ -233,8 +264,10 @@ pub(crate) enum ConnectFailure {
     Denied(AddressDenial),
     /// No address answered.
     Unreachable(io::Error),
-    /// It took too long.
-    Timeout,
+    /// The operator's proxy gave none.
+    Proxy(ProxyFailure),
+    /// It took too long, through this proxy where there is one.
+    Timeout(Option<Arc<ProxyServer>>),
     /// The request got another one, and is over.
     Unwanted,
 }
@@ -245,7 +278,12 @@ impl fmt::Display for ConnectFailure {
             ConnectFailure::Name(reason) => write!(f, "the name could not be resolved: {reason}"),
             ConnectFailure::Denied(denial) => denial.fmt(f),
             ConnectFailure::Unreachable(error) => write!(f, "no connection: {error}"),
-            ConnectFailure::Timeout => f.write_str("no connection in time (`connect-timeout-ms`)"),
+            ConnectFailure::Proxy(failure) => failure.fmt(f),
+            ConnectFailure::Timeout(None) => f.write_str("no connection in time (`connect-timeout-ms`)"),
+            ConnectFailure::Timeout(Some(proxy)) => write!(
+                f,
+                "no connection through the proxy `{proxy}` in time (`connect-timeout-ms`)"
+            ),
             ConnectFailure::Unwanted => f.write_str("the request got another connection"),
         }
     }
@@ -271,11 +309,11 @@ impl Service<Uri> for Pinned {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let Self { permit, outbound } = self.clone();
-        Box::pin(async move { connect(&outbound, &uri, permit).await.map(Asked::new) })
+        Box::pin(async move { connect(&outbound, &uri, permit).await })
     }
 }
 
-async fn connect(outbound: &Outbound, uri: &Uri, permit: Permit) -> Result<TcpStream, ConnectFailure> {
+async fn connect(outbound: &Outbound, uri: &Uri, permit: Permit) -> Result<Asked, ConnectFailure> {
     let network = &*outbound.network;
     let host = uri.host().unwrap_or_default();
     let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") {
@@ -283,11 +321,26 @@ async fn connect(outbound: &Outbound, uri: &Uri, permit: Permit) -> Result<TcpSt
     } else {
         80
     });
-    let found = resolve(network, host)
-        .await?
-        .into_iter()
-        .map(|address| SocketAddr::new(address, port));
-    let addresses = filter(found, permit, &outbound.addresses).map_err(ConnectFailure::Denied)?;
+    let allowed = |found: Vec<IpAddr>| {
+        let found = found.into_iter().map(|address| SocketAddr::new(address, port));
+        filter(found, permit, &outbound.addresses).map_err(ConnectFailure::Denied)
+    };
+    if let Some(proxy) = outbound.proxy(uri) {
+        if let Some(address) = literal(host) {
+            allowed(vec![address])?;
+        }
+        return proxy::connect(outbound, proxy, uri, port).await;
+    }
+    let addresses = allowed(resolve(network, host).await?)?;
+    let stream = connect_to_any(network, addresses).await;
+    stream.map(Asked::new).map_err(ConnectFailure::Unreachable)
+}
+
+/// A connection to the first of these addresses that answers.
+async fn connect_to_any(
+    network: &dyn Network,
+    addresses: impl IntoIterator<Item = SocketAddr>,
+) -> io::Result<TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
         match network.connect(address).await {
@@ -299,16 +352,12 @@ async fn connect(outbound: &Outbound, uri: &Uri, permit: Permit) -> Result<TcpSt
             Err(error) => last = error,
         }
     }
-    Err(ConnectFailure::Unreachable(last))
+    Err(last)
 }
 
 /// The addresses of a host; one that is an address needs no look-up.
 async fn resolve(network: &dyn Network, host: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
-    let literal = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
-    if let Ok(address) = literal.parse::<IpAddr>() {
+    if let Some(address) = literal(host) {
         return Ok(vec![address]);
     }
     network
@@ -317,10 +366,20 @@ async fn resolve(network: &dyn Network, host: &str) -> Result<Vec<IpAddr>, Conne
         .map_err(|error| ConnectFailure::Name(error.to_string()))
 }
 
-/// Ends a connection attempt, TLS included, that takes too long.
+/// The address that a host is written as.
+fn literal(host: &str) -> Option<IpAddr> {
+    let literal = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    literal.parse().ok()
+}
+
+/// Ends a connection attempt that takes too long, a proxy's tunnel and TLS included.
 #[derive(Clone)]
 pub(crate) struct Deadline<S> {
     inner: S,
+    outbound: Outbound,
 }
 
 impl<S> Service<Uri> for Deadline<S>
@@ -337,6 +396,7 @@ where
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
+        let proxy = self.outbound.proxy(&uri).cloned();
         let connecting = self.inner.call(uri);
         // The pool calls the connector while the request is polled, so what the request knows is in reach.
         let request = CONNECTING.try_with(Arc::clone);
@@ -364,7 +424,7 @@ where
                     let _ = request.connected.set(Instant::now());
                     result
                 }
-                Err(_) => Err(ConnectFailure::Timeout.into()),
+                Err(_) => Err(ConnectFailure::Timeout(proxy).into()),
             }
         })
     }

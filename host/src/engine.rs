@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use wasmtime::component::Linker;
 use wasmtime::{Enabled, PoolingAllocationConfig};
 use wasmtime_wasi::WasiView as _;
@@ -22,7 +24,7 @@ use crate::component::{Component, Loaded, Precompiler, read, refuse_large};
 use crate::error::Error;
 use crate::instance::{State, waiting};
 use crate::limits::{MEMORY_BYTES, STACK_BYTES, TABLE_ELEMENTS};
-use crate::network::{Network, System};
+use crate::network::{Network, Proxy, System};
 use crate::pipeline::{handler, polling};
 use crate::session::Sessions;
 
@@ -63,6 +65,8 @@ pub struct EngineConfig {
     pub extra_roots: Vec<Vec<u8>>,
     /// Addresses that are allowed and blocked for all nodes, whatever their policies say.
     pub addresses: AddressLists,
+    /// Through which proxy requests go; none, whatever the environment says, unless an embedder sets one.
+    pub proxy: Option<Proxy>,
     /// Where names are looked up and connections are opened; the system's, unless an embedder has its own.
     pub network: Arc<dyn Network>,
     /// Bytes of stack for a node's calls. An engine has one stack size, so a runner whose `stack-bytes` differs is
@@ -86,6 +90,7 @@ impl Default for EngineConfig {
             cache_dir: None,
             extra_roots: Vec::new(),
             addresses: AddressLists::default(),
+            proxy: None,
             network: Arc::new(System),
             stack_bytes: STACK_BYTES,
             pooling: None,
@@ -108,6 +113,13 @@ impl EngineConfig {
     #[must_use]
     pub fn addresses(mut self, lists: AddressLists) -> Self {
         self.addresses = lists;
+        self
+    }
+
+    /// Send requests through this proxy. It looks names up itself, past the address rules: see [`Proxy`].
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
         self
     }
 
@@ -154,6 +166,35 @@ impl EngineConfig {
     pub fn extra_root(mut self, certificate: Vec<u8>) -> Self {
         self.extra_roots.push(certificate);
         self
+    }
+
+    /// Trust every certificate of this text (PEM), which may be a bundle of many, beside the public web's. What else is in it, such
+    /// as comments, is left out.
+    ///
+    /// # Errors
+    ///
+    /// There is no certificate in it, or one that is broken.
+    pub fn extra_roots_pem(mut self, pem: &str) -> Result<Self, Error> {
+        let broken = |number: usize, message: String| Error::Certificate {
+            number: Some(number),
+            message,
+        };
+        let before = self.extra_roots.len();
+        for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(pem.as_bytes())) {
+            let certificate = certificate.map_err(|error| broken(number, error.to_string()))?;
+            rustls::RootCertStore::empty()
+                .add(certificate.clone())
+                .map_err(|error| broken(number, error.to_string()))?;
+            self.extra_roots.push(certificate.to_vec());
+        }
+        if self.extra_roots.len() == before {
+            return Err(Error::Certificate {
+                number: None,
+                message: "expected at least one between `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----`, found none"
+                    .to_owned(),
+            });
+        }
+        Ok(self)
     }
 }
 
@@ -376,4 +417,65 @@ fn tick(engine: &wasmtime::Engine) -> Result<(), Error> {
         .map_err(|error| Error::Engine {
             message: format!("no thread for the deadlines: {error}"),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+
+    use super::*;
+
+    fn pem(der: &[u8]) -> String {
+        let text = BASE64_STANDARD.encode(der);
+        let lines: Vec<&str> = text
+            .as_bytes()
+            .chunks(64)
+            .map(|line| std::str::from_utf8(line).unwrap())
+            .collect();
+        format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+            lines.join("\n")
+        )
+    }
+
+    fn certificate(name: &str) -> Vec<u8> {
+        let signed = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        signed.cert.der().to_vec()
+    }
+
+    #[test]
+    fn every_certificate_of_a_bundle_is_trusted() {
+        let (one, two) = (certificate("one.example"), certificate("two.example"));
+        let bundle = format!("# Our own\n{}\r\n# The other\n{}", pem(&one), pem(&two));
+        let config = EngineConfig::default()
+            .extra_root(vec![1])
+            .extra_roots_pem(&bundle)
+            .unwrap();
+        assert_eq!(config.extra_roots, [vec![1], one, two]);
+    }
+
+    #[test]
+    fn a_text_without_certificates_is_refused() {
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        for text in ["", "a certificate", key] {
+            let error = EngineConfig::default().extra_roots_pem(text).unwrap_err();
+            assert!(error.to_string().ends_with("found none"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_broken_certificate_is_named_by_its_number() {
+        let whole = pem(&certificate("one.example"));
+        let cut_off = whole.replace("-----END CERTIFICATE-----", "");
+        let no_base64 = whole.replacen("MII", "M#I", 1);
+        for broken in [cut_off, no_base64, pem(b"no certificate")] {
+            let error = EngineConfig::default()
+                .extra_roots_pem(&format!("{whole}{broken}"))
+                .unwrap_err();
+            let said = "trusted certificates: certificate 2: ";
+            assert!(error.to_string().starts_with(said), "{error}");
+            assert!(error.hint().is_some());
+        }
+    }
 }

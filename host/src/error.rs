@@ -154,6 +154,18 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Certificates to be trusted that cannot be.
+    #[error(
+        "trusted certificates: {}{}",
+        number.map(|number| format!("certificate {number}: ")).unwrap_or_default(),
+        crate::text::shown(message, SHOWN_CHARS)
+    )]
+    Certificate {
+        /// Which one, from 1; absent where there is none.
+        number: Option<usize>,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The engine could not be set up on this machine.
     #[error(
         "the WebAssembly engine could not be set up: {}",
@@ -220,6 +232,9 @@ impl Error {
                 "what is in it is run as machine code; name a folder in a folder of your own, or remove this one: what was \
                  compiled is compiled again"
                     .into(),
+            ),
+            Error::Certificate { .. } => Some(
+                "give certificates as PEM, each whole, such as the file of a certificate authority".into(),
             ),
             Error::StackSize { wanted, .. } => {
                 Some(format!("set `EngineConfig::stack_bytes` to {wanted}"))

@@ -5,6 +5,7 @@
 //! | `nodule::request` | `request` | info | `method`, `origin`, `path`, `status`, `outcome`, `ms`, `sent`, `received` |
 //! | `nodule::audit` | `denied` | warn | `method`, `origin`, `rule` |
 //! | `nodule::audit` | `limit` | warn | `key`, the limit's key in a policy file |
+//! | `nodule::audit` | `silence` | warn | further denials and limits of this call are not shown |
 //! | `nodule::session` | `authentication` | info | `renewal`, `outcome`, `ms` |
 //! | `nodule::run` | `retry` | info | `items`, `reason` |
 //! | `nodule::run` | `trap` | warn | |
@@ -123,6 +124,17 @@ pub(crate) fn limit(label: &Label, key: &str) {
         ..
     } = label;
     tracing::warn!(target: "nodule::audit", node, digest, operation, key, "limit");
+}
+
+/// More denials and limits of this call than are told one by one.
+pub(crate) fn silence(label: &Label) {
+    let Label {
+        node,
+        digest,
+        operation,
+        ..
+    } = label;
+    tracing::warn!(target: "nodule::audit", node, digest, operation, "silence");
 }
 
 pub(crate) fn authentication(label: &Label, renewal: bool, outcome: &str, since: Instant) {

@@ -29,6 +29,7 @@ use crate::pipeline::{Hooks, Pipeline, UnderWay};
 
 use environs::Staged;
 pub(crate) use environs::{Environs, Moment};
+pub(crate) use share::Account;
 
 /// What Wasmtime keeps for an instance.
 pub(crate) struct State {
@@ -107,6 +108,8 @@ impl fmt::Display for Stop {
 /// What bounds a call.
 struct Bounds {
     run_timeout: Duration,
+    /// The items that it is for.
+    items: u32,
     pipeline: Option<Arc<Pipeline>>,
     under_way: UnderWay,
 }
@@ -197,6 +200,7 @@ impl Guard {
         let state = self.store.data();
         Bounds {
             run_timeout: self.run_timeout,
+            items: 0,
             pipeline: state.pipeline(),
             under_way: state.under_way().clone(),
         }
@@ -248,7 +252,8 @@ impl Guard {
         pre: &NodePre,
         call: execution::Call<'_>,
     ) -> Result<Result<Vec<execution::ItemResult>, types::Failure>, Stop> {
-        let bounds = self.bounds();
+        let mut bounds = self.bounds();
+        bounds.items = u32::try_from(call.items.len()).unwrap_or(u32::MAX);
         let Self { store, node, .. } = self;
         // Put back only when the call ended well: an instance that trapped, or was dropped in its call, is not used again.
         let instance = node.take();
@@ -373,11 +378,12 @@ const FIELD_OVERHEAD: usize = 64 * 1024;
 async fn bounded<T>(bounds: Bounds, call: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     let Bounds {
         run_timeout,
+        items,
         pipeline,
         under_way,
     } = bounds;
     let call = pin!(under_way.beside(call));
-    tokio::time::timeout(run_timeout, share::fairly(pipeline.as_deref(), call))
+    tokio::time::timeout(run_timeout, share::fairly(pipeline.as_deref(), items, call))
         .await
         .ok()
 }

@@ -2,7 +2,10 @@
 //!
 //! An embedder who has its own resolver, binds to an interface or counts connections gives an engine its own
 //! [`Network`]. It cannot widen what a node reaches: what `resolve` gives is filtered by the address rules, and `connect`
-//! is asked for nothing but addresses that passed, in their order, right after the one look-up.
+//! is asked for nothing but addresses that passed, in their order, right after the one look-up. With a [`Proxy`] both are asked
+//! for the proxy itself, too, which the address rules say nothing about.
+
+mod proxy;
 
 use std::fmt;
 use std::future::Future;
@@ -11,6 +14,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 
 use tokio::net::TcpStream;
+
+pub(crate) use proxy::ProxyServer;
+pub use proxy::{Proxy, ProxyError, ProxyMistake, ProxyProblem};
 
 /// What the two steps of a [`Network`] give, once they are done.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;

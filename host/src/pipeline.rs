@@ -48,6 +48,7 @@ use crate::client::{self, Freshness, Lane, Owner};
 use crate::engine::Engine;
 use crate::events::{self, Label};
 use crate::guards::{Guard, Guards};
+use crate::instance::Account;
 use crate::limits::Limits;
 use crate::policy::{BaseUrl, Policy, Rule, permit_of_base};
 use crate::rate::Bucket;
@@ -123,6 +124,8 @@ pub(crate) struct Pipeline {
     pub(crate) item: Option<usize>,
     /// Places for requests in flight, shared by all calls of a runner.
     pub(crate) slots: Arc<Semaphore>,
+    /// What all calls of a runner have computed.
+    pub(crate) account: Arc<Account>,
     /// What the host holds of this call's bodies.
     pub(crate) buffered: Arc<Buffered>,
     /// Whose requests these are, for events.
@@ -224,7 +227,11 @@ impl Pipeline {
             sent: if self.scope == Scope::Operation { sent } else { 0 },
             received,
         };
-        events::request(&self.label, &seen);
+        if matches!(outcome, Err(HttpError::HttpRequestDenied)) {
+            self.audit(|| events::request(&self.label, &seen));
+        } else {
+            events::request(&self.label, &seen);
+        }
     }
 
     async fn carry_out(
@@ -463,7 +470,7 @@ impl Pipeline {
             _ => (asked, message, hint),
         };
         let origin = asked.url.map(CanonicalUrl::origin);
-        events::denied(&self.label, asked.method, origin.as_deref(), rule);
+        self.audit(|| events::denied(&self.label, asked.method, origin.as_deref(), rule));
         self.notes().denial.get_or_insert((message, hint));
         HttpError::HttpRequestDenied
     }

@@ -28,8 +28,10 @@
 //! An unknown key, a value of the wrong kind, an entry that could never match, and one that matches more than it seems
 //! to, are refused when the file is read, all at once, with their lines.
 //!
-//! There is no key for a proxy: one would look names up itself, past the address rules. `HTTP_PROXY` and its like in
-//! the environment are ignored.
+//! There is no key for a proxy: one looks names up itself, past the address rules, so that it is the engine's operator who names one
+//! for all nodes ([`EngineConfig::proxy`](crate::EngineConfig::proxy)). With it, these rules still decide about origins, paths
+//! and methods, and about targets that are written as addresses; where a name leads, the proxy decides. `HTTP_PROXY` and its
+//! like in the environment are ignored.
 
 mod denial;
 mod file;

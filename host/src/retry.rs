@@ -236,11 +236,21 @@ mod tests {
 
     #[test]
     fn times_without_end_can_be_counted() {
-        let retry = Retry::never().item_time(Duration::MAX).waits(Duration::MAX, Duration::MAX);
-        let Retry { first_wait, longest_wait, item_time, .. } = retry.countable();
+        let retry = Retry::never()
+            .item_time(Duration::MAX)
+            .waits(Duration::MAX, Duration::MAX);
+        let Retry {
+            first_wait,
+            longest_wait,
+            item_time,
+            ..
+        } = retry.countable();
         for time in [first_wait, longest_wait, item_time, countable(Duration::MAX)] {
             // The jitter may double a wait.
-            assert!(tokio::time::Instant::now().checked_add(time * 2).is_some(), "{time:?}");
+            assert!(
+                tokio::time::Instant::now().checked_add(time * 2).is_some(),
+                "{time:?}"
+            );
         }
         assert_eq!(countable(ITEM_TIME), ITEM_TIME);
     }

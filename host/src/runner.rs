@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::events::Label;
 use crate::failure::Failure;
 use crate::guards::Guards;
-use crate::instance::{Environs, Moment};
+use crate::instance::{Account, Environs, Moment};
 use crate::limits::Limits;
 use crate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
 use crate::policy::Policy;
@@ -50,6 +50,7 @@ pub(crate) struct Inner {
     /// Whose connections the requests use.
     owner: Owner,
     slots: Arc<Semaphore>,
+    account: Arc<Account>,
     target: Target,
     /// For the events of an authentication.
     label: Arc<Label>,
@@ -304,6 +305,7 @@ impl Inner {
             write: operation.is_some_and(BoundOperation::is_write),
             item,
             slots: Arc::clone(&self.slots),
+            account: Arc::clone(&self.account),
             buffered: Buffered::new(self.limits.buffered_bytes),
             label: Arc::clone(operation.map_or(&self.label, |operation| &operation.label)),
             rate: operation.and_then(|operation| operation.rate.clone()),

@@ -1,9 +1,10 @@
 /**
- * What the node costs in a real n8n, beside a stand-in for the vendor's node, which awaits one request per item. `make
- * measure-n8n`, or `node measure.mjs [ROUNDS] [ITEMS]`. The machine's speed drifts, so the nodes take turns, and what counts are
- * medians and the ratios within a round:
+ * What the node costs in a real n8n, beside a stand-in for the vendor's node, which awaits one request per item, and beside a node
+ * that resolves its parameters and sends nothing. `make measure-n8n`, or `node measure.mjs [ROUNDS] [ITEMS]`. The machine's speed
+ * drifts, so the nodes take turns, and what counts are medians and the ratios within a round:
  *
- * - items per second and the most memory of n8n's process, with a service that answers at once and one that takes 50 ms
+ * - items per second, with a service that answers at once and one that takes 50 ms, with an expression and without
+ * - the most memory of n8n and the host process together
  * - how long a turn of n8n's event loop took while the node ran: in time that its thread had a processor, since on a machine
  *   that others use too the clock says how busy those are
  * - how long n8n's own `/healthz` takes while the node waits for a slow service
@@ -19,13 +20,21 @@ const SERVICES = [
 	{ name: 'at once', latency: 0, count: items },
 	{ name: 'after 50 ms', latency: 50, count: items / 10 },
 ];
+const OURS = { resource: 'member', operation: 'getMember' };
 const NODES = [
 	{ id: 'stand-in', of: { resource: '', operation: '', type: 'n8n-nodes-stand-in.standIn' } },
-	{ id: 'ours', of: { resource: 'member', operation: 'getMember' } },
-	{ id: 'ours-continue', of: { resource: 'member', operation: 'getMember', onError: 'continueRegularOutput' } },
+	{ id: 'bare', of: { resource: '', operation: '', type: 'n8n-nodes-stand-in.bareLoop' }, atOnce: true },
+	{ id: 'ours', of: OURS },
+	{ id: 'ours-continue', of: { ...OURS, onError: 'continueRegularOutput' } },
+	{ id: 'bare-static', of: { resource: '', operation: '', type: 'n8n-nodes-stand-in.bareLoop' }, isStatic: true, atOnce: true },
+	{ id: 'ours-static', of: OURS, isStatic: true },
 ];
 /** One item each, the number of which comes with the request or is known before. */
-const given = (count) => ({ items: [{}], count, more: { code: '{cardNo: `M${i}`}', parameters: { cardNo: '={{ $json.cardNo }}' } } });
+const given = (count, isStatic) => ({
+	items: [{}],
+	count,
+	more: { code: '{cardNo: `M${i}`}', parameters: { cardNo: isStatic ? 'M1' : '={{ $json.cardNo }}' } },
+});
 
 const print = (...cells) => process.stdout.write(`${cells.join('\t')}\n`);
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor((numbers.length - 1) / 2)];
@@ -57,19 +66,22 @@ async function credentials({ url }) {
 }
 
 function made(id, node, count) {
-	const workflowOf = workflow(id, { ...node.of, ...given(count) });
+	const workflowOf = workflow(id, { ...node.of, ...given(count, node.isStatic) });
 	if (node.id === 'stand-in') workflowOf.nodes[2].credentials = { standInApi: { id: 'c2', name: 'Stand-in' } };
+	if (node.id.startsWith('bare')) delete workflowOf.nodes[2].credentials;
 	return workflowOf;
 }
 
 async function speed({ name, latency, count }) {
 	const service = await simulator('--latency-ms', String(latency));
-	const seen = new Map(NODES.map(({ id }) => [id, []]));
+	// What sends nothing is the same whatever the service does.
+	const nodes = NODES.filter(({ atOnce }) => !atOnce || latency === 0);
+	const seen = new Map(nodes.map(({ id }) => [id, []]));
 	try {
 		await credentials(service);
-		await folder.workflows(NODES.map((node) => made(node.id, node, count)));
+		await folder.workflows(nodes.map((node) => made(node.id, node, count)));
 		for (let done = 0; done < rounds; done += 1) {
-			for (const { id } of NODES) {
+			for (const { id } of nodes) {
 				rmSync(probe, { force: true });
 				const { data } = await folder.execute(id);
 				const found = data.resultData.runData.Node?.[0].data?.main[0]?.length ?? 0;
@@ -82,10 +94,11 @@ async function speed({ name, latency, count }) {
 		await service.stop();
 	}
 	const base = seen.get('stand-in');
+	const bare = { ours: 'bare', 'ours-continue': 'bare', 'ours-static': 'bare-static' };
 	for (const [id, runs] of seen) {
 		const of = (key) => round(median(runs.map((run) => run[key])));
-		const ratio = (key) => median(runs.map((run, index) => run[key] / base[index][key])).toFixed(2);
-		print(name, id, count, of('rate'), ratio('rate'), of('mb'), ratio('mb'), of('cpuP99'), of('cpu'), of('clock'));
+		const beside = (others, key) => (others ? median(runs.map((run, index) => run[key] / others[index][key])).toFixed(2) : '');
+		print(name, id, count, of('rate'), beside(base, 'rate'), beside(seen.get(bare[id]), 'rate'), of('mb'), beside(base, 'mb'), of('cpuP99'), of('cpu'), of('clock'));
 	}
 }
 
@@ -94,7 +107,7 @@ async function health() {
 	const running = [];
 	try {
 		await credentials(slow);
-		const [, ours] = NODES;
+		const ours = NODES.find(({ id }) => id === 'ours');
 		const hook = (id, count) => {
 			const of = made(id, ours, count);
 			of.nodes[0] = { id: 'w', name: 'Start', type: 'n8n-nodes-base.webhook', typeVersion: 2, position: [0, 0], webhookId: id, parameters: { path: id, httpMethod: 'POST', responseMode: 'lastNode', responseData: 'noData' } };
@@ -145,7 +158,7 @@ async function health() {
 }
 
 try {
-	print('service', 'node', 'items', 'items/s', 'ratio', 'MB', 'ratio', 'turn p99 ms', 'longest ms', 'by the clock');
+	print('service', 'node', 'items', 'items/s', 'of stand-in', 'of bare loop', 'MB', 'of stand-in', 'turn p99 ms', 'longest ms', 'by the clock');
 	for (const service of SERVICES) await speed(service);
 	print('endpoint', 'while', 'asked', 'p50 ms', 'p99 ms', 'max ms');
 	await health();

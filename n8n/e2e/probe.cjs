@@ -1,9 +1,9 @@
 /**
  * Loaded into n8n by `measure.mjs`. For each execution of a measured node it writes a line to the file that NODULE_PROBE names:
  * how long the node took, and how long a turn of the event loop took meanwhile, by the clock and by the time that n8n's thread
- * really had a processor; at its end the most memory that the process had, threads included.
+ * really had a processor; at its end the most memory that the process had, threads included, and the host process beside it.
  */
-const { appendFileSync } = require('node:fs');
+const { appendFileSync, readdirSync, readFileSync } = require('node:fs');
 const Module = require('node:module');
 const { monitorEventLoopDelay } = require('node:perf_hooks');
 const { isMainThread } = require('node:worker_threads');
@@ -15,10 +15,19 @@ if (isMainThread && file) {
 	const load = Module._extensions['.js'];
 	Module._extensions['.js'] = function (module, path) {
 		load(module, path);
-		if (!/[/\\](?:SocialHub|StandIn)\.node\.js$/.test(path)) return;
+		if (!/[/\\](?:SocialHub|StandIn|BareLoop)\.node\.js$/.test(path)) return;
 		for (const [name, Class] of Object.entries(module.exports)) module.exports = { ...module.exports, [name]: probed(Class) };
 	};
-	process.on('exit', () => write({ rssKb: process.resourceUsage().maxRSS }));
+	process.on('exit', () => write({ rssKb: process.resourceUsage().maxRSS + hostKb() }));
+}
+
+/** The most memory of the host process, which this one has started. */
+function hostKb() {
+	const children = readdirSync('/proc/self/task').flatMap((thread) => readFileSync(`/proc/self/task/${thread}/children`, 'utf8').trim().split(' '));
+	const of = (pid, file) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
+	return children
+		.filter((pid) => pid && of(pid, 'cmdline').includes('\0serve\0'))
+		.reduce((sum, pid) => sum + Number(/^VmHWM:\s+(\d+)/m.exec(of(pid, 'status'))?.[1] ?? 0), 0);
 }
 
 function probed(Class) {

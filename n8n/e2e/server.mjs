@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
@@ -70,5 +71,25 @@ export async function server(folder, env = {}) {
 		return JSON.parse(text).data;
 	};
 	await rest('owner/setup', OWNER);
-	return { ...running, rest };
+	/** What a workflow that is begun by a webhook answers. Just after its start n8n does not know the webhook yet. */
+	const call = async (id) => {
+		for (;;) {
+			const answer = await fetch(`${running.origin}/webhook/${id}`, { method: 'POST' });
+			const text = await answer.text();
+			if (answer.status !== 404) return { status: answer.status, text };
+		}
+	};
+	return { ...running, rest, call, hosts: () => hostsOf(running.child.pid) };
+}
+
+/** The host processes that a process of n8n has started. */
+function hostsOf(pid) {
+	const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' '));
+	return children.filter(Boolean).map(Number).filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('\0serve\0'));
+}
+
+/** Waits until a process is gone. */
+export async function gone(pid) {
+	const isThere = () => existsSync(`/proc/${pid}`) && !/^State:\sZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+	while (isThere()) await new Promise((resolve) => setTimeout(resolve, 10));
 }

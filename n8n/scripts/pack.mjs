@@ -1,56 +1,42 @@
 /**
- * Makes an npm package for n8n of a node component: `node pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY`. Everything that is
- * about the node comes from the component's own description.
+ * Makes an npm package for n8n of a node component: `node pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY [--binaries DIR]`.
+ * Everything that is about the node comes from the component's own description. The host's programs go into the package: those
+ * for other platforms from the folder, or without one NODULE for this platform.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 
-import { transpileBytes } from '@bytecodealliance/jco-transpile';
 import { build } from 'esbuild';
 
-import { capMemory } from './memory.mjs';
 import { readme } from './readme.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const source = join(here, '../src');
-const PAGE = 64 * 1024;
-/** As in the Rust host: an answer at its own limit, its text and its parsed form fit. */
-const MEMORY_BYTES = 128 * 1024 * 1024;
-
-/** What `worker/wasi.ts` has. A component that imports more is refused here, before anybody installs it. */
-const IMPORTS = [
-	'wasi:clocks/monotonic-clock',
-	'wasi:clocks/wall-clock',
-	'wasi:http/outgoing-handler',
-	'wasi:http/types',
-	'wasi:io/error',
-	'wasi:io/poll',
-	'wasi:io/streams',
-	'wasi:random/random',
-];
+const client = join(here, '../../clients/node/src/index.ts');
 
 /** What a description comes to in its longest form, and room. */
 const DESCRIPTION_BYTES = 256 * 1024 * 1024;
 
-/** The files that a component becomes, named after what `transpiled` calls it. */
-const TRANSPILED = /^component(\.js|\.core\d*\.wasm)$/;
+/** The host's programs, as `make binaries` calls them. */
+const BINARY = /^nodule-(linux|macos|windows)-(x64|arm64)(\.exe)?$/;
 
-export async function pack(nodule, component, to) {
+export async function pack(nodule, component, to, { binaries } = {}) {
 	const directory = resolve(to);
 	const file = resolve(component);
 	const bytes = readFileSync(file);
-	const digest = createHash('sha256').update(bytes).digest('hex');
+	const sha256 = createHash('sha256').update(bytes).digest('hex');
 	// The bytes that are packed are those that are checked: of a file that has changed meanwhile, the digest is another.
 	const describe = (format) =>
-		execFileSync(nodule, ['describe', file, '--digest', `sha256:${digest}`, '--format', format], {
+		execFileSync(nodule, ['describe', file, '--digest', `sha256:${sha256}`, '--format', format], {
 			encoding: 'utf8',
 			maxBuffer: DESCRIPTION_BYTES,
 			stdio: ['ignore', 'pipe', 'pipe'],
 		});
-	// It refuses a component that may not run, by its names too, before anything here reads it or makes code from it.
+	// It refuses a component that may not run, by its names too, before anything here makes code of its description.
 	const description = JSON.parse(describe('json'));
 	const n8n = JSON.parse(describe('n8n'));
 	const names = namesOf(description);
@@ -59,13 +45,9 @@ export async function pack(nodule, component, to) {
 	mkdirSync(home, { recursive: true });
 	mkdirSync(join(directory, 'dist/credentials'), { recursive: true });
 
-	const modules = await transpiled(bytes, directory, home);
-	const facts = {
-		modules,
-		memoryBytes: MEMORY_BYTES,
-		digest,
-		description: slim(description),
-	};
+	copyBinaries(nodule, binaries, join(directory, 'dist/bin'));
+	writeFileSync(join(home, COMPONENT_FILE), bytes);
+	const facts = { file: COMPONENT_FILE, sha256, description: slim(description) };
 	// Beside `dist`, where n8n's rules look for the sources of what is in it.
 	const generated = directory;
 	write(join(generated, 'component.json'), json(facts));
@@ -86,6 +68,24 @@ export async function pack(nodule, component, to) {
 	write(join(directory, 'package.json'), json(manifest(names, description, Boolean(n8n.credential))));
 	write(join(directory, 'README.md'), readme(description, names, describe('markdown')));
 	return names;
+}
+
+const COMPONENT_FILE = 'component.wasm';
+
+function copyBinaries(nodule, from, to) {
+	const system = { darwin: 'macos', win32: 'windows' }[process.platform] ?? process.platform;
+	const own = `nodule-${system}-${process.arch}${system === 'windows' ? '.exe' : ''}`;
+	const found = from
+		? readdirSync(from).filter((name) => BINARY.test(name)).map((name) => [join(from, name), name])
+		: [[nodule, own]];
+	if (found.length === 0) {
+		throw new Error(`${from}: expected programs such as nodule-linux-x64, found none; \`make binaries\` builds them, or leave --binaries out`);
+	}
+	mkdirSync(to, { recursive: true });
+	for (const [path, name] of found) {
+		copyFileSync(path, join(to, name));
+		chmodSync(join(to, name), 0o755);
+	}
 }
 
 /** A square, for a node that brings no icon. */
@@ -110,42 +110,11 @@ export function namesOf({ name, credential }) {
 	};
 }
 
-/** Core modules beside the worker that instantiates them. */
-async function transpiled(bytes, directory, home) {
-	const { files, imports } = await transpileBytes(bytes, {
-		name: 'component',
-		instantiation: 'sync',
-		wasiShim: false,
-		nodejsCompat: false,
-		emitTypescriptDeclarations: false,
-	});
-	// The component's own words are not shown, nor do they name a file.
-	const unknown = imports.filter((name) => !IMPORTS.includes(name)).length;
-	if (unknown > 0) {
-		throw new Error(`the component imports ${unknown} more than this host has, which is ${IMPORTS.join(', ')} and nothing else`);
-	}
-	const modules = [];
-	for (const [name, content] of Object.entries(files)) {
-		if (!TRANSPILED.test(name)) {
-			throw new Error('the component became a file that nothing here asks for');
-		}
-		if (name.endsWith('.wasm')) {
-			const capped = capMemory(content, MEMORY_BYTES / PAGE);
-			modules.push({ name, sha256: createHash('sha256').update(capped).digest('hex') });
-			writeFileSync(join(home, name), capped);
-		}
-	}
-	const glue = join(directory, 'transpiled.js');
-	write(glue, Buffer.from(files['component.js']).toString());
-	await bundle(join(source, 'worker/worker.ts'), join(home, 'worker.js'), { component: glue });
-	return modules;
-}
-
-async function bundle(from, to, alias = {}) {
+async function bundle(from, to) {
 	await build({
 		entryPoints: [from],
 		outfile: to,
-		alias,
+		alias: { 'nodule-client': client },
 		bundle: true,
 		platform: 'node',
 		target: 'node20',
@@ -154,6 +123,8 @@ async function bundle(from, to, alias = {}) {
 		// n8n finds a class by its name.
 		keepNames: true,
 		external: ['n8n-workflow'],
+		// Where the program is, the package says itself.
+		define: { 'import.meta.url': '"file:///"' },
 		logLevel: 'error',
 	});
 }
@@ -163,12 +134,11 @@ function slim({ credential, operations, parameters }) {
 	const kind = ({ type, name, columns, fields }) => ({ type, name, columns, fields });
 	return {
 		credential: credential && { name: credential.name, fields: credential.fields, baseUrl: credential.baseUrl },
-		operations: operations.map(({ group, name, parameters: ids, effect, hints }) => ({
+		operations: operations.map(({ group, name, parameters: ids, effect }) => ({
 			group,
 			name,
 			parameters: ids,
 			effect: { type: effect.type },
-			hints: { request: { path: hints?.request?.path } },
 		})),
 		parameters: parameters.map((parameter) => ({ id: parameter.id, name: parameter.name, kind: kind(parameter.kind) })),
 	};
@@ -190,7 +160,7 @@ import { type INodeType, type INodeTypeDescription, NodeConnectionTypes } from '
 import component from '${up(2)}component.json';
 import { type Component, nodeType } from ${JSON.stringify(pathToFileURL(join(source, 'node/node.ts')).pathname)};
 
-const made = nodeType({ ...(component as unknown as Component), directory: __dirname });
+const made = nodeType({ ...(component as Omit<Component, 'directory'>), directory: __dirname });
 
 export class ${names.node} implements INodeType {
 	description: INodeTypeDescription = ${description};
@@ -253,11 +223,12 @@ function manifest(names, description, hasCredential) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-	const [nodule, component, directory] = process.argv.slice(2);
+	const { positionals, values } = parseArgs({ allowPositionals: true, options: { binaries: { type: 'string' } } });
+	const [nodule, component, directory] = positionals;
 	if (!directory) {
-		process.stderr.write('usage: pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY\n');
+		process.stderr.write('usage: pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY [--binaries DIR]\n');
 		process.exit(2);
 	}
-	const names = await pack(nodule, component, directory);
+	const names = await pack(nodule, component, directory, values);
 	process.stdout.write(`${names.package}\n`);
 }

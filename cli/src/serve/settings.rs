@@ -104,7 +104,28 @@ impl Settings {
     }
 
     /// The engine's part of it.
-    pub fn configure(&self, config: EngineConfig) -> Result<EngineConfig, Failed> {
+    pub fn configure(&self, mut config: EngineConfig) -> Result<EngineConfig, Failed> {
+        let wrong = |key: &str, problem: &dyn std::fmt::Display| {
+            Failed::usage(format!("settings: `{key}`: {problem}"))
+        };
+        for pem in &self.certificates {
+            config = config
+                .extra_roots_pem(pem)
+                .map_err(|error| wrong("certificates", &error))?;
+        }
+        if let Some(Proxy { http, https, no }) = &self.proxy {
+            let proxy = nodule::network::Proxy::new(
+                http.as_ref().map(Secret::expose),
+                https.as_ref().map(Secret::expose),
+                no,
+            );
+            config = config.proxy(proxy.map_err(|error| wrong("proxy", &error))?);
+        }
+        let Addresses { allowed, blocked } = &self.addresses;
+        if !allowed.is_empty() || !blocked.is_empty() {
+            let lists = nodule::address::AddressLists::parse(allowed, blocked);
+            config = config.addresses(lists.map_err(|error| wrong("addresses", &error))?);
+        }
         Ok(config)
     }
 }

@@ -43,6 +43,8 @@ fn complaint(item: &Value) -> Failure {
     };
     match item["say"].as_str().unwrap_or_default() {
         "rejected" => Failure::Rejected(answer),
+        "denied" => Failure::Denied(text),
+        "limit" => Failure::Limit(text),
         "unavailable" => Failure::Unavailable(Outage {
             certainty: Certainty::NotDone,
             message: text,

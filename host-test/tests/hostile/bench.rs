@@ -55,10 +55,18 @@ impl Bench {
 
     /// The same, with an engine that runs no node by turns.
     pub fn through_wasi(&self) -> Self {
-        let config = EngineConfig::default().network(self.network.clone()).turns(false);
         Self {
-            engine: Engine::new(&config).unwrap(),
             turns: false,
+            ..self.with(|config| config.turns(false))
+        }
+    }
+
+    /// The same, with an engine that is set up in another way.
+    pub fn with(&self, change: impl FnOnce(EngineConfig) -> EngineConfig) -> Self {
+        let config = EngineConfig::default().network(self.network.clone());
+        Self {
+            engine: Engine::new(&change(config.turns(self.turns))).unwrap(),
+            turns: self.turns,
             network: self.network.clone(),
             log: self.log.clone(),
             components: Mutex::default(),

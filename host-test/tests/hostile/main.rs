@@ -19,17 +19,23 @@
 
 mod bench;
 mod bombs;
+mod claims;
 mod connections;
+mod crowd;
 mod deadline;
 mod describing;
+mod ending;
 mod files;
 mod guests;
 mod heap;
+mod inputs;
 mod keys;
 mod loading;
 mod many;
 mod network;
+mod outbound;
 mod quarantine;
+mod readings;
 mod secret;
 mod server;
 mod service;
@@ -58,7 +64,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 68] = rows! {
+const ROWS: [Row; 79] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -127,6 +133,17 @@ const ROWS: [Row; 68] = rows! {
     84 "a flood of requests by authenticate" quarantine::few_requests;
     85 "the environment and the memory of the command" files::process;
     86 "large recordings, and files without end" files::large_files;
+    87 "an address that the engine blocks" outbound::blocked_addresses;
+    88 "a proxy, its user and forbidden addresses" outbound::proxy;
+    91 "signals that end a service" ending::signals;
+    92 "a standard error that nobody reads" ending::unread_events;
+    93 "failures that speak for the host" claims::failures;
+    94 "a line of items that does not end" inputs::endless_items;
+    95 "a folder of cases with links in it" inputs::linked_cases;
+    96 "times, rates and places without an end" inputs::numbers;
+    97 "many calls that compute, short or at once" crowd::many_calls;
+    98 "a flood of denials in the log" claims::denials;
+    99 "paths that some servers read as others" readings::paths;
 };
 
 fn main() -> ExitCode {

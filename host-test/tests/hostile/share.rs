@@ -1,6 +1,7 @@
 //! What a node may use up: rows 26 to 34; and row 45, how it may ask.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -101,15 +102,20 @@ pub async fn memory(bench: &Bench) {
 
 pub async fn turns(bench: &Bench) {
     let server = Server::start(|_| ok("{}")).await;
-    let url = format!("{}/api/things", server.origin());
     let setup = Setup::new(bench, TAKES_TURNS, format!("{}/api", server.origin())).await;
     let setup = setup.limits("run-timeout-ms = 300\nhost-resources = 64\noutput-bytes = 1048576");
-    let take = async |item: Value| {
-        server.take();
-        let mut item = item;
-        item["url"] = json!(url);
+    let calls = AtomicUsize::new(0);
+    let take = async |mut item: Value| {
+        // Of its own for each call: what a call that was ended had begun to send may arrive during a later one.
+        let path = format!("/api/things/{}", calls.fetch_add(1, Ordering::SeqCst));
+        item["url"] = json!(format!("{}{path}", server.origin()));
         let mut results = within("turns", setup.run(vec![item])).await;
-        (results.remove(0), server.take().len())
+        let sent = server
+            .take()
+            .iter()
+            .filter(|request| request.target() == path)
+            .count();
+        (results.remove(0), sent)
     };
     for (turns, times, kind, words, sent) in [
         ("waits for nothing", 0, "trap", "has asked for nothing", Some(0)),

@@ -1,7 +1,7 @@
 //! Lists of addresses that an engine's operator allows and blocks, beside the rules about private addresses.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -70,7 +70,6 @@ impl AddressLists {
     /// Why an address may not be connected to under this permit; `None` says that it may.
     #[must_use]
     pub fn refuses(&self, address: IpAddr, permit: Permit) -> Option<Refusal> {
-        let contains = |net: &&IpNet| net.contains(&address);
         if self.allowed.iter().any(|net| net.contains(&address))
             && !classify(address).is_some_and(Special::hides_ipv4)
         {
@@ -80,13 +79,15 @@ impl AddressLists {
             };
         }
         let hidden = hidden(address);
-        let blocked = self.blocked.iter().find(|net| {
-            contains(net)
-                || hidden
-                    .iter()
-                    .flatten()
-                    .any(|address| net.contains(&IpAddr::V4(*address)))
-        });
+        let meant = || {
+            let hidden = hidden.iter().flatten().map(|address| IpAddr::V4(*address));
+            std::iter::once(address).chain(hidden)
+        };
+        let reached = || meant().chain(meant().filter_map(loopback));
+        let blocked = self
+            .blocked
+            .iter()
+            .find(|net| reached().any(|address| net.contains(&address)));
         match blocked {
             Some(net) => Some(Refusal::Blocked(*net)),
             None => permit.refuses(address),
@@ -129,6 +130,15 @@ fn hides_ipv4(net: IpNet) -> bool {
         .reduce(|first, last| first.filter(|_| first == last))
         .flatten()
         .is_some()
+}
+
+/// Where a connection to an unspecified address leads on many systems: to the machine itself.
+fn loopback(address: IpAddr) -> Option<IpAddr> {
+    match (classify(address), address) {
+        (Some(Special::Unspecified), IpAddr::V4(_)) => Some(Ipv4Addr::LOCALHOST.into()),
+        (Some(Special::Unspecified), IpAddr::V6(_)) => Some(Ipv6Addr::LOCALHOST.into()),
+        _ => None,
+    }
 }
 
 /// The IPv4 addresses that packets to this one may end at.
@@ -259,6 +269,20 @@ mod tests {
             }
         }
         assert_eq!(lists.refuses(ip("1.1.1.2"), Permit::PublicOnly), None);
+    }
+
+    #[test]
+    fn an_unspecified_address_leads_to_the_machine_itself() {
+        let lists = lists(&[], &["127.0.0.0/8", "::1"]);
+        for address in ["0.0.0.0", "::", "::ffff:0.0.0.0", "::ffff:127.0.0.1"] {
+            for permit in permits(address) {
+                let refused = lists.refuses(ip(address), permit);
+                assert!(
+                    matches!(refused, Some(Refusal::Blocked(_))),
+                    "{address} under {permit:?}"
+                );
+            }
+        }
     }
 
     #[test]

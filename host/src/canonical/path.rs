@@ -12,7 +12,8 @@ use super::{UrlError, push_escape};
 ///
 /// A path is below the prefix when it is so in **two readings**, the canonical one that is sent, and the one that the
 /// most liberal server could make of it: percent signs decoded until none is left, `\` read as `/`, everything from a
-/// `;` dropped, empty and `.` segments dropped, `..` resolved. So an encoded slash can be data, but it can neither make
+/// `;` dropped, controls and spaces around a segment dropped, UTF-8 in more bytes than it needs and full-width forms read as the ASCII that they
+/// stand for, empty and `.` segments dropped, `..` resolved. So an encoded slash can be data, but it can neither make
 /// the prefix match nor lead out of it:
 ///
 /// | prefix | path | below | because |
@@ -22,6 +23,7 @@ use super::{UrlError, push_escape};
 /// | `/api` | `/api/a%2Fb` | yes | data, one segment |
 /// | `/api` | `/api%2Fx`, `/x/..%2Fapi` | no | in the canonical reading another segment |
 /// | `/api` | `/api/..%2Fx`, `/api/..%5Cx`, `/api/%252e%252e%252fx` | no | in the liberal reading it is `/x` |
+/// | `/api` | `/api/..%C0%AFx`, `/api/%EF%BC%8E.%EF%BC%8Fx`, `/api/..%20/x` | no | in the liberal reading it is `/x` |
 /// | `/api` | `/api/v1/..%2Fx` | yes | in the liberal reading it is `/api/x`, still below |
 /// | `/api` | `/api/x;y` | no | a `;` is a parameter to some servers; as data it is `%3B` |
 ///
@@ -106,10 +108,10 @@ impl PathPrefix {
         if !path.contains(['%', '\\']) {
             return Ok(());
         }
-        if !liberal(path).starts_with(&liberal(&self.0)) {
-            return Err(PathMismatch::Escapes);
+        match (liberal(path), liberal(&self.0)) {
+            (Some(path), Some(prefix)) if path.starts_with(&prefix) => Ok(()),
+            _ => Err(PathMismatch::Escapes),
         }
-        Ok(())
     }
 }
 
@@ -197,28 +199,91 @@ fn escaped_byte(high: Option<char>, low: Option<char>) -> Option<u8> {
     Some((digit(high)? << 4) | digit(low)?)
 }
 
-/// The segments that the most liberal server could read; see [`PathPrefix`].
-fn liberal(path: &str) -> Vec<Vec<u8>> {
+/// More rounds of decoding than any chain of servers does.
+const ROUNDS: usize = 8;
+
+/// The segments that the most liberal server could read; see [`PathPrefix`]. `None` where there is no end to the decoding.
+fn liberal(path: &str) -> Option<Vec<Vec<u8>>> {
+    let mut text = path.as_bytes().to_vec();
+    let mut rounds = 0;
+    loop {
+        let next = simplified(&decoded(&text));
+        if next == text {
+            break;
+        }
+        text = next;
+        rounds += 1;
+        if rounds > ROUNDS {
+            return None;
+        }
+    }
     let mut segments: Vec<Vec<u8>> = Vec::new();
-    for segment in decoded(path).split(|byte| matches!(byte, b'/' | b'\\')) {
+    for segment in text.split(|byte| matches!(byte, b'/' | b'\\')) {
         let bare = segment.split(|byte| *byte == b';').next().unwrap_or(segment);
-        match bare {
+        match bare.trim_ascii() {
             b"" | b"." => {}
             b".." => {
                 segments.pop();
             }
-            _ => segments.push(bare.to_owned()),
+            bare => segments.push(bare.to_owned()),
         }
     }
-    segments
+    Some(segments)
+}
+
+/// Without controls, and with what some decoders take for ASCII as ASCII: UTF-8 in more bytes than it needs, and the forms that
+/// Unicode normalisation (NFKC) and the best fit of old code pages replace.
+fn simplified(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        match (*first, after) {
+            (0xc0 | 0xc1, [second @ 0x80..=0xbf, more @ ..]) => {
+                out.push((first & 1) << 6 | (second & 0x3f));
+                rest = more;
+            }
+            (0xe0, [second @ (0x80 | 0x81), third @ 0x80..=0xbf, more @ ..])
+            | (0xf0, [0x80, second @ (0x80 | 0x81), third @ 0x80..=0xbf, more @ ..]) => {
+                out.push((second & 1) << 6 | (third & 0x3f));
+                rest = more;
+            }
+            // U+FF01 to U+FF5E: the full-width forms of `!` to `~`.
+            (0xef, [0xbc, third @ 0x81..=0xbf, more @ ..]) => {
+                out.push(third - 0x81 + b'!');
+                rest = more;
+            }
+            (0xef, [0xbd, third @ 0x80..=0x9e, more @ ..]) => {
+                out.push(third - 0x80 + b'`');
+                rest = more;
+            }
+            // U+2024 and U+2025: one dot, two dots.
+            (0xe2, [0x80, 0xa4, more @ ..]) => {
+                out.push(b'.');
+                rest = more;
+            }
+            (0xe2, [0x80, 0xa5, more @ ..]) => {
+                out.extend(b"..");
+                rest = more;
+            }
+            // U+2044, U+2215 and U+2216: other slashes.
+            (0xe2, [0x81, 0x84, more @ ..] | [0x88, 0x95 | 0x96, more @ ..]) => {
+                out.push(b'/');
+                rest = more;
+            }
+            (control, _) if control.is_ascii_control() => {}
+            (other, _) => out.push(other),
+        }
+    }
+    out
 }
 
 /// Percent signs decoded until none is left that two digits follow, in one pass: each decoded byte may complete another
 /// escape in front of it.
-fn decoded(path: &str) -> Vec<u8> {
+fn decoded(path: &[u8]) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(path.len());
-    for byte in path.bytes() {
-        out.push(byte);
+    for byte in path {
+        out.push(*byte);
         while let [.., b'%', high, low] = out.as_slice()
             && let Some(byte) = escaped_byte(Some(char::from(*high)), Some(char::from(*low)))
         {

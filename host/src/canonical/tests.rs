@@ -293,6 +293,24 @@ const BELOW: &[(&str, &str, Result<(), PathMismatch>)] = &[
         Err(PathMismatch::Escapes),
     ),
     ("/api", "/api/..%3Bx%2Fy", Err(PathMismatch::Escapes)),
+    // UTF-8 in more bytes than it needs, full-width forms, controls and spaces.
+    ("/api", "/api/..%C0%AFx", Err(PathMismatch::Escapes)),
+    ("/api", "/api/%C0%AE%C0%AE/x", Err(PathMismatch::Escapes)),
+    ("/api", "/api/..%E0%80%AFx", Err(PathMismatch::Escapes)),
+    ("/api", "/api/..%F0%80%80%AFx", Err(PathMismatch::Escapes)),
+    (
+        "/api",
+        "/api/%EF%BC%8E%EF%BC%8E%EF%BC%8Fx",
+        Err(PathMismatch::Escapes),
+    ),
+    ("/api", "/api/..%EF%BC%852Fx", Err(PathMismatch::Escapes)),
+    ("/api", "/api/%E2%80%A5/x", Err(PathMismatch::Escapes)),
+    ("/api", "/api/..%E2%88%95x", Err(PathMismatch::Escapes)),
+    ("/api", "/api/..%20/x", Err(PathMismatch::Escapes)),
+    ("/api", "/api/.%09./x", Err(PathMismatch::Escapes)),
+    ("/api", "/api/..%00/x", Err(PathMismatch::Escapes)),
+    ("/api", "/api/%E7%94%B2%EF%BC%8F%E4%B9%99", Ok(())),
+    ("/api", "/api/a%20b%C3%A9%0A", Ok(())),
     ("/api", "/api/.%2F..%2Fapi2", Err(PathMismatch::Escapes)),
 ];
 

@@ -29,6 +29,8 @@ pub(crate) struct Asked {
     stream: TokioIo<TcpStream>,
     /// Whether there was nothing to read the last time.
     is_quiet: bool,
+    /// Whether requests are sent to a proxy, which has to be told where they go.
+    is_to_proxy: bool,
 }
 
 impl Asked {
@@ -36,7 +38,14 @@ impl Asked {
         Self {
             stream: TokioIo::new(stream),
             is_quiet: false,
+            is_to_proxy: false,
         }
+    }
+
+    /// The same stream, for requests that are sent to a proxy.
+    pub(super) fn sent_to_proxy(mut self) -> Self {
+        self.is_to_proxy = true;
+        self
     }
 
     /// What the system has for this socket, whether Tokio knows of it or not; nothing at the end of the stream.
@@ -58,7 +67,7 @@ impl Asked {
 
 impl Connection for Asked {
     fn connected(&self) -> Connected {
-        self.stream.connected()
+        self.stream.connected().proxy(self.is_to_proxy)
     }
 }
 

@@ -144,7 +144,12 @@ fn kind(kind: String) -> String {
         && kind
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if is_name && !TAKEN.contains(&kind.as_str()) { kind } else { OTHER.to_owned() }
+    let is_taken = TAKEN.contains(&kind.as_str());
+    if is_taken || !is_name {
+        OTHER.to_owned()
+    } else {
+        kind
+    }
 }
 
 fn cut(text: String) -> String {
@@ -236,9 +241,15 @@ mod tests {
             }
         }
         let mut found = vec![UNKNOWN.to_owned(), Failure::NotRun.kind().to_owned()];
-        kinds(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+        kinds(
+            &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+            &mut found,
+        );
         for expected in ["trap", "bad-output", "interrupted", "journal"] {
-            assert!(found.iter().any(|kind| kind == expected), "{expected} in {found:?}");
+            assert!(
+                found.iter().any(|kind| kind == expected),
+                "{expected} in {found:?}"
+            );
         }
         for kind in found {
             assert_eq!(other(&kind, None).kind(), OTHER, "{kind}");

@@ -1,5 +1,6 @@
 //! What the host sees of a call's requests, and what it makes of a node's word about them.
 
+use std::cmp::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,10 @@ use super::{Pipeline, Whole};
 use crate::events;
 use crate::failure::{Certainty, Failure};
 use crate::session::REQUESTS;
+
+/// Denials and limits of one call that are told one by one: all of an honest one, which has a handful for each item. A hostile
+/// one would fill the disk with them otherwise, or hide those of others among them.
+const AUDITED: u32 = 1024;
 
 /// What the host saw of a call's requests; it trusts this more than what the node says.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +38,8 @@ pub(crate) struct Observed {
     pub(super) trouble: Option<String>,
     /// Requests of an authenticating instance that were allowed.
     authenticating: u32,
+    /// Events of things that cost a node nothing.
+    audited: u32,
     /// The last answer to an authenticating instance, where the last of its requests had one.
     last_answer: Option<LastAnswer>,
 }
@@ -82,8 +89,22 @@ impl Pipeline {
     }
 
     pub(super) fn limit(&self, key: &'static str, message: String) {
-        self.note_limit(key);
+        self.audit(|| events::limit(&self.label, key));
         self.notes().limit.get_or_insert(message);
+    }
+
+    /// Tell of something that a node can do a million times a second: the first times, and then that it goes on.
+    pub(super) fn audit(&self, tell: impl FnOnce()) {
+        let told = {
+            let mut notes = self.notes();
+            notes.audited = notes.audited.saturating_add(1);
+            notes.audited
+        };
+        match told.cmp(&AUDITED) {
+            Ordering::Less => tell(),
+            Ordering::Equal => events::silence(&self.label),
+            Ordering::Greater => {}
+        }
     }
 
     /// A limit that is not the node's failure, or not by itself.

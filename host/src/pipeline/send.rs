@@ -19,7 +19,8 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 use super::held::Hold;
 use super::{Checked, Pipeline, Trouble, Whole};
 use crate::address::AddressDenial;
-use crate::client::{ConnectFailure, Connecting, Lane};
+use crate::client::{ConnectFailure, Connecting, Lane, asks_for_credentials};
+use crate::events;
 use crate::guards::Guard;
 use crate::limits::Limits;
 
@@ -76,7 +77,7 @@ pub(super) async fn send(
         slot
     };
     let Ok(slot) = slot else {
-        pipeline.note_limit("requests-in-flight");
+        pipeline.audit(|| events::limit(&pipeline.label, "requests-in-flight"));
         return Err(broken(
             HttpError::ConnectionTimeout,
             format!(
@@ -122,6 +123,10 @@ pub(super) async fn send(
         };
     };
     match response {
+        Ok(response) if let Some(proxy) = lane.refused_by_proxy(&response) => {
+            // A service may answer so itself, after it has done what it was asked: nobody knows whether it was the proxy.
+            Err(broken(HttpError::ConnectionRefused, asks_for_credentials(proxy)))
+        }
         Ok(response) => receive(pipeline, response, limits, &deadlines).await,
         Err(error) => {
             if error.is_connect() || is_unwritten(&error) {
@@ -306,10 +311,10 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
                 },
                 detail,
             ),
-            ConnectFailure::Unreachable(_) | ConnectFailure::Unwanted => {
+            ConnectFailure::Unreachable(_) | ConnectFailure::Proxy(_) | ConnectFailure::Unwanted => {
                 broken(HttpError::ConnectionRefused, detail)
             }
-            ConnectFailure::Timeout => broken(HttpError::ConnectionTimeout, detail),
+            ConnectFailure::Timeout(_) => broken(HttpError::ConnectionTimeout, detail),
         };
     }
     if let Some(tls) = find::<rustls::Error>(error) {

@@ -192,6 +192,7 @@ impl RunnerBuilder {
             inner: Arc::new(Inner {
                 owner,
                 slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
+                account: Arc::default(),
                 label: Arc::new(Label {
                     node: component.node().name.clone(),
                     digest: component.digest().to_owned(),

@@ -1,5 +1,4 @@
 /** What the package knows of its component: `nodule describe`, in the parts that running it needs. */
-import type { Operation } from '../host/run.js';
 
 export type Kind =
 	| { type: 'rows'; name: string; columns: string[] }
@@ -19,8 +18,7 @@ export interface Description {
 		group: string;
 		name: string;
 		parameters: string[];
-		effect: { type: Operation['effect'] };
-		hints?: { request?: { path?: string } };
+		effect: { type: 'read' | 'idempotent' | 'keyed' | 'write' };
 	}>;
 	parameters: Parameter[];
 }
@@ -29,16 +27,8 @@ export function parametersOf(description: Description, ids: string[]): Parameter
 	return ids.flatMap((id) => description.parameters.find((parameter) => parameter.id === id) ?? []);
 }
 
-export function operationOf(description: Description, group: string, name: string): Operation & { ids: string[] } {
+/** Of an operation that is not there, the host says so by name, with the nearest known one. */
+export function operationOf(description: Description, group: string, name: string): Description['operations'][number] {
 	const found = description.operations.find((operation) => operation.group === group && operation.name === name);
-	// The component refuses it by name, with the nearest known one.
-	if (!found) return { group, name, effect: 'write', path: [], ids: [] };
-	const path = found.hints?.request?.path ?? '';
-	return {
-		group,
-		name,
-		effect: found.effect.type,
-		path: [...path.matchAll(/\{([^}]+)\}/g)].map(([, parameter = '']) => parameter),
-		ids: found.parameters,
-	};
+	return found ?? { group, name, effect: { type: 'write' }, parameters: [] };
 }

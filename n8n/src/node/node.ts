@@ -1,9 +1,6 @@
-/** A component as a node type of n8n. */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+/** A component as a node type of n8n: parameters are resolved here, and everything else is the host's. */
 import { join } from 'node:path';
 import {
-	ApplicationError,
 	type ICredentialsDecrypted,
 	type ICredentialTestFunctions,
 	type IDataObject,
@@ -11,197 +8,239 @@ import {
 	type INodeCredentialTestResult,
 	type INodeExecutionData,
 	type INodeType,
-	type JsonObject,
-	NodeApiError,
 	NodeOperationError,
 } from 'n8n-workflow';
+import type { Binding, Failure, Item, NoduleError, RunRequest } from 'nodule-client';
 
-import type { Failure } from '../host/failure.js';
-import { LIMITS } from '../host/limits.js';
-import { authenticated, type Credential, type Host, run } from '../host/run.js';
-import { Sessions, Unauthenticated } from '../host/session.js';
-import { byHttpRequest, byRequest } from '../host/transport.js';
-import { turn } from '../host/turn.js';
-import { BadUrl, baseUrl } from '../host/url.js';
-import { Workers } from '../host/workers.js';
 import { type Description, operationOf, parametersOf } from './description.js';
-import { parse } from './output.js';
-import { asItem } from './parameters.js';
+import { nodeError, withoutResult } from './failure.js';
+import { type Packed, read, sharedHost } from './host.js';
+import { type Result, resultOf } from './output.js';
+import { isStatic, itemsOf } from './parameters.js';
+import { reach } from './settings.js';
+import { isOver, turn } from './turn.js';
 
 /** What the package holds, beside the node's file. */
 export interface Component {
+	/** Of the node's file. */
 	directory: string;
-	/** The core modules, by the names that the worker asks for, and what is in them. */
-	modules: Array<{ name: string; sha256: string }>;
-	memoryBytes: number;
-	digest: string;
+	/** The component's, in the same folder. */
+	file: string;
+	sha256: string;
 	description: Description;
 }
 
 type Execute = NonNullable<INodeType['execute']>;
 type Test = NonNullable<NonNullable<INodeType['methods']>['credentialTest']>[string];
 
+/** How many items are under way at once: enough to hide a service's latency, few enough for one that is small. */
+const CONCURRENCY = 16;
+/** A service that is busy is asked twice more; what lasts longer is the affair of n8n's "Retry On Fail". */
+const RETRIES = 2;
+/** So long an item may wait for that. */
+const ITEM_TIME_MS = 60_000;
+/** What is resolved without an expression is ready at once, and sent in pieces all the same. */
+const BATCH = 256;
+
 /** What a node's class does; what it says of itself is generated beside it. */
 export function nodeType(component: Component): { methods: INodeType['methods']; execute: Execute } {
-	const host = load(component);
 	const { credential } = component.description;
 	return {
-		methods: credential ? { credentialTest: { [`${credential.name}Test`]: credentialTest(component, host) } } : {},
+		methods: credential ? { credentialTest: { [`${credential.name}Test`]: credentialTest(component) } } : {},
 		async execute(this: IExecuteFunctions) {
-			return [await execute(this, component, host)];
+			return [await execute(this, component)];
 		},
 	};
 }
 
-/** The threads start with the first execution; what is compiled here is compiled while nobody waits. */
-function load({ directory, modules, memoryBytes, digest }: Component): Host {
-	const compiled = Promise.all(
-		modules.map(async ({ name, sha256 }) => {
-			const bytes = readFileSync(join(directory, name));
-			const found = createHash('sha256').update(bytes).digest('hex');
-			if (found !== sha256) throw new ApplicationError(`${name}: expected what was packed, sha256 ${sha256}, found ${found}`);
-			return [name, await WebAssembly.compile(bytes)] as const;
-		}),
-	).then((entries) => Object.fromEntries(entries));
-	// Whoever runs the node hears of it.
-	compiled.catch(() => {});
-	const workers = new Workers({ script: join(directory, 'worker.js'), modules: compiled, memoryBytes });
-	return { workers, sessions: new Sessions(), digest, limits: LIMITS };
-}
+const packed = ({ directory, file, sha256 }: Component): Packed => ({
+	file: join(directory, file),
+	sha256,
+	// Beside `dist/nodes`, which holds this node's folder.
+	binaries: join(directory, '../../bin'),
+});
 
-/** A credential as n8n decrypted it, checked; `undefined` where the node takes none. */
-export function bind(description: Description, given: IDataObject): Credential | undefined {
+/** A credential as n8n decrypted it, and what it may reach; nothing where the node takes none. */
+export function bind(description: Description, given: IDataObject): Binding {
 	const { credential } = description;
-	if (!credential) return undefined;
+	if (!credential) return {};
 	const known = parametersOf(description, credential.fields);
-	const field = (name: string): string => (typeof given[name] === 'string' ? given[name] : '');
-	const base = known.find(({ id }) => id === credential.baseUrl);
-	const fields = Object.fromEntries(
-		known.flatMap(({ name }) => (given[name] === undefined || given[name] === '' ? [] : [[name, given[name]]])),
-	);
+	const fields = known.flatMap(({ name }) => (given[name] === undefined || given[name] === '' ? [] : [[name, given[name]]]));
+	const base = given[known.find(({ id }) => id === credential.baseUrl)?.name ?? ''];
 	return {
-		json: JSON.stringify(fields),
-		base: baseUrl(field(base?.name ?? '')),
-		secrets: known.filter(({ kind }) => kind.type === 'secret').map(({ name }) => field(name)),
+		credential: Object.fromEntries(fields) as object,
+		allow: typeof base === 'string' ? reach(base.trim(), process.env, read) : [],
 	};
 }
 
-async function execute(self: IExecuteFunctions, component: Component, host: Host): Promise<INodeExecutionData[]> {
-	const { description } = component;
+async function execute(self: IExecuteFunctions, component: Component): Promise<INodeExecutionData[]> {
 	const items = self.getInputData();
 	if (items.length === 0) return [];
-	await host.workers.ready();
-	const node = self.getNode();
 	const goOn = self.continueOnFail();
-	const operation = operationOf(
-		description,
-		self.getNodeParameter('resource', 0, '') as string,
-		self.getNodeParameter('operation', 0, '') as string,
-	);
-	const parameters = parametersOf(description, operation.ids).filter(({ name }) => name in node.parameters);
-	const timeZone = self.getTimezone();
-	const name = description.credential?.name;
-	let credential: Credential | undefined;
-	try {
-		credential = name === undefined ? undefined : bind(description, await self.getCredentials(name));
-	} catch (error) {
-		// eslint-disable-next-line @n8n/community-nodes/require-node-api-error -- n8n's own words about its credentials
-		if (!(error instanceof BadUrl)) throw error;
-		throw new NodeOperationError(node, `the credential's base URL: ${error.message}`);
-	}
+	const { description } = component;
+	const [group, name] = ['resource', 'operation'].map((one) => self.getNodeParameter(one, 0, '') as string) as [string, string];
+	const operation = operationOf(description, group, name);
+	const collected = new Collected(items.length, goOn);
+	const signal = self.getExecutionCancelSignal?.();
 
-	const results = new Array<INodeExecutionData[]>(items.length);
-	const thrown = new Map<number, Error>();
-	let first = Infinity;
-	await run(host, {
-		operation,
-		credential,
-		transport: byHttpRequest(self.helpers.httpRequest),
-		onFailure: goOn ? 'continue' : 'stop',
-		count: items.length,
-		cancel: self.getExecutionCancelSignal?.(),
-		item(index) {
-			try {
-				return asItem(description, parameters, (name) => self.getNodeParameter(name, index), timeZone);
-			} catch (error) {
-				// An expression that cannot be evaluated; n8n's own words say where.
-				thrown.set(index, error as Error);
-				return { kind: 'expression', message: (error as Error).message };
-			}
-		},
-		async settled(index, result) {
-			const made = 'output' in result ? await outputOf(result.output, index) : result.failure;
-			if (Array.isArray(made)) {
-				results[index] = made;
-				return;
-			}
-			const failure = made;
-			if (goOn) {
-				const { message, ...details } = failure;
-				results[index] = [{ json: { error: message, details }, pairedItem: { item: index } }];
-			} else if (failure.kind !== 'not-run' && index < first) {
-				first = index;
-				thrown.set(-1, thrown.get(index) ?? error(self, failure, index));
-			}
-		},
+	const given = description.credential ? await self.getCredentials(description.credential.name) : {};
+	const run = await begun(self, async () => {
+		const request: RunRequest = {
+			...bind(description, given),
+			group,
+			operation: name,
+			concurrency: CONCURRENCY,
+			onFailure: goOn ? 'continue' : 'stop',
+			order: 'completion',
+			// A plain write is never sent again by itself.
+			retries: operation.effect.type === 'write' ? 0 : RETRIES,
+			itemTimeMs: ITEM_TIME_MS,
+		};
+		const loaded = await sharedHost().component(packed(component));
+		const resolved = resolve(self, component, operation.parameters, collected, signal);
+		return loaded.run(request, resolved, { signal });
 	});
-	const failed = thrown.get(-1);
-	if (failed) throw failed;
-	return results.flat();
-}
-
-async function outputOf(texts: string[], item: number): Promise<INodeExecutionData[] | Failure> {
-	const made: INodeExecutionData[] = [];
 	try {
-		for (const text of texts) {
-			await turn();
-			made.push({ json: parse(text), pairedItem: { item } });
+		for await (const lines of run.lines()) {
+			for (const line of lines) {
+				if (isOver()) await turn();
+				collected.line(line);
+			}
 		}
-		return made;
-	} catch {
-		return { kind: 'bad-output', message: 'the node returned an output item that is not JSON' };
+		if (signal?.aborted) collected.rest({ kind: 'cancelled', message: 'the execution was cancelled' } as NoduleError);
+	} catch (error) {
+		if (!isKnown(error)) throw new NodeOperationError(self.getNode(), error as Error);
+		// Before it began, it was refused as a whole.
+		if ('status' in error) throw asNodeError(self, error);
+		collected.rest(error);
+	}
+	return collected.end(self);
+}
+
+/** Items in the order of their index, each with the parameters that n8n makes of its expressions. */
+async function* resolve(
+	self: IExecuteFunctions,
+	{ description }: Component,
+	ids: string[],
+	collected: Collected,
+	signal: AbortSignal | undefined,
+): AsyncGenerator<Item[], void, undefined> {
+	const { parameters: set } = self.getNode();
+	const parameters = parametersOf(description, ids).filter(({ name }) => name in set);
+	const fixed = new Map(
+		parameters.flatMap(({ name }) => (isStatic(set[name]) ? [[name, self.getNodeParameter(name, 0) as unknown] as const] : [])),
+	);
+	const asItem = itemsOf(description, parameters, self.getTimezone());
+	const same = fixed.size === parameters.length ? asItem((name) => fixed.get(name)) : undefined;
+	let batch: Item[] = [];
+	for (let index = 0; index < collected.count && !signal?.aborted; index += 1) {
+		try {
+			const value = (name: string): unknown => (fixed.has(name) ? fixed.get(name) : self.getNodeParameter(name, index));
+			batch.push({ id: index, parameters: same ?? asItem(value) });
+		} catch (error) {
+			// An expression that cannot be evaluated; n8n's own words say where.
+			if (collected.unresolved(index, error as Error)) break;
+		}
+		const over = isOver();
+		if (!over && batch.length < BATCH) continue;
+		collected.given = index + 1;
+		yield batch;
+		batch = [];
+		if (over) await turn();
+	}
+	if (batch.length > 0) {
+		collected.given = collected.count;
+		yield batch;
 	}
 }
 
-/** What the editor shows of a failure. */
-function error(self: IExecuteFunctions, failure: Failure, itemIndex: number): Error {
-	const { kind, message, status, code, requestId, certainty, retryAfterMs, problems } = failure;
-	const facts = [
-		...(code === undefined ? [] : [`code ${code}`]),
-		...(requestId === undefined ? [] : [`request ${requestId}`]),
-		...(certainty === undefined ? [] : [certainty === 'not-done' ? 'nothing was done' : 'it may have been done']),
-		...(retryAfterMs === undefined ? [] : [`try again after ${Math.ceil(retryAfterMs / 1000)} s`]),
-		...(problems ?? []).map(({ pointer, message: what }) => `${pointer}: ${what}`),
-	];
-	const description = [kind, ...facts].join(' · ');
-	if (status === undefined && kind !== 'unavailable') {
-		return new NodeOperationError(self.getNode(), message, { itemIndex, description });
+/** What comes of the items, whichever order it comes in. */
+class Collected {
+	/** Of so many items the host may know. */
+	given = 0;
+	private readonly results: Array<INodeExecutionData[] | undefined>;
+	private first: { index: number; failure: Failure; thrown?: Error } | undefined;
+
+	constructor(
+		readonly count: number,
+		private readonly goOn: boolean,
+	) {
+		this.results = new Array<INodeExecutionData[] | undefined>(count);
 	}
-	return new NodeApiError(self.getNode(), { ...failure } as unknown as JsonObject, {
-		itemIndex,
-		message,
-		description,
-		...(status === undefined ? {} : { httpCode: String(status) }),
-	});
+
+	line(line: string): void {
+		let result: Result;
+		try {
+			result = resultOf(line);
+		} catch {
+			const [, item] = /^\{"item":(\d+)/.exec(line) ?? [];
+			result = { item: Number(item), error: { kind: 'bad-output', message: 'the node returned an output item that is not JSON' } };
+		}
+		const { item } = result;
+		if ('output' in result) this.results[item] = result.output.map((json) => ({ json, pairedItem: { item } }));
+		else this.failed(item, result.error);
+	}
+
+	/** Whether nothing after it is to be run. */
+	unresolved(index: number, thrown: Error): boolean {
+		this.failed(index, { kind: 'expression', message: thrown.message }, thrown);
+		return !this.goOn;
+	}
+
+	/** Why the others have no result. */
+	rest(error: NoduleError): void {
+		for (let index = 0; index < this.count; index += 1) {
+			if (this.results[index] === undefined && this.first?.index !== index) this.failed(index, withoutResult(error, index < this.given));
+			// With "stop" one failure is all that is shown.
+			if (!this.goOn && this.first) break;
+		}
+	}
+
+	end(self: IExecuteFunctions): INodeExecutionData[] {
+		if (this.first && !this.goOn) throw this.first.thrown ?? nodeError(self, this.first.failure, this.first.index);
+		return this.results.flatMap((made) => made ?? []);
+	}
+
+	private failed(index: number, failure: Failure, thrown?: Error): void {
+		if (this.goOn) {
+			const { message, ...details } = failure;
+			this.results[index] = [{ json: { error: message, details: details as unknown as IDataObject }, pairedItem: { item: index } }];
+		} else if (failure.kind !== 'not-run' && (!this.first || index < this.first.index)) {
+			this.first = { index, failure, ...(thrown ? { thrown } : {}) };
+		}
+	}
 }
 
-function credentialTest(component: Component, host: Host): Test {
+/** Of another package that shares the host the classes are others. */
+const isKnown = (error: unknown): error is NoduleError => error instanceof Error && typeof (error as { kind?: unknown }).kind === 'string';
+
+const asNodeError = (self: IExecuteFunctions, { kind, message, hint }: NoduleError): NodeOperationError =>
+	new NodeOperationError(self.getNode(), message, { description: hint === undefined ? kind : `${kind} · ${hint}` });
+
+/** What fails before a run begins is about the node as a whole. */
+async function begun<T>(self: IExecuteFunctions, begin: () => Promise<T>): Promise<T> {
+	try {
+		return await begin();
+	} catch (error) {
+		if (isKnown(error)) throw asNodeError(self, error);
+		throw new NodeOperationError(self.getNode(), error as Error);
+	}
+}
+
+function credentialTest(component: Component): Test {
 	return async function (
 		this: ICredentialTestFunctions,
 		tested: ICredentialsDecrypted,
 	): Promise<INodeCredentialTestResult> {
 		try {
-			const credential = bind(component.description, (tested.data ?? {}) as IDataObject);
-			if (!credential) return { status: 'Error', message: 'this node takes no credential' };
-			// Its own sessions: a test says what is so now.
-			const own = { ...host, sessions: new Sessions() };
-			// eslint-disable-next-line @n8n/community-nodes/no-deprecated-workflow-functions -- a credential's test has no other
-			await authenticated(own, credential, byRequest(this.helpers.request), undefined);
-			return { status: 'OK', message: 'The service accepted the credential' };
+			if (!component.description.credential) return { status: 'Error', message: 'this node takes no credential' };
+			const binding = bind(component.description, (tested.data ?? {}) as IDataObject);
+			const loaded = await sharedHost().component(packed(component));
+			const { ok, error } = await loaded.checkCredential(binding);
+			if (ok) return { status: 'OK', message: 'The service accepted the credential' };
+			return { status: 'Error', message: error?.message ?? 'The service did not accept the credential' };
 		} catch (error) {
-			const known = error instanceof Unauthenticated || error instanceof BadUrl;
-			return { status: 'Error', message: known ? error.message : 'The credential could not be tested' };
+			return { status: 'Error', message: (error as Error).message };
 		}
 	};
 }
-

@@ -1,16 +1,33 @@
-/** Output items: JSON text as the data of n8n, which keeps numbers as JavaScript does. */
+/** Results: JSON text as the data of n8n, which keeps numbers as JavaScript does. */
 import type { IDataObject } from 'n8n-workflow';
+import type { Failure } from 'nodule-client';
 
 /** Only what has so many digits, or such an exponent, can be more than a number of JavaScript holds. */
 const SUSPECT = /[\d.]{16}|[eE][+-]?\d{3}/;
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
+type Value = IDataObject | IDataObject[] | string | number | boolean | null;
+
+/** A line of a run's results; the item is named by its index. */
+export type Result = { item: number; output: IDataObject[] } | { item: number; error: Failure };
+
 /** Numbers that JavaScript cannot hold exactly come out as text, digits and all. */
-export function parse(text: string): IDataObject {
+export function parse(text: string): Value {
 	const safe = SUSPECT.test(text)
 		? text.replace(TOKEN, (token) => (token.startsWith('"') || isExact(token) ? token : `"${token}"`))
 		: text;
-	const value = JSON.parse(safe) as IDataObject | IDataObject[] | string | number | boolean | null;
+	return JSON.parse(safe) as Value;
+}
+
+export function resultOf(line: string): Result {
+	const found = parse(line) as unknown as { item: number; output: Value[] } | { item: number; error: Failure };
+	if (!('output' in found)) return found;
+	const { item, output } = found;
+	return { item, output: output.map(asObject) };
+}
+
+/** n8n's items hold objects. */
+function asObject(value: Value): IDataObject {
 	return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : { value };
 }
 

@@ -5,18 +5,24 @@ import { parametersOf } from './description.js';
 /** A date-time that says neither `Z` nor an offset; n8n's picker stores it so. */
 const LOCAL = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?)?$/;
 
-export function asItem(
+/** Makes an item of what its parameters are. */
+export function itemsOf(
 	description: Description,
 	parameters: Parameter[],
-	value: (name: string) => unknown,
 	timeZone: string,
-): string {
-	const fields = members(description, parameters, value, timeZone);
-	return JSON.stringify(fields, (_, member: unknown) => {
-		// JSON has neither; as a text it is refused by the field's name, as null it would clear the field.
-		if (typeof member === 'number' && !Number.isFinite(member)) return String(member);
-		return typeof member === 'bigint' ? member.toString() : member;
-	});
+): (value: (name: string) => unknown) => string {
+	return (value) =>
+		JSON.stringify(members(description, parameters, value, timeZone), (_, member: unknown) => {
+			// JSON has neither; as a text it is refused by the field's name, as null it would clear the field.
+			if (typeof member === 'number' && !Number.isFinite(member)) return String(member);
+			return typeof member === 'bigint' ? member.toString() : member;
+		});
+}
+
+/** Whether there is no expression in it: then it is the same for all items. */
+export function isStatic(value: unknown): boolean {
+	if (typeof value === 'string') return !value.startsWith('=');
+	return typeof value !== 'object' || value === null || Object.values(value).every(isStatic);
 }
 
 function members(

@@ -1,0 +1,155 @@
+//! How the command ends when it is told to, and when nobody reads what it says: rows 91 and 92.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, SECRET, command, file};
+use crate::guests::CALLS;
+use crate::server::{Server, Step, ok, soon};
+
+/// A command that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    fn signal(&self, name: &str) {
+        let kill = Command::new("kill")
+            .args([name, &self.0.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
+    async fn ended(&mut self, what: &str) -> ExitStatus {
+        let mut status = None;
+        soon(what, || {
+            status = self.0.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.unwrap()
+    }
+
+    /// The results that it wrote to its file.
+    fn results(folder: &Path) -> Vec<Value> {
+        let text = std::fs::read_to_string(folder.join("results.jsonl")).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+/// A run of so many items, whose results go to a file.
+fn run(folder: &Path, server: &Server, items: usize) -> Command {
+    let base = format!("{}/api", server.origin());
+    let credential = json!({"baseUrl": base, "secret": SECRET, "mode": "none"});
+    std::fs::write(folder.join("credential.json"), credential.to_string()).unwrap();
+    let item = json!({"requests": [{"url": format!("{base}/things")}]}).to_string();
+    std::fs::write(folder.join("items.jsonl"), format!("{item}\n").repeat(items)).unwrap();
+    let mut command = Command::new(command());
+    command
+        .env("NODULE_CACHE_DIR", folder.join("cache"))
+        .current_dir(folder)
+        .arg("run")
+        .arg(file(CALLS))
+        .args([
+            "things",
+            "read",
+            "--items",
+            "items.jsonl",
+            "--output",
+            "results.jsonl",
+        ])
+        .args(["--credential", "credential.json", "--retries", "0"]);
+    command
+}
+
+/// Services and containers end what runs in them with `SIGTERM`, terminals and sessions with `SIGHUP`. What is under way is told.
+pub async fn signals(bench: &Bench) {
+    // The command runs nodes in one way.
+    if !bench.turns {
+        return;
+    }
+    for signals in [&["-TERM"][..], &["-HUP"], &["-TERM", "-HUP"], &["-INT"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(|_| vec![Step::Silence]).await;
+        let mut command = run(folder.path(), &server, 1);
+        command.args(["--grace", "300ms"]).stderr(Stdio::null());
+        let mut running = Running(command.spawn().unwrap());
+        soon("it sends", || server.open() > 0).await;
+        for signal in signals {
+            running.signal(signal);
+        }
+        let status = running.ended("it ends within its grace").await;
+        assert_eq!(status.code(), Some(130), "{signals:?}");
+        let results = Running::results(folder.path());
+        assert_eq!(
+            results[0]["error"]["kind"], "interrupted",
+            "{signals:?}: {results:?}"
+        );
+    }
+    // `nohup`: the terminal may go.
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(|_| vec![Step::Silence]).await;
+    let inner = run(folder.path(), &server, 1);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(inner.get_program());
+    command.args(inner.get_args()).args(["--grace", "300ms"]);
+    command
+        .current_dir(folder.path())
+        .env("NODULE_CACHE_DIR", folder.path().join("cache"));
+    let mut running = Running(command.stderr(Stdio::null()).spawn().unwrap());
+    soon("it sends", || server.open() > 0).await;
+    running.signal("-HUP");
+    let early = tokio::time::timeout(std::time::Duration::from_secs(1), running.ended("never"));
+    assert!(early.await.is_err(), "it ended");
+    running.signal("-TERM");
+    assert_eq!(running.ended("it ends").await.code(), Some(130));
+}
+
+/// A standard error that nobody reads holds up no run, and one that takes nothing ends none.
+pub async fn unread_events(bench: &Bench) {
+    if !bench.turns {
+        return;
+    }
+    const ITEMS: usize = 1_000;
+    let server = Server::start(|_| ok("{}")).await;
+    let folder = tempfile::tempdir().unwrap();
+    // Several times as much as a pipe holds.
+    let mut command = run(folder.path(), &server, ITEMS);
+    command.args(["--log", "json"]).stderr(Stdio::piped());
+    let mut running = Running(command.spawn().unwrap());
+    let status = running.ended("it ends though nobody reads").await;
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(Running::results(folder.path()).len(), ITEMS);
+    let mut told = Vec::new();
+    running.0.stderr.take().unwrap().read_to_end(&mut told).unwrap();
+    assert!(told.len() > 4096, "what the pipe holds is there: {}", told.len());
+    // A disk that is full, and no standard error at all.
+    for redirected in ["2>/dev/full", "2>&-"] {
+        let inner = run(folder.path(), &server, ITEMS);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec \"$0\" \"$@\" {redirected}")]);
+        command
+            .arg(inner.get_program())
+            .args(inner.get_args())
+            .args(["--log", "text"]);
+        command
+            .current_dir(folder.path())
+            .env("NODULE_CACHE_DIR", folder.path().join("cache"));
+        let mut running = Running(command.spawn().unwrap());
+        let status = running.ended(redirected).await;
+        assert_eq!(status.code(), Some(0), "{redirected}");
+        assert_eq!(Running::results(folder.path()).len(), ITEMS, "{redirected}");
+    }
+}
