@@ -130,7 +130,8 @@ async fn after_a_failure_stop_starts_nothing_more_and_abandon_says_what_is_known
     run["operation"] = json!("memberAdmission");
     let before = simulator.stats().requests;
     let mut running = server.begin(&run).await;
-    let admission = json!({"loyaltyCode": "LP001", "mobilePhone": "13900000001", "memberName": "Ada", "storeCode": "S1"});
+    let admission =
+        json!({"loyaltyCode": "LP001", "mobilePhone": "13900000001", "memberName": "Ada", "storeCode": "S1"});
     running.item(&json!({"id": "x", "parameters": admission})).await;
     while simulator.stats().requests == before {
         tokio::task::yield_now().await;
