@@ -123,7 +123,7 @@ test-client-node: clients/node/node_modules
 
 measure-clients: build clients/node/node_modules ## Measure the clients beside `nodule run`
 	cd clients/node && npx tsc
-	clients/bench $(NODULE) target/release/simulator $(COMPONENT)
+	python3 -B clients/bench $(NODULE) target/release/simulator $(COMPONENT)
 
 # Binaries that need nothing of the system: a quarter of an hour for each platform, and no part of `make test`.
 .PHONY: binaries

@@ -359,7 +359,7 @@ impl Watch {
 }
 
 impl Runner {
-    /// Run an operation on a few items.
+    /// Run an operation on a few items. The results are in the items' order, whatever the options say.
     ///
     /// # Errors
     ///
@@ -374,11 +374,12 @@ impl Runner {
         let items = futures_util::stream::iter(items.into_iter().map(|item| Ok(item.to_string())));
         let mut running = self.run(group, operation, items, options)?;
         let mut results = Vec::new();
-        while let Some(result) = running.next().await {
+        while let Some(result) = running.next_numbered().await {
             results.push(result);
         }
         running.finish().await?;
-        Ok(results)
+        results.sort_unstable_by_key(|(index, _)| *index);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 
     /// Run an operation on a stream of items, each a JSON object as text, or the failure of one that could not be read.

@@ -79,7 +79,7 @@ function copyBinaries(nodule, from, to) {
 		? readdirSync(from).filter((name) => BINARY.test(name)).map((name) => [join(from, name), name])
 		: [[nodule, own]];
 	if (found.length === 0) {
-		throw new Error(`${from}: expected programs such as nodule-linux-x64, found none; `make binaries` builds them, or leave --binaries out`);
+		throw new Error(`${from}: expected programs such as nodule-linux-x64, found none; \`make binaries\` builds them, or leave --binaries out`);
 	}
 	mkdirSync(to, { recursive: true });
 	for (const [path, name] of found) {

@@ -7,8 +7,20 @@ import type { Process } from './process.js';
 /** The end of a process is told apart from a closed connection, which is seen first. */
 const END_MS = 1_000;
 
+/**
+ * A connection for each request: it takes a tenth of a millisecond, and none is used that its other end is about to close. An error
+ * of one is never nobody's: Node stops listening once an answer is complete, and items may still be written.
+ */
+class QuietAgent extends Agent {
+	override createConnection(...given: Parameters<Agent['createConnection']>): ReturnType<Agent['createConnection']> {
+		const made = super.createConnection(...given);
+		made?.on('error', () => {});
+		return made;
+	}
+}
+
 export class Connection {
-	private readonly agent = new Agent({ keepAlive: true });
+	private readonly agent = new QuietAgent();
 
 	constructor(readonly process: Process) {}
 

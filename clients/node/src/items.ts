@@ -54,15 +54,13 @@ export class ItemWriter {
 				if (this.over) return;
 			}
 		}
-		this.end();
+		this.flush();
+		if (!this.over) this.body.end();
 	}
 
-	/** What has been added is sent, and nothing after it. */
-	end(): void {
-		if (this.over) return;
-		this.flush();
+	/** Nothing more is sent, nor that there is no more: a write to a connection that its other end closes loses what it said last. */
+	stop(): void {
 		this.over = true;
-		this.body.end();
 	}
 
 	/** Whether there is to be waited before more is added. */

@@ -1,7 +1,7 @@
 /** A run: items go in while results come out. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 
-import { Interrupted, NoduleError, type Problem, RunError } from './errors.js';
+import { Interrupted, NoduleError, type Problem, RequestError, RunError } from './errors.js';
 import { answerTo, type Connection, refused, textOf } from './http.js';
 import { type Items, ItemWriter } from './items.js';
 import { linesOf } from './lines.js';
@@ -138,6 +138,8 @@ export class Exchange<Result> implements AsyncIterable<Result> {
 			for await (const lines of linesOf(response)) {
 				const results = lines.every((line) => line.startsWith(RESULT)) ? lines : lines.filter((line) => this.isResult(line));
 				if (results.length > 0) yield results;
+				// The host may wait for items that nobody gives it any more.
+				if (this.isOver()) break;
 			}
 			this.complete();
 		} catch (error) {
@@ -216,8 +218,11 @@ export class Run extends Exchange<ItemResult> {
 	}
 
 	private async tell(what: 'stop' | 'abandon'): Promise<void> {
-		await this.connection.call('POST', `/v1/runs/${await this.begun}/${what}`);
-		this.writer.end();
+		await this.connection.call('POST', `/v1/runs/${await this.begun}/${what}`).catch((error: unknown) => {
+			// One that has ended needs no telling.
+			if (!(error instanceof RequestError && error.kind === 'not-found')) throw error;
+		});
+		this.writer.stop();
 	}
 
 	protected override isResult(line: string): boolean {
@@ -240,8 +245,7 @@ export class Run extends Exchange<ItemResult> {
 			const { error, ...summary } = said.end;
 			this.summary = summary;
 			this.problem = error;
-			// Items that nobody takes any more keep the connection open.
-			this.writer.end();
+			this.writer.stop();
 		}
 		return false;
 	}

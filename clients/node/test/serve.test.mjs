@@ -124,6 +124,21 @@ test('a run that may take no longer ends with items still to be given, and says 
 	assert.equal(run.summary.ended, 'out-of-time');
 });
 
+test('a run that is stopped while items are given ends, again and again, and its connection\'s end is nobody\'s error', async () => {
+	function* many() {
+		for (let index = 0; index < 20_000; index += 1) yield { parameters: { cardNo: `M${index}` } };
+	}
+	for (let round = 0; round < 20; round += 1) {
+		const run = component.run(getMember(), many());
+		let stopping;
+		for await (const _ of run.batches()) stopping ??= run.stop();
+		await stopping;
+		await run.stop();
+		assert.equal(run.summary.ended, 'stopped');
+		assert.ok(run.summary.items < 20_000);
+	}
+});
+
 test('when the host is killed, each item has a result or may have been done, and another host goes on', async () => {
 	const slow = await simulator('--latency-ms', '20');
 	const own = await Host.start({ binary, cache: join(folder, 'cache') });

@@ -112,27 +112,21 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
     assert_eq!(planned[1]["error"]["kind"], "invalid-parameters");
     seen.borrow_mut().insert("post /v1/plan".to_owned());
 
-    let mut running = server.begin(&run).await;
-    let path = format!("/v1/runs/{}", running.id);
-    check(
-        "get /v1/runs/{id}",
-        "Summary",
-        &server.json(Method::GET, &path, &Value::Null).await,
-    );
     for (action, name) in [
         ("stop", "post /v1/runs/{id}/stop"),
         ("abandon", "post /v1/runs/{id}/abandon"),
     ] {
-        assert_eq!(
-            server
-                .json(Method::POST, &format!("{path}/{action}"), &Value::Null)
-                .await
-                .0,
-            204
-        );
+        let mut running = server.begin(&run).await;
+        let path = format!("/v1/runs/{}", running.id);
+        let progress = server.json(Method::GET, &path, &Value::Null).await;
+        check("get /v1/runs/{id}", "Summary", &progress);
+        let (status, _) = server
+            .json(Method::POST, &format!("{path}/{action}"), &Value::Null)
+            .await;
+        assert_eq!(status, 204);
         seen.borrow_mut().insert(name.to_owned());
+        assert_eq!(running.rest().await.last().unwrap()["end"]["ended"], "stopped");
     }
-    assert_eq!(running.rest().await.last().unwrap()["end"]["ended"], "stopped");
 
     let path = format!("/v1/components/{digest}");
     assert_eq!(server.json(Method::DELETE, &path, &Value::Null).await.0, 204);

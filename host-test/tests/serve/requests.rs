@@ -157,7 +157,7 @@ async fn a_component_is_loaded_from_its_bytes_if_they_are_the_pinned_ones() {
             Method::POST,
             &pinned,
             "application/wasm",
-            std::fs::read(hostile("endless")).unwrap(),
+            std::fs::read(hostile("calls")).unwrap(),
         )
         .await;
     assert_eq!(status, 409);

@@ -124,13 +124,16 @@ async fn after_a_failure_stop_starts_nothing_more_and_abandon_says_what_is_known
     let lines = server
         .run(&run, [member(0), json!({"id": 1, "parameters": {}}), member(2)])
         .await;
-    assert_eq!(items(&lines), [json!(0), json!(1)]);
+    assert_eq!(items(&lines), [json!(0), json!(1), json!(2)]);
+    assert_eq!(lines[3]["error"]["kind"], "not-run", "{lines:?}");
 
     run["operation"] = json!("memberAdmission");
+    let before = simulator.stats().requests;
     let mut running = server.begin(&run).await;
-    let admission = json!({"loyaltyProgramCode": "LP001", "consumerCode": "C1", "cardNo": "M1"});
+    let admission =
+        json!({"loyaltyCode": "LP001", "mobilePhone": "13900000001", "memberName": "Ada", "storeCode": "S1"});
     running.item(&json!({"id": "x", "parameters": admission})).await;
-    while simulator.stats().requests < 2 {
+    while simulator.stats().requests == before {
         tokio::task::yield_now().await;
     }
     let path = format!("/v1/runs/{}/abandon", running.id);
