@@ -31,6 +31,9 @@ mod list {
         BackendError, BpfProgram, SeccompAction, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     };
 
+    /// A control of terminals; the C libraries disagree about its type.
+    const TIOCSTI: u64 = 0x5412;
+
     /// Always refused.
     const REFUSED: &[i64] = &[
         // Other processes: their memory, their descriptors.
@@ -125,7 +128,7 @@ mod list {
             .collect();
         refused.insert(libc::SYS_socket, sockets()?);
         // Another user's terminal is written to as if by its keyboard.
-        let typed = SeccompRule::new(vec![is(1, Eq, libc::TIOCSTI.into())?])?;
+        let typed = SeccompRule::new(vec![is(1, Eq, TIOCSTI)?])?;
         refused.insert(libc::SYS_ioctl, vec![typed]);
         // Limits of other processes.
         let others = SeccompRule::new(vec![is(0, Ne, 0)?])?;
