@@ -84,7 +84,6 @@ mod list {
         libc::SYS_delete_module,
         libc::SYS_finit_module,
         libc::SYS_init_module,
-        libc::SYS_kexec_file_load,
         libc::SYS_kexec_load,
         libc::SYS_quotactl,
         libc::SYS_reboot,
@@ -104,11 +103,16 @@ mod list {
         libc::SYS_chown,
         libc::SYS_ioperm,
         libc::SYS_iopl,
+        libc::SYS_kexec_file_load,
         libc::SYS_lchown,
         libc::SYS_modify_ldt,
     ];
     #[cfg(not(target_arch = "x86_64"))]
-    const REFUSED_HERE: &[i64] = &[];
+    const REFUSED_HERE: &[i64] = &[KEXEC_FILE_LOAD];
+
+    /// The same number on every processor but the one above; musl does not have the name.
+    #[cfg(not(target_arch = "x86_64"))]
+    const KEXEC_FILE_LOAD: i64 = 294;
 
     /// The same number on every processor; not every C library has the name.
     const FCHMODAT2: i64 = 452;
