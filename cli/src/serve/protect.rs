@@ -204,7 +204,8 @@ fn alone() -> Result<(), Failed> {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::fs;
     use std::io::ErrorKind;

@@ -81,7 +81,7 @@ impl Prepared {
     pub fn bind(self) -> io::Result<Listener> {
         self.listener.set_nonblocking(true)?;
         Ok(Listener {
-            listener: UnixListener::from_std(self.listener)?,
+            socket: UnixListener::from_std(self.listener)?,
             user: rustix::process::geteuid().as_raw(),
             _file: self.file,
         })
@@ -91,7 +91,7 @@ impl Prepared {
 /// Accepts the connections of this user and of root.
 #[derive(Debug)]
 pub struct Listener {
-    listener: UnixListener,
+    socket: UnixListener,
     user: u32,
     _file: SocketFile,
 }
@@ -102,7 +102,7 @@ impl axum::serve::Listener for Listener {
 
     async fn accept(&mut self) -> (UnixStream, SocketAddr) {
         loop {
-            match self.listener.accept().await {
+            match self.socket.accept().await {
                 Ok((stream, address)) => {
                     let peer = stream.peer_cred().map(|peer| peer.uid());
                     if peer.is_ok_and(|peer| may_connect(peer, self.user)) {
@@ -117,7 +117,7 @@ impl axum::serve::Listener for Listener {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.socket.local_addr()
     }
 }
 

@@ -81,7 +81,7 @@ mod list {
         libc::SYS_delete_module,
         libc::SYS_finit_module,
         libc::SYS_init_module,
-        libc::SYS_kexec_file_load,
+        KEXEC_FILE_LOAD,
         libc::SYS_kexec_load,
         libc::SYS_quotactl,
         libc::SYS_reboot,
@@ -107,8 +107,17 @@ mod list {
     #[cfg(not(target_arch = "x86_64"))]
     const REFUSED_HERE: &[i64] = &[];
 
+    /// Not every C library has the name.
+    #[cfg(target_arch = "x86_64")]
+    const KEXEC_FILE_LOAD: i64 = 320;
+    #[cfg(not(target_arch = "x86_64"))]
+    const KEXEC_FILE_LOAD: i64 = 294;
+
     /// The same number on every processor; not every C library has the name.
     const FCHMODAT2: i64 = 452;
+
+    /// As on every one of these processors; C libraries differ in its type.
+    const TIOCSTI: u64 = 0x5412;
 
     /// `socket`: its domain and its type, without flags.
     const DOMAIN: u8 = 0;
@@ -125,7 +134,7 @@ mod list {
             .collect();
         refused.insert(libc::SYS_socket, sockets()?);
         // Another user's terminal is written to as if by its keyboard.
-        let typed = SeccompRule::new(vec![is(1, Eq, libc::TIOCSTI.into())?])?;
+        let typed = SeccompRule::new(vec![is(1, Eq, TIOCSTI)?])?;
         refused.insert(libc::SYS_ioctl, vec![typed]);
         // Limits of other processes.
         let others = SeccompRule::new(vec![is(0, Ne, 0)?])?;
