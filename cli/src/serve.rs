@@ -64,7 +64,9 @@ pub fn serve(args: &Serve) -> Result<Exit, Failed> {
         cache: args.cache.as_deref(),
         socket_dir: prepared.folder(),
     })?;
-    missing.iter().for_each(|what| warning(what));
+    for what in &missing {
+        warning(what);
+    }
     let (engine, _temporary) = setup::engine(&config, args.cache.as_deref(), Some(prepared.folder()))?;
     let server = Arc::new(Server {
         engine,
@@ -76,7 +78,7 @@ pub fn serve(args: &Serve) -> Result<Exit, Failed> {
         runs: Mutex::default(),
         next_run: AtomicU64::default(),
     });
-    setup::multi_threaded(listen(args, server, prepared))
+    setup::multi_threaded(answer(args, server, prepared))
 }
 
 /// With the cache's folder as an argument, since nothing of the environment is kept.
@@ -96,7 +98,7 @@ fn start_clean(args: &Serve) -> Result<(), Failed> {
     })
 }
 
-async fn listen(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -> Result<Exit, Failed> {
+async fn answer(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -> Result<Exit, Failed> {
     let socket = args.socket.clone();
     let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", nodule::text::path(&socket)));
     let mut signals = Signals::listen();
@@ -105,13 +107,13 @@ async fn listen(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -
         json!({"ready": {"socket": socket, "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id()}});
     crate::output::print(&format!("{ready}\n"))?;
     let (close, closed) = tokio::sync::oneshot::channel::<()>();
-    let serving = axum::serve(listener, api::router(Arc::clone(&server))).with_graceful_shutdown(async {
+    let service = axum::serve(listener, api::router(Arc::clone(&server))).with_graceful_shutdown(async {
         let _ = closed.await;
     });
-    let mut serving = std::pin::pin!(serving.into_future());
+    let mut serving = std::pin::pin!(service.into_future());
     let mut tasks = JoinSet::new();
     let why = tokio::select! {
-        served = &mut serving => return served.map(|()| Exit::Done).map_err(broken),
+        result = &mut serving => return result.map(|()| Exit::Done).map_err(broken),
         () = signals.first() => Why::Told,
         () = alone(args.stdio_lifetime) => Why::Alone,
     };
@@ -155,7 +157,7 @@ async fn alone(stdio_lifetime: bool) {
     if stdio_lifetime {
         listen::stdin_closed().await;
     } else {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -235,11 +237,7 @@ impl Server {
         Ok(loaded)
     }
 
-    fn credential(
-        &self,
-        component: &Component,
-        fields: Option<&RawValue>,
-    ) -> Result<Option<Credential>, Answered> {
+    fn credential(component: &Component, fields: Option<&RawValue>) -> Result<Option<Credential>, Answered> {
         fields
             .map(|fields| Credential::from_json(component.node(), fields.get()))
             .transpose()
@@ -269,7 +267,7 @@ impl Server {
         for entry in allow {
             policy.allow(rule(entry)?);
         }
-        let credential = self.credential(&component, credential)?;
+        let credential = Self::credential(&component, credential)?;
         let builder = component.runner().policy(policy).tenant(tenant);
         Ok(match credential {
             Some(credential) => builder.credential(credential),

@@ -14,8 +14,8 @@ pub struct Folders {
 
 impl Folders {
     pub fn new(read: &[PathBuf], write: &[PathBuf]) -> Result<Self, Failed> {
-        let real = |flag: &str, folders: &[PathBuf]| -> Result<Vec<PathBuf>, Failed> {
-            let real = folders.iter().map(|folder| {
+        let all = |flag: &str, folders: &[PathBuf]| -> Result<Vec<PathBuf>, Failed> {
+            let paths = folders.iter().map(|folder| {
                 let found = folder.canonicalize().and_then(|found| {
                     if found.is_dir() {
                         Ok(found)
@@ -27,11 +27,11 @@ impl Folders {
                     Failed::usage(format!("{flag}: {}: {error}", nodule::text::path(folder)))
                 })
             });
-            real.collect()
+            paths.collect()
         };
         Ok(Self {
-            read: real("--read", read)?,
-            write: real("--write", write)?,
+            read: all("--read", read)?,
+            write: all("--write", write)?,
         })
     }
 
@@ -125,7 +125,7 @@ mod tests {
         std::fs::write(&secret, "").unwrap();
         std::os::unix::fs::symlink(&secret, read.join("link")).unwrap();
         std::os::unix::fs::symlink(home.path(), read.join("folder")).unwrap();
-        let folders = Folders::new(&[], &[read.clone()]).unwrap();
+        let folders = Folders::new(&[], std::slice::from_ref(&read)).unwrap();
         assert!(folders.readable(&read.join("link")).is_err());
         assert!(folders.writable(&read.join("link")).is_err());
         assert!(folders.writable(&read.join("folder/new")).is_err());

@@ -89,11 +89,8 @@ pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Respon
         let is_over = answer.results.is_none();
         Some((frame, (!is_over).then_some(answer)))
     });
-    let mut begin = first.to_string();
-    begin.push('\n');
-    Ok(ndjson(
-        futures_util::stream::iter([Bytes::from(begin)]).chain(lines),
-    ))
+    let first = Bytes::from(format!("{first}\n"));
+    Ok(ndjson(futures_util::stream::iter([first]).chain(lines)))
 }
 
 /// Say what each item would send, and send nothing.
@@ -189,7 +186,7 @@ impl Server {
 
     fn meta(&self, run: &Run, against: Option<String>) -> Result<Meta, Answered> {
         let component = self.component(&run.component)?;
-        let Some(credential) = self.credential(&component, run.credential.as_deref())? else {
+        let Some(credential) = Self::credential(&component, run.credential.as_deref())? else {
             return Err(Answered::request(
                 "`record`: a recording needs a base URL, and no credential was given",
             ));
@@ -266,11 +263,11 @@ impl Stream for Items {
         };
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
         let position = Id::Number(ids.next() as u64);
-        let (line, room) = match line {
-            Ok(Line { bytes, room }) => (Ok(bytes), room),
+        let (read, room) = match line {
+            Ok(Line { bytes, room }) => (item(&bytes), room),
             Err(problem) => (Err(Failure::InvalidInput(problem)), None),
         };
-        let (id, item) = match line.and_then(|line| item(&line)) {
+        let (id, item) = match read {
             Ok((id, parameters)) => (id.unwrap_or(position), Ok(parameters)),
             Err(failure) => (position, Err(failure)),
         };

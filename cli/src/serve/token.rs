@@ -29,7 +29,9 @@ impl Token {
         }
         let mut bytes = [0; 32];
         random.fill(&mut bytes).map_err(no_random)?;
-        let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = bytes
+            .iter()
+            .fold(String::new(), |token, byte| format!("{token}{byte:02x}"));
         let mut name = socket.as_os_str().to_owned();
         name.push(".token");
         let file = PathBuf::from(name);

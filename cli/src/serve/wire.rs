@@ -94,6 +94,7 @@ pub struct AllowEntry {
 /// The first line of a run. Each line after it is an [`Item`].
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "a field is named after its key")]
 pub struct Run {
     /// The digest of a loaded component.
     pub component: String,
@@ -392,7 +393,11 @@ pub struct RunSummary {
 /// A line of the answer to a plan.
 #[derive(ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "for the document alone: lines are written as texts")]
+#[expect(
+    dead_code,
+    clippy::large_enum_variant,
+    reason = "for the document alone: lines are written as texts"
+)]
 pub enum PlanLine {
     /// What the item would send.
     Requests {

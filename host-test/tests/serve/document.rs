@@ -92,9 +92,13 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
         json!({"id": "b", "parameters": {}}),
         json!({"parameters": {"cardNo": "none"}}),
     ];
-    items.iter().for_each(|item| document.check("Item", item));
+    for item in &items {
+        document.check("Item", item);
+    }
     let answer = server.run(&run, items.clone()).await;
-    answer.iter().for_each(|line| document.check("Line", line));
+    for line in &answer {
+        document.check("Line", line);
+    }
     for key in ["run", "output", "error", "end"] {
         assert!(
             answer.iter().any(|line| line.get(key).is_some()),
@@ -107,7 +111,9 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
         .send(Method::POST, "/v1/plan", "application/x-ndjson", body)
         .await;
     let planned = lines(&planned);
-    planned.iter().for_each(|line| document.check("PlanLine", line));
+    for line in &planned {
+        document.check("PlanLine", line);
+    }
     assert_eq!(planned[0]["requests"][0]["method"], "GET");
     assert_eq!(planned[1]["error"]["kind"], "invalid-parameters");
     seen.borrow_mut().insert("post /v1/plan".to_owned());

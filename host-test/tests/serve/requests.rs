@@ -29,6 +29,7 @@ async fn without_the_token_nothing_is_answered() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn what_cannot_be_read_or_found_is_named_with_what_to_do() {
     let server = Server::start();
     let digest = server.load(&component()).await;

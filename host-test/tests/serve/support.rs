@@ -149,10 +149,9 @@ impl Server {
 
     /// A run whose lines are all there at once, and the answer's.
     pub async fn run(&self, run: &Value, items: impl IntoIterator<Item = Value>) -> Vec<Value> {
-        let mut body = format!("{run}\n");
-        items
-            .into_iter()
-            .for_each(|item| body.push_str(&format!("{item}\n")));
+        let first = std::iter::once(run.clone());
+        let body: Vec<String> = first.chain(items).map(|line| line.to_string()).collect();
+        let body = body.join("\n");
         let (status, body) = self
             .send(Method::POST, "/v1/runs", "application/x-ndjson", body)
             .await;
@@ -181,10 +180,8 @@ impl Server {
             buffer: Vec::new(),
             id: String::new(),
         };
-        running.id = running.line().await.unwrap()["run"]["id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let first = running.line().await.unwrap();
+        first["run"]["id"].as_str().unwrap().clone_into(&mut running.id);
         running
     }
 }
