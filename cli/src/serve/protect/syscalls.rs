@@ -84,6 +84,7 @@ mod list {
         libc::SYS_delete_module,
         libc::SYS_finit_module,
         libc::SYS_init_module,
+        KEXEC_FILE_LOAD,
         libc::SYS_kexec_load,
         libc::SYS_quotactl,
         libc::SYS_reboot,
@@ -103,19 +104,23 @@ mod list {
         libc::SYS_chown,
         libc::SYS_ioperm,
         libc::SYS_iopl,
-        libc::SYS_kexec_file_load,
         libc::SYS_lchown,
         libc::SYS_modify_ldt,
     ];
     #[cfg(not(target_arch = "x86_64"))]
-    const REFUSED_HERE: &[i64] = &[KEXEC_FILE_LOAD];
+    const REFUSED_HERE: &[i64] = &[];
 
-    /// The same number on every processor but the one above; musl does not have the name.
+    /// Not every C library has the name.
+    #[cfg(target_arch = "x86_64")]
+    const KEXEC_FILE_LOAD: i64 = 320;
     #[cfg(not(target_arch = "x86_64"))]
     const KEXEC_FILE_LOAD: i64 = 294;
 
     /// The same number on every processor; not every C library has the name.
     const FCHMODAT2: i64 = 452;
+
+    /// As on every one of these processors; C libraries differ in its type.
+    const TIOCSTI: u64 = 0x5412;
 
     /// `socket`: its domain and its type, without flags.
     const DOMAIN: u8 = 0;
