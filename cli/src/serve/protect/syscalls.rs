@@ -31,9 +31,6 @@ mod list {
         BackendError, BpfProgram, SeccompAction, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     };
 
-    /// A control of terminals; the C libraries disagree about its type.
-    const TIOCSTI: u64 = 0x5412;
-
     /// Always refused.
     const REFUSED: &[i64] = &[
         // Other processes: their memory, their descriptors.
