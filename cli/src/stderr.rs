@@ -112,10 +112,10 @@ impl Shared {
         while queue.written < wanted && !queue.is_stuck {
             let before = queue.written;
             let left = patience.min(longest.saturating_sub(begin.elapsed()));
-            let waited = self
+            let result = self
                 .changed
                 .wait_timeout_while(queue, left, |queue| queue.written == before);
-            let (after, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            let (after, timeout) = result.unwrap_or_else(PoisonError::into_inner);
             queue = after;
             queue.is_stuck = timeout.timed_out();
         }

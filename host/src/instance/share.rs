@@ -260,16 +260,16 @@ mod tests {
 
     #[test]
     fn many_short_calls_owe_as_much_as_a_long_one() {
-        let computing = Duration::from_millis(9 * 1000);
+        let computing = Duration::from_secs(9);
         let rested = calls(1000, 1, Duration::ZERO);
         assert!(
-            rested > computing.saturating_mul(PRICE) - ALLOWANCE * 10,
+            rested + ALLOWANCE * 10 > computing.saturating_mul(PRICE),
             "{rested:?}"
         );
         // A sixth of two threads is a third of one.
         let rested = calls(1000, 2, Duration::ZERO);
         assert!(
-            rested > computing * 2 - ALLOWANCE * 10 && rested < computing * 2,
+            rested + ALLOWANCE * 10 > computing * 2 && rested < computing * 2,
             "{rested:?}"
         );
         assert_eq!(calls(1000, 1, Duration::from_millis(9)), Duration::ZERO);
