@@ -79,6 +79,9 @@ def comparable(outcome, only=None):
         # `nodule run` gives these a line for people, which is not the node's.
         if error.get("kind") in ("invalid-parameters", "not-run"):
             error.pop("message", None)
+        # And these a word that they are the node's.
+        if error.get("kind") in ("denied", "limit") and "message" in error:
+            error["message"] = error["message"].removeprefix("the node says: ")
         error = {name: norm(value) for name, value in error.items()}
         return {"error": {name: error[name] for name in only if name in error} if only else error}
     if isinstance(outcome["json"], dict):
