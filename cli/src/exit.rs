@@ -79,8 +79,9 @@ impl Failed {
         }
     }
 
-    pub fn hint(mut self, hint: String) -> Self {
-        self.hint = Some(hint);
+    /// What to do about it, where a line can say it.
+    pub fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
+        self.hint = hint.into().or(self.hint);
         self
     }
 

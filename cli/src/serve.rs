@@ -27,7 +27,6 @@ use nodule::policy::{Policy, Rule};
 use nodule::{Component, Control, Credential, Engine, EngineConfig, Results, RunnerBuilder, Watch};
 use serde_json::json;
 use serde_json::value::RawValue;
-use tokio::task::JoinSet;
 
 use crate::args::Serve;
 use crate::exit::{Exit, Failed, line, warning};
@@ -111,7 +110,6 @@ async fn answer(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -
         let _ = closed.await;
     });
     let mut serving = std::pin::pin!(service.into_future());
-    let mut tasks = JoinSet::new();
     let why = tokio::select! {
         result = &mut serving => return result.map(|()| Exit::Done).map_err(broken),
         () = signals.first() => Why::Told,
@@ -127,14 +125,14 @@ async fn answer(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -
                 GRACE.as_secs()
             ));
         }
-        tasks.spawn(async move {
+        let grace = async {
             tokio::time::sleep(GRACE).await;
             controls.iter().for_each(Control::abandon);
             tokio::time::sleep(LAST_WORDS).await;
-        });
+        };
         tokio::select! {
             _ = &mut serving => {}
-            _ = tasks.join_next() => {}
+            () = grace => {}
             // Whoever tells it again does not want to wait.
             () = signals.again() => {}
             () = alone(args.stdio_lifetime) => {}
@@ -180,11 +178,8 @@ impl Server {
     }
 
     fn component(&self, digest: &str) -> Result<Component, Answered> {
-        self.components().get(digest).cloned().ok_or_else(|| {
-            let shown = nodule::text::shown(digest, 100);
-            Answered::not_found(format!("no component with the digest `{shown}` is loaded"))
-                .hint("load it by POST /v1/components")
-        })
+        let loaded = self.components().get(digest).cloned();
+        loaded.ok_or_else(|| not_loaded(digest))
     }
 
     fn digests(&self) -> Vec<String> {
@@ -194,9 +189,8 @@ impl Server {
     }
 
     fn forget(&self, digest: &str) -> Result<(), Answered> {
-        self.component(digest)?;
-        self.components().remove(digest);
-        Ok(())
+        let forgotten = self.components().remove(digest);
+        forgotten.map(drop).ok_or_else(|| not_loaded(digest))
     }
 
     /// Room for so many bytes of a component, where that is many.
@@ -256,13 +250,8 @@ impl Server {
         let component = self.component(digest)?;
         let mut policy = match policy {
             None => self.policy.clone(),
-            Some(text) => Policy::from_toml(text, "policy").map_err(|error| {
-                let answered = Answered::request(error.to_string());
-                match error.hint() {
-                    Some(hint) => answered.hint(hint),
-                    None => answered,
-                }
-            })?,
+            Some(text) => Policy::from_toml(text, "policy")
+                .map_err(|error| Answered::request(error.to_string()).hinted(error.hint()))?,
         };
         for entry in allow {
             policy.allow(rule(entry)?);
@@ -346,13 +335,15 @@ impl Drop for Registered {
     }
 }
 
+fn not_loaded(digest: &str) -> Answered {
+    let shown = nodule::text::shown(digest, 100);
+    Answered::not_found(format!("no component with the digest `{shown}` is loaded"))
+        .hint("load it by POST /v1/components")
+}
+
 fn rule(entry: &Allow) -> Result<Rule, Answered> {
     let wrong = |error: &dyn std::fmt::Display, hint: Option<String>| {
-        let answered = Answered::request(format!("`allow`: {error}"));
-        match hint {
-            Some(hint) => answered.hint(hint),
-            None => answered,
-        }
+        Answered::request(format!("`allow`: {error}")).hinted(hint)
     };
     let parse = |text: &str| Rule::parse(text).map_err(|error| wrong(&error, error.hint()));
     let entry = match entry {

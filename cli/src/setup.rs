@@ -171,24 +171,14 @@ pub fn policy(grants: &Grants) -> Result<Policy, Failed> {
     let mut policy = match &grants.policy {
         Some(path) => {
             let text = read(path, &files::POLICY)?;
-            Policy::from_toml(&text, &path.to_string_lossy()).map_err(|error| {
-                let failed = Failed::usage(error.to_string());
-                match error.hint() {
-                    Some(hint) => failed.hint(hint),
-                    None => failed,
-                }
-            })?
+            Policy::from_toml(&text, &path.to_string_lossy())
+                .map_err(|error| Failed::usage(error.to_string()).hint(error.hint()))?
         }
         None => Policy::default(),
     };
     for entry in &grants.allow {
-        let rule = Rule::parse(entry).map_err(|error| {
-            let failed = Failed::usage(format!("--allow: {error}"));
-            match error.hint() {
-                Some(hint) => failed.hint(hint),
-                None => failed,
-            }
-        })?;
+        let rule = Rule::parse(entry)
+            .map_err(|error| Failed::usage(format!("--allow: {error}")).hint(error.hint()))?;
         policy.allow(rule);
     }
     Ok(policy)

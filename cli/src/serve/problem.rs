@@ -35,8 +35,13 @@ impl Answered {
         }
     }
 
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.problem.hint = Some(hint.into());
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        self.hinted(Some(hint.into()))
+    }
+
+    /// What to do about it, where a line can say it.
+    pub fn hinted(mut self, hint: Option<String>) -> Self {
+        self.problem.hint = hint;
         self
     }
 

@@ -15,7 +15,6 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use http::header::CONTENT_TYPE;
-use nodule::description::Effect;
 use nodule::recording::{Meta, Recording};
 use nodule::{Failure, ItemResult, Notice, Results, Runner};
 use serde_json::json;
@@ -43,15 +42,10 @@ const MOST_ID_BYTES: usize = 256;
     ),
 )]
 pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Response, Answered> {
-    let mut lines = Lines::new(body, &server.large);
-    let run = first(&mut lines).await?;
+    let (run, items) = opened(&server, body).await?;
     let options = run.options().map_err(Answered::request)?;
     let runner = server.runner(&run)?;
-    let ids = Arc::new(Mutex::new(Ids::default()));
-    let items = Items {
-        lines,
-        ids: Arc::clone(&ids),
-    };
+    let ids = Arc::clone(&items.ids);
     let (group, operation) = (run.group.clone(), run.operation.clone());
     let begun = {
         let runner = runner.clone();
@@ -69,7 +63,7 @@ pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Respon
     };
     let mut results = begun.map_err(|error| Answered::library(&error))?;
     let registered = server.register(&results);
-    let first = json!({"run": Begun { id: registered.id(), effect: name(results.effect()) }});
+    let first = json!({"run": Begun { id: registered.id(), effect: results.effect().name() }});
     let answer = Answer {
         lines: Vec::new(),
         notices: results.notices(),
@@ -103,17 +97,12 @@ pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Respon
     ),
 )]
 pub async fn plan(State(server): State<Arc<Server>>, body: Body) -> Result<Response, Answered> {
-    let mut lines = Lines::new(body, &server.large);
-    let run = first(&mut lines).await?;
+    let (run, items) = opened(&server, body).await?;
     let runner = server.builder(&run)?.dry_run().build();
     let runner = runner.map_err(|error| Answered::library(&error))?;
     let known = runner.component().node().operation(&run.group, &run.operation);
     known.map_err(|unknown| Answered::library(&unknown.into()))?;
-    let ids = Arc::new(Mutex::new(Ids::default()));
-    let items = Items {
-        lines,
-        ids: Arc::clone(&ids),
-    };
+    let ids = Arc::clone(&items.ids);
     let planned = items.enumerate().then(move |(index, item)| {
         let id = take(&ids, index);
         let (runner, group, operation) = (runner.clone(), run.group.clone(), run.operation.clone());
@@ -143,22 +132,16 @@ fn ndjson(lines: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     ([(CONTENT_TYPE, "application/x-ndjson")], body).into_response()
 }
 
-async fn first(lines: &mut Lines) -> Result<Run, Answered> {
-    match lines.first().await {
-        None => Err(Answered::request("expected a run, a line of JSON, found nothing")),
-        Some(Err(problem)) => Err(Answered::request(problem)),
-        // serde's words name keys and kinds, and may repeat a value: a credential stands on this line.
-        Some(Ok(line)) => super::problem::parse(&line.bytes, "a run"),
-    }
-}
-
-fn name(effect: &Effect) -> &'static str {
-    match effect {
-        Effect::Read => "read",
-        Effect::Idempotent => "idempotent",
-        Effect::Keyed { .. } => "keyed",
-        Effect::Write => "write",
-    }
+/// What the first line says, and the items behind it.
+async fn opened(server: &Server, body: Body) -> Result<(Run, Items), Answered> {
+    let mut lines = Lines::new(body, &server.large);
+    let run = match lines.first().await {
+        None => return Err(Answered::request("expected a run, a line of JSON, found nothing")),
+        Some(Err(problem)) => return Err(Answered::request(problem)),
+        Some(Ok(line)) => super::problem::parse(&line.bytes, "a run")?,
+    };
+    let ids = Arc::default();
+    Ok((run, Items { lines, ids }))
 }
 
 /// Builds what a run is bound to, with where its requests go.

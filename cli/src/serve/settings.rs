@@ -94,13 +94,8 @@ impl Settings {
         let Some(text) = &self.policy else {
             return Ok(Policy::default());
         };
-        Policy::from_toml(text, "policy").map_err(|error| {
-            let failed = Failed::usage(format!("settings: {error}"));
-            match error.hint() {
-                Some(hint) => failed.hint(hint),
-                None => failed,
-            }
-        })
+        Policy::from_toml(text, "policy")
+            .map_err(|error| Failed::usage(format!("settings: {error}")).hint(error.hint()))
     }
 
     /// The engine's part of it.

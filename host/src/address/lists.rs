@@ -245,6 +245,16 @@ mod tests {
         ]
     }
 
+    fn assert_blocked(lists: &AddressLists, address: &str) {
+        for permit in permits(address) {
+            let refused = lists.refuses(ip(address), permit);
+            assert!(
+                matches!(refused, Some(Refusal::Blocked(_))),
+                "{address} under {permit:?}"
+            );
+        }
+    }
+
     #[test]
     fn without_lists_the_permit_decides() {
         for address in ["1.1.1.1", "10.0.0.1", "::1", "::ffff:10.0.0.1"] {
@@ -275,13 +285,7 @@ mod tests {
     fn an_unspecified_address_leads_to_the_machine_itself() {
         let lists = lists(&[], &["127.0.0.0/8", "::1"]);
         for address in ["0.0.0.0", "::", "::ffff:0.0.0.0", "::ffff:127.0.0.1"] {
-            for permit in permits(address) {
-                let refused = lists.refuses(ip(address), permit);
-                assert!(
-                    matches!(refused, Some(Refusal::Blocked(_))),
-                    "{address} under {permit:?}"
-                );
-            }
+            assert_blocked(&lists, address);
         }
     }
 
@@ -299,13 +303,7 @@ mod tests {
             // The client's address is written with its bits turned round.
             "2001:0:808:808:0:0:5601:5601",
         ] {
-            for permit in permits(address) {
-                let refused = lists.refuses(ip(address), permit);
-                assert!(
-                    matches!(refused, Some(Refusal::Blocked(_))),
-                    "{address} under {permit:?}"
-                );
-            }
+            assert_blocked(&lists, address);
         }
     }
 
