@@ -161,7 +161,7 @@ pub enum Error {
         crate::text::shown(message, SHOWN_CHARS)
     )]
     Certificate {
-        /// Which one, from 1; absent where there is none.
+        /// Which one, from 1; absent if the text has no certificate.
         number: Option<usize>,
         /// What is wrong with it.
         message: String,

@@ -31,7 +31,7 @@ const CLEAN: &str = "--clean";
 #[cfg(unix)]
 const ENVIRONMENT: [(&str, &str); 1] = [("MIMALLOC_ARENA_EAGER_COMMIT", "0")];
 
-/// The first descriptor that is none of the standard ones.
+/// The first descriptor after standard error.
 #[cfg(unix)]
 const FIRST_FOREIGN: i32 = 3;
 

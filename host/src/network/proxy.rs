@@ -209,7 +209,7 @@ fn authorization(url: &Url) -> Result<Option<HeaderValue>, ProxyMistake> {
     Ok(Some(value))
 }
 
-/// An entry, or `None` where it is none of those in the table.
+/// An entry; `None` if the table has no such form.
 fn direct_entry(entry: &str) -> Option<Direct> {
     let all_ports = |which| Some(Direct { which, port: None });
     let entry = entry.to_ascii_lowercase();

@@ -121,7 +121,7 @@ function protection(variables: Variables, readFile: ReadFile): Protection {
 	};
 }
 
-/** n8n warns of an entry that is none, and goes on without it. */
+/** n8n warns about a malformed entry, and ignores it. */
 function isRange(entry: string): boolean {
 	const [address = '', prefix = '', ...more] = entry.split('/');
 	const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;

@@ -21,7 +21,7 @@ pub struct Prepared {
 ///
 /// # Errors
 ///
-/// It is none.
+/// It is not the name of a pipe.
 pub fn prepare(socket: &Path) -> Result<Prepared, String> {
     let is_pipe = socket
         .to_str()
