@@ -3,9 +3,8 @@
 //! A connection that is kept may hold bytes that nobody asked for: a second answer to the last request, or what belongs to
 //! somebody else. Taken for the beginning of an answer, they would be the answer to another request. Hyper reads an idle
 //! connection before it writes the next request to it, and gives the connection up where there is anything; but Tokio
-//! learns of bytes from the system only now and then, and says until then that there are none. So where it says so for the second time
-//! in a row, which is right before a request is written, the socket itself is asked: one system call for each
-//! request.
+//! learns of bytes from the system only now and then, and says until then that there are none. So where it says so again, as it
+//! does right before a request is written, the socket itself is asked: one system call for each request.
 //!
 //! The request was not written, so it goes to another connection. Below TLS the bytes are read and not only looked at: what the TLS
 //! library makes of them, a ticket or the other side's farewell, is no surplus.
@@ -13,6 +12,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -21,14 +21,17 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 /// Read at once of what is waiting. There is hardly ever any, and one byte is too many; the rest is read by the next call.
-const PIECE_BYTES: usize = 1024;
+const PIECE_BYTES: usize = 64;
+
+/// How long an answer of the socket counts. Bytes that come so shortly before a request might as well have come right behind it.
+const MOMENT: Duration = Duration::from_micros(20);
 
 /// A stream whose socket is asked for unread bytes.
 #[derive(Debug)]
 pub(crate) struct Asked {
     stream: TokioIo<TcpStream>,
-    /// Whether there was nothing to read the last time.
-    is_quiet: bool,
+    /// When there was nothing to read, if there was not the last time.
+    quiet: Option<Instant>,
     /// Whether requests are sent to a proxy, which has to be told where they go.
     is_to_proxy: bool,
 }
@@ -37,7 +40,7 @@ impl Asked {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self {
             stream: TokioIo::new(stream),
-            is_quiet: false,
+            quiet: None,
             is_to_proxy: false,
         }
     }
@@ -77,11 +80,19 @@ impl Read for Asked {
         context: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.is_quiet && self.stream.inner().poll_read_ready(context).is_pending() {
+        if let Some(quiet) = self.quiet
+            && self.stream.inner().poll_read_ready(context).is_pending()
+        {
+            if quiet.elapsed() < MOMENT {
+                return Poll::Pending;
+            }
             let mut piece = [0; PIECE_BYTES];
             let room = buffer.remaining().min(PIECE_BYTES);
             return match piece.get_mut(..room).and_then(|piece| self.unread(piece)) {
-                None => Poll::Pending,
+                None => {
+                    self.quiet = Some(Instant::now());
+                    Poll::Pending
+                }
                 Some(Ok(count)) => {
                     buffer.put_slice(piece.get(..count).unwrap_or_default());
                     Poll::Ready(Ok(()))
@@ -90,7 +101,7 @@ impl Read for Asked {
             };
         }
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.is_quiet = read.is_pending();
+        self.quiet = read.is_pending().then(Instant::now);
         read
     }
 }

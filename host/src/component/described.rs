@@ -22,6 +22,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::instance::{Environs, Guard, Moment, Stop};
 use crate::limits::Limits;
+use crate::pipeline::header::is_of_connection;
 
 /// A description is made of constants; whoever needs longer for it is in a loop, and somebody waits for the node to load.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -68,7 +69,8 @@ pub(super) async fn describe(engine: &Engine, pre: &NodePre) -> Result<Node, Err
     }
 }
 
-/// The headers of answers that the node is handed when it is run by turns.
+/// The headers of answers that the node is handed when it is run by turns: of those that it looks at, the ones that are a
+/// node's to see.
 ///
 /// # Errors
 ///
@@ -99,7 +101,10 @@ fn headers(names: &[String]) -> Result<Arc<[HeaderName]>, String> {
             )
         })
     };
-    names.iter().map(header).collect()
+    let headers = names.iter().map(header);
+    headers
+        .filter(|header| !header.as_ref().is_ok_and(is_of_connection))
+        .collect()
 }
 
 /// An instance that only says what it is.

@@ -23,22 +23,6 @@ const HOST_HEADERS: [&str; 4] = ["te", "trailer", "expect", "proxy-authenticatio
 /// Set by the HTTP client; in another spelling they would go out beside what it sets.
 const CLIENT_HEADERS: [&str; 2] = ["accept-encoding", "content-length"];
 
-/// What most requests have, and none of what is refused: they are not looked for in the lists.
-const COMMON: [&str; 12] = [
-    "accept",
-    "accept-encoding",
-    "accept-language",
-    "authorization",
-    "content-length",
-    "content-type",
-    "idempotency-key",
-    "if-modified-since",
-    "if-none-match",
-    "user-agent",
-    "x-api-key",
-    "x-request-id",
-];
-
 /// Refused wherever they stand in a name.
 const ANYWHERE: [&str; 10] = [
     // `X-HTTP-Method-Override` (Rack, Rails, Symfony, Laravel, Express, ASP.NET), `X-Method-Override`, `X-HTTP-Host-Override`.
@@ -143,7 +127,7 @@ pub(super) fn is_forbidden(scope: Scope, name: &HeaderName) -> bool {
 
 /// Whether a session may not set this header on the requests that it is added to. It may set `Cookie`.
 pub(crate) fn is_forbidden_in_session(name: &HeaderName) -> bool {
-    if COMMON.contains(&name.as_str()) {
+    if is_common(name) {
         return false;
     }
     let folded = folded(name);
@@ -151,6 +135,25 @@ pub(crate) fn is_forbidden_in_session(name: &HeaderName) -> bool {
         || ANYWHERE.iter().any(|part| folded.contains(part))
         || BEGINNINGS.iter().any(|beginning| folded.starts_with(beginning))
         || NAMES.contains(&&*folded)
+}
+
+/// What most requests have, and none of what is refused: they are not looked for in the lists.
+fn is_common(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "accept"
+            | "accept-encoding"
+            | "accept-language"
+            | "authorization"
+            | "content-length"
+            | "content-type"
+            | "idempotency-key"
+            | "if-modified-since"
+            | "if-none-match"
+            | "user-agent"
+            | "x-api-key"
+            | "x-request-id"
+    )
 }
 
 /// Whether two names differ, and not to a server that does not tell their signs apart.

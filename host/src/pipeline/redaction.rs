@@ -38,7 +38,7 @@ impl Pipeline {
         let headers = headers.flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()]);
         for text in texts.into_iter().chain(headers) {
             let Some(mut heard) = answers.heard(text) else {
-                return;
+                continue;
             };
             while heard.step() {
                 rest(text).await;

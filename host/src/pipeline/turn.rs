@@ -8,7 +8,6 @@ use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use super::check::{Content, Wanted};
-use super::header::is_of_connection;
 use super::held::Hold;
 use super::{Asked, Pipeline, Whole};
 use crate::bindings::turns;
@@ -17,7 +16,7 @@ use crate::bindings::types::Field;
 /// What the requests of a turn have in common.
 pub(crate) struct Turn {
     headers: Result<HeaderMap, Unfit>,
-    /// Of the answers' headers, those that the node looks at.
+    /// Of the answers' headers, those that the node looks at and may see.
     looked_at: Arc<[HeaderName]>,
 }
 
@@ -112,11 +111,10 @@ impl Pipeline {
 }
 
 impl Whole {
-    /// What a node sees of it, headers that are not a node's left out.
+    /// What a node sees of it.
     fn seen(self, looked_at: &[HeaderName]) -> Seen {
         let headers = looked_at
             .iter()
-            .filter(|name| !is_of_connection(name))
             .flat_map(|name| self.headers.get_all(name).iter().map(move |value| (name, value)));
         Seen {
             status: self.status.as_u16(),

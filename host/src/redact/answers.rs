@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::patterns::Patterns;
 use super::search::{Heard, Search};
 use super::{Lookup, Redactor};
 use crate::secret::Secret;
@@ -28,24 +29,28 @@ impl fmt::Debug for Answers {
 
 impl Answers {
     pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let redactor = Redactor::for_answers(secrets);
-        let count = match redactor.0.as_deref().map(|known| &known.patterns) {
-            Some(Lookup::In(patterns)) => patterns.secrets(),
-            _ => 0,
+        let mut answers = Self {
+            redactor: Redactor::for_answers(secrets),
+            ..Self::default()
         };
-        Self {
-            redactor,
-            told: (0..count).map(|_| AtomicBool::new(false)).collect(),
-            is_any_told: AtomicBool::new(false),
+        let count = answers.patterns().map_or(0, Patterns::secrets);
+        answers.told = (0..count).map(|_| AtomicBool::new(false)).collect();
+        answers
+    }
+
+    fn patterns(&self) -> Option<&Patterns> {
+        match &self.redactor.0.as_deref()?.patterns {
+            Lookup::In(patterns) => Some(patterns),
+            Lookup::None | Lookup::Everything => None,
         }
     }
 
-    /// Look for secrets in a text that a node wrote; [`tell`](Self::tell) takes the result.
+    /// Look for secrets in a text that a node wrote, unless there are clearly none; [`tell`](Self::tell) takes the result.
     pub(crate) fn heard<'t>(&self, text: &'t [u8]) -> Option<Heard<'_, 't>> {
-        match self.redactor.0.as_deref().map(|known| &known.patterns) {
-            Some(Lookup::In(patterns)) => Some(Heard::new(patterns, text)),
-            _ => None,
-        }
+        let patterns = self
+            .patterns()
+            .filter(|patterns| !patterns.are_clearly_not_in(text))?;
+        Some(Heard::new(patterns, text))
     }
 
     /// The node knows what was found.
@@ -58,9 +63,15 @@ impl Answers {
         }
     }
 
-    /// Look for secrets in an answer.
+    /// Look for secrets in an answer, unless there are clearly none. There are no short ones among those of answers.
     pub(crate) fn search<'t>(&self, text: &'t [u8]) -> Option<Search<'_, 't>> {
         let known = self.redactor.0.as_deref()?;
+        if self
+            .patterns()
+            .is_some_and(|patterns| patterns.are_clearly_not_in(text))
+        {
+            return None;
+        }
         let told = if self.is_any_told.load(Ordering::Acquire) {
             let told = self.told.iter().map(|told| told.load(Ordering::Acquire));
             told.collect()
@@ -84,9 +95,10 @@ mod tests {
     }
 
     fn hear(answers: &Answers, text: &str) {
-        let mut heard = answers.heard(text.as_bytes()).unwrap();
-        while heard.step() {}
-        answers.tell(heard);
+        if let Some(mut heard) = answers.heard(text.as_bytes()) {
+            while heard.step() {}
+            answers.tell(heard);
+        }
     }
 
     fn read(answers: &Answers, text: &str) -> String {
@@ -118,6 +130,25 @@ mod tests {
                 let echo = format!("<{form}> <{OTHER}>");
                 assert_eq!(read(&answers, &echo), format!("<{form}> <[redacted]>"));
             }
+        }
+    }
+
+    /// What is looked through has to be, and what is not must not hold anything.
+    #[test]
+    fn a_text_is_looked_through_where_it_may_hold_a_secret_in_any_form() {
+        let answers = answers();
+        for text in ["", "a text without a secret in it", &TOKEN[1..], &TOKEN[..8]] {
+            assert!(answers.search(text.as_bytes()).is_none(), "{text}");
+            assert!(answers.heard(text.as_bytes()).is_none(), "{text}");
+        }
+        for text in [
+            TOKEN,
+            &format!("{{\"a\":\"{OTHER}\"}}"),
+            r"a text that is long enough to hold one \u0041",
+            "a text that is long enough to hold one %41",
+        ] {
+            assert!(answers.search(text.as_bytes()).is_some(), "{text}");
+            assert!(answers.heard(text.as_bytes()).is_some(), "{text}");
         }
     }
 

@@ -11,6 +11,7 @@ use aho_corasick::automaton::{Automaton as _, StateID};
 use aho_corasick::nfa::contiguous;
 use aho_corasick::{Anchored, MatchKind, PatternID, Span, packed};
 
+use super::PIECE;
 use super::encoding::{Form, View};
 
 /// Bytes of a pattern's beginning that are looked for first. The shortest pattern has as many.
@@ -69,6 +70,16 @@ impl Patterns {
     /// Whether a text is too short for any of them: what a secret is encoded as is never shorter than the secret.
     pub(super) fn are_longer_than(&self, text: &[u8]) -> bool {
         text.len() < self.shortest
+    }
+
+    /// Whether one look shows that a text holds none of them, as nearly every answer does not; `false` says nothing.
+    pub(super) fn are_clearly_not_in(&self, text: &[u8]) -> bool {
+        self.are_longer_than(text)
+            || self.beginnings.as_ref().is_some_and(|beginnings| {
+                text.len() <= PIECE
+                    && beginnings.find(text).is_none()
+                    && !View::ALL.iter().any(|view| view.applies(text))
+            })
     }
 
     /// The patterns that end where the automaton is in this state, the longest first.
