@@ -110,9 +110,16 @@ pub fn limits(requests: usize) -> Limits {
 
 /// Run on one thread: both sides of a comparison have the same CPU.
 pub fn on_one_thread<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    on(&mut tokio::runtime::Builder::new_current_thread(), work)
+}
+
+/// Run on as many threads as there are processors, as the command does.
+pub fn on_all_threads<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    on(&mut tokio::runtime::Builder::new_multi_thread(), work)
+}
+
+fn on<T>(threads: &mut tokio::runtime::Builder, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = threads.enable_all().build()?;
     let result = runtime.block_on(work);
     // A thread that reads a standard input that nobody closes would be waited for without end.
     runtime.shutdown_background();

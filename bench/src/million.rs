@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::bench::{Bench, says};
 use crate::figure::{Digits, Figure, Of, Target, Unit};
-use crate::memory;
+use crate::kernel;
 use crate::meter::float;
 use crate::plain::Operation;
 use crate::service::{Service, credential_json};
@@ -78,7 +78,7 @@ fn peak(bench: &Bench, service: &Service, items: &Path) -> Result<f64> {
         .context("start `nodule run`")?;
     let mut peak = 0;
     let status = loop {
-        peak = memory::peak(run.id()).unwrap_or_default().max(peak);
+        peak = kernel::peak(run.id()).unwrap_or_default().max(peak);
         if let Some(status) = run.try_wait()? {
             break status;
         }

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::bench::{Bench, limits, on_one_thread, says};
 use crate::figure::{Digits, Figure, Of, Target, Unit};
 use crate::holder::Holder;
-use crate::memory::Resident;
+use crate::kernel::Resident;
 use crate::meter::float;
 use crate::plain::{Operation, Plain};
 use crate::service::credential;

@@ -31,6 +31,8 @@ pub enum Section {
     Latency,
     /// Runs beside a hostile one
     Neighbours,
+    /// Items over the socket of `nodule serve`
+    Serve,
 }
 
 impl Section {
@@ -55,6 +57,7 @@ impl Section {
             Self::Size => crate::size::measure(bench),
             Self::Latency => crate::latency::measure(bench),
             Self::Neighbours => crate::neighbours::measure(bench),
+            Self::Serve => crate::serve::measure(bench),
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Resident memory, as the kernel counts it.
+//! Memory and CPU time, as the kernel counts them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,22 @@ impl Resident {
 /// The most bytes that a process has had resident; nothing, once it has ended.
 pub fn peak(process: u32) -> Option<u64> {
     of(Path::new(&format!("/proc/{process}/status")), "VmHWM:")
+}
+
+/// CPU time of all threads of a process, in hundredths of a second, as `/proc` counts it everywhere.
+pub fn cpu(process: u32) -> Result<Duration> {
+    let path = format!("/proc/{process}/stat");
+    let stat = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    // The name, in parentheses, may hold anything; user and system time are the 14th and 15th of all fields.
+    let fields = stat
+        .rsplit(") ")
+        .next()
+        .unwrap_or_default()
+        .split(' ')
+        .skip(11)
+        .take(2);
+    let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap_or_default()).sum();
+    Ok(Duration::from_millis(10 * ticks))
 }
 
 fn of(status: &Path, key: &str) -> Option<u64> {
