@@ -126,7 +126,7 @@ impl Server {
         let (mut lines, mut last) = (0, Vec::new());
         while let Some(frame) = answer.body_mut().frame().await {
             if let Ok(data) = frame?.into_data() {
-                lines += data.iter().filter(|byte| **byte == b'\n').count();
+                lines += data.split(|byte| *byte == b'\n').count() - 1;
                 // However it is cut, the last line is in it.
                 last.drain(..last.len().saturating_sub(LINE_BYTES));
                 last.extend_from_slice(&data);
