@@ -178,12 +178,16 @@ pub async fn echo(bench: &Bench) {
     let server = Server::start(|request| {
         let authorization = request.header("authorization").join("");
         let token = authorization.trim_start_matches("Bearer ").to_owned();
-        let body: Vec<String> = [forms(&token), forms(SECRET)]
-            .concat()
-            .iter()
-            .map(|form| format!("<{form}>"))
-            .collect();
-        let body = format!("{} <{authorization}>", body.join(" "));
+        let forms = [forms(&token), forms(SECRET)].concat();
+        // Each alone, and all together.
+        let alone = request
+            .target()
+            .strip_prefix("/api/echo/")
+            .map(|n| n.parse::<usize>().unwrap());
+        let body = match alone {
+            Some(n) => forms[n].clone(),
+            None => format!("<{}> <{authorization}>", forms.join("> <")),
+        };
         answer(
             "200 OK",
             &[
@@ -202,6 +206,10 @@ pub async fn echo(bench: &Bench) {
         "{seen}"
     );
     assert_clean("the node", &seen.to_string());
+    for n in 0..2 * forms(SECRET).len() {
+        let seen = setup.get(&format!("{}/echo/{n}", api(&server))).await.unwrap();
+        assert_eq!(seen["body"], "[redacted]", "form {n}: {seen}");
+    }
     for name in ["x-echo", "x-token", "x-secret"] {
         let header = seen["headers"]
             .as_array()
