@@ -47,6 +47,8 @@ impl Runner {
                 .map_err(|stop| Error::Engine {
                     message: stop.to_string(),
                 })?;
+            // Nothing but computing, it would rest most of the time.
+            pipeline.account.clear();
             if each_alone {
                 operation.idle.clear();
             }

@@ -126,6 +126,12 @@ impl Account {
         joint.debt = (joint.debt + end.saturating_duration_since(begin)).saturating_sub(worth);
     }
 
+    /// Forget what is owed.
+    #[cfg(feature = "measure")]
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Joint::default();
+    }
+
     /// How long a call that is to begin has to rest.
     fn owes(&self, threads: u32, now: Instant) -> Option<Duration> {
         let mut joint = self.0.lock().unwrap_or_else(PoisonError::into_inner);
