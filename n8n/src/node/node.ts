@@ -133,6 +133,8 @@ async function* resolve(
 	const asItem = itemsOf(description, parameters, self.getTimezone());
 	const same = fixed.size === parameters.length ? asItem((name) => fixed.get(name)) : undefined;
 	let batch: Item[] = [];
+	// The first expression makes n8n prepare for all of them, which is a long turn by itself: it counts from here.
+	await turn();
 	for (let index = 0; index < collected.count && !signal?.aborted; index += 1) {
 		try {
 			const value = (name: string): unknown => (fixed.has(name) ? fixed.get(name) : self.getNodeParameter(name, index));
