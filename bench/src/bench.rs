@@ -10,6 +10,7 @@ use nodule::limits::Limits;
 use nodule::{Component, Engine, EngineConfig, Runner};
 use tempfile::TempDir;
 
+use crate::meter::Cost;
 use crate::report::Failure;
 use crate::service::Service;
 
@@ -67,6 +68,25 @@ impl Bench {
     /// How often each side of a pair runs.
     pub fn rounds(&self) -> usize {
         self.choose(5, 3)
+    }
+
+    /// Measure two sides of a comparison in turn. Who begins changes, so that a machine that becomes slower favours neither.
+    pub async fn in_turn(
+        &self,
+        one: impl AsyncFn() -> Result<Cost>,
+        other: impl AsyncFn() -> Result<Cost>,
+    ) -> Result<(Vec<Cost>, Vec<Cost>)> {
+        let (mut ones, mut others) = (Vec::new(), Vec::new());
+        for round in 0..self.rounds() {
+            for side in [round % 2, (round + 1) % 2] {
+                if side == 0 {
+                    ones.push(one().await?);
+                } else {
+                    others.push(other().await?);
+                }
+            }
+        }
+        Ok((ones, others))
     }
 
     /// Start a simulator that waits so long before each request.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// What this process has resident, in bytes.
@@ -39,14 +39,12 @@ pub fn cpu(process: u32) -> Result<Duration> {
     let path = format!("/proc/{process}/stat");
     let stat = std::fs::read_to_string(&path).with_context(|| path.clone())?;
     // The name, in parentheses, may hold anything; user and system time are the 14th and 15th of all fields.
-    let fields = stat
-        .rsplit(") ")
-        .next()
-        .unwrap_or_default()
-        .split(' ')
-        .skip(11)
-        .take(2);
-    let ticks: u64 = fields.map(|field| field.parse::<u64>().unwrap_or_default()).sum();
+    let (_, behind) = stat.rsplit_once(") ").context(path)?;
+    let fields: Vec<&str> = behind.split(' ').collect();
+    let [user, system] = fields.get(11..13).unwrap_or_default() else {
+        bail!("/proc/{process}/stat: expected two times, found {behind}");
+    };
+    let ticks = user.parse::<u64>()? + system.parse::<u64>()?;
     Ok(Duration::from_millis(10 * ticks))
 }
 

@@ -34,18 +34,10 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
                 let warm_up = concurrency * 2;
                 work::node(&runner, operation, operation.items(warm_up), concurrency).await?;
                 work::plain(&plain, operation, operation.items(warm_up), concurrency).await?;
-                let (mut node, mut yardstick) = (Vec::new(), Vec::new());
-                for round in 0..bench.rounds() {
-                    // Who begins changes, so that a machine that becomes slower favours neither.
-                    for side in [round % 2, (round + 1) % 2] {
-                        let items = operation.items(count);
-                        if side == 0 {
-                            node.push(work::node(&runner, operation, items, concurrency).await?);
-                        } else {
-                            yardstick.push(work::plain(&plain, operation, items, concurrency).await?);
-                        }
-                    }
-                }
+                let items = || operation.items(count);
+                let node = async || work::node(&runner, operation, items(), concurrency).await;
+                let yardstick = async || work::plain(&plain, operation, items(), concurrency).await;
+                let (node, yardstick) = bench.in_turn(node, yardstick).await?;
                 figures.extend(figures_of(operation, concurrency, count, &node, &yardstick));
             }
         }
@@ -61,9 +53,7 @@ fn figures_of(
     plain: &[Cost],
 ) -> [Figure; 2] {
     let name = |what: &str| format!("{}, {concurrency} under way: {what}", operation.name());
-    let all = |costs: &[Cost], of: fn(&Cost, usize) -> f64| -> Vec<f64> {
-        costs.iter().map(|cost| of(cost, count)).collect()
-    };
+    let all = |costs: &[Cost], of| Cost::all(costs, of, count);
     let rate = Figure::new("live", name("items"), Unit::PerSecond, all(node, Cost::rate))
         .beside("plain Rust", &all(plain, Cost::rate))
         .live(operation, concurrency);

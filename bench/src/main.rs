@@ -19,6 +19,7 @@ mod million;
 mod neighbours;
 mod parked;
 mod plain;
+mod program;
 mod publish;
 mod redaction;
 mod repeat;

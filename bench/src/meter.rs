@@ -38,6 +38,11 @@ impl Meter {
 }
 
 impl Cost {
+    /// Each of several runs over so many items.
+    pub fn all(costs: &[Self], of: fn(&Self, usize) -> f64, items: usize) -> Vec<f64> {
+        costs.iter().map(|cost| of(cost, items)).collect()
+    }
+
     /// Items a second.
     pub fn rate(&self, items: usize) -> f64 {
         float(items) / self.wall.as_secs_f64()

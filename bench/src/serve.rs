@@ -1,8 +1,8 @@
 //! Items over the socket of `nodule serve`, beside the same run in the library, both on all processors.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use crate::figure::{Figure, Of, Target, Unit};
 use crate::kernel;
 use crate::meter::{Cost, Meter};
 use crate::plain::Operation;
+use crate::program::Program;
 use crate::service::{Service, credential_json};
 use crate::work;
 
@@ -39,21 +40,13 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
         let warm_up = CONCURRENCY * 100;
         server.run(&service, &digest, operation, warm_up).await?;
         work::node(&runner, operation, operation.items(warm_up), CONCURRENCY).await?;
-        let (mut socket, mut library) = (Vec::new(), Vec::new());
-        for round in 0..bench.rounds() {
-            says("serve", &format!("round {} of {}", round + 1, bench.rounds()));
-            for side in [round % 2, (round + 1) % 2] {
-                if side == 0 {
-                    socket.push(server.run(&service, &digest, operation, count).await?);
-                } else {
-                    let items = operation.items(count);
-                    library.push(work::node(&runner, operation, items, CONCURRENCY).await?);
-                }
-            }
-        }
+        says("serve", &format!("getMember, {CONCURRENCY} under way"));
+        let socket = async || server.run(&service, &digest, operation, count).await;
+        let library = async || work::node(&runner, operation, operation.items(count), CONCURRENCY).await;
+        let (socket, library) = bench.in_turn(socket, library).await?;
         let figure = |what: &str, unit, of: fn(&Cost, usize) -> f64| {
             let name = format!("getMember over a socket, {CONCURRENCY} under way: {what}");
-            let all = |costs: &[Cost]| -> Vec<f64> { costs.iter().map(|cost| of(cost, count)).collect() };
+            let all = |costs: &[Cost]| Cost::all(costs, of, count);
             Figure::new("serve", name, unit, all(&socket)).beside("the library", &all(&library))
         };
         Ok(vec![
@@ -63,9 +56,9 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     })
 }
 
-/// A server that ends with this value, since its standard input closes.
+/// A server that ends with this value.
 struct Server {
-    process: Child,
+    process: Program,
     socket: PathBuf,
     token: String,
 }
@@ -73,30 +66,23 @@ struct Server {
 impl Server {
     fn start(bench: &Bench) -> Result<Self> {
         let socket = bench.folder.path().join("serve/nodule.sock");
-        let mut process = Command::new(bench.program("nodule"))
-            .args(["serve", "--stdio-lifetime", "--socket"])
-            .arg(&socket)
-            .arg("--cache")
-            .arg(bench.folder.path().join("cache"))
-            .arg("--read")
-            .arg(std::path::absolute(&bench.target)?)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("start `nodule serve`")?;
-        let mut ready = String::new();
-        if let Some(output) = process.stdout.take() {
-            BufReader::new(output).read_line(&mut ready)?;
-        }
-        let mut server = Self {
+        let (process, _) = Program::start(
+            Command::new(bench.program("nodule"))
+                .args(["serve", "--stdio-lifetime", "--socket"])
+                .arg(&socket)
+                .arg("--cache")
+                .arg(bench.folder.path().join("cache"))
+                .arg("--read")
+                .arg(std::path::absolute(&bench.target)?)
+                .stdin(Stdio::piped()),
+        )?;
+        let token = socket.with_added_extension("token");
+        let token = std::fs::read_to_string(&token).with_context(|| token.display().to_string())?;
+        Ok(Self {
             process,
-            token: String::new(),
             socket,
-        };
-        ensure!(ready.contains("ready"), "`nodule serve` ended before it listened");
-        let token = server.socket.with_added_extension("token");
-        server.token = std::fs::read_to_string(&token).with_context(|| token.display().to_string())?;
-        Ok(server)
+            token: token.trim().to_owned(),
+        })
     }
 
     /// The component's digest.
@@ -157,17 +143,9 @@ impl Server {
         tokio::spawn(connection);
         let request = Request::post(path)
             .header(header::HOST, "nodule")
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.trim()))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .header(header::CONTENT_TYPE, content)
             .body(Full::new(body.into()))?;
         Ok(sender.send_request(request).await?)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has nothing to save, and may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

@@ -1,11 +1,12 @@
 //! The service that is called: the simulator, in a process of its own, so that what it spends is not counted.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use nodule::{Component, Credential};
+
+use crate::program::Program;
 
 /// The credential that it accepts.
 pub const APP_ID: &str = "demo";
@@ -14,28 +15,19 @@ pub const APP_SECRET: &str = "demo-secret-0123456789";
 
 /// A simulator that ends with this value.
 pub struct Service {
-    process: Child,
     base: String,
+    _process: Program,
 }
 
 impl Service {
     /// Start one that waits so long before each request.
     pub fn start(simulator: &Path, latency_ms: u64) -> Result<Self> {
-        let mut process = Command::new(simulator)
-            .args(["--latency-ms", &latency_ms.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("the simulator {} (`make build` leaves it)", simulator.display()))?;
-        let mut base = String::new();
-        if let Some(output) = process.stdout.take() {
-            BufReader::new(output).read_line(&mut base)?;
-        }
-        let service = Self {
-            process,
-            base: base.trim().to_owned(),
-        };
-        ensure!(!service.base.is_empty(), "the simulator ended before it listened");
-        Ok(service)
+        let latency = latency_ms.to_string();
+        let (process, base) = Program::start(Command::new(simulator).args(["--latency-ms", &latency]))?;
+        Ok(Self {
+            base,
+            _process: process,
+        })
     }
 
     /// Where it listens.
@@ -46,14 +38,6 @@ impl Service {
     /// The credential for it, as the node wants it.
     pub fn credential(&self, component: &Component) -> Result<Credential> {
         credential(component, &self.base)
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // It has nothing to save, and may have ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
