@@ -1,4 +1,5 @@
-//! No request is written to a connection on which bytes are waiting to be read.
+//! No request is written to a connection on which bytes wait to be read, but for what came within
+//! 20 µs before (`MOMENT`).
 //!
 //! A connection that is kept may hold bytes that nobody asked for: a second answer to the last request, or what belongs to
 //! somebody else. Taken for the beginning of an answer, they would be the answer to another request. Hyper reads an idle
