@@ -163,6 +163,11 @@ impl Journal {
         notices: Teller,
     ) -> Result<Self, JournalError> {
         let path = options.path.as_path();
+        // Before a file is made beside it.
+        if path.symlink_metadata().is_ok() {
+            own_file::open(path, own_file::options().read(true))
+                .map_err(|refused| JournalError::refused(path, refused))?;
+        }
         let lock = lock(path)?;
         let mut connection = schema::open(path, safety)?;
         schema::belongs(&mut connection, path, identity, options.accept_component)?;

@@ -21,7 +21,7 @@ use futures_util::stream::Fuse;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::notice::Teller;
@@ -114,6 +114,8 @@ pub(super) struct Driver {
     journal: Option<Journal>,
     durable: Option<watch::Receiver<Durable>>,
     sender: mpsc::Sender<Vec<Numbered>>,
+    /// Whoever reads the results has to take some before more can be given.
+    is_full: bool,
     notices: Teller,
     orders: watch::Receiver<Order>,
     on_failure: OnFailure,
@@ -198,6 +200,7 @@ impl Driver {
             stats,
             journal,
             sender,
+            is_full: false,
             notices,
             orders,
             on_failure: options.on_failure,
@@ -281,7 +284,7 @@ impl Driver {
             if let Some(journal) = &mut self.journal {
                 journal.writer.hand_over();
             }
-            if self.give().await.is_err() {
+            if self.give().is_err() {
                 return;
             }
             if has_started {
@@ -295,20 +298,7 @@ impl Driver {
             let awaits_journal = self.awaits_journal();
             let durable = self.durable.as_mut().filter(|_| awaits_journal);
             tokio::select! {
-                Some(done) = self.calls.join_next() => match done {
-                    Ok(EndedCall { places, took, results }) => {
-                        self.taken_places -= places;
-                        self.call_size.note(took);
-                        self.settle(results);
-                    }
-                    // The task cannot panic by the node's doing; if the host's own code does, so does the run.
-                    Err(error) => {
-                        // One without a panic was abandoned; its items have their results.
-                        if let Ok(panic) = error.try_into_panic() {
-                            std::panic::resume_unwind(panic);
-                        }
-                    }
-                },
+                Some(done) = self.calls.join_next() => self.call_ended(done),
                 item = items.next(), if wants_more => match item {
                     Some(item) => self.take(item),
                     None => self.end_of_items(),
@@ -316,7 +306,30 @@ impl Driver {
                 () = changed(durable) => {}
                 () = sleep_until(wake) => {}
                 Ok(()) = self.orders.changed() => {}
+                // Given by the next turn.
+                () = room(&self.sender), if self.is_full => {}
                 () = self.sender.closed() => return,
+            }
+        }
+    }
+
+    fn call_ended(&mut self, done: Result<EndedCall, JoinError>) {
+        match done {
+            Ok(EndedCall {
+                places,
+                took,
+                results,
+            }) => {
+                self.taken_places -= places;
+                self.call_size.note(took);
+                self.settle(results);
+            }
+            // The task cannot panic by the node's doing; if the host's own code does, so does the run.
+            Err(error) => {
+                // One without a panic was abandoned; its items have their results.
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
             }
         }
     }
@@ -339,6 +352,10 @@ impl Driver {
         let broke = self.durable.as_ref().is_some_and(is_broken);
         let order = (*self.orders.borrow_and_update()).max(self.order);
         if order == Order::Abandon && self.order != Order::Abandon {
+            // What has ended is known.
+            while let Some(done) = self.calls.try_join_next() {
+                self.call_ended(done);
+            }
             self.calls.abort_all();
             let is_write = self.operation.is_write();
             let lost: Vec<usize> = self.indices_of_pending();
@@ -404,6 +421,11 @@ async fn changed(durable: Option<&mut watch::Receiver<Durable>>) {
         Some(durable) => drop(durable.changed().await),
         None => std::future::pending().await,
     }
+}
+
+/// Ends when there is room for more results, or nobody to take them.
+async fn room(sender: &mpsc::Sender<Vec<Numbered>>) {
+    drop(sender.reserve().await);
 }
 
 /// The failure of an item whose run ended before it did.

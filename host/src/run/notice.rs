@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Stats;
+use crate::events;
 use crate::text::shown;
 
 /// How many notices may wait for their reader; more of them would say the same.
@@ -42,8 +43,7 @@ impl Teller {
         if matches!(notice, Notice::SameKey { .. }) {
             self.stats.update(|summary| summary.same_key += 1);
         } else {
-            // A key is an item's data, which no log shows.
-            tracing::warn!(target: "nodule::run", "{notice}");
+            events::notice(notice.kind());
         }
         // Its reader may be gone, or slow.
         let _ = self.channel(|channel| channel.sender.try_send(notice));
@@ -98,6 +98,21 @@ pub enum Notice {
     },
     /// The run's time is up: no item and no try starts any more.
     OutOfTime,
+}
+
+impl Notice {
+    /// What it is about, in a word that stays the same.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Notice::SameKey { .. } => "same-key",
+            Notice::ServiceDown { .. } => "service-down",
+            Notice::ServiceBack => "service-back",
+            Notice::GivenUp { .. } => "given-up",
+            Notice::Throttled { .. } => "throttled",
+            Notice::OutOfTime => "out-of-time",
+        }
+    }
 }
 
 impl fmt::Display for Notice {

@@ -60,9 +60,15 @@ impl Driver {
         }
     }
 
-    /// Give the results that may be. An error says that nobody takes them any more.
-    pub(super) async fn give(&mut self) -> Result<(), mpsc::error::SendError<Vec<Numbered>>> {
+    /// Give the results that may be, as many as their reader has room for: while he has none, calls that end are recorded all the
+    /// same. An error says that nobody takes them any more.
+    pub(super) fn give(&mut self) -> Result<(), mpsc::error::TrySendError<Vec<Numbered>>> {
         loop {
+            // Nobody else sends, so that what there is room for now can be sent below.
+            self.is_full = self.sender.capacity() == 0;
+            if self.is_full {
+                return Ok(());
+            }
             let results = match self.result_order {
                 ResultOrder::Items => self.next_in_order(),
                 ResultOrder::Completion => self.next_known(),
@@ -73,7 +79,7 @@ impl Driver {
             for (_, result) in &results {
                 self.stats.result(result, self.operation.is_write());
             }
-            self.sender.send(results).await?;
+            self.sender.try_send(results)?;
         }
     }
 
