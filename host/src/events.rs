@@ -9,6 +9,7 @@
 //! | `nodule::session` | `authentication` | info | `renewal`, `outcome`, `ms` |
 //! | `nodule::run` | `retry` | info | `items`, `reason` |
 //! | `nodule::run` | `trap` | warn | |
+//! | `nodule::run` | `notice` | warn | `kind` alone: `service-down`, `service-back`, `given-up`, `throttled`, `out-of-time` |
 //!
 //! No secret, no item data and no word of a node or a service is in them. A `path` is the operation's own template, with
 //! names where the values stand, or `…` where the node asked for another path than it declared; a `method` outside of the
@@ -156,6 +157,11 @@ pub(crate) fn retry(label: &Label, items: usize, reason: &str) {
         ..
     } = label;
     tracing::info!(target: "nodule::run", node, digest, operation, items, reason, "retry");
+}
+
+/// What a person who watches is told in words, which may be the service's.
+pub(crate) fn notice(kind: &'static str) {
+    tracing::warn!(target: "nodule::run", kind, "notice");
 }
 
 pub(crate) fn trap(label: &Label) {

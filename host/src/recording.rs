@@ -152,22 +152,32 @@ impl Recording {
         format!("{:#}\n", self.document)
     }
 
-    /// Write the document beside `path` and rename it there, so that `path` never holds half a recording. A new file is its
-    /// owner's alone; one that takes the place of an older file of the same owner has that one's mode. A recording of
-    /// which [`Recording::contains`] says that it holds what `is_secret` knows is not written at all.
+    /// The document as a file shows it. A recording of which [`Recording::contains`] says that it holds what `is_secret` knows has none.
     ///
     /// # Errors
-    /// It holds a secret, the file cannot be written, or it is one that [`Recording::load`] would refuse.
-    pub fn save(&self, path: &Path, is_secret: impl FnMut(&str) -> bool) -> Result<(), Error> {
-        let file = || path.display().to_string();
+    /// It holds a secret, or is one that [`Recording::load`] would refuse. `file` is what the error calls it.
+    pub fn to_text(&self, file: &str, is_secret: impl FnMut(&str) -> bool) -> Result<String, Error> {
         if self.contains(is_secret) {
-            return Err(Error::Secret { file: file() });
+            return Err(Error::Secret {
+                file: file.to_owned(),
+            });
         }
-        // A file is shown too.
         let text = self.to_json();
         let text = crate::text::json(&text);
-        bounded(text.as_bytes(), &file())?;
-        write_whole(path, text.as_bytes()).map_err(|source| Error::Write { file: file(), source })
+        bounded(text.as_bytes(), file)?;
+        Ok(text.into_owned())
+    }
+
+    /// Write the document beside `path` and rename it there, so that `path` never holds half a recording. A new file is its
+    /// owner's alone; one that takes the place of an older file of the same owner has that one's mode. A recording that
+    /// [`Recording::to_text`] refuses is not written at all.
+    ///
+    /// # Errors
+    /// As [`Recording::to_text`], or the file cannot be written, or `path` is a folder, device or pipe.
+    pub fn save(&self, path: &Path, is_secret: impl FnMut(&str) -> bool) -> Result<(), Error> {
+        let file = path.display().to_string();
+        let text = self.to_text(&file, is_secret)?;
+        write_whole(path, text.as_bytes()).map_err(|source| Error::Write { file, source })
     }
 
     /// Pass every text through `map`: values, keys, numbers by their digits, and bodies in base64 as what they decode to (a
@@ -261,6 +271,12 @@ fn bounded(text: &[u8], name: &str) -> Result<(), Error> {
 }
 
 fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
+    // A rename would put a file in its place. A link is replaced.
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_symlink()) {
+        return Err(io::Error::other(
+            "expected a file or no file, found something else",
+        ));
+    }
     let beside = beside(path)?;
     // `create_new` follows no link that somebody has put there.
     let written = own_file::options()

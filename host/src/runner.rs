@@ -23,7 +23,7 @@ use crate::instance::{Account, Environs, Moment};
 use crate::limits::Limits;
 use crate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
 use crate::policy::Policy;
-use crate::recording::{Call, Item, ItemResult as RecordedResult, Player, Recorder, Unused};
+use crate::recording::{Call, Item, ItemResult as RecordedResult, Player, Recorder, Recording, Unused};
 use crate::redact::Redactor;
 use crate::run::ItemResult;
 use crate::secret::Secret;
@@ -125,15 +125,34 @@ impl Runner {
         Ok(self.inner.plan(&operation, item).await)
     }
 
-    /// Save what was recorded, without secrets. Only a runner made with [`RunnerBuilder::record`] has anything, and it
-    /// is empty afterwards.
+    /// What was recorded, without secrets, as the text of a file; `None` but for a runner made with [`RunnerBuilder::record`]. It is
+    /// empty afterwards.
     ///
     /// # Errors
     ///
-    /// The file cannot be written, or a secret could not be kept out of it; then nothing is written.
+    /// A secret could not be kept out of it, or it is larger than a recording may be. `file` is what the error calls it.
+    pub fn recording(&self, file: &str) -> Result<Option<String>, Error> {
+        let Some((recording, redactor)) = self.recorded()? else {
+            return Ok(None);
+        };
+        Ok(Some(recording.to_text(file, |text| redactor.knows(text))?))
+    }
+
+    /// Save what [`Runner::recording`] gives, beside `path` and then renamed.
+    ///
+    /// # Errors
+    ///
+    /// As there, or the file cannot be written; then nothing is written.
     pub fn save_recording(&self, path: &Path) -> Result<(), Error> {
+        if let Some((recording, redactor)) = self.recorded()? {
+            recording.save(path, |text| redactor.knows(text))?;
+        }
+        Ok(())
+    }
+
+    fn recorded(&self) -> Result<Option<(Recording, Redactor)>, Error> {
         let Target::Record { recorder, tape } = &self.inner.target else {
-            return Ok(());
+            return Ok(None);
         };
         let (items, secrets) = {
             let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,8 +161,7 @@ impl Runner {
         let redactor = Redactor::new(&secrets);
         let mut recording = recorder.finish(items)?;
         recording.map_strings(|text| redactor.value(text))?;
-        recording.save(path, |text| redactor.knows(text))?;
-        Ok(())
+        Ok(Some((recording, redactor)))
     }
 
     /// The exchanges of a replay that were never asked for; none without a replay.
