@@ -21,7 +21,8 @@ use crate::describe::Format;
 /// A node reaches nothing but its credential's base URL and what --allow and --policy grant.
 ///
 /// Exit status: 0 all items done; 1 an item failed, or the credential was not accepted; 2 wrong usage, file or policy;
-/// 3 refused or stopped by policy or limit; 130 interrupted.
+/// 3 refused or stopped by policy or limit; 4 results, a summary or a recording could not be written; 129, 130, 143 ended by SIGHUP,
+/// Ctrl-C, SIGTERM; 141 nobody read the results to the end.
 #[derive(Debug, Parser)]
 #[command(name = "nodule", version, about, long_about, max_term_width = 100)]
 pub struct Args {
@@ -162,7 +163,7 @@ pub struct Run {
     #[arg(long)]
     pub dry_run: bool,
     /// Write the items that failed, ready to be run again
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub failed: Option<PathBuf>,
     /// How often an item is tried again after a failure that its operation's effect allows to repeat
     #[arg(long, value_name = "N", default_value_t = nodule::retry::TRIES.get() - 1)]

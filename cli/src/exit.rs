@@ -9,12 +9,14 @@ use std::io;
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use clap::Parser as _;
-use nodule::{Failure, text};
+use clap::{Parser as _, ValueEnum as _};
+use nodule::{Failure, Notice, Summary, text};
+use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::args::Args;
-use crate::stderr;
+use crate::args::{Args, LogFormat};
+use crate::signals::Signal;
+use crate::stderr::{self, Level};
 
 /// The exit status, as scripts rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,19 +29,39 @@ pub enum Exit {
     Usage,
     /// The component or the run was refused or stopped by policy or limit.
     Refused,
+    /// Results, or what else was to be written, could not be.
+    Unwritten,
+    /// Nobody reads the results any more.
+    Closed,
     /// By Ctrl-C, `SIGTERM` or `SIGHUP`.
-    Interrupted,
+    Signal(Signal),
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        ExitCode::from(match exit {
+impl Exit {
+    /// A shell says 128 and its number of what a signal ended; 13 is the one that says that nobody reads.
+    fn status(self) -> u8 {
+        const BY_SIGNAL: u8 = 128;
+        match self {
             Exit::Done => 0,
             Exit::ItemFailed => 1,
             Exit::Usage => 2,
             Exit::Refused => 3,
-            Exit::Interrupted => 130,
-        })
+            Exit::Unwritten => 4,
+            Exit::Closed => BY_SIGNAL + 13,
+            Exit::Signal(signal) => BY_SIGNAL + signal.number(),
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.status().into()
+    }
+}
+
+impl From<Exit> for i32 {
+    fn from(exit: Exit) -> Self {
+        exit.status().into()
     }
 }
 
@@ -59,6 +81,19 @@ impl Failed {
             message,
             hint: None,
         }
+    }
+
+    /// Something that was to be written was not.
+    pub fn unwritten(message: String) -> Self {
+        Self {
+            exit: Exit::Unwritten,
+            ..Self::usage(message)
+        }
+    }
+
+    /// The same, with this exit status.
+    pub fn ended(self, exit: Exit) -> Self {
+        Self { exit, ..self }
     }
 
     /// A failure that ends the command.
@@ -87,11 +122,10 @@ impl Failed {
 
     /// `error:`, and after a blank line `hint:`.
     pub fn print(&self) {
-        let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-        note(&red, "error", &self.message);
-        if let Some(hint) = &self.hint {
+        note(Level::Error, "error", &self.message);
+        if let Some(text) = &self.hint {
             line("");
-            note(&HINT, "hint", hint);
+            hint(text);
         }
     }
 }
@@ -102,43 +136,105 @@ impl std::fmt::Display for Failed {
     }
 }
 
-const HINT: Style = Style::new()
-    .bold()
-    .fg_color(Some(anstyle::Color::Ansi(AnsiColor::Cyan)));
-
 /// A hint that ends nothing.
 pub fn hint(text: &str) {
-    note(&HINT, "hint", text);
+    note(Level::Info, "hint", text);
 }
 
 /// A warning that ends nothing.
 pub fn warning(text: &str) {
-    note(
-        &Style::new().bold().fg_color(Some(AnsiColor::Yellow.into())),
-        "warning",
-        text,
-    );
+    note(Level::Warn, "warning", text);
 }
 
-/// The style is outside of the text, which has none.
-fn note(style: &Style, label: &str, text: &str) {
+/// What a person who watches a run should hear. It may hold a service's words and an item's key, which are in no event: the library
+/// tells of most notices by their kind, and of two items with one key this does.
+pub fn notice(notice: &Notice) {
+    match notice {
+        Notice::SameKey { item, earlier, .. } if stderr::is_json() => stderr::json(
+            Level::Warn,
+            json!({"message": "notice", "kind": notice.kind(), "item": item, "earlier": earlier}),
+        ),
+        _ if stderr::is_json() => {}
+        _ => warning(&notice.to_string()),
+    }
+}
+
+/// A line that a label begins, or an event that has the label as a field. The style is outside of the text, which has none.
+fn note(level: Level, label: &str, text: &str) {
+    if stderr::is_json() {
+        let fields = match label {
+            "hint" => json!({"message": text, "hint": true}),
+            _ => json!({"message": text}),
+        };
+        return stderr::json(level, fields);
+    }
+    let colour = match level {
+        Level::Error => AnsiColor::Red,
+        Level::Warn => AnsiColor::Yellow,
+        Level::Info => AnsiColor::Cyan,
+    };
+    let style = Style::new().bold().fg_color(Some(colour.into()));
     stderr::message(&format!("{style}{label}:{style:#} {}\n", text::lines(text)));
 }
 
 /// A line on standard error.
 pub fn line(text: &str) {
-    stderr::message(&format!("{}\n", text::lines(text)));
+    if !stderr::is_json() {
+        stderr::message(&format!("{}\n", text::lines(text)));
+    } else if !text.is_empty() {
+        stderr::json(Level::Info, json!({"message": text}));
+    }
+}
+
+/// Lines that say what a run counts, or the counts as an event.
+pub fn counts(message: &str, lines: &[String], counts: &Summary) {
+    if stderr::is_json() {
+        return stderr::json(Level::Info, json!({"message": message, "run": counts.to_json()}));
+    }
+    for text in lines {
+        line(text);
+    }
+}
+
+/// A fault of this program. What it was about may be anybody's data, so that only its place is shown.
+pub fn fault(place: &std::panic::PanicHookInfo<'_>) {
+    let place = place.location().map(ToString::to_string).unwrap_or_default();
+    note(
+        Level::Error,
+        "error",
+        &format!("a fault of this program, at {place}"),
+    );
 }
 
 /// What is wrong with the command line, or the help that was asked for.
 pub fn usage(error: &clap::Error) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    // Nobody may be there to read it.
-    let _ = match as_shown(&arguments) {
-        Some(error) => error.print(),
-        None => error.print(),
-    };
+    let shown = as_shown(&arguments);
+    let shown = shown.as_ref().unwrap_or(error);
+    if !shown.use_stderr() {
+        // Nobody may be there to read it.
+        let _ = shown.print();
+    } else if wants_json(&arguments) {
+        stderr::write_json();
+        stderr::json(
+            Level::Error,
+            json!({"message": shown.render().to_string().trim_end()}),
+        );
+    } else {
+        stderr::message(&shown.render().ansi().to_string());
+    }
+    stderr::finish();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// What the arguments say of the log, of which something else is wrong.
+fn wants_json(arguments: &[OsString]) -> bool {
+    let json = LogFormat::Json.to_possible_value();
+    let json = json.as_ref().map_or("", |value| value.get_name());
+    let follows = arguments
+        .windows(2)
+        .any(|two| two == ["--log", json].map(OsString::from));
+    follows || arguments.contains(&format!("--log={json}").into())
 }
 
 /// The same error, about the arguments as they may be shown: a script put them together, of texts that it was given. `None`

@@ -6,10 +6,12 @@ mod args;
 mod check;
 mod compile;
 mod describe;
+mod ending;
 mod exit;
 mod files;
 mod items;
 mod output;
+mod places;
 mod process;
 mod progress;
 mod run;
@@ -17,6 +19,8 @@ mod serve;
 mod setup;
 mod signals;
 mod stderr;
+mod stream;
+mod tally;
 
 use clap::Parser as _;
 
@@ -29,6 +33,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     process::close();
+    std::panic::set_hook(Box::new(exit::fault));
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return exit::usage(&error),

@@ -1,78 +1,114 @@
-//! Results as JSON lines, on standard output or in a file.
+//! What a command writes: results as JSON lines, and documents, on standard output or in files.
+//!
+//! A file is written beside its name and renamed when it is whole, so that neither a run that is refused nor one that is killed
+//! loses what was there before. What is no file (a device, a pipe) is written as it is.
 //!
 //! A result holds what a service or a node said. Characters in it that would act on a terminal are written as JSON's escapes, which
 //! changes no value.
 
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::ffi::OsString;
+use std::fs::{File, Metadata};
+use std::io::{self, BufWriter, Seek as _, Write};
+use std::path::{Path, PathBuf};
 
 use nodule::{ItemResult, text};
+use tempfile::NamedTempFile;
 
-use crate::exit::{Failed, styled};
+use crate::exit::{Exit, Failed, styled};
+use crate::places::{Places, Target};
+use crate::stream::{self, Stream};
 
-/// Where results go.
+/// A name of at most 255 bytes has room for what is put behind it.
+const MOST_NAME_BYTES: usize = 200;
+const PART: &str = ".part";
+
+/// Where something is written.
 pub struct Output {
-    writer: Box<dyn Write>,
+    sink: Sink,
     name: String,
 }
 
-/// Why results can go no further.
+enum Sink {
+    /// Standard output, which the shell opened: what is in it stays.
+    Standard(BufWriter<Stream>),
+    /// What is no file, or has no room beside it.
+    Direct(BufWriter<Stream>),
+    Beside(Box<Beside>),
+}
+
+/// A file that is not under its name yet.
+struct Beside {
+    part: BufWriter<NamedTempFile>,
+    target: PathBuf,
+    /// What is there now, which was opened, since its owner may have forbidden that.
+    old: Option<(File, Metadata)>,
+}
+
+/// Why nothing more can be written.
+#[derive(Debug)]
 pub enum Lost {
-    /// Nobody reads them any more: `nodule … | head`.
-    Closed,
-    /// They cannot be written.
+    /// Nobody reads it any more: `nodule … | head`.
+    Closed(String),
+    /// It cannot be written.
     Broken(Failed),
 }
 
-impl Output {
-    /// `-` is standard output.
-    pub fn open(path: &Path) -> Result<Self, Failed> {
-        if path == Path::new("-") {
-            return Ok(Self {
-                writer: Box::new(BufWriter::new(io::stdout())),
-                name: "standard output".to_owned(),
-            });
+impl From<Lost> for Failed {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Closed(name) => {
+                Failed::unwritten(format!("{name}: nobody reads it any more")).ended(Exit::Closed)
+            }
+            Lost::Broken(failed) => failed,
         }
-        Self::create(path)
+    }
+}
+
+impl Output {
+    /// Whatever can be refused is refused here, and nothing is lost yet. A new file is its owner's alone, one that is there keeps its
+    /// mode. A link is followed, since a name that is given here was chosen by who gives it.
+    pub fn open(places: &mut Places, flag: &str, path: &Path) -> Result<Self, Failed> {
+        let Some(target) = places.write(flag, path)? else {
+            let name = "standard output".to_owned();
+            let stream =
+                stream::standard_output().map_err(|error| Failed::unwritten(format!("{name}: {error}")))?;
+            return Ok(Self {
+                sink: Sink::Standard(BufWriter::new(stream)),
+                name,
+            });
+        };
+        let name = text::path(path);
+        let sink = sink(target).map_err(|error| Failed::usage(format!("{flag}: {name}: {error}")))?;
+        Ok(Self { sink, name })
     }
 
-    /// A file, empty: a new one is its owner's alone, one that is there keeps its mode. A link is followed, since a name that is
-    /// given here was chosen by who gives it.
-    pub fn create(path: &Path) -> Result<Self, Failed> {
-        let name = text::path(path);
-        let mut options = std::fs::File::options();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        match options.open(path) {
-            Ok(file) => Ok(Self {
-                writer: Box::new(BufWriter::new(file)),
-                name,
-            }),
-            Err(error) => Err(Failed::usage(format!("{name}: {error}"))),
+    /// The run is known to start: what has to be written in its place is emptied, and what is written stays, however the run ends.
+    pub fn begin(&mut self) -> Result<(), Lost> {
+        match &mut self.sink {
+            Sink::Standard(_) => Ok(()),
+            Sink::Direct(writer) => {
+                emptied(writer.get_ref().file()).map_err(|error| lost(&self.name, &error))
+            }
+            Sink::Beside(beside) => {
+                beside.part.get_mut().disable_cleanup(true);
+                Ok(())
+            }
         }
     }
 
     /// One line for each output item, or one for the failure.
     pub fn result(&mut self, item: u64, result: &ItemResult) -> Result<(), Lost> {
-        let written = match result {
+        match result {
             Ok(output) => output.iter().try_for_each(|json| {
-                writeln!(
-                    self.writer,
-                    "{{\"item\":{item},\"json\":{}}}",
-                    text::json(json.get())
-                )
+                let json = text::json(json.get());
+                self.written(|writer| writeln!(writer, "{{\"item\":{item},\"json\":{json}}}"))
             }),
             Err(failure) => {
                 let error = failure.to_json().to_string();
-                writeln!(
-                    self.writer,
-                    "{{\"item\":{item},\"error\":{}}}",
-                    text::json(&error)
-                )
+                let error = text::json(&error);
+                self.written(|writer| writeln!(writer, "{{\"item\":{item},\"error\":{error}}}"))
             }
-        };
-        written.map_err(|error| self.lost(&error))
+        }
     }
 
     /// A JSON document, on a line.
@@ -82,29 +118,265 @@ impl Output {
 
     /// A line as it is: an item of the user's own, which is to be run again as it was.
     pub fn line(&mut self, line: &str) -> Result<(), Lost> {
-        writeln!(self.writer, "{line}").map_err(|error| self.lost(&error))
+        self.written(|writer| writeln!(writer, "{line}"))
+    }
+
+    /// A text as it is.
+    pub fn text(&mut self, text: &str) -> Result<(), Lost> {
+        self.written(|writer| writer.write_all(text.as_bytes()))
     }
 
     /// Show what was written so far.
     pub fn flush(&mut self) -> Result<(), Lost> {
-        self.writer.flush().map_err(|error| self.lost(&error))
+        self.written(|writer| writer.flush())
     }
 
-    fn lost(&self, error: &io::Error) -> Lost {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            Lost::Closed
+    /// All is written: it gets its name.
+    pub fn finish(mut self) -> Result<(), Lost> {
+        self.flush()?;
+        match self.sink {
+            Sink::Beside(beside) => beside.finish().map_err(|error| lost(&self.name, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn written(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Lost> {
+        let written = match &mut self.sink {
+            Sink::Standard(writer) | Sink::Direct(writer) => write(writer),
+            Sink::Beside(beside) => write(&mut beside.part),
+        };
+        written.map_err(|error| match &self.sink {
+            Sink::Beside(beside) => lost(&self.name, &kept(beside.part.get_ref(), &error)),
+            _ => lost(&self.name, &error),
+        })
+    }
+}
+
+fn sink(Target { path, found }: Target) -> io::Result<Sink> {
+    let old = match found {
+        None => None,
+        Some(_) => {
+            let file = File::options().write(true).open(&path)?;
+            let found = file.metadata()?;
+            if !found.is_file() {
+                return Ok(Sink::Direct(BufWriter::new(Stream::new(file))));
+            }
+            Some((file, found))
+        }
+    };
+    match (part(&path), old) {
+        (Ok(part), old) => Ok(Sink::Beside(Box::new(Beside {
+            part: BufWriter::new(part),
+            target: path,
+            old,
+        }))),
+        // A file that may be written in a folder that may not.
+        (Err(_), Some((file, _))) => Ok(Sink::Direct(BufWriter::new(Stream::new(file)))),
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// In the same folder, since a rename works within one file system only, and with a name that says whose it is.
+fn part(target: &Path) -> io::Result<NamedTempFile> {
+    let folder = target.parent().unwrap_or(Path::new("."));
+    let name = target.file_name().filter(|name| name.len() <= MOST_NAME_BYTES);
+    let mut begin = name.map_or_else(|| OsString::from("nodule"), ToOwned::to_owned);
+    begin.push(".");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&begin).suffix(PART);
+    #[cfg(unix)]
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    #[cfg(unix)]
+    builder.permissions(permissions);
+    builder.tempfile_in(folder)
+}
+
+/// A device has no length.
+fn emptied(file: &File) -> io::Result<()> {
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    Ok(())
+}
+
+impl Beside {
+    fn finish(self) -> io::Result<()> {
+        let Self { part, target, old } = self;
+        let part = part.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let may_be_renamed = old.as_ref().is_none_or(|(_, old)| is_like(part.as_file(), old));
+        part.as_file().sync_data()?;
+        let part = if may_be_renamed {
+            match part.persist(&target) {
+                Ok(_) => return Ok(()),
+                Err(error) if old.is_none() => return Err(kept(&error.file, &error.error)),
+                Err(error) => error.file,
+            }
         } else {
-            Lost::Broken(Failed::usage(format!("{}: {error}", self.name)))
+            part
+        };
+        // It has other names, another owner, or is mounted by itself: what it holds is replaced, and not the file.
+        let Some((mut old, _)) = old else { return Ok(()) };
+        let copied = part.reopen().and_then(|mut new| {
+            old.set_len(0)?;
+            old.rewind()?;
+            io::copy(&mut new, &mut old)?;
+            old.sync_data()
+        });
+        match copied {
+            Ok(()) => part.close(),
+            Err(error) => Err(kept(&part, &error)),
         }
     }
 }
 
+/// What was written happened, so it stays; it is not whole, so it does not get its name.
+fn kept(part: &NamedTempFile, error: &io::Error) -> io::Error {
+    let message = format!("{error}; what was written is in {}", text::path(part.path()));
+    io::Error::new(error.kind(), message)
+}
+
+/// Make the new file like the old one, if that can be.
+#[cfg(unix)]
+fn is_like(new: &File, old: &Metadata) -> bool {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+    if old.nlink() > 1 {
+        return false;
+    }
+    let has_owner = new
+        .metadata()
+        .is_ok_and(|new| (new.uid(), new.gid()) == (old.uid(), old.gid()));
+    let has_owner = has_owner || fchown(new, Some(old.uid()), Some(old.gid())).is_ok();
+    let mode = std::fs::Permissions::from_mode(old.mode() & 0o7777);
+    has_owner && new.set_permissions(mode).is_ok()
+}
+
+#[cfg(not(unix))]
+fn is_like(new: &File, old: &Metadata) -> bool {
+    new.set_permissions(old.permissions()).is_ok()
+}
+
+fn lost(name: &str, error: &io::Error) -> Lost {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        Lost::Closed(name.to_owned())
+    } else {
+        Lost::Broken(Failed::unwritten(format!("{name}: {error}")))
+    }
+}
+
 /// Print a text on standard output, in colour where it is a terminal. Its styles stay, and nothing else that acts on a terminal.
+/// Whoever reads no more of it has seen enough.
 pub fn print(text: &str) -> Result<(), Failed> {
     match write!(anstream::stdout(), "{}", styled(text)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failed::usage(format!("standard output: {error}")))
+            Err(Failed::unwritten(format!("standard output: {error}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn open(path: &Path) -> Result<Output, Failed> {
+        Output::open(&mut Places::default(), "--output", path)
+    }
+
+    fn names(folder: &Path) -> Vec<OsString> {
+        let names = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<OsString> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_was_there_is_there_until_all_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "old").unwrap();
+        for is_finished in [false, true] {
+            let mut output = open(&path).unwrap();
+            if is_finished {
+                output.begin().unwrap();
+            }
+            output.text("new").unwrap();
+            output.flush().unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"old");
+            if is_finished {
+                output.finish().unwrap();
+                assert_eq!(std::fs::read(&path).unwrap(), b"new");
+            }
+        }
+        assert_eq!(names(folder.path()), ["file"]);
+        // Of a run that began, what was written stays.
+        let mut output = open(&path).unwrap();
+        output.begin().unwrap();
+        output.text("newer").unwrap();
+        drop(output);
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn modes_and_links_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let write = |name: &str, text: &str| {
+            let mut output = open(&at(name)).unwrap();
+            output.begin().unwrap();
+            output.text(text).unwrap();
+            output.finish().unwrap();
+        };
+        let mode = |name: &str| at(name).metadata().unwrap().mode() & 0o7777;
+        write("file", "first");
+        assert_eq!(mode("file"), 0o600);
+        std::fs::set_permissions(at("file"), std::fs::Permissions::from_mode(0o644)).unwrap();
+        symlink("file", at("link")).unwrap();
+        symlink("new", at("dangling")).unwrap();
+        write("link", "second");
+        assert!(at("link").is_symlink());
+        assert_eq!(
+            (std::fs::read(at("file")).unwrap(), mode("file")),
+            (b"second".into(), 0o644)
+        );
+        write("dangling", "third");
+        assert!(at("dangling").is_symlink());
+        assert_eq!(std::fs::read(at("new")).unwrap(), b"third");
+        std::fs::hard_link(at("file"), at("hard")).unwrap();
+        write("hard", "4");
+        assert_eq!(std::fs::read(at("file")).unwrap(), b"4");
+        assert_eq!(at("file").metadata().unwrap().nlink(), 2);
+        assert_eq!(names(folder.path()), ["dangling", "file", "hard", "link", "new"]);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_before_anything_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["none/file", "new/", "."] {
+            let refused = open(&folder.path().join(name)).err().unwrap();
+            assert_eq!(refused.exit, Exit::Usage, "{name}: {refused}");
+        }
+        assert!(names(folder.path()).is_empty());
+        // The longest name that there is.
+        let long = folder.path().join("x".repeat(255));
+        open(&long).unwrap().finish().unwrap();
+        assert!(long.is_file());
+    }
+
+    #[test]
+    fn a_device_stays_one() {
+        use std::os::unix::fs::FileTypeExt as _;
+        let null = Path::new("/dev/null");
+        let mut output = open(null).unwrap();
+        output.begin().unwrap();
+        output.text("nothing").unwrap();
+        output.finish().unwrap();
+        assert!(null.metadata().unwrap().file_type().is_char_device());
+        let mut output = open(Path::new("/dev/full")).unwrap();
+        output.begin().unwrap();
+        output.text("too much").unwrap();
+        assert!(matches!(output.flush(), Err(Lost::Broken(failed)) if failed.exit == Exit::Unwritten));
     }
 }

@@ -1,13 +1,14 @@
 //! How far a run is, on standard error: a bar on a terminal, a line now and then elsewhere, and a summary at the end.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use nodule::{Latency, Summary, Watch};
 
 use crate::args::Progress as Mode;
 use crate::exit;
+use crate::stderr;
 
 /// How often a line is printed where there is no terminal: a log is not filled, and nobody waits long for a sign.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -15,6 +16,8 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// A bar that is drawn more often only flickers.
 const DRAWN_PER_SECOND: u8 = 8;
+/// Of a terminal that does not say how wide it is.
+const COLUMNS: u16 = 80;
 
 /// Shows what a run counts.
 pub struct Progress {
@@ -29,7 +32,8 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(mode: Mode, total: Option<u64>, watch: Watch) -> Self {
-        let is_terminal = std::io::stderr().is_terminal();
+        // Events are lines, and a bar is none.
+        let is_terminal = std::io::stderr().is_terminal() && !stderr::is_json();
         let bar = (mode == Mode::Auto && is_terminal).then(|| bar(total));
         let now = Instant::now();
         Self {
@@ -66,7 +70,7 @@ impl Progress {
             ));
         } else {
             self.last_line = Instant::now();
-            exit::line(&so_far(&now, self.total));
+            exit::counts("progress", &[so_far(&now, self.total)], &now);
         }
     }
 
@@ -91,9 +95,7 @@ impl Progress {
         if self.quiet {
             return;
         }
-        for line in ended(run) {
-            exit::line(&line);
-        }
+        exit::counts("summary", &ended(run), run);
     }
 }
 
@@ -185,7 +187,7 @@ fn left(now: &Summary, total: u64) -> Option<String> {
 }
 
 fn bar(total: Option<u64>) -> ProgressBar {
-    let target = ProgressDrawTarget::stderr_with_hz(DRAWN_PER_SECOND);
+    let target = ProgressDrawTarget::term_like_with_hz(Box::new(Screen), DRAWN_PER_SECOND);
     let (bar, template) = match total {
         Some(total) => (
             ProgressBar::new(total),
@@ -202,6 +204,64 @@ fn bar(total: Option<u64>) -> ProgressBar {
         bar.set_style(style);
     }
     bar
+}
+
+/// The terminal as the bar draws on it: by the thread that writes standard error, so that one that was stopped (Ctrl-S) stops no run.
+#[derive(Debug)]
+struct Screen;
+
+impl Screen {
+    fn put(text: &str) -> io::Result<()> {
+        stderr::event(text);
+        Ok(())
+    }
+
+    /// A control sequence that moves the cursor by so many lines or columns.
+    fn moved(count: usize, direction: char) -> io::Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        Self::put(&format!("\u{1b}[{count}{direction}"))
+    }
+}
+
+impl TermLike for Screen {
+    fn width(&self) -> u16 {
+        terminal_size::terminal_size_of(io::stderr()).map_or(COLUMNS, |(width, _)| width.0)
+    }
+
+    fn move_cursor_up(&self, count: usize) -> io::Result<()> {
+        Self::moved(count, 'A')
+    }
+
+    fn move_cursor_down(&self, count: usize) -> io::Result<()> {
+        Self::moved(count, 'B')
+    }
+
+    fn move_cursor_right(&self, count: usize) -> io::Result<()> {
+        Self::moved(count, 'C')
+    }
+
+    fn move_cursor_left(&self, count: usize) -> io::Result<()> {
+        Self::moved(count, 'D')
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        Self::put(&format!("{text}\n"))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        Self::put(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        Self::put("\r\u{1b}[2K")
+    }
+
+    /// What is put is on its way.
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]

@@ -1,37 +1,39 @@
 //! `nodule run`: an operation on items, results as JSON lines in the items' order.
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _, future};
 use nodule::description::Effect;
-use nodule::journal::JournalOptions;
+use nodule::journal::{JournalError, JournalOptions};
 use nodule::policy::Policy;
 use nodule::recording::{self, Meta, Recording};
 use nodule::retry::Retry;
-use nodule::{Component, Control, Credential, Ended, Failure, Notice, RunOptions, Runner, text};
+use nodule::{Component, Credential, Ended, Notice, RunOptions, Runner, Summary, text};
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::args::Run;
-use crate::exit::{Exit, Failed, hint, is_refusal, line, warning};
+use crate::ending::Endings;
+use crate::exit::{self, Exit, Failed, hint, line, warning};
 use crate::items::{self, Items};
 use crate::output::{Lost, Output};
+use crate::places::Places;
 use crate::progress::{Progress, counted};
 use crate::setup;
 use crate::signals::Signals;
+use crate::tally::Tally;
 
 /// How often progress is shown while no result comes.
 const TICK: Duration = Duration::from_secs(1);
-/// Items that a message names one by one.
-const NAMED: usize = 20;
 
 /// Items that are under way, as they were read, for `--failed`.
 type Texts = Arc<Mutex<VecDeque<Option<String>>>>;
 
 pub async fn run(args: Run) -> Result<Exit, Failed> {
+    let places = read(&args)?;
     let policy = setup::policy(&args.grants)?;
     let component = setup::component(&args.component, args.digest.as_deref(), Some(&policy)).await?;
     // Asked for here, so that a wrong name is told before the items are opened.
@@ -42,16 +44,30 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
     let runner = runner(&args, &component, policy)?;
     let (items, total) = items::open(args.items.as_deref(), &args.params).await?;
     if args.dry_run {
-        return dry_run(&args, &runner, items).await;
+        return dry_run(&args, places, &runner, items).await;
     }
-    let exit = stream(&args, &runner, items, total).await?;
-    if let Some(path) = &args.record {
-        runner.save_recording(path)?;
-    }
+    let exit = stream(&args, places, &runner, items, total).await?;
     for unused in runner.unused().operation {
         warning(&unused.to_string());
     }
     Ok(exit)
+}
+
+/// What the command reads, in files that nothing is written to.
+fn read(args: &Run) -> Result<Places, Failed> {
+    let mut places = Places::new();
+    places.read("COMPONENT", &args.component)?;
+    for (name, path) in [
+        ("--items", &args.items),
+        ("--credential", &args.credential),
+        ("--policy", &args.grants.policy),
+        ("--replay", &args.replay),
+    ] {
+        if let Some(path) = path {
+            places.read(name, path)?;
+        }
+    }
+    Ok(places)
 }
 
 /// The component, bound to what the flags say.
@@ -121,104 +137,186 @@ pub fn meta(
     })
 }
 
+/// What the command writes, as long as it can.
+struct Files {
+    output: Option<Output>,
+    failed: Option<Output>,
+    summary: Option<Output>,
+    record: Option<Output>,
+}
+
+impl Files {
+    /// Whatever can be refused is refused before anything is sent.
+    fn open(args: &Run, mut places: Places) -> Result<Self, Failed> {
+        if let Some(path) = &args.journal {
+            places.journal("--journal", path)?;
+        }
+        let mut open = |flag: &str, path: Option<&PathBuf>| {
+            path.map(|path| Output::open(&mut places, flag, path)).transpose()
+        };
+        Ok(Self {
+            output: open("--output", Some(&args.output))?,
+            failed: open("--failed", args.failed.as_ref())?,
+            summary: open("--summary", args.summary.as_ref())?,
+            record: open("--record", args.record.as_ref())?,
+        })
+    }
+
+    fn begin(&mut self) -> Result<(), Lost> {
+        let Self {
+            output,
+            failed,
+            summary,
+            record,
+        } = self;
+        for file in [output, failed, summary, record].into_iter().flatten() {
+            file.begin()?;
+        }
+        Ok(())
+    }
+}
+
+/// Do something with a file, which is given up where it can take no more: that ends the run.
+fn write(file: &mut Option<Output>, endings: &Endings, work: impl FnOnce(&mut Output) -> Result<(), Lost>) {
+    if let Some(output) = file
+        && let Err(lost) = work(output)
+    {
+        *file = None;
+        endings.end(lost.into());
+    }
+}
+
 /// Run the items and write their results; says how the command ends.
-async fn stream(args: &Run, runner: &Runner, items: Items, total: Option<u64>) -> Result<Exit, Failed> {
-    let mut output = Output::open(&args.output)?;
-    let mut failed = args.failed.as_deref().map(Output::create).transpose()?;
-    // Made before anything is sent, so that a name that cannot be written to is told in time.
-    let summary = args.summary.as_deref().map(Output::create).transpose()?;
+async fn stream(
+    args: &Run,
+    places: Places,
+    runner: &Runner,
+    items: Items,
+    total: Option<u64>,
+) -> Result<Exit, Failed> {
+    let mut files = Files::open(args, places)?;
     let texts: Texts = Arc::default();
-    let (items, kept) = kept(items, failed.is_some().then(|| Arc::clone(&texts)));
+    let (items, kept) = kept(items, files.failed.is_some().then(|| Arc::clone(&texts)));
     // Before anything is sent, so that no signal ends the command in the middle of it.
     let signals = Signals::listen();
     let mut results = runner.run(&args.group, &args.operation, items, &options(args))?;
-    let interrupted = interruption(signals, results.control(), args.grace);
+    let endings = Endings::listen(signals, results.control(), args.grace);
+    if let Err(lost) = files.begin() {
+        endings.end(lost.into());
+    }
+    let watch = results.watch();
     let mut progress = Progress::new(args.progress, total, results.watch());
     let mut notices = results.notices();
-    let mut tally = Tally {
-        is_write: *results.effect() == Effect::Write,
-        ..Tally::default()
-    };
+    let mut tally = Tally::new(*results.effect() == Effect::Write);
     let mut ticks = tokio::time::interval(TICK);
     let mut index = 0;
-    let ended = loop {
+    let is_whole = loop {
         let next = if let Some(next) = results.next().now_or_never() {
             next
         } else {
             // Nothing is ready: what is known is shown before waiting.
-            if let Err(lost) = output.flush() {
-                break Err(lost);
-            }
+            write(&mut files.output, &endings, Output::flush);
             tokio::select! {
                 next = results.next() => next,
                 Some(notice) = next_notice(&mut notices) => {
-                    progress.suspend(|| warning(&notice.to_string()));
+                    progress.suspend(|| exit::notice(&notice));
                     continue;
                 }
                 _ = ticks.tick() => {
                     progress.show();
                     continue;
                 }
+                () = endings.at_once() => break false,
             }
         };
-        let Some(result) = next else { break Ok(()) };
-        if let Err(lost) = output.result(index, &result) {
-            break Err(lost);
-        }
+        let Some(result) = next else { break true };
+        write(&mut files.output, &endings, |output| {
+            output.result(index, &result)
+        });
         let text = kept
             .then(|| texts.lock().unwrap_or_else(PoisonError::into_inner).pop_front())
             .flatten()
             .flatten();
         if let Err(failure) = &result {
             tally.count(index, failure);
-            if let (Some(failed), Some(text)) = (&mut failed, text)
+            if let Some(text) = text
                 && !tally.is_unknown(failure)
-                && let Err(lost) = failed.line(&text)
             {
-                break Err(lost);
+                write(&mut files.failed, &endings, |failed| failed.line(&text));
             }
         }
         progress.result();
         print_notices(&mut notices, &progress);
         index += 1;
     };
-    let ended = ended
-        .and_then(|()| output.flush())
-        .and_then(|()| failed.as_mut().map_or(Ok(()), Output::flush));
-    let finished = results.finish().await;
+    endings.over();
+    let finished = if is_whole {
+        results.finish().await.map(|_| ())
+    } else {
+        Ok(drop(results))
+    };
     print_notices(&mut notices, &progress);
-    match &finished {
-        Ok(summary) => progress.end(summary),
-        Err(_) => progress.clear(),
-    }
-    match ended {
-        Err(Lost::Broken(broken)) => return Err(broken),
-        // Whoever read the results has seen enough.
-        Err(Lost::Closed) => return Ok(Exit::Done),
-        Ok(()) => {}
-    }
-    tally.explain(args.failed.as_deref(), args.journal.is_some());
-    let finished = finished?;
-    if let Some(mut file) = summary {
-        let written = file
-            .json(&finished.to_json().to_string())
-            .and_then(|()| file.flush());
-        if let Err(Lost::Broken(broken)) = written {
-            return Err(broken);
-        }
-    }
-    if *interrupted.borrow() {
+    let summary = watch.summary();
+    progress.end(&summary);
+    tally.explain(
+        files.failed.as_ref().and(args.failed.as_deref()),
+        args.journal.is_some(),
+    );
+    let unwritten = finish(files, runner, args.record.as_deref(), &summary);
+    if let Some(ending) = endings.first() {
         warning(&format!(
             "interrupted after {}: those behind were not run",
             counted(index, "item", "items")
         ));
         hint(&how_to_go_on(args));
-        return Ok(Exit::Interrupted);
+        // Why was said when it began to end.
+        return Ok(ending.exit());
     }
-    if finished.ended == Ended::OutOfTime && args.journal.is_some() {
+    finished.map_err(broke)?;
+    unwritten?;
+    if summary.ended == Ended::OutOfTime && args.journal.is_some() {
         hint(&how_to_go_on(args));
     }
     Ok(tally.exit())
+}
+
+/// Write what is written at the end, and give all files their names. The first failure is told at once: another one may be
+/// why the command ends.
+fn finish(files: Files, runner: &Runner, record: Option<&Path>, summary: &Summary) -> Result<(), Failed> {
+    let Files {
+        output,
+        failed,
+        summary: summaries,
+        record: recordings,
+    } = files;
+    let summarised = summaries.map_or(Ok(()), |mut file| {
+        file.json(&summary.to_json().to_string())?;
+        file.finish().map_err(Failed::from)
+    });
+    let recorded = recordings.map_or(Ok(()), |mut file| {
+        let name = record.map(text::path).unwrap_or_default();
+        let text = runner
+            .recording(&name)
+            .map_err(|error| Failed::from(error).ended(Exit::Unwritten))?;
+        file.text(&text.unwrap_or_default())?;
+        file.finish().map_err(Failed::from)
+    });
+    let named = [output, failed]
+        .into_iter()
+        .flatten()
+        .map(|file| file.finish().map_err(Failed::from));
+    named.chain([summarised, recorded]).collect()
+}
+
+/// The run broke: a journal whose disk is full is as good as a file that cannot be written.
+fn broke(error: nodule::Error) -> Failed {
+    let is_full = matches!(error, nodule::Error::Journal(JournalError::Full { .. }));
+    let failed = Failed::from(error);
+    if is_full {
+        failed.ended(Exit::Unwritten)
+    } else {
+        failed
+    }
 }
 
 fn options(args: &Run) -> RunOptions {
@@ -252,7 +350,7 @@ fn how_to_go_on(args: &Run) -> String {
 /// Print the notices that are there.
 fn print_notices(notices: &mut Option<mpsc::Receiver<Notice>>, progress: &Progress) {
     while let Some(notice) = notices.as_mut().and_then(|notices| notices.try_recv().ok()) {
-        progress.suspend(|| warning(&notice.to_string()));
+        progress.suspend(|| exit::notice(&notice));
     }
 }
 
@@ -286,108 +384,11 @@ fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
     }
 }
 
-/// Becomes true at the first signal to end, which lets the items under way end for some time. The second one ends the process.
-fn interruption(mut signals: Signals, control: Control, grace: Duration) -> watch::Receiver<bool> {
-    let (sender, receiver) = watch::channel(false);
-    tokio::spawn(async move {
-        signals.first().await;
-        line(&format!(
-            "interrupted: waiting up to {} s for the items under way; again to end at once",
-            grace.as_secs_f64()
-        ));
-        // Nobody may be left to tell.
-        let _ = sender.send(true);
-        control.stop();
-        tokio::select! {
-            () = signals.again() => std::process::exit(130),
-            () = tokio::time::sleep(grace) => control.abandon(),
-        }
-        signals.again().await;
-        std::process::exit(130);
-    });
-    receiver
-}
-
-/// What failed, as far as the exit status and the hints need it.
-#[derive(Default)]
-struct Tally {
-    is_write: bool,
-    failures: u64,
-    refusals: u64,
-    hint: Option<String>,
-    unknown: u64,
-    /// The first items that may have been done.
-    unknown_items: Vec<String>,
-}
-
-impl Tally {
-    fn count(&mut self, item: u64, failure: &Failure) {
-        self.failures += 1;
-        self.refusals += u64::from(is_refusal(failure));
-        if let Failure::Denied { hint: Some(hint), .. } = failure {
-            self.hint.get_or_insert_with(|| hint.clone());
-        }
-        if self.is_unknown(failure) {
-            self.unknown += 1;
-            if self.unknown_items.len() < NAMED {
-                self.unknown_items.push(item.to_string());
-            }
-        }
-    }
-
-    /// Whether a plain write may have been done: running it again might do it twice.
-    fn is_unknown(&self, failure: &Failure) -> bool {
-        self.is_write && failure.is_unknown()
-    }
-
-    /// What to do about the failures.
-    fn explain(&self, failed: Option<&Path>, has_journal: bool) {
-        if let Some(text) = &self.hint {
-            line("");
-            hint(text);
-        }
-        if self.unknown > 0 {
-            let more = self.unknown - self.unknown_items.len() as u64;
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
-            let items = self.unknown_items.join(", ");
-            line("");
-            warning(&if self.unknown == 1 {
-                format!("item {items}: nobody knows whether it was done, so it was not tried again")
-            } else {
-                format!(
-                    "items {items}{more}: nobody knows whether they were done, so they were not tried again"
-                )
-            });
-            hint(if has_journal {
-                "look there; then `--unknown retry` runs what was not done again, and `--unknown skip` leaves it out"
-            } else {
-                "look there, and run what was not done again; with `--journal FILE` a run keeps account of such items"
-            });
-        }
-        if let (true, Some(path)) = (self.failures > self.unknown, failed) {
-            line("");
-            hint(&format!("the items that failed are in {}", text::path(path)));
-        }
-    }
-
-    /// A run whose every failure is a refusal was refused; otherwise items failed.
-    fn exit(&self) -> Exit {
-        match (self.failures, self.refusals) {
-            (0, _) => Exit::Done,
-            (failures, refusals) if failures == refusals => Exit::Refused,
-            _ => Exit::ItemFailed,
-        }
-    }
-}
-
 /// Print what would be sent. One item after the other, since requests do not say which item they belong to.
-async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, Failed> {
-    let mut output = Output::open(&args.output)?;
-    let mut tally = Tally::default();
+async fn dry_run(args: &Run, mut places: Places, runner: &Runner, mut items: Items) -> Result<Exit, Failed> {
+    let mut output = Output::open(&mut places, "--output", &args.output)?;
+    output.begin()?;
+    let mut tally = Tally::new(false);
     let mut index = 0_u64;
     while let Some(item) = items.next().await {
         let planned = match item {
@@ -405,17 +406,11 @@ async fn dry_run(args: &Run, runner: &Runner, mut items: Items) -> Result<Exit, 
             }
         };
         for line in lines {
-            match output.json(&line.to_string()) {
-                Ok(()) => {}
-                Err(Lost::Closed) => return Ok(Exit::Done),
-                Err(Lost::Broken(broken)) => return Err(broken),
-            }
+            output.json(&line.to_string())?;
         }
         index += 1;
     }
-    if let Err(Lost::Broken(broken)) = output.flush() {
-        return Err(broken);
-    }
+    output.finish()?;
     tally.explain(None, false);
     Ok(tally.exit())
 }

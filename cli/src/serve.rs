@@ -112,7 +112,7 @@ async fn answer(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -
     let mut serving = std::pin::pin!(service.into_future());
     let why = tokio::select! {
         result = &mut serving => return result.map(|()| Exit::Done).map_err(broken),
-        () = signals.first() => Why::Told,
+        _ = signals.first() => Why::Told,
         () = alone(args.stdio_lifetime) => Why::Alone,
     };
     let _ = close.send(());

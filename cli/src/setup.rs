@@ -18,6 +18,7 @@ use crate::args::{Grants, Level, Log, LogFormat};
 use crate::compile::Apart;
 use crate::exit::{Events, Exit, Failed, hint, warning};
 use crate::files::{self, read};
+use crate::signals::survive_file_size;
 use crate::stderr;
 
 /// The variable that holds a credential, for where no file may.
@@ -27,17 +28,27 @@ pub const CREDENTIAL_HINT: &str = "give it by `--credential FILE`, a JSON object
 /// Runs a command that does one thing after the other: a runtime without threads starts faster.
 pub fn single_threaded(command: impl Future<Output = Result<Exit, Failed>>) -> Result<Exit, Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| no_runtime(&error))?.block_on(command)
+    block_on(&runtime.map_err(|error| no_runtime(&error))?, command)
 }
 
 /// Runs a command that runs several instances at once.
 pub fn multi_threaded(command: impl Future<Output = Result<Exit, Failed>>) -> Result<Exit, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| no_runtime(&error))?;
-    let outcome = runtime.block_on(command);
+    let outcome = block_on(&runtime, command);
     // A thread that reads a standard input that nobody closes would be waited for without end.
     runtime.shutdown_background();
     outcome
+}
+
+fn block_on(
+    runtime: &tokio::runtime::Runtime,
+    command: impl Future<Output = Result<Exit, Failed>>,
+) -> Result<Exit, Failed> {
+    runtime.block_on(async {
+        survive_file_size();
+        command.await
+    })
 }
 
 fn no_runtime(error: &std::io::Error) -> Failed {

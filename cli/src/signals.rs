@@ -4,21 +4,56 @@
 //! The first of them lets the items under way end. After that `SIGINT` and `SIGTERM` are meant; a `SIGHUP` is not, since whoever
 //! ends a session sends it beside another.
 
+/// Which of them came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    #[cfg(unix)]
+    Terminate,
+    #[cfg(unix)]
+    HangUp,
+}
+
+impl Signal {
+    /// Its number, the same on all systems.
+    pub fn number(self) -> u8 {
+        match self {
+            Signal::Interrupt => 2,
+            #[cfg(unix)]
+            Signal::Terminate => 15,
+            #[cfg(unix)]
+            Signal::HangUp => 1,
+        }
+    }
+}
+
 #[cfg(unix)]
-pub use unix::Signals;
+pub use unix::{Signals, survive_file_size};
 
 #[cfg(not(unix))]
-pub use other::Signals;
+pub use other::{Signals, survive_file_size};
 
 #[cfg(unix)]
 mod unix {
-    use tokio::signal::unix::{Signal, SignalKind, signal};
+    use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+    use super::Signal;
+
+    /// A file grew beyond what the process may write (`ulimit -f`). Linux, macOS and the BSDs have the same number.
+    const FILE_SIZE: i32 = 25;
+
+    /// Let that be an error of the write, as on a full disk, and not the process's end. It needs a runtime.
+    pub fn survive_file_size() {
+        // Tokio listens until the process ends, whoever hears.
+        let _ = signal(SignalKind::from_raw(FILE_SIZE));
+    }
 
     /// The signals that come from the moment on in which it is made.
     pub struct Signals {
-        interrupt: Option<Signal>,
-        terminate: Option<Signal>,
-        hang_up: Option<Signal>,
+        interrupt: Option<Stream>,
+        terminate: Option<Stream>,
+        hang_up: Option<Stream>,
     }
 
     impl Signals {
@@ -35,16 +70,16 @@ mod unix {
         }
 
         /// The first that asks to end.
-        pub async fn first(&mut self) {
+        pub async fn first(&mut self) -> Signal {
             let Self {
                 interrupt,
                 terminate,
                 hang_up,
             } = self;
             tokio::select! {
-                () = one(interrupt) => {}
-                () = one(terminate) => {}
-                () = one(hang_up) => {}
+                () = one(interrupt) => Signal::Interrupt,
+                () = one(terminate) => Signal::Terminate,
+                () = one(hang_up) => Signal::HangUp,
             }
         }
 
@@ -57,7 +92,7 @@ mod unix {
         }
     }
 
-    async fn one(signal: &mut Option<Signal>) {
+    async fn one(signal: &mut Option<Stream>) {
         let received = match signal {
             Some(signal) => signal.recv().await,
             None => None,
@@ -95,6 +130,11 @@ mod unix {
 
 #[cfg(not(unix))]
 mod other {
+    use super::Signal;
+
+    /// There is no such signal.
+    pub fn survive_file_size() {}
+
     /// Ctrl-C.
     pub struct Signals(());
 
@@ -103,10 +143,11 @@ mod other {
             Self(())
         }
 
-        pub async fn first(&mut self) {
+        pub async fn first(&mut self) -> Signal {
             if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
+            Signal::Interrupt
         }
 
         pub async fn again(&mut self) {

@@ -11,6 +11,9 @@ use std::io::Write as _;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use nodule::text;
+use serde_json::Value;
+
 /// Some ten thousand events.
 const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 /// Messages go in where events do not any more: there are few, and the last ones say how the command ended.
@@ -48,6 +51,46 @@ static SHARED: OnceLock<Shared> = OnceLock::new();
 /// Write events as JSON lines; to be said before anything else is.
 pub fn write_json() {
     let _ = SHARED.set(Shared::new(true));
+}
+
+/// Whether events are JSON lines, and so everything else is.
+pub fn is_json() -> bool {
+    SHARED.get().is_some_and(|shared| shared.is_json)
+}
+
+/// How important an event is.
+#[derive(Debug, Clone, Copy)]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+}
+
+/// A message of the command, as an event like those of the library. Why it ends is told whatever else is left out.
+pub fn json(level: Level, fields: Value) {
+    const TARGET: &str = "nodule::command";
+    let is_wanted = match level {
+        Level::Error => true,
+        Level::Warn => tracing::enabled!(target: TARGET, tracing::Level::WARN),
+        Level::Info => tracing::enabled!(target: TARGET, tracing::Level::INFO),
+    };
+    if is_wanted {
+        message(&event_line(level, fields));
+    }
+}
+
+fn event_line(level: Level, fields: Value) -> String {
+    let event = serde_json::json!({
+        "timestamp": jiff::Timestamp::now().to_string(),
+        "level": match level {
+            Level::Error => "ERROR",
+            Level::Warn => "WARN",
+            Level::Info => "INFO",
+        },
+        "fields": fields,
+        "target": "nodule::command",
+    });
+    format!("{}\n", text::json(&event.to_string()))
 }
 
 /// An event; left out where nobody reads.
@@ -154,12 +197,10 @@ impl Shared {
 /// What stands in the place of what was left out.
 fn note(left_out: u64, is_json: bool) -> String {
     if is_json {
-        let fields = serde_json::json!({"message": "left out", "count": left_out});
-        let timestamp = jiff::Timestamp::now().to_string();
-        let event = serde_json::json!({
-            "timestamp": timestamp, "level": "WARN", "fields": fields, "target": "nodule::log",
-        });
-        format!("{event}\n")
+        event_line(
+            Level::Warn,
+            serde_json::json!({"message": "left out", "count": left_out}),
+        )
     } else {
         format!("warning: {left_out} lines are left out here: nobody read standard error in time\n")
     }

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::future;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -26,6 +25,9 @@ use super::lines::{Line, Lines};
 use super::problem::Answered;
 use super::wire::{Begun, Item, Problem, Run, Told};
 use super::{Registered, Server};
+use crate::exit::Failed;
+use crate::output::Output;
+use crate::places::Places;
 
 /// Lines are sent together up to this size, and no later than when nothing more is ready.
 const FRAME_BYTES: usize = 64 * 1024;
@@ -45,6 +47,7 @@ pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Respon
     let (run, items) = opened(&server, body).await?;
     let options = run.options().map_err(Answered::request)?;
     let runner = server.runner(&run)?;
+    let record = recorded(&run)?;
     let ids = Arc::clone(&items.ids);
     let (group, operation) = (run.group.clone(), run.operation.clone());
     let begun = {
@@ -74,7 +77,7 @@ pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Respon
         }),
         results: Some(results),
         ids,
-        record: run.record.map(|record| (runner, record.path)),
+        record: record.map(|(file, name)| Recorded { runner, file, name }),
         registered,
     };
     let lines = futures_util::stream::unfold(Some(answer), async |answer| {
@@ -85,6 +88,21 @@ pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Respon
     });
     let first = Bytes::from(format!("{first}\n"));
     Ok(ndjson(futures_util::stream::iter([first]).chain(lines)))
+}
+
+/// The file of a recording, which is none that the run reads or writes otherwise. It can be written before anything is sent.
+fn recorded(run: &Run) -> Result<Option<(Output, String)>, Answered> {
+    let Some(record) = &run.record else {
+        return Ok(None);
+    };
+    let mut places = Places::default();
+    let journal = run
+        .journal
+        .as_ref()
+        .map_or(Ok(()), |journal| places.journal("journal", &journal.path));
+    let opened = journal.and_then(|()| Output::open(&mut places, "record", &record.path));
+    let file = opened.map_err(|failed| Answered::request(failed.to_string()))?;
+    Ok(Some((file, nodule::text::path(&record.path))))
 }
 
 /// Say what each item would send, and send nothing.
@@ -298,8 +316,34 @@ struct Answer {
     notices: Option<mpsc::Receiver<Notice>>,
     progress: Option<Interval>,
     ids: Arc<Mutex<Ids>>,
-    record: Option<(Runner, PathBuf)>,
+    record: Option<Recorded>,
     registered: Registered,
+}
+
+/// Where what was sent and answered is written at the end.
+struct Recorded {
+    runner: Runner,
+    file: Output,
+    name: String,
+}
+
+impl Recorded {
+    fn save(mut self) -> Result<(), Problem> {
+        let text = self
+            .runner
+            .recording(&self.name)
+            .map_err(|error| Problem::from(&error))?;
+        let written = self
+            .file
+            .begin()
+            .and_then(|()| self.file.text(&text.unwrap_or_default()));
+        let written = written.and_then(|()| self.file.finish());
+        written.map_err(|lost| Problem {
+            kind: "recording",
+            message: Failed::from(lost).to_string(),
+            hint: None,
+        })
+    }
 }
 
 /// What comes next in a run.
@@ -394,10 +438,10 @@ impl Answer {
             }
         }
         .to_json();
-        if let Some((runner, path)) = self.record.take() {
-            let saved = tokio::task::spawn_blocking(move || runner.save_recording(&path)).await;
-            if let Ok(Err(error)) = saved {
-                problem.get_or_insert(Problem::from(&error));
+        if let Some(record) = self.record.take() {
+            let saved = tokio::task::spawn_blocking(move || record.save()).await;
+            if let Ok(Err(unsaved)) = saved {
+                problem.get_or_insert(unsaved);
             }
         }
         if let (Some(problem), Some(fields)) = (problem, summary.as_object_mut()) {

@@ -298,17 +298,8 @@ pub struct Told {
 
 impl From<&Notice> for Told {
     fn from(notice: &Notice) -> Self {
-        let kind = match notice {
-            Notice::SameKey { .. } => "same-key",
-            Notice::ServiceDown { .. } => "service-down",
-            Notice::ServiceBack => "service-back",
-            Notice::GivenUp { .. } => "given-up",
-            Notice::Throttled { .. } => "throttled",
-            Notice::OutOfTime => "out-of-time",
-            _ => "other",
-        };
         Self {
-            kind,
+            kind: notice.kind(),
             message: notice.to_string(),
         }
     }

@@ -1,6 +1,6 @@
-//! How the command ends when it is told to, and when nobody reads what it says: rows 91 and 92.
+//! How the command ends when it is told to, and when nobody reads what it says: rows 91, 92 and 100.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -49,6 +49,13 @@ impl Running {
 
 /// A run of so many items, whose results go to a file.
 fn run(folder: &Path, server: &Server, items: usize) -> Command {
+    let mut command = printing(folder, server, items);
+    command.args(["--output", "results.jsonl"]);
+    command
+}
+
+/// The same, with results on standard output.
+fn printing(folder: &Path, server: &Server, items: usize) -> Command {
     let base = format!("{}/api", server.origin());
     let credential = json!({"baseUrl": base, "secret": SECRET, "mode": "none"});
     std::fs::write(folder.join("credential.json"), credential.to_string()).unwrap();
@@ -60,14 +67,7 @@ fn run(folder: &Path, server: &Server, items: usize) -> Command {
         .current_dir(folder)
         .arg("run")
         .arg(file(CALLS))
-        .args([
-            "things",
-            "read",
-            "--items",
-            "items.jsonl",
-            "--output",
-            "results.jsonl",
-        ])
+        .args(["things", "read", "--items", "items.jsonl"])
         .args(["--credential", "credential.json", "--retries", "0"]);
     command
 }
@@ -78,7 +78,12 @@ pub async fn signals(bench: &Bench) {
     if !bench.turns {
         return;
     }
-    for signals in [&["-TERM"][..], &["-HUP"], &["-TERM", "-HUP"], &["-INT"]] {
+    for (signals, expected) in [
+        (&["-TERM"][..], 143),
+        (&["-HUP"], 129),
+        (&["-TERM", "-HUP"], 143),
+        (&["-INT"], 130),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(|_| vec![Step::Silence]).await;
         let mut command = run(folder.path(), &server, 1);
@@ -89,7 +94,7 @@ pub async fn signals(bench: &Bench) {
             running.signal(signal);
         }
         let status = running.ended("it ends within its grace").await;
-        assert_eq!(status.code(), Some(130), "{signals:?}");
+        assert_eq!(status.code(), Some(expected), "{signals:?}");
         let results = Running::results(folder.path());
         assert_eq!(
             results[0]["error"]["kind"], "interrupted",
@@ -114,7 +119,7 @@ pub async fn signals(bench: &Bench) {
     let early = tokio::time::timeout(std::time::Duration::from_secs(1), running.ended("never"));
     assert!(early.await.is_err(), "it ended");
     running.signal("-TERM");
-    assert_eq!(running.ended("it ends").await.code(), Some(130));
+    assert_eq!(running.ended("it ends").await.code(), Some(143));
 }
 
 /// A standard error that nobody reads holds up no run, and one that takes nothing ends none.
@@ -152,4 +157,73 @@ pub async fn unread_events(bench: &Bench) {
         assert_eq!(status.code(), Some(0), "{redirected}");
         assert_eq!(Running::results(folder.path()).len(), ITEMS, "{redirected}");
     }
+}
+
+/// Whoever reads the results may have seen enough, or take none: the run ends all the same, and what was answered is known.
+pub async fn unread_results(bench: &Bench) {
+    if !bench.turns {
+        return;
+    }
+    const ITEMS: usize = 20_000;
+    let summary = |folder: &Path| -> Value {
+        let text = std::fs::read_to_string(folder.join("summary.json"));
+        serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default()
+    };
+    let server = Server::start(|_| ok("{}")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = printing(folder.path(), &server, ITEMS);
+    command
+        .args(["--summary", "summary.json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut running = Running(command.spawn().unwrap());
+    let mut stdout = BufReader::new(running.0.stdout.take().unwrap());
+    // Beside the server, which runs on this thread.
+    let first = tokio::task::spawn_blocking(move || stdout.read_line(&mut String::new()).unwrap());
+    assert!(first.await.unwrap() > 0);
+    let status = running.ended("its reader has seen enough").await;
+    assert_eq!(status.code(), Some(141));
+    assert_eq!(summary(folder.path())["ended"], "stopped");
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = printing(folder.path(), &server, ITEMS);
+    command
+        .args([
+            "--summary",
+            "summary.json",
+            "--journal",
+            "run.sqlite",
+            "--grace",
+            "100ms",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut running = Running(command.spawn().unwrap());
+    // Its reader takes nothing, so that it comes to rest.
+    let states = || states(&folder.path().join("run.sqlite"));
+    let mut before = None;
+    loop {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let now = states();
+        if now.is_some() && now == before {
+            break;
+        }
+        before = now;
+    }
+    running.signal("-TERM");
+    let status = running.ended("nobody reads what it prints").await;
+    assert_eq!(status.code(), Some(143));
+    assert_eq!(summary(folder.path())["ended"], "stopped");
+    assert_eq!(states().unwrap().1, 0, "what was answered is known");
+}
+
+/// How many items the journal has as done, and as started.
+fn states(journal: &Path) -> Option<(u32, u32)> {
+    let journal = rusqlite::Connection::open(journal).ok()?;
+    let count = |state: &str| {
+        let query = "SELECT count(*) FROM items WHERE state = ?1";
+        journal.query_row(query, [state], |row| row.get(0)).ok()
+    };
+    let found = (count("done")?, count("started")?);
+    (found.0 > 0).then_some(found)
 }

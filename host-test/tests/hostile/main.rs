@@ -65,7 +65,7 @@ macro_rules! rows {
     };
 }
 
-const ROWS: [Row; 81] = rows! {
+const ROWS: [Row; 82] = rows! {
     1 "an origin that is not listed, an empty list" who::not_listed;
     2 "names that look like a listed one" who::look_alike_names;
     3 "user info and backslashes before the path" who::user_info;
@@ -147,6 +147,7 @@ const ROWS: [Row; 81] = rows! {
     97 "many calls that compute, short or at once" crowd::many_calls;
     98 "a flood of denials in the log" claims::denials;
     99 "paths that some servers read as others" readings::paths;
+    100 "results that nobody reads" ending::unread_results;
 };
 
 fn main() -> ExitCode {

@@ -382,7 +382,7 @@ fn a_journal_that_cannot_grow_ends_the_run_and_keeps_what_was_recorded() {
     let place = Place::new(2_000);
     // Compiled before, so that the limit meets nothing but the journal.
     expect(nodule().arg("describe").arg(component()), 0);
-    let output = expect(&mut limited(&place.get(), 128), 2);
+    let output = expect(&mut limited(&place.get(), 128), 4);
     assert!(stderr(&output).contains("cannot grow"), "{}", stderr(&output));
     assert!(stderr(&output).contains("make room"), "{}", stderr(&output));
     let given = lines(&output);
