@@ -17,7 +17,7 @@ use std::time::Duration;
 use nodule::{Engine, EngineConfig, Error, Precompiler, Uncompiled, text};
 
 use crate::args;
-use crate::exit::{Exit, Failed};
+use crate::exit::{Exit, Failed, line};
 
 /// The compiler's memory: a node in Rust takes 100 MB of it. With the component and what the system shares, the command stays
 /// below 512 MB.
@@ -32,6 +32,8 @@ const SECONDS_VARIABLE: &str = "NODULE_COMPILE_SECONDS";
 const MOST_THREADS: usize = 8;
 /// The process ends itself in time; this much later it is ended.
 const GRACE: Duration = Duration::from_secs(2);
+/// So long nobody asks what the command does.
+const SILENT: Duration = Duration::from_secs(2);
 /// Of what the process says.
 const MOST_TEXT: u64 = 4096;
 /// What a started process may need to be found and loaded.
@@ -126,7 +128,11 @@ impl Apart {
                 said.send(text)
             });
             let patience = Duration::from_secs(self.seconds).saturating_add(GRACE);
-            let Ok(text) = text.recv_timeout(patience) else {
+            let text = text.recv_timeout(SILENT).or_else(|_| {
+                line("compiling the component, which is kept for the next time");
+                text.recv_timeout(patience.saturating_sub(SILENT))
+            });
+            let Ok(text) = text else {
                 child.kill()?;
                 return child.wait().map(|_| None);
             };

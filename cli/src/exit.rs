@@ -152,7 +152,7 @@ pub fn notice(notice: &Notice) {
     match notice {
         Notice::SameKey { item, earlier, .. } if stderr::is_json() => stderr::json(
             Level::Warn,
-            json!({"message": "notice", "kind": notice.kind(), "item": item, "earlier": earlier}),
+            &json!({"message": "notice", "kind": notice.kind(), "item": item, "earlier": earlier}),
         ),
         _ if stderr::is_json() => {}
         _ => warning(&notice.to_string()),
@@ -166,7 +166,7 @@ fn note(level: Level, label: &str, text: &str) {
             "hint" => json!({"message": text, "hint": true}),
             _ => json!({"message": text}),
         };
-        return stderr::json(level, fields);
+        return stderr::json(level, &fields);
     }
     let colour = match level {
         Level::Error => AnsiColor::Red,
@@ -182,14 +182,14 @@ pub fn line(text: &str) {
     if !stderr::is_json() {
         stderr::message(&format!("{}\n", text::lines(text)));
     } else if !text.is_empty() {
-        stderr::json(Level::Info, json!({"message": text}));
+        stderr::json(Level::Info, &json!({"message": text}));
     }
 }
 
 /// Lines that say what a run counts, or the counts as an event.
 pub fn counts(message: &str, lines: &[String], counts: &Summary) {
     if stderr::is_json() {
-        return stderr::json(Level::Info, json!({"message": message, "run": counts.to_json()}));
+        return stderr::json(Level::Info, &json!({"message": message, "run": counts.to_json()}));
     }
     for text in lines {
         line(text);
@@ -216,10 +216,10 @@ pub fn usage(error: &clap::Error) -> ExitCode {
         let _ = shown.print();
     } else if wants_json(&arguments) {
         stderr::write_json();
-        stderr::json(
-            Level::Error,
-            json!({"message": shown.render().to_string().trim_end()}),
-        );
+        let text = shown.render().to_string();
+        let text = text.trim_end();
+        let text = text.strip_prefix("error: ").unwrap_or(text);
+        stderr::json(Level::Error, &json!({"message": text}));
     } else {
         stderr::message(&shown.render().ansi().to_string());
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use nodule::{ItemResult, text};
 use tempfile::NamedTempFile;
 
-use crate::exit::{Exit, Failed, styled};
+use crate::exit::{Exit, Failed, line, styled};
 use crate::places::{Places, Target};
 use crate::stream::{self, Stream};
 
@@ -153,16 +153,15 @@ impl Output {
 }
 
 fn sink(Target { path, found }: Target) -> io::Result<Sink> {
-    let old = match found {
-        None => None,
-        Some(_) => {
-            let file = File::options().write(true).open(&path)?;
-            let found = file.metadata()?;
-            if !found.is_file() {
-                return Ok(Sink::Direct(BufWriter::new(Stream::new(file))));
-            }
-            Some((file, found))
+    let old = if found.is_some() {
+        let file = opened(&path)?;
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Ok(Sink::Direct(BufWriter::new(Stream::new(file))));
         }
+        Some((file, found))
+    } else {
+        None
     };
     match (part(&path), old) {
         (Ok(part), old) => Ok(Sink::Beside(Box::new(Beside {
@@ -174,6 +173,35 @@ fn sink(Target { path, found }: Target) -> io::Result<Sink> {
         (Err(_), Some((file, _))) => Ok(Sink::Direct(BufWriter::new(Stream::new(file)))),
         (Err(error), None) => Err(error),
     }
+}
+
+/// What is there, for writing. A pipe is open when somebody reads it, who may be late.
+#[cfg(unix)]
+fn opened(path: &Path) -> io::Result<File> {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+    let mut options = File::options();
+    options.write(true);
+    if !path.metadata()?.file_type().is_fifo() {
+        return options.open(path);
+    }
+    let at_once = OFlags::NONBLOCK;
+    let flags = at_once.bits().try_into().unwrap_or_default();
+    if let Ok(file) = options.clone().custom_flags(flags).open(path) {
+        // Given back: another reader would see the end of the first one.
+        fcntl_setfl(&file, fcntl_getfl(&file)? - at_once)?;
+        return Ok(file);
+    }
+    line(&format!(
+        "{}: waiting for somebody who reads the pipe",
+        text::path(path)
+    ));
+    options.open(path)
+}
+
+#[cfg(not(unix))]
+fn opened(path: &Path) -> io::Result<File> {
+    File::options().write(true).open(path)
 }
 
 /// In the same folder, since a rename works within one file system only, and with a name that says whose it is.
@@ -266,7 +294,9 @@ fn lost(name: &str, error: &io::Error) -> Lost {
 /// Print a text on standard output, in colour where it is a terminal. Its styles stay, and nothing else that acts on a terminal.
 /// Whoever reads no more of it has seen enough.
 pub fn print(text: &str) -> Result<(), Failed> {
-    match write!(anstream::stdout(), "{}", styled(text)) {
+    let mut stdout = anstream::stdout();
+    let written = write!(stdout, "{}", styled(text)).and_then(|()| stdout.flush());
+    match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failed::unwritten(format!("standard output: {error}")))
         }
@@ -285,8 +315,8 @@ mod tests {
     }
 
     fn names(folder: &Path) -> Vec<OsString> {
-        let names = std::fs::read_dir(folder).unwrap();
-        let mut names: Vec<OsString> = names.map(|entry| entry.unwrap().file_name()).collect();
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names: Vec<OsString> = entries.map(|entry| entry.file_name()).collect();
         names.sort();
         names
     }

@@ -211,17 +211,12 @@ fn bar(total: Option<u64>) -> ProgressBar {
 struct Screen;
 
 impl Screen {
-    fn put(text: &str) -> io::Result<()> {
-        stderr::event(text);
-        Ok(())
-    }
-
     /// A control sequence that moves the cursor by so many lines or columns.
-    fn moved(count: usize, direction: char) -> io::Result<()> {
+    fn moved(&self, count: usize, direction: char) -> io::Result<()> {
         if count == 0 {
             return Ok(());
         }
-        Self::put(&format!("\u{1b}[{count}{direction}"))
+        self.write_str(&format!("\u{1b}[{count}{direction}"))
     }
 }
 
@@ -231,31 +226,32 @@ impl TermLike for Screen {
     }
 
     fn move_cursor_up(&self, count: usize) -> io::Result<()> {
-        Self::moved(count, 'A')
+        self.moved(count, 'A')
     }
 
     fn move_cursor_down(&self, count: usize) -> io::Result<()> {
-        Self::moved(count, 'B')
+        self.moved(count, 'B')
     }
 
     fn move_cursor_right(&self, count: usize) -> io::Result<()> {
-        Self::moved(count, 'C')
+        self.moved(count, 'C')
     }
 
     fn move_cursor_left(&self, count: usize) -> io::Result<()> {
-        Self::moved(count, 'D')
+        self.moved(count, 'D')
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        Self::put(&format!("{text}\n"))
+        self.write_str(&format!("{text}\n"))
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        Self::put(text)
+        stderr::event(text);
+        Ok(())
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        Self::put("\r\u{1b}[2K")
+        self.write_str("\r\u{1b}[2K")
     }
 
     /// What is put is on its way.

@@ -253,7 +253,8 @@ async fn stream(
     let finished = if is_whole {
         results.finish().await.map(|_| ())
     } else {
-        Ok(drop(results))
+        drop(results);
+        Ok(())
     };
     print_notices(&mut notices, &progress);
     let summary = watch.summary();

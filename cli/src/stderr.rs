@@ -67,7 +67,7 @@ pub enum Level {
 }
 
 /// A message of the command, as an event like those of the library. Why it ends is told whatever else is left out.
-pub fn json(level: Level, fields: Value) {
+pub fn json(level: Level, fields: &Value) {
     const TARGET: &str = "nodule::command";
     let is_wanted = match level {
         Level::Error => true,
@@ -79,7 +79,7 @@ pub fn json(level: Level, fields: Value) {
     }
 }
 
-fn event_line(level: Level, fields: Value) -> String {
+fn event_line(level: Level, fields: &Value) -> String {
     let event = serde_json::json!({
         "timestamp": jiff::Timestamp::now().to_string(),
         "level": match level {
@@ -199,7 +199,7 @@ fn note(left_out: u64, is_json: bool) -> String {
     if is_json {
         event_line(
             Level::Warn,
-            serde_json::json!({"message": "left out", "count": left_out}),
+            &serde_json::json!({"message": "left out", "count": left_out}),
         )
     } else {
         format!("warning: {left_out} lines are left out here: nobody read standard error in time\n")

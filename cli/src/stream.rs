@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// A pipe that has room has room for so much, which is written whole (`PIPE_BUF`).
+const PIECE_BYTES: usize = 4096;
+
 /// No reader is waited for any more.
 static IS_GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
@@ -53,8 +56,6 @@ impl Write for Stream {
             return self.file.write(bytes);
         }
         wait_for_room(&self.file)?;
-        // A pipe that has room has room for as much as is written whole (`PIPE_BUF`).
-        const PIECE_BYTES: usize = 4096;
         let piece = bytes.get(..PIECE_BYTES).unwrap_or(bytes);
         self.file.write(piece)
     }

@@ -322,3 +322,40 @@ fn with_a_json_log_every_line_is_json() {
         }
     }
 }
+
+/// Every command says that what it prints went nowhere.
+#[test]
+fn other_commands_tell_a_full_disk_too() {
+    let place = Place::new(Config::default());
+    let cases = crate::support::cases();
+    let component = component();
+    let (component, cases) = (component.to_str().unwrap(), cases.to_str().unwrap());
+    for arguments in [
+        &["describe", component][..],
+        &["describe", component, "--format", "json"],
+        &["check", component, cases],
+        &["check-credential", component],
+        &[
+            "run",
+            component,
+            "member",
+            "getMember",
+            "--param",
+            "cardNo=M1",
+            "--dry-run",
+        ],
+    ] {
+        let mut command = nodule();
+        command
+            .args(arguments)
+            .env("NODULE_CREDENTIAL", credential(&place.simulator))
+            .stdout(fs::File::options().write(true).open("/dev/full").unwrap());
+        let output = command.output().unwrap();
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {told}");
+        assert!(
+            told.contains("standard output: No space left"),
+            "{arguments:?}: {told}"
+        );
+    }
+}

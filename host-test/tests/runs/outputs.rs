@@ -1,6 +1,7 @@
 //! What a command writes replaces nothing that it reads, nothing of a run that never started, and nothing that is no file.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{FileTypeExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -234,6 +235,16 @@ fn what_is_no_file_stays_what_it_is() {
     };
     expect(&mut place.run(&["--output", "pipe"]), 0);
     assert_eq!(reader.join().unwrap().lines().count(), 2);
+    // Its reader may be late, which is told.
+    let mut command = place.run(&["--output", "pipe"]);
+    let mut waiting = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(waiting.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("waiting for somebody who reads the pipe") {
+        assert!(told.read_line(&mut line).unwrap() > 0, "{line}");
+    }
+    assert_eq!(place.text("pipe").lines().count(), 2);
+    assert!(waiting.wait().unwrap().success());
     // A link leads where it led, and the file there has its mode.
     place.write("real.har", OLD);
     symlink("real.har", place.at("link.har")).unwrap();
