@@ -49,13 +49,13 @@ impl Running {
 
 /// A run of so many items, whose results go to a file.
 fn run(folder: &Path, server: &Server, items: usize) -> Command {
-    let mut command = printing(folder, server, items);
+    let mut command = printing(folder, server, "read", items);
     command.args(["--output", "results.jsonl"]);
     command
 }
 
 /// The same, with results on standard output.
-fn printing(folder: &Path, server: &Server, items: usize) -> Command {
+fn printing(folder: &Path, server: &Server, operation: &str, items: usize) -> Command {
     let base = format!("{}/api", server.origin());
     let credential = json!({"baseUrl": base, "secret": SECRET, "mode": "none"});
     std::fs::write(folder.join("credential.json"), credential.to_string()).unwrap();
@@ -67,7 +67,7 @@ fn printing(folder: &Path, server: &Server, items: usize) -> Command {
         .current_dir(folder)
         .arg("run")
         .arg(file(CALLS))
-        .args(["things", "read", "--items", "items.jsonl"])
+        .args(["things", operation, "--items", "items.jsonl"])
         .args(["--credential", "credential.json", "--retries", "0"]);
     command
 }
@@ -171,7 +171,7 @@ pub async fn unread_results(bench: &Bench) {
     };
     let server = Server::start(|_| ok("{}")).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut command = printing(folder.path(), &server, ITEMS);
+    let mut command = printing(folder.path(), &server, "read", ITEMS);
     command
         .args(["--summary", "summary.json"])
         .stdout(Stdio::piped())
@@ -186,7 +186,7 @@ pub async fn unread_results(bench: &Bench) {
     assert_eq!(summary(folder.path())["ended"], "stopped");
 
     let folder = tempfile::tempdir().unwrap();
-    let mut command = printing(folder.path(), &server, ITEMS);
+    let mut command = printing(folder.path(), &server, "write", ITEMS);
     command
         .args([
             "--summary",

@@ -160,3 +160,43 @@ async fn a_run_that_is_stopped_gives_what_was_under_way_and_ends() {
     assert_eq!(summary.ended, nodule::Ended::Stopped);
     assert_eq!(summary.requests, count);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_is_recorded_though_nobody_takes_the_results() {
+    let (folder, simulator) = (tempfile::TempDir::new().unwrap(), simulator(Config::default()));
+    let runner = runner(&simulator).await;
+    let journal = folder.path().join("run.sqlite");
+    let options = RunOptions::default().journal(nodule::journal::JournalOptions::new(&journal));
+    let stores = (0..).map(|item: u64| {
+        Ok(format!(
+            r#"{{"organizationCode":"S{item}","organizationName":"Store"}}"#
+        ))
+    });
+    let results = runner
+        .run(
+            "masterdata",
+            "saveStore",
+            futures_util::stream::iter(stores),
+            &options,
+        )
+        .unwrap();
+    let reader = rusqlite::Connection::open(&journal).unwrap();
+    let count = |state: &str| -> usize {
+        let query = "SELECT count(*) FROM items WHERE state = ?1";
+        let count: u32 = reader.query_row(query, [state], |row| row.get(0)).unwrap();
+        count as usize
+    };
+    // The window is full, and all that was sent is known: a crash now would leave nothing unknown.
+    let at_rest = async {
+        loop {
+            let (done, started) = (count("done"), count("started"));
+            if done > 100 && started == 0 && done == simulator.ledger().stores.len() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let came = tokio::time::timeout(std::time::Duration::from_secs(60), at_rest).await;
+    assert!(came.is_ok(), "{} started", count("started"));
+    drop(results);
+}
