@@ -70,7 +70,8 @@ pub async fn authenticate<T: Transport>(
     let body = body(&[("appId", id), ("appSecret", secret)]);
     exchange(transport, &base, TOKEN, body, None)
         .await
-        .map_err(|failure| without(failure, secret))
+        // A service may well take off the blanks around it, and repeat the rest.
+        .map_err(|failure| without(failure, secret.trim()))
 }
 
 fn value<'a>(fields: &'a [Field], name: &str) -> &'a str {
@@ -163,11 +164,12 @@ fn session<T: Transport>(document: &str, transport: &T) -> Result<Session, Failu
     })
 }
 
-/// A token that can stand in a header.
+/// A token that can stand in a header, of whose value blanks around it are no part.
 fn secret_text(data: &Object, name: &str) -> Option<String> {
     let text = data.get(name).and_then(json::string)?;
-    let is_header = !text.trim().is_empty() && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-    is_header.then(|| text.into_owned())
+    let trimmed = text.trim();
+    let is_header = !trimmed.is_empty() && trimmed.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    is_header.then(|| trimmed.to_owned())
 }
 
 /// What a number under a name means.

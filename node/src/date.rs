@@ -4,9 +4,9 @@
 //! 186 KB larger.
 
 const DAY_MS: i64 = 86_400_000;
-/// The furthest instant that JavaScript, and so most of what reads epoch milliseconds, can hold.
-const MAX_MS: i64 = 100_000_000 * DAY_MS;
-/// A text of fewer digits is rather a year or a date without its hyphens than an instant of the early seventies.
+/// From the year 1 to the end of the year 9999, as texts can say it. What lies behind is rather microseconds.
+const YEARS_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+/// Fewer digits are rather seconds, a year, or a date without its hyphens than an instant of the early seventies.
 const MIN_MS_DIGITS: usize = 11;
 
 /// Whether `text` is a day, as `yyyy-MM-dd`.
@@ -31,7 +31,8 @@ pub fn is_local_date_time(text: &str) -> bool {
 /// Epoch milliseconds of an ISO 8601 text: a date (midnight) or a date and a time with `T` or a blank between; without an
 /// offset it is UTC. Finer than a millisecond is cut. A text of at least eleven digits is epoch milliseconds already.
 pub fn instant(text: &str) -> Option<i64> {
-    if text.len() >= MIN_MS_DIGITS && text.bytes().all(|b| b.is_ascii_digit()) {
+    // A text of one digit is no instant.
+    if text.len() > 1 && text.bytes().all(|b| b.is_ascii_digit()) {
         return epoch_ms(text);
     }
     let mut rest = Rest(text.as_bytes());
@@ -66,9 +67,12 @@ pub fn http_date(text: &str) -> Option<i64> {
     instant(&format!("{year}-{month:02}-{day}T{time}Z"))
 }
 
-/// Epoch milliseconds from their digits, where a calendar can hold them.
+/// Epoch milliseconds from their digits: nothing where they are too few or too many to be milliseconds.
 pub fn epoch_ms(digits: &str) -> Option<i64> {
-    digits.parse().ok().filter(|ms| (-MAX_MS..=MAX_MS).contains(ms))
+    let is_zero = digits == "0";
+    let is_long = digits.trim_start_matches('-').len() >= MIN_MS_DIGITS;
+    let ms = digits.parse().ok().filter(|_| is_zero || is_long);
+    ms.filter(|ms| YEARS_MS.contains(ms))
 }
 
 /// What is left to read.
@@ -207,9 +211,30 @@ mod tests {
             "01/02/2025",
             "2025年01月01日",
             "99999999999999999999",
+            "0",
+            "1767225599",
+            "1767225599000000",
             "-1767225599000",
         ] {
             assert_eq!(instant(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_milliseconds_where_it_has_the_digits_of_milliseconds() {
+        for (digits, ms) in [
+            ("0", Some(0)),
+            ("1767225599000", Some(1_767_225_599_000)),
+            ("-1767225599000", Some(-1_767_225_599_000)),
+            ("253402300799999", Some(253_402_300_799_999)),
+            // Seconds, microseconds and nanoseconds.
+            ("1767225599", None),
+            ("-1767225599", None),
+            ("1767225599000000", None),
+            ("1767225599000000000", None),
+            ("20250131", None),
+        ] {
+            assert_eq!(epoch_ms(digits), ms, "{digits}");
         }
     }
 

@@ -222,6 +222,23 @@ fn no_failure_repeats_a_secret() {
     }
 }
 
+/// A service takes the blanks off a secret before it looks it up, and says what it looked for.
+#[test]
+fn no_failure_repeats_a_secret_without_the_blanks_around_it() {
+    let credential = r#"{"appId":"demo","appSecret":" hunter2-hunter2\n"}"#;
+    let script = Script::new([reply(401, r#"{"msg":"<hunter2-hunter2> is wrong"}"#)]);
+    let failure = block_on(authenticate(&script, credential, None)).unwrap_err();
+    assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
+}
+
+#[test]
+fn a_token_is_sent_without_the_blanks_around_it() {
+    let answer = r#"{"code":"200","data":{"accessToken":" tok-1 ","refreshToken":"r-1\n"}}"#;
+    let session = ask(None, [reply(200, answer)]).0.unwrap();
+    assert_eq!(session.access.headers.first().unwrap().value, "tok-1");
+    assert_eq!(session.renewal.as_deref(), Some("r-1"));
+}
+
 #[test]
 fn a_credential_is_checked_by_its_labels() {
     let refused = |credential: &str| match block_on(authenticate(&Script::new([]), credential, None)) {
