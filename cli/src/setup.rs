@@ -190,6 +190,8 @@ pub fn credential(node: &Node, file: Option<&Path>) -> Result<Option<Credential>
         (Some(file), _) => read(file, &files::CREDENTIAL)?,
         // The environment's credential may be there for another node.
         (None, Ok(_)) if node.credential.is_none() => return Ok(None),
+        // A variable that is set to nothing is how scripts leave one out.
+        (None, Ok(text)) if text.trim().is_empty() => return Ok(None),
         (None, Ok(text)) => text,
         (None, Err(_)) => return Ok(None),
     };

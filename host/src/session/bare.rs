@@ -24,7 +24,12 @@ impl Maker<'_> {
                 self.pipeline.refusal().unwrap_or_else(unnamed)
             }
             types::Failure::Unauthenticated(_) | types::Failure::Rejected(_) => {
-                Failure::Unauthenticated(answer("the service did not accept the credential"))
+                let accept = "the service did not accept the credential";
+                let oddity = self.credential.oddity();
+                Failure::Unauthenticated(match oddity {
+                    Some(oddity) => answer(&format!("{accept}: {oddity}")),
+                    None => answer(accept),
+                })
             }
             types::Failure::Throttled(_) => Failure::Throttled {
                 answer: answer("the service asks to wait before authenticating again"),
