@@ -155,7 +155,8 @@ pub struct Run {
     /// What answers, in words, for readers of the recording
     #[arg(long, value_name = "TEXT", requires = "record")]
     pub recorded_against: Option<String>,
-    /// Answer from a recording; nothing is sent and no credential is needed
+    /// Answer from a recording; nothing is sent. One that --record wrote needs no credential; a HAR of a browser or another tool
+    /// needs one, whose base URL says where the service was
     #[arg(long, value_name = "FILE.har", conflicts_with = "dry_run")]
     pub replay: Option<PathBuf>,
     /// Print the requests that would be sent, and send none

@@ -48,7 +48,8 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
     if let Some(path) = &args.record {
         runner.save_recording(path)?;
     }
-    for unused in runner.unused().operation {
+    let unused = runner.unused();
+    if !unused.operation.is_empty() {
         warning(&unused.to_string());
     }
     Ok(exit)
@@ -56,12 +57,22 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
 
 /// The component, bound to what the flags say.
 fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, Failed> {
-    let builder = component.runner().policy(policy);
+    let mut builder = component.runner().policy(policy);
+    let credential = || setup::credential(component.node(), args.credential.as_deref());
     if let Some(path) = &args.replay {
         let recording = Recording::load(path).map_err(nodule::Error::from)?;
+        for trouble in recording.warnings() {
+            warning(&trouble);
+        }
+        // A recording of this command says itself where the service was.
+        if recording.case().is_none()
+            && let Some(credential) = credential()?
+        {
+            builder = builder.credential(credential);
+        }
         return Ok(builder.replay(recording).build()?);
     }
-    let credential = setup::credential(component.node(), args.credential.as_deref())?;
+    let credential = credential()?;
     if let Some(credential) = &credential {
         // Whose server gets the secret is said before it does.
         line(&format!("credential: bound to {}", credential.base_url()));

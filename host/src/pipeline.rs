@@ -55,6 +55,7 @@ use crate::rate::Bucket;
 use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Role, Spelled};
 use crate::secret::Secret;
 use crate::session::{self, Session};
+use crate::text;
 
 use check::Wanted;
 pub(crate) use handler::code;
@@ -342,7 +343,7 @@ impl Pipeline {
             Role::Authentication => None,
         };
         let served = match same {
-            Some(outcome) => Ok(outcome),
+            Some(served) => served,
             None => player.serve(self.role(), self.item, &self.recordable(request)?),
         };
         match served {
@@ -352,9 +353,9 @@ impl Pipeline {
                     self.answered(&answer, changing);
                     Ok(answer)
                 }
-                Some(error) => Err(name::parse(error)),
+                Some(error) => Err(self.recorded_failure(error)),
             },
-            Ok(Outcome::Failed { error }) => Err(name::parse(error)),
+            Ok(Outcome::Failed { error }) => Err(self.recorded_failure(error)),
             Err(miss) => Err(self.deny(
                 request.asked(),
                 "replay",
@@ -362,6 +363,17 @@ impl Pipeline {
                 Some(miss.hint().to_owned()),
             )),
         }
+    }
+
+    /// A transport failure of a recording. What another tool says of it is told, since its name here says less.
+    fn recorded_failure(&self, error: &str) -> HttpError {
+        const SHOWN_CHARS: usize = 200;
+        let known = name::parse(error);
+        if known.is_none() {
+            let told = format!("recorded as `{}`", text::shown(error, SHOWN_CHARS));
+            self.notes().trouble.get_or_insert(told);
+        }
+        known.unwrap_or(HttpError::ConnectionTerminated)
     }
 
     async fn live(

@@ -3,12 +3,12 @@
 mod builder;
 mod operation;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::canonical::Base;
@@ -23,7 +23,7 @@ use crate::instance::{Account, Environs, Moment};
 use crate::limits::Limits;
 use crate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
 use crate::policy::Policy;
-use crate::recording::{Call, Item, ItemResult as RecordedResult, Player, Recorder, Unused};
+use crate::recording::{self, Call, Item, ItemResult as RecordedResult, Player, Recorder, Unused};
 use crate::redact::Redactor;
 use crate::run::ItemResult;
 use crate::secret::Secret;
@@ -73,7 +73,8 @@ enum Target {
 /// What a recording holds beside the exchanges.
 #[derive(Default)]
 struct Tape {
-    items: Vec<Item>,
+    /// By index: an item that could not be read is known before those in front of it are.
+    items: BTreeMap<usize, Item>,
     secrets: Vec<Secret>,
 }
 
@@ -140,7 +141,7 @@ impl Runner {
             (std::mem::take(&mut tape.items), tape.secrets.clone())
         };
         let redactor = Redactor::new(&secrets);
-        let mut recording = recorder.finish(items)?;
+        let mut recording = recorder.finish(items.into_values().collect())?;
         recording.map_strings(|text| redactor.value(text))?;
         recording.save(path, |text| redactor.knows(text))?;
         Ok(())
@@ -213,12 +214,9 @@ impl Inner {
             return;
         };
         let result = match result {
-            Ok(output) => RecordedResult::Output(
-                output
-                    .iter()
-                    .map(|json| serde_json::from_str(json.get()).unwrap_or(Value::Null))
-                    .collect(),
-            ),
+            Ok(output) => {
+                RecordedResult::Output(output.iter().map(|json| recording::held(json.get())).collect())
+            }
             Err(failure) => RecordedResult::Error(failure.to_json()),
         };
         let call = match environs {
@@ -232,15 +230,12 @@ impl Inner {
             Environs::Real => None,
         };
         let item = Item {
-            parameters: serde_json::from_str(parameters)
-                .unwrap_or_else(|_| Value::String(parameters.to_owned())),
+            parameters: recording::held(parameters),
             result: Some(result),
             call,
         };
         let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
-        // Items are recorded one after the other, so each belongs at the end.
-        debug_assert_eq!(tape.items.len(), index);
-        tape.items.push(item);
+        tape.items.insert(index, item);
     }
 
     /// A session, where the node needs one. `refused` is the generation that the service did not accept.
@@ -257,14 +252,10 @@ impl Inner {
             component: &self.component,
             credential,
             // An answer may name the instant when the session ends, so a recorded one is read at its own time.
-            environs: if matches!(self.target, Target::Replay { .. }) {
-                environs
-            } else {
-                Environs::Real
-            },
+            environs,
             pipeline: self.pipeline(Scope::Authentication, None, None, None),
         };
-        let session = cell.get(refused, maker).await?;
+        let session = cell.get(refused, environs, maker).await?;
         if let Target::Record { tape, .. } = &self.target {
             let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
             tape.secrets.extend(session.secrets().cloned());

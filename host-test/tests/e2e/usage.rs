@@ -3,8 +3,9 @@
 use std::process::Command;
 
 use serde_json::Value;
+use simulator::Config;
 
-use crate::support::{cases, component, expect, nodule, root, run, stderr, stdout};
+use crate::support::{cases, component, credential, expect, nodule, root, run, simulator, stderr, stdout};
 
 /// What a command prints when it is refused.
 fn refused(command: &mut Command, code: i32) -> String {

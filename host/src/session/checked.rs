@@ -4,12 +4,12 @@
 //! of them for the session's sake: otherwise the executing instance would learn the session's length, or whether it holds
 //! this or that, by trying which of its requests are refused. So what could be refused is refused here, once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
 use super::query::Query;
-use super::{Maker, Session};
+use super::{End, Maker, Session};
 use crate::bindings::authentication;
 use crate::failure::Failure;
 use crate::pipeline::header::is_forbidden_in_session;
@@ -86,7 +86,7 @@ impl Maker<'_> {
             headers,
             query,
             renewal,
-            ends: lasts.map(|lasts| Instant::now() + lasts),
+            ends: lasts.map(|lasts| End::after(lasts, self.environs)),
             answers: Answers::default(),
         };
         session.answers = Answers::new(session.secrets().chain(self.credential.secrets()));
