@@ -52,19 +52,42 @@ pub fn instant(text: &str) -> Option<i64> {
     rest.0.is_empty().then_some(ms)
 }
 
-/// Epoch milliseconds of an HTTP date, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7). Its two older forms,
-/// which nobody has been allowed to send since 1999, say nothing here.
+/// Epoch milliseconds of an HTTP date, in each of the three forms that a client has to read (RFC 9110, section 5.6.7):
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`. `UTC` and an offset are read
+/// in the place of `GMT`, and so is an ISO 8601 text in the place of it all.
 pub fn http_date(text: &str) -> Option<i64> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
-    let (_, text) = text.split_once(',')?;
-    let mut parts = text.strip_prefix(' ')?.split(' ');
-    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let mut parts = text.split([',', ' ']).filter(|part| !part.is_empty());
+    // The day of the week follows from the rest.
+    let (_, Some(second)) = (parts.next()?, parts.next()) else {
+        return instant(text);
+    };
+    let (day, month, year, time, zone) = if let Some((day, rest)) = second.split_once('-') {
+        let (month, year) = rest.split_once('-')?;
+        (day, month, year, parts.next()?, parts.next()?)
+    } else if text.contains(',') {
+        (second, parts.next()?, parts.next()?, parts.next()?, parts.next()?)
+    } else {
+        let (day, time, year) = (parts.next()?, parts.next()?, parts.next()?);
+        (day, second, year, time, "GMT")
+    };
+    if parts.next().is_some() {
+        return None;
+    }
     let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    let (time, zone) = (parts.next()?, parts.next()?);
-    (zone == "GMT" && parts.next().is_none()).then_some(())?;
-    instant(&format!("{year}-{month:02}-{day}T{time}Z"))
+    let century = match year.as_bytes() {
+        // No service of these dates is older than the web, and none asks to wait until 2070.
+        [b'0'..=b'6', _] => "20",
+        [_, _] => "19",
+        _ => "",
+    };
+    let zone = match zone {
+        "GMT" | "UTC" | "UT" => "Z",
+        zone => zone,
+    };
+    instant(&format!("{century}{year}-{month:02}-{day:0>2}T{time}{zone}"))
 }
 
 /// Epoch milliseconds from their digits: nothing where they are too few or too many to be milliseconds.
@@ -239,13 +262,33 @@ mod tests {
     }
 
     #[test]
-    fn http_dates_are_read_in_the_form_that_is_sent() {
-        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
+    fn http_dates_are_read_in_every_form() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 +0000",
+            "Sun, 06 Nov 1994 10:49:37 +0200",
+            "1994-11-06T08:49:37Z",
+        ] {
+            assert_eq!(http_date(text), Some(784_111_777_000), "{text}");
+        }
+        assert_eq!(
+            http_date("Sunday, 06-Nov-44 08:49:37 GMT"),
+            Some(2_362_034_977_000)
+        );
         for text in [
             "",
+            "soon",
             "Sun, 06 anF 1994 08:49:37 GMT",
             "Sun, 31 Nov 1994 08:49:37 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 PST",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 GMT GMT",
+            "Sunday, 06-Nov 08:49:37 GMT",
+            "Nov 6",
         ] {
             assert_eq!(http_date(text), None, "{text}");
         }

@@ -20,9 +20,10 @@ use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::random::random;
 use crate::execute;
 use crate::http::{Broken, Headers, Method, Request, Response, Transport, UsualHeaders};
+use crate::wait;
 
-/// The headers of answers that the node looks at.
-const HEADERS: [&str; 3] = ["location", "retry-after", "x-request-id"];
+/// The headers of answers that the node looks at, beside those that say how long to wait.
+const HEADERS: [&str; 2] = ["location", "x-request-id"];
 
 /// How a request ended.
 type Outcome = Result<Response, Broken>;
@@ -90,7 +91,8 @@ thread_local! {
 
 /// `turns.headers`
 pub fn headers() -> Vec<String> {
-    HEADERS.map(str::to_owned).into()
+    let all = HEADERS.iter().chain(&wait::HEADERS);
+    all.map(|name| (*name).to_owned()).collect()
 }
 
 /// `turns.next`

@@ -180,7 +180,14 @@ fn a_refusal_is_the_owners_and_an_outage_is_not() {
         (reply(200, r#"{"code":401}"#), "unauthenticated"),
         (reply(400, ""), "unauthenticated"),
         (reply(403, ""), "unauthenticated"),
-        (reply(404, ""), "unauthenticated"),
+        (
+            reply(404, r#"{"code":"40400","msg":"no such app"}"#),
+            "unauthenticated",
+        ),
+        // Another's answer: of a service without such a path, of a proxy, of a firewall.
+        (reply(404, ""), "rejected"),
+        (reply(407, "proxy"), "rejected"),
+        (reply(403, "<html>"), "rejected"),
         (reply(302, ""), "rejected"),
         (reply(429, ""), "throttled"),
         (reply(200, r#"{"code":"429"}"#), "throttled"),
@@ -202,6 +209,17 @@ fn a_refusal_is_the_owners_and_an_outage_is_not() {
     ] {
         assert_eq!(kind(answer), expected);
     }
+}
+
+#[test]
+fn what_was_asked_is_said_where_another_answered() {
+    let Err(Failure::Rejected(answer)) = ask(None, [reply(404, "<p>no such page</p>")]).0 else {
+        panic!("it is not the credential's fault")
+    };
+    assert_eq!(
+        answer.message,
+        "POST https://api.example/openapi-prod/v1/auth/token was not answered by the service: HTTP 404: <p>no such page</p>"
+    );
 }
 
 #[test]

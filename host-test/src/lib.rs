@@ -1,0 +1,12 @@
+//! What the tests of several places share.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics fails, which is the point"
+)]
+
+pub mod raw;
