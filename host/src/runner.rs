@@ -173,6 +173,11 @@ impl Inner {
         matches!(self.target, Target::Live)
     }
 
+    /// Whether another tool wrote the recording that answers.
+    fn is_foreign_replay(&self) -> bool {
+        matches!(&self.target, Target::Replay { player, .. } if player.is_foreign())
+    }
+
     /// The credential, where there is one.
     pub(crate) fn credential(&self) -> Option<&Credential> {
         self.credential.as_ref()
@@ -230,7 +235,7 @@ impl Inner {
             Environs::Real => None,
         };
         let item = Item {
-            parameters: recording::held(parameters),
+            parameters: Item::held(parameters),
             result: Some(result),
             call,
         };
@@ -255,7 +260,11 @@ impl Inner {
             environs,
             pipeline: self.pipeline(Scope::Authentication, None, None, None),
         };
-        let session = cell.get(refused, environs, maker).await?;
+        let session = match cell.get(refused, environs, maker).await {
+            // A browser was logged in before its HAR began, and nothing that is sent has to be authorised.
+            Err(Failure::Denied { .. }) if refused.is_none() && self.is_foreign_replay() => return Ok(None),
+            made => made?,
+        };
         if let Target::Record { tape, .. } = &self.target {
             let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
             tape.secrets.extend(session.secrets().cloned());

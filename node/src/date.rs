@@ -92,10 +92,9 @@ pub fn http_date(text: &str) -> Option<i64> {
 
 /// Epoch milliseconds from their digits: nothing where they are too few or too many to be milliseconds.
 pub fn epoch_ms(digits: &str) -> Option<i64> {
-    let is_zero = digits == "0";
-    let is_long = digits.trim_start_matches('-').len() >= MIN_MS_DIGITS;
-    let ms = digits.parse().ok().filter(|_| is_zero || is_long);
-    ms.filter(|ms| YEARS_MS.contains(ms))
+    let is_long = digits.strip_prefix('-').unwrap_or(digits).len() >= MIN_MS_DIGITS;
+    let ms = digits.parse().ok()?;
+    (ms == 0 || is_long && YEARS_MS.contains(&ms)).then_some(ms)
 }
 
 /// What is left to read.

@@ -75,6 +75,17 @@ pub enum ItemResult {
 }
 
 impl Item {
+    /// An item's text as `parameters` hold it.
+    #[must_use]
+    pub fn held(text: &str) -> Value {
+        let value = held(text);
+        if has_exponent(&value) {
+            // It would be written in another way, and be another request where it is a part of one.
+            return Value::from(text);
+        }
+        value
+    }
+
     /// The item's text as a run takes it. What was no JSON is held as the text that it was.
     #[must_use]
     pub fn text(&self) -> String {
@@ -97,6 +108,16 @@ pub fn held(text: &str) -> Value {
         .ok()
         .and_then(|()| serde_json::from_str(text).ok());
     value.unwrap_or_else(|| Value::from(text))
+}
+
+/// Whether a number in it has an exponent.
+fn has_exponent(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_str().contains(['e', 'E']),
+        Value::Array(values) => values.iter().any(has_exponent),
+        Value::Object(fields) => fields.values().any(has_exponent),
+        _ => false,
+    }
 }
 
 /// What a call saw of the world beside HTTP, so that a replay sends the same bytes.

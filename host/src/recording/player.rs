@@ -26,6 +26,7 @@ const COMPARED: usize = 100;
 /// another tool does not tell from the rest is the first exchange of its method and path.
 pub struct Player {
     name: String,
+    is_foreign: bool,
     base_url: Url,
     recorded_base_url: Url,
     exchanges: Vec<Exchange>,
@@ -89,8 +90,10 @@ impl Player {
             exchanges,
             places,
             unreadable,
+            case,
             ..
         } = recording.view;
+        let is_foreign = case.is_none();
         let mut order: Vec<usize> = (0..exchanges.len()).collect();
         order.sort_by_key(|index| exchanges.get(*index).map(|exchange| exchange.started));
 
@@ -132,6 +135,7 @@ impl Player {
         }
         Self {
             name: recording.name,
+            is_foreign,
             base_url: base_url.clone(),
             recorded_base_url,
             exchanges,
@@ -143,6 +147,11 @@ impl Player {
             unreadable_routes,
             state: Mutex::new(State { waiting, served }),
         }
+    }
+
+    /// Whether the recording has no case: another tool wrote it.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.is_foreign
     }
 
     /// What came of the request when it was recorded. Of equal exchanges one of `item`, where it is known, comes first,

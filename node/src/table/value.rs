@@ -241,10 +241,9 @@ pub fn expected(kind: Kind, raw: Option<&str>) -> String {
     }
 }
 
-/// Whether it is a number, or a text of digits alone.
+/// Whether it is a number or a text of digits alone.
 fn is_digits(raw: &str) -> bool {
-    let text = raw.trim_matches('"').trim();
-    !text.is_empty() && (json::kind(raw) == json::Kind::Number || text.bytes().all(|b| b.is_ascii_digit()))
+    raw.len() > 2 && raw.bytes().all(|byte| byte.is_ascii_digit() || byte == b'"')
 }
 
 /// What was given, for a message: a text in quotes, other JSON in back-ticks, the beginning of what is long.
