@@ -28,7 +28,7 @@ pub struct Unreadable {
     /// The place, what belongs there and what is there.
     pub(super) fault: Fault,
     /// What was asked for, where that much can be read.
-    pub(super) route: Option<(Method, Url)>,
+    pub(super) route: Option<Box<(Method, Url)>>,
 }
 
 impl fmt::Display for Unreadable {
@@ -47,7 +47,7 @@ pub(super) fn read(
     exchange(entry, is_ours, last).map_err(|fault| Unreadable {
         entry: index,
         fault,
-        route: route(entry).ok(),
+        route: route(entry).ok().map(Box::new),
     })
 }
 

@@ -124,7 +124,7 @@ impl Player {
         let served = vec![false; exchanges.len()];
         let mut unreadable_routes: HashMap<Route, Vec<usize>> = HashMap::new();
         for (index, entry) in unreadable.iter().enumerate() {
-            if let Some((method, url)) = &entry.route {
+            if let Some((method, url)) = entry.route.as_deref() {
                 let route = Route {
                     role: Role::Operation,
                     method: method.clone(),
