@@ -17,7 +17,7 @@ use crate::output;
 use crate::setup;
 
 pub async fn check(args: &Check) -> Result<Exit, Failed> {
-    let component = setup::component(&args.component, None, None).await?;
+    let component = setup::component(&args.component, None, None, None).await?;
     let files = files(&args.cases)?;
     let (mut passed, mut failed) = (0_u64, 0_u64);
     for file in &files {

@@ -31,6 +31,11 @@ pub const SETTINGS: Care = Care {
     what: "settings",
     ..CREDENTIAL
 };
+/// They say which servers are trusted.
+pub const CERTIFICATES: Care = Care {
+    what: "file of certificates",
+    ..POLICY
+};
 /// It says what a node may reach.
 pub const POLICY: Care = Care {
     what: "policy",

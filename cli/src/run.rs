@@ -33,7 +33,10 @@ type Texts = Arc<Mutex<VecDeque<Option<String>>>>;
 
 pub async fn run(args: Run) -> Result<Exit, Failed> {
     let policy = setup::policy(&args.grants)?;
-    let component = setup::component(&args.component, args.digest.as_deref(), Some(&policy)).await?;
+    // Nothing else leaves.
+    let is_live = args.replay.is_none() && !args.dry_run;
+    let (digest, outbound) = (args.digest.as_deref(), is_live.then_some(&args.outbound));
+    let component = setup::component(&args.component, digest, Some(&policy), outbound).await?;
     // Asked for here, so that a wrong name is told before the items are opened.
     component
         .node()

@@ -9,4 +9,5 @@
     reason = "a test that panics fails, which is the point"
 )]
 
+#[allow(clippy::too_many_lines, reason = "a table has as many lines as rows")]
 pub mod raw;

@@ -164,53 +164,47 @@ fn failure_of(broken: Broken, base: &BaseUrl) -> Failure {
 
 /// The failure for an answer that is not a success.
 fn refusal<T: Transport>(
-    answer: Answer,
+    mut answer: Answer,
     is_envelope: bool,
     verdict: u16,
     headers: &dyn Headers,
     base: &BaseUrl,
     transport: &T,
 ) -> Failure {
-    let retry_after_ms = || wait::ms(headers, transport.now_ms());
-    let prefixed = |mut answer: Answer, why: &str| {
-        let message = format!("{why}: {}", answer.message);
-        answer.message = cut(&message, MAX_MESSAGE_CHARS);
-        Failure::Rejected(answer)
-    };
-    match verdict {
-        401 => Failure::Unauthenticated(answer),
-        429 => Failure::Throttled(Throttle {
-            answer,
-            retry_after_ms: retry_after_ms(),
-        }),
-        500..=599 => unavailable(answer, retry_after_ms(), base),
-        _ if is_envelope => Failure::Rejected(answer),
-        // No class of statuses is left: as one of a service that failed (RFC 9110, section 15).
-        408 | 600.. => unavailable(answer, retry_after_ms(), base),
-        ..=199 => Failure::Unintelligible(answer),
-        403 | 409 | 413 | 420 | 423 | 425
-            if wait::asked_ms(headers, transport.now_ms()).is_some()
-                || verdict == 403 && wait::is_none_left(headers) =>
-        {
+    if verdict == 401 {
+        return Failure::Unauthenticated(answer);
+    }
+    let is_status = |statuses: &[u16]| !is_envelope && statuses.contains(&verdict);
+    let is_throttled = verdict == 429
+        || is_status(&[403, 409, 413, 420, 423, 425])
+            && (wait::asked_ms(headers, transport.now_ms()).is_some()
+                || verdict == 403 && wait::is_none_left(headers));
+    // A status of no class is as one of a service that failed (RFC 9110, section 15).
+    let is_outage = (500..600).contains(&verdict) || is_status(&[408]) || !is_envelope && verdict >= 600;
+    if is_throttled || is_outage {
+        let retry_after_ms = wait::ms(headers, transport.now_ms());
+        return if is_throttled {
             Failure::Throttled(Throttle {
                 answer,
-                retry_after_ms: retry_after_ms(),
+                retry_after_ms,
             })
-        }
-        403 => prefixed(answer, "the credential may lack the permission"),
-        304 => prefixed(
-            answer,
-            "not modified, though there is nothing that it could be compared with",
-        ),
-        300..=399 if let Some(to) = headers.get("location") => {
-            let why = format!(
-                "redirected to `{}`, which is not followed",
-                cut(&to, FIRST_WORDS_CHARS)
-            );
-            prefixed(answer, &why)
-        }
-        _ => Failure::Rejected(answer),
+        } else {
+            unavailable(answer, retry_after_ms, base)
+        };
     }
+    let why = match verdict {
+        _ if is_envelope => return Failure::Rejected(answer),
+        ..=199 => return Failure::Unintelligible(answer),
+        403 => "the credential may lack the permission".to_owned(),
+        304 => "not modified, though there is nothing that it could be compared with".to_owned(),
+        300..=399 if let Some(to) = headers.get("location") => format!(
+            "redirected to `{}`, which is not followed",
+            cut(&to, FIRST_WORDS_CHARS)
+        ),
+        _ => return Failure::Rejected(answer),
+    };
+    answer.message = cut(&format!("{why}: {}", answer.message), MAX_MESSAGE_CHARS);
+    Failure::Rejected(answer)
 }
 
 fn unavailable(answer: Answer, retry_after_ms: Option<u32>, base: &BaseUrl) -> Failure {

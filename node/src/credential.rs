@@ -141,7 +141,7 @@ fn is_not_of_the_service(answer: &Answer) -> bool {
         // A code is the service's own.
         || matches!(answer.status, 404 | 405 | 410) && answer.code.is_none()
         // A page, in the place of a document.
-        || answer.status == 403 && answer.message.contains("HTTP 403: <")
+        || answer.status == 403 && answer.message.as_bytes().windows(3).any(|bytes| bytes == b": <")
 }
 
 fn not_understood(status: u16) -> Failure {

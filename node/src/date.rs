@@ -56,38 +56,49 @@ pub fn instant(text: &str) -> Option<i64> {
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`. `UTC` and an offset are read
 /// in the place of `GMT`, and so is an ISO 8601 text in the place of it all.
 pub fn http_date(text: &str) -> Option<i64> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let mut parts = text.split([',', ' ']).filter(|part| !part.is_empty());
-    // The day of the week follows from the rest.
-    let (_, Some(second)) = (parts.next()?, parts.next()) else {
+    let mut rest = Rest(text.as_bytes());
+    if rest.0.first().is_some_and(u8::is_ascii_digit) {
         return instant(text);
-    };
-    let (day, month, year, time, zone) = if let Some((day, rest)) = second.split_once('-') {
-        let (month, year) = rest.split_once('-')?;
-        (day, month, year, parts.next()?, parts.next()?)
-    } else if text.contains(',') {
-        (second, parts.next()?, parts.next()?, parts.next()?, parts.next()?)
-    } else {
-        let (day, time, year) = (parts.next()?, parts.next()?, parts.next()?);
-        (day, second, year, time, "GMT")
-    };
-    if parts.next().is_some() {
-        return None;
     }
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    let century = match year.as_bytes() {
-        // No service of these dates is older than the web, and none asks to wait until 2070.
-        [b'0'..=b'6', _] => "20",
-        [_, _] => "19",
-        _ => "",
-    };
-    let zone = match zone {
-        "GMT" | "UTC" | "UT" => "Z",
-        zone => zone,
-    };
-    instant(&format!("{century}{year}-{month:02}-{day:0>2}T{time}{zone}"))
+    // The day of the week follows from the rest.
+    rest.word();
+    let has_comma = rest.one(b",").is_some();
+    rest.one(b" ")?;
+    let (year, month, day);
+    let mut ms = 0;
+    if has_comma {
+        day = rest.digits(2).or_else(|| rest.digits(1))?;
+        rest.one(b" -")?;
+        month = rest.month()?;
+        rest.one(b" -")?;
+        year = match rest.digits(4) {
+            Some(year) => year,
+            // No service of these dates is older than the web, and none asks to wait until 2070.
+            None => match rest.digits(2)? {
+                year @ ..70 => 2000 + year,
+                year => 1900 + year,
+            },
+        };
+        rest.one(b" ")?;
+        ms += rest.time_ms()?;
+        rest.one(b" ")?;
+        match rest.0 {
+            b"GMT" | b"UTC" | b"UT" => rest.0 = &[],
+            [] => return None,
+            _ => ms -= rest.offset_minutes()? * 60_000,
+        }
+    } else {
+        month = rest.month()?;
+        rest.one(b" ")?;
+        let _ = rest.one(b" ");
+        day = rest.digits(2).or_else(|| rest.digits(1))?;
+        rest.one(b" ")?;
+        ms += rest.time_ms()?;
+        rest.one(b" ")?;
+        year = rest.digits(4)?;
+    }
+    ms += day_number(year, month, day)? * DAY_MS;
+    rest.0.is_empty().then_some(ms)
 }
 
 /// Epoch milliseconds from their digits: nothing where they are too few or too many to be milliseconds.
@@ -95,6 +106,29 @@ pub fn epoch_ms(digits: &str) -> Option<i64> {
     let is_long = digits.strip_prefix('-').unwrap_or(digits).len() >= MIN_MS_DIGITS;
     let ms = digits.parse().ok()?;
     (ms == 0 || is_long && YEARS_MS.contains(&ms)).then_some(ms)
+}
+
+/// Days since 1970-01-01.
+fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        2 => 28 + i64::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=length).contains(&day) {
+        return None;
+    }
+    // Counted in years that begin in March, so that the leap day is a year's last (Howard Hinnant, "chrono-compatible
+    // low-level date algorithms").
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    Some(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468)
 }
 
 /// What is left to read.
@@ -117,32 +151,35 @@ impl Rest<'_> {
         Some(value)
     }
 
+    /// Letters, to where there are others.
+    fn word(&mut self) -> &[u8] {
+        let count = self.0.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+        let (word, rest) = self.0.split_at_checked(count).unwrap_or_default();
+        self.0 = rest;
+        word
+    }
+
+    /// Its number, from its English name.
+    fn month(&mut self) -> Option<i64> {
+        const NAMES: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+        let name = self.word();
+        let place = NAMES.chunks_exact(3).position(|month| month == name)?;
+        i64::try_from(place + 1).ok()
+    }
+
+    fn time_ms(&mut self) -> Option<i64> {
+        let minutes = self.hours_and_minutes()?;
+        self.one(b":")?;
+        Some(minutes * 60_000 + self.digits(2).filter(|&s| s < 60)? * 1_000)
+    }
+
     /// Days since 1970-01-01.
     fn date(&mut self) -> Option<i64> {
         let year = self.digits(4)?;
         self.one(b"-")?;
         let month = self.digits(2)?;
         self.one(b"-")?;
-        let day = self.digits(2)?;
-        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let length = match month {
-            2 => 28 + i64::from(is_leap),
-            4 | 6 | 9 | 11 => 30,
-            1..=12 => 31,
-            _ => return None,
-        };
-        if !(1..=length).contains(&day) {
-            return None;
-        }
-        // Counted in years that begin in March, so that the leap day is a year's last (Howard Hinnant, "chrono-compatible
-        // low-level date algorithms").
-        let (year, month) = if month > 2 {
-            (year, month - 3)
-        } else {
-            (year - 1, month + 9)
-        };
-        let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-        Some(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468)
+        day_number(year, month, self.digits(2)?)
     }
 
     fn hours_and_minutes(&mut self) -> Option<i64> {

@@ -22,8 +22,11 @@ use crate::execute;
 use crate::http::{Broken, Headers, Method, Request, Response, Transport, UsualHeaders};
 use crate::wait;
 
-/// The headers of answers that the node looks at, beside those that say how long to wait.
-const HEADERS: [&str; 2] = ["location", "x-request-id"];
+/// The headers of answers that the node looks at: these, and [those](wait::HEADERS) that say how long to wait.
+const HEADERS: [&str; 10] = {
+    let [a, b, c, d, e, f, g, h] = wait::HEADERS;
+    ["location", "x-request-id", a, b, c, d, e, f, g, h]
+};
 
 /// How a request ended.
 type Outcome = Result<Response, Broken>;
@@ -91,8 +94,7 @@ thread_local! {
 
 /// `turns.headers`
 pub fn headers() -> Vec<String> {
-    let all = HEADERS.iter().chain(&wait::HEADERS);
-    all.map(|name| (*name).to_owned()).collect()
+    HEADERS.map(str::to_owned).into()
 }
 
 /// `turns.next`

@@ -30,12 +30,9 @@ const MIN_INSTANT_MS: u64 = 1_000_000_000_000;
 /// The wait in milliseconds, 0 where the time has come. What cannot be read says nothing.
 pub fn ms(headers: &dyn Headers, now_ms: u64) -> Option<u32> {
     asked_ms(headers, now_ms).or_else(|| {
-        if is_some_left(headers) {
-            return None;
-        }
-        let reset = RESETS.iter().find_map(|name| headers.get(name));
-        let reset = reset.or_else(|| member(headers, &["reset=", "t="]))?;
-        fitting(from(&reset, now_ms, MIN_INSTANT_MS)?)
+        let is_some_left = left(headers).is_some_and(|left| left != 0);
+        let reset = first(headers, &RESETS).or_else(|| member(headers, &["reset=", "t="]));
+        fitting(from(reset?, now_ms, MIN_INSTANT_MS)?).filter(|_| !is_some_left)
     })
 }
 
@@ -43,67 +40,64 @@ pub fn ms(headers: &dyn Headers, now_ms: u64) -> Option<u32> {
 pub fn asked_ms(headers: &dyn Headers, now_ms: u64) -> Option<u32> {
     let ms = headers.get(RETRY_AFTER_MS).and_then(|value| thousandths(&value));
     let ms = ms.map(|ms| ms / 1_000);
-    fitting(ms.or_else(|| from(&headers.get(RETRY_AFTER)?, now_ms, u64::MAX))?)
+    fitting(ms.or_else(|| from(headers.get(RETRY_AFTER)?, now_ms, u64::MAX))?)
 }
 
 /// Whether the service says that no request is left for now.
 pub fn is_none_left(headers: &dyn Headers) -> bool {
-    remaining(headers).is_some_and(|left| left.trim() == "0")
+    left(headers) == Some(0)
 }
 
-fn is_some_left(headers: &dyn Headers) -> bool {
-    remaining(headers).is_some_and(|left| left.trim() != "0")
+fn left(headers: &dyn Headers) -> Option<u64> {
+    thousandths(&first(headers, &REMAINING).or_else(|| member(headers, &["remaining=", "r="]))?)
 }
 
-fn remaining(headers: &dyn Headers) -> Option<String> {
-    let alone = REMAINING.iter().find_map(|name| headers.get(name));
-    alone.or_else(|| member(headers, &["remaining=", "r="]))
+fn first(headers: &dyn Headers, names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| headers.get(name))
 }
 
-/// A member of the one header that has several.
+/// The number of a member of the one header that has several.
 fn member(headers: &dyn Headers, names: &[&str]) -> Option<String> {
     let value = headers.get(RATE_LIMIT)?;
-    let mut parts = value.split([',', ';']).map(str::trim);
-    parts.find_map(|part| {
-        names
-            .iter()
-            .find_map(|name| part.strip_prefix(name))
-            .map(str::to_owned)
-    })
+    let mut parts = value.as_bytes().split(|b| matches!(b, b',' | b';' | b' '));
+    let number = parts.find_map(|part| names.iter().find_map(|name| part.strip_prefix(name.as_bytes())))?;
+    String::from_utf8(number.to_vec()).ok()
 }
 
 /// Milliseconds from now: of seconds, of an instant in seconds or milliseconds where it is one, or of a date.
-fn from(value: &str, now_ms: u64, min_instant_ms: u64) -> Option<u64> {
+fn from(value: String, now_ms: u64, min_instant_ms: u64) -> Option<u64> {
     let value = value.trim();
-    match thousandths(value) {
+    let then = match thousandths(value) {
+        Some(ms) if ms < min_instant_ms => return Some(ms),
         // Milliseconds already.
-        Some(ms) if ms / 1_000 >= min_instant_ms => Some((ms / 1_000).saturating_sub(now_ms)),
-        Some(ms) if ms >= min_instant_ms => Some(ms.saturating_sub(now_ms)),
-        Some(ms) => Some(ms),
-        None => Some(
-            u64::try_from(date::http_date(value)?)
-                .ok()?
-                .saturating_sub(now_ms),
-        ),
-    }
+        Some(ms) if ms / 1_000 >= min_instant_ms => ms / 1_000,
+        Some(ms) => ms,
+        None => u64::try_from(date::http_date(value)?).ok()?,
+    };
+    Some(then.saturating_sub(now_ms))
 }
 
 /// A number, times a thousand; what is finer is cut.
 fn thousandths(text: &str) -> Option<u64> {
-    let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), "0"));
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(fraction) {
-        return None;
+    let mut value: u64 = 0;
+    // Digits that are still looked at, behind the point; absent before it.
+    let mut places: Option<u32> = None;
+    let mut has_digit = false;
+    for byte in text.trim().bytes() {
+        match (byte, places) {
+            (b'.', None) if has_digit => (places, has_digit) = (Some(3), false),
+            (b'0'..=b'9', _) => {
+                has_digit = true;
+                if places != Some(0) {
+                    value = value.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
+                }
+                places = places.map(|places| places.saturating_sub(1));
+            }
+            _ => return None,
+        }
     }
-    let fraction = fraction.bytes().chain(*b"00").take(3);
-    let fraction = fraction.fold(0, |value, digit| value * 10 + u64::from(digit - b'0'));
-    Some(
-        whole
-            .parse()
-            .unwrap_or(u64::MAX)
-            .saturating_mul(1_000)
-            .saturating_add(fraction),
-    )
+    let factor = 10_u64.pow(places.unwrap_or(3));
+    has_digit.then(|| value.saturating_mul(factor))
 }
 
 fn fitting(ms: u64) -> Option<u32> {

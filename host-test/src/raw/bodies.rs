@@ -97,9 +97,11 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "linesep",
             "{\"code\":\"200\",\"data\":{\"name\":\"a\u{2028}b\u{2029}c\u{85}d\"}}",
         ),
-        text(
+        // One line, as a result has it.
+        Scenario::new(
             "pretty",
-            "{\r\n  \"code\": \"200\",\r\n  \"data\": {\r\n\t\"a\": 1\r\n  }\r\n}",
+            Answer::ok("{\r\n  \"code\": \"200\",\r\n  \"data\": {\r\n\t\"a\": 1\r\n  }\r\n}"),
+            output("{    \"code\": \"200\",    \"data\": {  \t\"a\": 1    }  }"),
         ),
         Scenario::new(
             "trailing",

@@ -16,6 +16,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         // Without a word beforehand.
         Scenario::new("kaclose", Answer::ok(DATA).then_close(), data()),
         Scenario::new("kaclose20", Answer::ok(DATA).then_close_after(20), data()),
+        Scenario::new("kaclose100", Answer::ok(DATA).then_close_after(100), data()),
         Scenario::new(
             "empty",
             Answer::raw(b"").then_close(),

@@ -106,7 +106,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "teunknown",
             chunked("squeezed, chunked", DATA, "0\r\n\r\n"),
-            unintelligible(200, &["`squeezed`", "not decoded"]),
+            unintelligible(200, &["transfer coding", "not known"]),
         ),
         Scenario::new(
             "nolen",

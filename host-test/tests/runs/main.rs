@@ -26,4 +26,6 @@ mod killed;
 mod order;
 mod retries;
 mod seen;
+mod services;
+mod trusted;
 mod unknown;

@@ -128,9 +128,9 @@ mod tests {
         assert_eq!(keeping.choose(), Choice::Tried);
         assert_eq!(keeping.choose(), Choice::New);
         keeping.answered();
-        tokio::time::advance(KEPT - Duration::from_millis(1)).await;
+        tokio::time::advance(KEPT / 2).await;
         assert_eq!(keeping.choose(), Choice::New);
-        tokio::time::advance(Duration::from_millis(1)).await;
+        tokio::time::advance(KEPT / 2).await;
         assert_eq!(keeping.choose(), Choice::Kept);
         assert!(keeping.is_kept());
         keeping.forget();

@@ -184,14 +184,12 @@ pub(crate) struct Counted<S> {
     has_read: bool,
     /// Whether hyper is done with it.
     is_shut: bool,
-    /// Whether it is the one that is tried.
-    is_tried: bool,
+    /// Present for the one that is tried.
+    tried: Option<Arc<Load>>,
     /// Since when there was nothing on it, neither way; absent before the first answer, and while one is waited for.
     quiet: Option<Instant>,
     /// Whether the last piece that was read was full, so that there is rather more of an answer than its end.
     is_amid: bool,
-    /// Whether the other side ended it.
-    is_over: bool,
 }
 
 impl<S> Counted<S> {
@@ -199,31 +197,27 @@ impl<S> Counted<S> {
         Self {
             stream,
             _open: open,
+            tried: load.clone().filter(|_| is_tried),
             load,
             has_read: false,
             is_shut: false,
-            is_tried,
             quiet: None,
             is_amid: false,
-            is_over: false,
         }
     }
 
     /// Something came.
     fn note_read(&mut self) {
         self.quiet = Some(Instant::now());
-        if let (Some(load), true) = (&self.load, self.is_tried) {
+        if let Some(load) = &self.tried {
             load.keeping.answered();
         }
     }
 
     /// The other side ended it. Hyper would have ended it first where the answer had said so.
     fn note_end(&mut self) {
-        if self.is_over {
-            return;
-        }
-        self.is_over = true;
-        let is_early = self.quiet.is_some_and(|since| since.elapsed() < keeping::KEPT);
+        let quiet = self.quiet.take();
+        let is_early = quiet.is_some_and(|since| since.elapsed() < keeping::KEPT);
         if let (Some(load), true) = (&self.load, is_early) {
             load.distrust();
         }
@@ -265,8 +259,10 @@ impl<S: Read + Unpin> Read for Counted<S> {
             Some(piece @ [_, ..]) if self.quiet.is_some() && !self.is_amid => {
                 let mut own = ReadBuf::new(piece);
                 let read = Pin::new(&mut self.stream).poll_read(context, own.unfilled());
-                if read.is_ready() && own.filled().is_empty() {
-                    self.note_end();
+                match (&read, own.filled()) {
+                    (Poll::Pending, _) => {}
+                    (Poll::Ready(_), []) => self.note_end(),
+                    (Poll::Ready(_), _) => self.note_read(),
                 }
                 self.is_amid = own.filled().len() == room;
                 buffer.put_slice(own.filled());
@@ -274,13 +270,14 @@ impl<S: Read + Unpin> Read for Counted<S> {
             }
             _ => {
                 self.is_amid = false;
-                Pin::new(&mut self.stream).poll_read(context, buffer)
+                let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+                if matches!(read, Poll::Ready(Ok(()))) {
+                    self.note_read();
+                }
+                read
             }
         };
         self.has_read = matches!(read, Poll::Ready(Ok(())));
-        if self.has_read && !self.is_over {
-            self.note_read();
-        }
         read
     }
 }
@@ -377,7 +374,7 @@ mod tests {
     #[tokio::test]
     async fn connections_are_counted_with_those_of_the_engine() {
         let all = Arc::new(AtomicUsize::new(7));
-        let asking = Asking::new(Arc::new(Load::of(&all)));
+        let asking = Asking::new(Arc::new(Load::of(&all, Keeping::default())));
         let open = asking.place().take(|| true).await;
         assert_eq!(all.load(Ordering::Relaxed), 8);
         drop(open);

@@ -154,6 +154,10 @@ mod tests {
     async fn the_last_failure_is_told_where_all_fail() {
         let (connected, ..) = race(&["198.51.100.1:80", "198.51.100.2:80"]).await;
         assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn without_an_address_there_is_none() {
         let (connected, ..) = race(&[]).await;
         assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
     }

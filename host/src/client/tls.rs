@@ -74,8 +74,7 @@ impl ServerCertVerifier for Verifier {
                 Ok(ServerCertVerified::assertion())
             }
             Err(Error::InvalidCertificate(reason))
-                if (is_authority(reason) || *reason == CertificateError::UnknownIssuer)
-                    && is_signed_by_itself(end_entity) =>
+                if is_not_vouched_for(reason) && is_signed_by_itself(end_entity) =>
             {
                 let reason = OtherError(Arc::new(SelfSigned));
                 Err(Error::InvalidCertificate(CertificateError::Other(reason)))
@@ -113,6 +112,15 @@ impl ServerCertVerifier for Verifier {
 fn is_authority(reason: &CertificateError) -> bool {
     matches!(reason, CertificateError::Other(OtherError(why))
         if why.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity))
+}
+
+/// Whether a certificate is refused because of who signed it. One that is trusted may have the same name, and another key.
+fn is_not_vouched_for(reason: &CertificateError) -> bool {
+    is_authority(reason)
+        || matches!(
+            reason,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature
+        )
 }
 
 fn is_signed_by_itself(certificate: &CertificateDer<'_>) -> bool {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use wasmtime_wasi_http::Error as HttpError;
 
 use super::{Pipeline, Whole, coding, wait};
@@ -92,7 +92,7 @@ fn is_html(answer: &Whole) -> bool {
     let kind = answer
         .headers
         .get(header::CONTENT_TYPE)
-        .map(|kind| kind.as_bytes());
+        .map(HeaderValue::as_bytes);
     kind.is_some_and(|kind| {
         kind.trim_ascii_start()
             .to_ascii_lowercase()
