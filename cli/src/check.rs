@@ -179,8 +179,8 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
         recording::OnFailure::Stop => nodule::OnFailure::Stop,
         recording::OnFailure::Continue => nodule::OnFailure::Continue,
     });
-    let items: Vec<_> = case.items.iter().map(|item| Ok(item.text())).collect();
-    let items = futures_util::stream::iter(items);
+    let items: Vec<String> = case.items.iter().map(recording::Item::text).collect();
+    let items = futures_util::stream::iter(items).map(Ok);
     match runner.run(&case.group, &case.operation, items, &options) {
         Ok(mut running) => {
             let mut results = Vec::new();

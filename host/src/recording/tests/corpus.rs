@@ -68,118 +68,120 @@ fn replayed(text: &[u8]) -> Result<(String, usize), String> {
 
 type Change = fn(&mut Value);
 
+/// What is read.
+const READ: &[(&str, Change)] = &[
+    ("nothing", |_| {}),
+    ("status: text", |log| {
+        own(log)["response"]["status"] = json!(" 200 ");
+    }),
+    ("status: float", |log| {
+        own(log)["response"]["status"] = json!(200.0);
+    }),
+    ("started: empty", |log| own(log)["startedDateTime"] = json!("")),
+    ("started: null", |log| own(log)["startedDateTime"] = Value::Null),
+    ("started: object", |log| own(log)["startedDateTime"] = json!({})),
+    ("started: epoch", |log| {
+        own(log)["startedDateTime"] = json!(1_574_159_234_000_i64);
+    }),
+    ("started: local", |log| {
+        own(log)["startedDateTime"] = json!("2026-01-13T15:41:11.497000");
+    }),
+    ("started: mail", |log| {
+        own(log)["startedDateTime"] = json!("Tue, 19 Nov 2019 10:27:14 GMT");
+    }),
+    ("started: 24 h", |log| {
+        own(log)["startedDateTime"] = json!("2016-12-31T24:00:00Z");
+    }),
+    ("started: year 1", |log| {
+        own(log)["startedDateTime"] = json!("0001-01-01T00:00:00.0000000-05:00");
+    }),
+    ("started: absent", |log| remove(own(log), "startedDateTime")),
+    ("time: text", |log| own(log)["time"] = json!("12ms")),
+    ("url: blank behind", |log| {
+        own(log)["request"]["url"] = json!(format!("{BASE}v1/points?a=1&b=2 "));
+    }),
+    ("url: upper case", |log| {
+        own(log)["request"]["url"] = json!("HTTP://127.0.0.1:8080/crm/v1/points?a=1&b=2#top");
+    }),
+    ("url: query apart", |log| {
+        own(log)["request"]["url"] = json!(format!("{BASE}v1/points"));
+    }),
+    ("query: object", |log| {
+        own(log)["request"]["url"] = json!(format!("{BASE}v1/points"));
+        own(log)["request"]["queryString"] = json!({"a": 1, "b": "2"});
+    }),
+    ("method: lower case", |log| {
+        own(log)["request"]["method"] = json!("post");
+    }),
+    ("headers: object", |log| {
+        own(log)["response"]["headers"] = json!({"content-type": "a/b", "x": ["1", "2"]});
+    }),
+    ("headers: pairs", |log| {
+        own(log)["response"]["headers"] = json!([["content-type", "a/b"]]);
+    }),
+    ("headers: number", |log| {
+        own(log)["response"]["headers"] = json!([{"name": "content-length", "value": 12}]);
+    }),
+    ("headers: no name", |log| {
+        own(log)["response"]["headers"] = json!([{"value": "x"}, {"name": null, "value": "x"}, 7, null]);
+    }),
+    ("headers: line break", |log| {
+        own(log)["response"]["headers"] = json!([{"name": "x\r\ny", "value": "a\r\nb"}]);
+    }),
+    ("headers: none", |log| {
+        remove(&mut own(log)["request"], "headers");
+        remove(&mut own(log)["response"], "headers");
+    }),
+    ("type: plain text", |log| {
+        own(log)["request"]["headers"] =
+            json!([{"name": "content-type", "value": "text/plain;charset=UTF-8"}]);
+    }),
+    ("body: a text alone", |log| {
+        own(log)["request"]["postData"] = json!("{\"qty\":1}");
+    }),
+    ("body: JSON", |log| {
+        own(log)["request"]["postData"]["text"] = json!({"qty": 1});
+    }),
+    ("body: as content", |log| {
+        let data = own(log)["request"]["postData"].take();
+        own(log)["request"]["content"] = data;
+    }),
+    ("body: fields, too", |log| {
+        own(log)["request"]["postData"]["params"] = json!([{"name": "x", "value": {"y": 1}}]);
+    }),
+    ("answer: base64", |log| {
+        own(log)["response"]["content"] = json!({"encoding": "base64", "text": "eyJvayI6InllcyJ9"});
+    }),
+    ("answer: base64 in lines", |log| {
+        own(log)["response"]["content"] = json!({"encoding": "Base64", "text": "eyJvayI6\r\nInllcyJ9\n"});
+    }),
+    ("answer: a character set", |log| {
+        own(log)["response"]["content"]["encoding"] = json!("UTF-8");
+    }),
+    ("answer: a text alone", |log| {
+        own(log)["response"]["content"] = json!("{\"ok\":\"yes\"}");
+    }),
+    ("answer: JSON", |log| {
+        own(log)["response"]["content"]["text"] = json!({"ok": "yes"});
+    }),
+    ("error: null", |log| own(log)["response"]["_error"] = Value::Null),
+    ("error: object", |log| {
+        own(log)["_error"] = json!({"message": "x"});
+    }),
+    ("comment: object", |log| log["log"]["comment"] = json!({})),
+    ("remarks of another tool", |log| {
+        own(log)["_role"] = json!("fetch");
+        own(log)["_item"] = json!("x");
+        log["log"]["_recordedAgainst"] = json!(7);
+    }),
+    ("the other way round", |log| {
+        log["log"]["entries"].as_array_mut().unwrap().reverse();
+    }),
+];
+
 #[test]
 fn whatever_a_tool_writes_of_the_exchange_itself_is_read_where_it_has_one_meaning() {
-    let rows: &[(&str, Change)] = &[
-        ("nothing", |_| {}),
-        ("status: text", |log| {
-            own(log)["response"]["status"] = json!(" 200 ")
-        }),
-        ("status: float", |log| {
-            own(log)["response"]["status"] = json!(200.0)
-        }),
-        ("started: empty", |log| own(log)["startedDateTime"] = json!("")),
-        ("started: null", |log| own(log)["startedDateTime"] = Value::Null),
-        ("started: object", |log| own(log)["startedDateTime"] = json!({})),
-        ("started: epoch", |log| {
-            own(log)["startedDateTime"] = json!(1_574_159_234_000_i64)
-        }),
-        ("started: local", |log| {
-            own(log)["startedDateTime"] = json!("2026-01-13T15:41:11.497000")
-        }),
-        ("started: mail", |log| {
-            own(log)["startedDateTime"] = json!("Tue, 19 Nov 2019 10:27:14 GMT")
-        }),
-        ("started: 24 h", |log| {
-            own(log)["startedDateTime"] = json!("2016-12-31T24:00:00Z")
-        }),
-        ("started: year 1", |log| {
-            own(log)["startedDateTime"] = json!("0001-01-01T00:00:00.0000000-05:00")
-        }),
-        ("started: absent", |log| remove(own(log), "startedDateTime")),
-        ("time: text", |log| own(log)["time"] = json!("12ms")),
-        ("url: blank behind", |log| {
-            own(log)["request"]["url"] = json!(format!("{BASE}v1/points?a=1&b=2 "))
-        }),
-        ("url: upper case", |log| {
-            own(log)["request"]["url"] = json!("HTTP://127.0.0.1:8080/crm/v1/points?a=1&b=2#top");
-        }),
-        ("url: query apart", |log| {
-            own(log)["request"]["url"] = json!(format!("{BASE}v1/points"))
-        }),
-        ("query: object", |log| {
-            own(log)["request"]["url"] = json!(format!("{BASE}v1/points"));
-            own(log)["request"]["queryString"] = json!({"a": 1, "b": "2"});
-        }),
-        ("method: lower case", |log| {
-            own(log)["request"]["method"] = json!("post")
-        }),
-        ("headers: object", |log| {
-            own(log)["response"]["headers"] = json!({"content-type": "a/b", "x": ["1", "2"]})
-        }),
-        ("headers: pairs", |log| {
-            own(log)["response"]["headers"] = json!([["content-type", "a/b"]])
-        }),
-        ("headers: number", |log| {
-            own(log)["response"]["headers"] = json!([{"name": "content-length", "value": 12}]);
-        }),
-        ("headers: no name", |log| {
-            own(log)["response"]["headers"] = json!([{"value": "x"}, {"name": null, "value": "x"}, 7, null]);
-        }),
-        ("headers: line break", |log| {
-            own(log)["response"]["headers"] = json!([{"name": "x\r\ny", "value": "a\r\nb"}]);
-        }),
-        ("headers: none", |log| {
-            remove(&mut own(log)["request"], "headers");
-            remove(&mut own(log)["response"], "headers");
-        }),
-        ("type: plain text", |log| {
-            own(log)["request"]["headers"] =
-                json!([{"name": "content-type", "value": "text/plain;charset=UTF-8"}]);
-        }),
-        ("body: a text alone", |log| {
-            own(log)["request"]["postData"] = json!("{\"qty\":1}")
-        }),
-        ("body: JSON", |log| {
-            own(log)["request"]["postData"]["text"] = json!({"qty": 1})
-        }),
-        ("body: as content", |log| {
-            let data = own(log)["request"]["postData"].take();
-            own(log)["request"]["content"] = data;
-        }),
-        ("body: fields, too", |log| {
-            own(log)["request"]["postData"]["params"] = json!([{"name": "x", "value": {"y": 1}}]);
-        }),
-        ("answer: base64", |log| {
-            own(log)["response"]["content"] = json!({"encoding": "base64", "text": "eyJvayI6InllcyJ9"});
-        }),
-        ("answer: base64 in lines", |log| {
-            own(log)["response"]["content"] = json!({"encoding": "Base64", "text": "eyJvayI6\r\nInllcyJ9\n"});
-        }),
-        ("answer: a character set", |log| {
-            own(log)["response"]["content"]["encoding"] = json!("UTF-8")
-        }),
-        ("answer: a text alone", |log| {
-            own(log)["response"]["content"] = json!("{\"ok\":\"yes\"}")
-        }),
-        ("answer: JSON", |log| {
-            own(log)["response"]["content"]["text"] = json!({"ok": "yes"})
-        }),
-        ("error: null", |log| own(log)["response"]["_error"] = Value::Null),
-        ("error: object", |log| {
-            own(log)["_error"] = json!({"message": "x"})
-        }),
-        ("comment: object", |log| log["log"]["comment"] = json!({})),
-        ("remarks of another tool", |log| {
-            own(log)["_role"] = json!("fetch");
-            own(log)["_item"] = json!("x");
-            log["log"]["_recordedAgainst"] = json!(7);
-        }),
-        ("the other way round", |log| {
-            log["log"]["entries"].as_array_mut().unwrap().reverse()
-        }),
-    ];
-    for (name, change) in rows {
+    for (name, change) in READ {
         let mut log = log();
         change(&mut log);
         let expected = Ok(("{\"ok\":\"yes\"}".to_owned(), 0));
@@ -187,93 +189,93 @@ fn whatever_a_tool_writes_of_the_exchange_itself_is_read_where_it_has_one_meanin
     }
 }
 
+/// What cannot be, and why.
+const UNREAD: &[(&str, Change, &str)] = &[
+    (
+        "entry: null",
+        |log| *other(log) = Value::Null,
+        "`log.entries[0]`: expected an object, found null",
+    ),
+    (
+        "no response",
+        |log| remove(other(log), "response"),
+        "response`: expected a response, found nothing",
+    ),
+    (
+        "response: null",
+        |log| other(log)["response"] = Value::Null,
+        "expected a response, found nothing",
+    ),
+    (
+        "response: empty",
+        |log| other(log)["response"] = json!({}),
+        "status`: expected an HTTP status, or 0",
+    ),
+    (
+        "status: empty",
+        |log| other(log)["response"]["status"] = json!(""),
+        "expected an HTTP status from 100",
+    ),
+    (
+        "status: Windows",
+        |log| other(log)["response"]["status"] = json!(12030),
+        "found the number 12030",
+    ),
+    (
+        "url: empty",
+        |log| other(log)["request"]["url"] = json!(""),
+        "expected an absolute URL",
+    ),
+    (
+        "url: relative",
+        |log| other(log)["request"]["url"] = json!("/foo?token=hush"),
+        "expected an absolute URL",
+    ),
+    (
+        "url: template",
+        |log| other(log)["request"]["url"] = json!("{{baseUrl}}/x"),
+        "expected an absolute URL",
+    ),
+    (
+        "url: star",
+        |log| other(log)["request"]["url"] = json!("*"),
+        "expected an absolute URL",
+    ),
+    (
+        "url: port",
+        |log| other(log)["request"]["url"] = json!("http://a.example:99999/"),
+        "invalid port number",
+    ),
+    (
+        "method: empty",
+        |log| other(log)["request"]["method"] = json!(""),
+        "expected an HTTP method",
+    ),
+    (
+        "method: null",
+        |log| other(log)["request"]["method"] = Value::Null,
+        "expected a method, found nothing",
+    ),
+    (
+        "headers: text",
+        |log| other(log)["request"]["headers"] = json!("a: b"),
+        "expected a list of names and values",
+    ),
+    (
+        "answer: packed",
+        |log| other(log)["response"]["content"]["encoding"] = json!("gzip"),
+        "found \"gzip\"",
+    ),
+    (
+        "answer: no base64",
+        |log| other(log)["response"]["content"] = json!({"encoding": "base64", "text": "REMOVED BY HAND"}),
+        "expected base64, found other text",
+    ),
+];
+
 #[test]
 fn an_entry_that_cannot_be_read_hinders_no_other() {
-    let rows: &[(&str, Change, &str)] = &[
-        (
-            "entry: null",
-            |log| *other(log) = Value::Null,
-            "`log.entries[0]`: expected an object, found null",
-        ),
-        (
-            "no response",
-            |log| remove(other(log), "response"),
-            "response`: expected a response, found nothing",
-        ),
-        (
-            "response: null",
-            |log| other(log)["response"] = Value::Null,
-            "expected a response, found nothing",
-        ),
-        (
-            "response: empty",
-            |log| other(log)["response"] = json!({}),
-            "status`: expected an HTTP status, or 0",
-        ),
-        (
-            "status: empty",
-            |log| other(log)["response"]["status"] = json!(""),
-            "expected an HTTP status from 100",
-        ),
-        (
-            "status: Windows",
-            |log| other(log)["response"]["status"] = json!(12030),
-            "found the number 12030",
-        ),
-        (
-            "url: empty",
-            |log| other(log)["request"]["url"] = json!(""),
-            "expected an absolute URL",
-        ),
-        (
-            "url: relative",
-            |log| other(log)["request"]["url"] = json!("/foo?token=hush"),
-            "expected an absolute URL",
-        ),
-        (
-            "url: template",
-            |log| other(log)["request"]["url"] = json!("{{baseUrl}}/x"),
-            "expected an absolute URL",
-        ),
-        (
-            "url: star",
-            |log| other(log)["request"]["url"] = json!("*"),
-            "expected an absolute URL",
-        ),
-        (
-            "url: port",
-            |log| other(log)["request"]["url"] = json!("http://a.example:99999/"),
-            "invalid port number",
-        ),
-        (
-            "method: empty",
-            |log| other(log)["request"]["method"] = json!(""),
-            "expected an HTTP method",
-        ),
-        (
-            "method: null",
-            |log| other(log)["request"]["method"] = Value::Null,
-            "expected a method, found nothing",
-        ),
-        (
-            "headers: text",
-            |log| other(log)["request"]["headers"] = json!("a: b"),
-            "expected a list of names and values",
-        ),
-        (
-            "answer: packed",
-            |log| other(log)["response"]["content"]["encoding"] = json!("gzip"),
-            "found \"gzip\"",
-        ),
-        (
-            "answer: no base64",
-            |log| {
-                other(log)["response"]["content"] = json!({"encoding": "base64", "text": "REMOVED BY HAND"})
-            },
-            "expected base64, found other text",
-        ),
-    ];
-    for (name, change, why) in rows {
+    for (name, change, why) in UNREAD {
         let mut log = log();
         change(&mut log);
         let text = log.to_string();
@@ -303,29 +305,29 @@ fn what_is_unrelated_and_odd_is_read() {
     let rows: &[(&str, Change)] = &[
         ("status: none", |log| other(log)["response"]["status"] = json!(-1)),
         ("tunnel", |log| {
-            other(log)["request"]["url"] = json!("other.example:443")
+            other(log)["request"]["url"] = json!("other.example:443");
         }),
         ("about", |log| other(log)["request"]["url"] = json!("about:blank")),
         ("data", |log| {
-            other(log)["request"]["url"] = json!("data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP")
+            other(log)["request"]["url"] = json!("data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP");
         }),
         ("blob", |log| {
-            other(log)["request"]["url"] = json!("blob:https://a.example/2a4c")
+            other(log)["request"]["url"] = json!("blob:https://a.example/2a4c");
         }),
         ("socket", |log| {
-            other(log)["request"]["url"] = json!("wss://a.example/sock")
+            other(log)["request"]["url"] = json!("wss://a.example/sock");
         }),
         ("fields: object", |log| {
-            other(log)["request"]["postData"] = json!({"params": {"a": 1}})
+            other(log)["request"]["postData"] = json!({"params": {"a": 1}});
         }),
         ("fields: no name", |log| {
-            other(log)["request"]["postData"] = json!({"params": [{"value": 1}]})
+            other(log)["request"]["postData"] = json!({"params": [{"value": 1}]});
         }),
         ("body: a number", |log| {
-            other(log)["request"]["postData"] = json!({"text": 7})
+            other(log)["request"]["postData"] = json!({"text": 7});
         }),
         ("started: cut", |log| {
-            other(log)["startedDateTime"] = json!("+03:002021-11-23T17:34:45.082")
+            other(log)["startedDateTime"] = json!("+03:002021-11-23T17:34:45.082");
         }),
     ];
     for (name, change) in rows {
@@ -340,10 +342,10 @@ fn what_is_unrelated_and_odd_is_read() {
 fn an_answer_whose_body_was_not_saved_says_so() {
     let rows: &[(&str, Change)] = &[
         ("no text", |log| {
-            remove(&mut own(log)["response"]["content"], "text")
+            remove(&mut own(log)["response"]["content"], "text");
         }),
         ("a file beside", |log| {
-            own(log)["response"]["content"] = json!({"size": 12, "_file": "abc.json"})
+            own(log)["response"]["content"] = json!({"size": 12, "_file": "abc.json"});
         }),
         ("text: null", |log| {
             own(log)["response"]["content"] = json!({"size": 0, "text": null});
