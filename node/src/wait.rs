@@ -32,7 +32,9 @@ pub fn ms(headers: &dyn Headers, now_ms: u64) -> Option<u32> {
     asked_ms(headers, now_ms).or_else(|| {
         let is_some_left = left(headers).is_some_and(|left| left != 0);
         let reset = first(headers, &RESETS).or_else(|| member(headers, &["reset=", "t="]));
-        fitting(from(reset?, now_ms, MIN_INSTANT_MS)?).filter(|_| !is_some_left)
+        from(&reset?, now_ms, MIN_INSTANT_MS)
+            .filter(|_| !is_some_left)
+            .map(fitting)
     })
 }
 
@@ -40,7 +42,8 @@ pub fn ms(headers: &dyn Headers, now_ms: u64) -> Option<u32> {
 pub fn asked_ms(headers: &dyn Headers, now_ms: u64) -> Option<u32> {
     let ms = headers.get(RETRY_AFTER_MS).and_then(|value| thousandths(&value));
     let ms = ms.map(|ms| ms / 1_000);
-    fitting(ms.or_else(|| from(headers.get(RETRY_AFTER)?, now_ms, u64::MAX))?)
+    ms.or_else(|| from(&headers.get(RETRY_AFTER)?, now_ms, u64::MAX))
+        .map(fitting)
 }
 
 /// Whether the service says that no request is left for now.
@@ -65,7 +68,7 @@ fn member(headers: &dyn Headers, names: &[&str]) -> Option<String> {
 }
 
 /// Milliseconds from now: of seconds, of an instant in seconds or milliseconds where it is one, or of a date.
-fn from(value: String, now_ms: u64, min_instant_ms: u64) -> Option<u64> {
+fn from(value: &str, now_ms: u64, min_instant_ms: u64) -> Option<u64> {
     let value = value.trim();
     let then = match thousandths(value) {
         Some(ms) if ms < min_instant_ms => return Some(ms),
@@ -100,8 +103,8 @@ fn thousandths(text: &str) -> Option<u64> {
     has_digit.then(|| value.saturating_mul(factor))
 }
 
-fn fitting(ms: u64) -> Option<u32> {
-    Some(u32::try_from(ms).unwrap_or(u32::MAX))
+fn fitting(ms: u64) -> u32 {
+    u32::try_from(ms).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
