@@ -122,6 +122,20 @@ pub struct Grants {
     pub policy: Option<PathBuf>,
 }
 
+/// How requests leave this machine.
+#[derive(Debug, clap::Args)]
+pub struct Outbound {
+    /// Trust these certificates beside the public web's, PEM, as those of the variable SSL_CERT_FILE; can be given again
+    #[arg(long, value_name = "FILE")]
+    pub ca: Vec<PathBuf>,
+    /// Send requests through an HTTP proxy; one with a password is given by the variable NODULE_PROXY
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+    /// Hosts that no proxy is used for, as NO_PROXY has them: localhost,.internal,10.0.0.0/8
+    #[arg(long, value_name = "HOSTS", default_value = "", hide_default_value = true)]
+    pub no_proxy: String,
+}
+
 #[derive(Debug, clap::Args)]
 pub struct Run {
     /// The component's file
@@ -144,6 +158,8 @@ pub struct Run {
     pub credential: Option<PathBuf>,
     #[command(flatten)]
     pub grants: Grants,
+    #[command(flatten)]
+    pub outbound: Outbound,
     /// How many items may be under way at once
     #[arg(long, value_name = "N", default_value_t = nodule::CONCURRENCY)]
     pub concurrency: NonZeroUsize,
@@ -156,7 +172,8 @@ pub struct Run {
     /// What answers, in words, for readers of the recording
     #[arg(long, value_name = "TEXT", requires = "record")]
     pub recorded_against: Option<String>,
-    /// Answer from a recording; nothing is sent and no credential is needed
+    /// Answer from a recording; nothing is sent. One that --record wrote needs no credential; a HAR of a browser or another tool
+    /// needs one, whose base URL says where the service was
     #[arg(long, value_name = "FILE.har", conflicts_with = "dry_run")]
     pub replay: Option<PathBuf>,
     /// Print the requests that would be sent, and send none
@@ -281,6 +298,8 @@ pub struct CheckCredential {
     pub credential: Option<PathBuf>,
     #[command(flatten)]
     pub grants: Grants,
+    #[command(flatten)]
+    pub outbound: Outbound,
     /// Refuse the component unless it has this digest
     #[arg(long, value_name = "sha256:HEX")]
     pub digest: Option<String>,

@@ -1,11 +1,13 @@
 //! `nodule check`: replay every recorded case, and compare what comes of it with what came of it when it was recorded.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use futures_util::StreamExt as _;
 use nodule::description::{Kind, Node, Operation};
-use nodule::recording::{self, Case, Recording, Role};
+use nodule::recording::{self, Case, Outcome, Recording, Role};
 use nodule::{Component, ItemResult, RunOptions, text};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +17,7 @@ use crate::output;
 use crate::setup;
 
 pub async fn check(args: &Check) -> Result<Exit, Failed> {
-    let component = setup::component(&args.component, None, None).await?;
+    let component = setup::component(&args.component, None, None, None).await?;
     let files = files(&args.cases)?;
     let (mut passed, mut failed) = (0_u64, 0_u64);
     for file in &files {
@@ -145,7 +147,7 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
     let Some(case) = recording.case().cloned() else {
         return vec![Fault::NoCase];
     };
-    let mut faults = Vec::new();
+    let mut faults: Vec<Fault> = recording.warnings().into_iter().map(Fault::Unreadable).collect();
     let place = format!("{}/{}", case.group, case.operation);
     if !name
         .replace('\\', "/")
@@ -165,6 +167,7 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
         faults.push(Fault::NotRecorded);
         return faults;
     }
+    let broken = Broken::of(&recording);
     let runner = match component.runner().replay(recording).build() {
         Ok(runner) => runner,
         Err(error) => {
@@ -176,16 +179,23 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
         recording::OnFailure::Stop => nodule::OnFailure::Stop,
         recording::OnFailure::Continue => nodule::OnFailure::Continue,
     });
-    let items = case.items.iter().map(|item| item.parameters.clone()).collect();
-    match runner
-        .execute(&case.group, &case.operation, items, &options)
-        .await
-    {
-        Ok(results) => faults.extend(differences(&case, &results)),
+    let items: Vec<String> = case.items.iter().map(recording::Item::text).collect();
+    let items = futures_util::stream::iter(items).map(Ok);
+    match runner.run(&case.group, &case.operation, items, &options) {
+        Ok(mut running) => {
+            let mut results = Vec::new();
+            while let Some(result) = running.next().await {
+                results.push(result);
+            }
+            faults.extend(differences(&case, &results, &broken));
+        }
         Err(error) => faults.push(Fault::Setup(error.to_string())),
     }
     let unused = runner.unused();
-    let unused = unused.operation.iter().chain(&unused.authentication);
+    if !unused.operation.is_empty() {
+        faults.push(Fault::Unused(unused.to_string()));
+    }
+    let unused = unused.authentication.iter();
     faults.extend(unused.map(|exchange| Fault::Unused(exchange.to_string())));
     faults
 }
@@ -245,16 +255,40 @@ fn matches_template(path: &str, template: &str) -> bool {
         })
 }
 
-fn differences(case: &Case, results: &[ItemResult]) -> Vec<Fault> {
+/// The items whose requests met a failure of the transport when they were recorded.
+struct Broken {
+    items: HashSet<usize>,
+    /// Whether an authentication did, which is of every item.
+    is_any: bool,
+}
+
+impl Broken {
+    fn of(recording: &Recording) -> Self {
+        let exchanges = recording.exchanges().iter();
+        let broken = exchanges.filter(|exchange| match &exchange.outcome {
+            Outcome::Failed { .. } => true,
+            Outcome::Answer(answer) => answer.broken.is_some(),
+        });
+        let items: Vec<Option<usize>> = broken.map(|exchange| exchange.item).collect();
+        Self {
+            is_any: items.contains(&None),
+            items: items.into_iter().flatten().collect(),
+        }
+    }
+
+    /// Whether an item failed for the same reason as when it was recorded. A recording knows transport failures by name, and their
+    /// words are those of the system that it was recorded on; nor does it know what exactly an item was that was no object.
+    fn is_same(&self, index: usize, item: &recording::Item, recorded: &Value, found: &Value) -> bool {
+        let is_by_kind = self.is_any || self.items.contains(&index) || !item.parameters.is_object();
+        recorded == found || is_by_kind && recorded.get("kind") == found.get("kind")
+    }
+}
+
+fn differences(case: &Case, results: &[ItemResult], broken: &Broken) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (item, (recorded, result)) in case.items.iter().zip(results).enumerate() {
         let found = match result {
-            Ok(output) => Value::Array(
-                output
-                    .iter()
-                    .map(|json| serde_json::from_str(json.get()).unwrap_or_default())
-                    .collect(),
-            ),
+            Ok(output) => output.iter().map(|json| recording::held(json.get())).collect(),
             Err(failure) => failure.to_json(),
         };
         let (expected, is_same) = match (&recorded.result, result) {
@@ -264,7 +298,8 @@ fn differences(case: &Case, results: &[ItemResult]) -> Vec<Fault> {
                 (expected, is_same)
             }
             (Some(recording::ItemResult::Error(error)), result) => {
-                (error.clone(), result.is_err() && *error == found)
+                let is_same = broken.is_same(item, recorded, error, &found);
+                (error.clone(), result.is_err() && is_same)
             }
             (None, _) => (Value::Null, false),
         };

@@ -31,6 +31,11 @@ pub const SETTINGS: Care = Care {
     what: "settings",
     ..CREDENTIAL
 };
+/// They say which servers are trusted.
+pub const CERTIFICATES: Care = Care {
+    what: "file of certificates",
+    ..POLICY
+};
 /// It says what a node may reach.
 pub const POLICY: Care = Care {
     what: "policy",
@@ -38,7 +43,7 @@ pub const POLICY: Care = Care {
     remedy: "make it your own (`chown`), which nobody else may change (`chmod go-w`)",
 };
 
-/// A text file, whole.
+/// A text file, whole, as UTF-8.
 pub fn read(path: &Path, care: &Care) -> Result<String, Failed> {
     let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", text::path(path)));
     let file = std::fs::File::open(path).map_err(broken)?;
@@ -47,20 +52,24 @@ pub fn read(path: &Path, care: &Care) -> Result<String, Failed> {
         warning(&format!("{}: {problem}", text::path(path)));
         hint(&format!("{}, and look whether it is as you left it", care.remedy));
     }
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     if found.len() <= MAX_BYTES {
-        file.take(MAX_BYTES + 1)
-            .read_to_string(&mut text)
-            .map_err(broken)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(broken)?;
     }
-    if found.len() > MAX_BYTES || text.len() as u64 > MAX_BYTES {
+    if found.len() > MAX_BYTES || bytes.len() as u64 > MAX_BYTES {
         return Err(Failed::usage(format!(
             "{}: expected a {} of at most {MAX_BYTES} bytes, found more",
             text::path(path),
             care.what
         )));
     }
-    Ok(text)
+    String::from_utf8(text::utf8(bytes)).map_err(|_| {
+        Failed::usage(format!(
+            "{}: expected a {} in UTF-8, found other bytes",
+            text::path(path),
+            care.what
+        ))
+    })
 }
 
 /// What others can do with it. A pipe or device is who gave it's to answer for.
@@ -111,6 +120,22 @@ mod tests {
         assert_eq!(told(0o644, &POLICY), "");
         assert!(told(0o666, &CREDENTIAL).contains("change the credential"));
         assert!(told(0o646, &POLICY).contains("change the policy"));
+    }
+
+    #[test]
+    fn a_file_of_another_editor_is_read_as_its_text() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let utf16: Vec<u8> = "\u{feff}ü = 1"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        for bytes in ["ü = 1".as_bytes(), "\u{feff}ü = 1".as_bytes(), &utf16] {
+            std::fs::write(file.path(), bytes).unwrap();
+            assert_eq!(read(file.path(), &POLICY).ok().unwrap(), "ü = 1", "{bytes:?}");
+        }
+        std::fs::write(file.path(), b"a = \"\xfc\"").unwrap();
+        let refused = read(file.path(), &POLICY).err().unwrap().to_string();
+        assert!(refused.contains("expected a policy in UTF-8"), "{refused}");
     }
 
     #[test]

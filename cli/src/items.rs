@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
+use nodule::text::Utf16;
 use nodule::{Failure, text};
 use serde_json::{Map, Value};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use crate::exit::Failed;
 
@@ -29,7 +30,8 @@ pub async fn open(items: Option<&Path>, params: &[String]) -> Result<(Items, Opt
             Ok((Box::pin(futures_util::stream::iter([Ok(item)])), Some(1)))
         }
         Some(path) if path == Path::new("-") => {
-            Ok((lines(BufReader::with_capacity(BUFFER, tokio::io::stdin())), None))
+            let reader = BufReader::with_capacity(BUFFER, tokio::io::stdin());
+            Ok((in_any_encoding(reader), None))
         }
         Some(path) => {
             let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", text::path(path)));
@@ -40,7 +42,8 @@ pub async fn open(items: Option<&Path>, params: &[String]) -> Result<(Items, Opt
             } else {
                 None
             };
-            Ok((lines(BufReader::with_capacity(BUFFER, file)), total))
+            let reader = BufReader::with_capacity(BUFFER, file);
+            Ok((in_any_encoding(reader), total))
         }
     }
 }
@@ -50,6 +53,10 @@ async fn count(path: PathBuf) -> Option<u64> {
     tokio::task::spawn_blocking(move || {
         use std::io::BufRead as _;
         let mut reader = std::io::BufReader::with_capacity(BUFFER, std::fs::File::open(path).ok()?);
+        // Of UTF-16 a line feed is two bytes, which may stand at the edge of a piece: it is rare, and not counted.
+        if Utf16::of(reader.fill_buf().ok()?).is_some() {
+            return None;
+        }
         let (mut lines, mut is_blank) = (0, true);
         loop {
             let piece = reader.fill_buf().ok()?;
@@ -73,28 +80,59 @@ async fn count(path: PathBuf) -> Option<u64> {
     .flatten()
 }
 
-/// Lines as items; blank ones are none.
-fn lines<R: AsyncBufRead + Send + Unpin + 'static>(reader: R) -> Items {
-    Box::pin(futures_util::stream::unfold(Some(reader), async |reader| {
-        let mut reader = reader?;
-        loop {
-            let item = match line(&mut reader).await {
-                Ok(None) => return None,
-                Ok(Some(Line::Whole(line))) if line.trim_ascii().is_empty() => continue,
-                Ok(Some(Line::Whole(line))) => text(line),
-                Ok(Some(Line::TooLong)) => Err(Failure::InvalidInput(format!(
-                    "the item: expected a line of at most {LINE_BYTES} bytes, found a longer one"
-                ))),
-                // What is behind it cannot be read, and is not made up: the run ends with this item, failed.
-                Err(error) => {
-                    let failure =
-                        Failure::InvalidInput(format!("the items cannot be read any further: {error}"));
-                    return Some((Err(failure), None));
-                }
-            };
-            return Some((item, Some(reader)));
+/// Lines as items, in UTF-8 or, as shells on Windows write them, in UTF-16.
+fn in_any_encoding<R: AsyncBufRead + Send + Unpin + 'static>(mut reader: R) -> Items {
+    let items = async move {
+        let mut beginning = Vec::new();
+        // What cannot be read now is told when it is read again.
+        while beginning.len() < 2
+            && let Ok(Some(byte)) = byte(&mut reader).await
+        {
+            beginning.push(byte);
         }
-    }))
+        let encoding = Utf16::of(&beginning);
+        lines(std::io::Cursor::new(beginning).chain(reader), encoding)
+    };
+    // Nothing is waited for before the first item is.
+    Box::pin(futures_util::stream::once(items).flatten())
+}
+
+/// The next byte; `None` at the end.
+async fn byte(reader: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Option<u8>> {
+    let byte = reader.fill_buf().await?.first().copied();
+    reader.consume(usize::from(byte.is_some()));
+    Ok(byte)
+}
+
+/// Lines as items; blank ones are none.
+fn lines<R: AsyncBufRead + Send + Unpin + 'static>(reader: R, encoding: Option<Utf16>) -> Items {
+    Box::pin(futures_util::stream::unfold(
+        Some(reader),
+        move |reader| async move {
+            let mut reader = reader?;
+            loop {
+                let read = match encoding {
+                    None => line(&mut reader).await,
+                    Some(utf16) => wide_line(&mut reader, utf16).await,
+                };
+                let item = match read {
+                    Ok(None) => return None,
+                    Ok(Some(Line::Whole(line))) if line.trim_ascii().is_empty() => continue,
+                    Ok(Some(Line::Whole(line))) => text(line),
+                    Ok(Some(Line::TooLong)) => Err(Failure::InvalidInput(format!(
+                        "the item: expected a line of at most {LINE_BYTES} bytes, found a longer one"
+                    ))),
+                    // What is behind it cannot be read, and is not made up: the run ends with this item, failed.
+                    Err(error) => {
+                        let failure =
+                            Failure::InvalidInput(format!("the items cannot be read any further: {error}"));
+                        return Some((Err(failure), None));
+                    }
+                };
+                return Some((item, Some(reader)));
+            }
+        },
+    ))
 }
 
 /// A line, as far as it is kept.
@@ -133,6 +171,37 @@ async fn line(reader: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Optio
                 Line::Whole(line)
             }));
         }
+    }
+}
+
+/// [`line`], of UTF-16 and as UTF-8. Half a unit at the end is no part of it.
+async fn wide_line(reader: &mut (impl AsyncBufRead + Unpin), utf16: Utf16) -> std::io::Result<Option<Line>> {
+    let mut line = Vec::new();
+    let mut is_too_long = false;
+    loop {
+        let (Some(first), Some(second)) = (byte(reader).await?, byte(reader).await?) else {
+            let is_end = line.is_empty() && !is_too_long;
+            return Ok((!is_end).then(|| whole(&line, is_too_long, utf16)));
+        };
+        let unit = [first, second];
+        if utf16.unit(unit) == u16::from(b'\n') {
+            return Ok(Some(whole(&line, is_too_long, utf16)));
+        }
+        if line.len() + unit.len() > LINE_BYTES {
+            is_too_long = true;
+            line = Vec::new();
+        }
+        if !is_too_long {
+            line.extend(unit);
+        }
+    }
+}
+
+fn whole(line: &[u8], is_too_long: bool, utf16: Utf16) -> Line {
+    if is_too_long {
+        Line::TooLong
+    } else {
+        Line::Whole(utf16.decoded(line).into_bytes())
     }
 }
 
@@ -201,10 +270,32 @@ fn one(params: &[String]) -> Result<String, Failed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::StreamExt as _;
 
     async fn read(bytes: &'static [u8]) -> Vec<Item> {
-        lines(bytes).collect().await
+        in_any_encoding(bytes).collect().await
+    }
+
+    #[tokio::test]
+    async fn lines_of_utf_16_are_items_too() {
+        // U+0A0A and U+010A have the byte of a line feed in them.
+        let text = "{\"a\":\"\u{a0a}\u{10a}🔑\"}\r\n\n{\"b\":2}";
+        let expected = [
+            Ok("{\"a\":\"\u{a0a}\u{10a}🔑\"}".to_owned()),
+            Ok("{\"b\":2}".to_owned()),
+        ];
+        for marked in [text.to_owned(), format!("\u{feff}{text}")] {
+            for to_bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+                let bytes: Vec<u8> = marked.encode_utf16().flat_map(to_bytes).collect();
+                assert_eq!(read(bytes.leak()).await, expected);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_shorter_than_a_mark_is_read() {
+        assert_eq!(read(b"").await, []);
+        assert_eq!(read(b"1").await, [Ok("1".to_owned())]);
+        assert_eq!(read(b"\n").await, []);
     }
 
     #[tokio::test]
@@ -228,7 +319,7 @@ mod tests {
         let most = LINE_BYTES as u64;
         let read = |bytes| {
             let items = first.chain(long(bytes)).chain(&b"1"[..]).chain(last);
-            lines(BufReader::new(items)).collect::<Vec<Item>>()
+            lines(BufReader::new(items), None).collect::<Vec<Item>>()
         };
         let items = read(most - 1).await;
         assert!(items.len() == 3 && items.iter().all(Result::is_ok));
@@ -239,7 +330,7 @@ mod tests {
             );
         }
         // At the end of the input, too.
-        let items: Vec<Item> = lines(BufReader::new(long(most + 1))).collect().await;
+        let items: Vec<Item> = lines(BufReader::new(long(most + 1)), None).collect().await;
         assert!(matches!(&items[..], [Err(Failure::InvalidInput(_))]));
     }
 

@@ -57,7 +57,7 @@ fn main() -> std::process::ExitCode {
 
 async fn describe_command(args: &args::Describe) -> Result<Exit, Failed> {
     let (group, operation) = (args.group.as_deref(), args.operation.as_deref());
-    let component = setup::component(&args.component, args.digest.as_deref(), None).await?;
+    let component = setup::component(&args.component, args.digest.as_deref(), None, None).await?;
     let text = describe::render(component.node(), args.format, group, operation, describe::width())
         .map_err(|refused| Failed::usage(refused.to_string()).hint(refused.hint()))?;
     output::print(&text)?;
@@ -66,7 +66,8 @@ async fn describe_command(args: &args::Describe) -> Result<Exit, Failed> {
 
 async fn check_credential(args: &args::CheckCredential) -> Result<Exit, Failed> {
     let policy = setup::policy(&args.grants)?;
-    let component = setup::component(&args.component, args.digest.as_deref(), Some(&policy)).await?;
+    let (digest, outbound) = (args.digest.as_deref(), Some(&args.outbound));
+    let component = setup::component(&args.component, digest, Some(&policy), outbound).await?;
     let credential = setup::credential(component.node(), args.credential.as_deref())?.ok_or_else(|| {
         Failed::usage("no credential was given".to_owned()).hint(setup::CREDENTIAL_HINT.to_owned())
     })?;

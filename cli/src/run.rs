@@ -35,7 +35,10 @@ type Texts = Arc<Mutex<VecDeque<Option<String>>>>;
 pub async fn run(args: Run) -> Result<Exit, Failed> {
     let places = read(&args)?;
     let policy = setup::policy(&args.grants)?;
-    let component = setup::component(&args.component, args.digest.as_deref(), Some(&policy)).await?;
+    // Nothing else leaves.
+    let is_live = args.replay.is_none() && !args.dry_run;
+    let (digest, outbound) = (args.digest.as_deref(), is_live.then_some(&args.outbound));
+    let component = setup::component(&args.component, digest, Some(&policy), outbound).await?;
     // Asked for here, so that a wrong name is told before the items are opened.
     component
         .node()
@@ -47,7 +50,8 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
         return dry_run(&args, places, &runner, items).await;
     }
     let exit = stream(&args, places, &runner, items, total).await?;
-    for unused in runner.unused().operation {
+    let unused = runner.unused();
+    if !unused.operation.is_empty() {
         warning(&unused.to_string());
     }
     Ok(exit)
@@ -67,17 +71,30 @@ fn read(args: &Run) -> Result<Places, Failed> {
             places.read(name, path)?;
         }
     }
+    for path in &args.outbound.ca {
+        places.read("--ca", path)?;
+    }
     Ok(places)
 }
 
 /// The component, bound to what the flags say.
 fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, Failed> {
-    let builder = component.runner().policy(policy);
+    let mut builder = component.runner().policy(policy);
+    let credential = || setup::credential(component.node(), args.credential.as_deref());
     if let Some(path) = &args.replay {
         let recording = Recording::load(path).map_err(nodule::Error::from)?;
+        for trouble in recording.warnings() {
+            warning(&trouble);
+        }
+        // A recording of this command says itself where the service was.
+        if recording.case().is_none()
+            && let Some(credential) = credential()?
+        {
+            builder = builder.credential(credential);
+        }
         return Ok(builder.replay(recording).build()?);
     }
-    let credential = setup::credential(component.node(), args.credential.as_deref())?;
+    let credential = credential()?;
     if let Some(credential) = &credential {
         // Whose server gets the secret is said before it does.
         line(&format!("credential: bound to {}", credential.base_url()));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nodule::description::Node;
 use nodule::limits::Limits;
+use nodule::network::Proxy;
 use nodule::policy::{Policy, Rule};
 use nodule::{Component, Credential, Engine, EngineConfig, text};
 use tempfile::TempDir;
@@ -14,7 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::args::{Grants, Level, Log, LogFormat};
+use crate::args::{Grants, Level, Log, LogFormat, Outbound};
 use crate::compile::Apart;
 use crate::exit::{Events, Exit, Failed, hint, warning};
 use crate::files::{self, read};
@@ -23,6 +24,10 @@ use crate::stderr;
 
 /// The variable that holds a credential, for where no file may.
 const CREDENTIAL: &str = "NODULE_CREDENTIAL";
+/// The variable that names a file of certificates, as OpenSSL has it.
+const CERTIFICATES: &str = "SSL_CERT_FILE";
+/// The variable that holds a proxy's URL, for one with a password. Those of other programs are not read.
+const PROXY: &str = "NODULE_PROXY";
 pub const CREDENTIAL_HINT: &str = "give it by `--credential FILE`, a JSON object, or in the variable NODULE_CREDENTIAL; never as an argument";
 
 /// Runs a command that does one thing after the other: a runtime without threads starts faster.
@@ -164,17 +169,49 @@ pub async fn component(
     path: &Path,
     digest: Option<&str>,
     policy: Option<&Policy>,
+    outbound: Option<&Outbound>,
 ) -> Result<Component, Failed> {
     let stack = policy
         .map_or_else(Limits::default, |policy| policy.limits_over(Limits::default()))
         .stack_bytes;
-    let config = EngineConfig::default().stack_bytes(stack);
+    let mut config = EngineConfig::default().stack_bytes(stack);
+    if let Some(outbound) = outbound {
+        config = configure(config, outbound)?;
+    }
     let (engine, _temporary) = engine(&config, None, None)?;
     // Another component than the pinned one is refused before any of it runs.
     Ok(match digest {
         Some(digest) => engine.load_file_pinned(path, digest).await?,
         None => engine.load_file(path).await?,
     })
+}
+
+/// The certificates and the proxy that the flags and the variables give.
+fn configure(mut config: EngineConfig, outbound: &Outbound) -> Result<EngineConfig, Failed> {
+    let named = outbound.ca.iter().map(|file| ("--ca", file.clone()));
+    let variable = std::env::var_os(CERTIFICATES).filter(|file| !file.is_empty());
+    let files = named.chain(variable.map(|file| (CERTIFICATES, PathBuf::from(file))));
+    for (from, file) in files {
+        let wrong =
+            |error: &dyn std::fmt::Display| Failed::usage(format!("{from}: {}: {error}", text::path(&file)));
+        let pem = std::fs::metadata(&file)
+            .map_err(|error| wrong(&error))
+            .and_then(|_| read(&file, &files::CERTIFICATES))?;
+        config = config.extra_roots_pem(&pem).map_err(|error| wrong(&error))?;
+    }
+    let (from, url) = match (&outbound.proxy, std::env::var(PROXY)) {
+        (Some(url), _) => ("--proxy", url.clone()),
+        (None, Ok(url)) => (PROXY, url),
+        (None, Err(_)) => return Ok(config),
+    };
+    if from == "--proxy" && url.contains('@') {
+        let why = "--proxy: a user and a password do not belong into an argument, which others on this machine may read";
+        let hint = format!("give the whole URL in the variable {PROXY}");
+        return Err(Failed::usage(why.to_owned()).hint(hint));
+    }
+    let proxy = Proxy::new(Some(&url), Some(&url), &outbound.no_proxy);
+    let proxy = proxy.map_err(|error| Failed::usage(format!("{from}: {error}")))?;
+    Ok(config.proxy(proxy))
 }
 
 /// What the flags and the policy file allow.
@@ -201,6 +238,8 @@ pub fn credential(node: &Node, file: Option<&Path>) -> Result<Option<Credential>
         (Some(file), _) => read(file, &files::CREDENTIAL)?,
         // The environment's credential may be there for another node.
         (None, Ok(_)) if node.credential.is_none() => return Ok(None),
+        // A variable that is set to nothing is how scripts leave one out.
+        (None, Ok(text)) if text.trim().is_empty() => return Ok(None),
         (None, Ok(text)) => text,
         (None, Err(_)) => return Ok(None),
     };

@@ -9,12 +9,15 @@
 //! A [`Network`] is where both steps touch the system. The filter lies between them, here, and not in what an embedder
 //! puts in its place.
 
+mod keeping;
 mod load;
 mod owner;
 mod pools;
 mod proxy;
+mod race;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod unread;
 
 use std::fmt;
@@ -22,6 +25,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
@@ -31,7 +35,6 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -41,6 +44,7 @@ use crate::credential::Credential;
 use crate::engine::EngineConfig;
 use crate::error::Error;
 use crate::network::{Network, Proxy, ProxyServer};
+use keeping::Choice;
 use load::{Counted, Load, Place};
 use owner::Owners;
 use pools::{Origin, Pool, Pools};
@@ -51,6 +55,8 @@ pub(crate) use owner::Owner;
 pub(crate) use pools::Key;
 use proxy::ProxyFailure;
 pub(crate) use proxy::asks_for_credentials;
+use race::connect_to_any;
+pub(crate) use tls::trouble as certificate_trouble;
 
 tokio::task_local! {
     /// The request under way: waiting for a place counts towards its connection's deadline, so that differs by request,
@@ -69,6 +75,10 @@ pub(crate) struct Connecting {
     place: Mutex<Option<Place>>,
     /// What is known of the origin's connections.
     load: Arc<Load>,
+    /// Whether its connection is the one that is tried.
+    is_tried: AtomicBool,
+    /// Whether it may be one that was used before.
+    is_kept: AtomicBool,
 }
 
 impl Connecting {
@@ -78,6 +88,8 @@ impl Connecting {
             connected: OnceLock::new(),
             place: Mutex::new(Some(asking.place())),
             load: asking.load(),
+            is_tried: AtomicBool::new(false),
+            is_kept: AtomicBool::new(false),
         })
     }
 
@@ -118,6 +130,13 @@ impl Lane {
         Asking::new(Arc::clone(&self.load))
     }
 
+    /// Note that a request got lost: on a connection that was kept, the service may have been about to close it.
+    pub(crate) fn lost(&self, connecting: &Connecting) {
+        if connecting.is_kept.load(Ordering::Relaxed) {
+            self.load.distrust();
+        }
+    }
+
     /// The proxy, where this answer is its own and no service's: it did not pass the request on.
     pub(crate) fn refused_by_proxy<B>(&self, answer: &http::Response<B>) -> Option<&Arc<ProxyServer>> {
         let is_refused = answer.status() == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED;
@@ -138,7 +157,14 @@ impl Lane {
             let headers = request.headers_mut();
             headers.insert(header::PROXY_AUTHORIZATION, value.clone());
         }
-        CONNECTING.scope(connecting, self.pool.client(&self.load).request(request))
+        let choice = self.load.choose();
+        connecting
+            .is_tried
+            .store(choice == Choice::Tried, Ordering::Relaxed);
+        connecting
+            .is_kept
+            .store(choice == Choice::Kept, Ordering::Relaxed);
+        CONNECTING.scope(connecting, self.pool.client(choice).request(request))
     }
 }
 
@@ -191,23 +217,8 @@ pub(crate) struct Clients {
 
 impl Clients {
     pub(crate) fn new(extra_roots: &[Vec<u8>], outbound: Outbound) -> Result<Self, Error> {
-        let broken = |error: rustls::Error| Error::Engine {
-            message: error.to_string(),
-        };
-        let mut roots = rustls::RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        for root in extra_roots {
-            roots.add(root.clone().into()).map_err(broken)?;
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(broken)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         Ok(Self {
-            tls: Arc::new(tls),
+            tls: Arc::new(tls::config(extra_roots)?),
             outbound,
             owners: Owners::new()?,
             pools: Mutex::default(),
@@ -336,25 +347,6 @@ async fn connect(outbound: &Outbound, uri: &Uri, permit: Permit) -> Result<Asked
     stream.map(Asked::new).map_err(ConnectFailure::Unreachable)
 }
 
-/// A connection to the first of these addresses that answers.
-async fn connect_to_any(
-    network: &dyn Network,
-    addresses: impl IntoIterator<Item = SocketAddr>,
-) -> io::Result<TcpStream> {
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        match network.connect(address).await {
-            Ok(stream) => {
-                // A request is written at once; waiting for more to send only delays it.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
 /// The addresses of a host; one that is an address needs no look-up.
 async fn resolve(network: &dyn Network, host: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
     if let Some(address) = literal(host) {
@@ -403,9 +395,11 @@ where
         Box::pin(async move {
             let Ok(request) = request else {
                 let stream = connecting.await?;
-                return Ok(Counted::new(stream, None, None));
+                return Ok(Counted::new(stream, None, None, false));
             };
-            let place = request.place().take();
+            let is_tried = request.is_tried.load(Ordering::Relaxed);
+            // The one that is tried is nobody's to wait for.
+            let place = request.place().take().filter(|_| !is_tried);
             let counted = async {
                 let open = match place {
                     // The pool may begin a second one for a request; it is counted with the first.
@@ -417,7 +411,12 @@ where
                     },
                 };
                 let stream = connecting.await?;
-                Ok(Counted::new(stream, open, Some(Arc::clone(&request.load))))
+                Ok(Counted::new(
+                    stream,
+                    open,
+                    Some(Arc::clone(&request.load)),
+                    is_tried,
+                ))
             };
             match tokio::time::timeout_at(request.by, counted).await {
                 Ok(result) => {

@@ -25,10 +25,12 @@ pub struct Credential {
     base: CanonicalUrl,
     secrets: Vec<Secret>,
     identity: Secret,
+    /// The labels of the texts that have blanks around them.
+    padded: Vec<String>,
 }
 
 impl Credential {
-    /// Read a credential: a JSON object that holds the fields of the node's description.
+    /// Read a credential: a JSON object that holds the fields of the node's description, with or without a byte order mark.
     ///
     /// The base URL has to be in it: where a secret goes is the user's to say, never a description's default alone.
     ///
@@ -40,6 +42,7 @@ impl Credential {
         let described = node.credential.as_ref().ok_or_else(|| Error::Credential {
             message: format!("`{}` takes none", node.name),
         })?;
+        let text = text.trim_start_matches('\u{feff}');
         // serde_json's message may quote the text, so only the place is kept.
         let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
             wrong(format!(
@@ -63,6 +66,7 @@ impl Credential {
         let mut base = None;
         let mut secrets = Vec::new();
         let mut names = Map::new();
+        let mut padded = Vec::new();
         for field in known {
             let is_base = field.id == described.base_url;
             let text = match fields.get(&field.name) {
@@ -89,6 +93,9 @@ impl Credential {
                 }
                 Some(_) => continue,
             };
+            if !is_base && text.trim() != text {
+                padded.push(field.display_name.clone());
+            }
             if is_base {
                 base = Some(base_url(field, &text)?);
             } else if field.kind == Kind::Secret {
@@ -111,6 +118,7 @@ impl Credential {
             base,
             secrets,
             identity,
+            padded,
         })
     }
 
@@ -158,6 +166,15 @@ impl Credential {
     /// The values of its secret fields.
     pub(crate) fn secrets(&self) -> &[Secret] {
         &self.secrets
+    }
+
+    /// What is odd about it and may be why a service refuses it, in the description's words: a file's last line break is easily
+    /// taken along.
+    pub(crate) fn oddity(&self) -> Option<String> {
+        let field = self.padded.first()?;
+        Some(format!(
+            "its {field} begins or ends with a blank or a line break, which is sent as a part of it"
+        ))
     }
 
     /// Who it is for, in a form that may be kept in a file: derived from the fields that are no secrets, so that a renewed

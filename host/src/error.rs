@@ -109,10 +109,12 @@ pub enum Error {
         message: String,
     },
     /// The operation needs a credential and none was given.
-    #[error("the node needs a credential (`{name}`), and none was given")]
+    #[error("{}the node needs a credential (`{name}`), and none was given", baseless(recording.as_deref()))]
     CredentialMissing {
         /// The credential's name.
         name: String,
+        /// The recording of another tool that is to be replayed: the credential says where its service was.
+        recording: Option<String>,
     },
     /// The limits ask for another stack than the engine was set up with.
     #[error("`stack-bytes` is {wanted}, and the engine was set up with {engine}")]
@@ -175,6 +177,17 @@ pub enum Error {
         /// What it said.
         message: String,
     },
+}
+
+/// Why a replay needs a credential.
+fn baseless(recording: Option<&str>) -> String {
+    let baseless = |name| {
+        format!(
+            "`{}` does not say where the service was, which its credential does; ",
+            shown(name, SHOWN_CHARS)
+        )
+    };
+    recording.map(baseless).unwrap_or_default()
 }
 
 /// The first of these names, in back-ticks, and how many more there are.

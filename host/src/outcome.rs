@@ -36,7 +36,9 @@ fn certain(failure: Failure, sent: u32, answered: u32) -> Failure {
     let is_ruled_out = sent == 1
         && answered == 1
         && match &failure {
-            Failure::Throttled { .. } | Failure::Unauthenticated(_) | Failure::Rejected(_) => true,
+            // What is to be looked for elsewhere is often the result of what was done here.
+            Failure::Rejected(answer) => !matches!(answer.status, 300 | 302 | 303),
+            Failure::Throttled { .. } | Failure::Unauthenticated(_) => true,
             Failure::Unavailable { certainty, .. } => *certainty == Certainty::NotDone,
             _ => false,
         };
@@ -118,6 +120,21 @@ mod tests {
             ruled_out,
             ["unauthenticated", "rejected", "throttled", "unavailable"]
         );
+    }
+
+    #[test]
+    fn a_redirect_may_be_the_result_of_a_write() {
+        for (status, is_unknown) in [(301, false), (302, true), (303, true), (307, false), (308, false)] {
+            let answer = Answer {
+                status,
+                ..Answer::default()
+            };
+            assert_eq!(
+                certain(Failure::Rejected(answer), 1, 1).is_unknown(),
+                is_unknown,
+                "{status}"
+            );
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@
 
 mod authorise;
 mod check;
+mod coding;
 pub(crate) mod handler;
 pub(crate) mod header;
 mod held;
@@ -31,6 +32,7 @@ mod redaction;
 mod send;
 mod turn;
 mod under_way;
+mod wait;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -55,13 +57,14 @@ use crate::rate::Bucket;
 use crate::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Role, Spelled};
 use crate::secret::Secret;
 use crate::session::{self, Session};
+use crate::text;
 
 use check::Wanted;
 pub(crate) use handler::code;
 pub(crate) use held::Buffered;
 use held::Hold;
 pub(crate) use hooks::Hooks;
-pub(crate) use observed::{Answered, Observed};
+pub(crate) use observed::{Answered, LastAnswer, Observed, Redirect};
 pub(crate) use turn::{Seen, Turn, bare};
 pub(crate) use under_way::UnderWay;
 
@@ -163,6 +166,22 @@ struct Asked<'a> {
     url: Option<&'a CanonicalUrl>,
 }
 
+/// Why a node is given no answer.
+struct Unanswered {
+    error: HttpError,
+    /// The answer, where there is one and only its body cannot be read; without that.
+    undecoded: Option<Box<Whole>>,
+}
+
+impl From<HttpError> for Unanswered {
+    fn from(error: HttpError) -> Self {
+        Self {
+            error,
+            undecoded: None,
+        }
+    }
+}
+
 /// Why there is none: what the guest is told, and what the host says in its own words.
 struct Trouble {
     error: HttpError,
@@ -252,7 +271,10 @@ impl Pipeline {
             Transport::Live {
                 engine,
                 recorder: None,
-            } => self.live(engine, checked, permit, options).await,
+            } => self
+                .live(engine, checked, permit, options)
+                .await
+                .map_err(|unanswered| unanswered.error),
             Transport::Live {
                 engine,
                 recorder: Some(recorder),
@@ -266,14 +288,21 @@ impl Pipeline {
                     request,
                     outcome: match &outcome {
                         Ok(answer) => Outcome::Answer(answer.recorded()),
-                        Err(error) => Outcome::Failed {
-                            error: name::of(error).to_owned(),
-                        },
+                        Err(Unanswered { error, undecoded }) => {
+                            let error = name::of(error).to_owned();
+                            match undecoded {
+                                Some(answer) => Outcome::Answer(Answer {
+                                    broken: Some(error),
+                                    ..answer.recorded()
+                                }),
+                                None => Outcome::Failed { error },
+                            }
+                        }
                     },
                     started,
                     duration: clock.elapsed(),
                 });
-                outcome
+                outcome.map_err(|unanswered| unanswered.error)
             }
         }
     }
@@ -342,7 +371,7 @@ impl Pipeline {
             Role::Authentication => None,
         };
         let served = match same {
-            Some(outcome) => Ok(outcome),
+            Some(served) => served,
             None => player.serve(self.role(), self.item, &self.recordable(request)?),
         };
         match served {
@@ -352,9 +381,15 @@ impl Pipeline {
                     self.answered(&answer, changing);
                     Ok(answer)
                 }
-                Some(error) => Err(name::parse(error)),
+                Some(error) => {
+                    let error = self.recorded_failure(error);
+                    if matches!(error, HttpError::HttpResponseContentCoding(_)) {
+                        self.note_undecoded(&Whole::from_recorded(answer, Hold::new(&self.buffered)));
+                    }
+                    Err(error)
+                }
             },
-            Ok(Outcome::Failed { error }) => Err(name::parse(error)),
+            Ok(Outcome::Failed { error }) => Err(self.recorded_failure(error)),
             Err(miss) => Err(self.deny(
                 request.asked(),
                 "replay",
@@ -364,13 +399,24 @@ impl Pipeline {
         }
     }
 
+    /// A transport failure of a recording. What another tool says of it is told, since its name here says less.
+    fn recorded_failure(&self, error: &str) -> HttpError {
+        const SHOWN_CHARS: usize = 200;
+        let known = name::parse(error);
+        if known.is_none() {
+            let told = format!("recorded as `{}`", text::shown(error, SHOWN_CHARS));
+            self.notes().trouble.get_or_insert(told);
+        }
+        known.unwrap_or(HttpError::ConnectionTerminated)
+    }
+
     async fn live(
         &self,
         engine: &Engine,
         request: &mut Checked,
         permit: Permit,
         options: Option<&RequestOptions>,
-    ) -> Result<Whole, HttpError> {
+    ) -> Result<Whole, Unanswered> {
         self.listen(request).await;
         let url = self.authorise(request)?;
         let lane = self.lane(engine, permit, &url);
@@ -378,23 +424,31 @@ impl Pipeline {
         let clock = Instant::now();
         let outcome = send::send(self, &lane, request, url, options).await;
         self.ended(clock.elapsed(), outcome.as_ref().ok(), changing);
-        let answer = outcome.map_err(|trouble| match trouble {
-            send::Stopped::Denied(denial) => self.deny(
+        let error = match outcome {
+            Ok(answer) => return Ok(self.redacted(request, answer).await),
+            Err(send::Stopped::Undecoded(answer)) => {
+                self.note_undecoded(&answer);
+                return Err(Unanswered {
+                    error: HttpError::HttpResponseContentCoding(None),
+                    undecoded: Some(Box::new(self.redacted(request, *answer).await)),
+                });
+            }
+            Err(send::Stopped::Denied(denial)) => self.deny(
                 request.asked(),
                 "address",
                 denial.to_string(),
                 denial.hint(&request.url),
             ),
-            send::Stopped::Limit(key, Trouble { error, detail }) => {
+            Err(send::Stopped::Limit(key, Trouble { error, detail })) => {
                 self.limit(key, detail);
                 error
             }
-            send::Stopped::Broken(Trouble { error, detail }) => {
+            Err(send::Stopped::Broken(Trouble { error, detail })) => {
                 self.notes().trouble.get_or_insert(detail);
                 error
             }
-        })?;
-        Ok(self.redacted(request, answer).await)
+        };
+        Err(error.into())
     }
 
     /// The way to this URL's origin: the same for nearly all requests of a call.

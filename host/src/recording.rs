@@ -15,11 +15,15 @@
 //! | `postData._encoding` | `base64` for a request body that is not UTF-8 |
 //!
 //! Reading is liberal: fields of other tools are kept and written back as they were, an answer without headers is an
-//! answer. It is strict where a replay would otherwise quietly be wrong, and then names file, place and what was expected.
-//! A body that a browser did not save is a failed exchange, not an empty answer.
+//! answer, and each [entry](Unreadable) is read by itself: one that cannot be read is counted and named, and hinders no other.
+//! Reading is strict where a replay would otherwise quietly be wrong: a body that a browser did not save is no empty answer, and
+//! a request for it fails with [`Outcome::NO_BODY`].
 //!
 //! What is refused: a file that is no HAR log, that is larger than [`MAX_BYTES`], has more than [`MAX_VALUES`] or is nested deeper
 //! than [`MAX_DEPTH`], and one of ours that contradicts itself (two results for three items).
+//!
+//! A HAR of another tool has no case. It is replayed with the items, the operation and the credential of whoever replays it: the
+//! credential says where the service was, and the exchange that makes a session is the one with that method and path.
 //!
 //! Secrets: [`Recorder`] never keeps the headers that carry credentials and hides what an authentication exchange is made of;
 //! [`Recording::map_strings`] lets the host redact what it knows, and [`Recording::save`] refuses what is left.
@@ -27,13 +31,16 @@
 mod canonical;
 mod case;
 mod conceal;
+mod entry;
 mod error;
 mod exchange;
+mod foreign;
 mod miss;
 mod place;
 mod player;
 mod read;
 mod recorder;
+mod repair;
 mod strings;
 #[cfg(test)]
 mod tests;
@@ -50,10 +57,11 @@ use std::{
 use serde_json::Value;
 
 use crate::json_size::{Excess, Most, within};
-use crate::own_file;
+use crate::{own_file, text};
 
 pub(crate) use canonical::Spelled;
-pub use case::{Call, Case, Component, Declared, Item, ItemResult, OnFailure};
+pub use case::{Call, Case, Component, Declared, Item, ItemResult, OnFailure, held};
+pub use entry::Unreadable;
 pub use error::Error;
 pub use exchange::{Answer, Exchange, Outcome, Request, Role};
 pub use miss::{Difference, Miss, Nearest};
@@ -79,6 +87,8 @@ pub struct Recording {
     name: String,
     document: Value,
     view: read::View,
+    /// Characters that could not be read.
+    lost: usize,
 }
 
 impl Recording {
@@ -88,24 +98,41 @@ impl Recording {
     /// The text is not JSON, is larger than [`MAX_BYTES`], has more than [`MAX_VALUES`], is nested too deep, or is not a HAR log
     /// that can be relied on.
     pub fn from_json(text: &[u8], name: &str) -> Result<Self, Error> {
-        Self::from_document(Self::parse(text, name)?, name.to_owned())
+        let (document, lost) = Self::parse(text.to_vec(), name)?;
+        let recording = Self::from_document(document, name.to_owned())?;
+        Ok(Self { lost, ..recording })
     }
 
-    fn parse(text: &[u8], name: &str) -> Result<Value, Error> {
+    /// The document, and how many of its characters could not be read.
+    fn parse(text: Vec<u8>, name: &str) -> Result<(Value, usize), Error> {
         let file = || name.to_owned();
-        // Proxies on Windows begin a HAR with a byte order mark, which JSON does not allow.
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        bounded(text, name)?;
-        serde_json::from_slice(text).map_err(|source| {
-            if source.is_eof() && !text.trim_ascii().is_empty() {
-                Error::Truncated {
-                    file: file(),
-                    line: source.line(),
+        let packed = match &*text {
+            [0x1f, 0x8b, ..] => Some("gzip"),
+            [b'P', b'K', 3, 4, ..] => Some("ZIP"),
+            _ => None,
+        };
+        if let Some(what) = packed {
+            return Err(Error::Packed { file: file(), what });
+        }
+        // Proxies on Windows begin a HAR with a byte order mark, and shells there write UTF-16.
+        let text = text::utf8(text);
+        bounded(&text, name)?;
+        if let Ok(document) = serde_json::from_slice(&text) {
+            return Ok((document, 0));
+        }
+        let repaired = repair::repaired(&text, usize::try_from(MAX_BYTES).unwrap_or(usize::MAX));
+        serde_json::from_slice(&repaired.text)
+            .map(|document| (document, repaired.lost))
+            .map_err(|source| {
+                if source.is_eof() && !text.trim_ascii().is_empty() {
+                    Error::Truncated {
+                        file: file(),
+                        line: source.line(),
+                    }
+                } else {
+                    Error::NotJson { file: file(), source }
                 }
-            } else {
-                Error::NotJson { file: file(), source }
-            }
-        })
+            })
     }
 
     /// Read a HAR file.
@@ -132,15 +159,20 @@ impl Recording {
             .take(MAX_BYTES + 1)
             .read_to_end(&mut text)
             .map_err(unreadable)?;
-        let document = Self::parse(&text, &name)?;
-        // The text is as large as what was made of it, and no longer needed.
-        drop(text);
-        Self::from_document(document, name)
+        // The text is as large as what is made of it, and not kept.
+        let (document, lost) = Self::parse(text, &name)?;
+        let recording = Self::from_document(document, name)?;
+        Ok(Self { lost, ..recording })
     }
 
     fn from_document(document: Value, name: String) -> Result<Self, Error> {
         match read::view(&document) {
-            Ok(view) => Ok(Self { name, document, view }),
+            Ok(view) => Ok(Self {
+                name,
+                document,
+                view,
+                lost: 0,
+            }),
             Err(fault) => Err(fault.in_file(name)),
         }
     }
@@ -163,7 +195,7 @@ impl Recording {
             });
         }
         let text = self.to_json();
-        let text = crate::text::json(&text);
+        let text = text::json(&text);
         bounded(text.as_bytes(), file)?;
         Ok(text.into_owned())
     }
@@ -189,7 +221,13 @@ impl Recording {
     pub fn map_strings(&mut self, mut map: impl for<'a> FnMut(&'a str) -> Cow<'a, str>) -> Result<(), Error> {
         let mut document = self.document.clone();
         strings::map(&mut document, &mut map);
-        *self = Self::from_document(document, self.name.clone())?;
+        let changed = Self::from_document(document, self.name.clone())?;
+        let mut unreadable = changed.view.unreadable.iter();
+        let known = &self.view.unreadable;
+        if let Some(broken) = unreadable.find(|new| !known.iter().any(|old| old.entry == new.entry)) {
+            return Err(broken.fault.clone().in_file(changed.name));
+        }
+        *self = changed;
         Ok(())
     }
 
@@ -208,6 +246,35 @@ impl Recording {
     #[must_use]
     pub fn exchanges(&self) -> &[Exchange] {
         &self.view.exchanges
+    }
+
+    /// The entries that could not be read, in the file's order.
+    #[must_use]
+    pub fn unreadable(&self) -> &[Unreadable] {
+        &self.view.unreadable
+    }
+
+    /// What of the file could not be read, in sentences for whoever replays it.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let name = error::shown(&self.name);
+        let unreadable = self.view.unreadable.first().map(|first| {
+            let (count, all) = (
+                self.view.unreadable.len(),
+                self.view.unreadable.len() + self.view.exchanges.len(),
+            );
+            format!(
+                "`{name}`: {count} of {all} entries could not be read: the first, entry {}: {first}",
+                first.entry
+            )
+        });
+        let lost = (self.lost > 0).then(|| {
+            format!(
+                "`{name}`: {} characters are not Unicode and are read as U+FFFD",
+                self.lost
+            )
+        });
+        unreadable.into_iter().chain(lost).collect()
     }
 
     /// The case that was recorded; absent in a HAR of another tool.

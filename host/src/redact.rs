@@ -8,7 +8,8 @@
 //! | JSON-escaped, whichever characters, `\/` and `\u0073` too | anywhere |
 //! | shorter than [`SHORTEST_ANYWHERE`] characters | only as a whole header value, or a whole string value of a JSON document; in a node's answers not at all |
 //!
-//! Where a secret begins with the name of an authentication scheme, as in `Bearer abc`, what follows is a secret too.
+//! Where a secret begins with the name of an authentication scheme, as in `Bearer abc`, what follows is a secret too. Of one
+//! with blanks around it, both spellings are: HTTP takes the blanks off a header's value.
 //!
 //! There are two kinds of redactor, since who reads the result decides what may be looked for:
 //!
@@ -90,7 +91,7 @@ impl Redactor {
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let (mut long, mut short) = (Vec::new(), Vec::new());
         for secret in secrets.into_iter().map(Secret::expose) {
-            for text in [Some(secret), without_scheme(secret)].into_iter().flatten() {
+            for text in spellings(secret).into_iter().chain(without_scheme(secret)) {
                 if text.chars().count() >= SHORTEST_ANYWHERE {
                     long.push(text);
                 } else if !text.is_empty() {
@@ -116,14 +117,18 @@ impl Redactor {
         // What follows the scheme is what has to be hard to guess.
         let secrets = secrets.into_iter().filter_map(|secret| {
             let rest = without_scheme(secret);
-            is_hard_to_guess(rest.unwrap_or(secret)).then_some((secret, rest))
+            is_hard_to_guess(rest.unwrap_or(secret).trim()).then_some((secret, rest))
         });
-        let forms = secrets.map(|(secret, rest)| match rest {
-            // The rest is found in every form; with the scheme in front as it is, so that nothing of it is left.
-            Some(rest) => encoding::plain_forms(secret)
-                .chain(encoding::forms(rest))
-                .collect(),
-            None => encoding::forms(secret).collect(),
+        let forms = secrets.map(|(secret, rest)| {
+            let spellings = spellings(secret).into_iter();
+            match rest {
+                // The rest is found in every form; with the scheme in front as it is, so that nothing of it is left.
+                Some(rest) => spellings
+                    .flat_map(encoding::plain_forms)
+                    .chain(encoding::forms(rest))
+                    .collect(),
+                None => spellings.flat_map(encoding::forms).collect(),
+            }
         });
         Self::build(forms, &[])
     }
@@ -250,10 +255,17 @@ fn is_hard_to_guess(text: &str) -> bool {
     distinct.len() == FEWEST_DISTINCT && text.chars().count() >= SHORTEST_ANYWHERE
 }
 
+/// A secret as it was given, and without the blanks around it, where it has any: HTTP takes them off a header's value, and a
+/// service off a field.
+fn spellings(secret: &str) -> impl IntoIterator<Item = &str> {
+    let trimmed = Some(secret.trim()).filter(|trimmed| *trimmed != secret);
+    [Some(secret), trimmed].into_iter().flatten()
+}
+
 /// What follows the name of an authentication scheme.
 fn without_scheme(secret: &str) -> Option<&str> {
     const SCHEMES: [&str; 6] = ["Bearer", "Basic", "Token", "ApiKey", "Api-Key", "DPoP"];
-    let (scheme, rest) = secret.split_once(' ')?;
+    let (scheme, rest) = secret.trim().split_once(' ')?;
     SCHEMES
         .iter()
         .any(|known| known.eq_ignore_ascii_case(scheme))

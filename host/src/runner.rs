@@ -3,12 +3,12 @@
 mod builder;
 mod operation;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::canonical::Base;
@@ -23,7 +23,7 @@ use crate::instance::{Account, Environs, Moment};
 use crate::limits::Limits;
 use crate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
 use crate::policy::Policy;
-use crate::recording::{Call, Item, ItemResult as RecordedResult, Player, Recorder, Recording, Unused};
+use crate::recording::{self, Call, Item, ItemResult as RecordedResult, Player, Recorder, Recording, Unused};
 use crate::redact::Redactor;
 use crate::run::ItemResult;
 use crate::secret::Secret;
@@ -73,7 +73,8 @@ enum Target {
 /// What a recording holds beside the exchanges.
 #[derive(Default)]
 struct Tape {
-    items: Vec<Item>,
+    /// By index: an item that could not be read is known before those in front of it are.
+    items: BTreeMap<usize, Item>,
     secrets: Vec<Secret>,
 }
 
@@ -159,7 +160,7 @@ impl Runner {
             (std::mem::take(&mut tape.items), tape.secrets.clone())
         };
         let redactor = Redactor::new(&secrets);
-        let mut recording = recorder.finish(items)?;
+        let mut recording = recorder.finish(items.into_values().collect())?;
         recording.map_strings(|text| redactor.value(text))?;
         Ok(Some((recording, redactor)))
     }
@@ -188,6 +189,11 @@ impl Inner {
     /// recording that held second tries would not replay, and a replay or a dry run has nothing to wait for.
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.target, Target::Live)
+    }
+
+    /// Whether another tool wrote the recording that answers.
+    fn is_foreign_replay(&self) -> bool {
+        matches!(&self.target, Target::Replay { player, .. } if player.is_foreign())
     }
 
     /// The credential, where there is one.
@@ -231,12 +237,9 @@ impl Inner {
             return;
         };
         let result = match result {
-            Ok(output) => RecordedResult::Output(
-                output
-                    .iter()
-                    .map(|json| serde_json::from_str(json.get()).unwrap_or(Value::Null))
-                    .collect(),
-            ),
+            Ok(output) => {
+                RecordedResult::Output(output.iter().map(|json| recording::held(json.get())).collect())
+            }
             Err(failure) => RecordedResult::Error(failure.to_json()),
         };
         let call = match environs {
@@ -250,15 +253,12 @@ impl Inner {
             Environs::Real => None,
         };
         let item = Item {
-            parameters: serde_json::from_str(parameters)
-                .unwrap_or_else(|_| Value::String(parameters.to_owned())),
+            parameters: Item::held(parameters),
             result: Some(result),
             call,
         };
         let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
-        // Items are recorded one after the other, so each belongs at the end.
-        debug_assert_eq!(tape.items.len(), index);
-        tape.items.push(item);
+        tape.items.insert(index, item);
     }
 
     /// A session, where the node needs one. `refused` is the generation that the service did not accept.
@@ -275,14 +275,14 @@ impl Inner {
             component: &self.component,
             credential,
             // An answer may name the instant when the session ends, so a recorded one is read at its own time.
-            environs: if matches!(self.target, Target::Replay { .. }) {
-                environs
-            } else {
-                Environs::Real
-            },
+            environs,
             pipeline: self.pipeline(Scope::Authentication, None, None, None),
         };
-        let session = cell.get(refused, maker).await?;
+        let session = match cell.get(refused, environs, maker).await {
+            // A browser was logged in before its HAR began, and nothing that is sent has to be authorised.
+            Err(Failure::Denied { .. }) if refused.is_none() && self.is_foreign_replay() => return Ok(None),
+            made => made?,
+        };
         if let Target::Record { tape, .. } = &self.target {
             let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
             tape.secrets.extend(session.secrets().cloned());

@@ -16,7 +16,7 @@ mod query;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
 use ring::hmac;
@@ -46,8 +46,28 @@ pub(crate) struct Session {
     headers: Vec<(HeaderName, Secret)>,
     query: Query,
     renewal: Option<Secret>,
-    ends: Option<Instant>,
+    ends: Option<End>,
     answers: Answers,
+}
+
+/// When a session ends, by the clock of the call that it was made for: so that a replay makes sessions where its recording did.
+#[derive(Clone, Copy)]
+enum End {
+    Real(Instant),
+    /// In milliseconds since 1970.
+    Virtual(u64),
+}
+
+impl End {
+    fn after(lasts: Duration, environs: Environs) -> Self {
+        match environs {
+            Environs::Real => Self::Real(Instant::now() + lasts),
+            Environs::Virtual(moment) => {
+                let lasts = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
+                Self::Virtual(moment.clock_ms.saturating_add(lasts))
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Session {
@@ -88,8 +108,13 @@ impl Session {
         &self.answers
     }
 
-    fn has_ended(&self) -> bool {
-        self.ends.is_some_and(|ends| ends <= Instant::now())
+    /// Whether it has ended at the time of a call.
+    fn has_ended(&self, environs: Environs) -> bool {
+        match (self.ends, environs) {
+            (Some(End::Real(end)), _) => end <= Instant::now(),
+            (Some(End::Virtual(end)), Environs::Virtual(moment)) => end <= moment.clock_ms,
+            (Some(End::Virtual(_)), Environs::Real) | (None, _) => false,
+        }
     }
 
     /// Everything in it that must not be seen.
@@ -198,6 +223,7 @@ impl Cell {
     pub(crate) async fn get<'a>(
         &self,
         refused: Option<u64>,
+        environs: Environs,
         maker: impl FnOnce() -> Maker<'a>,
     ) -> Result<Arc<Session>, Failure> {
         use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -207,7 +233,7 @@ impl Cell {
         let was_refused = refused.is_some() && last.as_ref().map(|session| session.generation) == refused;
         if let Some(session) = &last
             && !was_refused
-            && !session.has_ended()
+            && !session.has_ended(environs)
         {
             flight.session.clone_from(&last);
             return Ok(Arc::clone(session));

@@ -9,12 +9,16 @@
 //!
 //! The `Display` of this crate's errors, failures and notices does this to every foreign text in them. The fields of these
 //! types, and [`Failure::to_json`](crate::Failure::to_json), hold the text as it came; [`json`] makes a JSON text safe to print.
+//!
+//! [`utf8`] is how the texts are read that tools write for this one.
 
+mod encoding;
 mod json;
 
 use std::borrow::Cow;
 use std::path::Path;
 
+pub use encoding::{Utf16, utf8};
 pub use json::json;
 
 /// The longest path that is shown; the system takes none that is longer.

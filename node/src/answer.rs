@@ -6,9 +6,11 @@
 //! | 2xx, empty | `{}` |
 //! | 2xx, code 401, 429, 500 to 599, other | unauthenticated, throttled, unavailable, rejected |
 //! | 2xx, no JSON object or array | unintelligible, with its first words |
+//! | 1xx | unintelligible: nobody asked for another protocol |
 //! | 3xx | rejected; never followed |
-//! | 401, 403, 429, other 4xx | unauthenticated, rejected, throttled, rejected |
-//! | 408, 5xx | unavailable, outcome unknown |
+//! | 401, 429, other 4xx | unauthenticated, throttled, rejected |
+//! | 403, 409, 413, 420, 423, 425 with `Retry-After`; 403 with no request left | throttled |
+//! | 408, 5xx, what is above | unavailable, outcome unknown |
 //!
 //! The code is the first scalar among `code`, `resultCode` and `status`, and 200 means success, as text or number.
 
@@ -16,10 +18,10 @@ use std::borrow::Cow;
 
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::types::{Answer, Certainty, Failure, Outage, Throttle};
-use crate::date;
 use crate::http::{Broken, Headers, Response, Transport};
 use crate::json::{self, Kind, Object};
 use crate::suggest::cut;
+use crate::wait;
 
 /// The contract's limit for a service's own words.
 const MAX_MESSAGE_CHARS: usize = 2_000;
@@ -150,6 +152,13 @@ fn failure_of(broken: Broken, base: &BaseUrl) -> Failure {
         Broken::Unsendable(why) => Failure::InvalidInput(why),
         Broken::NotDone(why) => outage(Certainty::NotDone, &why),
         Broken::Unknown(why) => outage(Certainty::Unknown, &why),
+        // 0, as in a recording: which status it had was not said.
+        Broken::Undecodable(message) => Failure::Unintelligible(Answer {
+            status: 0,
+            code: None,
+            message,
+            request_id: None,
+        }),
     }
 }
 
@@ -162,38 +171,40 @@ fn refusal<T: Transport>(
     base: &BaseUrl,
     transport: &T,
 ) -> Failure {
-    let retry_after_ms = || {
-        headers
-            .get("retry-after")
-            .and_then(|value| retry_after_ms(&value, transport))
-    };
-    match verdict {
-        401 => Failure::Unauthenticated(answer),
-        429 => Failure::Throttled(Throttle {
-            answer,
-            retry_after_ms: retry_after_ms(),
-        }),
-        500..=599 => unavailable(answer, retry_after_ms(), base),
-        408 if !is_envelope => unavailable(answer, retry_after_ms(), base),
-        403 if !is_envelope => {
-            let message = format!("the credential may lack the permission: {}", answer.message);
-            answer.message = cut(&message, MAX_MESSAGE_CHARS);
-            Failure::Rejected(answer)
-        }
-        300..=399 if !is_envelope => {
-            let target = headers
-                .get("location")
-                .map(|to| format!(" to `{}`", cut(&to, FIRST_WORDS_CHARS)));
-            let message = format!(
-                "redirected{}, which is not followed: {}",
-                target.unwrap_or_default(),
-                answer.message
-            );
-            answer.message = cut(&message, MAX_MESSAGE_CHARS);
-            Failure::Rejected(answer)
-        }
-        _ => Failure::Rejected(answer),
+    if verdict == 401 {
+        return Failure::Unauthenticated(answer);
     }
+    let is_status = |statuses: &[u16]| !is_envelope && statuses.contains(&verdict);
+    let is_throttled = verdict == 429
+        || is_status(&[403, 409, 413, 420, 423, 425])
+            && (wait::asked_ms(headers, transport.now_ms()).is_some()
+                || verdict == 403 && wait::is_none_left(headers));
+    // A status of no class is as one of a service that failed (RFC 9110, section 15).
+    let is_outage = (500..600).contains(&verdict) || is_status(&[408]) || !is_envelope && verdict >= 600;
+    if is_throttled || is_outage {
+        let retry_after_ms = wait::ms(headers, transport.now_ms());
+        return if is_throttled {
+            Failure::Throttled(Throttle {
+                answer,
+                retry_after_ms,
+            })
+        } else {
+            unavailable(answer, retry_after_ms, base)
+        };
+    }
+    let why = match verdict {
+        _ if is_envelope => return Failure::Rejected(answer),
+        ..=199 => return Failure::Unintelligible(answer),
+        403 => "the credential may lack the permission".to_owned(),
+        304 => "not modified, though there is nothing that it could be compared with".to_owned(),
+        300..=399 if let Some(to) = headers.get("location") => format!(
+            "redirected to `{}`, which is not followed",
+            cut(&to, FIRST_WORDS_CHARS)
+        ),
+        _ => return Failure::Rejected(answer),
+    };
+    answer.message = cut(&format!("{why}: {}", answer.message), MAX_MESSAGE_CHARS);
+    Failure::Rejected(answer)
 }
 
 fn unavailable(answer: Answer, retry_after_ms: Option<u32>, base: &BaseUrl) -> Failure {
@@ -204,19 +215,6 @@ fn unavailable(answer: Answer, retry_after_ms: Option<u32>, base: &BaseUrl) -> F
         answer: Some(answer),
         retry_after_ms,
     })
-}
-
-/// `Retry-After`: seconds, or an HTTP date, which may have passed. Anything else says nothing.
-fn retry_after_ms<T: Transport>(value: &str, transport: &T) -> Option<u32> {
-    let value = value.trim();
-    let ms = if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        value.parse().unwrap_or(u64::MAX).saturating_mul(1_000)
-    } else {
-        u64::try_from(date::http_date(value)?)
-            .ok()?
-            .saturating_sub(transport.now_ms())
-    };
-    Some(u32::try_from(ms).unwrap_or(u32::MAX))
 }
 
 /// The body as text. A byte order mark is legal to skip (RFC 8259, section 8.1).

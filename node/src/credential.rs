@@ -70,7 +70,8 @@ pub async fn authenticate<T: Transport>(
     let body = body(&[("appId", id), ("appSecret", secret)]);
     exchange(transport, &base, TOKEN, body, None)
         .await
-        .map_err(|failure| without(failure, secret))
+        // A service may well take off the blanks around it, and repeat the rest.
+        .map_err(|failure| without(failure, secret.trim()))
 }
 
 fn value<'a>(fields: &'a [Field], name: &str) -> &'a str {
@@ -114,18 +115,33 @@ async fn exchange<T: Transport>(
         body: Some(body),
     };
     let outcome = transport.send(base, request).await;
-    let document = answer::read(outcome, base, transport).map_err(of_the_credential)?;
+    let document = answer::read(outcome, base, transport)
+        .map_err(|failure| of_the_credential(failure, &format!("POST {base}{path}")))?;
     session(&document, transport)
 }
 
 /// Who has to act when the token endpoint says no: the owner of the credential, whatever the service's code for it is. A
-/// redirect is no such answer, and one that was not understood is not repeated.
-fn of_the_credential(failure: Failure) -> Failure {
+/// redirect is no such answer, nor is one of a service that has no such endpoint, or of what stands before it. One that was not
+/// understood is not repeated.
+fn of_the_credential(failure: Failure, asked: &str) -> Failure {
     match failure {
-        Failure::Rejected(answer) if !(300..400).contains(&answer.status) => Failure::Unauthenticated(answer),
+        Failure::Rejected(mut answer) if is_not_of_the_service(&answer) => {
+            answer.message = format!("{asked} was not answered by the service: {}", answer.message);
+            Failure::Rejected(answer)
+        }
+        Failure::Rejected(answer) => Failure::Unauthenticated(answer),
         Failure::Unintelligible(answer) => not_understood(answer.status),
         failure => failure,
     }
+}
+
+/// Whether it is rather the answer of another service, of a proxy or of a firewall.
+fn is_not_of_the_service(answer: &Answer) -> bool {
+    matches!(answer.status, 300..=399 | 407)
+        // A code is the service's own.
+        || matches!(answer.status, 404 | 405 | 410) && answer.code.is_none()
+        // A page, in the place of a document.
+        || answer.status == 403 && answer.message.as_bytes().windows(3).any(|bytes| bytes == b": <")
 }
 
 fn not_understood(status: u16) -> Failure {
@@ -163,11 +179,12 @@ fn session<T: Transport>(document: &str, transport: &T) -> Result<Session, Failu
     })
 }
 
-/// A token that can stand in a header.
+/// A token that can stand in a header, of whose value blanks around it are no part.
 fn secret_text(data: &Object, name: &str) -> Option<String> {
     let text = data.get(name).and_then(json::string)?;
-    let is_header = !text.trim().is_empty() && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-    is_header.then(|| text.into_owned())
+    let trimmed = text.trim();
+    let is_header = !trimmed.is_empty() && trimmed.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    is_header.then(|| trimmed.to_owned())
 }
 
 /// What a number under a name means.

@@ -4,9 +4,9 @@
 //! 186 KB larger.
 
 const DAY_MS: i64 = 86_400_000;
-/// The furthest instant that JavaScript, and so most of what reads epoch milliseconds, can hold.
-const MAX_MS: i64 = 100_000_000 * DAY_MS;
-/// A text of fewer digits is rather a year or a date without its hyphens than an instant of the early seventies.
+/// From the year 1 to the end of the year 9999, as texts can say it. What lies behind is rather microseconds.
+const YEARS_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+/// Fewer digits are rather seconds, a year, or a date without its hyphens than an instant of the early seventies.
 const MIN_MS_DIGITS: usize = 11;
 
 /// Whether `text` is a day, as `yyyy-MM-dd`.
@@ -31,7 +31,8 @@ pub fn is_local_date_time(text: &str) -> bool {
 /// Epoch milliseconds of an ISO 8601 text: a date (midnight) or a date and a time with `T` or a blank between; without an
 /// offset it is UTC. Finer than a millisecond is cut. A text of at least eleven digits is epoch milliseconds already.
 pub fn instant(text: &str) -> Option<i64> {
-    if text.len() >= MIN_MS_DIGITS && text.bytes().all(|b| b.is_ascii_digit()) {
+    // A text of one digit is no instant.
+    if text.len() > 1 && text.bytes().all(|b| b.is_ascii_digit()) {
         return epoch_ms(text);
     }
     let mut rest = Rest(text.as_bytes());
@@ -51,24 +52,83 @@ pub fn instant(text: &str) -> Option<i64> {
     rest.0.is_empty().then_some(ms)
 }
 
-/// Epoch milliseconds of an HTTP date, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7). Its two older forms,
-/// which nobody has been allowed to send since 1999, say nothing here.
+/// Epoch milliseconds of an HTTP date, in each of the three forms that a client has to read (RFC 9110, section 5.6.7):
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`. `UTC` and an offset are read
+/// in the place of `GMT`, and so is an ISO 8601 text in the place of it all.
 pub fn http_date(text: &str) -> Option<i64> {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let (_, text) = text.split_once(',')?;
-    let mut parts = text.strip_prefix(' ')?.split(' ');
-    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    let (time, zone) = (parts.next()?, parts.next()?);
-    (zone == "GMT" && parts.next().is_none()).then_some(())?;
-    instant(&format!("{year}-{month:02}-{day}T{time}Z"))
+    let mut rest = Rest(text.as_bytes());
+    if rest.0.first().is_some_and(u8::is_ascii_digit) {
+        return instant(text);
+    }
+    // The day of the week follows from the rest.
+    rest.word();
+    let has_comma = rest.one(b",").is_some();
+    rest.one(b" ")?;
+    let (year, month, day);
+    let mut ms = 0;
+    if has_comma {
+        day = rest.digits(2).or_else(|| rest.digits(1))?;
+        rest.one(b" -")?;
+        month = rest.month()?;
+        rest.one(b" -")?;
+        year = match rest.digits(4) {
+            Some(year) => year,
+            // No service of these dates is older than the web, and none asks to wait until 2070.
+            None => match rest.digits(2)? {
+                year @ ..70 => 2000 + year,
+                year => 1900 + year,
+            },
+        };
+        rest.one(b" ")?;
+        ms += rest.time_ms()?;
+        rest.one(b" ")?;
+        match rest.0 {
+            b"GMT" | b"UTC" | b"UT" => rest.0 = &[],
+            [] => return None,
+            _ => ms -= rest.offset_minutes()? * 60_000,
+        }
+    } else {
+        month = rest.month()?;
+        rest.one(b" ")?;
+        let _ = rest.one(b" ");
+        day = rest.digits(2).or_else(|| rest.digits(1))?;
+        rest.one(b" ")?;
+        ms += rest.time_ms()?;
+        rest.one(b" ")?;
+        year = rest.digits(4)?;
+    }
+    ms += day_number(year, month, day)? * DAY_MS;
+    rest.0.is_empty().then_some(ms)
 }
 
-/// Epoch milliseconds from their digits, where a calendar can hold them.
+/// Epoch milliseconds from their digits: nothing where they are too few or too many to be milliseconds.
 pub fn epoch_ms(digits: &str) -> Option<i64> {
-    digits.parse().ok().filter(|ms| (-MAX_MS..=MAX_MS).contains(ms))
+    let is_long = digits.strip_prefix('-').unwrap_or(digits).len() >= MIN_MS_DIGITS;
+    let ms = digits.parse().ok()?;
+    (ms == 0 || is_long && YEARS_MS.contains(&ms)).then_some(ms)
+}
+
+/// Days since 1970-01-01.
+fn day_number(year: i64, month: i64, day: i64) -> Option<i64> {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        2 => 28 + i64::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=length).contains(&day) {
+        return None;
+    }
+    // Counted in years that begin in March, so that the leap day is a year's last (Howard Hinnant, "chrono-compatible
+    // low-level date algorithms").
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    Some(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468)
 }
 
 /// What is left to read.
@@ -91,32 +151,35 @@ impl Rest<'_> {
         Some(value)
     }
 
+    /// Letters, to where there are others.
+    fn word(&mut self) -> &[u8] {
+        let count = self.0.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+        let (word, rest) = self.0.split_at_checked(count).unwrap_or_default();
+        self.0 = rest;
+        word
+    }
+
+    /// Its number, from its English name.
+    fn month(&mut self) -> Option<i64> {
+        const NAMES: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+        let name = self.word();
+        let place = NAMES.chunks_exact(3).position(|month| month == name)?;
+        i64::try_from(place + 1).ok()
+    }
+
+    fn time_ms(&mut self) -> Option<i64> {
+        let minutes = self.hours_and_minutes()?;
+        self.one(b":")?;
+        Some(minutes * 60_000 + self.digits(2).filter(|&s| s < 60)? * 1_000)
+    }
+
     /// Days since 1970-01-01.
     fn date(&mut self) -> Option<i64> {
         let year = self.digits(4)?;
         self.one(b"-")?;
         let month = self.digits(2)?;
         self.one(b"-")?;
-        let day = self.digits(2)?;
-        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let length = match month {
-            2 => 28 + i64::from(is_leap),
-            4 | 6 | 9 | 11 => 30,
-            1..=12 => 31,
-            _ => return None,
-        };
-        if !(1..=length).contains(&day) {
-            return None;
-        }
-        // Counted in years that begin in March, so that the leap day is a year's last (Howard Hinnant, "chrono-compatible
-        // low-level date algorithms").
-        let (year, month) = if month > 2 {
-            (year, month - 3)
-        } else {
-            (year - 1, month + 9)
-        };
-        let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-        Some(year * 365 + leap_days + (month * 153 + 2) / 5 + day - 1 - 719_468)
+        day_number(year, month, self.digits(2)?)
     }
 
     fn hours_and_minutes(&mut self) -> Option<i64> {
@@ -207,6 +270,9 @@ mod tests {
             "01/02/2025",
             "2025年01月01日",
             "99999999999999999999",
+            "0",
+            "1767225599",
+            "1767225599000000",
             "-1767225599000",
         ] {
             assert_eq!(instant(text), None, "{text}");
@@ -214,13 +280,51 @@ mod tests {
     }
 
     #[test]
-    fn http_dates_are_read_in_the_form_that_is_sent() {
-        assert_eq!(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
+    fn a_number_is_milliseconds_where_it_has_the_digits_of_milliseconds() {
+        for (digits, ms) in [
+            ("0", Some(0)),
+            ("1767225599000", Some(1_767_225_599_000)),
+            ("-1767225599000", Some(-1_767_225_599_000)),
+            ("253402300799999", Some(253_402_300_799_999)),
+            // Seconds, microseconds and nanoseconds.
+            ("1767225599", None),
+            ("-1767225599", None),
+            ("1767225599000000", None),
+            ("1767225599000000000", None),
+            ("20250131", None),
+        ] {
+            assert_eq!(epoch_ms(digits), ms, "{digits}");
+        }
+    }
+
+    #[test]
+    fn http_dates_are_read_in_every_form() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 +0000",
+            "Sun, 06 Nov 1994 10:49:37 +0200",
+            "1994-11-06T08:49:37Z",
+        ] {
+            assert_eq!(http_date(text), Some(784_111_777_000), "{text}");
+        }
+        assert_eq!(
+            http_date("Sunday, 06-Nov-44 08:49:37 GMT"),
+            Some(2_362_034_977_000)
+        );
         for text in [
             "",
+            "soon",
             "Sun, 06 anF 1994 08:49:37 GMT",
             "Sun, 31 Nov 1994 08:49:37 GMT",
-            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 PST",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 GMT GMT",
+            "Sunday, 06-Nov 08:49:37 GMT",
+            "Nov 6",
         ] {
             assert_eq!(http_date(text), None, "{text}");
         }

@@ -84,6 +84,8 @@ pub enum Broken {
     NotDone(String),
     /// The service may have done what it was asked.
     Unknown(String),
+    /// The service answered, and its answer's body cannot be read.
+    Undecodable(String),
 }
 
 /// Where requests go. `transport` is the real one, and the only one in the component.

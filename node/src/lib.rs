@@ -19,6 +19,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod wait;
 
 use bindings::exports::workflow::node::authentication::Session;
 use bindings::exports::workflow::node::execution::{Call, ItemResult};

@@ -20,9 +20,13 @@ use crate::bindings::wasi::clocks::wall_clock;
 use crate::bindings::wasi::random::random;
 use crate::execute;
 use crate::http::{Broken, Headers, Method, Request, Response, Transport, UsualHeaders};
+use crate::wait;
 
-/// The headers of answers that the node looks at.
-const HEADERS: [&str; 3] = ["location", "retry-after", "x-request-id"];
+/// The headers of answers that the node looks at: these, and [those](wait::HEADERS) that say how long to wait.
+const HEADERS: [&str; 10] = {
+    let [a, b, c, d, e, f, g, h] = wait::HEADERS;
+    ["location", "x-request-id", a, b, c, d, e, f, g, h]
+};
 
 /// How a request ended.
 type Outcome = Result<Response, Broken>;

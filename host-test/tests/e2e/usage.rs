@@ -3,8 +3,9 @@
 use std::process::Command;
 
 use serde_json::Value;
+use simulator::Config;
 
-use crate::support::{cases, component, expect, nodule, root, run, stderr, stdout};
+use crate::support::{cases, component, credential, expect, nodule, root, run, simulator, stderr, stdout};
 
 /// What a command prints when it is refused.
 fn refused(command: &mut Command, code: i32) -> String {
@@ -31,6 +32,59 @@ fn without_a_credential_the_remedy_is_said() {
         refused(run("member", "getMember").args(["--param", "cardNo=M1"]), 2),
         "error: the node needs a credential (`socialHubApi`), and none was given\n\nhint: give it by `--credential FILE`, a \
          JSON object, or in the variable NODULE_CREDENTIAL\n"
+    );
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_no_credential() {
+    for empty in ["", " \n"] {
+        let mut command = run("member", "getMember");
+        command
+            .env("NODULE_CREDENTIAL", empty)
+            .args(["--param", "cardNo=M1"]);
+        let error = refused(&mut command, 2);
+        assert!(error.contains("none was given"), "{empty:?}: {error}");
+    }
+}
+
+#[test]
+fn a_credential_of_another_editor_is_read() {
+    let text = "\u{feff}{\"baseUrl\":\"http://127.0.0.1:1\",\"appId\":\"demo\",\"appSecret\":\"s\"}";
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [text.as_bytes(), &utf16] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let mut command = run("member", "getMember");
+        command
+            .args(["--dry-run", "--param", "cardNo=M1", "--credential"])
+            .arg(file.path());
+        expect(&mut command, 0);
+    }
+    let mut command = run("member", "getMember");
+    command
+        .args(["--dry-run", "--param", "cardNo=M1"])
+        .env("NODULE_CREDENTIAL", text);
+    expect(&mut command, 0);
+}
+
+/// A file's last line break is easily taken along, and the service only says no.
+#[test]
+fn a_secret_with_a_line_break_at_its_end_is_named_where_the_service_refuses_it() {
+    let simulator = simulator(Config::default());
+    let mut credential: serde_json::Value = serde_json::from_str(&credential(&simulator)).unwrap();
+    let secret = format!("{}\n", credential["appSecret"].as_str().unwrap());
+    credential["appSecret"] = secret.into();
+    let mut command = nodule();
+    command
+        .arg("check-credential")
+        .arg(component())
+        .env("NODULE_CREDENTIAL", credential.to_string());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = stderr(&output);
+    assert!(
+        error.contains("its App Secret begins or ends with a blank or a line break"),
+        "{error}"
     );
 }
 

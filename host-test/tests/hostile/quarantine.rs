@@ -157,7 +157,7 @@ pub async fn sizes(bench: &Bench) {
         .await
         .limits("header-count = 20\nheader-bytes = 9000");
     let long = "-".repeat(1_300);
-    let header = "v".repeat(8 * 1024);
+    let header = "v".repeat(32 * 1024);
     let many = [("x-a", "1"); 16];
     let odd = "\u{202e}#?&=%zz \r\n\0\"<>\\^`{|}é";
     let sessions = [
@@ -200,7 +200,7 @@ pub async fn sizes(bench: &Bench) {
     let answered = outcomes[0].iter().filter(|seen| seen[0] == 200).count();
     assert_eq!(answered, requests.len() - 3, "{:?}", outcomes[0]);
     // What is larger, or would shape the request, is refused when the session is made, without a word of it.
-    let (large, larger) = ("v".repeat(8 * 1024 + 1), "v".repeat(7 * 1024));
+    let (large, larger) = ("v".repeat(32 * 1024 + 1), "v".repeat(25 * 1024));
     let name = "n".repeat(129);
     for mode in [
         session(&[("x-a", &large)], &[]),

@@ -28,4 +28,6 @@ mod order;
 mod outputs;
 mod retries;
 mod seen;
+mod services;
+mod trusted;
 mod unknown;

@@ -5,7 +5,8 @@
 //! are as many already as there are requests: one of them is about to become free.
 //!
 //! And none is kept to an origin that sent what nobody had asked for: hyper gives up a connection on which it finds bytes
-//! between two requests, but bytes that come a moment later would be taken for the answer to the next one.
+//! between two requests, but bytes that come a moment later would be taken for the answer to the next one. Nor is one kept to an origin that
+//! closes what is kept: a request that goes out at the same moment is lost.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,17 +15,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use super::keeping::{self, Choice, Keeping};
+
 /// A connection that does not become free for so long is counted wrongly, or lost: then there is one too many.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// For so long no connection is kept to an origin that sent what nobody had asked for. It costs a handshake for each request, so that it
+/// For so long no connection is kept to an origin that sent what nobody had asked for, or closed what it was expected to keep. It costs a handshake for each request, so that it
 /// has to end: some servers say `408` on an idle connection before they close it.
 const DISTRUST: Duration = Duration::from_mins(1);
+
+/// Read at once where the other side's end is looked for.
+const PIECE_BYTES: usize = 64;
 
 /// The requests to one origin under way, and the connections that there are to it.
 #[derive(Debug, Default)]
@@ -34,17 +40,20 @@ pub(super) struct Load {
     fewer: Notify,
     /// The connections of the whole engine.
     all_open: Arc<AtomicUsize>,
-    /// Whether there were bytes that nobody had asked for, ever.
-    has_surplus: AtomicBool,
-    /// When there were the last ones.
-    surplus: Mutex<Option<Instant>>,
+    /// Whether it was distrusted, ever.
+    was_distrusted: AtomicBool,
+    /// When it was the last time.
+    distrusted: Mutex<Option<Instant>>,
+    /// Whether it keeps connections.
+    pub(super) keeping: Keeping,
 }
 
 impl Load {
     /// One whose connections are counted with all others.
-    pub(super) fn of(all_open: &Arc<AtomicUsize>) -> Self {
+    pub(super) fn of(all_open: &Arc<AtomicUsize>, keeping: Keeping) -> Self {
         Self {
             all_open: Arc::clone(all_open),
+            keeping,
             ..Self::default()
         }
     }
@@ -56,17 +65,27 @@ impl Load {
 
     /// Whether its connections may be used again.
     pub(super) fn is_trusted(&self) -> bool {
-        !self.has_surplus.load(Ordering::Relaxed)
+        !self.was_distrusted.load(Ordering::Relaxed)
             || self
-                .surplus
+                .distrusted
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .is_none_or(|last| last.elapsed() >= DISTRUST)
     }
 
-    fn distrust(&self) {
-        *self.surplus.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        self.has_surplus.store(true, Ordering::Relaxed);
+    pub(super) fn distrust(&self) {
+        *self.distrusted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.was_distrusted.store(true, Ordering::Relaxed);
+        self.keeping.forget();
+    }
+
+    /// On which connection the next request goes.
+    pub(super) fn choose(&self) -> Choice {
+        if self.is_trusted() {
+            self.keeping.choose()
+        } else {
+            Choice::New
+        }
     }
 }
 
@@ -110,7 +129,7 @@ impl Place {
             let fewer = load.fewer.notified();
             let asking = load.asking.load(Ordering::Relaxed);
             // Where none is kept, none becomes free.
-            let is_now = !load.is_trusted();
+            let is_now = !load.is_trusted() || !load.keeping.is_kept();
             let one_more = |open| (is_now || open < asking).then_some(open + 1);
             if load
                 .open
@@ -153,7 +172,7 @@ impl Drop for Open {
     }
 }
 
-/// A stream that is counted, and says when there was something on it that nobody had asked for.
+/// A stream that is counted, and says when there was something on it that nobody had asked for, and when it was closed without a word.
 #[derive(Debug)]
 pub(crate) struct Counted<S> {
     stream: S,
@@ -165,17 +184,48 @@ pub(crate) struct Counted<S> {
     has_read: bool,
     /// Whether hyper is done with it.
     is_shut: bool,
+    /// Present for the one that is tried.
+    tried: Option<Arc<Load>>,
+    /// Since when there was nothing on it, neither way; absent before the first answer, and while one is waited for.
+    quiet: Option<Instant>,
+    /// Whether the last piece that was read was full, so that there is rather more of an answer than its end.
+    is_amid: bool,
 }
 
 impl<S> Counted<S> {
-    pub(super) fn new(stream: S, open: Option<Open>, load: Option<Arc<Load>>) -> Self {
+    pub(super) fn new(stream: S, open: Option<Open>, load: Option<Arc<Load>>, is_tried: bool) -> Self {
         Self {
             stream,
             _open: open,
+            tried: load.clone().filter(|_| is_tried),
             load,
             has_read: false,
             is_shut: false,
+            quiet: None,
+            is_amid: false,
         }
+    }
+
+    /// Something came.
+    fn note_read(&mut self) {
+        self.quiet = Some(Instant::now());
+        if let Some(load) = &self.tried {
+            load.keeping.answered();
+        }
+    }
+
+    /// The other side ended it. Hyper would have ended it first where the answer had said so.
+    fn note_end(&mut self) {
+        let quiet = self.quiet.take();
+        let is_early = quiet.is_some_and(|since| since.elapsed() < keeping::KEPT);
+        if let (Some(load), true) = (&self.load, is_early) {
+            load.distrust();
+        }
+    }
+
+    fn note_write(&mut self) {
+        self.has_read = false;
+        self.quiet = None;
     }
 }
 
@@ -199,9 +249,34 @@ impl<S: Read + Unpin> Read for Counted<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        mut buffer: ReadBufCursor<'_>,
     ) -> Poll<std::io::Result<()>> {
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        // How much came is not to be seen of a buffer that was handed on. It is known where the end may come between two requests: a
+        // little is read first then, and all that there is by the next call.
+        let room = buffer.remaining().min(PIECE_BYTES);
+        let mut piece = [0; PIECE_BYTES];
+        let read = match piece.get_mut(..room) {
+            Some(piece @ [_, ..]) if self.quiet.is_some() && !self.is_amid => {
+                let mut own = ReadBuf::new(piece);
+                let read = Pin::new(&mut self.stream).poll_read(context, own.unfilled());
+                match (&read, own.filled()) {
+                    (Poll::Pending, _) => {}
+                    (Poll::Ready(_), []) => self.note_end(),
+                    (Poll::Ready(_), _) => self.note_read(),
+                }
+                self.is_amid = own.filled().len() == room;
+                buffer.put_slice(own.filled());
+                read
+            }
+            _ => {
+                self.is_amid = false;
+                let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+                if matches!(read, Poll::Ready(Ok(()))) {
+                    self.note_read();
+                }
+                read
+            }
+        };
         self.has_read = matches!(read, Poll::Ready(Ok(())));
         read
     }
@@ -213,7 +288,7 @@ impl<S: Write + Unpin> Write for Counted<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        self.has_read = false;
+        self.note_write();
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -235,7 +310,7 @@ impl<S: Write + Unpin> Write for Counted<S> {
         context: &mut Context<'_>,
         buffers: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
-        self.has_read = false;
+        self.note_write();
         Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
     }
 }
@@ -299,7 +374,7 @@ mod tests {
     #[tokio::test]
     async fn connections_are_counted_with_those_of_the_engine() {
         let all = Arc::new(AtomicUsize::new(7));
-        let asking = Asking::new(Arc::new(Load::of(&all)));
+        let asking = Asking::new(Arc::new(Load::of(&all, Keeping::default())));
         let open = asking.place().take(|| true).await;
         assert_eq!(all.load(Ordering::Relaxed), 8);
         drop(open);

@@ -11,13 +11,15 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::keeping::{Choice, Keeping};
 use super::load::Load;
 use super::{Connector, Freshness, Owner};
 use crate::address::Permit;
 
 /// A connection that has been idle for longer may have been closed by the server without our knowing. For a request
-/// that must not be sent twice that is a risk not worth a handshake.
-const FRESH: Duration = Duration::from_secs(1);
+/// that must not be sent twice that is a risk not worth a handshake. It is half of the time for which the service was seen to leave one open
+/// (`KEPT`): what is closed meanwhile is closed on purpose.
+const FRESH: Duration = Duration::from_millis(500);
 /// Common servers keep an idle connection for a minute or more; longer is a connection that is found closed.
 const IDLE: Duration = Duration::from_secs(55);
 /// Enough for every request in flight, few enough for the file handles of a process.
@@ -64,6 +66,8 @@ pub(super) struct Pool {
     client: HttpClient,
     /// Keeps no connection; made when it is needed.
     unkept: OnceLock<HttpClient>,
+    /// Has the connections that are tried, one for each origin; made when it is needed.
+    tried: OnceLock<HttpClient>,
     /// By origin.
     loads: Mutex<HashMap<Origin, Arc<Load>>>,
     /// All connections of the engine.
@@ -75,23 +79,24 @@ pub(super) struct Pool {
 impl Pool {
     fn new(key: Key, connector: Connector, connections: &Arc<AtomicUsize>) -> Self {
         Self {
-            client: client(key, connector.clone(), IDLE_PER_HOST),
+            client: client(key, connector.clone(), idle(key.freshness), IDLE_PER_HOST),
             key,
             connector,
             unkept: OnceLock::new(),
+            tried: OnceLock::new(),
             loads: Mutex::default(),
             connections: Arc::clone(connections),
             used: AtomicUsize::new(0),
         }
     }
 
-    /// Its client, or the one that opens a connection for each request where the origin sent what nobody had asked for.
-    pub(super) fn client(&self, load: &Load) -> &HttpClient {
-        if load.is_trusted() {
-            &self.client
-        } else {
-            self.unkept
-                .get_or_init(|| client(self.key, self.connector.clone(), 0))
+    /// The client that has such connections.
+    pub(super) fn client(&self, choice: Choice) -> &HttpClient {
+        let client = |kept| client(self.key, self.connector.clone(), IDLE, kept);
+        match choice {
+            Choice::Kept => &self.client,
+            Choice::Tried => self.tried.get_or_init(|| client(IDLE_PER_HOST)),
+            Choice::New => self.unkept.get_or_init(|| client(0)),
         }
     }
 
@@ -106,7 +111,13 @@ impl Pool {
             loads.retain(|_, load| Arc::strong_count(load) > 1);
         }
         let load = loads.entry(origin.clone());
-        Arc::clone(load.or_insert_with(|| Arc::new(Load::of(&self.connections))))
+        Arc::clone(load.or_insert_with(|| {
+            let keeping = match self.key.freshness {
+                Freshness::Any => Keeping::default(),
+                Freshness::Recent => Keeping::unknown(),
+            };
+            Arc::new(Load::of(&self.connections, keeping))
+        }))
     }
 
     /// How many connections it has.
@@ -116,17 +127,26 @@ impl Pool {
     }
 }
 
-fn client(key: Key, connector: Connector, idle_per_host: usize) -> HttpClient {
+/// How long its connections may be idle.
+fn idle(freshness: Freshness) -> Duration {
+    match freshness {
+        Freshness::Any => IDLE,
+        Freshness::Recent => FRESH,
+    }
+}
+
+/// Header lines are read as a user agent may (RFC 9112, section 5): folded ones, and with blanks before the colon. A line that is no header
+/// is left out, as browsers do it; what says where the answer ends is read strictly, and what is sent beyond that is noticed.
+fn client(key: Key, connector: Connector, idle: Duration, idle_per_host: usize) -> HttpClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(if key.freshness == Freshness::Recent {
-            FRESH
-        } else {
-            IDLE
-        })
+        .pool_idle_timeout(idle)
         .pool_max_idle_per_host(idle_per_host)
         .http1_max_headers(key.header_count)
         .http1_max_buf_size(key.header_bytes.max(MIN_BUFFER))
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
         .build(connector)
 }
 

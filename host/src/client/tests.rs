@@ -261,3 +261,66 @@ async fn an_address_that_the_engine_allows_is_connected_to_though_the_policy_doe
     let lane = clients.lane(key, &server.url("/"));
     assert_eq!(get(&lane, &server.url("/x")).await.unwrap(), "/x");
 }
+
+/// A server that closes a connection once it has answered, without a word beforehand.
+fn closing() -> (String, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (accept, accepted) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = accept.send(());
+            let mut stream = stream.unwrap();
+            let mut head = Vec::new();
+            let mut piece = [0; 1024];
+            while !head.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut piece) {
+                    Ok(0) | Err(_) => break,
+                    Ok(count) => head.extend_from_slice(&piece[..count]),
+                }
+            }
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+        }
+    });
+    (url, accepted)
+}
+
+#[tokio::test]
+async fn an_origin_that_closes_what_is_kept_has_no_connection_kept() {
+    let (url, accepted) = closing();
+    let url: Uri = url.parse().unwrap();
+    let clients = clients();
+    let lane = clients.lane(key(&clients, "a"), &url);
+    assert_eq!(get(&lane, &url).await.unwrap(), "{}");
+    while lane.load.is_trusted() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    for _ in 0..3 {
+        assert_eq!(get(&lane, &url).await.unwrap(), "{}");
+    }
+    assert_eq!(accepted.try_iter().count(), 4);
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_for_what_must_not_be_lost_once_one_was_left_open() {
+    let server = Server::start(None);
+    let clients = clients();
+    let key = Key {
+        freshness: Freshness::Recent,
+        ..key(&clients, "a")
+    };
+    let lane = clients.lane(key, &server.url("/"));
+    for _ in 0..3 {
+        get(&lane, &server.url("/x")).await.unwrap();
+        is_idle().await;
+    }
+    assert_eq!(server.connections(), 3, "nothing is known of it");
+    tokio::time::pause();
+    tokio::time::advance(keeping::KEPT).await;
+    tokio::time::resume();
+    for _ in 0..3 {
+        get(&lane, &server.url("/x")).await.unwrap();
+        is_idle().await;
+    }
+    assert_eq!(server.connections(), 1, "it keeps them");
+}

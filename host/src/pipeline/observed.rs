@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use wasmtime_wasi_http::Error as HttpError;
 
-use super::{Pipeline, Whole};
+use super::{Pipeline, Whole, coding, wait};
+use crate::canonical::CanonicalUrl;
 use crate::events;
 use crate::failure::{Certainty, Failure};
 use crate::session::REQUESTS;
@@ -36,6 +37,8 @@ pub(crate) struct Observed {
     pub(super) denial: Option<(String, Option<String>)>,
     pub(super) limit: Option<String>,
     pub(super) trouble: Option<String>,
+    /// The status of an answer whose body could not be read, and what is wrong with that.
+    undecoded: Option<(u16, String)>,
     /// Requests of an authenticating instance that were allowed.
     authenticating: u32,
     /// Events of things that cost a node nothing.
@@ -50,6 +53,51 @@ pub(crate) struct LastAnswer {
     pub(crate) status: u16,
     /// How long the service asks to wait, in milliseconds.
     pub(crate) retry_after_ms: Option<u32>,
+    /// Whether it is a page, and no document.
+    pub(crate) is_html: bool,
+    /// Where it leads, where it is a redirect.
+    pub(crate) redirect: Option<Redirect>,
+}
+
+/// Where a redirect leads, seen from the base URL; no more, since the place itself may hold what the node sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Redirect {
+    /// To `https`, at the same host.
+    Https,
+    /// To another path or port of the same host.
+    SameHost,
+    /// To another host.
+    OtherHost,
+}
+
+impl Redirect {
+    fn of(status: StatusCode, headers: &HeaderMap, base: Option<&CanonicalUrl>) -> Option<Self> {
+        let to = headers
+            .get(header::LOCATION)
+            .filter(|_| status.is_redirection())?;
+        let from = url::Url::parse(&base?.to_string()).ok()?;
+        let to = from.join(to.to_str().ok()?).ok()?;
+        Some(if to.host_str() != from.host_str() {
+            Self::OtherHost
+        } else if to.scheme() == "https" && from.scheme() == "http" {
+            Self::Https
+        } else {
+            Self::SameHost
+        })
+    }
+}
+
+/// Whether an answer is a page, by what it says or by how it begins.
+fn is_html(answer: &Whole) -> bool {
+    let kind = answer
+        .headers
+        .get(header::CONTENT_TYPE)
+        .map(HeaderValue::as_bytes);
+    kind.is_some_and(|kind| {
+        kind.trim_ascii_start()
+            .to_ascii_lowercase()
+            .starts_with(b"text/html")
+    }) || answer.body.trim_ascii_start().starts_with(b"<")
 }
 
 /// Answers that a call got.
@@ -149,6 +197,11 @@ impl Pipeline {
         }
     }
 
+    /// The status of an answer whose body could not be read, and what is wrong with it.
+    pub(crate) fn undecoded(&self) -> Option<(u16, String)> {
+        self.notes().undecoded.clone()
+    }
+
     /// Why a request of this call was denied, or which limit it reached, in the host's own words.
     pub(crate) fn refusal(&self) -> Option<Failure> {
         let Observed { denial, limit, .. } = self.observed();
@@ -169,11 +222,24 @@ impl Pipeline {
         is_allowed
     }
 
+    /// Note an answer whose body could not be read.
+    pub(super) fn note_undecoded(&self, answer: &Whole) {
+        let words = coding::trouble(&answer.headers);
+        let mut notes = self.notes();
+        notes.undecoded.get_or_insert((answer.status.as_u16(), words));
+    }
+
     /// Note how a request of an authenticating instance ended.
     pub(super) fn note_answer(&self, outcome: &Result<Whole, HttpError>) {
         self.notes().last_answer = outcome.as_ref().ok().map(|answer| LastAnswer {
             status: answer.status.as_u16(),
-            retry_after_ms: retry_after_ms(&answer.headers),
+            retry_after_ms: wait::ms(&answer.headers),
+            is_html: is_html(answer),
+            redirect: Redirect::of(
+                answer.status,
+                &answer.headers,
+                self.base.as_ref().map(|base| base.url()),
+            ),
         });
     }
 
@@ -216,6 +282,14 @@ impl Pipeline {
                     retry_after_ms,
                 }
             }
+            // 0 is the status of an answer that the node was not given.
+            Failure::Unintelligible(mut answer) if answer.status == 0 => {
+                if let Some((status, words)) = observed.undecoded {
+                    answer.status = status;
+                    answer.message = words;
+                }
+                Failure::Unintelligible(answer)
+            }
             failure => failure,
         }
     }
@@ -225,50 +299,4 @@ impl Pipeline {
 /// not passed off as the host's own word.
 fn claimed(message: &str) -> String {
     format!("the node says: {message}")
-}
-
-/// `Retry-After` in milliseconds. An instant counts from the answer's own `Date`, so that a replay reads the same.
-fn retry_after_ms(headers: &HeaderMap) -> Option<u32> {
-    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
-    let wish = text(header::RETRY_AFTER)?;
-    let millis = if wish.bytes().all(|byte| byte.is_ascii_digit()) {
-        wish.parse::<u64>().ok()?.saturating_mul(1000).into()
-    } else {
-        let then = httpdate::parse_http_date(wish).ok()?;
-        let now = httpdate::parse_http_date(text(header::DATE)?).ok()?;
-        then.duration_since(now).unwrap_or_default().as_millis()
-    };
-    Some(u32::try_from(millis).unwrap_or(u32::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_service_asks_for_is_read_as_the_service_wrote_it() {
-        let read = |wish: &str, date: Option<&str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::RETRY_AFTER, wish.parse().unwrap());
-            headers.extend(date.map(|date| (header::DATE, date.parse().unwrap())));
-            retry_after_ms(&headers)
-        };
-        let date = Some("Wed, 21 Oct 2026 07:28:00 GMT");
-        for (wish, date, expected) in [
-            ("2", None, Some(2_000)),
-            (" 0 ", None, Some(0)),
-            ("99999999", None, Some(u32::MAX)),
-            ("99999999999999999999999", None, None),
-            ("-1", None, None),
-            ("1e9", None, None),
-            ("Wed, 21 Oct 2026 07:28:05 GMT", date, Some(5_000)),
-            ("Wed, 21 Oct 2026 07:27:00 GMT", date, Some(0)),
-            ("Wed, 21 Oct 2065 07:28:00 GMT", date, Some(u32::MAX)),
-            ("Wed, 21 Oct 2026 07:28:05 GMT", None, None),
-            ("soon", date, None),
-        ] {
-            assert_eq!(read(wish, date), expected, "{wish}");
-        }
-        assert_eq!(retry_after_ms(&HeaderMap::new()), None);
-    }
 }

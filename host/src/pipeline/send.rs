@@ -9,17 +9,17 @@ use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper_util::client::legacy;
-use tokio::io::AsyncReadExt as _;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 
+use super::coding::{self, Undecoded};
 use super::held::Hold;
 use super::{Checked, Pipeline, Trouble, Whole};
 use crate::address::AddressDenial;
-use crate::client::{ConnectFailure, Connecting, Lane, asks_for_credentials};
+use crate::client::{ConnectFailure, Connecting, Lane, asks_for_credentials, certificate_trouble};
 use crate::events;
 use crate::guards::Guard;
 use crate::limits::Limits;
@@ -32,6 +32,8 @@ pub(super) enum Stopped {
     Limit(&'static str, Trouble),
     /// The network, the service, or a deadline.
     Broken(Trouble),
+    /// The answer is there, but for its body, which cannot be read.
+    Undecoded(Box<Whole>),
 }
 
 /// The deadlines of one request: the host's, or the node's where it is in more of a hurry.
@@ -131,6 +133,8 @@ pub(super) async fn send(
         Err(error) => {
             if error.is_connect() || is_unwritten(&error) {
                 pipeline.not_sent(changing);
+            } else {
+                lane.lost(&connecting);
             }
             Err(classify(&error, limits))
         }
@@ -180,24 +184,63 @@ async fn receive(
         return Err(headers_too_large(limits));
     }
     let mut hold = Hold::new(&pipeline.buffered);
+    let body = collect(pipeline, &headers, &mut body, &mut hold, deadlines).await?;
+    let body = match coding::decode(&mut headers, body, limits.response_bytes) {
+        Ok(body) => body,
+        Err(Undecoded::TooLarge) => return Err(body_too_large(limits)),
+        Err(Undecoded::Unreadable(_)) if parts.status.is_success() => {
+            return Err(Stopped::Undecoded(Box::new(Whole {
+                status: parts.status,
+                headers,
+                body: Bytes::new(),
+                hold: Hold::new(&pipeline.buffered),
+            })));
+        }
+        // What a service says besides a status that is no success is for people to read.
+        Err(Undecoded::Unreadable(words)) => format!("({words})").into(),
+    };
+    if !hold.set(body.len()) {
+        return Err(too_much_held(limits));
+    }
+    Ok(Whole {
+        status: parts.status,
+        headers,
+        body,
+        hold,
+    })
+}
+
+/// The body as it came, within its limit.
+async fn collect(
+    pipeline: &Pipeline,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    hold: &mut Hold,
+    deadlines: &Deadlines,
+) -> Result<Bytes, Stopped> {
+    let limits = pipeline.limits();
+    let is_limited = pipeline.guards.has(Guard::Limits);
+    let mut left = if body.is_end_stream() {
+        None
+    } else {
+        length_beside_identity(headers)
+    };
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
-    let is_limited = pipeline.guards.has(Guard::Limits);
-    loop {
-        let next = next_frame(&mut body, is_limited, limits, deadlines).await?;
-        let data = match next {
+    while left != Some(0) {
+        let mut data = match next_frame(body, is_limited, limits, deadlines).await? {
+            None if left.is_some() => return Err(broke_off("end of file before message length reached")),
             None => break,
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => data,
                 Err(_) => continue,
             },
-            Some(Err(error)) => {
-                return Err(broken(
-                    HttpError::ConnectionTerminated,
-                    format!("the answer broke off: {}", cause(&error)),
-                ));
-            }
+            Some(Err(error)) => return Err(broke_off(&cause(&error))),
         };
+        if let Some(left) = &mut left {
+            data.truncate(*left);
+            *left -= data.len();
+        }
         if first.len() + more.len() + data.len() > limits.response_bytes {
             return Err(body_too_large(limits));
         }
@@ -214,17 +257,22 @@ async fn receive(
             more.extend_from_slice(&data);
         }
     }
-    let body = if more.is_empty() { first } else { more.freeze() };
-    let body = decoded(&mut headers, body, limits).await?;
-    if !hold.set(body.len()) {
-        return Err(too_much_held(limits));
+    Ok(if more.is_empty() { first } else { more.freeze() })
+}
+
+/// How long a body is that is said to have the transfer coding `identity`. That is none, by a name that HTTP/1.1 once had, and
+/// hyper reads on to the end of the connection, which a service that keeps it open does not send. So only so much is read here. The
+/// connection is given up then, so that what may follow is nobody's answer.
+fn length_beside_identity(headers: &HeaderMap) -> Option<usize> {
+    let mut codings = coding::list(headers, &header::TRANSFER_ENCODING).peekable();
+    codings.peek()?;
+    if !codings.all(|coding| coding == "identity") {
+        return None;
     }
-    Ok(Whole {
-        status: parts.status,
-        headers,
-        body,
-        hold,
-    })
+    let mut lengths = coding::list(headers, &header::CONTENT_LENGTH);
+    let length = lengths.next()?;
+    let is_one = length.bytes().all(|byte| byte.is_ascii_digit()) && lengths.all(|other| other == length);
+    is_one.then(|| length.parse().ok())?
 }
 
 /// More of the body, in time.
@@ -250,46 +298,6 @@ async fn next_frame(
             format!("nothing more of the answer within {seconds} seconds (`between-bytes-timeout-ms`)"),
         )
     })
-}
-
-/// The body as the node reads it, and headers that say so.
-async fn decoded(headers: &mut HeaderMap, body: Bytes, limits: &Limits) -> Result<Bytes, Stopped> {
-    let Some(coding) = headers.remove(header::CONTENT_ENCODING) else {
-        return Ok(body);
-    };
-    headers.remove(header::CONTENT_LENGTH);
-    match coding
-        .to_str()
-        .map(|coding| coding.trim().to_ascii_lowercase())
-        .as_deref()
-    {
-        Ok("identity" | "") => Ok(body),
-        Ok("gzip" | "x-gzip") => {
-            if body.is_empty() {
-                // The answer to a HEAD, or one without a body.
-                return Ok(body);
-            }
-            let limit = u64::try_from(limits.response_bytes).unwrap_or(u64::MAX);
-            let decoder = async_compression::tokio::bufread::GzipDecoder::new(&body[..]);
-            let mut plain = Vec::new();
-            match decoder
-                .take(limit.saturating_add(1))
-                .read_to_end(&mut plain)
-                .await
-            {
-                Ok(_) if plain.len() > limits.response_bytes => Err(body_too_large(limits)),
-                Ok(_) => Ok(plain.into()),
-                Err(_) => Err(broken(
-                    HttpError::HttpResponseContentCoding(Some("gzip".into())),
-                    "the answer says that it is gzip, and is not".to_owned(),
-                )),
-            }
-        }
-        _ => Err(broken(
-            HttpError::HttpResponseContentCoding(None),
-            "the answer's content coding was not asked for".to_owned(),
-        )),
-    }
 }
 
 fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
@@ -352,23 +360,6 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
     )
 }
 
-/// What is wrong with a certificate, in the words of whoever has to renew it. The certificate's own words stay out: they
-/// are the server's to choose.
-fn certificate_trouble(reason: &rustls::CertificateError) -> &'static str {
-    use rustls::CertificateError as E;
-    match reason {
-        E::Expired | E::ExpiredContext { .. } => "it has expired",
-        E::NotValidYet | E::NotValidYetContext { .. } => "it is not valid yet",
-        E::NotValidForName | E::NotValidForNameContext { .. } => "it is for another name",
-        E::UnknownIssuer => "it is not signed by an authority that is trusted, or by itself",
-        E::Revoked => "it was revoked",
-        E::InvalidPurpose | E::InvalidPurposeContext { .. } => "it is not for servers",
-        E::BadEncoding => "it cannot be read",
-        E::BadSignature => "its signature is wrong",
-        _ => "it is not acceptable",
-    }
-}
-
 /// The first error of this type among an error's causes. An `io::Error` that wraps another hides it from `source`.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
@@ -394,6 +385,13 @@ fn cause(error: &(dyn StdError + 'static)) -> String {
         error = source;
     }
     error.to_string()
+}
+
+fn broke_off(why: &str) -> Stopped {
+    broken(
+        HttpError::ConnectionTerminated,
+        format!("the answer broke off: {why}"),
+    )
 }
 
 fn broken(error: HttpError, detail: String) -> Stopped {

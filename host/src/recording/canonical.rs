@@ -185,7 +185,8 @@ fn body(bytes: &Bytes, content_type: &str) -> Body {
     }
 }
 
-fn target(url: &Url, base_url: &Url) -> String {
+/// The path below the base URL, or the whole address without its query where it is not below.
+pub(super) fn target(url: &Url, base_url: &Url) -> String {
     let Some(segments) = url.path_segments() else {
         let mut url = url.clone();
         url.set_query(None);

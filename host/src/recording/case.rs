@@ -4,6 +4,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
+use super::MAX_DEPTH;
+use crate::json_size::{Most, within};
+
+/// It stands some levels below the document: `log._case.results[0].output[0]`.
+const HELD_DEPTH: usize = MAX_DEPTH - 10;
+
 /// One run of one operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
@@ -51,7 +57,7 @@ pub struct Declared {
 /// One item of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
-    /// What it was given: a JSON object.
+    /// What it was given: a JSON object, or the text of an item that is none.
     pub parameters: Value,
     /// What came of it; absent where the case is yet to be recorded.
     pub result: Option<ItemResult>,
@@ -66,6 +72,52 @@ pub enum ItemResult {
     Output(Vec<Value>),
     /// Its failure, written as `{"error": {…}}`.
     Error(Value),
+}
+
+impl Item {
+    /// An item's text as `parameters` hold it.
+    #[must_use]
+    pub fn held(text: &str) -> Value {
+        let value = held(text);
+        if has_exponent(&value) {
+            // It would be written in another way, and be another request where it is a part of one.
+            return Value::from(text);
+        }
+        value
+    }
+
+    /// The item's text as a run takes it. What was no JSON is held as the text that it was.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match &self.parameters {
+            Value::String(text) => text.clone(),
+            parameters => parameters.to_string(),
+        }
+    }
+}
+
+/// A JSON text as a recording holds it: its value, or the text where it is nested deeper than a recording may be, or is nothing that
+/// can be held, such as a text with half a surrogate pair.
+#[must_use]
+pub fn held(text: &str) -> Value {
+    let most = Most {
+        depth: HELD_DEPTH,
+        values: usize::MAX,
+    };
+    let value = within(text.as_bytes(), most)
+        .ok()
+        .and_then(|()| serde_json::from_str(text).ok());
+    value.unwrap_or_else(|| Value::from(text))
+}
+
+/// Whether a number in it has an exponent.
+fn has_exponent(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_str().contains(['e', 'E']),
+        Value::Array(values) => values.iter().any(has_exponent),
+        Value::Object(fields) => fields.values().any(has_exponent),
+        _ => false,
+    }
 }
 
 /// What a call saw of the world beside HTTP, so that a replay sends the same bytes.

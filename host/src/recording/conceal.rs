@@ -193,9 +193,14 @@ fn forms(secret: &str) -> Vec<String> {
     let mut forms = Vec::new();
     match serde_json::from_str::<Value>(secret) {
         Ok(value @ (Value::Object(_) | Value::Array(_))) => texts(&value, &mut forms),
-        _ => forms.extend(secret.split_once(' ').map(|(_, token)| token.trim().to_owned())),
+        _ => forms.extend(
+            secret
+                .trim()
+                .split_once(' ')
+                .map(|(_, token)| token.trim().to_owned()),
+        ),
     }
-    forms.push(secret.to_owned());
+    forms.extend([secret.to_owned(), secret.trim().to_owned()]);
     forms.retain(|form| !form.is_empty());
     forms
 }

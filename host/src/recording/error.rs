@@ -1,9 +1,9 @@
 //! What can be wrong with a recording, by who has to do what about it.
 
-use std::io;
+use std::{fmt, io};
 
 /// A file's name, or what a foreign file holds, on one line.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     /// As long as a path may be.
     const SHOWN_CHARS: usize = 4_096;
     crate::text::shown(text, SHOWN_CHARS)
@@ -51,6 +51,14 @@ pub enum Error {
         file: String,
         /// Where and why.
         source: serde_json::Error,
+    },
+    /// The file is a compressed one.
+    #[error("`{}`: expected a HAR document, found a {what} file", shown(file))]
+    Packed {
+        /// The recording.
+        file: String,
+        /// By what it is compressed.
+        what: &'static str,
     },
     /// Nested deeper than any recording needs.
     #[error("`{}`: expected nesting of at most {limit} levels, found more", shown(file))]
@@ -110,6 +118,7 @@ impl Error {
             Self::NotJson { .. } => Some(
                 "a recording is a HAR 1.2 file, as `--record` or \"Save all as HAR\" of a browser writes it",
             ),
+            Self::Packed { .. } => Some("unpack it first"),
             Self::TooLarge { .. } | Self::TooMany { .. } => Some(
                 "record fewer items in one file; of a browser's recording, save only the requests to the service",
             ),
@@ -122,11 +131,18 @@ impl Error {
 }
 
 /// The same before it is known which file it is about.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) at: String,
     pub(super) expected: String,
     pub(super) found: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, expected, found } = self;
+        write!(f, "`{at}`: expected {expected}, found {}", shown(found))
+    }
 }
 
 impl Fault {

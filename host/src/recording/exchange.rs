@@ -94,6 +94,11 @@ impl Outcome {
     pub const NO_ANSWER: &'static str = "no-answer-recorded";
     /// A HAR of another tool says that the answer had a body, but does not hold it: browsers drop large ones.
     pub const NO_BODY: &'static str = "body-not-recorded";
+
+    /// Whether there was an answer with a body, of which the recording does not hold the body.
+    pub(super) fn lacks_body(&self) -> bool {
+        matches!(self, Self::Failed { error } if error == Self::NO_BODY)
+    }
 }
 
 /// One request and what became of it.

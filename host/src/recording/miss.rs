@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{
     canonical::{Body, Canonical},
-    exchange::Role,
+    entry::Unreadable,
+    exchange::{Outcome, Role},
 };
 
 /// Longer values are cut in errors.
@@ -26,6 +27,10 @@ pub struct Miss {
     pub request: String,
     /// The recorded exchange that is most like it; absent where the recording has none of this role.
     pub nearest: Option<Nearest>,
+    /// An entry of the same method and path that could not be read.
+    pub unreadable: Option<Unreadable>,
+    /// Whether it was recorded, without the body of its answer.
+    pub lacks_body: bool,
 }
 
 /// The recorded exchange that is most like a request.
@@ -100,8 +105,15 @@ impl Miss {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match (self.role, &self.nearest) {
+            _ if self.lacks_body => {
+                "save the HAR with the contents of the answers: by \"Save all as HAR with content\" of a browser, `content: 'embed'` of \
+                 Playwright, or by `--record`"
+            }
+            _ if self.unreadable.is_some() => {
+                "put that entry right, or record the case again with `--record`"
+            }
             (Role::Authentication, None) => {
-                "mark the recorded exchange with `\"_role\": \"authentication\"`, or record the case again with a credential"
+                "record the request that makes a session, too: it is found by its method and path below the base URL"
             }
             _ => "if the request is right, record the case again with `--record`",
         }
@@ -110,27 +122,43 @@ impl Miss {
 
 impl fmt::Display for Miss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            recording,
-            role,
-            request,
-            nearest,
-        } = self;
-        let recording = crate::text::shown(recording, FILE_CHARS);
+        write!(f, "`{}`: ", self.request)?;
+        self.write_nearest(f)?;
+        match &self.unreadable {
+            Some(unreadable) if !self.lacks_body => write!(
+                f,
+                "; entry {}, of this method and path, could not be read: {unreadable}",
+                unreadable.entry
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Miss {
+    fn write_nearest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let recording = crate::text::shown(&self.recording, FILE_CHARS);
         let Some(Nearest {
             entry,
             item,
             served,
             difference,
-        }) = nearest
+        }) = &self.nearest
         else {
-            return write!(f, "`{request}`: `{recording}` holds no {} exchange", role.name());
+            return write!(f, "`{recording}` holds no {} exchange", self.role.name());
         };
         let item = item.map(|item| format!(" of item {item}")).unwrap_or_default();
+        if self.lacks_body {
+            let reason = Outcome::NO_BODY;
+            return write!(
+                f,
+                "{reason}: `log.entries[{entry}]`{item} says that the answer had a body, and does not hold it"
+            );
+        }
         let Some(difference) = difference else {
             return write!(
                 f,
-                "`{request}`: recorded, but sent once more: `log.entries[{entry}]`{item} has already been served"
+                "recorded, but sent once more: `log.entries[{entry}]`{item} has already been served"
             );
         };
         let served = if *served {
@@ -140,7 +168,7 @@ impl fmt::Display for Miss {
         };
         write!(
             f,
-            "`{request}`: not recorded; the nearest, `log.entries[{entry}]`{item}{served} differs in {difference}"
+            "not recorded; the nearest, `log.entries[{entry}]`{item}{served} differs in {difference}"
         )
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -9,9 +10,11 @@ use url::Url;
 
 use super::{
     Recording,
-    canonical::{BasePrefix, Canonical, Key, Spelled},
+    canonical::{BasePrefix, Canonical, Key, Spelled, target},
+    entry::Unreadable,
     exchange::{Exchange, Outcome, Request, Role},
     miss::{Miss, Nearest, compare, summary},
+    read::View,
 };
 
 /// How many recorded exchanges a request that was not recorded is compared with, so that ten thousand misses stay cheap.
@@ -19,17 +22,24 @@ const COMPARED: usize = 100;
 
 /// Serves each exchange of a recording once, to any number of tasks.
 ///
-/// Equal exchanges are served in the order in which they were sent when they were recorded.
+/// Equal exchanges are served in the order in which they were sent when they were recorded. An authentication that a recording of
+/// another tool does not tell from the rest is the first exchange of its method and path.
 pub struct Player {
     name: String,
+    is_foreign: bool,
     base_url: Url,
     recorded_base_url: Url,
     exchanges: Vec<Exchange>,
+    /// Where in `log.entries` each of them stands.
+    places: Vec<usize>,
+    unreadable: Vec<Unreadable>,
     base: BasePrefix,
     /// Of recorded requests of operations, by how they are written.
     spelled: HashMap<Key, Key>,
     /// The exchanges that share method and path, for what comes nearest to a miss.
     routes: HashMap<Route, Vec<usize>>,
+    /// The same for entries that could not be read, whatever their role.
+    unreadable_routes: HashMap<Route, Vec<usize>>,
     state: Mutex<State>,
 }
 
@@ -76,7 +86,14 @@ impl Player {
             .case
             .as_ref()
             .map_or_else(|| base_url.clone(), |case| case.base_url.clone());
-        let exchanges = recording.view.exchanges;
+        let View {
+            exchanges,
+            places,
+            unreadable,
+            case,
+            ..
+        } = recording.view;
+        let is_foreign = case.is_none();
         let mut order: Vec<usize> = (0..exchanges.len()).collect();
         order.sort_by_key(|index| exchanges.get(*index).map(|exchange| exchange.started));
 
@@ -105,36 +122,65 @@ impl Player {
                 .push(index);
         }
         let served = vec![false; exchanges.len()];
+        let mut unreadable_routes: HashMap<Route, Vec<usize>> = HashMap::new();
+        for (index, entry) in unreadable.iter().enumerate() {
+            if let Some((method, url)) = entry.route.as_deref() {
+                let route = Route {
+                    role: Role::Operation,
+                    method: method.clone(),
+                    target: target(url, &recorded_base_url),
+                };
+                unreadable_routes.entry(route).or_default().push(index);
+            }
+        }
         Self {
             name: recording.name,
+            is_foreign,
             base_url: base_url.clone(),
             recorded_base_url,
             exchanges,
+            places,
+            unreadable,
             base: BasePrefix::new(base_url),
             spelled,
             routes,
+            unreadable_routes,
             state: Mutex::new(State { waiting, served }),
         }
+    }
+
+    /// Whether the recording has no case: another tool wrote it.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.is_foreign
     }
 
     /// What came of the request when it was recorded. Of equal exchanges one of `item`, where it is known, comes first,
     /// so that items which overlap do not get each other's answers.
     ///
     /// # Errors
-    /// It was not recorded, or less often than it was sent.
+    /// It was not recorded, or less often than it was sent, or without the answer's body.
     pub fn serve(&self, role: Role, item: Option<usize>, request: &Request) -> Result<&Outcome, Box<Miss>> {
         let sent = Canonical::new(role, request, &self.base_url);
-        self.take(&sent.key(), item)
-            .ok_or_else(|| Box::new(self.miss(&sent)))
+        let index = self.take(&sent.key(), item).or_else(|| self.take_unmarked(&sent));
+        match index {
+            Some(index) => self.outcome(index, || sent),
+            None => Err(Box::new(self.miss(&sent))),
+        }
     }
 
     /// [`Self::serve`] for an operation's request that is written as it was recorded. Nothing where it is not, or was served
     /// already: then `serve` knows.
-    pub(crate) fn serve_spelled(&self, item: Option<usize>, request: &Spelled<'_>) -> Option<&Outcome> {
-        self.take(self.spelled.get(&request.key(&self.base)?)?, item)
+    pub(crate) fn serve_spelled(
+        &self,
+        item: Option<usize>,
+        request: &Spelled<'_>,
+    ) -> Option<Result<&Outcome, Box<Miss>>> {
+        let index = self.take(self.spelled.get(&request.key(&self.base)?)?, item)?;
+        let exchange = self.exchanges.get(index)?;
+        Some(self.outcome(index, || self.canonical(exchange)))
     }
 
-    fn take(&self, key: &Key, item: Option<usize>) -> Option<&Outcome> {
+    fn take(&self, key: &Key, item: Option<usize>) -> Option<usize> {
         let mut state = self.state();
         let State { waiting, served } = &mut *state;
         let equals = waiting.get_mut(key)?;
@@ -148,8 +194,49 @@ impl Player {
         if let Some(served) = served.get_mut(index) {
             *served = true;
         }
-        drop(state);
-        self.exchanges.get(index).map(|exchange| &exchange.outcome)
+        Some(index)
+    }
+
+    /// An authentication in a recording that does not say which exchange is one.
+    fn take_unmarked(&self, sent: &Canonical) -> Option<usize> {
+        if sent.role != Role::Authentication {
+            return None;
+        }
+        let indices = self.routes.get(&Route {
+            role: Role::Operation,
+            method: sent.method.clone(),
+            target: sent.target.clone(),
+        })?;
+        let is_served = |index: &usize| self.state().served.get(*index).copied().unwrap_or(true);
+        let exchange = self
+            .exchanges
+            .get(*indices.iter().find(|index| !is_served(index))?)?;
+        // Equals of it come in the same order.
+        self.take(&self.canonical(exchange).key(), None)
+    }
+
+    /// What came of an exchange; `sent` is the request, for an error.
+    fn outcome(&self, index: usize, sent: impl FnOnce() -> Canonical) -> Result<&Outcome, Box<Miss>> {
+        let exchange = self.exchanges.get(index);
+        let outcome = exchange.map(|exchange| &exchange.outcome);
+        match outcome {
+            Some(outcome) if !outcome.lacks_body() => Ok(outcome),
+            _ => Err(Box::new(Miss {
+                nearest: Some(Nearest {
+                    entry: self.place(index),
+                    item: exchange.and_then(|exchange| exchange.item),
+                    served: false,
+                    difference: None,
+                }),
+                lacks_body: true,
+                ..self.miss(&sent())
+            })),
+        }
+    }
+
+    /// The index in `log.entries`.
+    fn place(&self, index: usize) -> usize {
+        self.places.get(index).copied().unwrap_or(index)
     }
 
     /// What was never asked for; call it when the run is over.
@@ -157,7 +244,7 @@ impl Player {
     pub fn unused(&self) -> Unused {
         let mut unused = Unused::default();
         let served = self.state().served.clone();
-        for (entry, (exchange, _)) in self
+        for (index, (exchange, _)) in self
             .exchanges
             .iter()
             .zip(served)
@@ -166,7 +253,7 @@ impl Player {
         {
             let request = summary(&self.canonical(exchange));
             let exchange_unused = UnusedExchange {
-                entry,
+                entry: self.place(index),
                 item: exchange.item,
                 request,
             };
@@ -184,7 +271,19 @@ impl Player {
             role: sent.role,
             request: summary(sent),
             nearest: self.nearest(sent),
+            unreadable: self.unreadable_of(sent),
+            lacks_body: false,
         }
+    }
+
+    /// The first entry of the same method and path that could not be read.
+    fn unreadable_of(&self, sent: &Canonical) -> Option<Unreadable> {
+        let indices = self.unreadable_routes.get(&Route {
+            role: Role::Operation,
+            method: sent.method.clone(),
+            target: sent.target.clone(),
+        })?;
+        self.unreadable.get(*indices.first()?).cloned()
     }
 
     /// Among the exchanges whose path and method come nearest, the one that differs in the fewest places; where that is
@@ -205,13 +304,13 @@ impl Player {
         let is_served = |index: usize| served.get(index).copied().unwrap_or(false);
         let waiting = indices.iter().filter(|index| !is_served(**index)).take(COMPARED);
         let gone = indices.iter().filter(|index| is_served(**index)).take(COMPARED);
-        let compared = waiting.chain(gone).filter_map(|&entry| {
-            let exchange = self.exchanges.get(entry)?;
+        let compared = waiting.chain(gone).filter_map(|&index| {
+            let exchange = self.exchanges.get(index)?;
             let (count, difference) = compare(&self.canonical(exchange), sent);
             let nearest = Nearest {
-                entry,
+                entry: self.place(index),
                 item: exchange.item,
-                served: is_served(entry),
+                served: is_served(index),
                 difference,
             };
             Some((count, nearest))
@@ -237,6 +336,20 @@ impl std::fmt::Debug for Player {
             .field("recording", &self.name)
             .field("exchanges", &self.exchanges.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// The first exchange of an operation that was not asked for, and how many more; nothing where there is none.
+impl fmt::Display for Unused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.operation.first() else {
+            return Ok(());
+        };
+        write!(f, "{first}")?;
+        match self.operation.len() - 1 {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
     }
 }
 

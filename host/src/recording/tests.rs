@@ -1,5 +1,6 @@
 //! What the tests share.
 
+mod corpus;
 mod foreign;
 mod matching;
 mod misses;

@@ -253,6 +253,36 @@ fn the_token_of_a_session_header_is_found_without_its_scheme() {
     );
 }
 
+/// HTTP takes the blanks off a header's value, and a service off a field.
+#[test]
+fn of_a_secret_with_blanks_around_it_both_spellings_are_found() {
+    const TRIMMED: &str = "tok-0123456789abcdef";
+    for secret in [
+        " tok-0123456789abcdef ",
+        "tok-0123456789abcdef\n",
+        "\ttok-0123456789abcdef\r\n",
+        "\u{a0}tok-0123456789abcdef",
+        " Bearer tok-0123456789abcdef ",
+        "Bearer  tok-0123456789abcdef\n",
+    ] {
+        for redactor in [redactor(&[secret]), for_answers(&[secret])] {
+            for spelling in [TRIMMED, secret, secret.trim(), secret.trim_end()] {
+                for form in forms(spelling) {
+                    let left = redactor.text(&form).into_owned();
+                    assert!(left.contains("[redacted]"), "{secret:?} as {form:?}: {left:?}");
+                    assert!(!left.contains("0123456789"), "{secret:?} as {form:?}: {left:?}");
+                }
+            }
+        }
+    }
+    let short = redactor(&[" tiny\n"]);
+    assert_eq!(short.value("tiny"), "[redacted]");
+    assert_eq!(short.text("{\"token\":\"tiny\"}"), "{\"token\":\"[redacted]\"}");
+    // Blanks make nothing harder to guess.
+    let guessable = format!("abc{}", " ".repeat(40));
+    assert_eq!(for_answers(&[&guessable]).text(&guessable), guessable);
+}
+
 #[test]
 fn an_empty_secret_is_no_secret() {
     let redactor = redactor(&["", "Bearer "]);

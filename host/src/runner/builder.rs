@@ -1,5 +1,6 @@
 //! What a runner is made of, and whether it goes together.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
@@ -94,7 +95,8 @@ impl RunnerBuilder {
         self
     }
 
-    /// Answer from a recording; nothing is sent, and no credential is needed.
+    /// Answer from a recording; nothing is sent. One of another tool does not say where the service was: a node that needs a
+    /// credential needs one for it, too.
     pub fn replay(mut self, recording: Recording) -> Self {
         self.mode = Mode::Replay(Box::new(recording));
         self
@@ -139,7 +141,7 @@ impl RunnerBuilder {
         }
         let needs = component.node().credential.as_ref();
         if let Mode::Replay(recording) = &mode {
-            // Nothing is sent, so whatever credential there is stays out of it.
+            // Nothing is sent, so whatever credential there is stays out of it, but where it says where the service was.
             credential = match (needs, recording.case()) {
                 (Some(_), Some(case)) => Some(Credential::dummy(component.node(), case.base_url.as_str())?),
                 (Some(_), None) => credential,
@@ -149,6 +151,10 @@ impl RunnerBuilder {
         if let (Some(needs), None) = (needs, &credential) {
             return Err(Error::CredentialMissing {
                 name: needs.name.clone(),
+                recording: match &mode {
+                    Mode::Replay(recording) => Some(recording.name().to_owned()),
+                    _ => None,
+                },
             });
         }
         let target = match mode {
@@ -159,7 +165,7 @@ impl RunnerBuilder {
                 let secrets: Vec<Secret> = credential.iter().flat_map(Credential::secrets).cloned().collect();
                 recorder.add_secrets(secrets.iter().map(Secret::expose));
                 let tape = Mutex::new(Tape {
-                    items: Vec::new(),
+                    items: BTreeMap::new(),
                     secrets,
                 });
                 Target::Record {
@@ -225,20 +231,15 @@ fn has_operation(component: &Component, name: &str) -> bool {
 }
 
 fn player(recording: Recording, base: Option<&CanonicalUrl>) -> Result<Player, Error> {
-    let base = match (base, recording.case()) {
-        (Some(base), _) => url::Url::parse(&base.to_string()).map_err(|error| Error::Credential {
-            message: format!("the base URL: {error}"),
-        })?,
-        (None, Some(case)) => case.base_url.clone(),
-        (None, None) => {
-            return Err(Error::Credential {
-                message: format!(
-                    "the recording {} does not say its base URL; give a credential",
-                    recording.name()
-                ),
-            });
-        }
-    };
+    let recorded = recording.case().map(|case| case.base_url.to_string());
+    // A node that takes no credential has no base URL either, and asks for whole addresses: none is below this one.
+    let base = base
+        .map(ToString::to_string)
+        .or(recorded)
+        .unwrap_or_else(|| "http://no-base-url.invalid/".to_owned());
+    let base = url::Url::parse(&base).map_err(|error| Error::Credential {
+        message: format!("the base URL: {error}"),
+    })?;
     Ok(Player::new(recording, &base))
 }
 

@@ -6,6 +6,7 @@
 use super::Maker;
 use crate::bindings::types;
 use crate::failure::{Answer, Certainty, Failure, ParameterProblem};
+use crate::pipeline::{LastAnswer, Redirect};
 
 impl Maker<'_> {
     /// A node's failure in the host's words.
@@ -23,8 +24,18 @@ impl Maker<'_> {
             types::Failure::Denied(_) | types::Failure::Limit(_) => {
                 self.pipeline.refusal().unwrap_or_else(unnamed)
             }
+            types::Failure::Rejected(_)
+                if let Some(why) = seen.and_then(|seen| self.not_of_the_service(seen)) =>
+            {
+                Failure::Rejected(answer(&why))
+            }
             types::Failure::Unauthenticated(_) | types::Failure::Rejected(_) => {
-                Failure::Unauthenticated(answer("the service did not accept the credential"))
+                let accept = "the service did not accept the credential";
+                let oddity = self.credential.oddity();
+                Failure::Unauthenticated(match oddity {
+                    Some(oddity) => answer(&format!("{accept}: {oddity}")),
+                    None => answer(accept),
+                })
             }
             types::Failure::Throttled(_) => Failure::Throttled {
                 answer: answer("the service asks to wait before authenticating again"),
@@ -41,14 +52,76 @@ impl Maker<'_> {
                 answer: seen.map(|_| answer("")),
                 retry_after_ms,
             },
-            types::Failure::Unintelligible(_) => Failure::Unintelligible(answer(
-                "the service's answer to the authentication could not be understood",
-            )),
+            types::Failure::Unintelligible(_) => Failure::Unintelligible(self.not_understood(seen)),
             types::Failure::InvalidParameters(problems) => {
                 Failure::InvalidParameters(vec![self.bare_problem(problems)])
             }
             types::Failure::InvalidInput(_) | types::Failure::NotRun | types::Failure::Other(_) => unnamed(),
         }
+    }
+
+    /// Why an answer is rather another's than the service's: the credential may be right, and its base URL wrong. Of the answer there is its
+    /// status and what kind of thing it is, and where a redirect leads only by kind: the service may repeat what the node sent.
+    fn not_of_the_service(&self, seen: LastAnswer) -> Option<String> {
+        let LastAnswer { status, redirect, .. } = seen;
+        let base = self.base_url();
+        Some(match (status, redirect) {
+            (300..=399, redirect) => {
+                let (to, remedy) = match redirect {
+                    Some(Redirect::Https) => {
+                        ("to `https` at the same host", "it has to begin with `https://`")
+                    }
+                    Some(Redirect::SameHost) => ("to another place at the same host", "is its path right?"),
+                    Some(Redirect::OtherHost) => ("to another host", "is it the service's own?"),
+                    None => ("that says not where to", "is it the service's own?"),
+                };
+                format!(
+                    "a request below the base URL `{base}` was answered {status}, a redirect {to}, which is not followed; {remedy}"
+                )
+            }
+            (404 | 405 | 410, _) => format!(
+                "a request below the base URL `{base}` was answered {status}: there is nothing to authenticate by; is its path right?"
+            ),
+            (407, _) => format!(
+                "a request below the base URL `{base}` was answered {status}, by a proxy on the way that wants to know who asks"
+            ),
+            (403, _) if seen.is_html => format!(
+                "a request below the base URL `{base}` was answered {status} with a page of HTML, as a firewall or a proxy does, and \
+                 rather not by the service"
+            ),
+            _ => return None,
+        })
+    }
+
+    /// What is said of an answer that the node did not understand.
+    fn not_understood(&self, seen: Option<LastAnswer>) -> Answer {
+        let mut status = seen.map_or(0, |seen| seen.status);
+        let what = "the service's answer to the authentication could not be understood";
+        let message = match seen {
+            Some(seen) if seen.is_html => format!(
+                "{what}: it is a page of HTML, as a login, a proxy or another service has it; is the base URL `{}` right?",
+                self.base_url()
+            ),
+            Some(_) => what.to_owned(),
+            None => match self.pipeline.undecoded() {
+                Some((undecoded, words)) => {
+                    status = undecoded;
+                    format!("{what}: {words}")
+                }
+                None => what.to_owned(),
+            },
+        };
+        Answer {
+            status,
+            code: None,
+            message,
+            request_id: None,
+        }
+    }
+
+    fn base_url(&self) -> String {
+        let base = self.pipeline.base.as_ref();
+        base.map(|base| base.url().to_string()).unwrap_or_default()
     }
 
     /// Which field it is, in the description's words. It is one: which of many fields are wrong would be as many bits of the

@@ -4,12 +4,12 @@
 //! of them for the session's sake: otherwise the executing instance would learn the session's length, or whether it holds
 //! this or that, by trying which of its requests are refused. So what could be refused is refused here, once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
 use super::query::Query;
-use super::{Maker, Session};
+use super::{End, Maker, Session};
 use crate::bindings::authentication;
 use crate::failure::Failure;
 use crate::pipeline::header::is_forbidden_in_session;
@@ -25,16 +25,15 @@ const SHORTEST: Duration = Duration::from_secs(1);
 const FIELDS: usize = 16;
 /// Longer than the name of any header or parameter of a scheme of authentication.
 const NAME_BYTES: usize = 128;
-/// A header line that most servers still take.
-const VALUE_BYTES: usize = 8 * 1024;
-/// All names and values together: what servers take by default is 8 or 16 KB of headers, and the node's own are among them.
-/// It also bounds the tables for redaction.
-const ACCESS_BYTES: usize = 12 * 1024;
+/// The longest header line that servers are made to take: tokens with many roles or groups in them reach 16 KB and more.
+const VALUE_BYTES: usize = 32 * 1024;
+/// All names and values together. It also bounds the tables for redaction.
+const ACCESS_BYTES: usize = 48 * 1024;
 /// The query as it is added to a URL, percent-encoded: a token of two kilobytes. The longest URL of a node and this are far
 /// below the longest URL that can be sent.
 const QUERY_BYTES: usize = 4 * 1024;
 /// A renewal is a token or a small document.
-const RENEWAL_BYTES: usize = 16 * 1024;
+const RENEWAL_BYTES: usize = 32 * 1024;
 
 /// Headers that say nothing of who asks, but which answer is wanted, or how the request is framed. A session that sets one of
 /// them would be added behind the checks of the request, and what it asks for (`range: bytes=0-41`) is a number that the
@@ -49,7 +48,8 @@ enum BadSession {
     #[error("has more than {FIELDS} headers and query parameters")]
     Fields,
     #[error(
-        "has more than {ACCESS_BYTES} bytes of headers and query parameters, or a longer name or value than is allowed"
+        "has more than {ACCESS_BYTES} bytes of headers and query parameters, a name of more than {NAME_BYTES} or a value \
+         of more than {VALUE_BYTES}"
     )]
     Size,
     #[error("sets a header that is not a session's to set")]
@@ -86,7 +86,7 @@ impl Maker<'_> {
             headers,
             query,
             renewal,
-            ends: lasts.map(|lasts| Instant::now() + lasts),
+            ends: lasts.map(|lasts| End::after(lasts, self.environs)),
             answers: Answers::default(),
         };
         session.answers = Answers::new(session.secrets().chain(self.credential.secrets()));

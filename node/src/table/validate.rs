@@ -173,7 +173,7 @@ impl Check {
                     self.problem(
                         format!("{pointer}/{}", parameter.name),
                         parameter.label,
-                        &expected(parameter.kind),
+                        &expected(parameter.kind, raw),
                         &found,
                     );
                 }
@@ -199,7 +199,12 @@ impl Check {
             } else {
                 found(raw)
             };
-            self.problem(pointer, parameter.label, &expected(parameter.kind), &found);
+            self.problem(
+                pointer,
+                parameter.label,
+                &expected(parameter.kind, Some(raw)),
+                &found,
+            );
         }
         value
     }
@@ -218,7 +223,7 @@ impl Check {
             self.problem(
                 pointer.to_owned(),
                 parameter.label,
-                &expected(parameter.kind),
+                &expected(parameter.kind, Some(raw)),
                 &found(raw),
             );
             return None;

@@ -208,9 +208,12 @@ pub fn is_blank(parameter: &Parameter, raw: &str) -> bool {
     }
 }
 
-/// What a kind accepts, for a message.
-pub fn expected(kind: Kind) -> String {
+/// What a kind accepts, for a message about this value. Whoever gave an instant as a number is told how many digits it has.
+pub fn expected(kind: Kind, raw: Option<&str>) -> String {
     match kind {
+        Kind::DateTime { .. } if raw.is_some_and(is_digits) => {
+            "an ISO 8601 date-time or epoch milliseconds (13 digits where seconds have 10)".into()
+        }
         Kind::Text => "a text".into(),
         Kind::Secret => "a secret text".into(),
         Kind::Number => "a number".into(),
@@ -236,6 +239,11 @@ pub fn expected(kind: Kind) -> String {
         Kind::Object => "a JSON object, or its text".into(),
         Kind::Rows(rows) => format!("at least one row as `{{\"{}\": [ … ]}}`", rows.name),
     }
+}
+
+/// Whether it is a number or a text of digits alone.
+fn is_digits(raw: &str) -> bool {
+    raw.len() > 2 && raw.bytes().all(|byte| byte.is_ascii_digit() || byte == b'"')
 }
 
 /// What was given, for a message: a text in quotes, other JSON in back-ticks, the beginning of what is long.

@@ -123,13 +123,14 @@ fn the_status_decides_otherwise() {
         ),
         (400, "rejected 400: m"),
         (401, "unauthenticated 401: m"),
-        (403, "rejected 403: the credential may lack the permission: m"),
+        (403, "throttled 403: m, wait 2000"),
         (404, "rejected 404: m"),
         (
             408,
             "unavailable 408, unknown: https://api.example/openapi-prod failed: m, wait 2000",
         ),
-        (409, "rejected 409: m"),
+        (409, "throttled 409: m, wait 2000"),
+        (420, "throttled 420: m, wait 2000"),
         (429, "throttled 429: m, wait 2000"),
         (
             500,
@@ -139,15 +140,35 @@ fn the_status_decides_otherwise() {
             503,
             "unavailable 503, unknown: https://api.example/openapi-prod failed: m, wait 2000",
         ),
+        (
+            999,
+            "unavailable 999, unknown: https://api.example/openapi-prod failed: m, wait 2000",
+        ),
+        (101, "unintelligible 101: m"),
+        (
+            304,
+            "rejected 304: not modified, though there is nothing that it could be compared with: m",
+        ),
     ] {
         let reply = reply(status, body)
             .header("retry-after", "2")
             .header("location", "https://evil.example/");
         assert_eq!(outcome(reply), expected, "{status}");
     }
+    assert_eq!(outcome(reply(302, "")), "rejected 302: HTTP 302");
     assert_eq!(
-        outcome(reply(302, "")),
-        "rejected 302: redirected, which is not followed: HTTP 302"
+        outcome(reply(403, body)),
+        "rejected 403: the credential may lack the permission: m"
+    );
+    assert_eq!(
+        outcome(reply(403, body).header("x-ratelimit-remaining", "0")),
+        "throttled 403: m"
+    );
+    assert_eq!(outcome(reply(409, body)), "rejected 409: m");
+    // The last request of a window was refused for another reason.
+    assert_eq!(
+        outcome(reply(404, body).header("x-ratelimit-remaining", "0")),
+        "rejected 404: m"
     );
     assert_eq!(
         outcome(reply(404, "<p>no  such\npath</p>")),

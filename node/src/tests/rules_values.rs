@@ -382,6 +382,23 @@ fn rule_21_instants_in_every_form_and_order_dates_in_one() {
         .len(),
         1
     );
+    // Seconds and microseconds are other instants.
+    for (when, found) in [
+        ("1751284800", "`1751284800`"),
+        (r#""1751284800""#, r#""1751284800""#),
+        ("1751284800000000", "`1751284800000000`"),
+    ] {
+        for (operation, name, label) in [
+            ("points.getPointsRecords", "beginDate", "Start Time"),
+            ("order.getTransactionList", "endDate", "End Date"),
+        ] {
+            let told = problems(operation, &format!(r#"{{"{name}":{when}}}"#));
+            let expected = format!(
+                "/{name} {label}: expected an ISO 8601 date-time or epoch milliseconds (13 digits where seconds have 10), found {found}"
+            );
+            assert!(told.contains(&expected), "{when}: {told:?}");
+        }
+    }
     let order = r#"{"params":"1","transactionCode":"T","storeCode":"S","orderDate":WHEN,"details":{"detail":{"detailCode":"D","productCode":"P","title":"T","qty":1}}}"#;
     for wrong in [
         r#""2025-06-31 10:00:00""#,

@@ -180,7 +180,14 @@ fn a_refusal_is_the_owners_and_an_outage_is_not() {
         (reply(200, r#"{"code":401}"#), "unauthenticated"),
         (reply(400, ""), "unauthenticated"),
         (reply(403, ""), "unauthenticated"),
-        (reply(404, ""), "unauthenticated"),
+        (
+            reply(404, r#"{"code":"40400","msg":"no such app"}"#),
+            "unauthenticated",
+        ),
+        // Another's answer: of a service without such a path, of a proxy, of a firewall.
+        (reply(404, ""), "rejected"),
+        (reply(407, "proxy"), "rejected"),
+        (reply(403, "<html>"), "rejected"),
         (reply(302, ""), "rejected"),
         (reply(429, ""), "throttled"),
         (reply(200, r#"{"code":"429"}"#), "throttled"),
@@ -205,6 +212,17 @@ fn a_refusal_is_the_owners_and_an_outage_is_not() {
 }
 
 #[test]
+fn what_was_asked_is_said_where_another_answered() {
+    let Err(Failure::Rejected(answer)) = ask(None, [reply(404, "<p>no such page</p>")]).0 else {
+        panic!("it is not the credential's fault")
+    };
+    assert_eq!(
+        answer.message,
+        "POST https://api.example/openapi-prod/v1/auth/token was not answered by the service: HTTP 404: <p>no such page</p>"
+    );
+}
+
+#[test]
 fn no_failure_repeats_a_secret() {
     for answer in [
         reply(
@@ -220,6 +238,23 @@ fn no_failure_repeats_a_secret() {
         let failure = format!("{:?}", ask(None, [answer]).0.unwrap_err());
         assert!(!failure.contains("hunter2"), "{failure}");
     }
+}
+
+/// A service takes the blanks off a secret before it looks it up, and says what it looked for.
+#[test]
+fn no_failure_repeats_a_secret_without_the_blanks_around_it() {
+    let credential = r#"{"appId":"demo","appSecret":" hunter2-hunter2\n"}"#;
+    let script = Script::new([reply(401, r#"{"msg":"<hunter2-hunter2> is wrong"}"#)]);
+    let failure = block_on(authenticate(&script, credential, None)).unwrap_err();
+    assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
+}
+
+#[test]
+fn a_token_is_sent_without_the_blanks_around_it() {
+    let answer = r#"{"code":"200","data":{"accessToken":" tok-1 ","refreshToken":"r-1\n"}}"#;
+    let session = ask(None, [reply(200, answer)]).0.unwrap();
+    assert_eq!(session.access.headers.first().unwrap().value, "tok-1");
+    assert_eq!(session.renewal.as_deref(), Some("r-1"));
 }
 
 #[test]

@@ -52,9 +52,11 @@ pub(super) fn broken(code: ErrorCode) -> Broken {
         E::ConnectionReadTimeout | E::HttpResponseTimeout => unknown("waiting for the answer took too long"),
         E::ConnectionWriteTimeout => unknown("sending the request took too long"),
         E::HttpResponseIncomplete => unknown("the answer broke off"),
-        E::HttpResponseTransferCoding | E::HttpResponseContentCoding => {
-            unknown("the answer cannot be decoded")
-        }
+        // Asked again, it answers in the same way.
+        E::HttpResponseTransferCoding | E::HttpResponseContentCoding => (
+            Broken::Undecodable as fn(String) -> Broken,
+            "the answer's body is in a coding that cannot be undone",
+        ),
         E::HttpUpgradeFailed | E::HttpProtocolError => unknown("the exchange broke the rules of HTTP"),
         E::LoopDetected => unknown("the request came back to a proxy that it had passed"),
         E::ConfigurationError => unknown("the host is not configured to send it"),
@@ -161,14 +163,13 @@ mod tests {
             E::ConnectionWriteTimeout,
             E::HttpResponseIncomplete,
             E::HttpResponseTimeout,
-            E::HttpResponseTransferCoding,
-            E::HttpResponseContentCoding,
             E::HttpUpgradeFailed,
             E::HttpProtocolError,
             E::LoopDetected,
             E::ConfigurationError,
             E::InternalError,
         ];
+        let undecodable = [E::HttpResponseTransferCoding, E::HttpResponseContentCoding];
         let limit = [
             E::HttpRequestBodySize,
             E::HttpRequestUriTooLong,
@@ -209,9 +210,15 @@ mod tests {
                 .iter()
                 .all(|code| matches!(broken(*code), Broken::Denied(_)))
         );
+        assert!(
+            undecodable
+                .iter()
+                .all(|code| matches!(broken(*code), Broken::Undecodable(_)))
+        );
         for code in not_done
             .iter()
             .chain(&unknown)
+            .chain(&undecodable)
             .chain(&limit)
             .chain(&unsendable)
             .chain(&denied)

@@ -182,11 +182,6 @@ fn a_byte_order_mark_is_no_matter() {
 
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
-    let entry = |request: &str, response: &str| {
-        format!(r#"{{"log": {{"entries": [{{"request": {request}, "response": {response}}}]}}}}"#)
-    };
-    let good = r#"{"method": "GET", "url": "http://a.example/"}"#;
-    let ok = r#"{"status": 200}"#;
     let ours = |case: &str, rest: &str| format!(r#"{{"log": {{"entries": [], "_case": {case}{rest}}}}}"#);
     let case = r#"{"group": "g", "operation": "o", "baseUrl": "http://a.example", "items": [{}, {}]"#;
     let rows = [
@@ -202,42 +197,6 @@ fn what_is_wrong_is_said_with_its_place() {
         (
             r#"{"log": {"entries": {}}}"#.to_owned(),
             "`log.entries`: expected a list, found an object",
-        ),
-        (
-            r#"{"log": {"entries": [7]}}"#.to_owned(),
-            "`log.entries[0]`: expected an object, found the number 7",
-        ),
-        (
-            entry("{}", ok),
-            "`log.entries[0].request.method`: expected a method, found nothing",
-        ),
-        (
-            entry(r#"{"method": "G ET", "url": "http://a"}"#, ok),
-            "`log.entries[0].request.method`: expected an HTTP method, found \"G ET\"",
-        ),
-        (
-            entry(r#"{"method": "GET", "url": "/v1?token=hush"}"#, ok),
-            "`log.entries[0].request.url`: expected an absolute URL, found relative URL without a base",
-        ),
-        (
-            entry(good, r#"{"status": "200"}"#),
-            "`log.entries[0].response.status`: expected an HTTP status, or 0 for none, found \"200\"",
-        ),
-        (
-            entry(good, r#"{"status": 1000}"#),
-            "`log.entries[0].response.status`: expected an HTTP status from 100 to 999, or 0 for none, \
-             found the number 1000",
-        ),
-        (
-            entry(
-                good,
-                r#"{"status": 200, "content": {"text": "%", "encoding": "base64"}}"#,
-            ),
-            "`log.entries[0].response.content.text`: expected base64, found \"%\"",
-        ),
-        (
-            entry(good, r#"{"status": 200, "headers": [{"value": "x"}]}"#),
-            "`log.entries[0].response.headers[0].name`: expected a text, found nothing",
         ),
         (
             ours(&format!(r#"{case}, "results": [null]}}"#), ""),
@@ -281,14 +240,7 @@ fn a_file_that_is_no_har_is_told_by_its_fault() {
             "{error}"
         );
     }
-    for garbage in [
-        &b""[..],
-        b"  ",
-        b"<html>",
-        b"\x1f\x8b\x08\xff",
-        b"{\"log\": \xff}",
-        b"{}{}",
-    ] {
+    for garbage in [&b""[..], b"  ", b"<html>", b"{\"log\": \xff}", b"{}{}"] {
         let error = refused(garbage);
         assert!(
             error.starts_with("`browser.har`: expected a HAR document, found text that is not JSON: "),

@@ -154,7 +154,7 @@ fn an_empty_recording_says_so() {
         miss.to_string(),
         "`POST /token`: `the new recording` holds no authentication exchange"
     );
-    assert!(miss.hint().contains("_role"));
+    assert!(miss.hint().contains("method and path"));
 }
 
 #[test]

@@ -1,0 +1,155 @@
+//! Which certificates are trusted: those of the public web's authorities, and of the ones that the operator gives.
+//!
+//! A certificate that the operator gives may be a service's own, signed by itself. What makes such a certificate most often marks it as an authority's, which
+//! webpki takes for no server's. It is the very one that was trusted, so its name and its time are what is left to check.
+
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
+use webpki::EndEntityCert;
+
+use crate::error;
+
+/// A certificate that nobody but itself vouches for.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificate is signed by itself")]
+pub(crate) struct SelfSigned;
+
+/// What all connections have in common.
+pub(super) fn config(extra_roots: &[Vec<u8>]) -> Result<ClientConfig, error::Error> {
+    let broken = |message: String| error::Error::Engine { message };
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let own: Vec<CertificateDer<'static>> = extra_roots.iter().cloned().map(CertificateDer::from).collect();
+    for root in &own {
+        roots
+            .add(root.clone())
+            .map_err(|error| broken(error.to_string()))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+        .build()
+        .map_err(|error| broken(error.to_string()))?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| broken(error.to_string()))?;
+    Ok(builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Verifier { webpki, own }))
+        .with_no_client_auth())
+}
+
+#[derive(Debug)]
+struct Verifier {
+    webpki: Arc<WebPkiServerVerifier>,
+    /// What the operator gave.
+    own: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified =
+            self.webpki
+                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match &verified {
+            // Its time was checked before what it is for.
+            Err(Error::InvalidCertificate(reason))
+                if is_authority(reason) && self.own.contains(end_entity) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            Err(Error::InvalidCertificate(reason))
+                if is_not_vouched_for(reason) && is_signed_by_itself(end_entity) =>
+            {
+                let reason = OtherError(Arc::new(SelfSigned));
+                Err(Error::InvalidCertificate(CertificateError::Other(reason)))
+            }
+            _ => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.webpki
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.webpki
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.webpki.supported_verify_schemes()
+    }
+}
+
+/// Whether a certificate is refused for being an authority's.
+fn is_authority(reason: &CertificateError) -> bool {
+    matches!(reason, CertificateError::Other(OtherError(why))
+        if why.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity))
+}
+
+/// Whether a certificate is refused because of who signed it. One that is trusted may have the same name, and another key.
+fn is_not_vouched_for(reason: &CertificateError) -> bool {
+    is_authority(reason)
+        || matches!(
+            reason,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature
+        )
+}
+
+fn is_signed_by_itself(certificate: &CertificateDer<'_>) -> bool {
+    EndEntityCert::try_from(certificate)
+        .is_ok_and(|certificate| certificate.issuer() == certificate.subject())
+}
+
+/// What is wrong with a certificate, in the words of whoever has to renew it or to trust it. The certificate's own words stay out: they
+/// are the server's to choose.
+pub(crate) fn trouble(reason: &CertificateError) -> String {
+    use CertificateError as E;
+    const TRUST: &str = "to trust it, give it or its authority's by `--ca FILE` or SSL_CERT_FILE, to a server by `certificates` in its \
+                         settings";
+    let words = match reason {
+        E::Expired | E::ExpiredContext { .. } => "it has expired",
+        E::NotValidYet | E::NotValidYetContext { .. } => "it is not valid yet",
+        E::NotValidForName | E::NotValidForNameContext { .. } => "it is for another name",
+        E::UnknownIssuer => return format!("it is not signed by an authority that is trusted; {TRUST}"),
+        E::Other(OtherError(why)) if why.is::<SelfSigned>() => {
+            return format!(
+                "it is signed by itself, and not signed by an authority that is trusted; {TRUST}"
+            );
+        }
+        E::Revoked => "it was revoked",
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => "it is not for servers",
+        E::BadEncoding => "it cannot be read",
+        E::BadSignature => "its signature is wrong",
+        other if is_authority(other) => "it is an authority's, and not a server's",
+        _ => "it is not acceptable",
+    };
+    words.to_owned()
+}
