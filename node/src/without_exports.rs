@@ -21,3 +21,4 @@ pub mod number;
 pub mod operations;
 pub mod suggest;
 pub mod table;
+pub mod wait;
