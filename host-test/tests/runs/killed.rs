@@ -177,7 +177,8 @@ fn five_thousand_adjustments_are_made_exactly_once_through_twenty_kills() {
 
 #[test]
 fn a_plain_write_is_never_done_twice_and_what_is_unknown_was_under_way() {
-    const ITEMS: u64 = 1_000;
+    // Several times as many as are taken while one of them waits for another try: a kill has to find some under way.
+    const ITEMS: u64 = 5_000;
     const KILLS: u64 = 8;
     const CONCURRENCY: u64 = 16;
     let story = Story::new(
