@@ -21,7 +21,11 @@ pub fn make(module: &Path, output: &Path) -> Result<()> {
     if let Some(dir) = output.parent() {
         std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
     }
-    std::fs::write(output, component).with_context(|| format!("write {}", output.display()))
+    // Whoever reads the old one meanwhile reads it whole.
+    let part = output.with_extension("part");
+    std::fs::write(&part, component)
+        .and_then(|()| std::fs::rename(&part, output))
+        .with_context(|| format!("write {}", output.display()))
 }
 
 /// [`make`] of every module that Cargo names after its source; those with a hash in their names are the same ones.
