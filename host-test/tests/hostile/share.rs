@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use futures_util::{StreamExt as _, stream};
 use nodule::{Failure, RunOptions};
 use serde_json::{Value, json};
@@ -340,6 +341,9 @@ fn chunk(bytes: usize) -> Vec<u8> {
 
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
+/// 200 MB of zeros, by `zlib.brotliCompressSync` of Node.js.
+const BROTLI_ZEROS: &str = "z///fwAkAOKxQHLv//n//w+ABEAcFoDu/T////8BkACIwwLQvf/n//8/ABIAcVgAuvf//P//B0ACIA4LQPf+n////wBIAMRhAeje//P//x8ACYA4LADd+3/+//8DIAEQhwWge//P//9/ACQA4rAAdO//+f//D4AEQBwWgO79P////wGQAIjDAtC9/+f//z8AEgBxWAC69//5//8HQAIgDgtA9/4P";
+
 pub async fn bodies(bench: &Bench) {
     let before = resident();
     let endless =
@@ -362,21 +366,52 @@ pub async fn bodies(bench: &Bench) {
         matches!(&failure, Failure::Limit(words) if words.contains("`response-bytes`")),
         "{failure:?}"
     );
-    // Small on the wire.
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    for _ in 0..200 {
-        encoder.write_all(&vec![0; 1 << 20]).unwrap();
+    // Small on the wire, in every coding that is undone, once and several times.
+    let zeros = vec![0; 200 << 20];
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let once = gzip(&zeros);
+    let deflate = {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&zeros).unwrap();
+        encoder.finish().unwrap()
+    };
+    let bombs = [
+        ("gzip, gzip", gzip(&once)),
+        ("gzip", once),
+        ("deflate", deflate),
+        ("zstd", zstd::bulk::compress(&zeros, 3).unwrap()),
+        (
+            "br",
+            base64::engine::general_purpose::STANDARD
+                .decode(BROTLI_ZEROS)
+                .unwrap(),
+        ),
+    ];
+    drop(zeros);
+    for (coding, bomb) in bombs {
+        assert!(bomb.len() < 1 << 20, "{coding}");
+        let inflating =
+            Server::start(move |_| answer("200 OK", &[("content-encoding", coding)], &bomb)).await;
+        let failure = one(bench, &inflating, "", &inflating.origin()).await;
+        assert!(
+            matches!(&failure, Failure::Limit(words) if words.contains("`response-bytes`")),
+            "{coding}: {failure:?}"
+        );
     }
-    let bomb = encoder.finish().unwrap();
-    assert!(bomb.len() < 1 << 20);
-    let inflating = Server::start(move |_| answer("200 OK", &[("content-encoding", "gzip")], &bomb)).await;
-    let failure = one(bench, &inflating, "", &inflating.origin()).await;
-    assert!(
-        matches!(&failure, Failure::Limit(words) if words.contains("`response-bytes`")),
-        "{failure:?}"
-    );
-    for coding in ["br", "deflate", "gzip, gzip"] {
-        let strange = Server::start(move |_| answer("200 OK", &[("content-encoding", coding)], "x")).await;
+    // What is no such body, and one that was coded more often than anybody does.
+    let often = (0..6).fold(b"{}".to_vec(), |body, _| gzip(&body));
+    for (coding, body) in [
+        ("br", b"x".to_vec()),
+        ("deflate", b"x".to_vec()),
+        ("gzip, gzip", b"x".to_vec()),
+        ("zstd", b"x".to_vec()),
+        ("gzip, gzip, gzip, gzip, gzip, gzip", often),
+    ] {
+        let strange = Server::start(move |_| answer("200 OK", &[("content-encoding", coding)], &body)).await;
         assert_eq!(
             one(bench, &strange, "", &strange.origin()).await.kind(),
             "unavailable",
