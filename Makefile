@@ -91,6 +91,7 @@ n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=… BINARI
 	@npm pack --silent --pack-destination $(N8N_PACKAGE) ./$(N8N_PACKAGE)/package
 
 test-n8n-host: build hostile-nodes n8n ## Test and lint the package for n8n, without n8n
+	cargo build --quiet --release -p nodule-cli -p simulator -p host-test --bin services
 	cd n8n && npx tsc && npx vitest run
 	n8n/node_modules/.bin/eslint --config n8n/eslint.config.mjs n8n/src n8n/build/package clients/node/src
 

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::DATA;
@@ -10,7 +11,7 @@ use super::DATA;
 pub const TRIES: u32 = 3;
 
 /// What an operation comes to, and how often the service was asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Expectation {
     /// The result.
     pub result: Expected,
@@ -19,7 +20,8 @@ pub struct Expectation {
 }
 
 /// The result of an item.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Expected {
     /// This document, byte for byte.
     Output(String),
