@@ -170,9 +170,16 @@ fn sink(Target { path, found }: Target) -> io::Result<Sink> {
             old,
         }))),
         // A file that may be written in a folder that may not.
-        (Err(_), Some((file, _))) => Ok(Sink::Direct(BufWriter::new(Stream::new(file)))),
-        (Err(error), None) => Err(error),
+        (Err(error), Some((file, _))) if is_forbidden(&error) => {
+            Ok(Sink::Direct(BufWriter::new(Stream::new(file))))
+        }
+        (Err(error), _) => Err(error),
     }
+}
+
+fn is_forbidden(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
 /// What is there, for writing. A pipe is open when somebody reads it, who may be late.

@@ -280,8 +280,12 @@ async fn stream(
         files.failed.as_ref().and(args.failed.as_deref()),
         args.journal.is_some(),
     );
-    let unwritten = finish(files, runner, args.record.as_deref(), &summary);
+    let broken = finished.err().map(broke);
+    let mut failures = broken
+        .into_iter()
+        .chain(finish(files, runner, args.record.as_deref(), &summary));
     if let Some(ending) = endings.first() {
+        failures.for_each(|failed| failed.print());
         warning(&format!(
             "interrupted after {}: those behind were not run",
             counted(index, "item", "items")
@@ -290,40 +294,44 @@ async fn stream(
         // Why was said when it began to end.
         return Ok(ending.exit());
     }
-    finished.map_err(broke)?;
-    unwritten?;
+    if let Some(first) = failures.next() {
+        failures.for_each(|failed| failed.print());
+        return Err(first);
+    }
     if summary.ended == Ended::OutOfTime && args.journal.is_some() {
         hint(&how_to_go_on(args));
     }
     Ok(tally.exit())
 }
 
-/// Write what is written at the end, and give all files their names. The first failure is told at once: another one may be
-/// why the command ends.
-fn finish(files: Files, runner: &Runner, record: Option<&Path>, summary: &Summary) -> Result<(), Failed> {
+/// Write what is written at the end, and give all files their names; says what could not be written.
+fn finish(
+    files: Files,
+    runner: &Runner,
+    record: Option<&Path>,
+    summary: &Summary,
+) -> impl Iterator<Item = Failed> + use<> {
     let Files {
         output,
         failed,
         summary: summaries,
         record: recordings,
     } = files;
-    let summarised = summaries.map_or(Ok(()), |mut file| {
+    let summarised = summaries.map(|mut file| {
         file.json(&summary.to_json().to_string())?;
-        file.finish().map_err(Failed::from)
+        Ok(file.finish()?)
     });
-    let recorded = recordings.map_or(Ok(()), |mut file| {
+    let recorded = recordings.map(|mut file| {
         let name = record.map(text::path).unwrap_or_default();
         let text = runner
             .recording(&name)
             .map_err(|error| Failed::from(error).ended(Exit::Unwritten))?;
         file.text(&text.unwrap_or_default())?;
-        file.finish().map_err(Failed::from)
+        Ok(file.finish()?)
     });
-    let named = [output, failed]
-        .into_iter()
-        .flatten()
-        .map(|file| file.finish().map_err(Failed::from));
-    named.chain([summarised, recorded]).collect()
+    let named = |file: Option<Output>| file.map(|file| file.finish().map_err(Failed::from));
+    let written = [named(output), named(failed), summarised, recorded];
+    written.into_iter().flatten().filter_map(Result::err)
 }
 
 /// The run broke: a journal whose disk is full is as good as a file that cannot be written.

@@ -134,6 +134,17 @@ fn a_full_disk_ends_the_run_and_is_told_apart() {
         assert_eq!(place.summary()["ended"], "stopped");
         place.all_is_known();
     }
+    // Whatever else ends it, and each of them.
+    let place = Place::new(Config::default());
+    let mut command = place.save(&["--output", "/dev/full", "--record", "/dev/full"]);
+    let output = command.output().unwrap();
+    let told = stderr(&output);
+    assert_eq!(output.status.code(), Some(4), "{told}");
+    assert_eq!(
+        told.matches("error: /dev/full: No space left").count(),
+        2,
+        "{told}"
+    );
     // What is written last.
     for flag in ["--summary", "--record"] {
         let place = Place::new(Config::default());
