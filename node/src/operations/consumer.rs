@@ -2,7 +2,7 @@
 
 use super::{GENDERS, NO_YES, SOURCES};
 use crate::table::parameter::{
-    Choice, Fill, Parameter, Rows, Scalar, choice, date, int, numbered, object, rows, text,
+    Choice, Fill, Parameter, Rows, Scalar, choice, date, epoch_millis, numbered, object, rows, text,
 };
 use crate::table::{Effect, Group, Operation, Output, get, post, update};
 
@@ -78,7 +78,7 @@ pub const IMPORT_CONSUMER_EVENT_DATA: Operation = Operation {
                     .required()
                     .about("Which event it is, as defined for the tenant"),
                 text("eventType", "Event Type").or_text("track"),
-                int("eventTime", "Event Time")
+                epoch_millis("eventTime", "Event Time")
                     .required()
                     .about("When it happened, in epoch milliseconds"),
                 text("customerCode", "Customer Code").required(),

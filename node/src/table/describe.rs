@@ -161,6 +161,7 @@ fn describe_kind(kind: Kind, own: &str) -> contract::Kind {
             min: min.map(f64::from),
             max: max.map(f64::from),
         }),
+        Kind::EpochMillis => contract::Kind::Integer(contract::IntegerRange { min: None, max: None }),
         Kind::Number => contract::Kind::Number,
         Kind::Boolean => contract::Kind::Boolean,
         Kind::Date => contract::Kind::Date,

@@ -37,6 +37,8 @@ pub enum Kind {
     },
     Number,
     Boolean,
+    /// An instant as a whole number, sent as it is; for the contract an integer.
+    EpochMillis,
     /// `yyyy-MM-dd`, sent as given.
     Date,
     /// `yyyy-MM-dd HH:mm:ss`, sent as given; for the contract a text.
@@ -239,6 +241,10 @@ pub const fn int(name: &'static str, label: &'static str) -> Parameter {
 
 pub const fn int_from(name: &'static str, label: &'static str, min: i32, max: Option<i32>) -> Parameter {
     Parameter::new(name, label, Kind::Integer { min: Some(min), max })
+}
+
+pub const fn epoch_millis(name: &'static str, label: &'static str) -> Parameter {
+    Parameter::new(name, label, Kind::EpochMillis)
 }
 
 pub const fn number(name: &'static str, label: &'static str) -> Parameter {

@@ -81,6 +81,10 @@ pub fn accept(kind: Kind, raw: &str) -> Option<Value<'_>> {
                 .map_or_else(|_| beyond(), is_within)
                 .then_some(Value::Literal(whole))
         }
+        Kind::EpochMillis => {
+            let digits = whole(number(given, raw)?)?;
+            date::epoch_ms(&digits).map(|_| Value::Literal(digits))
+        }
         Kind::Boolean => {
             let text = if given == json::Kind::Boolean {
                 Cow::Borrowed(raw)
@@ -214,10 +218,13 @@ pub fn expected(kind: Kind, raw: Option<&str>) -> String {
         Kind::DateTime { .. } if raw.is_some_and(is_digits) => {
             "an ISO 8601 date-time or epoch milliseconds (13 digits where seconds have 10)".into()
         }
+        Kind::EpochMillis if raw.is_some_and(|raw| !raw.contains('.')) => {
+            "epoch milliseconds (13 digits where seconds have 10)".into()
+        }
         Kind::Text => "a text".into(),
         Kind::Secret => "a secret text".into(),
         Kind::Number => "a number".into(),
-        Kind::Integer { min: None, max: None } => "a whole number".into(),
+        Kind::Integer { min: None, max: None } | Kind::EpochMillis => "a whole number".into(),
         Kind::Integer {
             min: Some(min),
             max: Some(max),

@@ -96,7 +96,7 @@ fn rule_04_language_is_sent() {
 /// An item of one event row with these properties.
 fn event(properties: &str) -> String {
     format!(
-        r#"{{"data":{{"event":[{{"eventKey":"k","eventTime":1,"customerCode":"C","eventId":"E","tenantId":"T","properties":{properties}}}]}}}}"#
+        r#"{{"data":{{"event":[{{"eventKey":"k","eventTime":1700000000000,"customerCode":"C","eventId":"E","tenantId":"T","properties":{properties}}}]}}}}"#
     )
 }
 

@@ -326,6 +326,23 @@ fn rule_20_everything_is_checked_before_anything_is_sent() {
         problems("consumer.importConsumerEventData", event),
         ["/data/event/eventTime Event Time: row 1: expected a whole number, found nothing"]
     );
+    // Seconds, of any day until the year 2286, and digits of none.
+    for seconds in [
+        "1732800000",
+        "\"1732800000\"",
+        "1",
+        "-1732800000",
+        "1732800000000000000",
+    ] {
+        let event = format!(
+            r#"{{"data":{{"event":{{"eventKey":"k","eventTime":{seconds},"customerCode":"C","eventId":"E","tenantId":"T"}}}}}}"#
+        );
+        let told = problems("consumer.importConsumerEventData", &event);
+        assert!(
+            told[0].contains("row 1: expected epoch milliseconds (13 digits where seconds have 10), found"),
+            "{told:?}"
+        );
+    }
     let zero = r#"{"accountCode":"M","operationId":"o","pointValue":0,"effectiveEndTime":0}"#;
     assert!(body("points.adjustPoints", zero).contains(r#""pointValue":0,"#));
     // What is long is cut.

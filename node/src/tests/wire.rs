@@ -100,7 +100,7 @@ fn a_session_is_added_where_the_host_gives_one() {
 
 #[test]
 fn five_hundred_rows_are_one_request() {
-    let row = r#"{"eventKey":"k","eventTime":1,"customerCode":"C","eventId":"E","tenantId":"T"}"#;
+    let row = r#"{"eventKey":"k","eventTime":1700000000000,"customerCode":"C","eventId":"E","tenantId":"T"}"#;
     let item = format!(r#"{{"data":{{"event":[{}]}}}}"#, vec![row; 500].join(","));
     let script = Script::new([reply(200, "{}")]);
     block_on(execute(
