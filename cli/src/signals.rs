@@ -76,7 +76,9 @@ mod unix {
                 terminate,
                 hang_up,
             } = self;
+            // Of those that came together the last one does not say more.
             tokio::select! {
+                biased;
                 () = one(interrupt) => Signal::Interrupt,
                 () = one(terminate) => Signal::Terminate,
                 () = one(hang_up) => Signal::HangUp,

@@ -86,8 +86,17 @@ pub async fn signals(bench: &Bench) {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(|_| vec![Step::Silence]).await;
-        let mut command = run(folder.path(), &server, 1);
-        command.args(["--grace", "300ms"]).stderr(Stdio::null());
+        let inner = run(folder.path(), &server, 1);
+        // Whatever these tests were started by (`nohup`) ignores.
+        let mut command = Command::new("env");
+        command
+            .arg("--default-signal=HUP")
+            .arg(inner.get_program())
+            .args(inner.get_args())
+            .args(["--grace", "300ms"])
+            .env("NODULE_CACHE_DIR", folder.path().join("cache"))
+            .current_dir(folder.path())
+            .stderr(Stdio::null());
         let mut running = Running(command.spawn().unwrap());
         soon("it sends", || server.open() > 0).await;
         for signal in signals {

@@ -234,7 +234,17 @@ fn each_signal_has_a_status_of_its_own() {
         let place = Place::new(Config::default());
         let silent = Rule::new(Action::Latency { ms: 600_000 }).path("/v1/masterdata/");
         place.simulator.add_fault(silent).unwrap();
-        let mut command = place.save(&["--grace", "0s"]);
+        let inner = place.save(&["--grace", "0s"]);
+        // Whatever these tests were started by (`nohup`) ignores.
+        let mut command = Command::new("env");
+        command
+            .arg("--default-signal=HUP")
+            .arg(inner.get_program())
+            .args(inner.get_args())
+            .current_dir(place.folder.path());
+        for (name, value) in inner.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
         let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
