@@ -91,6 +91,8 @@ impl Scenario {
 #[derive(Clone)]
 pub struct Answer {
     bytes: Vec<u8>,
+    /// So many are sent at once.
+    piece: usize,
     then: Then,
 }
 
@@ -117,6 +119,7 @@ impl Answer {
     fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             bytes: bytes.into(),
+            piece: usize::MAX,
             then: Then::Keep,
         }
     }
@@ -138,6 +141,11 @@ impl Answer {
         Self::raw([format!("HTTP/1.1 {head}\r\n\r\n").as_bytes(), body.as_ref()].concat())
     }
 
+    fn byte_by_byte(mut self) -> Self {
+        self.piece = 1;
+        self
+    }
+
     fn then_close(mut self) -> Self {
         self.then = Then::Close(0);
         self
@@ -157,6 +165,7 @@ impl Answer {
     fn reset() -> Self {
         Self {
             bytes: Vec::new(),
+            piece: usize::MAX,
             then: Then::Reset,
         }
     }
@@ -234,7 +243,8 @@ fn serve(mut stream: &TcpStream, state: &State) {
     let mut read = Vec::new();
     while let Some(path) = request(stream, &mut read) {
         let Some(answer) = state.answer(&path) else { return };
-        if stream.write_all(&answer.bytes).is_err() {
+        let mut pieces = answer.bytes.chunks(answer.piece);
+        if pieces.any(|piece| stream.write_all(piece).is_err()) {
             return;
         }
         match answer.then {

@@ -32,6 +32,15 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             unintelligible(200, &[charset]),
         ),
         Scenario::new(
+            "gb18030",
+            Answer::of(
+                "200 OK",
+                "Content-Type: application/json;charset=gb18030\r\n",
+                b"{\"code\":\"200\",\"data\":{\"name\":\"\x81\x30\x89\x37\"}}",
+            ),
+            unintelligible(200, &[charset]),
+        ),
+        Scenario::new(
             "latin1",
             Answer::of(
                 "200 OK",

@@ -13,6 +13,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             Answer::of("200 OK", "Connection: close\r\n", DATA).then_close(),
             data(),
         ),
+        Scenario::new("slow", Answer::ok(DATA).byte_by_byte(), data()),
         // Without a word beforehand.
         Scenario::new("kaclose", Answer::ok(DATA).then_close(), data()),
         Scenario::new("kaclose20", Answer::ok(DATA).then_close_after(20), data()),
