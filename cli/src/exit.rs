@@ -122,7 +122,7 @@ impl Failed {
 
     /// `error:`, and after a blank line `hint:`.
     pub fn print(&self) {
-        note(Level::Error, "error", &self.message);
+        note(Level::Error, &self.message);
         if let Some(text) = &self.hint {
             line("");
             hint(text);
@@ -138,12 +138,12 @@ impl std::fmt::Display for Failed {
 
 /// A hint that ends nothing.
 pub fn hint(text: &str) {
-    note(Level::Info, "hint", text);
+    note(Level::Info, text);
 }
 
 /// A warning that ends nothing.
 pub fn warning(text: &str) {
-    note(Level::Warn, "warning", text);
+    note(Level::Warn, text);
 }
 
 /// What a person who watches a run should hear. It may hold a service's words and an item's key, which are in no event: the library
@@ -159,20 +159,20 @@ pub fn notice(notice: &Notice) {
     }
 }
 
-/// A line that a label begins, or an event that has the label as a field. The style is outside of the text, which has none.
-fn note(level: Level, label: &str, text: &str) {
+/// A line that a label begins, or an event. The style is outside of the text, which has none.
+fn note(level: Level, text: &str) {
+    let (label, colour) = match level {
+        Level::Error => ("error", AnsiColor::Red),
+        Level::Warn => ("warning", AnsiColor::Yellow),
+        Level::Info => ("hint", AnsiColor::Cyan),
+    };
     if stderr::is_json() {
-        let fields = match label {
-            "hint" => json!({"message": text, "hint": true}),
-            _ => json!({"message": text}),
+        let fields = match level {
+            Level::Info => json!({"message": text, "hint": true}),
+            Level::Error | Level::Warn => json!({"message": text}),
         };
         return stderr::json(level, &fields);
     }
-    let colour = match level {
-        Level::Error => AnsiColor::Red,
-        Level::Warn => AnsiColor::Yellow,
-        Level::Info => AnsiColor::Cyan,
-    };
     let style = Style::new().bold().fg_color(Some(colour.into()));
     stderr::message(&format!("{style}{label}:{style:#} {}\n", text::lines(text)));
 }
@@ -199,11 +199,7 @@ pub fn counts(message: &str, lines: &[String], counts: &Summary) {
 /// A fault of this program. What it was about may be anybody's data, so that only its place is shown.
 pub fn fault(place: &std::panic::PanicHookInfo<'_>) {
     let place = place.location().map(ToString::to_string).unwrap_or_default();
-    note(
-        Level::Error,
-        "error",
-        &format!("a fault of this program, at {place}"),
-    );
+    note(Level::Error, &format!("a fault of this program, at {place}"));
 }
 
 /// What is wrong with the command line, or the help that was asked for.

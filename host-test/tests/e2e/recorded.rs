@@ -176,13 +176,16 @@ fn a_har_of_another_tool_answers_where_the_credential_says_where_the_service_was
     let base = "https://crm.example.com/api";
     let har = items([foreign(base).to_string().as_str()]);
     let credential = items([credential_for(base).as_str()]);
-    let mut command = run("member", "getMember");
-    command
-        .args(["--param", "cardNo=M1", "--replay"])
-        .arg(har.path())
-        .arg("--credential")
-        .arg(credential.path());
-    let output = expect(&mut command, 0);
+    let replay = |har: &Path| {
+        let mut command = run("member", "getMember");
+        command
+            .args(["--param", "cardNo=M1", "--replay"])
+            .arg(har)
+            .arg("--credential")
+            .arg(credential.path());
+        command
+    };
+    let output = expect(&mut replay(har.path()), 0);
     assert_eq!(
         stdout(&output),
         "{\"item\":0,\"json\":{\"code\":\"200\",\"data\":{\"cardNo\":\"M1\"}}}\n"
@@ -206,13 +209,7 @@ fn a_har_of_another_tool_answers_where_the_credential_says_where_the_service_was
     let mut har = foreign(base);
     har["log"]["entries"].as_array_mut().unwrap().remove(2);
     let har = items([har.to_string().as_str()]);
-    let mut command = run("member", "getMember");
-    command
-        .args(["--param", "cardNo=M1", "--replay"])
-        .arg(har.path())
-        .arg("--credential")
-        .arg(credential.path());
-    expect(&mut command, 0);
+    expect(&mut replay(har.path()), 0);
 
     let mut without = run("member", "getMember");
     without.args(["--param", "cardNo=M1", "--replay"]).arg(har.path());

@@ -10,6 +10,7 @@ use simulator::{Action, Config, Rule, Simulator};
 use tempfile::TempDir;
 
 use crate::support::{component, credential, nodule, run, simulator, stderr};
+use crate::through;
 
 const ITEMS: usize = 3_000;
 
@@ -181,16 +182,8 @@ fn a_limit_of_the_shell_is_a_full_disk() {
         .add_fault(Rule::new(refusal).path("/v1/masterdata/"))
         .unwrap();
     let inner = place.save(&["--failed", "failed.jsonl"]);
-    let mut command = Command::new("sh");
     // So many blocks of 512 bytes: the node's memory fits in as many, and the items that fail do not.
-    command
-        .args(["-c", "ulimit -f 16000; exec \"$@\"", "sh"])
-        .arg(inner.get_program())
-        .args(inner.get_args())
-        .current_dir(place.folder.path());
-    for (name, value) in inner.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
+    let mut command = through("sh", &["-c", "ulimit -f 16000; exec \"$@\"", "sh"], &inner);
     let output = command.output().unwrap();
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(4), "{told}");
@@ -236,15 +229,7 @@ fn each_signal_has_a_status_of_its_own() {
         place.simulator.add_fault(silent).unwrap();
         let inner = place.save(&["--grace", "0s"]);
         // Whatever these tests were started by (`nohup`) ignores.
-        let mut command = Command::new("env");
-        command
-            .arg("--default-signal=HUP")
-            .arg(inner.get_program())
-            .args(inner.get_args())
-            .current_dir(place.folder.path());
-        for (name, value) in inner.get_envs() {
-            command.env(name, value.unwrap_or_default());
-        }
+        let mut command = through("env", &["--default-signal=HUP"], &inner);
         let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -10,6 +10,7 @@ use simulator::{Action, Config, Rule, Simulator};
 use tempfile::TempDir;
 
 use crate::support::{component, credential, expect, lines, nodule, root, run, simulator, stderr};
+use crate::through;
 
 struct Place {
     folder: TempDir,
@@ -326,21 +327,8 @@ fn people_read_the_journal_with_their_own_tools() {
 
 /// The command where no file may grow beyond so many blocks of 512 bytes: a full disk, as far as `SQLite` can tell.
 fn limited(command: &Command, blocks: u32) -> Command {
-    let mut limited = Command::new("sh");
-    limited
-        .args([
-            "-c",
-            &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""),
-        ])
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
-    limited
+    let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    through("sh", &["-c", &line], command)
 }
 
 #[cfg(unix)]

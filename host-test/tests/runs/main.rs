@@ -31,3 +31,24 @@ mod seen;
 mod services;
 mod trusted;
 mod unknown;
+
+use std::process::Command;
+
+/// A command that another one runs, with the same environment and folder: `sh -c …`, `env …`.
+fn through(outer: &str, arguments: &[&str], inner: &Command) -> Command {
+    let mut command = Command::new(outer);
+    command
+        .args(arguments)
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    if let Some(folder) = inner.get_current_dir() {
+        command.current_dir(folder);
+    }
+    command
+}

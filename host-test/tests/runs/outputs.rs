@@ -10,6 +10,7 @@ use simulator::{Config, Simulator};
 use tempfile::TempDir;
 
 use crate::support::{credential, expect, nodule, run, simulator, stderr};
+use crate::through;
 
 const ITEMS: &str = "{\"cardNo\":\"M0\"}\n{\"cardNo\":\"M1\"}\n";
 const OLD: &str = "what was there before\n";
@@ -68,17 +69,7 @@ impl Place {
 
     /// A shell's line, in which `$@` is the command.
     fn shell(&self, line: &str, arguments: &[&str]) -> Command {
-        let inner = self.run(arguments);
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", line, "sh"])
-            .arg(inner.get_program())
-            .args(inner.get_args())
-            .current_dir(self.folder.path());
-        for (name, value) in inner.get_envs() {
-            command.env(name, value.unwrap_or_default());
-        }
-        command
+        through("sh", &["-c", line, "sh"], &self.run(arguments))
     }
 }
 
