@@ -1,52 +1,71 @@
 //! One instance: create, call, drop, by either allocator.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use nodule::EngineConfig;
 
 use crate::bench::{Bench, on_one_thread, says};
 use crate::figure::{Figure, Of, Target, Unit};
 use crate::meter::Meter;
+use crate::plain::Operation;
 
-/// Microseconds.
-const MOST: f64 = 15.0;
+/// Microseconds: of a call that refuses its item, and of the instance that is made for it.
+const MOST: f64 = 25.0;
 /// One is in use at a time.
 const INSTANCES: u32 = 16;
+/// Nothing is sent for it: a parameter is missing.
+const REFUSED: &str = "{}";
 
-/// CPU of a call without items, in an instance of its own and in one that is there.
+/// CPU of a call that sends nothing, in an instance of its own.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     let count: usize = bench.choose(20_000, 2_000);
     let rounds = bench.choose(9, 5);
+    let (group, name) = Operation::GetMember.names();
     on_one_thread(async {
         let service = bench.service(0)?;
-        let mut figures = Vec::new();
-        for (name, config) in [
-            ("on demand", EngineConfig::default()),
-            ("pooling", EngineConfig::default().pooling(INSTANCES)),
+        let mut costs = Vec::new();
+        for config in [
+            EngineConfig::default(),
+            EngineConfig::default().pooling(INSTANCES),
         ] {
-            says("instance", name);
+            says(
+                "instance",
+                if config.pooling.is_some() {
+                    "pooling"
+                } else {
+                    "on demand"
+                },
+            );
             let component = bench.component(&config).await?;
+            // A plan is made in an instance that nothing else uses.
             let runner = component
                 .runner()
                 .credential(service.credential(&component)?)
+                .dry_run()
                 .build()?;
-            let (mut whole, mut calls) = (Vec::new(), Vec::new());
+            let mut calls = Vec::new();
             for _ in 0..rounds {
                 let meter = Meter::start();
-                runner.empty_calls(count, true).await?;
-                whole.push(meter.stop().cpu_per(count));
-                let meter = Meter::start();
-                runner.empty_calls(count, false).await?;
+                for _ in 0..count {
+                    let planned = runner.plan(group, name, REFUSED).await?;
+                    ensure!(planned.is_err(), "expected a refused item, found {planned:?}");
+                }
                 calls.push(meter.stop().cpu_per(count));
             }
-            let name = format!("create, call, drop, {name}: CPU");
-            let figure = Figure::new("instance", name, Unit::Micros, whole).beside("an empty call", &calls);
-            figures.push(if config.pooling.is_some() {
-                figure.target(Target::at_most(Of::Value, MOST))
-            } else {
-                // Mapping and unmapping memory is the system's price for not reserving any.
-                figure
-            });
+            costs.push(calls);
         }
-        Ok(figures)
+        let [on_demand, pooling] = &costs[..] else {
+            return Ok(Vec::new());
+        };
+        let figure = Figure::new(
+            "instance",
+            "create, call, drop, pooling: CPU".to_owned(),
+            Unit::Micros,
+            pooling.clone(),
+        );
+        Ok(vec![
+            figure
+                .beside("on demand", on_demand)
+                .target(Target::at_most(Of::Value, MOST)),
+        ])
     })
 }

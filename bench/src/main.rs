@@ -7,7 +7,6 @@ mod agree;
 mod bench;
 mod chart;
 mod figure;
-mod guards;
 mod holder;
 mod instance;
 mod items;

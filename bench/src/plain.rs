@@ -27,7 +27,7 @@ use crate::bench::MOST_UNDER_WAY;
 use crate::service::{APP_ID, APP_SECRET};
 
 /// How long an exchange may take; as long as in the node.
-const DEADLINE: Duration = nodule::limits::REQUEST_TIMEOUT;
+const DEADLINE: Duration = nodule::limits::DEFAULT_REQUEST_TIMEOUT;
 /// How large an answer may be.
 const LARGEST: usize = 16 * 1024 * 1024;
 /// RFC 3986's unreserved characters stay.

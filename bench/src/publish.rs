@@ -20,18 +20,12 @@ const RATIOS: (&str, &str) = (
 );
 
 /// Which ratios the README quotes: section, beginning of the figure's name, and the words around the ratio.
-const QUOTED: [(&str, &str, &str, &str); 3] = [
+const QUOTED: [(&str, &str, &str, &str); 2] = [
     (
         "live",
         "getMember, 64 under way: items",
         "Live over loopback, 64 items under way, it gets through ",
         " times the items a second of the same work in plain Rust, on one thread each.",
-    ),
-    (
-        "guards",
-        "all guards",
-        "Policy, injection, redaction and limits together make an item ",
-        " times as expensive in CPU as it is without them.",
     ),
     (
         "million",

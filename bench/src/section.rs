@@ -13,8 +13,6 @@ pub enum Section {
     Live,
     /// Items from a recording
     Replay,
-    /// Policy, injection, redaction, limits, on and off
-    Guards,
     /// Looking answers through for secrets
     Redaction,
     /// From the file to the description, and `nodule describe`
@@ -48,7 +46,6 @@ impl Section {
         match self {
             Self::Live => crate::live::measure(bench),
             Self::Replay => crate::replay::measure(bench),
-            Self::Guards => crate::guards::measure(bench),
             Self::Redaction => Ok(crate::redaction::measure(bench)),
             Self::Startup => crate::startup::measure(bench),
             Self::Instance => crate::instance::measure(bench),

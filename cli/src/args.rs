@@ -161,7 +161,7 @@ pub struct Run {
     #[command(flatten)]
     pub outbound: Outbound,
     /// How many items may be under way at once
-    #[arg(long, value_name = "N", default_value_t = nodule::CONCURRENCY)]
+    #[arg(long, value_name = "N", default_value_t = nodule::DEFAULT_CONCURRENCY)]
     pub concurrency: NonZeroUsize,
     /// What a failed item does to those after it
     #[arg(long, value_enum, value_name = "MODE", default_value_t = OnFailure::Continue)]
@@ -183,7 +183,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub failed: Option<PathBuf>,
     /// How often an item is tried again after a failure that its operation's effect allows to repeat
-    #[arg(long, value_name = "N", default_value_t = nodule::retry::TRIES.get() - 1)]
+    #[arg(long, value_name = "N", default_value_t = nodule::retry::DEFAULT_TRIES.get() - 1)]
     pub retries: u32,
     /// How long an item is tried, from its first try on: 90s, 2m, 1h
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "2m")]

@@ -235,7 +235,7 @@ impl Server {
         fields
             .map(|fields| Credential::from_json(component.node(), fields.get()))
             .transpose()
-            .map_err(|error| Answered::library(&error))
+            .map_err(|error| Answered::library(&error.into()))
     }
 
     /// A component, bound to what it may use.

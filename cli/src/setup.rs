@@ -243,7 +243,7 @@ pub fn credential(node: &Node, file: Option<&Path>) -> Result<Option<Credential>
         (None, Ok(text)) => text,
         (None, Err(_)) => return Ok(None),
     };
-    let credential = Credential::from_json(node, &text)?;
+    let credential = Credential::from_json(node, &text).map_err(nodule::Error::from)?;
     Ok(Some(credential))
 }
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use nodule_parsers::description::{MAX_DRAWN_PARAMETERS, MAX_JSON_BYTES, Node, parse_json};
+use nodule_core::description::{MAX_DRAWN_PARAMETERS, MAX_JSON_BYTES, Node, parse_json};
 
 fuzz_target!(|text: &str| {
     if let Ok(value) = parse_json(text, "fuzz") {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use nodule_parsers::recording::{Exchange, Meta, Outcome, Player, Recorder, Recording, Role};
+use nodule_core::recording::{Exchange, Meta, Outcome, Player, Recorder, Recording, Role};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(recording) = Recording::from_json(bytes, "fuzz.har") else {

@@ -9,13 +9,13 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use libfuzzer_sys::fuzz_target;
-use nodule_parsers::canonical::CanonicalUrl;
-use nodule_parsers::policy::Rule;
+use nodule_core::canonical::CanonicalUrl;
+use nodule_core::policy::Rule;
 use serde_json::value::RawValue;
-use socialhub_pure::base_url::BaseUrl;
-use socialhub_pure::bindings::exports::workflow::node::execution::{Call, OnFailure};
-use socialhub_pure::http::{Broken, Headers, Request, Response, Transport};
-use socialhub_pure::{credential, execute, operations};
+use socialhub::base_url::BaseUrl;
+use socialhub::bindings::exports::workflow::node::execution::{Call, OnFailure};
+use socialhub::http::{Broken, Headers, Request, Response, Transport};
+use socialhub::{credential, execute, operations};
 
 /// Answers every request with the same.
 struct Same<'a> {

@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use libfuzzer_sys::fuzz_target;
-use nodule_parsers::limits::{KNOBS, Knob, Limits};
-use nodule_parsers::policy::{Policy, PolicyError, Rule};
+use nodule_core::limits::{LIMIT_SPECS, LimitSpec, Limits};
+use nodule_core::policy::{Policy, PolicyError, Rule};
 
 fuzz_target!(|text: &str| {
     match Policy::from_toml(text, "policy.toml") {
@@ -46,9 +46,9 @@ fn pointed(text: &str, error: &PolicyError) {
 
 /// Limits with the least and the most of every value: what a policy sets is the same over both.
 fn bases() -> [Limits; 2] {
-    let all = |value: fn(&Knob) -> u64| {
+    let all = |value: fn(&LimitSpec) -> u64| {
         let mut limits = Limits::default();
-        for knob in KNOBS {
+        for knob in LIMIT_SPECS {
             limits
                 .set(knob.key, value(knob))
                 .expect("the end of a range is in it");
@@ -77,7 +77,7 @@ fn written(policy: &Policy) -> String {
     }
     line(format_args!("[limits]"));
     let [least, most] = bases().map(|base| policy.limits_over(base));
-    for knob in KNOBS {
+    for knob in LIMIT_SPECS {
         if knob.read(&least) == knob.read(&most) {
             line(format_args!("{} = {}", knob.key, knob.read(&least)));
         }

@@ -10,8 +10,8 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use libfuzzer_sys::fuzz_target;
-use nodule_parsers::redact::{REDACTED, Redactor, SHORTEST_ANYWHERE};
-use nodule_parsers::secret::Secret;
+use nodule_core::redact::{REDACTED, Redactor, SHORTEST_ANYWHERE};
+use nodule_core::secret::Secret;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut lines = bytes.splitn(3, |byte| *byte == b'\n');

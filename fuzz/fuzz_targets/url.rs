@@ -6,9 +6,8 @@
 
 use http::Method;
 use libfuzzer_sys::fuzz_target;
-use nodule_parsers::canonical::{CanonicalUrl, Host};
-use nodule_parsers::policy::{HostPattern, Policy, Rule};
-use nodule_parsers::url_beside;
+use nodule_core::canonical::{CanonicalUrl, Host};
+use nodule_core::policy::{HostPattern, Policy, Rule};
 
 fuzz_target!(|text: &str| {
     let (text, base) = text
@@ -92,7 +91,7 @@ fn short_cut(text: &str, known: &CanonicalUrl) {
         (known.scheme().as_str(), known.authority().as_str()),
     ] {
         assert_eq!(
-            url_beside(known, scheme, authority, path).ok(),
+            CanonicalUrl::from_parts_beside(known, scheme, authority, path).ok(),
             CanonicalUrl::from_parts(scheme, authority, path).ok()
         );
     }

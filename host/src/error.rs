@@ -1,12 +1,16 @@
 //! What can go wrong before or beside a run; what goes wrong with an item is a [`crate::Failure`].
 
+mod journal;
+
 use std::path::PathBuf;
 
-use crate::description::Problem;
-use crate::text::shown;
+use nodule_core::description::Problem;
+use nodule_core::text::shown;
 
 /// Longer texts are cut where they are shown.
 const SHOWN_CHARS: usize = 1_000;
+
+pub use self::journal::JournalError;
 
 /// What can go wrong before or beside a run, one variant per remedy.
 ///
@@ -16,7 +20,7 @@ const SHOWN_CHARS: usize = 1_000;
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read or written.
-    #[error("{}: {source}", crate::text::path(path))]
+    #[error("{}: {source}", nodule_core::text::path(path))]
     File {
         /// The file.
         path: PathBuf,
@@ -67,16 +71,18 @@ pub enum Error {
     #[error(
         "the component imports {}, and a node is given only {}",
         named(imports),
-        crate::engine::GIVEN.join(", ")
+        allowed.join(", ")
     )]
     Imports {
         /// The imports that cannot be met.
         imports: Vec<String>,
+        /// The interfaces that a node is given.
+        allowed: &'static [&'static str],
     },
     /// The component is not the one that was pinned.
     #[error(
         "expected a component with the digest `{}`, found `{found}`",
-        crate::text::shown(expected, SHOWN_CHARS)
+        nodule_core::text::shown(expected, SHOWN_CHARS)
     )]
     Digest {
         /// What was asked for.
@@ -101,13 +107,10 @@ pub enum Error {
     },
     /// The node has no such operation.
     #[error("{0}")]
-    UnknownOperation(#[from] crate::description::Unknown),
+    UnknownOperation(#[from] nodule_core::description::Unknown),
     /// The credential cannot be used.
-    #[error("credential: {message}")]
-    Credential {
-        /// What was expected and what was found, without any value.
-        message: String,
-    },
+    #[error(transparent)]
+    Credential(#[from] nodule_core::credential::CredentialError),
     /// The operation needs a credential and none was given.
     #[error("{}the node needs a credential (`{name}`), and none was given", baseless(recording.as_deref()))]
     CredentialMissing {
@@ -127,7 +130,7 @@ pub enum Error {
     /// The policy lowers the effect of an operation that the node does not have.
     #[error(
         "the policy's `[effects]` name `{}`, which the node does not have",
-        crate::text::shown(operation, SHOWN_CHARS)
+        nodule_core::text::shown(operation, SHOWN_CHARS)
     )]
     UnknownEffect {
         /// As the policy names it.
@@ -135,21 +138,21 @@ pub enum Error {
     },
     /// A limit of the embedder's configuration is out of range.
     #[error(transparent)]
-    Limit(#[from] crate::limits::LimitError),
+    Limit(#[from] nodule_core::limits::LimitError),
     /// A recording could not be read, or would hold a secret.
     #[error(transparent)]
-    Recording(#[from] crate::recording::Error),
+    Recording(#[from] nodule_core::recording::Error),
     /// The journal cannot be used.
     #[error(transparent)]
-    Journal(#[from] crate::journal::JournalError),
+    Journal(#[from] journal::JournalError),
     /// The options of a run do not go together.
-    #[error("{}", crate::text::shown(message, SHOWN_CHARS))]
+    #[error("{}", nodule_core::text::shown(message, SHOWN_CHARS))]
     RunOptions {
         /// Which, and why.
         message: String,
     },
     /// The folder of compiled components cannot be trusted: somebody else could put machine code there.
-    #[error("the cache folder: {}: {problem}", crate::text::path(path))]
+    #[error("the cache folder: {}: {problem}", nodule_core::text::path(path))]
     CacheDir {
         /// The folder, one above it, or what is in it.
         path: PathBuf,
@@ -160,7 +163,7 @@ pub enum Error {
     #[error(
         "trusted certificates: {}{}",
         number.map(|number| format!("certificate {number}: ")).unwrap_or_default(),
-        crate::text::shown(message, SHOWN_CHARS)
+        nodule_core::text::shown(message, SHOWN_CHARS)
     )]
     Certificate {
         /// Which one, from 1; absent if the text has no certificate.
@@ -171,7 +174,7 @@ pub enum Error {
     /// The engine could not be set up on this machine.
     #[error(
         "the WebAssembly engine could not be set up: {}",
-        crate::text::shown(message, SHOWN_CHARS)
+        nodule_core::text::shown(message, SHOWN_CHARS)
     )]
     Engine {
         /// What it said.

@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use http::Method;
 
-use crate::canonical::CanonicalUrl;
+use nodule_core::canonical::CanonicalUrl;
 
 /// Whose event it is.
 #[derive(Debug)]

@@ -53,49 +53,26 @@
 //! Failures of items are [`Failure`]s, split by who has to act; what goes wrong beside a run is an [`Error`] with a
 //! [hint](Error::hint).
 
-pub mod address;
-mod bindings;
-mod cache_dir;
-mod call;
-pub mod canonical;
-mod client;
-mod component;
-mod credential;
-pub mod description;
-mod engine;
 mod error;
 mod events;
-mod failure;
-mod guards;
-mod instance;
-pub mod journal;
-mod json_size;
-pub mod limits;
-#[cfg(feature = "measure")]
-pub mod measure;
-pub mod network;
-mod outcome;
-mod own_file;
-mod pipeline;
-pub mod policy;
-pub mod rate;
-pub mod recording;
-pub mod redact;
-pub mod retry;
+mod gate;
 mod run;
-mod runner;
-pub mod secret;
-mod session;
-pub mod text;
+mod runtime;
 
-pub use component::{CONTRACT, Component, Precompiler, Uncompiled};
-pub use credential::Credential;
-pub use engine::{Engine, EngineConfig};
 pub use error::Error;
-pub use failure::{Answer, Certainty, Failure, ParameterProblem};
-pub use pipeline::Planned;
+pub use gate::network;
+pub use gate::pipeline::Planned;
+pub use nodule_core::credential::{Credential, CredentialError};
+pub use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem};
+pub use nodule_core::outcome::ItemResult;
+pub use nodule_core::{
+    address, canonical, description, limits, policy, rate, recording, redact, retry, secret, text,
+};
+pub use run::journal;
+pub use run::runner::{Runner, RunnerBuilder, declared};
 pub use run::{
-    CONCURRENCY, Control, Ended, ItemResult, Latency, Notice, OnFailure, OnUnknown, ResultOrder, Results,
+    Control, DEFAULT_CONCURRENCY, Ended, Latency, Notice, OnFailure, OnUnknown, ResultOrder, Results,
     RunOptions, Summary, Watch,
 };
-pub use runner::{Runner, RunnerBuilder, declared};
+pub use runtime::component::{CONTRACT, Component, Precompiler, Uncompiled};
+pub use runtime::engine::{Engine, EngineConfig};

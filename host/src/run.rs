@@ -29,9 +29,12 @@
 //! # }
 //! ```
 
+mod batch;
+pub(crate) mod call;
 mod driver;
+pub mod journal;
 mod notice;
-mod shape;
+pub mod runner;
 mod stats;
 
 use std::future::poll_fn;
@@ -43,25 +46,22 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
 
-use crate::description::Effect;
 use crate::error::Error;
-use crate::failure::Failure;
-use crate::journal::{Identity, Journal, JournalError, JournalOptions, Safety};
-use crate::rate::{Bucket, Rate};
-use crate::retry::Retry;
-use crate::runner::{BoundOperation, Inner, Runner};
+use crate::run::journal::{Identity, Journal, JournalError, JournalOptions, Safety};
+use crate::run::runner::{BoundOperation, Inner, Runner};
+use nodule_core::description::Effect;
+use nodule_core::failure::Failure;
+use nodule_core::outcome::ItemResult;
+use nodule_core::rate::{Bucket, Rate};
+use nodule_core::retry::Retry;
 
 use driver::{Driver, Parts};
 pub use notice::Notice;
-pub(crate) use notice::Teller;
+pub(crate) use notice::NoticeSender;
 pub(crate) use stats::Stats;
 pub use stats::{Ended, Latency, Summary};
-
-/// The output items of one item, each a JSON document on one line, or why there are none.
-pub type ItemResult = Result<Vec<Box<RawValue>>, Failure>;
 
 /// What a failed item does to those after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -121,7 +121,7 @@ pub struct RunOptions {
 }
 
 /// Enough to hide the latency of a service that is near, few enough for one that is small.
-pub const CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
+pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 
 /// How often results may be handed over before the reader takes them.
 const HANDED_OVER: usize = 1;
@@ -129,7 +129,7 @@ const HANDED_OVER: usize = 1;
 impl Default for RunOptions {
     fn default() -> Self {
         Self {
-            concurrency: CONCURRENCY,
+            concurrency: DEFAULT_CONCURRENCY,
             on_failure: OnFailure::default(),
             order: ResultOrder::default(),
             retry: Retry::never(),
@@ -215,7 +215,7 @@ pub struct Results {
     control: Control,
     watch: Watch,
     /// Until they are taken.
-    notices: Option<Teller>,
+    notices: Option<NoticeSender>,
     effect: Effect,
 }
 
@@ -318,7 +318,7 @@ impl Results {
 
 /// What a run was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Order {
+pub(crate) enum CancelMode {
     Run,
     Stop,
     Abandon,
@@ -327,20 +327,21 @@ pub(crate) enum Order {
 /// Ends a run early. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Control {
-    order: Arc<watch::Sender<Order>>,
+    order: Arc<watch::Sender<CancelMode>>,
 }
 
 impl Control {
     /// Take no more items, and try none again; those under way end, and the stream of results with them.
     pub fn stop(&self) {
-        self.order
-            .send_if_modified(|order| std::mem::replace(order, (*order).max(Order::Stop)) < Order::Stop);
+        self.order.send_if_modified(|order| {
+            std::mem::replace(order, (*order).max(CancelMode::Stop)) < CancelMode::Stop
+        });
     }
 
     /// End what is under way too, at once. What is known is given; of a plain write that was under way nobody
     /// knows whether it was done.
     pub fn abandon(&self) {
-        self.order.send_replace(Order::Abandon);
+        self.order.send_replace(CancelMode::Abandon);
     }
 }
 
@@ -404,17 +405,19 @@ impl Runner {
     {
         let inner = Arc::clone(&self.inner);
         let stats = Arc::new(Stats::new());
-        let notices = Teller::new(Arc::clone(&stats));
+        let notices = NoticeSender::new(Arc::clone(&stats));
         let mut operation = BoundOperation::new(&inner, group, operation)?;
         operation.stats = Arc::clone(&stats);
-        operation.rate = options.rate.map(|rate| Arc::new(Bucket::new(rate)));
+        operation.rate = options
+            .rate
+            .map(|rate| Arc::new(Bucket::new(rate, std::time::Instant::now())));
         let journal = match &options.journal {
             Some(journal) => Some(open(&inner, &operation, journal, notices.clone())?),
             None => None,
         };
         let effect = operation.effect.clone();
         let (sender, receiver) = mpsc::channel(HANDED_OVER);
-        let (order, orders) = watch::channel(Order::Run);
+        let (order, orders) = watch::channel(CancelMode::Run);
         let operation = Arc::new(operation);
         let mut driver = Driver::new(
             Parts {
@@ -450,7 +453,7 @@ fn open(
     inner: &Inner,
     operation: &BoundOperation,
     options: &JournalOptions,
-    notices: Teller,
+    notices: NoticeSender,
 ) -> Result<Journal, Error> {
     if !inner.is_live() {
         return Err(Error::RunOptions {

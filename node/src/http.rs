@@ -89,6 +89,7 @@ pub enum Broken {
 }
 
 /// Where requests go. `transport` is the real one, and the only one in the component.
+#[allow(async_fn_in_trait, reason = "only this crate, and its fuzz target, use it")]
 pub trait Transport {
     /// Send `request` to `base` and collect the whole answer, whatever its status.
     async fn send(&self, base: &BaseUrl, request: Request) -> Result<Response, Broken>;

@@ -13,7 +13,7 @@ use super::*;
 
 /// The invented node that the host's own tests use.
 fn library() -> Node {
-    let node = include_str!("../../../host/src/description/testdata/library.json");
+    let node = include_str!("../../../core/src/description/testdata/library.json");
     serde_json::from_str::<Node>(node).unwrap().check().unwrap()
 }
 

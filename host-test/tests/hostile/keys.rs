@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nodule::limits::KNOBS;
+use nodule::limits::LIMIT_SPECS;
 use nodule::{Failure, RunOptions};
 use serde_json::{Value, json};
 
@@ -67,7 +67,7 @@ pub async fn every_limit(bench: &Bench) {
         .map(|(key, ..)| *key)
         .chain(["stack-bytes"])
         .collect();
-    for knob in KNOBS {
+    for knob in LIMIT_SPECS {
         assert!(covered.contains(&knob.key), "`{}` has no case", knob.key);
     }
     let other_stack = Setup::new(bench, CALLS, NOWHERE)

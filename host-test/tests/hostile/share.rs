@@ -178,7 +178,7 @@ pub async fn recursion(bench: &Bench) {
     let words = contained(&setup, "limit").await;
     assert!(words.contains("`stack-bytes`"), "{words}");
     // One that would come to an end is stopped too: its calls need two words each, so more than the stack has.
-    let depth = nodule::limits::STACK_BYTES;
+    let depth = nodule::limits::DEFAULT_STACK_BYTES;
     let results = setup
         .run(vec![
             json!({"hostile": true, "depth": depth}),

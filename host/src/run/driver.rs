@@ -10,7 +10,7 @@ mod give;
 mod items;
 mod pace;
 mod record;
-mod send;
+mod start;
 
 use std::collections::{HashSet, VecDeque};
 use std::pin::Pin;
@@ -24,16 +24,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::notice::Teller;
-use super::shape::{CallSize, ITEMS_PER_PLACE, Shape};
-use super::{
-    Ended, ItemResult, Notice, Numbered, OnFailure, OnUnknown, Order, ResultOrder, RunOptions, Stats,
-};
-use crate::call::Item;
-use crate::failure::Failure;
-use crate::journal::{Durable, Journal, JournalError};
-use crate::retry::{Backoff, Breaker, Retry, countable};
-use crate::runner::{BoundOperation, Inner};
+use super::batch::{BatchPlan, CallSize, ITEMS_PER_PLACE};
+use super::notice::NoticeSender;
+use super::{CancelMode, Ended, Notice, Numbered, OnFailure, OnUnknown, ResultOrder, RunOptions, Stats};
+use crate::run::call::Item;
+use crate::run::journal::{Durable, Journal, JournalError};
+use crate::run::runner::{BoundOperation, Inner};
+use nodule_core::failure::Failure;
+use nodule_core::outcome::ItemResult;
+use nodule_core::retry::{Backoff, Breaker, Retry, countable};
 
 use give::{Slot, is_broken};
 use items::Recent;
@@ -57,7 +56,7 @@ const FAR: Duration = Duration::from_hours(24);
 pub(super) struct Entry {
     item: Item,
     /// What it changes, where that is known.
-    thing: Option<String>,
+    ordering_key: Option<String>,
     /// What else a journal says of it, where there is one; apart, since an entry is moved often.
     journaled: Option<Box<Journaled>>,
     /// In all runs with the same journal.
@@ -99,8 +98,8 @@ pub(super) struct Parts {
     pub(super) stats: Arc<Stats>,
     pub(super) journal: Option<Journal>,
     pub(super) sender: mpsc::Sender<Vec<Numbered>>,
-    pub(super) notices: Teller,
-    pub(super) orders: watch::Receiver<Order>,
+    pub(super) notices: NoticeSender,
+    pub(super) orders: watch::Receiver<CancelMode>,
 }
 
 #[expect(
@@ -116,8 +115,8 @@ pub(super) struct Driver {
     sender: mpsc::Sender<Vec<Numbered>>,
     /// Whoever reads the results has to take some before more can be given.
     is_full: bool,
-    notices: Teller,
-    orders: watch::Receiver<Order>,
+    notices: NoticeSender,
+    orders: watch::Receiver<CancelMode>,
     on_failure: OnFailure,
     on_unknown: OnUnknown,
     retry: Retry,
@@ -151,14 +150,14 @@ pub(super) struct Driver {
     /// The indices of those that are known and not given, where they are given as they come.
     known: VecDeque<usize>,
     /// The things that items under way or at rest change.
-    busy: HashSet<String>,
+    locked_keys: HashSet<String>,
     /// Keys of the last items, where no journal knows them all.
     recent: Recent,
     /// No more items come, or none is wanted.
     ended: bool,
     /// An item failed, and the run was to stop then.
     failed: bool,
-    order: Order,
+    order: CancelMode,
     out_of_time: bool,
     fatal: Option<JournalError>,
 }
@@ -181,9 +180,9 @@ impl Driver {
         // The node itself keeps the promise that nothing starts after a failure, within its call.
         let is_one_call = options.on_failure == OnFailure::Stop && !is_alone;
         let shape = if is_one_call {
-            Shape::one_call(places)
+            BatchPlan::one_call(places)
         } else {
-            Shape::new(places, Handle::current().metrics().num_workers(), is_alone)
+            BatchPlan::new(places, Handle::current().metrics().num_workers(), is_alone)
         };
         let recording = if journal.is_some() { RECORDING } else { 0 };
         let threshold = u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX);
@@ -224,11 +223,11 @@ impl Driver {
             results: VecDeque::new(),
             given: 0,
             known: VecDeque::new(),
-            busy: HashSet::new(),
+            locked_keys: HashSet::new(),
             recent: Recent::default(),
             ended: false,
             failed: false,
-            order: Order::Run,
+            order: CancelMode::Run,
             out_of_time: false,
             fatal: None,
         }
@@ -254,9 +253,9 @@ impl Driver {
         };
         self.stats.end(match self.order {
             _ if outcome.is_err() => Ended::Broken,
-            Order::Run if self.out_of_time => Ended::OutOfTime,
-            Order::Run if !is_over => Ended::Dropped,
-            Order::Run => Ended::Complete,
+            CancelMode::Run if self.out_of_time => Ended::OutOfTime,
+            CancelMode::Run if !is_over => Ended::Dropped,
+            CancelMode::Run => Ended::Complete,
             _ => Ended::Stopped,
         });
         outcome
@@ -351,7 +350,7 @@ impl Driver {
     fn obey(&mut self) {
         let broke = self.durable.as_ref().is_some_and(is_broken);
         let order = (*self.orders.borrow_and_update()).max(self.order);
-        if order == Order::Abandon && self.order != Order::Abandon {
+        if order == CancelMode::Abandon && self.order != CancelMode::Abandon {
             // What has ended is known.
             while let Some(done) = self.calls.try_join_next() {
                 self.call_ended(done);
@@ -373,7 +372,7 @@ impl Driver {
             }
         }
         self.order = order;
-        if order > Order::Run || broke || self.fatal.is_some() {
+        if order > CancelMode::Run || broke || self.fatal.is_some() {
             self.ended = true;
             for entry in std::mem::take(&mut self.waiting) {
                 self.open_hole(entry.item.index);

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::Stats;
 use crate::events;
-use crate::text::shown;
+use nodule_core::text::shown;
 
 /// How many notices may wait for their reader; more of them would say the same.
 const NOTICES: usize = 4096;
@@ -18,7 +18,7 @@ const SHOWN_CHARS: usize = 500;
 
 /// The way to whoever watches. Its clones lead to the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Teller {
+pub(crate) struct NoticeSender {
     /// From the first notice on, or the first who asks for them: most runs have neither.
     channel: Arc<Mutex<Option<Channel>>>,
     stats: Arc<Stats>,
@@ -31,7 +31,7 @@ struct Channel {
     receiver: Option<mpsc::Receiver<Notice>>,
 }
 
-impl Teller {
+impl NoticeSender {
     pub(crate) fn new(stats: Arc<Stats>) -> Self {
         Self {
             channel: Arc::default(),

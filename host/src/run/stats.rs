@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
-use crate::failure::Failure;
-use crate::pipeline::Observed;
-use crate::run::ItemResult;
+use crate::gate::pipeline::Observed;
+use nodule_core::failure::Failure;
+use nodule_core::outcome::ItemResult;
 
 /// Longer requests than an hour are counted as one of an hour.
 const LONGEST_US: u64 = 3_600_000_000;

@@ -3,9 +3,10 @@
 use tokio::sync::{mpsc, watch};
 
 use super::{Driver, interrupted};
-use crate::instance::Environs;
-use crate::journal::Durable;
-use crate::run::{ItemResult, Numbered, OnFailure, ResultOrder};
+use crate::run::journal::Durable;
+use crate::run::{Numbered, OnFailure, ResultOrder};
+use crate::runtime::instance::ClockAndRng;
+use nodule_core::outcome::ItemResult;
 
 /// How many results are handed over at once; the reader's pace is the run's.
 const HANDED_OVER: usize = 32;
@@ -31,7 +32,7 @@ impl Driver {
 
     /// A result that no call gave.
     pub(super) fn set(&mut self, index: usize, parameters: &str, result: ItemResult) {
-        self.inner.keep(index, parameters, Environs::Real, &result);
+        self.inner.keep(index, parameters, ClockAndRng::Real, &result);
         self.put(index, result, 0);
     }
 
@@ -171,7 +172,7 @@ impl Driver {
     }
 }
 
-fn not_run() -> crate::failure::Failure {
+fn not_run() -> nodule_core::failure::Failure {
     interrupted("not run: the run was stopped before", false)
 }
 

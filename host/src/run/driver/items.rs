@@ -12,12 +12,13 @@ use serde_json::value::RawValue;
 
 use super::give::Slot;
 use super::{Driver, Entry, Journaled};
-use crate::call::Item;
-use crate::description::Effect;
-use crate::failure::{Failure, UNKNOWN};
-use crate::journal::{Earlier, JournalError, State, Urgency, item_digest};
-use crate::run::{ItemResult, Notice, OnUnknown};
-use crate::runner::BoundOperation;
+use crate::run::call::Item;
+use crate::run::journal::{Earlier, JournalError, State, Urgency, item_digest};
+use crate::run::runner::BoundOperation;
+use crate::run::{Notice, OnUnknown};
+use nodule_core::description::Effect;
+use nodule_core::failure::{Failure, UNKNOWN};
+use nodule_core::outcome::ItemResult;
 
 /// Keys that are remembered where there is no journal: two megabytes, and far more items than are ever in a window.
 const REMEMBERED: usize = 65_536;
@@ -34,7 +35,13 @@ impl Driver {
             }
             Err(failure) => ("null".to_owned(), Err(failure)),
         };
-        let (Facts { thing, mut key }, refused) = match facts {
+        let (
+            Facts {
+                ordering_key,
+                mut key,
+            },
+            refused,
+        ) = match facts {
             Ok(facts) => (facts, None),
             Err(failure) => (Facts::default(), Some(failure)),
         };
@@ -47,7 +54,7 @@ impl Driver {
         });
         let mut entry = Entry {
             item: Item { index, parameters },
-            thing,
+            ordering_key,
             journaled,
             tries: 0,
             tries_here: 0,
@@ -205,7 +212,7 @@ impl Recent {
 #[derive(Default)]
 struct Facts {
     /// What it changes, which the values of the path's parameters say. `None` where it changes nothing, or nothing says so.
-    thing: Option<String>,
+    ordering_key: Option<String>,
     /// What makes its repetition harmless.
     key: Option<String>,
 }
@@ -226,14 +233,14 @@ fn facts(operation: &BoundOperation, item: &str) -> Result<Facts, Failure> {
         // A name that is no text is the node's to refuse.
         return is_object(item).map(|()| Facts::default());
     };
-    let thing = (!names.path.is_empty())
+    let ordering_key = (!names.path.is_empty())
         .then(|| Value::Array(values.path.into_iter().map(text).collect()).to_string());
     let key = match text(values.key) {
         Value::Null => None,
         Value::String(text) => Some(text).filter(|text| !text.is_empty()),
         other => Some(other.to_string()),
     };
-    Ok(Facts { thing, key })
+    Ok(Facts { ordering_key, key })
 }
 
 /// A value as the node takes it for a text.

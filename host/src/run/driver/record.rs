@@ -1,9 +1,9 @@
 //! What of an item goes into the journal, where there is one.
 
 use super::{Driver, Entry};
-use crate::failure::Failure;
-use crate::journal::{Row, State, Urgency, list};
-use crate::run::ItemResult;
+use crate::run::journal::{Row, State, Urgency, list};
+use nodule_core::failure::Failure;
+use nodule_core::outcome::ItemResult;
 
 impl Driver {
     /// Record that an item waits or has started, or what went wrong with it. Gives the place that has to be on the disk.

@@ -1,0 +1,256 @@
+//! A credential as a user gave it, bound to where it may go.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use serde_json::{Map, Value};
+use zeroize::Zeroize as _;
+
+use crate::canonical::CanonicalUrl;
+use crate::description::{Kind, Node, Parameter};
+use crate::policy::Rule;
+use crate::secret::Secret;
+
+/// A credential that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("credential: {message}")]
+pub struct CredentialError {
+    /// What was expected and what was found, without any value.
+    pub message: String,
+}
+
+/// A tenth of a second on a small machine, once for each run with a journal.
+const BINDING_ROUNDS: NonZeroU32 = NonZeroU32::new(200_000).expect("it is not zero");
+
+/// A credential, checked against the fields that a node's description names, and the base URL that it is bound to.
+///
+/// It is sent to that origin and path prefix and nowhere else; the executing instances of the node never see it. Its
+/// `Debug` shows the base URL only.
+#[derive(Clone)]
+pub struct Credential {
+    json: Secret,
+    base: CanonicalUrl,
+    secrets: Vec<Secret>,
+    identity: Secret,
+    /// The labels of the texts that have blanks around them.
+    padded: Vec<String>,
+}
+
+impl Credential {
+    /// Read a credential: a JSON object that holds the fields of the node's description, with or without a byte order mark.
+    ///
+    /// The base URL has to be in it: where a secret goes is the user's to say, never a description's default alone.
+    ///
+    /// # Errors
+    ///
+    /// The text is no JSON object, a field is missing, unknown or of the wrong type, or the base URL cannot be used.
+    /// No error shows a value.
+    pub fn from_json(node: &Node, text: &str) -> Result<Self, CredentialError> {
+        let described = node.credential.as_ref().ok_or_else(|| CredentialError {
+            message: format!("`{}` takes none", node.name),
+        })?;
+        let text = text.trim_start_matches('\u{feff}');
+        // serde_json's message may quote the text, so only the place is kept.
+        let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+            wrong(format!(
+                "expected a JSON object, found something else at line {}, column {}",
+                error.line(),
+                error.column()
+            ))
+        })?;
+        let known: Vec<&Parameter> = node.parameters_by_id(&described.fields).collect();
+        if let Some(name) = fields
+            .keys()
+            .find(|name| !known.iter().any(|field| field.name == **name))
+        {
+            let names: Vec<String> = known.iter().map(|field| format!("`{}`", field.name)).collect();
+            return Err(wrong(format!(
+                "`{}` is not one of its fields: {}",
+                shown(name),
+                names.join(", ")
+            )));
+        }
+        let mut base = None;
+        let mut secrets = Vec::new();
+        let mut names = Map::new();
+        let mut padded = Vec::new();
+        for field in known {
+            let is_base = field.id == described.base_url;
+            let text = match fields.get(&field.name) {
+                Some(Value::String(text)) if !text.trim().is_empty() => text.clone(),
+                None | Some(Value::Null | Value::String(_)) => match (&field.default, is_base) {
+                    (_, true) => return Err(base_url_missing(field)),
+                    (Some(default), false) => {
+                        fields.insert(field.name.clone(), default.clone());
+                        continue;
+                    }
+                    (None, false) if field.required => {
+                        return Err(wrong(format!(
+                            "{} (`{}`) is missing",
+                            field.display_name, field.name
+                        )));
+                    }
+                    (None, false) => continue,
+                },
+                Some(_) if matches!(field.kind, Kind::Text | Kind::Multiline | Kind::Secret) => {
+                    return Err(wrong(format!(
+                        "{} (`{}`): expected a text",
+                        field.display_name, field.name
+                    )));
+                }
+                Some(_) => continue,
+            };
+            if !is_base && text.trim() != text {
+                padded.push(field.display_name.clone());
+            }
+            if is_base {
+                base = Some(base_url(field, &text)?);
+            } else if field.kind == Kind::Secret {
+                secrets.push(Secret::new(text));
+            } else {
+                names.insert(field.name.clone(), Value::from(text));
+            }
+        }
+        let base = base.ok_or_else(|| wrong("the node's description names no base URL".to_owned()))?;
+        let mut fields = Value::Object(fields);
+        let json = Secret::new(fields.to_string());
+        wipe(&mut fields);
+        let identity = if names.is_empty() {
+            json.clone()
+        } else {
+            Secret::new(Value::Object(names).to_string())
+        };
+        Ok(Self {
+            json,
+            base,
+            secrets,
+            identity,
+            padded,
+        })
+    }
+
+    /// A credential for a replay, where nothing is sent: every text is `replay`.
+    ///
+    /// # Errors
+    ///
+    /// The base URL cannot be used.
+    pub fn dummy(node: &Node, base_url: &str) -> Result<Self, CredentialError> {
+        let Some(described) = &node.credential else {
+            return Err(CredentialError {
+                message: format!("`{}` takes none", node.name),
+            });
+        };
+        let fields: Map<String, Value> = node
+            .parameters_by_id(&described.fields)
+            .filter(|field| matches!(field.kind, Kind::Text | Kind::Multiline | Kind::Secret))
+            .map(|field| {
+                let value = if field.id == described.base_url {
+                    base_url
+                } else {
+                    "replay"
+                };
+                (field.name.clone(), Value::from(value))
+            })
+            .collect();
+        Self::from_json(node, &Value::Object(fields).to_string())
+    }
+
+    /// Where it may go: every URL of this origin, below this path.
+    #[must_use]
+    pub fn base_url(&self) -> &CanonicalUrl {
+        &self.base
+    }
+
+    /// The base URL as `call.base-url` carries it: without a trailing `/`.
+    pub fn base_text(&self) -> String {
+        self.base.to_string().trim_end_matches('/').to_owned()
+    }
+
+    /// All of it, as `authenticate` is shown it.
+    pub fn json(&self) -> &Secret {
+        &self.json
+    }
+
+    /// The values of its secret fields.
+    pub fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
+    /// What is odd about it and may be why a service refuses it, in the description's words: a file's last line break is easily
+    /// taken along.
+    pub fn oddity(&self) -> Option<String> {
+        let field = self.padded.first()?;
+        Some(format!(
+            "its {field} begins or ends with a blank or a line break, which is sent as a part of it"
+        ))
+    }
+
+    /// Who it is for, in a form that may be kept in a file: derived from the fields that are no secrets, so that a renewed
+    /// secret is the same credential; from the secret too where there are no other fields. Guessing it back is made slow.
+    pub fn binding(&self, salt: &[u8]) -> [u8; 32] {
+        let mut binding = [0; 32];
+        let identity = self.identity.expose().as_bytes();
+        ring::pbkdf2::derive(
+            ring::pbkdf2::PBKDF2_HMAC_SHA256,
+            BINDING_ROUNDS,
+            salt,
+            identity,
+            &mut binding,
+        );
+        binding
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential")
+            .field("base_url", &self.base.to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parsed copy of what a [`Secret`] now holds.
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        _ => {}
+    }
+}
+
+fn wrong(message: String) -> CredentialError {
+    CredentialError { message }
+}
+
+fn base_url(field: &Parameter, text: &str) -> Result<CanonicalUrl, CredentialError> {
+    let wrong = |why: String| wrong(format!("{} (`{}`): {why}", field.display_name, field.name));
+    let text = text.trim();
+    // Its slash at the end does not matter, but a path of `//` would be refused.
+    let url = CanonicalUrl::parse(text.trim_end_matches('/')).map_err(|error| wrong(error.to_string()))?;
+    if url.query().is_some() {
+        return Err(wrong(
+            "expected a URL without a query, found one with `?`".to_owned(),
+        ));
+    }
+    // A path that no rule could be made of would never match: the session would be added nowhere.
+    Rule::below(&url).map_err(|error| wrong(error.to_string()))?;
+    Ok(url)
+}
+
+fn base_url_missing(field: &Parameter) -> CredentialError {
+    let usual = match &field.default {
+        Some(Value::String(default)) => format!(" (the usual one is `{default}`)"),
+        _ => String::new(),
+    };
+    wrong(format!(
+        "{} (`{}`) is missing: it says where the secret may be sent{usual}",
+        field.display_name, field.name
+    ))
+}
+
+/// A foreign key as a message may show it.
+fn shown(name: &str) -> String {
+    const SHOWN_CHARS: usize = 40;
+    crate::text::shown(name, SHOWN_CHARS)
+}

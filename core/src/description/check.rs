@@ -1,0 +1,379 @@
+//! What a description must be before anything is drawn, printed or run from it.
+
+use std::collections::HashSet;
+use std::fmt::Display;
+
+use serde_json::Value;
+use thiserror::Error;
+use url::Url;
+
+use super::bounds::{
+    MAX_ID_BYTES, MAX_LABEL_CHARS, MAX_NAME_BYTES, MAX_PROBLEMS, MAX_SCALAR_CHARS, MAX_SUMMARY_CHARS,
+    MAX_URL_BYTES,
+};
+use super::json::{faults, found, is_scalar};
+use super::text::{is_deceptive, quoted};
+use super::{
+    Choices, Condition, Credential, Kind, Node, Operation, Parameter, RowShape, icon, places, sizes, value,
+};
+
+/// One thing that is wrong with a description.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{at}: {message}")]
+pub struct Problem {
+    /// Where: ``parameter `points.adjust.amount`, default``.
+    pub at: String,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
+impl Problem {
+    pub(super) fn new(at: impl Into<String>, message: impl Into<String>) -> Self {
+        Problem {
+            at: at.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl Node {
+    /// Takes the description as it came and gives it back if engines may rely on it:
+    ///
+    /// - every size is within the limits of this module, also of what is drawn from it;
+    /// - names are camelCase and no property that every JavaScript object inherits; IDs are such names, joined by dots;
+    /// - names are unique where they must be, every ID that is referred to exists, and parameters neither hold
+    ///   themselves nor depend on themselves;
+    /// - a top-level parameter is not called `resource` or `operation`, where workflows store the operation;
+    /// - texts have no [deceptive](super::is_deceptive) characters, summaries line feeds at most;
+    /// - URLs are http or https, the icon draws and does nothing else;
+    /// - defaults and conditions fit the kinds that they are for, and secrets are fields of the credential.
+    ///
+    /// # Errors
+    ///
+    /// All problems, in the description's order, but no more than [`MAX_PROBLEMS`]; only the sizes where
+    /// those are too large to look at the rest.
+    pub fn check(self) -> Result<Node, Vec<Problem>> {
+        let mut problems = Problems::default();
+        sizes::check(&self, &mut problems);
+        if problems.list.is_empty() {
+            records(&self, &mut problems);
+            places::check(&self, &mut problems);
+        }
+        problems.or(self)
+    }
+}
+
+/// Collects problems, as many as anybody reads.
+#[derive(Default)]
+pub struct Problems {
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// All of them; `value`, where there is none.
+    pub fn or<T>(self, value: T) -> Result<T, Vec<Problem>> {
+        if self.list.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.list)
+        }
+    }
+
+    /// Note one more, unless it is noted already.
+    pub fn add(&mut self, at: impl Display, message: impl Into<String>) {
+        if self.list.len() < MAX_PROBLEMS {
+            let problem = Problem::new(at.to_string(), message);
+            // A parameter that several operations share is looked at for each of them.
+            if !self.list.contains(&problem) {
+                self.list.push(problem);
+            }
+        }
+    }
+}
+
+fn records(node: &Node, problems: &mut Problems) {
+    name("node, name", &node.name, problems);
+    label("node, display name", &node.display_name, problems);
+    summary("node, summary", &node.summary, problems);
+    if node.version == 0 {
+        problems.add("node, version", "expected 1 or more, found `0`");
+    }
+    url(
+        "node, documentation URL",
+        node.documentation_url.as_deref(),
+        problems,
+    );
+    hints("node, hints", node.hints.as_ref(), problems);
+    if let Some(message) = node.icon_svg.as_deref().and_then(icon::fault) {
+        problems.add("node, icon", message);
+    }
+    if let Some(credential) = &node.credential {
+        credential_texts(credential, problems);
+    }
+    for group in &node.resources {
+        let at = format!("group {}", quoted(&group.name));
+        name(format!("{at}, name"), &group.name, problems);
+        label(format!("{at}, display name"), &group.display_name, problems);
+        summary(format!("{at}, summary"), &group.summary, problems);
+    }
+    for operation in &node.operations {
+        operation_record(operation, problems);
+    }
+    for parameter in &node.parameters {
+        parameter_record(parameter, problems);
+    }
+}
+
+fn credential_texts(credential: &Credential, problems: &mut Problems) {
+    name("credential, name", &credential.name, problems);
+    label("credential, display name", &credential.display_name, problems);
+    url(
+        "credential, documentation URL",
+        credential.documentation_url.as_deref(),
+        problems,
+    );
+}
+
+fn operation_record(operation: &Operation, problems: &mut Problems) {
+    let at = operation_at(operation);
+    name(format!("{at}, name"), &operation.name, problems);
+    label(format!("{at}, display name"), &operation.display_name, problems);
+    summary(format!("{at}, summary"), &operation.summary, problems);
+    label(format!("{at}, action"), &operation.action, problems);
+    url(
+        format!("{at}, documentation URL"),
+        operation.documentation_url.as_deref(),
+        problems,
+    );
+    hints(
+        format!("{at}, output schema"),
+        Some(&operation.output_schema),
+        problems,
+    );
+    hints(format!("{at}, hints"), operation.hints.as_ref(), problems);
+}
+
+fn parameter_record(parameter: &Parameter, problems: &mut Problems) {
+    let at = parameter_at(parameter);
+    if parameter.id.len() > MAX_ID_BYTES || !parameter.id.split('.').all(|part| name_fault(part).is_none()) {
+        let message = format!("expected camelCase names joined by `.`, at most {MAX_ID_BYTES} bytes");
+        problems.add(format!("{at}, ID"), message);
+    }
+    name(format!("{at}, name"), &parameter.name, problems);
+    label(format!("{at}, display name"), &parameter.display_name, problems);
+    summary(format!("{at}, summary"), &parameter.summary, problems);
+    if let Some(placeholder) = &parameter.placeholder {
+        label(format!("{at}, placeholder"), placeholder, problems);
+    }
+    kind(&at, &parameter.kind, problems);
+    for condition in &parameter.visible_when {
+        condition_values(&at, condition, problems);
+    }
+    hints(format!("{at}, hints"), parameter.hints.as_ref(), problems);
+}
+
+fn kind(at: &str, kind: &Kind, problems: &mut Problems) {
+    match kind {
+        Kind::Integer(range) => {
+            if let Some(message) = value::range_fault(range) {
+                problems.add(format!("{at}, range"), message);
+            }
+        }
+        Kind::Choice(choices) => choice_values(at, choices, problems),
+        Kind::Rows(RowShape {
+            name: key,
+            display_name,
+            ..
+        }) => {
+            name(format!("{at}, key of its rows"), key, problems);
+            label(format!("{at}, display name of a row"), display_name, problems);
+        }
+        _ => {}
+    }
+}
+
+fn choice_values(at: &str, choices: &Choices, problems: &mut Problems) {
+    if choices.known.is_empty() && !choices.open {
+        problems.add(
+            at,
+            "a choice of nothing: expected at least one value, or an open choice",
+        );
+    }
+    let mut seen = HashSet::new();
+    for choice in &choices.known {
+        label(format!("{at}, label of a choice"), &choice.label, problems);
+        summary(
+            format!("{at}, choice {}", quoted(&choice.label)),
+            &choice.summary,
+            problems,
+        );
+        scalar(
+            format!("{at}, choice {}", quoted(&choice.label)),
+            &choice.value,
+            problems,
+        );
+        if !seen.insert(choice.value.to_string()) {
+            problems.add(at, format!("the choice {} is there twice", found(&choice.value)));
+        }
+    }
+}
+
+fn condition_values(at: &str, condition: &Condition, problems: &mut Problems) {
+    let at = format!("{at}, condition on {}", quoted(&condition.parameter));
+    if condition.one_of.is_empty() {
+        problems.add(&at, "expected at least one value, or it can never hold");
+    }
+    for value in &condition.one_of {
+        scalar(&at, value, problems);
+    }
+}
+
+pub(super) fn operation_at(operation: &Operation) -> String {
+    place_of_operation(&operation.group, &operation.name)
+}
+
+pub(super) fn parameter_at(parameter: &Parameter) -> String {
+    place_of_parameter(&parameter.id)
+}
+
+/// Where an operation stands, for a [`Problem`].
+pub fn place_of_operation(group: &str, name: &str) -> String {
+    format!("operation {}", quoted(&format!("{group}.{name}")))
+}
+
+/// Where a parameter stands, for a [`Problem`].
+pub fn place_of_parameter(id: &str) -> String {
+    format!("parameter {}", quoted(id))
+}
+
+fn name(at: impl Display, name: &str, problems: &mut Problems) {
+    if let Some(message) = name_fault(name) {
+        problems.add(at, message);
+    }
+}
+
+/// What is wrong with a name. Names become keys of objects, in engines that are written in JavaScript too.
+fn name_fault(name: &str) -> Option<String> {
+    /// What every object has without it having been set.
+    const INHERITED: [&str; 8] = [
+        "constructor",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "prototype",
+        "toLocaleString",
+        "toString",
+        "valueOf",
+    ];
+    let camel_case = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.chars().all(|character| character.is_ascii_alphanumeric());
+    if !camel_case {
+        return Some(format!(
+            "expected a camelCase name (`a`–`z`, then letters and digits), found {}",
+            quoted(name)
+        ));
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Some(format!(
+            "expected a name of at most {MAX_NAME_BYTES} bytes, found {}",
+            name.len()
+        ));
+    }
+    INHERITED.contains(&name).then(|| {
+        format!(
+            "{} is what every JavaScript object has, and cannot be a name",
+            quoted(name)
+        )
+    })
+}
+
+fn label(at: impl Display, text: &str, problems: &mut Problems) {
+    let count = text.chars().count();
+    if text.trim().is_empty() {
+        problems.add(&at, "expected a text, found none");
+    } else if count > MAX_LABEL_CHARS {
+        problems.add(
+            &at,
+            format!("expected at most {MAX_LABEL_CHARS} characters, found {count}"),
+        );
+    }
+    deceptive(at, text, "", problems);
+}
+
+fn summary(at: impl Display, text: &str, problems: &mut Problems) {
+    let count = text.chars().count();
+    if count > MAX_SUMMARY_CHARS {
+        problems.add(
+            &at,
+            format!("expected at most {MAX_SUMMARY_CHARS} characters, found {count}"),
+        );
+    }
+    deceptive(at, text, "\n", problems);
+}
+
+fn scalar(at: impl Display, value: &Value, problems: &mut Problems) {
+    if !is_scalar(value) {
+        return problems.add(
+            at,
+            format!("expected a text, number or boolean, found {}", found(value)),
+        );
+    }
+    if let Value::String(text) = value {
+        let count = text.chars().count();
+        if count > MAX_SCALAR_CHARS {
+            problems.add(
+                &at,
+                format!("expected at most {MAX_SCALAR_CHARS} characters, found {count}"),
+            );
+        }
+        deceptive(at, text, "", problems);
+    }
+}
+
+pub(super) fn deceptive(at: impl Display, text: &str, allowed: &str, problems: &mut Problems) {
+    let wrong = |character: &char| is_deceptive(*character) && !allowed.contains(*character);
+    if let Some(character) = text.chars().find(wrong) {
+        let message = format!(
+            "the character U+{:04X} is not allowed in {}",
+            u32::from(character),
+            quoted(text)
+        );
+        problems.add(at, message);
+    }
+}
+
+fn hints(at: impl Display, document: Option<&Value>, problems: &mut Problems) {
+    let Some(document) = document else { return };
+    if !document.is_object() {
+        problems.add(at, format!("expected a JSON object, found {}", found(document)));
+    } else if let Some(message) = faults(document) {
+        problems.add(at, message);
+    }
+}
+
+fn url(at: impl Display, text: Option<&str>, problems: &mut Problems) {
+    let Some(text) = text else { return };
+    if let Some(message) = url_fault(text) {
+        problems.add(&at, message);
+    }
+    deceptive(at, text, "", problems);
+}
+
+/// What is wrong with a URL that people click or a credential is sent to: it names the service and nothing secret.
+pub(super) fn url_fault(text: &str) -> Option<String> {
+    if text.len() > MAX_URL_BYTES {
+        return Some(format!(
+            "expected a URL of at most {MAX_URL_BYTES} bytes, found {}",
+            text.len()
+        ));
+    }
+    let fine = Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none()
+    });
+    (!fine).then(|| {
+        format!(
+            "expected an http or https URL without user information, found {}",
+            quoted(text)
+        )
+    })
+}

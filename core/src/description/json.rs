@@ -1,0 +1,140 @@
+//! JSON documents inside a description, which the contract carries as texts.
+
+use serde_json::Value;
+
+use super::Problem;
+use super::bounds::{MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_VALUES};
+use super::text::quoted;
+
+/// Parses one JSON document of a description; `at` is where it stands, for the message (`operation member.get,
+/// output schema`). Numbers keep all their digits.
+///
+/// # Errors
+///
+/// A text above [`MAX_JSON_BYTES`] or of more than [`MAX_JSON_VALUES`] values, one that is not JSON (RFC 8259), or one
+/// nested deeper than [`MAX_JSON_DEPTH`].
+pub fn parse_json(text: &str, at: &str) -> Result<Value, Problem> {
+    if text.len() > MAX_JSON_BYTES {
+        let message = format!(
+            "expected at most {MAX_JSON_BYTES} bytes of JSON, found {}",
+            text.len()
+        );
+        return Err(Problem::new(at, message));
+    }
+    if values_in(text) > MAX_JSON_VALUES {
+        let message = format!("expected at most {MAX_JSON_VALUES} values of JSON, found more");
+        return Err(Problem::new(at, message));
+    }
+    let value: Value = serde_json::from_str(text)
+        .map_err(|error| Problem::new(at, format!("expected JSON, found {}: {error}", quoted(text))))?;
+    match faults(&value) {
+        Some(message) => Err(Problem::new(at, message)),
+        None => Ok(value),
+    }
+}
+
+/// What is wrong with a document that parses: its depth, or a key that JavaScript would take for something else.
+///
+/// Walks with a list of its own, since the depth is what it looks for.
+pub(super) fn faults(value: &Value) -> Option<String> {
+    let mut open = vec![(value, 1_usize)];
+    while let Some((value, depth)) = open.pop() {
+        if depth > MAX_JSON_DEPTH && matches!(value, Value::Array(_) | Value::Object(_)) {
+            return Some(format!(
+                "expected at most {MAX_JSON_DEPTH} levels of JSON, found more"
+            ));
+        }
+        match value {
+            Value::Array(elements) => open.extend(elements.iter().map(|element| (element, depth + 1))),
+            Value::Object(members) => {
+                // Assigned to an object in JavaScript, this key changes what the object inherits.
+                if members.contains_key("__proto__") {
+                    return Some("the key `__proto__` is not allowed in JSON here".to_owned());
+                }
+                open.extend(members.values().map(|member| (member, depth + 1)));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    None
+}
+
+/// How many values a JSON text has, before it is parsed; an empty list or object may count for two, and a text that is no
+/// JSON for anything. Never fewer than parsing makes.
+pub fn values_in(text: &str) -> usize {
+    let mut values = 1;
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' | b',' => values += 1,
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+    }
+    values
+}
+
+/// Goes on to the end of a string that has begun.
+fn skip_string(bytes: &mut std::str::Bytes<'_>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => _ = bytes.next(),
+            _ => {}
+        }
+    }
+}
+
+/// How large a document is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Weight {
+    /// Its texts, and a few bytes for each value.
+    pub(super) bytes: usize,
+    /// Texts, numbers, lists, objects.
+    pub(super) values: usize,
+}
+
+impl std::ops::AddAssign for Weight {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.values = self.values.saturating_add(other.values);
+    }
+}
+
+/// How large a document is.
+pub(super) fn weight(value: &Value) -> Weight {
+    const EACH: usize = 8;
+    let mut values = 0;
+    let mut total = 0;
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        values += 1;
+        total += EACH;
+        match value {
+            Value::Array(elements) => open.extend(elements),
+            Value::Object(members) => {
+                total += members.keys().map(String::len).sum::<usize>();
+                open.extend(members.values());
+            }
+            Value::String(text) => total += text.len(),
+            Value::Number(number) => total += number.as_str().len(),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+    Weight { bytes: total, values }
+}
+
+/// Whether this is what the contract calls a scalar.
+pub(super) fn is_scalar(value: &Value) -> bool {
+    matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
+}
+
+/// What a value is, for `expected …, found …`, with the value itself where it is short.
+pub(super) fn found(value: &Value) -> String {
+    match value {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        Value::String(text) => format!("the text {}", quoted(text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => quoted(&value.to_string()),
+    }
+}

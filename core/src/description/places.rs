@@ -1,0 +1,428 @@
+//! Where parameters stand: what refers to what, and whether that can be drawn.
+
+use std::collections::{HashMap, HashSet};
+
+use super::bounds::{MAX_DRAWN_BYTES, MAX_DRAWN_PARAMETERS, MAX_NESTING};
+use super::check::{Problems, operation_at, parameter_at, url_fault};
+use super::sizes::parameter_weight;
+use super::text::quoted;
+use super::value::{Values, is_comparable};
+use super::{Condition, Credential, Effect, Kind, Node, Parameter};
+
+/// Where workflows store which operation is meant, beside its parameters.
+const RESERVED: [&str; 2] = ["resource", "operation"];
+
+pub(super) type ById<'a> = HashMap<&'a str, &'a Parameter>;
+
+pub(super) fn check(node: &Node, problems: &mut Problems) {
+    groups(node, problems);
+    let by_id = by_id(node, problems);
+    lists(node, &by_id, problems);
+    let sound = nesting(node, &by_id, problems);
+    unused(node, &by_id, problems);
+    dependencies(node, &by_id, problems);
+    for operation in &node.operations {
+        let at = operation_at(operation);
+        for parameter in operation
+            .parameters
+            .iter()
+            .filter_map(|id| by_id.get(id.as_str()))
+        {
+            if RESERVED.contains(&parameter.name.as_str()) {
+                let message = format!(
+                    "{} is where workflows store the operation",
+                    quoted(&parameter.name)
+                );
+                problems.add(format!("{}, name", parameter_at(parameter)), message);
+            }
+        }
+        // Nested parameters are walked as they are drawn, which would not end where they hold themselves.
+        if sound {
+            let top = set(&operation.parameters);
+            conditions(&operation.parameters, &top, &by_id, MAX_NESTING, problems);
+        }
+        if let Effect::Keyed(id) = &operation.effect
+            && sound
+            && !inside(&operation.parameters, &by_id).contains(id.as_str())
+        {
+            problems.add(
+                format!("{at}, effect"),
+                format!("{} is none of its parameters", quoted(id)),
+            );
+        }
+    }
+    if let Some(credential) = &node.credential {
+        credential_fields(credential, &by_id, problems);
+    }
+    secrets(node, &by_id, problems);
+    values(node, &by_id, sound, problems);
+}
+
+/// The values of conditions and defaults fit the kinds that they are for. Each is looked at once, in however many forms its
+/// parameter is.
+fn values(node: &Node, by_id: &ById<'_>, sound: bool, problems: &mut Problems) {
+    let values = Values::new(by_id);
+    for parameter in &node.parameters {
+        for condition in &parameter.visible_when {
+            let subject = by_id.get(condition.parameter.as_str());
+            let subject = subject.filter(|subject| is_comparable(&subject.kind));
+            let faults = condition
+                .one_of
+                .iter()
+                .filter_map(|value| values.scalar_fault(subject?, value));
+            faults.for_each(|message| problems.add(condition_at(parameter, condition), message));
+        }
+        if !sound {
+            continue;
+        }
+        let default = parameter.default.as_ref();
+        if let Some(message) = default.and_then(|value| values.default_fault(parameter, value)) {
+            problems.add(format!("{}, default", parameter_at(parameter)), message);
+        }
+    }
+}
+
+fn condition_at(parameter: &Parameter, condition: &Condition) -> String {
+    format!(
+        "{}, condition on {}",
+        parameter_at(parameter),
+        quoted(&condition.parameter)
+    )
+}
+
+fn set(ids: &[String]) -> HashSet<&str> {
+    ids.iter().map(String::as_str).collect()
+}
+
+fn groups(node: &Node, problems: &mut Problems) {
+    let mut names = HashSet::new();
+    for group in &node.resources {
+        if !names.insert(group.name.as_str()) {
+            problems.add(format!("group {}", quoted(&group.name)), "is there twice");
+        }
+    }
+    let mut operations = HashSet::new();
+    for operation in &node.operations {
+        if !names.contains(operation.group.as_str()) {
+            problems.add(
+                operation_at(operation),
+                format!("unknown group {}", quoted(&operation.group)),
+            );
+        }
+        if !operations.insert((operation.group.as_str(), operation.name.as_str())) {
+            problems.add(operation_at(operation), "is there twice");
+        }
+    }
+    let used: HashSet<&str> = node
+        .operations
+        .iter()
+        .map(|operation| operation.group.as_str())
+        .collect();
+    for group in node
+        .resources
+        .iter()
+        .filter(|group| !used.contains(group.name.as_str()))
+    {
+        problems.add(format!("group {}", quoted(&group.name)), "has no operation");
+    }
+}
+
+fn by_id<'a>(node: &'a Node, problems: &mut Problems) -> ById<'a> {
+    let mut by_id = HashMap::new();
+    for parameter in &node.parameters {
+        if by_id.insert(parameter.id.as_str(), parameter).is_some() {
+            problems.add(parameter_at(parameter), "the ID is there twice");
+        }
+    }
+    by_id
+}
+
+/// Every list of IDs, with where it stands.
+fn all_lists(node: &Node) -> impl Iterator<Item = (String, &[String])> {
+    let operations = node
+        .operations
+        .iter()
+        .map(|operation| (operation_at(operation), operation.parameters.as_slice()));
+    let nested = node
+        .parameters
+        .iter()
+        .filter(|parameter| matches!(parameter.kind, Kind::Group(_) | Kind::Rows(_)))
+        .map(|parameter| (parameter_at(parameter), parameter.kind.children()));
+    let credential = node
+        .credential
+        .iter()
+        .map(|credential| ("credential".to_owned(), credential.fields.as_slice()));
+    credential.chain(operations).chain(nested)
+}
+
+/// Each ID of a list is known, and neither it nor its parameter's name is there twice.
+fn lists(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
+    for (at, ids) in all_lists(node) {
+        let mut seen = HashSet::new();
+        let mut names = HashSet::new();
+        for id in ids {
+            match by_id.get(id.as_str()) {
+                None => problems.add(&at, format!("unknown parameter {}", quoted(id))),
+                Some(_) if !seen.insert(id.as_str()) => {
+                    problems.add(&at, format!("the parameter {} is there twice", quoted(id)));
+                }
+                Some(parameter) if !names.insert(parameter.name.as_str()) => {
+                    let name = quoted(&parameter.name);
+                    problems.add(
+                        &at,
+                        format!(
+                            "two parameters with the name {name}, the second is {}",
+                            quoted(id)
+                        ),
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// What drawing a parameter with all that is inside comes to.
+#[derive(Clone, Copy, Default)]
+struct Drawn {
+    parameters: usize,
+    bytes: usize,
+}
+
+impl std::iter::Sum for Drawn {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |total, one| Self {
+            parameters: total.parameters.saturating_add(one.parameters),
+            bytes: total.bytes.saturating_add(one.bytes),
+        })
+    }
+}
+
+/// Whether no parameter is in itself or too deep, and all forms together stay small enough. Works from the leaves up,
+/// level by level, so that neither a circle nor a doubling at each level can make it long.
+fn nesting(node: &Node, by_id: &ById<'_>, problems: &mut Problems) -> bool {
+    let mut drawn: HashMap<&str, Drawn> = HashMap::new();
+    for _ in 0..MAX_NESTING {
+        let level: Vec<(&str, Drawn)> = by_id
+            .iter()
+            .filter(|(id, _)| !drawn.contains_key(*id))
+            .filter_map(|(id, parameter)| {
+                let children = parameter
+                    .kind
+                    .children()
+                    .iter()
+                    .filter(|id| by_id.contains_key(id.as_str()));
+                let itself = Drawn {
+                    parameters: 1,
+                    bytes: parameter_weight(parameter).bytes,
+                };
+                let inside = children.map(|id| drawn.get(id.as_str()).copied());
+                let all = std::iter::once(Some(itself)).chain(inside);
+                Some((*id, all.sum::<Option<Drawn>>()?))
+            })
+            .collect();
+        drawn.extend(level);
+    }
+    let too_deep = node
+        .parameters
+        .iter()
+        .filter(|parameter| !drawn.contains_key(parameter.id.as_str()));
+    for parameter in too_deep {
+        let message =
+            format!("expected at most {MAX_NESTING} levels of parameters, found more, or itself inside");
+        problems.add(parameter_at(parameter), message);
+    }
+    let tops = node.operations.iter().flat_map(|operation| &operation.parameters);
+    let total: Drawn = tops.filter_map(|id| drawn.get(id.as_str()).copied()).sum();
+    let mut within = |what: &str, count: usize, max: usize| {
+        if count > max {
+            problems.add(
+                "node",
+                format!("expected at most {max} {what} in all forms, found {count}"),
+            );
+        }
+        count <= max
+    };
+    let few = within("parameters", total.parameters, MAX_DRAWN_PARAMETERS);
+    let small = within("bytes of parameters", total.bytes, MAX_DRAWN_BYTES);
+    drawn.len() == by_id.len() && few && small
+}
+
+fn unused(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
+    let used: HashSet<&str> = all_lists(node)
+        .flat_map(|(_, ids)| ids)
+        .map(String::as_str)
+        .collect();
+    for parameter in node
+        .parameters
+        .iter()
+        .filter(|parameter| by_id.contains_key(parameter.id.as_str()))
+    {
+        if !used.contains(parameter.id.as_str()) {
+            problems.add(
+                parameter_at(parameter),
+                "belongs to no operation, group, rows or credential",
+            );
+        }
+    }
+}
+
+/// No parameter's visibility depends on itself: those that depend on nothing are taken away, again and again, and
+/// what is left is in a circle or hangs on one.
+fn dependencies(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
+    let mut waiting: HashMap<&str, usize> = HashMap::new();
+    let mut dependants: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut free: Vec<&str> = Vec::new();
+    for (id, parameter) in by_id {
+        let known = parameter
+            .visible_when
+            .iter()
+            .map(|condition| condition.parameter.as_str());
+        let known: Vec<&str> = known.filter(|id| by_id.contains_key(id)).collect();
+        if known.is_empty() {
+            free.push(id);
+        } else {
+            waiting.insert(id, known.len());
+        }
+        for subject in known {
+            dependants.entry(subject).or_default().push(id);
+        }
+    }
+    while let Some(id) = free.pop() {
+        for dependant in dependants.remove(id).unwrap_or_default() {
+            if let Some(count) = waiting.get_mut(dependant) {
+                *count -= 1;
+                if *count == 0 {
+                    waiting.remove(dependant);
+                    free.push(dependant);
+                }
+            }
+        }
+    }
+    for parameter in node
+        .parameters
+        .iter()
+        .filter(|parameter| waiting.contains_key(parameter.id.as_str()))
+    {
+        problems.add(parameter_at(parameter), "its conditions lead back to itself");
+    }
+}
+
+/// The conditions of a list and of what is inside: on a sibling, or on a parameter of the operation itself, since
+/// that is what every engine can follow.
+fn conditions(ids: &[String], top: &HashSet<&str>, by_id: &ById<'_>, levels: usize, problems: &mut Problems) {
+    let Some(levels) = levels.checked_sub(1) else {
+        return;
+    };
+    let here = set(ids);
+    for parameter in ids.iter().filter_map(|id| by_id.get(id.as_str())) {
+        for condition in &parameter.visible_when {
+            let id = condition.parameter.as_str();
+            let message = match by_id.get(id) {
+                None => "unknown parameter".to_owned(),
+                Some(_) if !here.contains(id) && !top.contains(id) => {
+                    "expected a parameter of the same list or of the operation itself".to_owned()
+                }
+                Some(subject) if !is_comparable(&subject.kind) => {
+                    format!("a value of the kind `{}` cannot be compared", subject.kind.name())
+                }
+                Some(_) => continue,
+            };
+            problems.add(condition_at(parameter, condition), message);
+        }
+        conditions(parameter.kind.children(), top, by_id, levels, problems);
+    }
+}
+
+/// The IDs of a list and of everything inside, each once.
+fn inside<'a>(ids: &'a [String], by_id: &ById<'a>) -> HashSet<&'a str> {
+    let mut all = HashSet::new();
+    let mut open: Vec<&str> = ids.iter().map(String::as_str).collect();
+    while let Some(id) = open.pop() {
+        if all.insert(id) {
+            open.extend(
+                by_id
+                    .get(id)
+                    .into_iter()
+                    .flat_map(|it| it.kind.children())
+                    .map(String::as_str),
+            );
+        }
+    }
+    all
+}
+
+fn credential_fields(credential: &Credential, by_id: &ById<'_>, problems: &mut Problems) {
+    for field in credential.fields.iter().filter_map(|id| by_id.get(id.as_str())) {
+        if matches!(field.kind, Kind::Group(_) | Kind::Rows(_)) {
+            let message = format!(
+                "the kind `{}` is not for a field of a credential",
+                field.kind.name()
+            );
+            problems.add(parameter_at(field), message);
+        }
+    }
+    conditions(&credential.fields, &HashSet::new(), by_id, 1, problems);
+
+    let at = "credential, base URL";
+    let Some(field) = by_id.get(credential.base_url.as_str()) else {
+        return problems.add(at, format!("unknown parameter {}", quoted(&credential.base_url)));
+    };
+    if !credential.fields.contains(&credential.base_url) {
+        problems.add(
+            at,
+            format!(
+                "{} is none of the credential's fields",
+                quoted(&credential.base_url)
+            ),
+        );
+    }
+    // Without it nothing can be reached, and whether it is there must not depend on anything.
+    if field.kind != Kind::Text || !field.required || !field.visible_when.is_empty() {
+        let field = quoted(&credential.base_url);
+        problems.add(
+            at,
+            format!("expected {field} to be a required text without conditions"),
+        );
+    }
+    if let Some(message) = field
+        .default
+        .as_ref()
+        .and_then(|value| value.as_str())
+        .and_then(url_fault)
+    {
+        problems.add(format!("{}, default", parameter_at(field)), message);
+    }
+}
+
+/// Secrets are fields of the credential, and fields of the credential are nothing else.
+fn secrets(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
+    let fields: HashSet<&str> = node
+        .credential
+        .iter()
+        .flat_map(|credential| &credential.fields)
+        .map(String::as_str)
+        .collect();
+    let operations = node
+        .operations
+        .iter()
+        .map(|operation| operation.parameters.as_slice());
+    let nested = node.parameters.iter().map(|parameter| parameter.kind.children());
+    for parameter in operations
+        .chain(nested)
+        .flatten()
+        .filter_map(|id| by_id.get(id.as_str()))
+    {
+        if parameter.kind == Kind::Secret {
+            problems.add(
+                parameter_at(parameter),
+                "a secret belongs to the credential, never to an operation",
+            );
+        } else if fields.contains(parameter.id.as_str()) {
+            problems.add(
+                parameter_at(parameter),
+                "a field of the credential cannot be an operation's parameter",
+            );
+        }
+    }
+}

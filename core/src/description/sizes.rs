@@ -1,0 +1,173 @@
+//! How large a description is. This is looked at before anything else: what passes it can be checked, kept and drawn in
+//! time and memory that are proportional to the limits.
+
+use serde_json::Value;
+
+use super::bounds::{
+    MAX_CHOICES, MAX_CONDITIONS, MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES, MAX_OPERATIONS, MAX_PARAMETERS,
+    MAX_RESOURCES, MAX_SIBLINGS,
+};
+use super::check::{Problems, operation_at, parameter_at};
+use super::json::{Weight, weight};
+use super::text::quoted;
+use super::{Choices, Effect, Kind, Node, Operation, Parameter};
+
+/// Bytes that each record and each entry of a list counts for, beside its texts.
+const RECORD: usize = 8;
+
+pub(super) fn check(node: &Node, problems: &mut Problems) {
+    let mut count = |what: &str, count: usize, max: usize| {
+        if count > max {
+            problems.add("node", format!("expected at most {max} {what}, found {count}"));
+        }
+    };
+    count("groups", node.resources.len(), MAX_RESOURCES);
+    count("operations", node.operations.len(), MAX_OPERATIONS);
+    count("parameters", node.parameters.len(), MAX_PARAMETERS);
+    let Weight { bytes, values } = node_weight(node);
+    count("bytes", bytes, MAX_DESCRIPTION_BYTES);
+    count("values of JSON", values, MAX_JSON_VALUES);
+    lists(node, problems);
+}
+
+/// The length of every list inside.
+fn lists(node: &Node, problems: &mut Problems) {
+    if let Some(credential) = &node.credential {
+        siblings(|| "credential".to_owned(), &credential.fields, problems);
+    }
+    for operation in &node.operations {
+        siblings(|| operation_at(operation), &operation.parameters, problems);
+    }
+    for parameter in &node.parameters {
+        let at = || parameter_at(parameter);
+        siblings(at, parameter.kind.children(), problems);
+        if let Kind::Choice(choices) = &parameter.kind {
+            let count = choices.known.len();
+            too_many(at, "choices", count, MAX_CHOICES, problems);
+        }
+        let count = parameter.visible_when.len();
+        too_many(at, "conditions", count, MAX_CONDITIONS, problems);
+        for condition in &parameter.visible_when {
+            let at = || format!("{}, condition on {}", at(), quoted(&condition.parameter));
+            too_many(at, "values", condition.one_of.len(), MAX_CHOICES, problems);
+        }
+    }
+}
+
+/// The length of a list of IDs that one form shows together.
+fn siblings(at: impl Fn() -> String, ids: &[String], problems: &mut Problems) {
+    too_many(at, "parameters in one list", ids.len(), MAX_SIBLINGS, problems);
+}
+
+fn too_many(at: impl Fn() -> String, what: &str, count: usize, max: usize, problems: &mut Problems) {
+    if count > max {
+        problems.add(at(), format!("expected at most {max} {what}, found {count}"));
+    }
+}
+
+fn node_weight(node: &Node) -> Weight {
+    let mut total = texts(&[&node.name, &node.display_name, &node.summary]);
+    total += optional(&[&node.icon_svg, &node.documentation_url]);
+    total += document(node.hints.as_ref());
+    if let Some(credential) = &node.credential {
+        total += texts(&[&credential.name, &credential.display_name, &credential.base_url]);
+        total += optional(&[&credential.documentation_url]);
+        total += list(&credential.fields);
+    }
+    for group in &node.resources {
+        total += record();
+        total += texts(&[&group.name, &group.display_name, &group.summary]);
+    }
+    for operation in &node.operations {
+        total += operation_weight(operation);
+    }
+    for parameter in &node.parameters {
+        total += parameter_weight(parameter);
+    }
+    total
+}
+
+fn operation_weight(operation: &Operation) -> Weight {
+    let mut total = record();
+    total += texts(&[
+        &operation.group,
+        &operation.name,
+        &operation.display_name,
+        &operation.summary,
+        &operation.action,
+    ]);
+    total += optional(&[&operation.documentation_url]);
+    if let Effect::Keyed(id) = &operation.effect {
+        total += texts(&[id]);
+    }
+    total += list(&operation.parameters);
+    total += weight(&operation.output_schema);
+    total += document(operation.hints.as_ref());
+    total
+}
+
+/// How large a parameter is, without what is inside of it.
+pub(super) fn parameter_weight(parameter: &Parameter) -> Weight {
+    let mut total = record();
+    total += texts(&[
+        &parameter.id,
+        &parameter.name,
+        &parameter.display_name,
+        &parameter.summary,
+    ]);
+    total += optional(&[&parameter.placeholder]);
+    match &parameter.kind {
+        Kind::Choice(Choices { known, .. }) => {
+            for choice in known {
+                total += record();
+                total += texts(&[&choice.label, &choice.summary]);
+                total += weight(&choice.value);
+            }
+        }
+        Kind::Group(fields) => total += list(fields),
+        Kind::Rows(shape) => {
+            total += texts(&[&shape.name, &shape.display_name]);
+            total += list(&shape.columns);
+        }
+        _ => {}
+    }
+    for condition in &parameter.visible_when {
+        total += record();
+        total += texts(&[&condition.parameter]);
+        for value in &condition.one_of {
+            total += weight(value);
+        }
+    }
+    total += document(parameter.default.as_ref());
+    total += document(parameter.hints.as_ref());
+    total
+}
+
+fn record() -> Weight {
+    bytes(RECORD)
+}
+
+fn bytes(bytes: usize) -> Weight {
+    Weight { bytes, values: 0 }
+}
+
+fn texts(texts: &[&String]) -> Weight {
+    bytes(texts.iter().map(|text| text.len()).sum())
+}
+
+fn optional(texts: &[&Option<String>]) -> Weight {
+    bytes(
+        texts
+            .iter()
+            .map(|text| text.as_ref().map_or(0, String::len))
+            .sum(),
+    )
+}
+
+fn list(ids: &[String]) -> Weight {
+    bytes(ids.iter().map(|id| id.len() + RECORD).sum())
+}
+
+fn document(value: Option<&Value>) -> Weight {
+    value.map(weight).unwrap_or_default()
+}

@@ -1,0 +1,192 @@
+//! Whether a value fits the kind of parameter that it is the default of, or that a condition compares it with.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use serde_json::Value;
+
+use super::bounds::MAX_NESTING;
+use super::json::{faults, found, is_scalar};
+use super::places::ById;
+use super::text::{is_deceptive, quoted};
+use super::{Choices, IntegerRange, Kind, Parameter, RowShape};
+
+/// What the values of a description are compared with: the choices of each parameter and the parameters of each list, to be
+/// found in the same time however many there are.
+pub(super) struct Values<'a> {
+    /// The choices of each closed choice, by its ID, as JSON.
+    choices: HashMap<&'a str, HashSet<String>>,
+    /// What is inside of each group and row, by its ID, by name.
+    inside: HashMap<&'a str, ById<'a>>,
+}
+
+impl<'a> Values<'a> {
+    pub(super) fn new(by_id: &ById<'a>) -> Self {
+        let mut values = Self {
+            choices: HashMap::new(),
+            inside: HashMap::new(),
+        };
+        for (id, parameter) in by_id {
+            match &parameter.kind {
+                Kind::Choice(Choices { known, open: false }) => {
+                    let known = known.iter().map(|choice| choice.value.to_string());
+                    values.choices.insert(id, known.collect());
+                }
+                Kind::Group(ids) | Kind::Rows(RowShape { columns: ids, .. }) => {
+                    let parameters = ids.iter().filter_map(|id| by_id.get(id.as_str()));
+                    // Of two with one name the first counts, as wherever a list is drawn.
+                    let parameters = parameters.rev().map(|it| (it.name.as_str(), *it));
+                    values.inside.insert(id, parameters.collect());
+                }
+                _ => {}
+            }
+        }
+        values
+    }
+
+    /// What is wrong with a default. Only for a description whose parameters do not hold themselves.
+    pub(super) fn default_fault(&self, parameter: &Parameter, value: &Value) -> Option<String> {
+        if let Some(message) = faults(value) {
+            return Some(message);
+        }
+        self.nested_fault(parameter, value, MAX_NESTING)
+    }
+
+    fn nested_fault(&self, parameter: &Parameter, value: &Value, levels: usize) -> Option<String> {
+        let Some(levels) = levels.checked_sub(1) else {
+            return Some("nested too deep".to_owned());
+        };
+        let expected = |what: &str| Some(format!("expected {what}, found {}", found(value)));
+        match &parameter.kind {
+            Kind::Secret => Some("a secret has no default: everybody would know it".to_owned()),
+            Kind::AnyJson if value.is_null() => expected("no default rather than one of nothing"),
+            Kind::AnyJson => None,
+            Kind::Group(_) => self.members(&parameter.id, value, levels),
+            Kind::Rows(shape) => self.rows(&parameter.id, shape, value, levels),
+            _ => self.scalar_fault(parameter, value),
+        }
+    }
+
+    /// What is wrong with a value for a parameter that has texts, numbers or booleans as values; none for the others.
+    pub(super) fn scalar_fault(&self, parameter: &Parameter, value: &Value) -> Option<String> {
+        let text = value.as_str();
+        let fits = match &parameter.kind {
+            Kind::Text => text.is_some_and(|text| !text.chars().any(is_deceptive)),
+            Kind::Multiline => text.is_some_and(|text| {
+                !text
+                    .chars()
+                    .any(|character| is_deceptive(character) && !matches!(character, '\n' | '\t'))
+            }),
+            Kind::Integer(range) => integer_fits(range, value),
+            Kind::Number => value.is_number(),
+            Kind::Boolean => value.is_boolean(),
+            Kind::Date => text.is_some_and(is_date),
+            Kind::DateTime => text.is_some_and(is_date_time),
+            Kind::Choice(Choices { open: false, .. }) => self
+                .choices
+                .get(parameter.id.as_str())
+                .is_some_and(|known| known.contains(&value.to_string())),
+            Kind::Choice(_) => is_scalar(value),
+            Kind::Secret | Kind::AnyJson | Kind::Group(_) | Kind::Rows(_) => true,
+        };
+        (!fits).then(|| format!("expected {}, found {}", wanted(&parameter.kind), found(value)))
+    }
+
+    fn members(&self, id: &str, value: &Value, levels: usize) -> Option<String> {
+        let Value::Object(given) = value else {
+            return Some(format!("expected an object, found {}", found(value)));
+        };
+        let inside = self.inside.get(id);
+        given.iter().find_map(|(name, value)| {
+            let Some(parameter) = inside.and_then(|inside| inside.get(name.as_str())) else {
+                return Some(format!("unknown field {}", quoted(name)));
+            };
+            let fault = self.nested_fault(parameter, value, levels)?;
+            Some(format!("field {}: {fault}", quoted(name)))
+        })
+    }
+
+    fn rows(&self, id: &str, shape: &RowShape, value: &Value, levels: usize) -> Option<String> {
+        let Value::Object(given) = value else {
+            return Some(format!("expected an object of rows, found {}", found(value)));
+        };
+        given.iter().find_map(|(key, rows)| {
+            if *key != shape.name {
+                return Some(format!(
+                    "expected the key {} alone, found {}",
+                    quoted(&shape.name),
+                    quoted(key)
+                ));
+            }
+            let Value::Array(rows) = rows else {
+                return Some(format!("expected a list of rows, found {}", found(rows)));
+            };
+            rows.iter().find_map(|row| self.members(id, row, levels))
+        })
+    }
+}
+
+/// What a kind takes, for `expected …`.
+fn wanted(kind: &Kind) -> String {
+    match kind {
+        Kind::Text => "one line of text".to_owned(),
+        Kind::Multiline => "a text".to_owned(),
+        Kind::Integer(IntegerRange { min, max }) => {
+            let min = min.map_or(String::new(), |min| format!(" from {min}"));
+            let max = max.map_or(String::new(), |max| format!(" up to {max}"));
+            format!("a whole number{min}{max}")
+        }
+        Kind::Number => "a number".to_owned(),
+        Kind::Boolean => "true or false".to_owned(),
+        Kind::Date => "a date as `yyyy-MM-dd`".to_owned(),
+        Kind::DateTime => "an ISO 8601 date-time".to_owned(),
+        Kind::Choice(Choices { open: false, .. }) => "one of the choices".to_owned(),
+        _ => "a text, number or boolean".to_owned(),
+    }
+}
+
+/// Whether a condition can compare a parameter of this kind with something.
+pub(super) fn is_comparable(kind: &Kind) -> bool {
+    !matches!(
+        kind,
+        Kind::Secret | Kind::AnyJson | Kind::Group(_) | Kind::Rows(_)
+    )
+}
+
+/// What is wrong with a range.
+pub(super) fn range_fault(range: &IntegerRange) -> Option<String> {
+    let whole = |limit: Option<f64>| limit.is_none_or(|limit| limit.is_finite() && limit.fract() == 0.0);
+    match *range {
+        IntegerRange { min, max } if !whole(min) || !whole(max) => {
+            let limit = if whole(min) { max } else { min }.unwrap_or_default();
+            Some(format!("expected whole numbers as its limits, found `{limit}`"))
+        }
+        IntegerRange {
+            min: Some(min),
+            max: Some(max),
+        } if min > max => Some(format!(
+            "expected the least value to be at most the greatest, found `{min}` and `{max}`"
+        )),
+        IntegerRange { .. } => None,
+    }
+}
+
+fn integer_fits(range: &IntegerRange, value: &Value) -> bool {
+    let Value::Number(number) = value else {
+        return false;
+    };
+    // Digits are looked at rather than a float, which would take the fraction off a long number.
+    let digits = number.as_str().strip_prefix('-').unwrap_or(number.as_str());
+    let whole = digits.bytes().all(|digit| digit.is_ascii_digit());
+    let near = number.as_f64().unwrap_or(f64::NAN);
+    whole && range.min.is_none_or(|min| near >= min) && range.max.is_none_or(|max| near <= max)
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == "yyyy-MM-dd".len() && text.parse::<Date>().is_ok()
+}
+
+fn is_date_time(text: &str) -> bool {
+    text.parse::<Timestamp>().is_ok() || text.parse::<DateTime>().is_ok()
+}

@@ -1,0 +1,342 @@
+//! Why an item has no output, split by who has to act: the contract's `failure`, as a plain type.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use crate::text::shown;
+
+/// The kind of an item of a resumed run whose outcome an earlier run did not learn.
+pub const UNKNOWN: &str = "unknown";
+
+/// The longest line that `Display` gives: room for the list of a thousand problems.
+const SHOWN_CHARS: usize = 64 * 1024;
+
+/// Why an item has no output.
+///
+/// [`Failure::to_json`] gives the shape that engines store and `nodule run` prints: an object with `kind` (the
+/// contract's name, for example `invalid-parameters`), `message`, and the facts that the kind has.
+///
+/// Its texts are the node's and the service's, as they came. `Display` shows them on one line, without characters that act on
+/// a terminal.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The author of the workflow acts: these parameters cannot be sent. All problems at once, in parameter order.
+    InvalidParameters(Vec<ParameterProblem>),
+    /// The engine acts: the call itself is malformed.
+    InvalidInput(String),
+    /// The owner of the credential acts: the service did not accept who is asking, with a fresh session too.
+    Unauthenticated(Answer),
+    /// The service understood and said no.
+    Rejected(Answer),
+    /// Wait, then try again; nothing was done.
+    Throttled {
+        /// What the service said.
+        answer: Answer,
+        /// How long it asks to wait.
+        retry_after_ms: Option<u32>,
+    },
+    /// The service failed, or could not be reached.
+    Unavailable {
+        /// Whether the thing may have been done.
+        certainty: Certainty,
+        /// What happened, naming where.
+        message: String,
+        /// What the service said, where it said something.
+        answer: Option<Answer>,
+        /// How long it asks to wait.
+        retry_after_ms: Option<u32>,
+    },
+    /// The operator acts: the host's policy refused a request before it left.
+    Denied {
+        /// What was refused, and which rule was missing.
+        message: String,
+        /// Lines to paste that would allow it.
+        hint: Option<String>,
+    },
+    /// The author of the node acts: the answer could not be understood.
+    Unintelligible(Answer),
+    /// The operator acts: a limit was reached; says which.
+    Limit(String),
+    /// An item before this one failed and the run said to stop.
+    NotRun,
+    /// A plain write failed as the failure inside says, and may have been done all the same: the host saw its request leave
+    /// and nothing that rules it out. Never tried again by the host.
+    Uncertain(Box<Failure>),
+    /// Anything else: a node that trapped (`trap`), or a case that the contract has no name for yet.
+    Other {
+        /// A name for it, in kebab-case.
+        kind: String,
+        /// What happened.
+        message: String,
+        /// More, for people.
+        detail: Option<Value>,
+    },
+}
+
+/// One thing that is wrong with an item's parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterProblem {
+    /// JSON pointer (RFC 6901) into the item's parameters, for example `/details/detail/2/qty`.
+    pub pointer: String,
+    /// The name the user sees, for example `Product Quantity`.
+    pub label: String,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
+/// What the service said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The service's own code, where it sends one.
+    pub code: Option<String>,
+    /// The service's own words.
+    pub message: String,
+    /// The service's name for this exchange, where it sends one.
+    pub request_id: Option<String>,
+}
+
+/// Whether the service may have done what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// Surely not.
+    NotDone,
+    /// Perhaps.
+    Unknown,
+}
+
+impl Certainty {
+    /// The contract's name for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Certainty::NotDone => "not-done",
+            Certainty::Unknown => "unknown",
+        }
+    }
+}
+
+impl Failure {
+    /// The contract's name for it; of [`Failure::Other`], its own kind.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        match self {
+            Failure::InvalidParameters(_) => "invalid-parameters",
+            Failure::InvalidInput(_) => "invalid-input",
+            Failure::Unauthenticated(_) => "unauthenticated",
+            Failure::Rejected(_) => "rejected",
+            Failure::Throttled { .. } => "throttled",
+            Failure::Unavailable { .. } => "unavailable",
+            Failure::Denied { .. } => "denied",
+            Failure::Unintelligible(_) => "unintelligible",
+            Failure::Limit(_) => "limit",
+            Failure::NotRun => "not-run",
+            Failure::Uncertain(failure) => failure.kind(),
+            Failure::Other { kind, .. } => kind,
+        }
+    }
+
+    /// What the service said, where it said something.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer> {
+        match self {
+            Failure::Unauthenticated(answer)
+            | Failure::Rejected(answer)
+            | Failure::Unintelligible(answer)
+            | Failure::Throttled { answer, .. } => Some(answer),
+            Failure::Unavailable { answer, .. } => answer.as_ref(),
+            Failure::Uncertain(failure) => failure.answer(),
+            _ => None,
+        }
+    }
+
+    /// Whether the thing may have been done.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Failure::Unavailable { certainty, .. } => *certainty == Certainty::Unknown,
+            Failure::Uncertain(_) => true,
+            Failure::Other { kind, .. } => kind == UNKNOWN,
+            _ => false,
+        }
+    }
+
+    /// As engines store it: `kind`, `message`, then what the kind has of `status`, `code`, `requestId`,
+    /// `retryAfterMs`, `certainty`, `problems`, `hint` and `detail`. The texts are as they came;
+    /// [`text::json`](crate::text::json()) makes what it is written as safe to print.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut fields = Map::new();
+        fields.insert("kind".into(), self.kind().into());
+        fields.insert("message".into(), self.message().into());
+        if let Some(answer) = self.answer() {
+            fields.insert("status".into(), answer.status.into());
+            if let Some(code) = &answer.code {
+                fields.insert("code".into(), code.as_str().into());
+            }
+            if let Some(id) = &answer.request_id {
+                fields.insert("requestId".into(), id.as_str().into());
+            }
+        }
+        match self {
+            Failure::InvalidParameters(problems) => {
+                let problems = problems
+                    .iter()
+                    .map(|problem| {
+                        json!({"pointer": problem.pointer, "label": problem.label, "message": problem.message})
+                    })
+                    .collect();
+                fields.insert("problems".into(), Value::Array(problems));
+            }
+            Failure::Throttled {
+                retry_after_ms: Some(ms),
+                ..
+            } => {
+                fields.insert("retryAfterMs".into(), (*ms).into());
+            }
+            Failure::Unavailable {
+                certainty,
+                retry_after_ms,
+                ..
+            } => {
+                fields.insert("certainty".into(), certainty.name().into());
+                if let Some(ms) = retry_after_ms {
+                    fields.insert("retryAfterMs".into(), (*ms).into());
+                }
+            }
+            Failure::Denied { hint: Some(hint), .. } => {
+                fields.insert("hint".into(), hint.as_str().into());
+            }
+            Failure::Other {
+                detail: Some(detail), ..
+            } => {
+                fields.insert("detail".into(), detail.clone());
+            }
+            Failure::Uncertain(failure) => {
+                let Value::Object(mut inner) = failure.to_json() else {
+                    return Value::Object(fields);
+                };
+                inner.insert("certainty".into(), Certainty::Unknown.name().into());
+                return Value::Object(inner);
+            }
+            _ => {}
+        }
+        Value::Object(fields)
+    }
+}
+
+impl Failure {
+    /// What happened, in the form's or the service's own words, as they came.
+    fn message(&self) -> Cow<'_, str> {
+        match self {
+            Failure::InvalidParameters(problems) => {
+                let problems = problems
+                    .iter()
+                    .map(|problem| format!("{}: {}", problem.label, problem.message));
+                problems.collect::<Vec<_>>().join("; ").into()
+            }
+            Failure::InvalidInput(message)
+            | Failure::Limit(message)
+            | Failure::Denied { message, .. }
+            | Failure::Unavailable { message, .. }
+            | Failure::Other { message, .. } => message.into(),
+            Failure::Uncertain(failure) => failure.message(),
+            Failure::NotRun => "not run, since an item before it failed".into(),
+            Failure::Unauthenticated(answer)
+            | Failure::Rejected(answer)
+            | Failure::Unintelligible(answer)
+            | Failure::Throttled { answer, .. } => (&answer.message).into(),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// One line for people: what happened, in the form's or the service's own words.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.message(), SHOWN_CHARS))
+    }
+}
+
+impl fmt::Display for ParameterProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}: {}", self.label, self.message);
+        f.write_str(&shown(&text, SHOWN_CHARS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_it_is_and_every_fact_it_has() {
+        let failure = Failure::Unavailable {
+            certainty: Certainty::Unknown,
+            message: "the service answered 503".into(),
+            answer: Some(Answer {
+                status: 503,
+                code: Some("E1".into()),
+                message: "busy".into(),
+                request_id: Some("r-1".into()),
+            }),
+            retry_after_ms: Some(2_000),
+        };
+        assert_eq!(
+            failure.to_json(),
+            json!({
+                "kind": "unavailable", "message": "the service answered 503", "status": 503, "code": "E1",
+                "requestId": "r-1", "certainty": "unknown", "retryAfterMs": 2000,
+            })
+        );
+    }
+
+    #[test]
+    fn nothing_that_a_node_or_a_service_says_acts_on_a_terminal() {
+        let message = "a\u{1b}[2J\u{9b}31m\r\nerror: b\u{202e}".to_owned();
+        let answer = Answer {
+            message: message.clone(),
+            ..Answer::default()
+        };
+        let problem = ParameterProblem {
+            pointer: String::new(),
+            label: message.clone(),
+            message: message.clone(),
+        };
+        for failure in [
+            Failure::InvalidInput(message.clone()),
+            Failure::Rejected(answer),
+            Failure::InvalidParameters(vec![problem]),
+            Failure::Uncertain(Box::new(Failure::Limit(message.clone()))),
+        ] {
+            let shown = failure.to_string();
+            assert!(
+                shown.contains(r"a\u{1b}[2J\u{9b}31m\r\nerror: b\u{202e}"),
+                "{shown}"
+            );
+            assert!(!shown.chars().any(crate::text::is_deceptive), "{shown}");
+            // Who stores it has it as it was.
+            assert!(failure.to_json()["message"].as_str().unwrap().contains(&message));
+        }
+    }
+
+    #[test]
+    fn all_problems_stand_in_one_line_by_label() {
+        let problem = |label: &str| ParameterProblem {
+            pointer: format!("/{label}"),
+            label: label.into(),
+            message: "expected a text, found nothing".into(),
+        };
+        let failure = Failure::InvalidParameters(vec![problem("A"), problem("B")]);
+        assert_eq!(
+            failure.to_string(),
+            "A: expected a text, found nothing; B: expected a text, found nothing"
+        );
+        assert_eq!(failure.to_json()["problems"][1]["pointer"], "/B");
+    }
+}

@@ -1,0 +1,447 @@
+//! What one run of a node may use up.
+//!
+//! Every limit is a field of [`Limits`], with a default that is a named constant and says why, and a key of the policy
+//! file's `[limits]` table. [`LIMIT_SPECS`] is the one list that ties the three together: parsing, range checks and
+//! documentation are its consumers. A value outside a knob's range is refused, since a limit of nothing stops every run
+//! and a limit beyond the machine is none.
+//!
+//! Sizes are bytes, times are milliseconds; the unit is the end of the key.
+
+use std::fmt;
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+const GIB: usize = 1024 * MIB;
+
+/// A node of a quarter megabyte holds a chunk of items, one answer and their JSON: an answer at its own limit, its text
+/// and its parsed form fit.
+pub const DEFAULT_MEMORY_BYTES: usize = 128 * MIB;
+/// A large Rust component has some thousand functions in its table; nothing grows one at run time.
+pub const DEFAULT_TABLE_ELEMENTS: usize = 20_000;
+/// A component made by `wit-component` has up to five core instances (module, shim, fix-up, adapter, its own).
+pub const DEFAULT_INSTANCES: usize = 16;
+/// Wasmtime's own default. A Rust guest's stack in linear memory is used up before it.
+pub const DEFAULT_STACK_BYTES: usize = 512 * KIB;
+/// A chunk of a hundred items at a second each has room, a forgotten loop ends while somebody still waits for it.
+pub const DEFAULT_RUN_TIMEOUT: Duration = Duration::from_mins(5);
+/// Larger answers are downloads, which a node should page through. It is counted after decompression, so that a small
+/// archive of a large text is stopped too.
+pub const DEFAULT_RESPONSE_BYTES: usize = 16 * MIB;
+/// An item of five hundred event rows is a few hundred kilobytes.
+pub const DEFAULT_REQUEST_BODY_BYTES: usize = 8 * MIB;
+/// As much as the node's own memory: bodies that are on their way, and answers that the node has not let go of.
+pub const DEFAULT_BUFFERED_BYTES: usize = 128 * MIB;
+/// What hyper and most servers take by default.
+pub const DEFAULT_HEADER_COUNT: usize = 100;
+/// What large servers accept for all headers together, with room for long cookies.
+pub const DEFAULT_HEADER_BYTES: usize = 64 * KIB;
+/// Enough to hide 200 ms of latency behind work, few enough for a small service.
+pub const DEFAULT_REQUESTS_IN_FLIGHT: usize = 64;
+/// A look-up, a TCP and a TLS handshake across the world take one second; a retransmitted packet adds three.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The usual patience of gateways in front of a slow report.
+pub const DEFAULT_FIRST_BYTE_TIMEOUT: Duration = Duration::from_mins(1);
+/// A live connection is never silent this long in the middle of an answer.
+pub const DEFAULT_BETWEEN_BYTES_TIMEOUT: Duration = Duration::from_secs(15);
+/// Ends the answer that drips a byte a second and never stops.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
+/// A request holds about twelve resources while it is under way, and 64 of them overlap; this is five times that.
+pub const DEFAULT_HOST_RESOURCES: usize = 4096;
+/// The results of one call, which the host copies out of the guest at once.
+pub const DEFAULT_OUTPUT_BYTES: usize = 64 * MIB;
+
+/// What one run of a node may use up; see the [module](self).
+///
+/// ```
+/// use nodule_core::limits::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.memory_bytes = 32 * 1024 * 1024;
+/// limits.check()?;
+/// # Ok::<(), nodule_core::limits::LimitError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of linear memory, all memories of a run together.
+    pub memory_bytes: usize,
+    /// Elements of all tables of a run together.
+    pub table_elements: usize,
+    /// Core instances of a run, and as many memories and tables.
+    pub instances: usize,
+    /// Bytes of stack for the guest's calls; the fibre that a call runs on has to be larger.
+    pub stack_bytes: usize,
+    /// From the start of a call to its end, by the wall clock: waiting for the host counts.
+    pub run_timeout: Duration,
+    /// Bytes of one answer's body, after decompression.
+    pub response_bytes: usize,
+    /// Bytes of one request's body.
+    pub request_body_bytes: usize,
+    /// Bytes of the bodies of requests and answers that the host holds for one call, all of them together.
+    pub buffered_bytes: usize,
+    /// Headers of one request, and of one answer.
+    pub header_count: usize,
+    /// Bytes of all names and values of one request's headers, and of one answer's.
+    pub header_bytes: usize,
+    /// Requests that one run may have open; further ones wait, and their waiting counts as connecting.
+    pub requests_in_flight: usize,
+    /// From the request to a connection: waiting for a slot, look-up, TCP and TLS.
+    pub connect_timeout: Duration,
+    /// From the connection to the end of the answer's headers.
+    pub first_byte_timeout: Duration,
+    /// Between two pieces of an answer's body.
+    pub between_bytes_timeout: Duration,
+    /// From the request to the end of the answer's body.
+    pub request_timeout: Duration,
+    /// Entries of the table of resources that the host holds for the guest.
+    pub host_resources: usize,
+    /// Bytes of all results of one call together.
+    pub output_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+            table_elements: DEFAULT_TABLE_ELEMENTS,
+            instances: DEFAULT_INSTANCES,
+            stack_bytes: DEFAULT_STACK_BYTES,
+            run_timeout: DEFAULT_RUN_TIMEOUT,
+            response_bytes: DEFAULT_RESPONSE_BYTES,
+            request_body_bytes: DEFAULT_REQUEST_BODY_BYTES,
+            buffered_bytes: DEFAULT_BUFFERED_BYTES,
+            header_count: DEFAULT_HEADER_COUNT,
+            header_bytes: DEFAULT_HEADER_BYTES,
+            requests_in_flight: DEFAULT_REQUESTS_IN_FLIGHT,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            first_byte_timeout: DEFAULT_FIRST_BYTE_TIMEOUT,
+            between_bytes_timeout: DEFAULT_BETWEEN_BYTES_TIMEOUT,
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
+            host_resources: DEFAULT_HOST_RESOURCES,
+            output_bytes: DEFAULT_OUTPUT_BYTES,
+        }
+    }
+}
+
+impl Limits {
+    /// Set the limit that a policy file calls `key`, in the key's unit.
+    ///
+    /// # Errors
+    ///
+    /// No limit has that key, or the value is outside its range.
+    pub fn set(&mut self, key: &str, value: u64) -> Result<(), LimitError> {
+        let knob = LimitSpec::named(key).ok_or_else(|| LimitError::Unknown { key: key.to_owned() })?;
+        let value = knob.checked(value)?;
+        knob.write(self, value);
+        Ok(())
+    }
+
+    /// Check the ranges of all fields, for an embedder who set them directly.
+    ///
+    /// # Errors
+    ///
+    /// The first field that is out of range.
+    pub fn check(&self) -> Result<(), LimitError> {
+        LIMIT_SPECS
+            .iter()
+            .try_for_each(|knob| knob.checked(knob.read(self)).map(|_| ()))
+    }
+}
+
+/// Limits that a policy file sets, to be laid over an embedder's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LimitOverrides(Vec<(&'static LimitSpec, u64)>);
+
+impl LimitOverrides {
+    /// Remember one value; a later one for the same key counts.
+    ///
+    /// # Errors
+    ///
+    /// No limit has that key, or the value is outside its range.
+    pub fn set(&mut self, key: &str, value: u64) -> Result<(), LimitError> {
+        let knob = LimitSpec::named(key).ok_or_else(|| LimitError::Unknown { key: key.to_owned() })?;
+        self.0.push((knob, knob.checked(value)?));
+        Ok(())
+    }
+
+    /// The limits with these values in the place of theirs.
+    #[must_use]
+    pub fn over(&self, mut limits: Limits) -> Limits {
+        for (knob, value) in &self.0 {
+            knob.write(&mut limits, *value);
+        }
+        limits
+    }
+}
+
+/// One limit as the policy file knows it.
+#[derive(Debug)]
+pub struct LimitSpec {
+    /// The key in `[limits]`; its end is the unit.
+    pub key: &'static str,
+    /// The smallest value with which a node can still run.
+    pub least: u64,
+    /// The largest value that is still a limit.
+    pub most: u64,
+    field: Field,
+}
+
+#[derive(Debug)]
+enum Field {
+    Size(fn(&mut Limits) -> &mut usize),
+    Millis(fn(&mut Limits) -> &mut Duration),
+}
+
+impl LimitSpec {
+    fn named(key: &str) -> Option<&'static Self> {
+        LIMIT_SPECS.iter().find(|knob| knob.key == key)
+    }
+
+    fn checked(&self, value: u64) -> Result<u64, LimitError> {
+        if (self.least..=self.most).contains(&value) {
+            Ok(value)
+        } else {
+            Err(LimitError::OutOfRange {
+                key: self.key,
+                least: self.least,
+                most: self.most,
+                found: value,
+            })
+        }
+    }
+
+    fn write(&self, limits: &mut Limits, value: u64) {
+        match self.field {
+            Field::Size(field) => *field(limits) = usize::try_from(value).unwrap_or(usize::MAX),
+            Field::Millis(field) => *field(limits) = Duration::from_millis(value),
+        }
+    }
+
+    /// The value of the field, in the key's unit.
+    #[must_use]
+    pub fn read(&self, limits: &Limits) -> u64 {
+        let mut limits = limits.clone();
+        match self.field {
+            Field::Size(field) => u64::try_from(*field(&mut limits)).unwrap_or(u64::MAX),
+            Field::Millis(field) => u64::try_from(field(&mut limits).as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl PartialEq for LimitSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for LimitSpec {}
+
+const fn size(
+    key: &'static str,
+    least: usize,
+    most: usize,
+    field: fn(&mut Limits) -> &mut usize,
+) -> LimitSpec {
+    LimitSpec {
+        key,
+        least: least as u64,
+        most: most as u64,
+        field: Field::Size(field),
+    }
+}
+
+/// Times go from a millisecond to a day.
+const fn millis(key: &'static str, field: fn(&mut Limits) -> &mut Duration) -> LimitSpec {
+    LimitSpec {
+        key,
+        least: 1,
+        most: 24 * 60 * 60 * 1000,
+        field: Field::Millis(field),
+    }
+}
+
+/// Every limit, in the order of [`Limits`].
+pub const LIMIT_SPECS: &[LimitSpec] = &[
+    // WebAssembly's memory has 32-bit addresses and pages of 64 KiB; a Rust guest starts with seventeen.
+    size("memory-bytes", MIB, 4 * GIB, |limits| &mut limits.memory_bytes),
+    size("table-elements", 1, 10_000_000, |limits| {
+        &mut limits.table_elements
+    }),
+    size("instances", 1, 1000, |limits| &mut limits.instances),
+    // The host's fibre has to be larger than this, and each run in progress has one.
+    size("stack-bytes", 64 * KIB, 16 * MIB, |limits| {
+        &mut limits.stack_bytes
+    }),
+    millis("run-timeout-ms", |limits| &mut limits.run_timeout),
+    size("response-bytes", 1, 2 * GIB, |limits| &mut limits.response_bytes),
+    size("request-body-bytes", 1, 2 * GIB, |limits| {
+        &mut limits.request_body_bytes
+    }),
+    size("buffered-bytes", KIB, 16 * GIB, |limits| {
+        &mut limits.buffered_bytes
+    }),
+    // The `http` crate's map holds at most 32,768 headers and panics beyond.
+    size("header-count", 1, 10_000, |limits| &mut limits.header_count),
+    size("header-bytes", 256, 16 * MIB, |limits| &mut limits.header_bytes),
+    size("requests-in-flight", 1, 10_000, |limits| {
+        &mut limits.requests_in_flight
+    }),
+    millis("connect-timeout-ms", |limits| &mut limits.connect_timeout),
+    millis("first-byte-timeout-ms", |limits| &mut limits.first_byte_timeout),
+    millis("between-bytes-timeout-ms", |limits| {
+        &mut limits.between_bytes_timeout
+    }),
+    millis("request-timeout-ms", |limits| &mut limits.request_timeout),
+    // One request needs about twelve.
+    size("host-resources", 32, 1_000_000, |limits| {
+        &mut limits.host_resources
+    }),
+    size("output-bytes", KIB, 2 * GIB, |limits| &mut limits.output_bytes),
+];
+
+/// A limit that cannot be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LimitError {
+    /// No limit has that key.
+    #[error("unknown limit `{}`: expected {}", crate::canonical::shown(key), Keys)]
+    Unknown {
+        /// What was found.
+        key: String,
+    },
+    /// The value is outside the limit's range.
+    #[error("`{key}`: expected {least} to {most}, found {found}")]
+    OutOfRange {
+        /// The limit's key.
+        key: &'static str,
+        /// The smallest value.
+        least: u64,
+        /// The largest value.
+        most: u64,
+        /// What was found.
+        found: u64,
+    },
+}
+
+struct Keys;
+
+impl fmt::Display for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one of ")?;
+        for (index, knob) in LIMIT_SPECS.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}`{}`", knob.key)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails when a key is not tied to a field, or two keys to the same one.
+    #[test]
+    fn every_key_sets_its_own_field_and_no_other() {
+        for knob in LIMIT_SPECS {
+            let mut limits = Limits::default();
+            let value = knob.read(&limits) + 1;
+            limits.set(knob.key, value).unwrap();
+            for other in LIMIT_SPECS {
+                let expected = if other == knob {
+                    value
+                } else {
+                    other.read(&Limits::default())
+                };
+                assert_eq!(
+                    other.read(&limits),
+                    expected,
+                    "{} after setting {}",
+                    other.key,
+                    knob.key
+                );
+            }
+        }
+    }
+
+    /// A field that is added has to get a key; the number of fields is what `Debug` shows.
+    #[test]
+    fn every_field_has_a_key_that_is_its_name_with_the_unit() {
+        let shown = format!("{:#?}", Limits::default());
+        let fields: Vec<&str> = shown
+            .lines()
+            .filter_map(|line| line.strip_prefix("    ")?.split_once(": ").map(|(name, _)| name))
+            .collect();
+        let keys: Vec<String> = LIMIT_SPECS
+            .iter()
+            .map(|knob| knob.key.trim_end_matches("-ms").replace('-', "_"))
+            .collect();
+        assert_eq!(keys, fields);
+    }
+
+    #[test]
+    fn the_defaults_are_within_their_ranges() {
+        assert_eq!(Limits::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn both_ends_of_a_range_are_in_it_and_what_lies_beyond_is_refused() {
+        for knob in LIMIT_SPECS {
+            let mut limits = Limits::default();
+            for value in [knob.least, knob.most] {
+                assert_eq!(limits.set(knob.key, value), Ok(()), "{}", knob.key);
+                assert_eq!(knob.read(&limits), value);
+            }
+            for found in [knob.least - 1, knob.most + 1] {
+                let LimitSpec { key, least, most, .. } = *knob;
+                assert_eq!(
+                    limits.set(key, found),
+                    Err(LimitError::OutOfRange {
+                        key,
+                        least,
+                        most,
+                        found
+                    })
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_embedder_who_sets_a_field_out_of_range_hears_of_it() {
+        let limits = Limits {
+            connect_timeout: Duration::ZERO,
+            ..Limits::default()
+        };
+        assert_eq!(
+            limits.check().unwrap_err().to_string(),
+            "`connect-timeout-ms`: expected 1 to 86400000, found 0"
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_answered_with_the_accepted_ones() {
+        let message = LimitOverrides::default()
+            .set("memory", 1)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.starts_with("unknown limit `memory`: expected one of `memory-bytes`, `table-elements`"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn overrides_replace_what_they_name_and_keep_the_rest() {
+        let mut overrides = LimitOverrides::default();
+        overrides.set("instances", 3).unwrap();
+        let base = Limits {
+            memory_bytes: 2 * MIB,
+            ..Limits::default()
+        };
+        let limits = overrides.over(base);
+        assert_eq!((limits.instances, limits.memory_bytes), (3, 2 * MIB));
+        assert_eq!(limits.table_elements, DEFAULT_TABLE_ELEMENTS);
+    }
+}

@@ -1,0 +1,162 @@
+//! The result of an item, and what a failed write means: whether nothing was done, or nobody knows.
+//!
+//! A call of a `write` operation holds one item, so the host has seen whether a request that changes something left for it,
+//! and whether a response came. It trusts that over what the node says. Everything that is not surely undone is uncertain:
+//! a trap after the request, a deadline, a response that broke off or could not be read.
+
+use serde_json::value::RawValue;
+
+use crate::failure::{Certainty, Failure};
+
+/// The output items of one item, each a JSON document on one line, or why there are none.
+pub type ItemResult = Result<Vec<Box<RawValue>>, Failure>;
+
+/// The requests of one call that change something, as the host counted them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Changing {
+    /// Those that left.
+    pub sent: u32,
+    /// Of these, those that were answered.
+    pub answered: u32,
+}
+
+/// The result of a plain write's call, in the light of what the host saw.
+///
+/// # Errors
+///
+/// The failure that was given, with the certainty that the host has.
+pub fn of_write(result: ItemResult, changing: Changing) -> ItemResult {
+    result.map_err(|failure| certain(failure, changing.sent, changing.answered))
+}
+
+fn certain(failure: Failure, sent: u32, answered: u32) -> Failure {
+    let told = |certainty| match failure.clone() {
+        Failure::Unavailable {
+            message,
+            answer,
+            retry_after_ms,
+            ..
+        } => Failure::Unavailable {
+            certainty,
+            message,
+            answer,
+            retry_after_ms,
+        },
+        failure => failure,
+    };
+    if sent == 0 {
+        // Nothing left that could have changed anything.
+        return told(Certainty::NotDone);
+    }
+    // Of several requests an earlier one may have been carried out, whatever was said of the last.
+    let is_ruled_out = sent == 1
+        && answered == 1
+        && match &failure {
+            // What is to be looked for elsewhere is often the result of what was done here.
+            Failure::Rejected(answer) => !matches!(answer.status, 300 | 302 | 303),
+            Failure::Throttled { .. } | Failure::Unauthenticated(_) => true,
+            Failure::Unavailable { certainty, .. } => *certainty == Certainty::NotDone,
+            _ => false,
+        };
+    if is_ruled_out {
+        return failure;
+    }
+    match &failure {
+        Failure::Unavailable { .. } => told(Certainty::Unknown),
+        Failure::Uncertain(_) => failure,
+        _ => Failure::Uncertain(Box::new(failure)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Answer;
+
+    fn all() -> Vec<Failure> {
+        let unavailable = |certainty| Failure::Unavailable {
+            certainty,
+            message: "gone".into(),
+            answer: None,
+            retry_after_ms: None,
+        };
+        vec![
+            Failure::InvalidParameters(Vec::new()),
+            Failure::InvalidInput("bad".into()),
+            Failure::Unauthenticated(Answer::default()),
+            Failure::Rejected(Answer::default()),
+            Failure::Throttled {
+                answer: Answer::default(),
+                retry_after_ms: None,
+            },
+            unavailable(Certainty::NotDone),
+            unavailable(Certainty::Unknown),
+            Failure::Denied {
+                message: "no".into(),
+                hint: None,
+            },
+            Failure::Unintelligible(Answer::default()),
+            Failure::Limit("deadline".into()),
+            Failure::Other {
+                kind: "trap".into(),
+                message: "stopped".into(),
+                detail: None,
+            },
+        ]
+    }
+
+    #[test]
+    fn what_never_left_was_not_done_whatever_the_node_says() {
+        for failure in all() {
+            let kind = failure.kind().to_owned();
+            let told = certain(failure, 0, 0);
+            assert!(!told.is_unknown(), "{told:?}");
+            assert_eq!(told.kind(), kind);
+        }
+    }
+
+    #[test]
+    fn what_left_and_was_not_answered_is_unknown_whatever_the_node_says() {
+        for failure in all() {
+            let told = certain(failure, 1, 0);
+            assert!(told.is_unknown(), "{told:?}");
+            assert_eq!(told.to_json()["certainty"], "unknown");
+        }
+    }
+
+    #[test]
+    fn an_answer_rules_out_what_it_refuses_and_nothing_else() {
+        let ruled_out: Vec<String> = all()
+            .into_iter()
+            .map(|failure| certain(failure, 1, 1))
+            .filter(|failure| !failure.is_unknown())
+            .map(|failure| failure.kind().to_owned())
+            .collect();
+        assert_eq!(
+            ruled_out,
+            ["unauthenticated", "rejected", "throttled", "unavailable"]
+        );
+    }
+
+    #[test]
+    fn a_redirect_may_be_the_result_of_a_write() {
+        for (status, is_unknown) in [(301, false), (302, true), (303, true), (307, false), (308, false)] {
+            let answer = Answer {
+                status,
+                ..Answer::default()
+            };
+            assert_eq!(
+                certain(Failure::Rejected(answer), 1, 1).is_unknown(),
+                is_unknown,
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_refusal_of_a_second_request_says_nothing_of_the_first() {
+        for failure in all() {
+            assert!(certain(failure, 2, 2).is_unknown());
+        }
+    }
+}

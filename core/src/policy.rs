@@ -1,0 +1,216 @@
+//! What a node may reach, as its operator says.
+//!
+//! A policy is parsed once, into types that cannot hold nonsense, and then only asked. The empty policy, which is the
+//! default, allows nothing; nothing that a node says about itself widens one.
+//!
+//! ```toml
+//! # How many requests that are not GET or HEAD one call of a `write` operation may send.
+//! write-requests = 1
+//!
+//! # What the credential's base URL allows: "granted", everything below it, or "listed", nothing but what an entry allows. An
+//! # authenticating instance reaches nothing outside of the base URL in any case; with "listed", the entries have to allow its
+//! # requests too.
+//! base-url = "granted"
+//!
+//! [[allow]]
+//! origin = "https://api.example.com"   # scheme, host and port; see the table at `Rule`
+//! path = "/v1"                         # and below; absent: every path
+//! methods = ["GET", "POST"]            # absent: every method but CONNECT and TRACE
+//! private = false                      # whether the name may resolve to a private address
+//!
+//! [limits]                             # over the embedder's; see `crate::limits`
+//! memory-bytes = 67108864
+//!
+//! [effects]                            # may lower what a node claims, never raise it
+//! "points.adjust" = "write"
+//! ```
+//!
+//! An unknown key, a value of the wrong kind, an entry that could never match, and one that matches more than it seems
+//! to, are refused when the file is read, all at once, with their lines.
+//!
+//! There is no key for a proxy: one looks names up itself, past the address rules, so that it is the engine's operator who names one
+//! for all nodes ([`EngineConfig::proxy`](crate::EngineConfig::proxy)). With it, these rules still decide about origins, paths
+//! and methods, and about targets that are written as addresses; where a name leads, the proxy decides. `HTTP_PROXY` and its
+//! like in the environment are ignored.
+
+mod denial;
+mod file;
+mod rule;
+
+use std::collections::BTreeSet;
+
+use http::Method;
+
+pub use denial::{Denial, Difference, Why};
+pub use file::{PolicyError, Problem, ProblemKind};
+pub use rule::{HostPattern, Rule, RuleError};
+
+use crate::address::Permit;
+use crate::canonical::{CanonicalUrl, Host};
+use crate::limits::{LimitOverrides, Limits};
+
+/// How many requests that change something a call of a `write` operation may send: one call does one thing.
+pub const WRITE_REQUESTS: u32 = 1;
+
+/// Methods that make a proxy of a server, or make it show a request's headers. No entry allows them.
+pub const FORBIDDEN_METHODS: [Method; 2] = [Method::CONNECT, Method::TRACE];
+
+/// What giving a credential allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum BaseUrl {
+    /// Its base URL and what is below it, by every method but the forbidden ones, at public addresses or at the one that it names.
+    #[default]
+    Granted,
+    /// Nothing by itself: the entries decide about requests below it as about all others.
+    Listed,
+}
+
+/// What a node may reach; see the [module](self). The default allows nothing.
+///
+/// ```
+/// use http::Method;
+/// use nodule_core::canonical::CanonicalUrl;
+/// use nodule_core::policy::{Policy, Rule};
+///
+/// let mut policy = Policy::default();
+/// policy.allow(Rule::parse("https://api.example.com/v1")?);
+///
+/// let url = CanonicalUrl::parse("https://api.example.com/v1/items")?;
+/// assert!(policy.decide(&Method::GET, &url).is_ok());
+/// let url = CanonicalUrl::parse("https://api.example.com.evil.example/v1/items")?;
+/// assert!(policy.decide(&Method::GET, &url).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    rules: Vec<Rule>,
+    limits: LimitOverrides,
+    writes: BTreeSet<String>,
+    write_requests: u32,
+    base_url: BaseUrl,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            limits: LimitOverrides::default(),
+            writes: BTreeSet::new(),
+            write_requests: WRITE_REQUESTS,
+            base_url: BaseUrl::Granted,
+        }
+    }
+}
+
+impl Policy {
+    /// Read a policy file; `file_name` is for the errors.
+    ///
+    /// # Errors
+    ///
+    /// All problems of the file, with their lines.
+    pub fn from_toml(text: &str, file_name: &str) -> Result<Self, PolicyError> {
+        file::parse(text, file_name)
+    }
+
+    /// Allow what a rule says, besides what is allowed already.
+    pub fn allow(&mut self, rule: Rule) {
+        self.rules.push(rule);
+    }
+
+    /// What is allowed.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Decide about a request. The answer is the rule that allows it, whose [permit](Rule::permit) says which addresses
+    /// the connection may go to; of several, one that allows private addresses.
+    ///
+    /// # Errors
+    ///
+    /// No rule allows it.
+    pub fn decide(&self, method: &Method, url: &CanonicalUrl) -> Result<&Rule, Denial> {
+        self.rule_for(method, url).ok_or_else(|| self.denial(method, url))
+    }
+
+    /// Decide about a request below the credential's base URL: what a rule allows, and without one what the base URL does.
+    ///
+    /// # Errors
+    ///
+    /// Neither allows it.
+    pub fn decide_below_base(&self, method: &Method, url: &CanonicalUrl) -> Result<Permit, Denial> {
+        if let Some(rule) = self.rule_for(method, url) {
+            return Ok(rule.permit());
+        }
+        if self.base_url == BaseUrl::Granted && !FORBIDDEN_METHODS.contains(method) {
+            return Ok(permit_of_base(url));
+        }
+        Err(Denial {
+            is_base_listed: self.base_url == BaseUrl::Listed,
+            ..self.denial(method, url)
+        })
+    }
+
+    /// What giving a credential allows.
+    #[must_use]
+    pub fn base_url(&self) -> BaseUrl {
+        self.base_url
+    }
+
+    /// Why no rule allows a request.
+    pub fn denial(&self, method: &Method, url: &CanonicalUrl) -> Denial {
+        if FORBIDDEN_METHODS.contains(method) {
+            Denial::new(method, url, Why::ForbiddenMethod)
+        } else {
+            Denial::explain(&self.rules, method, url)
+        }
+    }
+
+    /// The rule of [`Policy::decide`], for who does not ask why there is none.
+    pub fn rule_for(&self, method: &Method, url: &CanonicalUrl) -> Option<&Rule> {
+        if FORBIDDEN_METHODS.contains(method) {
+            return None;
+        }
+        let mut allowed = self.rules.iter().filter(|rule| rule.allows(method, url));
+        let first = allowed.next()?;
+        Some(if first.is_private() {
+            first
+        } else {
+            allowed.find(|rule| rule.is_private()).unwrap_or(first)
+        })
+    }
+
+    /// An embedder's limits with those of the policy over them.
+    #[must_use]
+    pub fn limits_over(&self, limits: Limits) -> Limits {
+        self.limits.over(limits)
+    }
+
+    /// Whether an operation, `group.name`, is to be treated as a `write`, whatever the node says of its effect.
+    #[must_use]
+    pub fn lowers_to_write(&self, operation: &str) -> bool {
+        self.writes.contains(operation)
+    }
+
+    /// The operations that are to be treated as a `write`, so that one that no node has can be pointed out.
+    pub fn lowered(&self) -> impl Iterator<Item = &str> {
+        self.writes.iter().map(String::as_str)
+    }
+
+    /// How many requests that are not GET or HEAD one call of a `write` operation may send.
+    #[must_use]
+    pub fn write_requests(&self) -> u32 {
+        self.write_requests
+    }
+}
+
+/// How far a connection to the credential's base URL may go.
+pub fn permit_of_base(url: &CanonicalUrl) -> Permit {
+    match url.host() {
+        Host::Address(address) => Permit::Literal(*address),
+        Host::Name(_) => Permit::PublicOnly,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,388 @@
+//! The policy file: TOML, read strictly, all problems at once and each with its line.
+
+use std::fmt;
+
+use http::Method;
+use toml::Spanned;
+use toml::de::{DeInteger, DeTable, DeValue};
+
+use super::{BaseUrl, Policy, Rule, RuleError};
+use crate::canonical::{PathPrefix, UrlError, shown};
+use crate::limits::{LIMIT_SPECS, LimitError};
+
+const FILE_KEYS: &[&str] = &["write-requests", "base-url", "allow", "limits", "effects"];
+const ENTRY_KEYS: &[&str] = &["origin", "path", "methods", "private"];
+
+/// As long as a path may be.
+const FILE_CHARS: usize = 4_096;
+
+/// A call that sends more than this is not one thing any more; such an operation is not a `write` that needs care.
+const MOST_WRITE_REQUESTS: u32 = 1000;
+
+/// A policy file that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyError {
+    /// The name that the file was given with.
+    pub file: String,
+    /// At least one, in the order in which they were found.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing that is wrong with a policy file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Counted from one.
+    pub line: usize,
+    /// What it is.
+    pub kind: ProblemKind,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// The file is no TOML.
+    #[error("{}", shown(message))]
+    Syntax {
+        /// The parser's words.
+        message: String,
+    },
+    /// A key that means nothing here.
+    #[error("unknown key `{}`{place}: expected {}", shown(key), quoted(accepted))]
+    UnknownKey {
+        /// What was found.
+        key: String,
+        /// Which table it stands in, with a space in front.
+        place: &'static str,
+        /// What may stand there.
+        accepted: Vec<&'static str>,
+    },
+    /// An entry without an origin.
+    #[error("`[[allow]]`: expected an `origin`, found none")]
+    NoOrigin,
+    /// A value of the wrong kind, or beyond its range.
+    #[error("`{}`: expected {expected}, found {}", shown(key), shown(found))]
+    Value {
+        /// The key.
+        key: String,
+        /// What should stand there.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// An entry that is none of the accepted forms.
+    #[error("`{key}`: {source}")]
+    Entry {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with its value.
+        source: RuleError,
+    },
+    /// An entry's path that can be no rule.
+    #[error("{0}")]
+    Path(UrlError),
+    /// A limit that cannot be set.
+    #[error("{0}")]
+    Limit(#[from] LimitError),
+}
+
+impl PolicyError {
+    /// What to write instead, for the first problem that has such a thing.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        self.problems.iter().find_map(|problem| match &problem.kind {
+            ProblemKind::Entry { source, .. } => source.hint(),
+            ProblemKind::NoOrigin => {
+                Some("write\n[[allow]]\norigin = \"https://api.example.com\"".to_owned())
+            }
+            _ => None,
+        })
+    }
+}
+
+/// A line for each problem: `policy.toml:3: unknown key …`.
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Problem { line, kind }) in self.problems.iter().enumerate() {
+            let line_break = if index == 0 { "" } else { "\n" };
+            write!(
+                f,
+                "{line_break}{}:{line}: {kind}",
+                crate::text::shown(&self.file, FILE_CHARS)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+/// Read a policy file.
+pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
+    let mut reader = Reader {
+        text,
+        problems: Vec::new(),
+    };
+    let mut policy = Policy::default();
+    match DeTable::parse(text) {
+        Ok(table) => reader.file(table.get_ref(), &mut policy),
+        Err(error) => {
+            let at = error.span().map_or(0, |span| span.start);
+            let message = error.message().lines().collect::<Vec<_>>().join(", ");
+            reader.problem(at, ProblemKind::Syntax { message });
+        }
+    }
+    let Reader { mut problems, .. } = reader;
+    if problems.is_empty() {
+        return Ok(policy);
+    }
+    problems.sort_by_key(|problem| problem.line);
+    Err(PolicyError {
+        file: file.to_owned(),
+        problems,
+    })
+}
+
+type Value<'i> = Spanned<DeValue<'i>>;
+
+/// Collects the problems while it walks the file; what it returns after one is not used.
+struct Reader<'t> {
+    text: &'t str,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, at: usize, kind: ProblemKind) {
+        let before = self.text.as_bytes().iter().take(at);
+        let line = 1 + before.filter(|byte| **byte == b'\n').count();
+        self.problems.push(Problem { line, kind });
+    }
+
+    fn unknown(&mut self, key: &Spanned<impl AsRef<str>>, place: &'static str, accepted: &[&'static str]) {
+        let kind = ProblemKind::UnknownKey {
+            key: shown(key.get_ref().as_ref()),
+            place,
+            accepted: accepted.to_vec(),
+        };
+        self.problem(key.span().start, kind);
+    }
+
+    fn wrong(&mut self, key: &str, expected: impl Into<String>, value: &Value) {
+        let kind = ProblemKind::Value {
+            key: shown(key),
+            expected: expected.into(),
+            found: described(value.get_ref()),
+        };
+        self.problem(value.span().start, kind);
+    }
+
+    fn entry(&mut self, key: &'static str, value: &Value, source: RuleError) {
+        self.problem(value.span().start, ProblemKind::Entry { key, source });
+    }
+
+    fn file(&mut self, table: &DeTable, policy: &mut Policy) {
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "write-requests" => self.write_requests(value, policy),
+                "base-url" => self.base_url(value, policy),
+                "allow" => self.entries(value, policy),
+                "limits" => self.limits(value, policy),
+                "effects" => self.effects(value, policy),
+                _ => self.unknown(key, "", FILE_KEYS),
+            }
+        }
+    }
+
+    fn write_requests(&mut self, value: &Value, policy: &mut Policy) {
+        match integer(value.get_ref())
+            .and_then(|number| u32::try_from(number).ok())
+            .filter(|number| *number <= MOST_WRITE_REQUESTS)
+        {
+            Some(number) => policy.write_requests = number,
+            None => self.wrong("write-requests", format!("0 to {MOST_WRITE_REQUESTS}"), value),
+        }
+    }
+
+    fn base_url(&mut self, value: &Value, policy: &mut Policy) {
+        match value.get_ref() {
+            DeValue::String(text) if text == "granted" => policy.base_url = BaseUrl::Granted,
+            DeValue::String(text) if text == "listed" => policy.base_url = BaseUrl::Listed,
+            _ => self.wrong("base-url", "\"granted\" or \"listed\"", value),
+        }
+    }
+
+    fn entries(&mut self, value: &Value, policy: &mut Policy) {
+        let DeValue::Array(entries) = value.get_ref() else {
+            return self.wrong("allow", "entries that start with `[[allow]]`", value);
+        };
+        for entry in entries {
+            match entry.get_ref() {
+                DeValue::Table(table) => {
+                    let rule = self.rule(table, entry.span().start);
+                    policy.rules.extend(rule);
+                }
+                _ => self.wrong("allow", "an entry with an `origin`", entry),
+            }
+        }
+    }
+
+    fn rule(&mut self, table: &DeTable, at: usize) -> Option<Rule> {
+        let (mut origin, mut path, mut methods, mut private) = (None, None, None, false);
+        let mut has_origin = false;
+        for (key, value) in table {
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("origin", DeValue::String(text)) => {
+                    has_origin = true;
+                    origin = Rule::parse_origin(text)
+                        .map_err(|source| self.entry("origin", value, source))
+                        .ok();
+                }
+                ("origin", _) => {
+                    has_origin = true;
+                    self.wrong("origin", "a text such as \"https://api.example.com\"", value);
+                }
+                ("path", DeValue::String(text)) => path = Some((text.as_ref(), value)),
+                ("path", _) => self.wrong("path", "a text such as \"/v1\"", value),
+                ("methods", DeValue::Array(list)) => {
+                    methods = Some((list.iter().filter_map(|item| self.method(item)).collect(), value));
+                    if list.is_empty() {
+                        self.entry("methods", value, RuleError::NoMethods);
+                    }
+                }
+                ("methods", _) => self.wrong("methods", "a list such as [\"GET\", \"POST\"]", value),
+                ("private", DeValue::Boolean(on)) => private = *on,
+                ("private", _) => self.wrong("private", "true or false", value),
+                _ => self.unknown(key, " in `[[allow]]`", ENTRY_KEYS),
+            }
+        }
+        if !has_origin {
+            self.problem(at, ProblemKind::NoOrigin);
+        }
+        let path = match path.map(|(text, value)| (path_prefix(text), value)) {
+            Some((Ok(path), _)) => path,
+            Some((Err(source), value)) => {
+                self.problem(value.span().start, ProblemKind::Path(source));
+                return None;
+            }
+            None => PathPrefix::default(),
+        };
+        let rule = origin?.with_path(path).with_private(private);
+        match methods {
+            // What is wrong with the list has been said already.
+            Some((methods, _)) => rule.with_methods(methods).ok(),
+            None => Some(rule),
+        }
+    }
+
+    fn method(&mut self, value: &Value) -> Option<Method> {
+        let DeValue::String(text) = value.get_ref() else {
+            self.wrong("methods", "a method such as \"GET\"", value);
+            return None;
+        };
+        // Methods are case-sensitive, so that `get` would never match and nobody would know why.
+        let is_upper = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+        let method = Method::from_bytes(text.as_bytes())
+            .ok()
+            .filter(|method| is_upper && !super::FORBIDDEN_METHODS.contains(method));
+        if method.is_none() {
+            self.entry("methods", value, RuleError::Method { found: shown(text) });
+        }
+        method
+    }
+
+    fn limits(&mut self, value: &Value, policy: &mut Policy) {
+        let DeValue::Table(table) = value.get_ref() else {
+            return self.wrong("limits", "a table", value);
+        };
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            let Some(knob) = LIMIT_SPECS.iter().find(|knob| knob.key == name) else {
+                let kind = LimitError::Unknown { key: shown(name) }.into();
+                self.problem(key.span().start, kind);
+                continue;
+            };
+            match integer(value.get_ref()) {
+                Some(number) => {
+                    if let Err(error) = policy.limits.set(knob.key, number) {
+                        self.problem(value.span().start, error.into());
+                    }
+                }
+                None => self.wrong(name, format!("{} to {}", knob.least, knob.most), value),
+            }
+        }
+    }
+
+    fn effects(&mut self, value: &Value, policy: &mut Policy) {
+        let DeValue::Table(table) = value.get_ref() else {
+            return self.wrong("effects", "a table", value);
+        };
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            match value.get_ref() {
+                DeValue::String(effect) if effect == "write" && is_operation(name) => {
+                    policy.writes.insert(name.to_owned());
+                }
+                DeValue::String(effect) if effect == "write" => {
+                    let kind = ProblemKind::Value {
+                        key: "effects".to_owned(),
+                        expected: "an operation such as \"points.adjust\"".to_owned(),
+                        found: format!("`{}`", shown(name)),
+                    };
+                    self.problem(key.span().start, kind);
+                }
+                // `points.adjust = "write"` without quotes is a table in a table.
+                DeValue::Table(_) => {
+                    self.wrong(
+                        name,
+                        "the operation in quotes, \"points.adjust\" = \"write\"",
+                        value,
+                    );
+                }
+                _ => self.wrong(name, "\"write\", since a policy may only lower an effect", value),
+            }
+        }
+    }
+}
+
+fn path_prefix(text: &str) -> Result<PathPrefix, UrlError> {
+    if text.is_empty() {
+        Err(UrlError::Relative)
+    } else {
+        PathPrefix::parse(text)
+    }
+}
+
+/// `group.name`
+fn is_operation(text: &str) -> bool {
+    let is_name =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
+    text.split_once('.')
+        .is_some_and(|(group, name)| is_name(group) && is_name(name))
+}
+
+fn integer(value: &DeValue) -> Option<u64> {
+    match value {
+        DeValue::Integer(number) => {
+            let number: &DeInteger = number;
+            u64::from_str_radix(number.as_str(), number.radix()).ok()
+        }
+        _ => None,
+    }
+}
+
+fn described(value: &DeValue) -> String {
+    match value {
+        DeValue::String(text) => format!("\"{}\"", shown(text)),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(on) => on.to_string(),
+        DeValue::Datetime(_) => "a date".to_owned(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}
+
+fn quoted(keys: &[&str]) -> String {
+    let quoted: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    quoted.join(", ")
+}

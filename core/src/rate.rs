@@ -1,0 +1,158 @@
+//! How fast requests may follow each other.
+//!
+//! The requests of a run are spaced evenly: a burst at the start of each second is what services count as too fast. The wait
+//! counts towards the deadline of the call (`run-timeout-ms`), not of the request.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::retry::countable;
+
+/// So many requests in so much time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    count: u32,
+    per: Duration,
+}
+
+impl Rate {
+    /// `count` requests in each `per`; `None` where one of them is zero.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let rate = nodule_core::rate::Rate::new(50, Duration::from_secs(1));
+    /// assert_eq!(rate, "50/s".parse().ok());
+    /// ```
+    #[must_use]
+    pub fn new(count: u32, per: Duration) -> Option<Self> {
+        (count > 0 && !per.is_zero()).then_some(Self { count, per })
+    }
+
+    /// The time between two requests.
+    #[must_use]
+    pub fn interval(self) -> Duration {
+        self.per / self.count
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.per.as_secs() {
+            1 => write!(f, "{}/s", self.count),
+            60 => write!(f, "{}/min", self.count),
+            3600 => write!(f, "{}/h", self.count),
+            _ => write!(f, "{} in {:?}", self.count, self.per),
+        }
+    }
+}
+
+/// A text that is no rate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected a rate such as `50/s`, `600/min` or `1000/h`, found `{}`",
+    crate::canonical::shown(found)
+)]
+pub struct RateError {
+    /// What was found.
+    pub found: String,
+}
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    fn from_str(text: &str) -> Result<Self, RateError> {
+        let parsed = text.trim().split_once('/').and_then(|(count, unit)| {
+            let per = match unit.trim() {
+                "s" | "sec" | "second" => 1,
+                "m" | "min" | "minute" => 60,
+                "h" | "hour" => 3600,
+                _ => return None,
+            };
+            Self::new(count.trim().parse().ok()?, Duration::from_secs(per))
+        });
+        parsed.ok_or_else(|| RateError {
+            found: text.to_owned(),
+        })
+    }
+}
+
+/// Gives requests their times, in the order in which they ask. It counts and does not wait.
+#[derive(Debug)]
+pub struct Bucket {
+    interval: Duration,
+    next: Mutex<Instant>,
+}
+
+impl Bucket {
+    /// One whose first request may leave `now`.
+    #[must_use]
+    pub fn new(rate: Rate, now: Instant) -> Self {
+        Self {
+            interval: countable(rate.interval()),
+            next: Mutex::new(now),
+        }
+    }
+
+    /// The next time that no request has; perhaps in the past.
+    pub fn next(&self) -> Instant {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many requests there may be in so much time.
+    #[must_use]
+    pub fn count_in(&self, time: Duration) -> usize {
+        let count = time.as_nanos() / self.interval.as_nanos().max(1);
+        usize::try_from(count).unwrap_or(usize::MAX)
+    }
+
+    /// When a request that asks `now` may leave. Whoever does not send it has used its time up.
+    pub fn take(&self, now: Instant) -> Instant {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let time = (*next).max(now);
+        *next = time + self.interval;
+        time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_number_and_a_time() {
+        for (text, interval) in [("50/s", 20), ("600/min", 100), (" 1000 / h ", 3_600)] {
+            assert_eq!(
+                text.parse::<Rate>().map(Rate::interval),
+                Ok(Duration::from_millis(interval)),
+                "{text}"
+            );
+        }
+        for text in ["", "50", "0/s", "-1/s", "50/d", "1.5/s", "/s"] {
+            assert!(text.parse::<Rate>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_slowest_rate_of_all_has_a_next_time() {
+        let now = Instant::now();
+        let bucket = Bucket::new(Rate::new(1, Duration::MAX).unwrap(), now);
+        assert_eq!(bucket.take(now), now);
+        assert!(bucket.next() > now);
+    }
+
+    #[test]
+    fn requests_are_spaced_evenly_however_many_ask_and_nothing_is_saved_up() {
+        const INTERVAL: Duration = Duration::from_millis(20);
+        let mut now = Instant::now();
+        let bucket = Bucket::new("50/s".parse().unwrap(), now);
+        for request in 0..10 {
+            assert_eq!(bucket.take(now), now + INTERVAL * request);
+        }
+        now += Duration::from_secs(10);
+        for request in 0..6 {
+            assert_eq!(bucket.take(now), now + INTERVAL * request);
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Answering requests from a recording. Nothing here can open a socket.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use url::Url;
+
+use super::{
+    Recording,
+    entry::Unreadable,
+    exchange::{Exchange, Outcome, Request, Role},
+    miss::{Miss, Nearest, compare, summary},
+    read::View,
+    request_key::{BasePrefix, Canonical, Key, Spelled, target},
+};
+
+/// How many recorded exchanges a request that was not recorded is compared with, so that ten thousand misses stay cheap.
+const COMPARED: usize = 100;
+
+/// Serves each exchange of a recording once, to any number of tasks.
+///
+/// Equal exchanges are served in the order in which they were sent when they were recorded. An authentication that a recording of
+/// another tool does not tell from the rest is the first exchange of its method and path.
+pub struct Player {
+    name: String,
+    is_foreign: bool,
+    base_url: Url,
+    recorded_base_url: Url,
+    exchanges: Vec<Exchange>,
+    /// Where in `log.entries` each of them stands.
+    places: Vec<usize>,
+    unreadable: Vec<Unreadable>,
+    base: BasePrefix,
+    /// Of recorded requests of operations, by how they are written.
+    spelled: HashMap<Key, Key>,
+    /// The exchanges that share method and path, for what comes nearest to a miss.
+    routes: HashMap<Route, Vec<usize>>,
+    /// The same for entries that could not be read, whatever their role.
+    unreadable_routes: HashMap<Route, Vec<usize>>,
+    state: Mutex<State>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Route {
+    role: Role,
+    method: http::Method,
+    target: String,
+}
+
+struct State {
+    waiting: HashMap<Key, VecDeque<usize>>,
+    served: Vec<bool>,
+}
+
+/// The exchanges that were never asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unused {
+    /// Those of operations: the node no longer does what it did.
+    pub operation: Vec<UnusedExchange>,
+    /// Those of authentication: also unused where a host still had a session.
+    pub authentication: Vec<UnusedExchange>,
+}
+
+/// An exchange that was never asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`log.entries[{entry}]`: recorded and never sent: `{request}`")]
+pub struct UnusedExchange {
+    /// Its index in `log.entries`.
+    pub entry: usize,
+    /// The item that it was recorded for.
+    pub item: Option<usize>,
+    /// Method, path below the base URL and query, cut.
+    pub request: String,
+}
+
+impl Player {
+    /// Replay `recording` for a run whose service is at `base_url`. Paths are compared below the two base URLs; a HAR of
+    /// another tool has none of its own and is taken to be recorded at `base_url`.
+    #[must_use]
+    pub fn new(recording: Recording, base_url: &Url) -> Self {
+        let recorded_base_url = recording
+            .view
+            .case
+            .as_ref()
+            .map_or_else(|| base_url.clone(), |case| case.base_url.clone());
+        let View {
+            exchanges,
+            places,
+            unreadable,
+            case,
+            ..
+        } = recording.view;
+        let is_foreign = case.is_none();
+        let mut order: Vec<usize> = (0..exchanges.len()).collect();
+        order.sort_by_key(|index| exchanges.get(*index).map(|exchange| exchange.started));
+
+        let mut routes: HashMap<Route, Vec<usize>> = HashMap::new();
+        let mut waiting: HashMap<Key, VecDeque<usize>> = HashMap::new();
+        let mut spelled = HashMap::new();
+        let recorded_base = BasePrefix::new(&recorded_base_url);
+        for index in order {
+            let Some(exchange) = exchanges.get(index) else {
+                continue;
+            };
+            let canonical = Canonical::new(exchange.role, &exchange.request, &recorded_base_url);
+            let key = canonical.key();
+            if exchange.role == Role::Operation
+                && let Some(spelling) = Spelled::recorded(&exchange.request).key(&recorded_base)
+            {
+                spelled.insert(spelling, key);
+            }
+            waiting.entry(key).or_default().push_back(index);
+            let Canonical {
+                role, method, target, ..
+            } = canonical;
+            routes
+                .entry(Route { role, method, target })
+                .or_default()
+                .push(index);
+        }
+        let served = vec![false; exchanges.len()];
+        let mut unreadable_routes: HashMap<Route, Vec<usize>> = HashMap::new();
+        for (index, entry) in unreadable.iter().enumerate() {
+            if let Some((method, url)) = entry.route.as_deref() {
+                let route = Route {
+                    role: Role::Operation,
+                    method: method.clone(),
+                    target: target(url, &recorded_base_url),
+                };
+                unreadable_routes.entry(route).or_default().push(index);
+            }
+        }
+        Self {
+            name: recording.name,
+            is_foreign,
+            base_url: base_url.clone(),
+            recorded_base_url,
+            exchanges,
+            places,
+            unreadable,
+            base: BasePrefix::new(base_url),
+            spelled,
+            routes,
+            unreadable_routes,
+            state: Mutex::new(State { waiting, served }),
+        }
+    }
+
+    /// Whether the recording has no case: another tool wrote it.
+    pub fn is_foreign(&self) -> bool {
+        self.is_foreign
+    }
+
+    /// What came of the request when it was recorded. Of equal exchanges one of `item`, where it is known, comes first,
+    /// so that items which overlap do not get each other's answers.
+    ///
+    /// # Errors
+    /// It was not recorded, or less often than it was sent, or without the answer's body.
+    pub fn serve(&self, role: Role, item: Option<usize>, request: &Request) -> Result<&Outcome, Box<Miss>> {
+        let sent = Canonical::new(role, request, &self.base_url);
+        let index = self.take(&sent.key(), item).or_else(|| self.take_unmarked(&sent));
+        match index {
+            Some(index) => self.outcome(index, || sent),
+            None => Err(Box::new(self.miss(&sent))),
+        }
+    }
+
+    /// [`Self::serve`] for an operation's request that is written as it was recorded. Nothing where it is not, or was served
+    /// already: then `serve` knows.
+    pub fn serve_spelled(
+        &self,
+        item: Option<usize>,
+        request: &Spelled<'_>,
+    ) -> Option<Result<&Outcome, Box<Miss>>> {
+        let index = self.take(self.spelled.get(&request.key(&self.base)?)?, item)?;
+        let exchange = self.exchanges.get(index)?;
+        Some(self.outcome(index, || self.canonical(exchange)))
+    }
+
+    fn take(&self, key: &Key, item: Option<usize>) -> Option<usize> {
+        let mut state = self.state();
+        let State { waiting, served } = &mut *state;
+        let equals = waiting.get_mut(key)?;
+        let own = |index: &usize| {
+            self.exchanges
+                .get(*index)
+                .is_some_and(|exchange| exchange.item == item)
+        };
+        let position = item.and_then(|_| equals.iter().position(own)).unwrap_or(0);
+        let index = equals.remove(position)?;
+        if let Some(served) = served.get_mut(index) {
+            *served = true;
+        }
+        Some(index)
+    }
+
+    /// An authentication in a recording that does not say which exchange is one.
+    fn take_unmarked(&self, sent: &Canonical) -> Option<usize> {
+        if sent.role != Role::Authentication {
+            return None;
+        }
+        let indices = self.routes.get(&Route {
+            role: Role::Operation,
+            method: sent.method.clone(),
+            target: sent.target.clone(),
+        })?;
+        let is_served = |index: &usize| self.state().served.get(*index).copied().unwrap_or(true);
+        let exchange = self
+            .exchanges
+            .get(*indices.iter().find(|index| !is_served(index))?)?;
+        // Equals of it come in the same order.
+        self.take(&self.canonical(exchange).key(), None)
+    }
+
+    /// What came of an exchange; `sent` is the request, for an error.
+    fn outcome(&self, index: usize, sent: impl FnOnce() -> Canonical) -> Result<&Outcome, Box<Miss>> {
+        let exchange = self.exchanges.get(index);
+        let outcome = exchange.map(|exchange| &exchange.outcome);
+        match outcome {
+            Some(outcome) if !outcome.lacks_body() => Ok(outcome),
+            _ => Err(Box::new(Miss {
+                nearest: Some(Nearest {
+                    entry: self.place(index),
+                    item: exchange.and_then(|exchange| exchange.item),
+                    served: false,
+                    difference: None,
+                }),
+                lacks_body: true,
+                ..self.miss(&sent())
+            })),
+        }
+    }
+
+    /// The index in `log.entries`.
+    fn place(&self, index: usize) -> usize {
+        self.places.get(index).copied().unwrap_or(index)
+    }
+
+    /// What was never asked for; call it when the run is over.
+    #[must_use]
+    pub fn unused(&self) -> Unused {
+        let mut unused = Unused::default();
+        let served = self.state().served.clone();
+        for (index, (exchange, _)) in self
+            .exchanges
+            .iter()
+            .zip(served)
+            .enumerate()
+            .filter(|(_, (_, served))| !served)
+        {
+            let request = summary(&self.canonical(exchange));
+            let exchange_unused = UnusedExchange {
+                entry: self.place(index),
+                item: exchange.item,
+                request,
+            };
+            match exchange.role {
+                Role::Authentication => unused.authentication.push(exchange_unused),
+                Role::Operation => unused.operation.push(exchange_unused),
+            }
+        }
+        unused
+    }
+
+    fn miss(&self, sent: &Canonical) -> Miss {
+        Miss {
+            recording: self.name.clone(),
+            role: sent.role,
+            request: summary(sent),
+            nearest: self.nearest(sent),
+            unreadable: self.unreadable_of(sent),
+            lacks_body: false,
+        }
+    }
+
+    /// The first entry of the same method and path that could not be read.
+    fn unreadable_of(&self, sent: &Canonical) -> Option<Unreadable> {
+        let indices = self.unreadable_routes.get(&Route {
+            role: Role::Operation,
+            method: sent.method.clone(),
+            target: sent.target.clone(),
+        })?;
+        self.unreadable.get(*indices.first()?).cloned()
+    }
+
+    /// Among the exchanges whose path and method come nearest, the one that differs in the fewest places; where that is
+    /// undecided one that still waits, then the first.
+    fn nearest(&self, sent: &Canonical) -> Option<Nearest> {
+        let of_role = self.routes.iter().filter(|(route, _)| route.role == sent.role);
+        let ranked = of_role.map(|(route, indices)| {
+            let other_method = route.method != sent.method;
+            (
+                path_distance(&route.target, &sent.target),
+                other_method,
+                indices.iter().min(),
+                indices,
+            )
+        });
+        let (.., indices) = ranked.min()?;
+        let served = self.state().served.clone();
+        let is_served = |index: usize| served.get(index).copied().unwrap_or(false);
+        let waiting = indices.iter().filter(|index| !is_served(**index)).take(COMPARED);
+        let gone = indices.iter().filter(|index| is_served(**index)).take(COMPARED);
+        let compared = waiting.chain(gone).filter_map(|&index| {
+            let exchange = self.exchanges.get(index)?;
+            let (count, difference) = compare(&self.canonical(exchange), sent);
+            let nearest = Nearest {
+                entry: self.place(index),
+                item: exchange.item,
+                served: is_served(index),
+                difference,
+            };
+            Some((count, nearest))
+        });
+        compared
+            .min_by_key(|(count, nearest)| (*count, nearest.served, nearest.entry))
+            .map(|(_, nearest)| nearest)
+    }
+
+    fn canonical(&self, exchange: &Exchange) -> Canonical {
+        Canonical::new(exchange.role, &exchange.request, &self.recorded_base_url)
+    }
+
+    /// Nothing that panics runs under the lock, and a served flag is right at any time.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Player {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Player")
+            .field("recording", &self.name)
+            .field("exchanges", &self.exchanges.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first exchange of an operation that was not asked for, and how many more; nothing where there is none.
+impl fmt::Display for Unused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.operation.first() else {
+            return Ok(());
+        };
+        write!(f, "{first}")?;
+        match self.operation.len() - 1 {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
+    }
+}
+
+impl Unused {
+    /// Whether everything was used.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.operation.is_empty() && self.authentication.is_empty()
+    }
+}
+
+/// In how many segments two paths differ.
+fn path_distance(a: &str, b: &str) -> usize {
+    let (mut a, mut b) = (a.split('/'), b.split('/'));
+    let mut distance = 0;
+    loop {
+        match (a.next(), b.next()) {
+            (None, None) => return distance,
+            (a, b) => distance += usize::from(a != b),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What may be tried again, when, and how often.
+//!
+//! Whether a second try is allowed follows from the operation's effect and from the failure alone:
+//!
+//! | failure | `read`, `idempotent`, `keyed` | `write` |
+//! | --- | --- | --- |
+//! | throttled | again | again |
+//! | unavailable, surely not done | again | again |
+//! | unavailable, perhaps done | again | never |
+//! | anything else | never: somebody has to act first | never |
+//!
+//! A refused session is not here: it is renewed once, at once, and the item sent again with the new one.
+//!
+//! `Retry-After` is honoured as long as it lies within the item's and the run's time; where it does not, the item fails at
+//! once, with what the service asked for. Otherwise waits grow exponentially, with jitter.
+//!
+//! Recordings, replays and dry runs try nothing twice: a recording of second tries would not replay to the byte, and a
+//! replay has nothing to wait for.
+
+mod breaker;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+
+use crate::description::Effect;
+use crate::failure::{Certainty, Failure};
+
+pub use breaker::{Breaker, Change, Gate};
+
+/// Enough for a restart or a moment of overload, few enough that an item's failure is known within a minute.
+pub const DEFAULT_TRIES: NonZeroU32 = NonZeroU32::new(5).expect("5 is not zero");
+/// A connection that was reset works again at once; a service that is busy is not asked ten times a second.
+pub const DEFAULT_FIRST_WAIT: Duration = Duration::from_millis(200);
+/// Longer waits hold up the results of the items behind for no gain.
+pub const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The usual `Retry-After` is up to a minute.
+pub const DEFAULT_ITEM_TIME: Duration = Duration::from_mins(2);
+
+/// Longer than anything runs; a clock can count so far.
+const LONGEST_TIME: Duration = Duration::from_hours(24 * 365 * 10);
+
+/// A time that can be added to an instant. Whoever asks for more, for ever perhaps, gets this.
+pub fn countable(time: Duration) -> Duration {
+    time.min(LONGEST_TIME)
+}
+
+/// How often and how long an item is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retry {
+    /// Tries of one item, the first included.
+    pub tries: NonZeroU32,
+    /// The wait before the second try, without jitter; it doubles with each further one.
+    pub first_wait: Duration,
+    /// The longest wait that is not asked for by the service.
+    pub longest_wait: Duration,
+    /// From an item's first try; no try begins after it.
+    pub item_time: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            tries: DEFAULT_TRIES,
+            first_wait: DEFAULT_FIRST_WAIT,
+            longest_wait: DEFAULT_LONGEST_WAIT,
+            item_time: DEFAULT_ITEM_TIME,
+        }
+    }
+}
+
+impl Retry {
+    /// One try and no other, for an engine that tries again by itself.
+    #[must_use]
+    pub fn never() -> Self {
+        Self {
+            tries: NonZeroU32::MIN,
+            ..Self::default()
+        }
+    }
+
+    /// Tries of one item, the first included; 0 is 1.
+    #[must_use]
+    pub fn tries(mut self, tries: u32) -> Self {
+        self.tries = NonZeroU32::new(tries).unwrap_or(NonZeroU32::MIN);
+        self
+    }
+
+    /// From an item's first try; no try begins after it.
+    #[must_use]
+    pub fn item_time(mut self, time: Duration) -> Self {
+        self.item_time = time;
+        self
+    }
+
+    /// The wait before the second try, and the longest of the later ones.
+    #[must_use]
+    pub fn waits(mut self, first: Duration, longest: Duration) -> Self {
+        self.first_wait = first;
+        self.longest_wait = longest.max(first);
+        self
+    }
+
+    /// The same with times that can be added to an instant.
+    pub fn countable(self) -> Self {
+        Self {
+            tries: self.tries,
+            first_wait: countable(self.first_wait),
+            longest_wait: countable(self.longest_wait),
+            item_time: countable(self.item_time),
+        }
+    }
+
+    /// The waits of one item, growing, without end.
+    pub fn backoff(&self) -> Backoff {
+        let builder = ExponentialBuilder::default()
+            .with_min_delay(self.first_wait)
+            .with_max_delay(self.longest_wait)
+            .with_factor(2.0)
+            .with_jitter()
+            .without_max_times();
+        Box::new(builder.build())
+    }
+}
+
+/// The waits between the tries of one item.
+pub type Backoff = Box<dyn Iterator<Item = Duration> + Send>;
+
+/// Whether an item may be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may not.
+    Final,
+    /// It may, after what the service asked for, where it asked.
+    Again(Option<Duration>),
+}
+
+/// Whether an item of such an operation may be tried again after such a failure.
+pub fn verdict(effect: &Effect, failure: &Failure) -> Verdict {
+    let asked = |ms: &Option<u32>| Verdict::Again(ms.map(|ms| Duration::from_millis(ms.into())));
+    match failure {
+        Failure::Throttled { retry_after_ms, .. } => asked(retry_after_ms),
+        Failure::Unavailable {
+            certainty,
+            retry_after_ms,
+            ..
+        } if *certainty == Certainty::NotDone || *effect != Effect::Write => asked(retry_after_ms),
+        _ => Verdict::Final,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Answer;
+
+    fn effects() -> [Effect; 4] {
+        [
+            Effect::Read,
+            Effect::Idempotent,
+            Effect::Keyed("id".into()),
+            Effect::Write,
+        ]
+    }
+
+    fn unavailable(certainty: Certainty, retry_after_ms: Option<u32>) -> Failure {
+        Failure::Unavailable {
+            certainty,
+            message: String::new(),
+            answer: None,
+            retry_after_ms,
+        }
+    }
+
+    #[test]
+    fn what_was_not_done_may_be_tried_again_by_everybody() {
+        for effect in effects() {
+            let throttled = Failure::Throttled {
+                answer: Answer::default(),
+                retry_after_ms: Some(1_500),
+            };
+            assert_eq!(
+                verdict(&effect, &throttled),
+                Verdict::Again(Some(Duration::from_millis(1_500)))
+            );
+            assert_eq!(
+                verdict(&effect, &unavailable(Certainty::NotDone, None)),
+                Verdict::Again(None)
+            );
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_tried_again_unless_it_is_a_plain_write() {
+        let [effects @ .., write] = effects();
+        for effect in effects {
+            assert_eq!(
+                verdict(&effect, &unavailable(Certainty::Unknown, None)),
+                Verdict::Again(None)
+            );
+        }
+        assert_eq!(
+            verdict(&write, &unavailable(Certainty::Unknown, Some(0))),
+            Verdict::Final
+        );
+    }
+
+    #[test]
+    fn what_somebody_has_to_act_on_is_not_tried_again() {
+        for failure in [
+            Failure::InvalidParameters(Vec::new()),
+            Failure::InvalidInput(String::new()),
+            Failure::Unauthenticated(Answer::default()),
+            Failure::Rejected(Answer::default()),
+            Failure::Denied {
+                message: String::new(),
+                hint: None,
+            },
+            Failure::Unintelligible(Answer::default()),
+            Failure::Limit(String::new()),
+            Failure::NotRun,
+            Failure::Uncertain(Box::new(unavailable(Certainty::NotDone, None))),
+            Failure::Other {
+                kind: "trap".into(),
+                message: String::new(),
+                detail: None,
+            },
+        ] {
+            for effect in effects() {
+                assert_eq!(verdict(&effect, &failure), Verdict::Final, "{failure:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn times_without_end_can_be_counted() {
+        let retry = Retry::never()
+            .item_time(Duration::MAX)
+            .waits(Duration::MAX, Duration::MAX);
+        let Retry {
+            first_wait,
+            longest_wait,
+            item_time,
+            ..
+        } = retry.countable();
+        for time in [first_wait, longest_wait, item_time, countable(Duration::MAX)] {
+            // The jitter may double a wait.
+            assert!(
+                std::time::Instant::now().checked_add(time * 2).is_some(),
+                "{time:?}"
+            );
+        }
+        assert_eq!(countable(DEFAULT_ITEM_TIME), DEFAULT_ITEM_TIME);
+    }
+
+    #[test]
+    fn waits_grow_to_the_longest_and_differ() {
+        let retry = Retry::default();
+        let waits: Vec<Duration> = retry.backoff().take(12).collect();
+        assert!(
+            waits[0] >= DEFAULT_FIRST_WAIT && waits[0] <= DEFAULT_FIRST_WAIT * 2,
+            "{waits:?}"
+        );
+        assert!(
+            waits.iter().all(|wait| *wait <= DEFAULT_LONGEST_WAIT * 2),
+            "{waits:?}"
+        );
+        assert!(waits[11] >= DEFAULT_LONGEST_WAIT, "{waits:?}");
+        let others: Vec<Duration> = retry.backoff().take(12).collect();
+        assert_ne!(waits, others, "waits without jitter bring everybody back at once");
+    }
+}

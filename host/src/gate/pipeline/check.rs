@@ -1,0 +1,167 @@
+//! The first step: what a node asks for, whole and within its limits, or refused.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, header};
+use http_body_util::BodyExt as _;
+use wasmtime_wasi_http::{Error as HttpError, WasiBody};
+
+use super::header::is_forbidden;
+use super::held::BufferReservation;
+use super::{Asked, Pipeline, ValidatedRequest};
+use nodule_core::canonical::{CanonicalUrl, UrlError};
+
+/// A request as a node put it together.
+pub(crate) struct RawRequest {
+    pub(crate) method: Method,
+    pub(crate) scheme: &'static str,
+    pub(crate) authority: String,
+    pub(crate) path_and_query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Content,
+}
+
+/// A request's body.
+pub(crate) enum Content {
+    None,
+    Whole(Bytes),
+    /// It is being written.
+    Draft(WasiBody),
+}
+
+/// Set from the URL and the body by the HTTP client; how answers are encoded is the host's affair.
+const SET_BY_THE_CLIENT: [header::HeaderName; 3] =
+    [header::HOST, header::CONTENT_LENGTH, header::ACCEPT_ENCODING];
+
+impl Pipeline {
+    /// Size and syntax.
+    pub(super) async fn check(&self, wanted: RawRequest) -> Result<ValidatedRequest, HttpError> {
+        let RawRequest {
+            method,
+            scheme,
+            authority,
+            path_and_query,
+            mut headers,
+            body,
+        } = wanted;
+        // The body is read in any case, since a node that writes to a stream that nobody reads sees it break, and not
+        // why the request was refused.
+        let body = match body {
+            Content::None => Ok(Bytes::new()),
+            Content::Whole(body) => self.held(body),
+            Content::Draft(body) => whole(body).await,
+        }
+        .inspect_err(|error| self.note_size(error));
+        let url = self.url(scheme, &authority, &path_and_query).map_err(|error| {
+            let asked = Asked {
+                method: Some(&method),
+                url: None,
+            };
+            self.deny(asked, "url", error.to_string(), error.hint())
+        })?;
+        let asked = Asked {
+            method: Some(&method),
+            url: Some(&url),
+        };
+        let declared = headers
+            .get(header::CONTENT_LENGTH)
+            .map(|length| length.to_str().ok()?.parse().ok());
+        if let (Some(declared), Ok(body)) = (declared, &body)
+            && declared != Some(body.len())
+        {
+            let message = format!(
+                "expected a `content-length` of {}, as the body has, found another",
+                body.len()
+            );
+            return Err(self.deny(asked, "content-length", message, None));
+        }
+        if let Some(name) = headers.keys().find(|name| is_forbidden(self.scope, name)) {
+            let message = format!("the header `{name}` is not for a node to set");
+            return Err(self.deny(asked, "header", message, None));
+        }
+        for name in SET_BY_THE_CLIENT {
+            headers.remove(name);
+        }
+        self.check_headers(&headers)?;
+        let body = body?;
+        let below_base = self.base.as_ref().is_some_and(|base| base.covers(&url));
+        Ok(ValidatedRequest {
+            method,
+            url,
+            below_base,
+            headers,
+            body,
+        })
+    }
+
+    /// As many and as large as the limits allow.
+    pub(crate) fn check_headers(&self, headers: &HeaderMap) -> Result<(), HttpError> {
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        if headers.len() > self.limits.header_count {
+            let limit = self.limits.header_count;
+            self.limit(
+                "header-count",
+                format!("a request with more than {limit} headers (`header-count`)"),
+            );
+            return Err(HttpError::HttpRequestHeaderSectionSize(None));
+        }
+        if bytes > self.limits.header_bytes {
+            let limit = self.limits.header_bytes;
+            self.limit(
+                "header-bytes",
+                format!("a request with more than {limit} bytes of headers (`header-bytes`)"),
+            );
+            return Err(HttpError::HttpRequestHeaderSectionSize(None));
+        }
+        Ok(())
+    }
+
+    /// A body that came whole, as far as there is room for it.
+    fn held(&self, body: Bytes) -> Result<Bytes, HttpError> {
+        if body.len() > self.limits.request_body_bytes {
+            return Err(HttpError::HttpRequestBodySize(u64::try_from(body.len()).ok()));
+        }
+        let mut hold = BufferReservation::new(&self.buffered);
+        if !hold.add(body.len()) {
+            return Err(HttpError::HttpRequestBodySize(None));
+        }
+        Ok(hold.bind(body))
+    }
+
+    /// Say which limit a body was too large for.
+    fn note_size(&self, error: &HttpError) {
+        match error {
+            HttpError::HttpRequestBodySize(Some(_)) => {
+                let limit = self.limits.request_body_bytes;
+                self.limit(
+                    "request-body-bytes",
+                    format!("a request body of more than {limit} bytes (`request-body-bytes`)"),
+                );
+            }
+            HttpError::HttpRequestBodySize(None) => {
+                let limit = self.limits.buffered_bytes;
+                self.limit(
+                    "buffered-bytes",
+                    format!("bodies of more than {limit} bytes at once (`buffered-bytes`)"),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn url(&self, scheme: &str, authority: &str, path_and_query: &str) -> Result<CanonicalUrl, UrlError> {
+        match &self.base {
+            Some(base) => CanonicalUrl::from_parts_beside(base.url(), scheme, authority, path_and_query),
+            None => CanonicalUrl::from_parts(scheme, authority, path_and_query),
+        }
+    }
+}
+
+async fn whole(mut body: WasiBody) -> Result<Bytes, HttpError> {
+    match body.frame().await {
+        None => Ok(Bytes::new()),
+        Some(frame) => Ok(frame?.into_data().unwrap_or_default()),
+    }
+}

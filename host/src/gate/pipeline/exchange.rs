@@ -1,0 +1,438 @@
+//! Sending one request and reading its answer to the end, within the limits.
+
+use std::error::Error as StdError;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
+use http::{HeaderMap, HeaderValue, Uri, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Frame, Incoming};
+use hyper_util::client::legacy;
+use tokio::time::{Instant, timeout_at};
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
+
+use super::coding::{self, Undecoded};
+use super::held::BufferReservation;
+use super::{BufferedResponse, Pipeline, TransportError, ValidatedRequest};
+use crate::events;
+use crate::gate::client::{
+    ConnectFailure, Connecting, OriginClient, asks_for_credentials, certificate_trouble,
+};
+use nodule_core::address::AddressDenial;
+use nodule_core::limits::Limits;
+
+/// Why there is no answer.
+pub(super) enum Stopped {
+    /// The name leads to forbidden addresses only.
+    Denied(AddressDenial),
+    /// The answer is larger than allowed; the limit's key.
+    Limit(&'static str, TransportError),
+    /// The network, the service, or a deadline.
+    Broken(TransportError),
+    /// The answer is there, but for its body, which cannot be read.
+    Undecoded(Box<BufferedResponse>),
+}
+
+/// The deadlines of one request: the host's, or the node's where it is in more of a hurry.
+struct Deadlines {
+    connect: Duration,
+    first_byte: Duration,
+    between_bytes: Duration,
+    end: Instant,
+}
+
+impl Deadlines {
+    fn new(now: Instant, limits: &Limits, options: Option<&RequestOptions>) -> Self {
+        let options = options.copied().unwrap_or_default();
+        let sooner = |limit: Duration, wish: Option<Duration>| wish.map_or(limit, |wish| wish.min(limit));
+        Self {
+            connect: sooner(limits.connect_timeout, options.connect_timeout),
+            first_byte: sooner(limits.first_byte_timeout, options.first_byte_timeout),
+            between_bytes: sooner(limits.between_bytes_timeout, options.between_bytes_timeout),
+            end: now + limits.request_timeout,
+        }
+    }
+}
+
+/// Send a request that may be sent. `pipeline` is told when it begins to leave.
+pub(super) async fn send(
+    pipeline: &Pipeline,
+    lane: &OriginClient,
+    request: &mut ValidatedRequest,
+    url: Uri,
+    options: Option<&RequestOptions>,
+) -> Result<BufferedResponse, Stopped> {
+    let limits = pipeline.limits();
+    let mut now = Instant::now();
+    let deadlines = Deadlines::new(now, limits, options);
+    // Waiting for a place and connecting share one deadline.
+    let connect_by = now + deadlines.connect;
+    let slot = if let Ok(slot) = pipeline.slots.try_acquire() {
+        Ok(Ok(slot))
+    } else {
+        let slot = timeout_at(connect_by, pipeline.slots.acquire()).await;
+        now = Instant::now();
+        slot
+    };
+    let Ok(slot) = slot else {
+        pipeline.audit(|| events::limit(&pipeline.label, "requests-in-flight"));
+        return Err(broken(
+            HttpError::ConnectionTimeout,
+            format!(
+                "no free place among {} requests in flight (`requests-in-flight`)",
+                limits.requests_in_flight
+            ),
+        ));
+    };
+    // A semaphore that is closed lets nobody in; this one never is.
+    let _slot = slot;
+    let changing = u32::from(!super::is_safe(&request.method));
+    let asking = lane.asking();
+    let connecting = Connecting::by(connect_by, &asking);
+    let asked = now;
+    let answer = lane.request(Arc::clone(&connecting), outgoing(request, url));
+    let mut answer = pin!(answer);
+    // Noted before it leaves: a call that is dropped from here on may have been carried out.
+    pipeline.sending(changing);
+    // One timer for both deadlines. The one for the first byte begins with the connection, which is looked at when it
+    // seems to be over; before there is one, the connector has a deadline of its own.
+    let mut first_byte_by = asked + deadlines.first_byte;
+    let response = loop {
+        let wake = first_byte_by.min(deadlines.end);
+        if let Ok(response) = timeout_at(wake, answer.as_mut()).await {
+            break response;
+        }
+        let since = connecting.since(asked);
+        if deadlines.end <= wake {
+            return Err(too_long(limits));
+        }
+        if since + deadlines.first_byte <= wake {
+            let seconds = deadlines.first_byte.as_secs_f64();
+            return Err(broken(
+                HttpError::HttpResponseTimeout,
+                format!("no answer within {seconds} seconds (`first-byte-timeout-ms`)"),
+            ));
+        }
+        // A connection that is there sooner than it has to be is seen no later than then.
+        first_byte_by = if since > wake {
+            since
+        } else {
+            since + deadlines.first_byte
+        };
+    };
+    match response {
+        Ok(response) if let Some(proxy) = lane.refused_by_proxy(&response) => {
+            // A service may answer so itself, after it has done what it was asked: nobody knows whether it was the proxy.
+            Err(broken(HttpError::ConnectionRefused, asks_for_credentials(proxy)))
+        }
+        Ok(response) => receive(pipeline, response, limits, &deadlines).await,
+        Err(error) => {
+            if error.is_connect() || is_unwritten(&error) {
+                pipeline.not_sent(changing);
+            } else {
+                lane.lost(&connecting);
+            }
+            Err(classify(&error, limits))
+        }
+    }
+}
+
+/// Whether a request found its connection given up before any of it was written. Where the connection had been used before, another one was
+/// tried already.
+fn is_unwritten(error: &legacy::Error) -> bool {
+    find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
+}
+
+/// Takes headers and body along; what was asked for stays.
+fn outgoing(request: &mut ValidatedRequest, url: Uri) -> http::Request<Full<Bytes>> {
+    let mut outgoing = http::Request::new(Full::new(std::mem::take(&mut request.body)));
+    *outgoing.method_mut() = request.method.clone();
+    *outgoing.uri_mut() = url;
+    *outgoing.headers_mut() = std::mem::take(&mut request.headers);
+    outgoing
+        .headers_mut()
+        .insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    outgoing
+}
+
+async fn receive(
+    pipeline: &Pipeline,
+    response: http::Response<Incoming>,
+    limits: &Limits,
+    deadlines: &Deadlines,
+) -> Result<BufferedResponse, Stopped> {
+    let (parts, mut body) = response.into_parts();
+    let mut headers = parts.headers;
+    let header_bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if header_bytes > limits.header_bytes {
+        return Err(headers_too_large(limits));
+    }
+    let mut hold = BufferReservation::new(&pipeline.buffered);
+    let body = collect(pipeline, &headers, &mut body, &mut hold, deadlines).await?;
+    let body = match coding::decode(&mut headers, body, limits.response_bytes) {
+        Ok(body) => body,
+        Err(Undecoded::TooLarge) => return Err(body_too_large(limits)),
+        Err(Undecoded::Unreadable(_)) if parts.status.is_success() => {
+            return Err(Stopped::Undecoded(Box::new(BufferedResponse {
+                status: parts.status,
+                headers,
+                body: Bytes::new(),
+                hold: BufferReservation::new(&pipeline.buffered),
+            })));
+        }
+        // What a service says besides a status that is no success is for people to read.
+        Err(Undecoded::Unreadable(words)) => format!("({words})").into(),
+    };
+    if !hold.set(body.len()) {
+        return Err(too_much_held(limits));
+    }
+    Ok(BufferedResponse {
+        status: parts.status,
+        headers,
+        body,
+        hold,
+    })
+}
+
+/// The body as it came, within its limit.
+async fn collect(
+    pipeline: &Pipeline,
+    headers: &HeaderMap,
+    body: &mut Incoming,
+    hold: &mut BufferReservation,
+    deadlines: &Deadlines,
+) -> Result<Bytes, Stopped> {
+    let limits = pipeline.limits();
+    let mut left = if body.is_end_stream() {
+        None
+    } else {
+        length_beside_identity(headers)
+    };
+    let mut first = Bytes::new();
+    let mut more = BytesMut::new();
+    while left != Some(0) {
+        let mut data = match next_frame(body, limits, deadlines).await? {
+            None if left.is_some() => return Err(broke_off("end of file before message length reached")),
+            None => break,
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => data,
+                Err(_) => continue,
+            },
+            Some(Err(error)) => return Err(broke_off(&cause(&error))),
+        };
+        if let Some(left) = &mut left {
+            data.truncate(*left);
+            *left -= data.len();
+        }
+        if first.len() + more.len() + data.len() > limits.response_bytes {
+            return Err(body_too_large(limits));
+        }
+        if !hold.add(data.len()) {
+            return Err(too_much_held(limits));
+        }
+        if first.is_empty() && more.is_empty() {
+            first = data;
+        } else {
+            if more.is_empty() {
+                more.extend_from_slice(&first);
+                first = Bytes::new();
+            }
+            more.extend_from_slice(&data);
+        }
+    }
+    Ok(if more.is_empty() { first } else { more.freeze() })
+}
+
+/// How long a body is that is said to have the transfer coding `identity`. That is none, by a name that HTTP/1.1 once had, and
+/// hyper reads on to the end of the connection, which a service that keeps it open does not send. So only so much is read here. The
+/// connection is given up then, so that what may follow is nobody's answer.
+fn length_beside_identity(headers: &HeaderMap) -> Option<usize> {
+    let mut codings = coding::list(headers, &header::TRANSFER_ENCODING).peekable();
+    codings.peek()?;
+    if !codings.all(|coding| coding == "identity") {
+        return None;
+    }
+    let mut lengths = coding::list(headers, &header::CONTENT_LENGTH);
+    let length = lengths.next()?;
+    let is_one = length.bytes().all(|byte| byte.is_ascii_digit()) && lengths.all(|other| other == length);
+    is_one.then(|| length.parse().ok())?
+}
+
+/// More of the body, in time.
+async fn next_frame(
+    body: &mut Incoming,
+    limits: &Limits,
+    deadlines: &Deadlines,
+) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Stopped> {
+    // What is there already needs no timer.
+    if let Some(next) = body.frame().now_or_never() {
+        return Ok(next);
+    }
+    let between_bytes_by = Instant::now() + deadlines.between_bytes;
+    let by = between_bytes_by.min(deadlines.end);
+    timeout_at(by, body.frame()).await.map_err(|_| {
+        if deadlines.end <= by {
+            return too_long(limits);
+        }
+        let seconds = deadlines.between_bytes.as_secs_f64();
+        broken(
+            HttpError::ConnectionReadTimeout,
+            format!("nothing more of the answer within {seconds} seconds (`between-bytes-timeout-ms`)"),
+        )
+    })
+}
+
+fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
+    if let Some(failure) = find::<ConnectFailure>(error) {
+        let detail = failure.to_string();
+        return match failure {
+            ConnectFailure::Denied(denial) if denial.refused.is_empty() => broken(
+                HttpError::DnsError {
+                    rcode: None,
+                    info_code: None,
+                },
+                detail,
+            ),
+            ConnectFailure::Denied(denial) => Stopped::Denied(denial.clone()),
+            ConnectFailure::Name(_) => broken(
+                HttpError::DnsError {
+                    rcode: None,
+                    info_code: None,
+                },
+                detail,
+            ),
+            ConnectFailure::Unreachable(_) | ConnectFailure::Proxy(_) | ConnectFailure::Unwanted => {
+                broken(HttpError::ConnectionRefused, detail)
+            }
+            ConnectFailure::Timeout(_) => broken(HttpError::ConnectionTimeout, detail),
+        };
+    }
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return match tls {
+            rustls::Error::InvalidCertificate(reason) => broken(
+                HttpError::TlsCertificateError,
+                format!(
+                    "TLS: the service's certificate is refused: {}",
+                    certificate_trouble(reason)
+                ),
+            ),
+            _ => broken(HttpError::TlsProtocolError, format!("TLS: {tls}")),
+        };
+    }
+    if let Some(hyper) = find::<hyper::Error>(error) {
+        if hyper.is_parse_too_large() {
+            return headers_too_large(limits);
+        }
+        if hyper.is_parse() {
+            return broken(
+                HttpError::HttpProtocolError,
+                format!("the answer is not HTTP: {}", cause(hyper)),
+            );
+        }
+    }
+    if error.is_connect() {
+        return broken(
+            HttpError::ConnectionRefused,
+            format!("no connection: {}", cause(error)),
+        );
+    }
+    broken(
+        HttpError::ConnectionTerminated,
+        format!("the connection broke: {}", cause(error)),
+    )
+}
+
+/// The first error of this type among an error's causes. An `io::Error` that wraps another hides it from `source`.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        let wrapped = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// What is at the bottom of it.
+fn cause(error: &(dyn StdError + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+fn broke_off(why: &str) -> Stopped {
+    broken(
+        HttpError::ConnectionTerminated,
+        format!("the answer broke off: {why}"),
+    )
+}
+
+fn broken(error: HttpError, detail: String) -> Stopped {
+    Stopped::Broken(TransportError { error, detail })
+}
+
+fn headers_too_large(limits: &Limits) -> Stopped {
+    let detail = format!(
+        "an answer with more than {} headers (`header-count`) or {} bytes of them (`header-bytes`)",
+        limits.header_count, limits.header_bytes
+    );
+    Stopped::Limit(
+        "header-bytes",
+        TransportError {
+            error: HttpError::HttpResponseHeaderSectionSize(None),
+            detail,
+        },
+    )
+}
+
+fn body_too_large(limits: &Limits) -> Stopped {
+    let detail = format!(
+        "an answer of more than {} bytes (`response-bytes`)",
+        limits.response_bytes
+    );
+    let size = u64::try_from(limits.response_bytes).ok();
+    Stopped::Limit(
+        "response-bytes",
+        TransportError {
+            error: HttpError::HttpResponseBodySize(size),
+            detail,
+        },
+    )
+}
+
+fn too_much_held(limits: &Limits) -> Stopped {
+    let detail = format!(
+        "answers that the node has not let go of, of more than {} bytes (`buffered-bytes`)",
+        limits.buffered_bytes
+    );
+    Stopped::Limit(
+        "buffered-bytes",
+        TransportError {
+            error: HttpError::HttpResponseBodySize(None),
+            detail,
+        },
+    )
+}
+
+fn too_long(limits: &Limits) -> Stopped {
+    let seconds = limits.request_timeout.as_secs_f64();
+    broken(
+        HttpError::HttpResponseTimeout,
+        format!("no complete answer within {seconds} seconds (`request-timeout-ms`)"),
+    )
+}

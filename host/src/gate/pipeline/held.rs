@@ -1,0 +1,122 @@
+//! How many bytes of bodies the host holds for one call.
+//!
+//! A limit for one answer is none for all of them: a node that asks for many, and lets go of none, would fill the host's
+//! memory and not its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+
+/// What is held, and what may be.
+#[derive(Debug)]
+pub(crate) struct Buffered {
+    bytes: AtomicUsize,
+    limit: usize,
+}
+
+impl Buffered {
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self {
+            bytes: AtomicUsize::new(0),
+            limit,
+        })
+    }
+}
+
+/// Some of it, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct BufferReservation {
+    buffered: Arc<Buffered>,
+    bytes: usize,
+}
+
+impl BufferReservation {
+    pub(crate) fn new(buffered: &Arc<Buffered>) -> Self {
+        Self {
+            buffered: Arc::clone(buffered),
+            bytes: 0,
+        }
+    }
+
+    /// BufferReservation more; `false` says that it would be too much, and then nothing more is held.
+    pub(crate) fn add(&mut self, more: usize) -> bool {
+        let add = |held: usize| held.checked_add(more).filter(|sum| *sum <= self.buffered.limit);
+        let added = self
+            .buffered
+            .bytes
+            .try_update(Ordering::AcqRel, Ordering::Acquire, add)
+            .is_ok();
+        if added {
+            self.bytes += more;
+        }
+        added
+    }
+
+    /// BufferReservation as much as this, neither more nor less; `false` as for [`BufferReservation::add`].
+    pub(crate) fn set(&mut self, bytes: usize) -> bool {
+        match self.bytes.checked_sub(bytes) {
+            Some(less) => {
+                self.buffered.bytes.fetch_sub(less, Ordering::AcqRel);
+                self.bytes = bytes;
+                true
+            }
+            None => self.add(bytes - self.bytes),
+        }
+    }
+
+    /// All of what is held, with this holding nothing any more.
+    pub(crate) fn split_off(&mut self) -> Self {
+        Self {
+            buffered: Arc::clone(&self.buffered),
+            bytes: std::mem::take(&mut self.bytes),
+        }
+    }
+
+    /// The bytes, which hold their share until the last piece of them is gone.
+    pub(crate) fn bind(self, bytes: Bytes) -> Bytes {
+        if bytes.is_empty() {
+            bytes
+        } else {
+            Bytes::from_owner(Bound { bytes, _hold: self })
+        }
+    }
+}
+
+impl Drop for BufferReservation {
+    fn drop(&mut self) {
+        self.buffered.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
+
+struct Bound {
+    bytes: Bytes,
+    _hold: BufferReservation,
+}
+
+impl AsRef<[u8]> for Bound {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_hold_their_share_until_their_last_piece_is_gone() {
+        let buffered = Buffered::new(10);
+        let held = || buffered.bytes.load(Ordering::Acquire);
+        let mut first = BufferReservation::new(&buffered);
+        assert!(first.add(4) && first.add(6) && !first.add(1));
+        assert!(first.set(8) && !first.set(11));
+        assert_eq!(held(), 8);
+        let mut piece = first.bind(Bytes::from_static(b"12345678"));
+        let _ = piece.split_off(2);
+        assert_eq!(held(), 8);
+        assert!(!BufferReservation::new(&buffered).add(3));
+        drop(piece);
+        assert_eq!(held(), 0);
+    }
+}

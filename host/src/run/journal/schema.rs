@@ -1,0 +1,279 @@
+//! The database: how it is opened, what is in it, and whose it is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::{Identity, JournalError, Safety};
+use nodule_core::own_file;
+
+/// `Nodu`, in `SQLite`'s place for saying whose database it is.
+const APPLICATION: i64 = 0x4e6f_6475;
+/// Raised when the tables change.
+const VERSION: i64 = 1;
+/// A person who looks into the journal with a tool of their own may hold it for a moment.
+const BUSY: Duration = Duration::from_secs(5);
+/// How every `SQLite` database begins.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// Pages that are collected before they are moved from the file beside the database into it: 16 MiB, so that a page that
+/// changes often is moved once.
+const MOVED_AT_ONCE: i64 = 4096;
+/// As much as a hash needs to be no other's.
+const SALT_BYTES: usize = 16;
+
+/// What `SQLite` keeps beside a database, and reads as a part of it.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// The check of the state is no `IN`: for that `SQLite` builds a table for each row.
+const TABLES: &str = "
+    CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE items (
+        item INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL,
+        key TEXT,
+        state TEXT NOT NULL CHECK (
+            state = 'waiting' OR state = 'started' OR state = 'done' OR state = 'failed' OR state = 'unknown'
+        ),
+        tries INTEGER NOT NULL,
+        result TEXT,
+        error TEXT,
+        started TEXT,
+        ended TEXT
+    ) STRICT;
+    CREATE INDEX items_by_key ON items (key) WHERE key IS NOT NULL;
+";
+
+/// The connection that writes.
+pub(super) fn open(path: &Path, safety: Safety) -> Result<Connection, JournalError> {
+    prepare_file(path)?;
+    let mut connection = connect(path)?;
+    let wrong = |error: rusqlite::Error| JournalError::of(path, &error);
+    if is_empty(&connection).map_err(wrong)? {
+        make(&mut connection).map_err(wrong)?;
+    } else {
+        check(&connection, path)?;
+    }
+    connection
+        .pragma_update(None, "wal_autocheckpoint", MOVED_AT_ONCE)
+        .map_err(wrong)?;
+    let synchronous = match safety {
+        Safety::Disk => "full",
+        Safety::System => "normal",
+    };
+    connection
+        .pragma_update(None, "synchronous", synchronous)
+        .map_err(wrong)?;
+    Ok(connection)
+}
+
+/// Whether nobody has put anything into the database: a process may have ended, or the disk been full, while it was made.
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    Ok(tables == 0 && pragma("application_id")? == 0 && pragma("user_version")? == 0)
+}
+
+/// Make the tables: all there is of a journal comes with one transaction, or nothing of it.
+pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(TABLES)?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {
+    // No link: what was checked is what is opened. `SQLite` means the whole path, so those above the file are resolved first.
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(resolved(path)?, flags)
+        .map_err(|error| JournalError::of(path, &error))?;
+    connection
+        .busy_timeout(BUSY)
+        .map_err(|error| JournalError::of(path, &error))?;
+    Ok(connection)
+}
+
+/// The path, its folder without links.
+fn resolved(path: &Path) -> Result<PathBuf, JournalError> {
+    let broken = |source| JournalError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let name = path
+        .file_name()
+        .ok_or_else(|| broken(std::io::Error::other("expected the name of a file")))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).canonicalize().map_err(broken)?;
+    Ok(folder.join(name))
+}
+
+/// Make the file where there is none, so that it is the owner's from the first byte on, and refuse one that is no database.
+fn prepare_file(path: &Path) -> Result<(), JournalError> {
+    let broken = |source| JournalError::File {
+        path: path.to_owned(),
+        source,
+    };
+    for beside in BESIDE {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        let beside = PathBuf::from(name);
+        // What stands there is taken for a part of the database, so somebody else may not have put it there.
+        if beside.symlink_metadata().is_ok() {
+            own_file::open(&beside, own_file::options().read(true))
+                .map_err(|refused| JournalError::refused(&beside, refused))?;
+        }
+    }
+    match own_file::options().write(true).create_new(true).open(path) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(broken(error)),
+    }
+    let mut start = Vec::new();
+    own_file::open(path, own_file::options().read(true))
+        .map_err(|refused| JournalError::refused(path, refused))?
+        .take(MAGIC.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(broken)?;
+    if !start.is_empty() && start != MAGIC {
+        return Err(JournalError::Foreign {
+            path: path.to_owned(),
+            found: "a file that is no database".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Refuse a database that is not a journal, and one that is damaged.
+fn check(connection: &Connection, path: &Path) -> Result<(), JournalError> {
+    let wrong = |error: rusqlite::Error| JournalError::of(path, &error);
+    let pragma = |name: &str| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(wrong)
+    };
+    let (application, found) = (pragma("application_id")?, pragma("user_version")?);
+    if application != APPLICATION {
+        return Err(JournalError::Foreign {
+            path: path.to_owned(),
+            found: "another program's database".to_owned(),
+        });
+    }
+    if found != VERSION {
+        return Err(JournalError::Version {
+            path: path.to_owned(),
+            expected: VERSION,
+            found,
+        });
+    }
+    let verdict: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(wrong)?;
+    if verdict == "ok" {
+        Ok(())
+    } else {
+        Err(JournalError::Damaged {
+            path: path.to_owned(),
+            message: verdict.replace('\n', " "),
+        })
+    }
+}
+
+/// Refuse a journal of another run, naming what differs; a new one is made this run's.
+pub(super) fn belongs(
+    connection: &mut Connection,
+    path: &Path,
+    identity: &Identity<'_>,
+    accept_component: bool,
+) -> Result<(), JournalError> {
+    let wrong = |error: rusqlite::Error| JournalError::of(path, &error);
+    let transaction = connection.transaction().map_err(wrong)?;
+    let recorded: BTreeMap<String, String> = transaction
+        .prepare("SELECT name, value FROM run")
+        .and_then(|mut query| {
+            query
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        })
+        .map_err(wrong)?;
+    let salt = match recorded.get("salt") {
+        Some(salt) => salt.clone(),
+        None => salt(path)?,
+    };
+    let credential = identity.credential.map_or_else(
+        || "none".to_owned(),
+        |credential| hex(&credential.binding(salt.as_bytes())),
+    );
+    let facts = [
+        ("node", "node", identity.node),
+        ("operation", "operation", &identity.operation),
+        ("base-url", "base URL", &identity.base_url),
+        ("credential", "credential", &credential),
+        ("component", "component", identity.component),
+    ];
+    let is_new = recorded.is_empty();
+    for (name, what, found) in facts {
+        let expected = recorded.get(name).map(String::as_str);
+        if is_new || name == "component" && accept_component {
+            transaction
+                .execute(
+                    "INSERT OR REPLACE INTO run (name, value) VALUES (?1, ?2)",
+                    params![name, found],
+                )
+                .map_err(wrong)?;
+        } else if expected != Some(found) {
+            let shown = |value: &str| match name {
+                // A hash tells nobody anything.
+                "credential" if value != "none" => "another one".to_owned(),
+                _ => format!("`{value}`"),
+            };
+            let expected = match (name, expected) {
+                ("credential", Some(value)) if value != "none" => "the one that it was begun with".to_owned(),
+                (_, expected) => shown(expected.unwrap_or_default()),
+            };
+            return Err(JournalError::Another {
+                path: path.to_owned(),
+                what,
+                expected,
+                found: shown(found),
+            });
+        }
+    }
+    if is_new {
+        let made = format!("{:.3}", jiff::Timestamp::now());
+        transaction
+            .execute(
+                "INSERT INTO run (name, value) VALUES ('salt', ?1), ('made', ?2)",
+                params![salt, made],
+            )
+            .map_err(wrong)?;
+    }
+    transaction.commit().map_err(wrong)
+}
+
+fn salt(path: &Path) -> Result<String, JournalError> {
+    use ring::rand::SecureRandom as _;
+    let mut bytes = [0; SALT_BYTES];
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| JournalError::File {
+            path: path.to_owned(),
+            source: std::io::Error::other("the system gives no random numbers"),
+        })?;
+    Ok(hex(&bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a `String` cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

@@ -1,0 +1,399 @@
+//! The thread that writes: everything that happens at about the same time is one transaction.
+//!
+//! What a plain write waits for is written at once, with all that came in meanwhile. Results are written after a moment, so
+//! that many share a transaction. What nobody waits for is written after a while, and most of it never: of several states that
+//! an item has had since it was last written only the newest is.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use tokio::sync::watch;
+
+use super::{JournalError, Row};
+use crate::run::{Notice, NoticeSender};
+
+/// How long a result may be unwritten: nobody notices it, and many results share a transaction.
+const SOON: Duration = Duration::from_millis(10);
+/// How long a row that nobody waits for may be: people who look into the journal see it that late.
+const LATER: Duration = Duration::from_millis(200);
+/// Rows that are collected for one transaction at most, so that memory stays flat.
+const MOST: usize = 4096;
+/// How much of a run that may be repeated a power cut can make the journal forget.
+const FORGOTTEN: Duration = Duration::from_secs(1);
+
+/// When a row has to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// A call waits for it.
+    Now,
+    /// A result waits for it.
+    Soon,
+    /// Nobody does.
+    Later,
+}
+
+/// What is safe from what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Safety {
+    /// What is written is on the disk before it counts: it survives a power cut.
+    Disk,
+    /// What is written is with the system before it counts, and on the disk within a second: it survives the end of the
+    /// process, however it ends, and a power cut but for the last moment, which is run again.
+    System,
+}
+
+/// How far the journal is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Durable {
+    /// The place of the last row that is written, with all before it that somebody waits for.
+    pub(crate) place: u64,
+    /// Why nothing more will be.
+    pub(crate) error: Option<Arc<JournalError>>,
+}
+
+/// The way to the thread.
+pub(crate) struct Writer {
+    rows: Sender<Vec<(Row, Urgency)>>,
+    /// Rows that were put and not handed over.
+    collected: Vec<(Row, Urgency)>,
+    /// The place of the last row that was put.
+    place: u64,
+    durable: watch::Receiver<Durable>,
+    thread: JoinHandle<()>,
+}
+
+impl Writer {
+    pub(super) fn start(
+        path: PathBuf,
+        connection: Connection,
+        safety: Safety,
+        lock: File,
+        notices: NoticeSender,
+    ) -> Result<Self, JournalError> {
+        let (rows, received) = channel();
+        let (progress, durable) = watch::channel(Durable::default());
+        let named = path.clone();
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || {
+                Work {
+                    path,
+                    database: Database {
+                        connection,
+                        safety,
+                        unsafe_since: None,
+                        unchecked: Vec::new(),
+                        unwritten: HashMap::new(),
+                    },
+                    due: BTreeMap::new(),
+                    later: BTreeMap::new(),
+                    soon_at: None,
+                    later_at: None,
+                    progress,
+                    notices,
+                    place: 0,
+                }
+                .run(&received);
+                // Only now may another process have it.
+                drop(lock);
+            })
+            .map_err(|source| JournalError::File { path: named, source })?;
+        Ok(Self {
+            rows,
+            collected: Vec::new(),
+            place: 0,
+            durable,
+            thread,
+        })
+    }
+
+    /// Put a row; gives its place. It is on its way when it is handed over.
+    pub(crate) fn put(&mut self, row: Row, urgency: Urgency) -> u64 {
+        self.place += 1;
+        self.collected.push((row, urgency));
+        self.place
+    }
+
+    /// Hand over what was put: in one piece, since waking a thread costs more than what it is told.
+    pub(crate) fn hand_over(&mut self) {
+        if !self.collected.is_empty() {
+            // The thread ends after the last sender only; if it ended otherwise, the watch says so to whoever waits.
+            let _ = self.rows.send(std::mem::take(&mut self.collected));
+        }
+    }
+
+    /// How far it is written.
+    pub(crate) fn durable(&self) -> watch::Receiver<Durable> {
+        self.durable.clone()
+    }
+
+    /// Write what is left and let go of the file.
+    pub(crate) async fn close(mut self) -> Result<(), Arc<JournalError>> {
+        self.hand_over();
+        let Self {
+            rows,
+            durable,
+            thread,
+            ..
+        } = self;
+        drop(rows);
+        // It waits for the disk, which an asynchronous task may not.
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        match &durable.borrow().error {
+            Some(error) => Err(Arc::clone(error)),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Work {
+    path: PathBuf,
+    database: Database,
+    /// Rows that somebody waits for.
+    due: BTreeMap<usize, Row>,
+    /// Rows that nobody waits for.
+    later: BTreeMap<usize, Row>,
+    /// When the one and the other are to be written.
+    soon_at: Option<Instant>,
+    later_at: Option<Instant>,
+    progress: watch::Sender<Durable>,
+    notices: NoticeSender,
+    /// Of the last row that was taken in.
+    place: u64,
+}
+
+impl Work {
+    fn run(mut self, rows: &Receiver<Vec<(Row, Urgency)>>) {
+        loop {
+            let wake = [self.soon_at, self.later_at, self.database.unsafe_until()];
+            let received = match wake.into_iter().flatten().min() {
+                None => rows.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(wake) => rows.recv_timeout(wake.saturating_duration_since(Instant::now())),
+            };
+            match received {
+                Ok(rows_in) => {
+                    self.take(rows_in);
+                    while self.due.len() + self.later.len() < MOST
+                        && let Ok(more) = rows.try_recv()
+                    {
+                        self.take(more);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.due.append(&mut self.later);
+                    self.flush();
+                    self.database.close();
+                    return;
+                }
+            }
+            let now = Instant::now();
+            let is_up = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+            if is_up(self.later_at) || self.due.len() + self.later.len() >= MOST {
+                self.due.append(&mut self.later);
+                self.later_at = None;
+                self.flush();
+            } else if is_up(self.soon_at) {
+                self.flush();
+            } else if is_up(self.database.unsafe_until()) {
+                self.database.make_safe();
+            }
+        }
+    }
+
+    fn take(&mut self, rows: Vec<(Row, Urgency)>) {
+        let now = Instant::now();
+        for (mut row, mut urgency) in rows {
+            self.place += 1;
+            if let (true, Some(key)) = (row.is_new, &row.key) {
+                self.database.unchecked.push((row.item, key.clone()));
+            }
+            if let Some(before) = self.later.remove(&row.item) {
+                row.replace(before);
+            }
+            if let Some(before) = self.due.remove(&row.item) {
+                row.replace(before);
+                // Somebody still waits for it.
+                if urgency == Urgency::Later {
+                    urgency = Urgency::Soon;
+                }
+            }
+            let (rows, at, wait) = match urgency {
+                Urgency::Now => (&mut self.due, &mut self.soon_at, Duration::ZERO),
+                Urgency::Soon => (&mut self.due, &mut self.soon_at, SOON),
+                Urgency::Later => (&mut self.later, &mut self.later_at, LATER),
+            };
+            rows.insert(row.item, row);
+            let wanted = now + wait;
+            *at = Some(at.map_or(wanted, |at| at.min(wanted)));
+        }
+    }
+
+    /// One transaction with all that is due. What could not be written stays due: there may be room later.
+    fn flush(&mut self) {
+        self.soon_at = None;
+        match self.database.write(&self.due) {
+            Ok(same) => {
+                self.due.clear();
+                let place = self.place;
+                // An error stays: whoever heard of it has ended the run.
+                self.progress.send_modify(|durable| durable.place = place);
+                for notice in same {
+                    self.notices.tell(notice);
+                }
+            }
+            Err(error) => {
+                let error = Arc::new(JournalError::of(&self.path, &error));
+                self.progress.send_modify(|durable| {
+                    durable.error.get_or_insert(error);
+                });
+            }
+        }
+    }
+}
+
+impl Row {
+    /// Take the place of an earlier state that was not written yet.
+    fn replace(&mut self, before: Row) {
+        self.is_new |= before.is_new;
+        self.key = self.key.take().or(before.key);
+        self.started = self.started.or(before.started);
+    }
+}
+
+/// The connection, and what it has to know of the rows that are not written yet.
+struct Database {
+    connection: Connection,
+    safety: Safety,
+    /// When the first transaction was made that is not on the disk.
+    unsafe_since: Option<Instant>,
+    /// Items that came since the last transaction, in the order of the items, with their keys.
+    unchecked: Vec<(usize, String)>,
+    /// The keys of items that came before, and are not in the database: the first item of each.
+    unwritten: HashMap<String, usize>,
+}
+
+impl Database {
+    fn write(&mut self, rows: &BTreeMap<usize, Row>) -> rusqlite::Result<Vec<Notice>> {
+        let is_late = self.unsafe_until().is_some_and(|until| until <= Instant::now());
+        if is_late {
+            self.connection.pragma_update(None, "synchronous", "full")?;
+        }
+        let transaction = self.connection.transaction()?;
+        let same = same_keys(&transaction, &mut self.unchecked, &mut self.unwritten)?;
+        put(&transaction, rows)?;
+        transaction.commit()?;
+        for row in rows.values() {
+            if let Some(key) = &row.key
+                && self.unwritten.get(key) == Some(&row.item)
+            {
+                self.unwritten.remove(key);
+            }
+        }
+        if is_late {
+            self.connection.pragma_update(None, "synchronous", "normal")?;
+            self.unsafe_since = None;
+        } else if self.safety == Safety::System {
+            self.unsafe_since.get_or_insert_with(Instant::now);
+        }
+        Ok(same)
+    }
+
+    /// When what was written has to be on the disk.
+    fn unsafe_until(&self) -> Option<Instant> {
+        self.unsafe_since.map(|since| since + FORGOTTEN)
+    }
+
+    /// Have what was written on the disk, while nothing is to be written.
+    fn make_safe(&mut self) {
+        self.unsafe_since = None;
+        // If it cannot be, the next transaction says so.
+        let _ = self.checkpoint("passive");
+    }
+
+    /// Leaves one file where there were three; if it cannot, the next run reads all three.
+    fn close(&self) {
+        let _ = self.checkpoint("truncate");
+    }
+
+    fn checkpoint(&self, how: &str) -> rusqlite::Result<()> {
+        self.connection.pragma(None, "wal_checkpoint", how, |_| Ok(()))
+    }
+}
+
+/// Which of the items that came have the key of an earlier one. They are looked at in the order in which they came, the one
+/// before it is written or after, so that none is missed and each is named once.
+fn same_keys(
+    transaction: &Transaction<'_>,
+    unchecked: &mut Vec<(usize, String)>,
+    unwritten: &mut HashMap<String, usize>,
+) -> rusqlite::Result<Vec<Notice>> {
+    let mut query = transaction.prepare_cached("SELECT item FROM items WHERE key = ?1 LIMIT 1")?;
+    let mut same = Vec::new();
+    for (item, key) in unchecked.drain(..) {
+        let found = match unwritten.get(&key) {
+            Some(found) => Some(*found),
+            None => query
+                .query_row(params![key], |row| row.get::<_, i64>(0))
+                .optional()?
+                .and_then(|found| usize::try_from(found).ok()),
+        };
+        match found {
+            // An earlier run may have ended between the two, with the later one written only.
+            Some(found) => same.push(Notice::SameKey {
+                item: item.max(found),
+                earlier: item.min(found),
+                key,
+            }),
+            None => {
+                unwritten.insert(key, item);
+            }
+        }
+    }
+    Ok(same)
+}
+
+fn put(transaction: &Transaction<'_>, rows: &BTreeMap<usize, Row>) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO items (item, state, tries, result, error, started, ended, digest, key)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    let mut update = transaction.prepare_cached(
+        "UPDATE items SET state = ?2, tries = ?3, result = ?4, error = ?5, started = coalesce(?6, started), ended = ?7
+         WHERE item = ?1",
+    )?;
+    for row in rows.values() {
+        let item = i64::try_from(row.item).unwrap_or(i64::MAX);
+        let (state, started, ended) = (row.state.name(), row.started.map(shown), row.ended.map(shown));
+        if row.is_new {
+            insert.execute(params![
+                item, state, row.tries, row.result, row.error, started, ended, row.digest, row.key,
+            ])?;
+        } else {
+            update.execute(params![
+                item, state, row.tries, row.result, row.error, started, ended
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+/// To the millisecond, as `SQLite`'s own functions read it.
+fn shown(time: Timestamp) -> String {
+    format!("{time:.3}")
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,377 @@
+//! A component bound to what it may use: policy, credential, limits, and where its requests go.
+
+mod builder;
+mod operation;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use crate::error::Error;
+use crate::events::Label;
+use crate::gate::client::Owner;
+use crate::gate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
+use crate::runtime::component::Component;
+use crate::runtime::instance::{Account, ClockAndRng, ReplaySeed};
+use crate::runtime::session::{Authenticator, Session, SessionSlot};
+use nodule_core::canonical::Base;
+use nodule_core::credential::Credential;
+use nodule_core::failure::Failure;
+use nodule_core::limits::Limits;
+use nodule_core::outcome::ItemResult;
+use nodule_core::policy::Policy;
+use nodule_core::recording::{
+    self, Call, Item, ItemResult as RecordedResult, Player, Recorder, Recording, Unused,
+};
+use nodule_core::redact::Redactor;
+use nodule_core::secret::Secret;
+
+pub use builder::RunnerBuilder;
+pub(crate) use operation::BoundOperation;
+pub use operation::declared;
+
+/// A component bound to what it may use. Cheap to clone; made by [`Component::runner`].
+#[derive(Clone)]
+pub struct Runner {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) component: Component,
+    policy: Arc<Policy>,
+    limits: Arc<Limits>,
+    credential: Option<Credential>,
+    base: Option<Arc<Base>>,
+    session: Option<Arc<SessionSlot>>,
+    /// Whose connections the requests use.
+    owner: Owner,
+    slots: Arc<Semaphore>,
+    pub(crate) account: Arc<Account>,
+    target: Target,
+    /// For the events of an authentication.
+    label: Arc<Label>,
+}
+
+/// Where requests go, and what is kept of a run.
+enum Target {
+    Live,
+    Record {
+        recorder: Arc<Recorder>,
+        tape: Mutex<RecordedItems>,
+    },
+    Replay {
+        player: Arc<Player>,
+        moments: Vec<Option<ReplaySeed>>,
+    },
+    DryRun,
+}
+
+/// What a recording holds beside the exchanges.
+#[derive(Default)]
+struct RecordedItems {
+    /// By index: an item that could not be read is known before those in front of it are.
+    items: BTreeMap<usize, Item>,
+    secrets: Vec<Secret>,
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("component", &self.inner.component)
+            .field("credential", &self.inner.credential)
+            .field("policy", &self.inner.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Runner {
+    /// The component.
+    #[must_use]
+    pub fn component(&self) -> &Component {
+        &self.inner.component
+    }
+
+    /// What it may use up, the policy's limits included.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// Turn the credential into a session, or say why it cannot be: the credential's test.
+    ///
+    /// # Errors
+    ///
+    /// What the service, the policy or the network had against it.
+    pub async fn check_credential(&self) -> Result<(), Failure> {
+        self.inner.session(None, ClockAndRng::Real).await.map(|_| ())
+    }
+
+    /// The requests that an item would send, as far as they can be known without an answer, and what the node says of
+    /// the item when it sends none. Only a runner made with [`RunnerBuilder::dry_run`] has any.
+    ///
+    /// # Errors
+    ///
+    /// The operation is unknown.
+    pub async fn plan(
+        &self,
+        group: &str,
+        operation: &str,
+        item: &str,
+    ) -> Result<Result<Vec<Planned>, Failure>, Error> {
+        let operation = BoundOperation::new(&self.inner, group, operation)?;
+        Ok(self.inner.plan(&operation, item).await)
+    }
+
+    /// What was recorded, without secrets, as the text of a file; `None` but for a runner made with [`RunnerBuilder::record`]. It is
+    /// empty afterwards.
+    ///
+    /// # Errors
+    ///
+    /// A secret could not be kept out of it, or it is larger than a recording may be. `file` is what the error calls it.
+    pub fn recording(&self, file: &str) -> Result<Option<String>, Error> {
+        let Some((recording, redactor)) = self.recorded()? else {
+            return Ok(None);
+        };
+        Ok(Some(recording.to_text(file, |text| redactor.knows(text))?))
+    }
+
+    /// Save what [`Runner::recording`] gives, beside `path` and then renamed.
+    ///
+    /// # Errors
+    ///
+    /// As there, or the file cannot be written; then nothing is written.
+    pub fn save_recording(&self, path: &Path) -> Result<(), Error> {
+        if let Some((recording, redactor)) = self.recorded()? {
+            recording.save(path, |text| redactor.knows(text))?;
+        }
+        Ok(())
+    }
+
+    fn recorded(&self) -> Result<Option<(Recording, Redactor)>, Error> {
+        let Target::Record { recorder, tape } = &self.inner.target else {
+            return Ok(None);
+        };
+        let (items, secrets) = {
+            let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
+            (std::mem::take(&mut tape.items), tape.secrets.clone())
+        };
+        let redactor = Redactor::new(&secrets);
+        let mut recording = recorder.finish(items.into_values().collect())?;
+        recording.map_strings(|text| redactor.value(text))?;
+        Ok(Some((recording, redactor)))
+    }
+
+    /// The exchanges of a replay that were never asked for; none without a replay.
+    #[must_use]
+    pub fn unused(&self) -> Unused {
+        match &self.inner.target {
+            Target::Replay { player, .. } => player.unused(),
+            _ => Unused::default(),
+        }
+    }
+}
+
+impl Inner {
+    /// How many items one call may hold: one, where the host has to know which item a request belongs to.
+    pub(crate) fn is_one_item_per_call(&self, operation: &BoundOperation) -> bool {
+        operation.is_write() || !matches!(self.target, Target::Live)
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether requests go to the service and nowhere else; only then is anything tried again or kept in a journal. A
+    /// recording that held second tries would not replay, and a replay or a dry run has nothing to wait for.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.target, Target::Live)
+    }
+
+    /// Whether another tool wrote the recording that answers.
+    fn is_foreign_replay(&self) -> bool {
+        matches!(&self.target, Target::Replay { player, .. } if player.is_foreign())
+    }
+
+    /// The credential, where there is one.
+    pub(crate) fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
+    }
+
+    /// Whether items have to run one after the other.
+    pub(crate) fn is_sequential(&self) -> bool {
+        matches!(self.target, Target::Record { .. })
+    }
+
+    /// Time and randomness of the call for an item.
+    pub(crate) fn clock_and_rng(&self, item: usize) -> ClockAndRng {
+        match &self.target {
+            Target::Live | Target::DryRun => ClockAndRng::Real,
+            Target::Record { .. } => {
+                let clock_ms = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+                ClockAndRng::Virtual(ReplaySeed {
+                    clock_ms,
+                    seed: random_seed(),
+                })
+            }
+            // Items beyond those of the recording have the time of the last one.
+            Target::Replay { moments, .. } => match moments.get(item).copied().flatten().or(moments
+                .iter()
+                .rev()
+                .flatten()
+                .next()
+                .copied())
+            {
+                Some(moment) => ClockAndRng::Virtual(moment),
+                None => ClockAndRng::Real,
+            },
+        }
+    }
+
+    /// Keep an item for the recording, where one is made.
+    pub(crate) fn keep(
+        &self,
+        index: usize,
+        parameters: &str,
+        clock_and_rng: ClockAndRng,
+        result: &ItemResult,
+    ) {
+        let Target::Record { tape, .. } = &self.target else {
+            return;
+        };
+        let result = match result {
+            Ok(output) => {
+                RecordedResult::Output(output.iter().map(|json| recording::held(json.get())).collect())
+            }
+            Err(failure) => RecordedResult::Error(failure.to_json()),
+        };
+        let call = match clock_and_rng {
+            ClockAndRng::Virtual(moment) => i64::try_from(moment.clock_ms)
+                .ok()
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+                .map(|clock| Call {
+                    clock,
+                    seed: moment.seed,
+                }),
+            ClockAndRng::Real => None,
+        };
+        let item = Item {
+            parameters: Item::held(parameters),
+            result: Some(result),
+            call,
+        };
+        let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
+        tape.items.insert(index, item);
+    }
+
+    /// A session, where the node needs one. `refused` is the generation that the service did not accept.
+    pub(crate) async fn session(
+        &self,
+        refused: Option<u64>,
+        clock_and_rng: ClockAndRng,
+    ) -> Result<Option<Arc<Session>>, Failure> {
+        let (Some(cell), Some(credential)) = (&self.session, &self.credential) else {
+            return Ok(None);
+        };
+        // Only for who has to make one.
+        let maker = || Authenticator {
+            component: &self.component,
+            credential,
+            account: &self.account,
+            // An answer may name the instant when the session ends, so a recorded one is read at its own time.
+            clock_and_rng,
+            pipeline: self.pipeline(Scope::Authentication, None, None, None),
+        };
+        let session = match cell.get(refused, clock_and_rng, maker).await {
+            // A browser was logged in before its HAR began, and nothing that is sent has to be authorised.
+            Err(Failure::Denied { .. }) if refused.is_none() && self.is_foreign_replay() => return Ok(None),
+            made => made?,
+        };
+        if let Target::Record { tape, .. } = &self.target {
+            let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
+            tape.secrets.extend(session.secrets().cloned());
+        }
+        Ok(Some(session))
+    }
+
+    /// The pipeline of one call.
+    pub(crate) fn pipeline(
+        &self,
+        scope: Scope,
+        session: Option<Arc<Session>>,
+        operation: Option<&BoundOperation>,
+        item: Option<usize>,
+    ) -> Arc<Pipeline> {
+        let clients = || Arc::clone(self.component.engine().clients());
+        let transport = match &self.target {
+            Target::Live => Transport::Live {
+                clients: clients(),
+                recorder: None,
+            },
+            Target::Record { recorder, .. } => Transport::Live {
+                clients: clients(),
+                recorder: Some(Arc::clone(recorder)),
+            },
+            Target::Replay { player, .. } => Transport::Replay(Arc::clone(player)),
+            Target::DryRun => Transport::DryRun(Arc::default()),
+        };
+        Arc::new(Pipeline {
+            scope,
+            policy: Arc::clone(&self.policy),
+            limits: Arc::clone(&self.limits),
+            base: self.base.clone(),
+            access: session.map(|session| Arc::clone(session.access())),
+            owner: self.owner,
+            transport,
+            write: operation.is_some_and(BoundOperation::is_write),
+            item,
+            slots: Arc::clone(&self.slots),
+            buffered: Buffered::new(self.limits.buffered_bytes),
+            label: Arc::clone(operation.map_or(&self.label, |operation| &operation.label)),
+            rate: operation.and_then(|operation| operation.rate.clone()),
+            observed: Mutex::new(Observed::default()),
+            lane: Mutex::default(),
+        })
+    }
+
+    /// `call.base-url`.
+    pub(crate) fn base_text(&self) -> String {
+        self.credential
+            .as_ref()
+            .map(Credential::base_text)
+            .unwrap_or_default()
+    }
+
+    async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
+        let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0));
+        let outcome = crate::run::call::alone(self, operation, &pipeline, &[&item.to_owned()]).await;
+        let planned = match &pipeline.transport {
+            Transport::DryRun(planned) => {
+                std::mem::take(&mut *planned.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+            _ => Vec::new(),
+        };
+        match outcome {
+            // The request was refused because this is a dry run: that is the plan, not a failure.
+            Ok(results) if planned.is_empty() => match results.into_iter().next() {
+                Some(Err(failure)) => Err(failure),
+                _ => Ok(planned),
+            },
+            Err(stop) if planned.is_empty() => Err(stop.into_failure()),
+            _ => Ok(planned),
+        }
+    }
+}
+
+fn random_seed() -> u64 {
+    use ring::rand::SecureRandom as _;
+    let mut bytes = [0; 8];
+    match ring::rand::SystemRandom::new().fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        // The seed is kept in the recording: it has to be new, not secret.
+        Err(_) => u64::try_from(Timestamp::now().as_nanosecond()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,258 @@
+//! What a runner is made of, and whether it goes together.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Semaphore;
+
+use super::{Inner, RecordedItems, Runner, Target};
+use crate::error::Error;
+use crate::events::Label;
+use crate::runtime::component::Component;
+use crate::runtime::instance::ReplaySeed;
+use nodule_core::canonical::{Base, CanonicalUrl};
+use nodule_core::credential::{Credential, CredentialError};
+use nodule_core::limits::Limits;
+use nodule_core::policy::Policy;
+use nodule_core::recording::{Meta, Player, Recorder, Recording};
+use nodule_core::secret::Secret;
+
+/// Says what a component may use; [`RunnerBuilder::build`] makes the runner. Without a word more, nothing is allowed.
+#[derive(Debug)]
+#[must_use]
+pub struct RunnerBuilder {
+    component: Component,
+    policy: Policy,
+    limits: Limits,
+    credential: Option<Credential>,
+    tenant: String,
+    own_session: bool,
+    mode: Mode,
+}
+
+#[derive(Debug)]
+enum Mode {
+    Live,
+    Record(Box<Meta>),
+    Replay(Box<Recording>),
+    DryRun,
+}
+
+impl Component {
+    /// Bind the component to what it may use.
+    pub fn runner(&self) -> RunnerBuilder {
+        RunnerBuilder {
+            component: self.clone(),
+            policy: Policy::default(),
+            limits: Limits::default(),
+            credential: None,
+            tenant: String::new(),
+            own_session: false,
+            mode: Mode::Live,
+        }
+    }
+}
+
+impl RunnerBuilder {
+    /// What it may reach beside the credential's base URL. Its `[limits]` lie over those given here.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// What it may use up.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Who it acts for. Its base URL is allowed by giving it, subject to the rules about addresses.
+    pub fn credential(mut self, credential: Credential) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
+    /// Whose run it is, in an engine that serves several: tenants share neither sessions nor connections.
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = tenant.into();
+        self
+    }
+
+    /// Make a session of its own instead of using the one that all runners of the same component, tenant and credential share:
+    /// a credential's test says what is so now.
+    pub fn own_session(mut self) -> Self {
+        self.own_session = true;
+        self
+    }
+
+    /// Send requests and keep what was sent and answered; [`Runner::save_recording`] writes it. Items run one at a time, each
+    /// with a clock that stands still and random numbers of its own, which are kept too.
+    pub fn record(mut self, meta: Meta) -> Self {
+        self.mode = Mode::Record(Box::new(meta));
+        self
+    }
+
+    /// Answer from a recording; nothing is sent. One of another tool does not say where the service was: a node that needs a
+    /// credential needs one for it, too.
+    pub fn replay(mut self, recording: Recording) -> Self {
+        self.mode = Mode::Replay(Box::new(recording));
+        self
+    }
+
+    /// Send nothing; [`Runner::plan`] gives the requests of an item.
+    pub fn dry_run(mut self) -> Self {
+        self.mode = Mode::DryRun;
+        self
+    }
+
+    /// Make the runner.
+    ///
+    /// # Errors
+    ///
+    /// A limit is out of range, the node needs a credential and none was given, or the recording does not say which
+    /// base URL it was made with.
+    pub fn build(self) -> Result<Runner, Error> {
+        let Self {
+            component,
+            policy,
+            limits,
+            mut credential,
+            tenant,
+            own_session,
+            mode,
+        } = self;
+        let limits = policy.limits_over(limits);
+        limits.check()?;
+        let stack = component.engine().stack_bytes();
+        if limits.stack_bytes != stack {
+            return Err(Error::StackSize {
+                engine: stack,
+                wanted: limits.stack_bytes,
+            });
+        }
+        if let Some(operation) = policy.lowered().find(|name| !has_operation(&component, name)) {
+            return Err(Error::UnknownEffect {
+                operation: operation.to_owned(),
+            });
+        }
+        let needs = component.node().credential.as_ref();
+        if let Mode::Replay(recording) = &mode {
+            // Nothing is sent, so whatever credential there is stays out of it, but where it says where the service was.
+            credential = match (needs, recording.case()) {
+                (Some(_), Some(case)) => Some(Credential::dummy(component.node(), case.base_url.as_str())?),
+                (Some(_), None) => credential,
+                (None, _) => None,
+            };
+        }
+        if let (Some(needs), None) = (needs, &credential) {
+            return Err(Error::CredentialMissing {
+                name: needs.name.clone(),
+                recording: match &mode {
+                    Mode::Replay(recording) => Some(recording.name().to_owned()),
+                    _ => None,
+                },
+            });
+        }
+        let target = match mode {
+            Mode::Live => Target::Live,
+            Mode::DryRun => Target::DryRun,
+            Mode::Record(meta) => {
+                let recorder = Recorder::new(*meta, []);
+                let secrets: Vec<Secret> = credential.iter().flat_map(Credential::secrets).cloned().collect();
+                recorder.add_secrets(secrets.iter().map(Secret::expose));
+                let tape = Mutex::new(RecordedItems {
+                    items: BTreeMap::new(),
+                    secrets,
+                });
+                Target::Record {
+                    recorder: Arc::new(recorder),
+                    tape,
+                }
+            }
+            Mode::Replay(recording) => {
+                let moments = moments(&recording);
+                let base = credential.as_ref().map(Credential::base_url);
+                Target::Replay {
+                    player: Arc::new(player(*recording, base)?),
+                    moments,
+                }
+            }
+        };
+        // A replay's session comes from its recording, and a recording holds how its session was made: neither shares.
+        let session = credential.as_ref().map(|credential| match target {
+            Target::Live if !own_session => component
+                .engine()
+                .sessions()
+                .cell(&component, &tenant, credential),
+            _ => Arc::default(),
+        });
+        let owner = component
+            .engine()
+            .clients()
+            .owner(component.digest(), &tenant, credential.as_ref());
+        Ok(Runner {
+            inner: Arc::new(Inner {
+                owner,
+                slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
+                account: Arc::default(),
+                label: Arc::new(Label {
+                    node: component.node().name.clone(),
+                    digest: component.digest().to_owned(),
+                    operation: "authenticate".to_owned(),
+                    path: None,
+                }),
+                component,
+                policy: Arc::new(policy),
+                limits: Arc::new(limits),
+                base: credential
+                    .as_ref()
+                    .map(|credential| Arc::new(Base::new(credential.base_url().clone()))),
+                credential,
+                session,
+                target,
+            }),
+        })
+    }
+}
+
+/// Whether the node has the operation `group.name`.
+fn has_operation(component: &Component, name: &str) -> bool {
+    let operations = &component.node().operations;
+    name.split_once('.').is_some_and(|(group, name)| {
+        operations
+            .iter()
+            .any(|operation| operation.group == group && operation.name == name)
+    })
+}
+
+fn player(recording: Recording, base: Option<&CanonicalUrl>) -> Result<Player, Error> {
+    let recorded = recording.case().map(|case| case.base_url.to_string());
+    // A node that takes no credential has no base URL either, and asks for whole addresses: none is below this one.
+    let base = base
+        .map(ToString::to_string)
+        .or(recorded)
+        .unwrap_or_else(|| "http://no-base-url.invalid/".to_owned());
+    let base = url::Url::parse(&base).map_err(|error| CredentialError {
+        message: format!("the base URL: {error}"),
+    })?;
+    Ok(Player::new(recording, &base))
+}
+
+/// Where the clock stood and what the random numbers were made from, item by item.
+fn moments(recording: &Recording) -> Vec<Option<ReplaySeed>> {
+    let items = recording
+        .case()
+        .map(|case| case.items.as_slice())
+        .unwrap_or_default();
+    items
+        .iter()
+        .map(|item| {
+            let call = item.call?;
+            let clock_ms = u64::try_from(call.clock.as_millisecond()).ok()?;
+            Some(ReplaySeed {
+                clock_ms,
+                seed: call.seed,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,90 @@
+//! An operation as a run uses it: what its description says, and what the policy makes of it.
+
+use std::sync::Arc;
+
+use super::Inner;
+use crate::error::Error;
+use crate::events::Label;
+use crate::run::Stats;
+use crate::runtime::instance::Idle;
+use nodule_core::description::{Effect, Operation};
+use nodule_core::rate::Bucket;
+use nodule_core::recording::Declared;
+
+/// An operation, and what the host makes of it.
+pub(crate) struct BoundOperation {
+    pub(crate) group: String,
+    pub(crate) name: String,
+    /// As the node claims it, lowered where the policy says so.
+    pub(crate) effect: Effect,
+    /// The parameters that stand in the path: they name the thing that is changed.
+    pub(crate) path_parameters: Vec<String>,
+    /// For events.
+    pub(crate) label: Arc<Label>,
+    /// The parameter that makes a repetition harmless, by the name that items use.
+    pub(crate) key_parameter: Option<String>,
+    /// What its run counts.
+    pub(crate) stats: Arc<Stats>,
+    /// How fast its requests may follow each other.
+    pub(crate) rate: Option<Arc<Bucket>>,
+    /// Instances that its run uses again.
+    pub(crate) idle: Idle,
+}
+
+impl BoundOperation {
+    pub(crate) fn new(inner: &Inner, group: &str, name: &str) -> Result<Self, Error> {
+        let operation = inner.component.node().operation(group, name)?;
+        let lowered = inner.policy.lowers_to_write(&format!("{group}.{name}"));
+        let key_parameter = match &operation.effect {
+            Effect::Keyed(id) => inner
+                .component
+                .node()
+                .parameters_by_id(std::slice::from_ref(id))
+                .next(),
+            _ => None,
+        };
+        Ok(Self {
+            group: group.to_owned(),
+            name: name.to_owned(),
+            effect: if lowered {
+                Effect::Write
+            } else {
+                operation.effect.clone()
+            },
+            label: Arc::new(Label {
+                node: inner.label.node.clone(),
+                digest: inner.label.digest.clone(),
+                operation: format!("{group}.{name}"),
+                path: declared(operation).map(|declared| declared.path),
+            }),
+            path_parameters: declared(operation)
+                .map(|declared| path_parameters(&declared.path))
+                .unwrap_or_default(),
+            key_parameter: key_parameter.map(|parameter| parameter.name.clone()),
+            stats: Arc::new(Stats::new()),
+            rate: None,
+            idle: Idle::default(),
+        })
+    }
+
+    pub(crate) fn is_write(&self) -> bool {
+        self.effect == Effect::Write
+    }
+}
+
+/// The request that an operation says it makes, in its hints: `{"request": {"method": "GET", "path": "/v1/a/{b}"}}`.
+#[must_use]
+pub fn declared(operation: &Operation) -> Option<Declared> {
+    let request = operation.hints.as_ref()?.get("request")?;
+    Some(Declared {
+        method: request.get("method")?.as_str()?.to_owned(),
+        path: request.get("path")?.as_str()?.to_owned(),
+    })
+}
+
+fn path_parameters(path: &str) -> Vec<String> {
+    path.split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+        .map(ToOwned::to_owned)
+        .collect()
+}

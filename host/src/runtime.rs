@@ -1,0 +1,9 @@
+//! Components: compiled, instantiated, called within limits, and their requests handed to the [gate](crate::gate).
+
+pub(crate) mod bindings;
+mod cache_dir;
+pub mod component;
+pub mod engine;
+pub(crate) mod http;
+pub(crate) mod instance;
+pub(crate) mod session;

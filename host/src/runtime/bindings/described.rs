@@ -1,0 +1,186 @@
+//! The contract's description as this crate's own.
+
+use serde_json::Value;
+
+use super::description;
+use nodule_core::description as plain;
+use nodule_core::description::{
+    MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES, Problem, Problems, parse_json, place_of_operation,
+    place_of_parameter, quoted, values_in,
+};
+
+/// The description that a node gave, its JSON documents parsed. Every document that is none is a problem of its own;
+/// the records are checked afterwards, by [`plain::Node::check`].
+pub(crate) fn describe(node: description::Node) -> Result<plain::Node, Vec<Problem>> {
+    let mut documents = Documents {
+        problems: Problems::default(),
+        bytes_left: MAX_DESCRIPTION_BYTES,
+        values_left: MAX_JSON_VALUES,
+    };
+    let described = documents.node(node);
+    documents.problems.or(described)
+}
+
+/// Parses the JSON documents inside a description and remembers those that do not. None is parsed beyond what all of them
+/// may come to together: a node may give one text many times, and a value takes fifty times its text.
+struct Documents {
+    problems: Problems,
+    bytes_left: usize,
+    values_left: usize,
+}
+
+impl Documents {
+    fn json(&mut self, text: &str, at: impl Fn() -> String) -> Value {
+        let bytes_left = self.bytes_left.checked_sub(text.len());
+        let Some(bytes_left) = bytes_left else {
+            return self.too_much("bytes", MAX_DESCRIPTION_BYTES);
+        };
+        self.bytes_left = bytes_left;
+        let Some(values_left) = self.values_left.checked_sub(values_in(text)) else {
+            return self.too_much("values", MAX_JSON_VALUES);
+        };
+        self.values_left = values_left;
+        // The place is put into words for a problem only: a description has many documents, and long names.
+        parse_json(text, "").unwrap_or_else(|problem| {
+            self.problems.add(at(), problem.message);
+            Value::Null
+        })
+    }
+
+    fn too_much(&mut self, what: &str, most: usize) -> Value {
+        self.problems.add(
+            "node",
+            format!("expected at most {most} {what} in all JSON documents, found more"),
+        );
+        Value::Null
+    }
+
+    fn optional(&mut self, text: Option<&String>, at: impl Fn() -> String) -> Option<Value> {
+        text.map(|text| self.json(text, at))
+    }
+
+    fn node(&mut self, node: description::Node) -> plain::Node {
+        plain::Node {
+            hints: self.optional(node.hints.as_ref(), || "node, hints".to_owned()),
+            operations: node
+                .operations
+                .into_iter()
+                .map(|operation| self.operation(operation))
+                .collect(),
+            parameters: node
+                .parameters
+                .into_iter()
+                .map(|parameter| self.parameter(parameter))
+                .collect(),
+            name: node.name,
+            display_name: node.display_name,
+            version: node.version,
+            summary: node.summary,
+            icon_svg: node.icon_svg,
+            documentation_url: node.documentation_url,
+            credential: node.credential.map(|credential| plain::Credential {
+                name: credential.name,
+                display_name: credential.display_name,
+                documentation_url: credential.documentation_url,
+                fields: credential.fields,
+                base_url: credential.base_url,
+            }),
+            resources: node
+                .resources
+                .into_iter()
+                .map(|group| plain::ResourceGroup {
+                    name: group.name,
+                    display_name: group.display_name,
+                    summary: group.summary,
+                })
+                .collect(),
+        }
+    }
+
+    fn operation(&mut self, operation: description::Operation) -> plain::Operation {
+        let at = || place_of_operation(&operation.group, &operation.name);
+        plain::Operation {
+            output_schema: self.json(&operation.output_schema, || format!("{}, output schema", at())),
+            hints: self.optional(operation.hints.as_ref(), || format!("{}, hints", at())),
+            group: operation.group,
+            name: operation.name,
+            display_name: operation.display_name,
+            summary: operation.summary,
+            action: operation.action,
+            documentation_url: operation.documentation_url,
+            parameters: operation.parameters,
+            effect: match operation.effect {
+                description::Effect::Read => plain::Effect::Read,
+                description::Effect::Idempotent => plain::Effect::Idempotent,
+                description::Effect::Keyed(parameter) => plain::Effect::Keyed(parameter),
+                description::Effect::Write => plain::Effect::Write,
+            },
+        }
+    }
+
+    fn parameter(&mut self, parameter: description::Parameter) -> plain::Parameter {
+        let id = parameter.id;
+        let at = || place_of_parameter(&id);
+        plain::Parameter {
+            kind: self.kind(parameter.kind, &at),
+            default: self.optional(parameter.default.as_ref(), || format!("{}, default", at())),
+            hints: self.optional(parameter.hints.as_ref(), || format!("{}, hints", at())),
+            visible_when: parameter
+                .visible_when
+                .into_iter()
+                .map(|condition| plain::Condition {
+                    one_of: condition
+                        .one_of
+                        .iter()
+                        .map(|value| self.json(value, || format!("{}, condition", at())))
+                        .collect(),
+                    parameter: condition.parameter,
+                })
+                .collect(),
+            id,
+            name: parameter.name,
+            display_name: parameter.display_name,
+            summary: parameter.summary,
+            placeholder: parameter.placeholder,
+            required: parameter.required,
+        }
+    }
+
+    fn kind(&mut self, kind: description::Kind, at: &impl Fn() -> String) -> plain::Kind {
+        match kind {
+            description::Kind::Text => plain::Kind::Text,
+            description::Kind::Multiline => plain::Kind::Multiline,
+            description::Kind::Secret => plain::Kind::Secret,
+            description::Kind::Integer(range) => plain::Kind::Integer(plain::IntegerRange {
+                min: range.min,
+                max: range.max,
+            }),
+            description::Kind::Number => plain::Kind::Number,
+            description::Kind::Boolean => plain::Kind::Boolean,
+            description::Kind::Date => plain::Kind::Date,
+            description::Kind::DateTime => plain::Kind::DateTime,
+            description::Kind::Choice(choices) => plain::Kind::Choice(plain::Choices {
+                open: choices.open,
+                known: choices
+                    .known
+                    .into_iter()
+                    .map(|choice| plain::Choice {
+                        value: self.json(&choice.value, || {
+                            format!("{}, choice {}", at(), quoted(&choice.label))
+                        }),
+                        label: choice.label,
+                        summary: choice.summary,
+                    })
+                    .collect(),
+            }),
+            description::Kind::AnyJson => plain::Kind::AnyJson,
+            description::Kind::Group(fields) => plain::Kind::Group(fields),
+            description::Kind::Rows(shape) => plain::Kind::Rows(plain::RowShape {
+                name: shape.name,
+                display_name: shape.display_name,
+                columns: shape.columns,
+                min: shape.min,
+            }),
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! The engine that compiles and runs components: one for a process, shared by every node, run and tenant.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use wasmtime::component::Linker;
+use wasmtime::{Enabled, PoolingAllocationConfig};
+use wasmtime_wasi::WasiView as _;
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
+use wasmtime_wasi::p2::bindings::{clocks, random};
+use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi_http::WasiHttp;
+use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::p2::bindings as http_bindings;
+
+use crate::error::Error;
+use crate::gate::client::{Clients, Outbound};
+use crate::gate::network::{Network, Proxy, System};
+use crate::runtime::cache_dir;
+use crate::runtime::component::{Component, Loaded, Precompiler, read, refuse_large};
+use crate::runtime::http::{handler, polling};
+use crate::runtime::instance::{State, waiting};
+use crate::runtime::session::Sessions;
+use nodule_core::address::AddressLists;
+use nodule_core::limits::{DEFAULT_MEMORY_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TABLE_ELEMENTS};
+
+/// The packages that a node may import from; nothing else exists for it.
+pub(crate) const ALLOWED_IMPORTS: [&str; 4] = ["wasi:clocks", "wasi:http", "wasi:io", "wasi:random"];
+
+/// How often running code is interrupted so that deadlines are seen and other tasks of the thread go on. A hundredth
+/// of a second is short against every deadline, and long against the microseconds that an interruption takes.
+pub(crate) const EPOCH: Duration = Duration::from_millis(10);
+
+/// The host's own code runs on the guest's fibre too, on top of what the guest may use.
+const HOST_STACK_BYTES: usize = 512 * 1024;
+
+/// Wasmtime's part of a folder of compiled components.
+const COMPILED_CODE: &str = "code";
+
+/// The module, and the two that `wit-component` puts beside it to tie their functions together; one more for an adapter.
+const CORE_INSTANCES: u32 = 4;
+/// The module's own and that of the shim.
+const TABLES: u32 = 2;
+/// What an instance has touched when it is dropped is zeroed up to here, and not given back to the system, which is dearer.
+const KEPT_MEMORY_BYTES: usize = 256 * 1024;
+/// As for memory.
+const KEPT_TABLE_BYTES: usize = 16 * 1024;
+/// As for memory.
+const KEPT_STACK_BYTES: usize = 64 * 1024;
+
+/// How the engine is set up. The default compiles at every start; give it a `cache_dir`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EngineConfig {
+    /// Where compiled components are kept between runs: an absolute path. What is read from there is run as machine code, so
+    /// [`Engine::new`] refuses a folder that anybody but this user and root may write to, itself, above or below; it is made,
+    /// for this user alone, when it is not there. What Wasmtime writes there has the modes that the process's umask leaves: one
+    /// that lets the group write (002) makes the next start refuse the folder. On systems other than Unix nothing is checked.
+    pub cache_dir: Option<PathBuf>,
+    /// Certificates (DER) trusted beside the public web's, for services of one's own.
+    pub extra_roots: Vec<Vec<u8>>,
+    /// Addresses that are allowed and blocked for all nodes, whatever their policies say.
+    pub addresses: AddressLists,
+    /// Through which proxy requests go; none, whatever the environment says, unless an embedder sets one.
+    pub proxy: Option<Proxy>,
+    /// Where names are looked up and connections are opened; the system's, unless an embedder has its own.
+    pub network: Arc<dyn Network>,
+    /// Bytes of stack for a node's calls. An engine has one stack size, so a runner whose `stack-bytes` differs is
+    /// refused.
+    pub stack_bytes: usize,
+    /// How many instances there may be at once, where their memory is reserved ahead; absent: as many as the machine
+    /// allows, each mapped when it is made.
+    pub pooling: Option<NonZeroU32>,
+    /// Whether a node that can be run by turns is.
+    pub turns: bool,
+    /// Where components are compiled within bounds, before the engine takes their code from the cache; without it
+    /// the engine compiles by itself.
+    pub precompiler: Option<Arc<dyn Precompiler>>,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            cache_dir: None,
+            extra_roots: Vec::new(),
+            addresses: AddressLists::default(),
+            proxy: None,
+            network: Arc::new(System),
+            stack_bytes: DEFAULT_STACK_BYTES,
+            pooling: None,
+            turns: true,
+            precompiler: None,
+        }
+    }
+}
+
+impl EngineConfig {
+    /// Keep compiled components in `dir`.
+    #[must_use]
+    pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.cache_dir = Some(dir.into());
+        self
+    }
+
+    /// Allow and block these addresses for all nodes.
+    #[must_use]
+    pub fn addresses(mut self, lists: AddressLists) -> Self {
+        self.addresses = lists;
+        self
+    }
+
+    /// Send requests through this proxy. It looks names up itself, past the address rules: see [`Proxy`].
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// Look names up and open connections by this.
+    #[must_use]
+    pub fn network(mut self, network: impl Network + 'static) -> Self {
+        self.network = Arc::new(network);
+        self
+    }
+
+    /// Give a node's calls this much stack.
+    #[must_use]
+    pub fn stack_bytes(mut self, bytes: usize) -> Self {
+        self.stack_bytes = bytes;
+        self
+    }
+
+    /// Reserve address space for so many instances ahead, and use it again: instances are made faster, and thousands of them
+    /// do not exhaust the system's mappings. 0 reserves none. One call too many fails with a `limit`, and no node here has
+    /// more memory than [`DEFAULT_MEMORY_BYTES`](nodule_core::limits::DEFAULT_MEMORY_BYTES), whatever its limit says.
+    #[must_use]
+    pub fn pooling(mut self, instances: u32) -> Self {
+        self.pooling = NonZeroU32::new(instances);
+        self
+    }
+
+    /// Run nodes by turns where they can be, which is quicker, or as every other host does, through `wasi:http`. Nothing else
+    /// differs.
+    #[must_use]
+    pub fn turns(mut self, turns: bool) -> Self {
+        self.turns = turns;
+        self
+    }
+
+    /// Compile components by this before they are loaded; it needs the engine's [`cache_dir`](Self::cache_dir).
+    #[must_use]
+    pub fn precompiler(mut self, precompiler: impl Precompiler + 'static) -> Self {
+        self.precompiler = Some(Arc::new(precompiler));
+        self
+    }
+
+    /// Trust this certificate (DER) beside the public web's.
+    #[must_use]
+    pub fn extra_root(mut self, certificate: Vec<u8>) -> Self {
+        self.extra_roots.push(certificate);
+        self
+    }
+
+    /// Trust every certificate of this text (PEM), which may be a bundle of many, beside the public web's. What else is in it, such
+    /// as comments, is left out.
+    ///
+    /// # Errors
+    ///
+    /// There is no certificate in it, or one that is broken.
+    pub fn extra_roots_pem(mut self, pem: &str) -> Result<Self, Error> {
+        let broken = |number: usize, message: String| Error::Certificate {
+            number: Some(number),
+            message,
+        };
+        let before = self.extra_roots.len();
+        for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(pem.as_bytes())) {
+            let certificate = certificate.map_err(|error| broken(number, error.to_string()))?;
+            rustls::RootCertStore::empty()
+                .add(certificate.clone())
+                .map_err(|error| broken(number, error.to_string()))?;
+            self.extra_roots.push(certificate.to_vec());
+        }
+        if self.extra_roots.len() == before {
+            return Err(Error::Certificate {
+                number: None,
+                message: "expected at least one between `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----`, found none"
+                    .to_owned(),
+            });
+        }
+        Ok(self)
+    }
+}
+
+/// Compiles and runs components. Cheap to clone; its caches (compiled code, connections, sessions) are shared by the
+/// clones and kept apart by what they belong to.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    wasmtime: wasmtime::Engine,
+    linker: Linker<State>,
+    clients: Arc<Clients>,
+    sessions: Sessions,
+    loaded: Loaded,
+    precompiler: Option<Arc<dyn Precompiler>>,
+    stack_bytes: usize,
+    turns: bool,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Set up an engine.
+    ///
+    /// # Errors
+    ///
+    /// The cache's directory cannot be used ([`Error::CacheDir`] where others could write to it), a certificate is none, or
+    /// the machine is not supported.
+    pub fn new(config: &EngineConfig) -> Result<Self, Error> {
+        let broken = |error: wasmtime::Error| Error::Engine {
+            message: format!("{error:#}"),
+        };
+        let mut settings = wasmtime::Config::new();
+        settings
+            .epoch_interruption(true)
+            // Nodes are plain WASI 0.2 components: without the machinery of component-model-async a call is cheaper.
+            .concurrency_support(false)
+            .max_wasm_stack(config.stack_bytes)
+            .async_stack_size(config.stack_bytes.saturating_add(HOST_STACK_BYTES))
+            // What a node describes is a function of its bytes, on every machine: the bits of a NaN and the liberties of
+            // relaxed SIMD would tell one from another.
+            .cranelift_nan_canonicalization(true)
+            .relaxed_simd_deterministic(true)
+            // What nodes are compiled from needs no collector; compiled in, it only keeps clear of RUSTSEC-2026-0570.
+            .gc_support(false)
+            // A module may declare exceptions without that; nothing that nodes are compiled from throws.
+            .wasm_exceptions(false)
+            // Backtraces of guests are for their authors, and cost time where a hostile node traps on purpose.
+            .wasm_backtrace_max_frames(None);
+        if let Some(instances) = config.pooling {
+            settings.allocation_strategy(pool(instances.get()));
+        }
+        if let Some(dir) = &config.cache_dir {
+            let mut cache = wasmtime::CacheConfig::new();
+            // Wasmtime clears its folder of what it does not know.
+            cache.with_directory(cache_dir::prepare(dir)?.join(COMPILED_CODE));
+            settings.cache(Some(wasmtime::Cache::new(cache).map_err(broken)?));
+        }
+        let outbound = Outbound::new(
+            Arc::clone(&config.network),
+            config.addresses.clone(),
+            config.proxy.clone(),
+        );
+        let wasmtime = wasmtime::Engine::new(&settings).map_err(broken)?;
+        tick(&wasmtime)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                linker: linker(&wasmtime).map_err(broken)?,
+                wasmtime,
+                clients: Arc::new(Clients::new(&config.extra_roots, outbound)?),
+                sessions: Sessions::new()?,
+                loaded: Loaded::default(),
+                precompiler: config.precompiler.clone(),
+                stack_bytes: config.stack_bytes,
+                turns: config.turns,
+            }),
+        })
+    }
+
+    /// Check that a component is a node of this contract's version, compile it (or take it from the cache), and let
+    /// it describe itself. Bytes that are loaded already, and held by somebody, are not compiled or described again. Must be
+    /// called within a Tokio runtime, as everything that runs a node.
+    ///
+    /// Names, sizes, imports and exports are checked from the bytes, before anything is compiled; see [`Precompiler`] for
+    /// what bounds the compiler itself. All of it is done on tokio's threads for blocking work, and goes on there
+    /// when the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// It is no component, has names or sizes that components do not have, is a node for another version, asks for more than
+    /// a node is given, does not compile, or describes itself in a way that is broken or hostile.
+    pub async fn load(&self, bytes: &[u8]) -> Result<Component, Error> {
+        refuse_large(bytes.len() as u64)?;
+        Component::load(self, bytes.to_vec(), None).await
+    }
+
+    /// [`Engine::load`] of a component that has to have this digest, `sha256:` and 64 hexadecimal digits. Another one is
+    /// refused before any of it is compiled or run.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::load`], or the digest is another one; both are named.
+    pub async fn load_pinned(&self, bytes: &[u8], digest: &str) -> Result<Component, Error> {
+        refuse_large(bytes.len() as u64)?;
+        Component::load(self, bytes.to_vec(), Some(digest.to_owned())).await
+    }
+
+    /// [`Engine::load`] of a file, which has to be a regular one: devices and pipes may have no end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::load`], or the file cannot be read or is no regular one.
+    pub async fn load_file(&self, path: impl Into<PathBuf>) -> Result<Component, Error> {
+        Component::load(self, read(path.into()).await?, None).await
+    }
+
+    /// [`Engine::load_pinned`] of a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::load_pinned`], or the file cannot be read.
+    pub async fn load_file_pinned(&self, path: impl Into<PathBuf>, digest: &str) -> Result<Component, Error> {
+        Component::load(self, read(path.into()).await?, Some(digest.to_owned())).await
+    }
+
+    /// Check and compile a component into the engine's cache, and run nothing of it: the other side of a
+    /// [`Precompiler`]. Blocks for as long as compiling takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::load`], but for the description.
+    pub fn precompile(&self, bytes: &[u8]) -> Result<(), Error> {
+        Component::precompile(self, bytes)
+    }
+
+    /// Where components are compiled before they are.
+    pub(crate) fn precompiler(&self) -> Option<&dyn Precompiler> {
+        self.inner.precompiler.as_deref()
+    }
+
+    /// Whether a node that can be run by turns is.
+    pub(crate) fn turns(&self) -> bool {
+        self.inner.turns
+    }
+
+    /// The stack that every node's calls have here.
+    pub(crate) fn stack_bytes(&self) -> usize {
+        self.inner.stack_bytes
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.inner.wasmtime
+    }
+
+    pub(crate) fn linker(&self) -> &Linker<State> {
+        &self.inner.linker
+    }
+
+    pub(crate) fn clients(&self) -> &Arc<Clients> {
+        &self.inner.clients
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.inner.sessions
+    }
+
+    /// The components that somebody holds.
+    pub(crate) fn loaded(&self) -> &Loaded {
+        &self.inner.loaded
+    }
+}
+
+/// What a node may import, interface by interface: no environment, arguments, files, sockets or standard streams.
+fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+    wasmtime_wasi_io::add_to_linker_async(l)?;
+    polling::add_to_linker(l)?;
+    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    waiting::add_to_linker(l)?;
+    clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)?;
+    random::random::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
+    let options = http_bindings::LinkOptions::default();
+    http_bindings::http::types::add_to_linker::<State, WasiHttp>(l, &(&options).into(), State::http)?;
+    handler::add_to_linker(l)?;
+    Ok(linker)
+}
+
+/// Room for so many instances of components as `wit-component` makes them.
+fn pool(instances: u32) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES))
+        .total_tables(instances.saturating_mul(TABLES))
+        .total_memories(instances)
+        .total_stacks(instances)
+        .max_memory_size(DEFAULT_MEMORY_BYTES)
+        .table_elements(DEFAULT_TABLE_ELEMENTS)
+        .linear_memory_keep_resident(KEPT_MEMORY_BYTES)
+        .table_keep_resident(KEPT_TABLE_BYTES)
+        .async_stack_keep_resident(KEPT_STACK_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// Let the engine's clock tick for as long as the engine lives.
+fn tick(engine: &wasmtime::Engine) -> Result<(), Error> {
+    let weak = engine.weak();
+    std::thread::Builder::new()
+        .name("nodule-epoch".into())
+        .spawn(move || {
+            while let Some(engine) = weak.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(EPOCH);
+            }
+        })
+        .map(|_| ())
+        .map_err(|error| Error::Engine {
+            message: format!("no thread for the deadlines: {error}"),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
+
+    use super::*;
+
+    fn pem(der: &[u8]) -> String {
+        let text = BASE64_STANDARD.encode(der);
+        let lines: Vec<&str> = text
+            .as_bytes()
+            .chunks(64)
+            .map(|line| std::str::from_utf8(line).unwrap())
+            .collect();
+        format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+            lines.join("\n")
+        )
+    }
+
+    fn certificate(name: &str) -> Vec<u8> {
+        let signed = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        signed.cert.der().to_vec()
+    }
+
+    #[test]
+    fn every_certificate_of_a_bundle_is_trusted() {
+        let (one, two) = (certificate("one.example"), certificate("two.example"));
+        let bundle = format!("# Our own\n{}\r\n# The other\n{}", pem(&one), pem(&two));
+        let config = EngineConfig::default()
+            .extra_root(vec![1])
+            .extra_roots_pem(&bundle)
+            .unwrap();
+        assert_eq!(config.extra_roots, [vec![1], one, two]);
+    }
+
+    #[test]
+    fn a_text_without_certificates_is_refused() {
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        for text in ["", "a certificate", key] {
+            let error = EngineConfig::default().extra_roots_pem(text).unwrap_err();
+            assert!(error.to_string().ends_with("found none"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_broken_certificate_is_named_by_its_number() {
+        let whole = pem(&certificate("one.example"));
+        let cut_off = whole.replace("-----END CERTIFICATE-----", "");
+        let no_base64 = whole.replacen("MII", "M#I", 1);
+        for broken in [cut_off, no_base64, pem(b"no certificate")] {
+            let error = EngineConfig::default()
+                .extra_roots_pem(&format!("{whole}{broken}"))
+                .unwrap_err();
+            let said = "trusted certificates: certificate 2: ";
+            assert!(error.to_string().starts_with(said), "{error}");
+            assert!(error.hint().is_some());
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `wasi:http/outgoing-handler` and `future-incoming-response`, over a [`Pipeline`].
+//!
+//! wasmtime-wasi-http has its own, which put the request together as one of the `http` crate, only for the host to take it
+//! apart again, and answer by a task in any case. These hand the parts over as they are, carry requests out where the node
+//! [waits](super::polling), and answer at once where no socket is needed.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use http::{HeaderMap, Method};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, HostFutureIncomingResponse as _, Scheme};
+use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiHttpView as _};
+use wasmtime_wasi_io::IoView as _;
+use wasmtime_wasi_io::poll::subscribe;
+
+use super::in_flight::{Awaited, InFlight};
+use super::incoming::{self, Incoming};
+use super::outgoing_body;
+use crate::gate::pipeline::{Content, Pipeline, RawRequest};
+use crate::runtime::instance::State;
+
+/// As wasmtime-wasi-http names them; a component that was built with another 0.2 finds them too.
+const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
+/// As above.
+const TYPES: &str = "wasi:http/types@0.2.12";
+
+pub(super) type Store<'a> = StoreContextMut<'a, State>;
+/// What `get` says: nothing yet, or that it said all before, or how the request ended.
+type Got = Option<Result<Result<Resource<Incoming>, ErrorCode>, ()>>;
+
+/// Let the nodes of this linker, which has wasmtime-wasi-http's types already, send requests.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.instance(HANDLER)?.func_wrap(
+        "handle",
+        |mut store: Store<'_>,
+         (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>)| {
+            let state = store.data_mut();
+            let pipeline = state.pipeline();
+            let table = state.table();
+            let options = options.and_then(|options| table.get(&options).ok()).copied();
+            let request = table.delete(request)?;
+            let awaited = begin(state.in_flight(), pipeline, request, options);
+            Ok((match awaited {
+                Ok(awaited) => Ok(state.table().push(awaited)?),
+                Err(code) => Err(code),
+            },))
+        },
+    )?;
+    linker.allow_shadowing(true);
+    let mut types = linker.instance(TYPES)?;
+    incoming::add_to_linker(&mut types)?;
+    outgoing_body::add_to_linker(&mut types)?;
+    add_future(&mut types)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// A resource that is a `T` in the instance's table, and goes with the node's hold of it.
+pub(super) fn resource<T: Send + 'static>(
+    types: &mut LinkerInstance<'_, State>,
+    name: &str,
+) -> wasmtime::Result<()> {
+    types.resource(name, ResourceType::host::<T>(), |mut store: Store<'_>, rep| {
+        store.data_mut().table().delete(Resource::<T>::new_own(rep))?;
+        Ok(())
+    })
+}
+
+fn add_future(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    resource::<Awaited>(types, "future-incoming-response")?;
+    types.func_wrap(
+        "[method]future-incoming-response.subscribe",
+        |mut store: Store<'_>, (awaited,): (Resource<Awaited>,)| {
+            Ok((subscribe(store.data_mut().table(), awaited)?,))
+        },
+    )?;
+    types.func_wrap(
+        "[method]future-incoming-response.get",
+        |mut store: Store<'_>, (awaited,): (Resource<Awaited>,)| -> wasmtime::Result<(Got,)> {
+            let state = store.data_mut();
+            Ok((match state.table().get(&awaited)?.take() {
+                None => None,
+                Some(Err(())) => Some(Err(())),
+                Some(Ok(Ok(whole))) => Some(Ok(Ok(state.table().push(Incoming::from(whole))?))),
+                Some(Ok(Err(error))) => Some(Ok(Err(code(state, error)?))),
+            },))
+        },
+    )
+}
+
+/// The code that a node is told, as wasmtime-wasi-http translates it.
+pub(crate) fn code(state: &mut State, error: HttpError) -> wasmtime::Result<ErrorCode> {
+    let mut http = state.http();
+    let theirs = http.table.push(HostFutureIncomingResponse::Ready(Err(error)))?;
+    let got = http.get(Resource::new_borrow(theirs.rep()))?;
+    http.table.delete(theirs)?;
+    match got {
+        Some(Ok(Err(code))) => Ok(code),
+        _ => Ok(ErrorCode::InternalError(None)),
+    }
+}
+
+fn begin(
+    in_flight: &InFlight,
+    pipeline: Option<Arc<Pipeline>>,
+    request: HostOutgoingRequest,
+    options: Option<RequestOptions>,
+) -> Result<Awaited, ErrorCode> {
+    let wanted = read(request)?;
+    // An instance without one only describes itself.
+    let pipeline = pipeline.ok_or(ErrorCode::HttpRequestDenied)?;
+    let is_live = pipeline.is_live();
+    let exchange = pipeline.exchange(wanted, options);
+    if is_live {
+        return Ok(in_flight.begin(exchange));
+    }
+    let mut exchange = Box::pin(exchange);
+    Ok(match (&mut exchange).now_or_never() {
+        Some(outcome) => Awaited::answered(outcome),
+        None => in_flight.begin(exchange),
+    })
+}
+
+fn read(request: HostOutgoingRequest) -> Result<RawRequest, ErrorCode> {
+    let HostOutgoingRequest {
+        method,
+        scheme,
+        authority,
+        path_with_query,
+        headers,
+        body,
+    } = request;
+    let method: Method = method
+        .try_into()
+        .map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
+    let scheme = match scheme {
+        Some(Scheme::Http) => "http",
+        Some(Scheme::Https) => "https",
+        Some(Scheme::Other(_)) | None => return Err(ErrorCode::HttpProtocolError),
+    };
+    Ok(RawRequest {
+        method,
+        scheme,
+        authority: authority.unwrap_or_default(),
+        path_and_query: path_with_query.unwrap_or_default(),
+        headers: HeaderMap::from(headers),
+        body: body.map_or(Content::None, Content::Draft),
+    })
+}

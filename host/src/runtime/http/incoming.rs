@@ -1,0 +1,113 @@
+//! What a node holds of an answer: `incoming-response` and `incoming-body` of `wasi:http/types`.
+//!
+//! The answer is whole by then, so that its body is bytes to be handed out; wasmtime-wasi-http's own are made for bodies that
+//! are still on their way, and cost accordingly.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use wasmtime::component::{LinkerInstance, Resource};
+use wasmtime_wasi_http::p2::body::HostFutureTrailers;
+use wasmtime_wasi_http::{FieldMap, WasiHttpView as _};
+use wasmtime_wasi_io::IoView as _;
+use wasmtime_wasi_io::poll::Pollable;
+use wasmtime_wasi_io::streams::{DynInputStream, InputStream, StreamError, StreamResult};
+
+use super::handler::{Store, resource};
+use crate::gate::pipeline::BufferedResponse;
+use crate::runtime::instance::State;
+
+/// An answer.
+pub(super) struct Incoming {
+    status: u16,
+    headers: HeaderMap,
+    /// They as well, once they were asked for: however often that is, there is one copy.
+    fields: Option<FieldMap>,
+    /// Until it is consumed.
+    body: Option<Bytes>,
+}
+
+impl From<BufferedResponse> for Incoming {
+    fn from(whole: BufferedResponse) -> Self {
+        Self {
+            status: whole.status.as_u16(),
+            headers: whole.headers,
+            fields: None,
+            body: Some(whole.hold.bind(whole.body)),
+        }
+    }
+}
+
+/// Its body, and its bytes until somebody reads them.
+struct Body(Option<Bytes>);
+
+/// The rest of a body.
+struct Rest(Bytes);
+
+#[async_trait::async_trait]
+impl Pollable for Rest {
+    async fn ready(&mut self) {}
+}
+
+impl InputStream for Rest {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        if self.0.is_empty() {
+            return Err(StreamError::Closed);
+        }
+        Ok(self.0.split_to(size.min(self.0.len())))
+    }
+}
+
+/// Put them in the place of wasmtime-wasi-http's.
+pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    resource::<Incoming>(types, "incoming-response")?;
+    types.func_wrap(
+        "[method]incoming-response.status",
+        |mut store: Store<'_>, (answer,): (Resource<Incoming>,)| {
+            Ok((store.data_mut().table().get(&answer)?.status,))
+        },
+    )?;
+    types.func_wrap(
+        "[method]incoming-response.headers",
+        |mut store: Store<'_>, (answer,): (Resource<Incoming>,)| {
+            let http = store.data_mut().http();
+            let Incoming { headers, fields, .. } = http.table.get_mut(&answer)?;
+            let fields = fields
+                .get_or_insert_with(|| FieldMap::new_immutable(http.hooks, std::mem::take(headers)))
+                .clone();
+            Ok((http.table.push(fields)?,))
+        },
+    )?;
+    types.func_wrap(
+        "[method]incoming-response.consume",
+        |mut store: Store<'_>, (answer,): (Resource<Incoming>,)| {
+            let table = store.data_mut().table();
+            Ok((match table.get_mut(&answer)?.body.take() {
+                Some(bytes) => Ok(table.push(Body(Some(bytes)))?),
+                None => Err(()),
+            },))
+        },
+    )?;
+    resource::<Body>(types, "incoming-body")?;
+    types.func_wrap(
+        "[method]incoming-body.stream",
+        |mut store: Store<'_>, (body,): (Resource<Body>,)| {
+            let table = store.data_mut().table();
+            Ok((match table.get_mut(&body)?.0.take() {
+                Some(bytes) => {
+                    let stream: DynInputStream = Box::new(Rest(bytes));
+                    Ok(table.push_child(stream, &body)?)
+                }
+                None => Err(()),
+            },))
+        },
+    )?;
+    types.func_wrap(
+        "[static]incoming-body.finish",
+        |mut store: Store<'_>, (body,): (Resource<Body>,)| {
+            let table = store.data_mut().table();
+            table.delete(body)?;
+            // Trailers are not read.
+            Ok((table.push(HostFutureTrailers::Done(Ok(None)))?,))
+        },
+    )
+}

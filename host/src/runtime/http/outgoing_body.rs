@@ -1,0 +1,279 @@
+//! What a node writes of a request's body: `outgoing-body` of `wasi:http/types`.
+//!
+//! The pipeline wants a body whole, so that what is written is kept here until it is finished, within the limits, and nobody
+//! waits for anybody.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::header;
+use http_body::Frame;
+use http_body_util::BodyExt as _;
+use wasmtime::component::{LinkerInstance, Resource};
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
+use wasmtime_wasi_http::{Error as HttpError, FieldMap};
+use wasmtime_wasi_io::IoView as _;
+use wasmtime_wasi_io::poll::Pollable;
+use wasmtime_wasi_io::streams::{DynOutputStream, OutputStream, StreamError, StreamResult};
+
+use super::handler::{Store, resource};
+use crate::gate::pipeline::{BufferReservation, Buffered};
+use crate::runtime::instance::State;
+
+/// How much may be written in one call: most bodies whole.
+const PERMIT: usize = 64 * 1024;
+
+/// A body that is being written.
+struct Draft {
+    first: Bytes,
+    /// All of it, where there was more than one piece.
+    more: Vec<u8>,
+    /// How much was written, kept or not.
+    length: usize,
+    /// The most that is kept.
+    limit: usize,
+    fits: bool,
+    hold: BufferReservation,
+    /// What the node announced.
+    announced: Option<u64>,
+    end: Option<End>,
+    /// Whoever waits for the end.
+    waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy)]
+enum End {
+    Finished,
+    Aborted,
+    /// It was read, or nobody will.
+    Gone,
+}
+
+impl Draft {
+    /// Written beyond its limits it is written to its end, so that the node sees why and not a broken stream, and kept no
+    /// longer.
+    fn write(&mut self, bytes: Bytes) {
+        self.length = self.length.saturating_add(bytes.len());
+        self.fits = self.fits && self.length <= self.limit && self.hold.add(bytes.len());
+        if !self.fits {
+            self.forget();
+        } else if self.first.is_empty() {
+            self.first = bytes;
+        } else {
+            if self.more.is_empty() {
+                self.more.extend_from_slice(&self.first);
+            }
+            self.more.extend_from_slice(&bytes);
+        }
+    }
+
+    fn forget(&mut self) {
+        (self.first, self.more) = (Bytes::new(), Vec::new());
+        self.hold.set(0);
+    }
+
+    /// Whether it is as long as announced.
+    fn is_as_announced(&self) -> bool {
+        self.announced
+            .is_none_or(|announced| u64::try_from(self.length) == Ok(announced))
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self.end, Some(End::Gone))
+    }
+
+    fn end(&mut self, end: End) {
+        if self.end.is_none() {
+            self.end = Some(end);
+        }
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn whole(&mut self) -> Result<Bytes, HttpError> {
+        if self.length > self.limit {
+            return Err(HttpError::HttpRequestBodySize(u64::try_from(self.length).ok()));
+        }
+        if !self.fits {
+            return Err(HttpError::HttpRequestBodySize(None));
+        }
+        let whole = if self.more.is_empty() {
+            std::mem::take(&mut self.first)
+        } else {
+            std::mem::take(&mut self.more).into()
+        };
+        Ok(self.hold.split_off().bind(whole))
+    }
+}
+
+/// The body as the node has it.
+struct Body {
+    draft: Shared,
+    has_stream: bool,
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        lock(&self.draft).end(End::Aborted);
+    }
+}
+
+type Shared = Arc<Mutex<Draft>>;
+
+fn lock(draft: &Mutex<Draft>) -> MutexGuard<'_, Draft> {
+    draft.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where the node writes.
+struct Pen(Shared);
+
+#[async_trait::async_trait]
+impl Pollable for Pen {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Pen {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > PERMIT {
+            return Err(StreamError::trap("write exceeded budget"));
+        }
+        let mut draft = lock(&self.0);
+        if draft.is_gone() {
+            return Err(StreamError::Closed);
+        }
+        draft.write(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        self.check_write().map(|_| ())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        if lock(&self.0).is_gone() {
+            Err(StreamError::Closed)
+        } else {
+            Ok(PERMIT)
+        }
+    }
+}
+
+/// The body as the pipeline has it: one frame, when it is finished.
+struct Reader(Shared);
+
+impl http_body::Body for Reader {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        let mut draft = lock(&self.0);
+        match draft.end {
+            None => {
+                draft.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+            Some(End::Gone) => Poll::Ready(None),
+            Some(End::Aborted) => Poll::Ready(Some(Err(HttpError::HttpProtocolError))),
+            Some(End::Finished) => {
+                draft.end = Some(End::Gone);
+                Poll::Ready(Some(draft.whole().map(Frame::data)))
+            }
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut draft = lock(&self.0);
+        draft.end = Some(End::Gone);
+        draft.forget();
+    }
+}
+
+/// Put it in the place of wasmtime-wasi-http's.
+pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    resource::<Body>(types, "outgoing-body")?;
+    types.func_wrap(
+        "[method]outgoing-request.body",
+        |mut store: Store<'_>, (request,): (Resource<HostOutgoingRequest>,)| {
+            let state = store.data_mut();
+            let (limit, buffered) = match state.pipeline() {
+                Some(pipeline) => (pipeline.limits.request_body_bytes, Arc::clone(&pipeline.buffered)),
+                // It is refused, whatever is in it.
+                None => (0, Buffered::new(0)),
+            };
+            let table = state.table();
+            let request = table.get_mut(&request)?;
+            let Ok(announced) = announced(&request.headers) else {
+                return Ok((Err(()),));
+            };
+            if request.body.is_some() {
+                return Ok((Err(()),));
+            }
+            let draft = Arc::new(Mutex::new(Draft {
+                first: Bytes::new(),
+                more: Vec::new(),
+                length: 0,
+                limit,
+                fits: true,
+                hold: BufferReservation::new(&buffered),
+                announced,
+                end: None,
+                waker: None,
+            }));
+            request.body = Some(Reader(Arc::clone(&draft)).boxed_unsync());
+            let body = Body {
+                draft,
+                has_stream: false,
+            };
+            Ok((Ok(table.push(body)?),))
+        },
+    )?;
+    types.func_wrap(
+        "[method]outgoing-body.write",
+        |mut store: Store<'_>, (body,): (Resource<Body>,)| {
+            let table = store.data_mut().table();
+            let held = table.get_mut(&body)?;
+            if std::mem::replace(&mut held.has_stream, true) {
+                return Ok((Err(()),));
+            }
+            let stream: DynOutputStream = Box::new(Pen(Arc::clone(&held.draft)));
+            Ok((Ok(table.push_child(stream, &body)?),))
+        },
+    )?;
+    types.func_wrap(
+        "[static]outgoing-body.finish",
+        |mut store: Store<'_>, (body, trailers): (Resource<Body>, Option<Resource<FieldMap>>)| {
+            let table = store.data_mut().table();
+            let body = table.delete(body)?;
+            if let Some(trailers) = trailers {
+                // The pipeline sends none.
+                table.delete(trailers)?;
+            }
+            let mut draft = lock(&body.draft);
+            let result = if draft.is_as_announced() {
+                draft.end(End::Finished);
+                Ok(())
+            } else {
+                draft.end(End::Aborted);
+                Err(ErrorCode::HttpRequestBodySize(u64::try_from(draft.length).ok()))
+            };
+            Ok((result,))
+        },
+    )
+}
+
+/// The length that the headers announce, where they do.
+fn announced(headers: &FieldMap) -> Result<Option<u64>, ()> {
+    let length = headers.get(header::CONTENT_LENGTH);
+    length
+        .map(|length| length.to_str().map_err(|_| ())?.parse().map_err(|_| ()))
+        .transpose()
+}

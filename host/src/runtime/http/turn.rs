@@ -1,0 +1,193 @@
+//! The requests of a turn: whole, and answered whole.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use wasmtime_wasi_http::Error as HttpError;
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
+
+use crate::gate::pipeline::{Asked, BufferReservation, BufferedResponse, Content, Pipeline, RawRequest};
+use crate::runtime::bindings::turns;
+use crate::runtime::bindings::types::Field;
+
+/// What the requests of a turn have in common.
+pub(crate) struct Turn {
+    headers: Result<HeaderMap, Unfit>,
+    /// Of the answers' headers, those that the node looks at and may see.
+    looked_at: Arc<[HeaderName]>,
+}
+
+/// What a node sees of an answer.
+pub(crate) struct TurnResponse {
+    status: u16,
+    headers: Vec<Field>,
+    body: Bytes,
+    /// For the body, for as long as the host has it.
+    _hold: BufferReservation,
+}
+
+impl TurnResponse {
+    pub(crate) fn headers(&self) -> Vec<&Field> {
+        self.headers.iter().collect()
+    }
+
+    /// `headers` are its [own](Self::headers).
+    pub(crate) fn response<'a>(&'a self, headers: &'a [&'a Field]) -> turns::Response<'a> {
+        turns::Response {
+            status: self.status,
+            headers,
+            body: &self.body,
+        }
+    }
+}
+
+/// Headers that are not HTTP's.
+struct Unfit;
+
+impl Turn {
+    pub(crate) fn new(headers: Vec<Field>, looked_at: &Arc<[HeaderName]>) -> Self {
+        Self {
+            headers: add(HeaderMap::new(), headers),
+            looked_at: Arc::clone(looked_at),
+        }
+    }
+}
+
+/// Headers beside others; which of them a node may set, the pipeline says.
+fn add(mut map: HeaderMap, headers: Vec<Field>) -> Result<HeaderMap, Unfit> {
+    for Field { name, value } in headers {
+        let name = HeaderName::try_from(name).map_err(|_| Unfit)?;
+        let value = HeaderValue::try_from(value).map_err(|_| Unfit)?;
+        // There are more than a map can hold, and more than any limit allows.
+        map.try_append(name, value).map_err(|_| Unfit)?;
+    }
+    Ok(map)
+}
+
+/// Carry out a request, and keep of its answer what the node looks at.
+pub(crate) async fn carry_out(
+    pipeline: Arc<Pipeline>,
+    turn: Arc<Turn>,
+    request: turns::Request,
+) -> Result<TurnResponse, HttpError> {
+    let wanted = wanted(&pipeline, &turn, request)?;
+    let answer = pipeline.exchange(wanted, None).await?;
+    Ok(TurnResponse::of(answer, &turn.looked_at))
+}
+
+fn wanted(pipeline: &Pipeline, turn: &Turn, request: turns::Request) -> Result<RawRequest, HttpError> {
+    let method = method(request.method);
+    let in_common = turn.headers.as_ref().map_err(|Unfit| unfit(pipeline, &method))?;
+    // What is copied for each of many requests has to be small, whatever comes of the request.
+    pipeline.check_headers(in_common)?;
+    let headers = add(in_common.clone(), request.headers).map_err(|Unfit| unfit(pipeline, &method))?;
+    Ok(RawRequest {
+        method,
+        scheme: match request.scheme {
+            turns::Scheme::Http => "http",
+            turns::Scheme::Https => "https",
+        },
+        authority: request.authority,
+        path_and_query: request.path_with_query,
+        headers,
+        body: request
+            .body
+            .map_or(Content::None, |body| Content::Whole(body.into())),
+    })
+}
+
+fn unfit(pipeline: &Pipeline, method: &Method) -> HttpError {
+    let message = "a header holds characters that HTTP does not allow, or there are too many";
+    let asked = Asked {
+        method: Some(method),
+        url: None,
+    };
+    pipeline.deny(asked, "header", message.to_owned(), None)
+}
+
+impl TurnResponse {
+    fn of(answer: BufferedResponse, looked_at: &[HeaderName]) -> Self {
+        let headers = looked_at.iter().flat_map(|name| {
+            answer
+                .headers
+                .get_all(name)
+                .iter()
+                .map(move |value| (name, value))
+        });
+        TurnResponse {
+            status: answer.status.as_u16(),
+            headers: headers
+                .filter_map(|(name, value)| {
+                    Some(Field {
+                        name: name.as_str().to_owned(),
+                        value: std::str::from_utf8(value.as_bytes()).ok()?.to_owned(),
+                    })
+                })
+                .collect(),
+            body: answer.body,
+            _hold: answer.hold,
+        }
+    }
+}
+
+fn method(method: turns::Method) -> Method {
+    match method {
+        turns::Method::Get => Method::GET,
+        turns::Method::Head => Method::HEAD,
+        turns::Method::Post => Method::POST,
+        turns::Method::Put => Method::PUT,
+        turns::Method::Delete => Method::DELETE,
+        turns::Method::Connect => Method::CONNECT,
+        turns::Method::Options => Method::OPTIONS,
+        turns::Method::Trace => Method::TRACE,
+        turns::Method::Patch => Method::PATCH,
+    }
+}
+
+/// The code without what it carries.
+pub(crate) fn bare(code: &ErrorCode) -> turns::ErrorCode {
+    use ErrorCode as C;
+    use turns::ErrorCode as E;
+    match code {
+        C::DnsTimeout => E::DnsTimeout,
+        C::DnsError(_) => E::DnsError,
+        C::DestinationNotFound => E::DestinationNotFound,
+        C::DestinationUnavailable => E::DestinationUnavailable,
+        C::DestinationIpProhibited => E::DestinationIpProhibited,
+        C::DestinationIpUnroutable => E::DestinationIpUnroutable,
+        C::ConnectionRefused => E::ConnectionRefused,
+        C::ConnectionTerminated => E::ConnectionTerminated,
+        C::ConnectionTimeout => E::ConnectionTimeout,
+        C::ConnectionReadTimeout => E::ConnectionReadTimeout,
+        C::ConnectionWriteTimeout => E::ConnectionWriteTimeout,
+        C::ConnectionLimitReached => E::ConnectionLimitReached,
+        C::TlsProtocolError => E::TlsProtocolError,
+        C::TlsCertificateError => E::TlsCertificateError,
+        C::TlsAlertReceived(_) => E::TlsAlertReceived,
+        C::HttpRequestDenied => E::HttpRequestDenied,
+        C::HttpRequestLengthRequired => E::HttpRequestLengthRequired,
+        C::HttpRequestBodySize(_) => E::HttpRequestBodySize,
+        C::HttpRequestMethodInvalid => E::HttpRequestMethodInvalid,
+        C::HttpRequestUriInvalid => E::HttpRequestUriInvalid,
+        C::HttpRequestUriTooLong => E::HttpRequestUriTooLong,
+        C::HttpRequestHeaderSectionSize(_) => E::HttpRequestHeaderSectionSize,
+        C::HttpRequestHeaderSize(_) => E::HttpRequestHeaderSize,
+        C::HttpRequestTrailerSectionSize(_) => E::HttpRequestTrailerSectionSize,
+        C::HttpRequestTrailerSize(_) => E::HttpRequestTrailerSize,
+        C::HttpResponseIncomplete => E::HttpResponseIncomplete,
+        C::HttpResponseHeaderSectionSize(_) => E::HttpResponseHeaderSectionSize,
+        C::HttpResponseHeaderSize(_) => E::HttpResponseHeaderSize,
+        C::HttpResponseBodySize(_) => E::HttpResponseBodySize,
+        C::HttpResponseTrailerSectionSize(_) => E::HttpResponseTrailerSectionSize,
+        C::HttpResponseTrailerSize(_) => E::HttpResponseTrailerSize,
+        C::HttpResponseTransferCoding(_) => E::HttpResponseTransferCoding,
+        C::HttpResponseContentCoding(_) => E::HttpResponseContentCoding,
+        C::HttpResponseTimeout => E::HttpResponseTimeout,
+        C::HttpUpgradeFailed => E::HttpUpgradeFailed,
+        C::HttpProtocolError => E::HttpProtocolError,
+        C::LoopDetected => E::LoopDetected,
+        C::ConfigurationError => E::ConfigurationError,
+        C::InternalError(_) => E::InternalError,
+    }
+}

@@ -1,0 +1,526 @@
+//! One instance of a node: what it is given, what it may use up, and how a call on it ends.
+//!
+//! An instance lives for one run at most. It has a clock, a source of randomness, outgoing HTTP through the
+//! [pipeline](crate::gate::pipeline), and nothing else.
+
+mod clock_and_rng;
+mod share;
+mod turns;
+pub(crate) mod waiting;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_io::IoView;
+
+use crate::events;
+use crate::gate::pipeline::Pipeline;
+use crate::runtime::bindings::{Executing, NodePre, authentication, description, execution, types};
+use crate::runtime::engine::Engine;
+use crate::runtime::http::hooks::Hooks;
+use crate::runtime::http::in_flight::InFlight;
+use nodule_core::limits::Limits;
+
+use clock_and_rng::Staged;
+pub(crate) use clock_and_rng::{ClockAndRng, ReplaySeed};
+pub(crate) use share::Account;
+
+/// What Wasmtime keeps for an instance.
+pub(crate) struct State {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    /// The clock and the randomness in `wasi`, where they are recorded ones.
+    staged: Option<Staged>,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    /// Without one every request is denied.
+    pipeline: Option<Arc<Pipeline>>,
+    /// What all calls of its runner have computed.
+    account: Option<Arc<Account>>,
+    budget: Budget,
+    in_flight: InFlight,
+}
+
+impl State {
+    /// Its requests that have no answer yet.
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// Whether it is there to say what it is, and nothing else.
+    fn only_describes(&self) -> bool {
+        self.pipeline.is_none()
+    }
+
+    /// Where its requests go.
+    pub(crate) fn pipeline(&self) -> Option<Arc<Pipeline>> {
+        self.pipeline.clone()
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl IoView for State {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
+        }
+    }
+}
+
+/// Why a call gave no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The node did what WebAssembly does not allow, or gave up.
+    Trap(String),
+    /// The node used up its share; says of what.
+    Limit(String),
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stop::Trap(reason) => write!(f, "the node stopped: {reason}"),
+            Stop::Limit(limit) => f.write_str(limit),
+        }
+    }
+}
+
+/// What bounds a call.
+struct Bounds {
+    run_timeout: Duration,
+    /// The items that it is for.
+    items: u32,
+    pipeline: Option<Arc<Pipeline>>,
+    account: Option<Arc<Account>>,
+    in_flight: InFlight,
+}
+
+/// A store for one call at a time, and the bounds of that call.
+pub(crate) struct InstanceStore {
+    store: Store<State>,
+    /// The instance, once there is one.
+    node: Option<Executing>,
+    run_timeout: Duration,
+}
+
+impl InstanceStore {
+    /// An instance that may send requests through this pipeline.
+    pub(crate) fn new(
+        engine: &Engine,
+        account: &Arc<Account>,
+        pipeline: Arc<Pipeline>,
+        clock_and_rng: ClockAndRng,
+    ) -> Self {
+        let limits = pipeline.limits().clone();
+        let account = Arc::clone(account);
+        Self::build(engine, &limits, Some((pipeline, account)), clock_and_rng)
+    }
+
+    /// An instance that only says what it is: its every request is denied, and its waits are over at once.
+    pub(crate) fn offline(engine: &Engine, limits: &Limits, clock_and_rng: ClockAndRng) -> Self {
+        Self::build(engine, limits, None, clock_and_rng)
+    }
+
+    fn build(
+        engine: &Engine,
+        limits: &Limits,
+        outside: Option<(Arc<Pipeline>, Arc<Account>)>,
+        clock_and_rng: ClockAndRng,
+    ) -> Self {
+        let (pipeline, account) = outside.unzip();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.host_resources);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(limits.header_bytes.saturating_add(FIELD_OVERHEAD));
+        let (wasi, staged) = clock_and_rng.wasi();
+        let state = State {
+            table,
+            wasi,
+            staged,
+            http,
+            hooks: Hooks,
+            pipeline,
+            account,
+            budget: Budget::new(limits),
+            in_flight: InFlight::default(),
+        };
+        let mut store = Store::new(engine.wasmtime(), state);
+        store.limiter(|state| &mut state.budget);
+        store.set_hostcall_fuel(limits.output_bytes);
+        store.set_max_component_handles(limits.host_resources);
+        // At every tick the call gives way to the other tasks of its thread; that is also where a deadline is noticed,
+        // by dropping the call.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        Self {
+            store,
+            node: None,
+            run_timeout: limits.run_timeout,
+        }
+    }
+
+    /// Make it ready for another call: with its own requests, time and randomness.
+    fn rebind(&mut self, pipeline: Arc<Pipeline>, clock_and_rng: ClockAndRng) {
+        let state = self.store.data_mut();
+        match (&state.staged, clock_and_rng) {
+            (Some(staged), ClockAndRng::Virtual(moment)) => staged.set(moment),
+            (None, ClockAndRng::Real) => {}
+            _ => (state.wasi, state.staged) = clock_and_rng.wasi(),
+        }
+        state.pipeline = Some(pipeline);
+        self.store.set_epoch_deadline(1);
+    }
+
+    /// Whether nothing of the call is left over: no request under way, no answer half read, and memory to spare.
+    fn is_clean(&self) -> bool {
+        let State {
+            table,
+            budget,
+            in_flight,
+            ..
+        } = self.store.data();
+        self.node.is_some()
+            && table.is_empty()
+            && in_flight.is_empty()
+            && budget.memory_left > budget.memory_limit / 2
+    }
+
+    fn bounds(&self) -> Bounds {
+        let state = self.store.data();
+        Bounds {
+            run_timeout: self.run_timeout,
+            items: 0,
+            pipeline: state.pipeline(),
+            account: state.account.clone(),
+            in_flight: state.in_flight().clone(),
+        }
+    }
+
+    /// Call `describe`.
+    pub(crate) async fn describe(&mut self, pre: &NodePre) -> Result<description::Node, Stop> {
+        let bounds = self.bounds();
+        let store = &mut self.store;
+        let result = {
+            let call = pin!(async { pre.describing(store).await?.call_describe(store).await });
+            bounded(bounds, call).await
+        };
+        self.settle(result)
+    }
+
+    /// Call `headers` of the interface `turns`.
+    pub(crate) async fn looked_at(&mut self, pre: &NodePre) -> Result<Vec<String>, Stop> {
+        let bounds = self.bounds();
+        let result = {
+            let call = pin!(pre.looked_at(&mut self.store));
+            bounded(bounds, call).await
+        };
+        self.settle(result)
+    }
+
+    /// Call `authenticate`.
+    pub(crate) async fn authenticate(
+        &mut self,
+        pre: &NodePre,
+        credential: &String,
+        renew: Option<&authentication::Session>,
+    ) -> Result<Result<authentication::Session, types::Failure>, Stop> {
+        let bounds = self.bounds();
+        let store = &mut self.store;
+        let result = {
+            let call = pin!(async {
+                let node = pre.authenticating(store).await?;
+                node.call_authenticate(store, credential, renew).await
+            });
+            bounded(bounds, call).await
+        };
+        self.settle(result)
+    }
+
+    /// Call `execute`.
+    pub(crate) async fn execute(
+        &mut self,
+        pre: &NodePre,
+        call: execution::Call<'_>,
+    ) -> Result<Result<Vec<execution::ItemResult>, types::Failure>, Stop> {
+        let mut bounds = self.bounds();
+        bounds.items = u32::try_from(call.items.len()).unwrap_or(u32::MAX);
+        let Self { store, node, .. } = self;
+        // Put back only when the call ended well: an instance that trapped, or was dropped in its call, is not used again.
+        let instance = node.take();
+        let result = {
+            let call = pin!(async {
+                let instance = match instance {
+                    Some(instance) => instance,
+                    None => pre.executing(store).await?,
+                };
+                let answer = match &instance {
+                    Executing::Plainly(node) => node.call_execute(store, call).await?,
+                    Executing::ByTurns { node, looked_at } => {
+                        Ok(turns::execute(store, node, looked_at, call).await?)
+                    }
+                };
+                *node = Some(instance);
+                Ok(answer)
+            });
+            bounded(bounds, call).await
+        };
+        self.settle(result)
+    }
+
+    /// Tell a limit from a trap.
+    fn settle<T>(&self, result: Option<wasmtime::Result<T>>) -> Result<T, Stop> {
+        let error = match result {
+            Some(Ok(value)) => return Ok(value),
+            Some(Err(error)) => error,
+            None => {
+                let seconds = self.run_timeout.as_secs_f64();
+                return Err(self.limit(
+                    "run-timeout-ms",
+                    &format!("the call took longer than {seconds} seconds"),
+                ));
+            }
+        };
+        if let Some((key, message)) = &self.store.data().budget.reached {
+            return Err(self.limit(key, message));
+        }
+        let reason = match error.downcast_ref::<Trap>() {
+            Some(Trap::StackOverflow) => {
+                return Err(self.limit("stack-bytes", "the node's calls nest too deep"));
+            }
+            Some(trap) => trap.to_string(),
+            None => error.root_cause().to_string(),
+        };
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Err(self.limit("pooling", "no instance is free: too many calls at once"));
+        }
+        // Wasmtime has no public types for these.
+        if reason.contains("handle limit exceeded") || reason.contains("no free keys") {
+            return Err(self.limit(
+                "host-resources",
+                "the node holds too many of the host's resources",
+            ));
+        }
+        if reason.starts_with("resource limit exceeded") {
+            return Err(self.limit(
+                "instances",
+                &format!("the node is made of too many parts: {reason}"),
+            ));
+        }
+        if reason.starts_with("too much data is being copied") {
+            return Err(self.limit("output-bytes", "the node hands over too much at once"));
+        }
+        if let Some(pipeline) = &self.store.data().pipeline {
+            events::trap(&pipeline.label);
+        }
+        Err(Stop::Trap(reason))
+    }
+
+    fn limit(&self, key: &str, message: &str) -> Stop {
+        let Some(pipeline) = &self.store.data().pipeline else {
+            // The limits of a description are the host's own; no key of a policy changes them.
+            return Stop::Limit(message.to_owned());
+        };
+        pipeline.note_limit(key);
+        Stop::Limit(format!("{message} (`{key}`)"))
+    }
+}
+
+/// The instances of one run that wait for their next call: made once, used for many calls of the same operation by the
+/// same tenant, and gone with the run. The contract says that a node keeps nothing between two calls, and what it might
+/// keep all the same is its own run's.
+#[derive(Default)]
+pub(crate) struct Idle(Mutex<Vec<InstanceStore>>);
+
+impl Idle {
+    /// An instance for a call: one that waits, or else a new one.
+    pub(crate) fn take(
+        &self,
+        engine: &Engine,
+        account: &Arc<Account>,
+        pipeline: Arc<Pipeline>,
+        clock_and_rng: ClockAndRng,
+    ) -> InstanceStore {
+        match self.lock().pop() {
+            Some(mut guard) => {
+                guard.rebind(pipeline, clock_and_rng);
+                guard
+            }
+            None => InstanceStore::new(engine, account, pipeline, clock_and_rng),
+        }
+    }
+
+    /// Keep the instance of a call that ended well, if the call left nothing behind.
+    pub(crate) fn put(&self, guard: InstanceStore) {
+        if guard.is_clean() {
+            self.lock().push(guard);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<InstanceStore>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A header takes more memory than its bytes; the byte count itself is checked where the request is sent.
+const FIELD_OVERHEAD: usize = 64 * 1024;
+
+/// Runs a call, with its requests beside it; `None` on timeout. Dropping the call there ends it, wherever it is.
+async fn bounded<T>(bounds: Bounds, call: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    let Bounds {
+        run_timeout,
+        items,
+        pipeline,
+        account,
+        in_flight,
+    } = bounds;
+    let call = pin!(in_flight.beside(call));
+    tokio::time::timeout(
+        run_timeout,
+        share::fairly(pipeline.as_deref(), account.as_deref(), items, call),
+    )
+    .await
+    .ok()
+}
+
+/// What is left of an instance's memory, tables and core instances.
+struct Budget {
+    memory_limit: usize,
+    memory_left: usize,
+    tables_limit: usize,
+    tables_left: usize,
+    instances: usize,
+    /// The first limit that was hit, for the message; Wasmtime's own error says only that the call trapped.
+    reached: Option<(&'static str, String)>,
+}
+
+impl Budget {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            memory_limit: limits.memory_bytes,
+            memory_left: limits.memory_bytes,
+            tables_limit: limits.table_elements,
+            tables_left: limits.table_elements,
+            instances: limits.instances,
+            reached: None,
+        }
+    }
+
+    fn refuse(&mut self, key: &'static str, message: String) -> wasmtime::Error {
+        let error = wasmtime::Error::msg(message.clone());
+        self.reached.get_or_insert((key, message));
+        error
+    }
+}
+
+impl ResourceLimiter for Budget {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        // An error traps at once, so that the limit is what is reported, not what the guest makes of a failed growth.
+        match self.memory_left.checked_sub(desired.saturating_sub(current)) {
+            // Beyond its own declared end a memory does not grow, and uses up nothing.
+            Some(_) if most.is_some_and(|most| desired > most) => Ok(false),
+            Some(left) => {
+                self.memory_left = left;
+                Ok(true)
+            }
+            None => Err(self.refuse(
+                "memory-bytes",
+                format!("the node wants more than {} bytes of memory", self.memory_limit),
+            )),
+        }
+    }
+
+    /// The system has no more memory. The node is not told: what it does must not depend on the machine.
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(error)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        match self.tables_left.checked_sub(desired.saturating_sub(current)) {
+            Some(_) if most.is_some_and(|most| desired > most) => Ok(false),
+            Some(left) => {
+                self.tables_left = left;
+                Ok(true)
+            }
+            None => Err(self.refuse(
+                "table-elements",
+                format!("the node wants more than {} table elements", self.tables_limit),
+            )),
+        }
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(error)
+    }
+
+    fn instances(&self) -> usize {
+        self.instances
+    }
+
+    fn tables(&self) -> usize {
+        self.instances
+    }
+
+    fn memories(&self) -> usize {
+        self.instances
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_growth_beyond_the_declared_end_uses_up_nothing_and_the_systems_refusal_ends_the_call() {
+        let mut limits = Limits::default();
+        (limits.memory_bytes, limits.table_elements) = (100, 10);
+        let mut budget = Budget::new(&limits);
+        assert!(!budget.memory_growing(0, 90, Some(80)).unwrap());
+        assert!(!budget.table_growing(0, 9, Some(8)).unwrap());
+        assert!(budget.memory_growing(0, 80, Some(80)).unwrap());
+        assert!(budget.table_growing(0, 8, None).unwrap());
+        assert!(budget.memory_growing(80, 101, None).is_err());
+        assert!(
+            budget
+                .memory_grow_failed(wasmtime::Error::msg("no memory"))
+                .is_err()
+        );
+        assert!(
+            budget
+                .table_grow_failed(wasmtime::Error::msg("no memory"))
+                .is_err()
+        );
+    }
+}

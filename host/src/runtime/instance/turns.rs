@@ -1,0 +1,139 @@
+//! A call by turns: requests come out of the instance by what it returns, and answers go back in by what it is called with.
+//!
+//! A request costs no component call of its own, and nothing runs on the instance's stack while it is under way. What may be
+//! asked for is the [pipeline](crate::gate::pipeline)'s to say, as in a call through `wasi:http`.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use http::HeaderName;
+use tokio::task::coop::unconstrained;
+use tokio::task::yield_now;
+use wasmtime::Store;
+use wasmtime_wasi_http::Error as HttpError;
+
+use super::State;
+use crate::gate::pipeline::Pipeline;
+use crate::runtime::bindings::types::Field;
+use crate::runtime::bindings::{execution, turns};
+use crate::runtime::http::handler::code;
+use crate::runtime::http::turn::{self, Turn, TurnResponse, bare};
+
+/// Waiting for one alone is not made longer.
+const SEVERAL: usize = 2;
+
+/// A request that ended, by its ID.
+type Ended = (u32, Result<TurnResponse, HttpError>);
+
+/// Do a call to its end. `looked_at` are the headers of answers that the node wants.
+pub(super) async fn execute(
+    store: &mut Store<State>,
+    node: &turns::Guest,
+    looked_at: &Arc<[HeaderName]>,
+    call: execution::Call<'_>,
+) -> wasmtime::Result<Vec<execution::ItemResult>> {
+    let pipeline = store.data().pipeline();
+    let most = pipeline
+        .as_ref()
+        .map_or(0, |pipeline| pipeline.limits().host_resources);
+    let mut in_flight = FuturesUnordered::new();
+    let mut turn = node.call_next(&mut *store, turns::Step::Begin(call)).await?;
+    loop {
+        let turns::Asked { headers, requests } = match turn {
+            turns::Turn::Done(results) => return Ok(results),
+            turns::Turn::Waiting(asked) => asked,
+        };
+        if requests.len() > most.saturating_sub(in_flight.len()) {
+            // In the words of Wasmtime, which says it of the handles that a node holds.
+            wasmtime::bail!("handle limit exceeded");
+        }
+        if !requests.is_empty() {
+            let turn = Arc::new(Turn::new(headers, looked_at));
+            in_flight.extend(
+                requests
+                    .into_iter()
+                    .map(|request| carry_out(pipeline.clone(), Arc::clone(&turn), request)),
+            );
+        }
+        if in_flight.is_empty() {
+            wasmtime::bail!("it waits for an answer, and has asked for nothing");
+        }
+        let mut ended = Vec::new();
+        for (id, outcome) in next_ended(&mut in_flight).await {
+            let outcome = match outcome {
+                Ok(seen) => Ok(seen),
+                Err(error) => Err(bare(&code(store.data_mut(), error)?)),
+            };
+            ended.push((id, outcome));
+        }
+        let headers: Vec<Vec<&Field>> = ended
+            .iter()
+            .map(|(_, outcome)| outcome.as_ref().map(TurnResponse::headers).unwrap_or_default())
+            .collect();
+        let answered = ended.iter().zip(&headers).map(|((id, outcome), headers)| {
+            let outcome = outcome.as_ref().map(|seen| seen.response(headers));
+            turns::Answered {
+                id: *id,
+                outcome: outcome.map_err(Clone::clone),
+            }
+        });
+        let answered: Vec<_> = answered.collect();
+        // The node has them then, and they are let go of: the next ones may be long in coming.
+        turn = node
+            .call_next(&mut *store, turns::Step::Resume(&answered))
+            .await?;
+    }
+}
+
+async fn carry_out(pipeline: Option<Arc<Pipeline>>, turn: Arc<Turn>, request: turns::Request) -> Ended {
+    let id = request.id;
+    let outcome = match pipeline {
+        Some(pipeline) => turn::carry_out(pipeline, turn, request).await,
+        // An instance without one only describes itself.
+        None => Err(HttpError::HttpRequestDenied),
+    };
+    (id, outcome)
+}
+
+/// Those that have ended, at least one.
+async fn next_ended<F: Future<Output = Ended>>(in_flight: &mut FuturesUnordered<F>) -> Vec<Ended> {
+    let mut ended = Vec::new();
+    poll_fn(|context| {
+        take(in_flight, &mut ended, context);
+        if ended.is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
+    // A turn costs the same however many answers it brings: those that are on their way get their chance.
+    if in_flight.len() >= SEVERAL {
+        yield_now().await;
+        poll_fn(|context| {
+            take(in_flight, &mut ended, context);
+            Poll::Ready(())
+        })
+        .await;
+    }
+    ended
+}
+
+/// Go on with every request that can go on, and take those that end.
+fn take<F: Future<Output = Ended>>(
+    in_flight: &mut FuturesUnordered<F>,
+    ended: &mut Vec<Ended>,
+    context: &mut Context<'_>,
+) {
+    // Each is one of many things that this task waits for: a budget for one would let the last of them go hungry.
+    let all = unconstrained(async {
+        while let Some(one) = in_flight.next().await {
+            ended.push(one);
+        }
+    });
+    let _ = pin!(all).poll(context);
+}

@@ -1,0 +1,290 @@
+//! What a session may be: it comes out of the sandbox, from a node that knows the secret.
+//!
+//! Whatever is accepted here is added to every request below the base URL that a node may make, and the host refuses none
+//! of them for the session's sake: otherwise the executing instance would learn the session's length, or whether it holds
+//! this or that, by trying which of its requests are refused. So what could be refused is refused here, once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+
+use super::{Authenticator, End, Session};
+use crate::gate::access::{Access, Query};
+use crate::gate::pipeline::header::is_forbidden_in_session;
+use crate::runtime::bindings::authentication;
+use nodule_core::failure::Failure;
+use nodule_core::secret::Secret;
+
+/// A session that claims to last longer is asked for again after this: a day is what a token's owner may take to
+/// notice that it should be revoked.
+const LONGEST: Duration = Duration::from_hours(24);
+/// A session that claims to end at once would be renewed for every request; this is one renewal a second at the most.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// More headers and query parameters than any scheme of authentication sets.
+const FIELDS: usize = 16;
+/// Longer than the name of any header or parameter of a scheme of authentication.
+const NAME_BYTES: usize = 128;
+/// The longest header line that servers are made to take: tokens with many roles or groups in them reach 16 KB and more.
+const VALUE_BYTES: usize = 32 * 1024;
+/// All names and values together. It also bounds the tables for redaction.
+const ACCESS_BYTES: usize = 48 * 1024;
+/// The query as it is added to a URL, percent-encoded: a token of two kilobytes. The longest URL of a node and this are far
+/// below the longest URL that can be sent.
+const QUERY_BYTES: usize = 4 * 1024;
+/// A renewal is a token or a small document.
+const RENEWAL_BYTES: usize = 32 * 1024;
+
+/// Headers that say nothing of who asks, but which answer is wanted, or how the request is framed. A session that sets one of
+/// them would be added behind the checks of the request, and what it asks for (`range: bytes=0-41`) is a number that the
+/// executing instance can read off the answer.
+const NOT_OF_A_SESSION: [&str; 4] = ["max-forwards", "pragma", "prefer", "range"];
+/// Beginnings of the names of further ones.
+const NOT_OF_A_SESSION_FROM: [&str; 4] = ["accept", "cache-", "content-", "if-"];
+
+/// Why a session is refused, in the host's words alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum BadSession {
+    #[error("has more than {FIELDS} headers and query parameters")]
+    Fields,
+    #[error(
+        "has more than {ACCESS_BYTES} bytes of headers and query parameters, a name of more than {NAME_BYTES} or a value \
+         of more than {VALUE_BYTES}"
+    )]
+    Size,
+    #[error("sets a header that is not a session's to set")]
+    Header,
+    #[error("sets a header to a value that is no header value")]
+    Value,
+    #[error("sets a query parameter without a name")]
+    Name,
+    #[error("has a query of more than {QUERY_BYTES} bytes")]
+    Query,
+    #[error("has a renewal of more than {RENEWAL_BYTES} bytes")]
+    Renewal,
+}
+
+impl Authenticator<'_> {
+    pub(super) fn checked(
+        &self,
+        generation: u64,
+        session: authentication::Session,
+    ) -> Result<Session, Failure> {
+        let parts = Parts::check(session).map_err(|problem| Failure::Other {
+            kind: "bad-session".into(),
+            message: format!("the node's session {problem}"),
+            detail: None,
+        })?;
+        let Parts {
+            headers,
+            query,
+            renewal,
+            lasts,
+        } = parts;
+        let further = renewal.iter().chain(self.credential.secrets());
+        Ok(Session {
+            generation,
+            access: Arc::new(Access::new(headers, query, further)),
+            renewal,
+            ends: lasts.map(|lasts| End::after(lasts, self.clock_and_rng)),
+        })
+    }
+}
+
+/// A session without what it takes to use it.
+struct Parts {
+    headers: Vec<(HeaderName, Secret)>,
+    query: Query,
+    renewal: Option<Secret>,
+    lasts: Option<Duration>,
+}
+
+impl Parts {
+    fn check(session: authentication::Session) -> Result<Self, BadSession> {
+        let authentication::Session {
+            access,
+            expires_in_s,
+            renewal,
+        } = session;
+        // Wiped whatever comes of them.
+        let secrets = |fields: Vec<crate::runtime::bindings::types::Field>| -> Vec<(String, Secret)> {
+            fields
+                .into_iter()
+                .map(|field| (field.name, Secret::new(field.value)))
+                .collect()
+        };
+        let (headers, query) = (secrets(access.headers), secrets(access.query));
+        let renewal = renewal.map(Secret::new);
+        if headers.len() + query.len() > FIELDS {
+            return Err(BadSession::Fields);
+        }
+        let mut bytes = 0;
+        for (name, value) in headers.iter().chain(&query) {
+            let value = value.expose();
+            bytes += name.len() + value.len();
+            if name.len() > NAME_BYTES || value.len() > VALUE_BYTES || bytes > ACCESS_BYTES {
+                return Err(BadSession::Size);
+            }
+        }
+        let headers = headers.into_iter().map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .ok()
+                .filter(may_be_set)
+                .ok_or(BadSession::Header)?;
+            HeaderValue::from_str(value.expose()).map_err(|_| BadSession::Value)?;
+            Ok((name, value))
+        });
+        let headers = headers.collect::<Result<_, _>>()?;
+        if query.iter().any(|(name, _)| name.is_empty()) {
+            return Err(BadSession::Name);
+        }
+        let query = Query::new(query);
+        if query.encoded_bytes() > QUERY_BYTES {
+            return Err(BadSession::Query);
+        }
+        if renewal
+            .as_ref()
+            .is_some_and(|renewal| renewal.expose().len() > RENEWAL_BYTES)
+        {
+            return Err(BadSession::Renewal);
+        }
+        let lasts = expires_in_s.map(|seconds| Duration::from_secs(seconds.into()).clamp(SHORTEST, LONGEST));
+        Ok(Self {
+            headers,
+            query,
+            renewal,
+            lasts,
+        })
+    }
+}
+
+fn may_be_set(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    !is_forbidden_in_session(name)
+        && !NOT_OF_A_SESSION.contains(&text)
+        && !NOT_OF_A_SESSION_FROM
+            .iter()
+            .any(|beginning| text.starts_with(beginning))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::bindings::types::{Access, Field};
+    use nodule_core::canonical::{CanonicalUrl, URL_BYTES};
+
+    fn session(headers: &[(&str, &str)], query: &[(&str, &str)]) -> authentication::Session {
+        let fields = |fields: &[(&str, &str)]| {
+            let field = |(name, value): &(&str, &str)| Field {
+                name: (*name).to_owned(),
+                value: (*value).to_owned(),
+            };
+            fields.iter().map(field).collect()
+        };
+        authentication::Session {
+            access: Access {
+                headers: fields(headers),
+                query: fields(query),
+            },
+            expires_in_s: None,
+            renewal: None,
+        }
+    }
+
+    fn refused(headers: &[(&str, &str)], query: &[(&str, &str)]) -> Option<BadSession> {
+        Parts::check(session(headers, query)).err()
+    }
+
+    #[test]
+    fn usual_sessions_are_accepted() {
+        let token = "eyJhbGciOiJSUzI1NiJ9.".repeat(100);
+        let bearer = format!("Bearer {token}");
+        assert_eq!(
+            refused(&[("authorization", &bearer), ("cookie", "a=b")], &[]),
+            None
+        );
+        assert_eq!(
+            refused(
+                &[("X-Api-Key", "k")],
+                &[("access_token", "abc+/="), ("appid", "1")]
+            ),
+            None
+        );
+        assert_eq!(refused(&[], &[]), None);
+    }
+
+    #[test]
+    fn each_size_has_a_maximum() {
+        let header = |value: usize| refused(&[("x-a", &"v".repeat(value))], &[]);
+        assert_eq!(
+            (header(VALUE_BYTES), header(VALUE_BYTES + 1)),
+            (None, Some(BadSession::Size))
+        );
+        let name = |name: usize| refused(&[], &[(&"n".repeat(name), "")]);
+        assert_eq!(
+            (name(NAME_BYTES), name(NAME_BYTES + 1)),
+            (None, Some(BadSession::Size))
+        );
+        // Percent-encoded each of these is three bytes.
+        let query = |value: usize| refused(&[], &[("q", &"-".repeat(value))]);
+        let most = (QUERY_BYTES - "&q=".len()) / 3;
+        assert_eq!((query(most), query(most + 1)), (None, Some(BadSession::Query)));
+        let half = "v".repeat(ACCESS_BYTES / 2);
+        let two = [("a", half.as_str()), ("b", half.as_str())];
+        assert_eq!(refused(&two, &[]), Some(BadSession::Size));
+        let many = [("a", "b"); FIELDS];
+        assert_eq!(refused(&many, &[]), None);
+        assert_eq!(refused(&many, &[("a", "b")]), Some(BadSession::Fields));
+        let mut renewed = session(&[], &[]);
+        renewed.renewal = Some("r".repeat(RENEWAL_BYTES + 1));
+        assert_eq!(Parts::check(renewed).err(), Some(BadSession::Renewal));
+    }
+
+    /// A `content-length` would be sent in the place of the right one, and the connection be out of step with the service.
+    #[test]
+    fn a_session_says_who_asks_and_nothing_of_the_request() {
+        for name in [
+            "content-length",
+            "Content-Type",
+            "accept-encoding",
+            "accept",
+            "range",
+            "if-none-match",
+            "host",
+            "connection",
+            "expect",
+            "te",
+            "proxy-authorization",
+            "x a",
+            "",
+        ] {
+            assert_eq!(refused(&[(name, "1")], &[]), Some(BadSession::Header), "{name}");
+        }
+        assert_eq!(refused(&[("x-a", "a\r\nhost: b")], &[]), Some(BadSession::Value));
+        assert_eq!(refused(&[], &[("", "v")]), Some(BadSession::Name));
+    }
+
+    /// Whatever was accepted: no request of a node is refused for its sake.
+    #[test]
+    fn the_largest_session_goes_with_the_longest_url_of_a_node() {
+        let value = "\u{10ffff}".repeat((QUERY_BYTES - "&q=".len()) / 12);
+        let parts = Parts::check(session(&[], &[("q", &value)])).unwrap();
+        let base = "https://api.example.com/?";
+        let longest = format!("{base}{}", "a".repeat(URL_BYTES + "://".len() - base.len()));
+        let url = CanonicalUrl::parse(&longest).unwrap();
+        assert!(
+            CanonicalUrl::parse(&format!("{longest}a")).is_err(),
+            "there is no longer one"
+        );
+        let sent = parts.query.added_to(url.uri()).unwrap();
+        assert!(sent.query().unwrap().len() > URL_BYTES);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_any_of_it() {
+        let mut bad = session(&[("x-s3cr3t", "s3cr3t\n")], &[]);
+        bad.renewal = Some("s3cr3t".to_owned());
+        let problem = Parts::check(bad).err().unwrap();
+        assert!(!problem.to_string().contains("s3cr3t"));
+    }
+}
