@@ -64,7 +64,11 @@ async fn compare(bench: &Bench) -> Result<Vec<Figure>> {
             let mut looping = Vec::new();
             for _ in 0..HOSTILE {
                 let items = stream::iter([Ok(item.clone())]);
-                looping.push(hostile.run("things", "read", items, &RunOptions::default())?);
+                looping.push(
+                    hostile
+                        .run("things", "read", items, &RunOptions::default())
+                        .await?,
+                );
             }
             beside.push(together(&honest, each).await?);
             for run in &mut looping {
@@ -110,10 +114,12 @@ async fn together(runner: &Runner, each: usize) -> Result<f64> {
     let mut runs = JoinSet::new();
     for _ in 0..HONEST {
         let items = stream::iter(operation.items(each).into_iter().map(Ok));
-        let mut results = runner.run(group, name, items, &RunOptions::default().concurrency(1))?;
+        let mut results = runner
+            .run(group, name, items, &RunOptions::default().concurrency(1))
+            .await?;
         runs.spawn(async move {
-            while let Some(result) = results.next().await {
-                if let Err(failure) = result {
+            while let Some(completed) = results.next().await {
+                if let Err(failure) = completed?.result {
                     bail!("an honest run: {failure}");
                 }
             }

@@ -214,14 +214,14 @@ async fn park_runs(parked: &Parked, config: EngineConfig) -> Result<Grown> {
     let mut runs = Vec::with_capacity(parked.runs);
     for n in 0..parked.runs {
         let item = stream::iter([Ok(operation.item(0, n))]);
-        runs.push(runner.run(group, name, item, &RunOptions::default())?);
+        runs.push(runner.run(group, name, item, &RunOptions::default()).await?);
     }
     let mut results = stream::select_all(runs);
     tokio::select! {
         word = word() => word?,
         result = results.next() => match result {
-            Some(Err(failure)) => bail!("a run ended: {failure}"),
-            _ => bail!("a run ended"),
+            Some(completed) => bail!("a run ended: {:?}", completed?.result),
+            None => bail!("the runs ended"),
         },
     }
     let after = Resident::now()?;

@@ -18,15 +18,16 @@ pub async fn node(
     let options = RunOptions::default().concurrency(concurrency);
     let count = items.len();
     let meter = Meter::start();
-    let mut results = runner.run(group, name, stream::iter(items.into_iter().map(Ok)), &options)?;
+    let mut results = runner
+        .run(group, name, stream::iter(items.into_iter().map(Ok)), &options)
+        .await?;
     let mut given = 0;
-    while let Some(result) = results.next().await {
-        if let Err(failure) = result {
+    while let Some(completed) = results.next().await {
+        if let Err(failure) = completed?.result {
             bail!("{group}.{name} in the node, item {given}: {failure}");
         }
         given += 1;
     }
-    results.finish().await?;
     let cost = meter.stop();
     ensure!(given == count, "expected {count} results, found {given}");
     Ok(cost)

@@ -181,11 +181,14 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
     });
     let items: Vec<String> = case.items.iter().map(recording::Item::text).collect();
     let items = futures_util::stream::iter(items).map(Ok);
-    match runner.run(&case.group, &case.operation, items, &options) {
+    match runner.run(&case.group, &case.operation, items, &options).await {
         Ok(mut running) => {
             let mut results = Vec::new();
-            while let Some(result) = running.next().await {
-                results.push(result);
+            while let Some(completed) = running.next().await {
+                match completed {
+                    Ok(completed) => results.push(completed.result),
+                    Err(error) => faults.push(Fault::Setup(error.to_string())),
+                }
             }
             faults.extend(differences(&case, &results, &broken));
         }

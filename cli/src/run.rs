@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _, future};
 use nodule::description::Effect;
-use nodule::journal::{JournalError, JournalOptions};
+use nodule::journal::{JournalError, SqliteJournal};
 use nodule::policy::Policy;
 use nodule::recording::{self, Meta, Recording};
 use nodule::retry::Retry;
-use nodule::{Component, Credential, Ended, Notice, RunOptions, Runner, Summary, text};
+use nodule::{Component, Credential, Ended, ItemError, Notice, RunOptions, Runner, Summary, text};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -216,7 +216,10 @@ async fn stream(
     let (items, kept) = kept(items, files.failed.is_some().then(|| Arc::clone(&texts)));
     // Before anything is sent, so that no signal ends the command in the middle of it.
     let signals = Signals::listen();
-    let mut results = runner.run(&args.group, &args.operation, items, &options(args))?;
+    let items = items.map(|item| item.map_err(ItemError::from));
+    let mut results = runner
+        .run(&args.group, &args.operation, items, &options(args))
+        .await?;
     let endings = Endings::listen(signals, results.control(), args.grace);
     if let Err(lost) = files.begin() {
         endings.end(lost.into());
@@ -227,7 +230,8 @@ async fn stream(
     let mut tally = Tally::new(*results.effect() == Effect::Write);
     let mut ticks = tokio::time::interval(TICK);
     let mut index = 0;
-    let is_whole = loop {
+    let mut broken = None;
+    loop {
         let next = if let Some(next) = results.next().now_or_never() {
             next
         } else {
@@ -243,10 +247,17 @@ async fn stream(
                     progress.show();
                     continue;
                 }
-                () = endings.at_once() => break false,
+                () = endings.at_once() => break,
             }
         };
-        let Some(result) = next else { break true };
+        let result = match next {
+            Some(Ok(completed)) => completed.result,
+            Some(Err(error)) => {
+                broken = Some(broke(error));
+                break;
+            }
+            None => break,
+        };
         write(&mut files.output, &endings, |output| {
             output.result(index, &result)
         });
@@ -265,14 +276,9 @@ async fn stream(
         progress.result();
         print_notices(&mut notices, &progress);
         index += 1;
-    };
+    }
     endings.over();
-    let finished = if is_whole {
-        results.finish().await.map(|_| ())
-    } else {
-        drop(results);
-        Ok(())
-    };
+    drop(results);
     print_notices(&mut notices, &progress);
     let summary = watch.summary();
     progress.end(&summary);
@@ -280,7 +286,6 @@ async fn stream(
         files.failed.as_ref().and(args.failed.as_deref()),
         args.journal.is_some(),
     );
-    let broken = finished.err().map(broke);
     let mut failures = broken
         .into_iter()
         .chain(finish(files, runner, args.record.as_deref(), &summary));
@@ -336,7 +341,8 @@ fn finish(
 
 /// The run broke: a journal whose disk is full is as good as a file that cannot be written.
 fn broke(error: nodule::Error) -> Failed {
-    let is_full = matches!(error, nodule::Error::Journal(JournalError::Full { .. }));
+    let is_full =
+        matches!(&error, nodule::Error::Journal(error) if matches!(**error, JournalError::Full { .. }));
     let failed = Failed::from(error);
     if is_full {
         failed.ended(Exit::Unwritten)
@@ -357,7 +363,7 @@ fn options(args: &Run) -> RunOptions {
     options.rate = args.rate;
     options.run_time = args.run_time;
     if let Some(path) = &args.journal {
-        options = options.journal(JournalOptions::new(path).accept_component(args.accept_component));
+        options = options.journal(SqliteJournal::new(path).accept_component(args.accept_component));
     }
     options
 }

@@ -20,7 +20,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use futures_util::{Stream, StreamExt as _};
 use nodule::retry::Retry;
-use nodule::{Credential, Engine, EngineConfig, Failure, ItemResult, RunOptions, Runner};
+use nodule::{Completed, Credential, Engine, EngineConfig, Failure, ItemError, RunOptions, Runner};
 
 /// A line that is longer is no item.
 const LONGEST_LINE: usize = 1024 * 1024;
@@ -48,11 +48,10 @@ async fn run(
     body: Body,
 ) -> Response {
     let options = RunOptions::default().concurrency(32).retry(Retry::default());
-    match runner.run(&group, &operation, items(body), &options) {
+    match runner.run(&group, &operation, items(body), &options).await {
         Ok(results) => {
-            let lines = results
-                .enumerate()
-                .map(|(item, result)| Ok::<_, std::io::Error>(lines(item, &result)));
+            // A run that breaks breaks the response off: whoever reads it sees that it is not whole.
+            let lines = results.map(|completed| completed.map(|completed| lines(&completed)));
             (
                 [(header::CONTENT_TYPE, "application/x-ndjson")],
                 Body::from_stream(lines),
@@ -64,7 +63,7 @@ async fn run(
 }
 
 /// The lines of a request's body, as they come.
-fn items(body: Body) -> impl Stream<Item = Result<String, Failure>> + Send + 'static {
+fn items(body: Body) -> impl Stream<Item = Result<String, ItemError>> + Send + 'static {
     let start = (Some(body.into_data_stream()), Vec::new());
     futures_util::stream::unfold(start, |(mut body, mut buffer)| async move {
         loop {
@@ -84,9 +83,8 @@ fn items(body: Body) -> impl Stream<Item = Result<String, Failure>> + Send + 'st
                 Some(Ok(piece)) => buffer.extend_from_slice(&piece),
                 // The client went away in the middle: what it did not send is not made up.
                 Some(Err(error)) => {
-                    let failure =
-                        Failure::InvalidInput(format!("the items cannot be read any further: {error}"));
-                    return Some((Err(failure), (None, Vec::new())));
+                    let error = ItemError::Source(error.into());
+                    return Some((Err(error), (None, Vec::new())));
                 }
                 None if buffer.trim_ascii().is_empty() => return None,
                 None => return Some((item(std::mem::take(&mut buffer)), (None, Vec::new()))),
@@ -99,20 +97,21 @@ fn items(body: Body) -> impl Stream<Item = Result<String, Failure>> + Send + 'st
     clippy::result_large_err,
     reason = "the library's type, made once for an item"
 )]
-fn item(line: Vec<u8>) -> Result<String, Failure> {
+fn item(line: Vec<u8>) -> Result<String, ItemError> {
+    let invalid = |message: String| ItemError::Item(Failure::InvalidInput(message));
     if line.len() > LONGEST_LINE {
-        return Err(Failure::InvalidInput(format!(
+        return Err(invalid(format!(
             "the item: expected a line of at most {LONGEST_LINE} bytes"
         )));
     }
-    String::from_utf8(line)
-        .map_err(|_| Failure::InvalidInput("the item: expected UTF-8, found other bytes".to_owned()))
+    String::from_utf8(line).map_err(|_| invalid("the item: expected UTF-8, found other bytes".to_owned()))
 }
 
 /// One line for each output item, or one for the failure.
 #[expect(clippy::format_collect, reason = "an item has few outputs")]
-fn lines(item: usize, result: &ItemResult) -> Bytes {
-    match result {
+fn lines(completed: &Completed) -> Bytes {
+    let item = completed.index;
+    match &completed.result {
         Ok(output) => output
             .iter()
             .map(|json| format!("{{\"item\":{item},\"json\":{}}}\n", json.get()))

@@ -144,7 +144,27 @@ pub enum Error {
     Recording(#[from] nodule_core::recording::Error),
     /// The journal cannot be used.
     #[error(transparent)]
-    Journal(#[from] journal::JournalError),
+    Journal(std::sync::Arc<JournalError>),
+    /// The source of a run's items failed, or panicked. Items that came before were run, and their results given.
+    #[error("the source of items failed: {}", shown(message, SHOWN_CHARS))]
+    Items {
+        /// What it said.
+        message: String,
+    },
+    /// A run of a few items broke. What is known of them is not lost.
+    #[error("{source}")]
+    Broken {
+        /// The results up to there, by index; the other items have none.
+        results: Vec<(usize, nodule_core::outcome::ItemResult)>,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// The host's own code panicked: a bug in it.
+    #[error("the run broke off: {}", shown(message, SHOWN_CHARS))]
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
     /// The options of a run do not go together.
     #[error("{}", nodule_core::text::shown(message, SHOWN_CHARS))]
     RunOptions {
@@ -180,6 +200,18 @@ pub enum Error {
         /// What it said.
         message: String,
     },
+}
+
+impl From<JournalError> for Error {
+    fn from(error: JournalError) -> Self {
+        Error::Journal(error.into())
+    }
+}
+
+impl From<std::sync::Arc<JournalError>> for Error {
+    fn from(error: std::sync::Arc<JournalError>) -> Self {
+        Error::Journal(error)
+    }
 }
 
 /// Why a replay needs a credential.
@@ -255,6 +287,7 @@ impl Error {
             Error::StackSize { wanted, .. } => {
                 Some(format!("set `EngineConfig::stack_bytes` to {wanted}"))
             }
+            Error::Broken { source, .. } => source.hint(),
             Error::Journal(error) => error.hint(),
             Error::Recording(error) => error.hint().map(ToOwned::to_owned),
             _ => None,

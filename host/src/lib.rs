@@ -28,9 +28,10 @@
 //!
 //!     // For each run: items in, results out, in the items' order. Dropping the results ends the run.
 //!     let items = futures_util::stream::iter(["0198526636", "0262510871"]).map(|isbn| Ok(format!(r#"{{"isbn":"{isbn}"}}"#)));
-//!     let mut results = runner.run("book", "getBook", items, &RunOptions::default().concurrency(64))?;
-//!     while let Some(result) = results.next().await {
-//!         match result {
+//!     let mut results = runner.run("book", "getBook", items, &RunOptions::default().concurrency(64)).await?;
+//!     while let Some(completed) = results.next().await {
+//!         // An error says that the run broke: some items have no result.
+//!         match completed?.result {
 //!             Ok(output) => output.iter().for_each(|json| println!("{json}")),
 //!             Err(Failure::Throttled { retry_after_ms, .. }) => println!("try again in {retry_after_ms:?} ms"),
 //!             Err(failure) => println!("{}: {failure}", failure.kind()),
@@ -71,8 +72,8 @@ pub use nodule_core::{
 pub use run::journal;
 pub use run::runner::{Runner, RunnerBuilder, declared};
 pub use run::{
-    Control, DEFAULT_CONCURRENCY, Ended, Latency, Notice, OnFailure, OnUnknown, ResultOrder, Results,
-    RunOptions, Summary, Watch,
+    Completed, Control, DEFAULT_CONCURRENCY, Ended, ItemError, Latency, Notice, NoticeSender, OnFailure,
+    OnUnknown, ResultOrder, Results, RunOptions, Summary, Watch,
 };
 pub use runtime::component::{CONTRACT, Component, Precompiler, Uncompiled};
 pub use runtime::engine::{Engine, EngineConfig};

@@ -17,9 +17,10 @@
 //!
 //! let items = futures_util::stream::iter((0..1_000).map(|n| Ok(format!(r#"{{"cardNo":"M{n}"}}"#))));
 //! let options = RunOptions::default().concurrency(32).retry(Retry::default());
-//! let mut results = runner.run("member", "getMember", items, &options)?;
-//! while let Some(result) = results.next().await {
-//!     match result {
+//! let mut results = runner.run("member", "getMember", items, &options).await?;
+//! while let Some(completed) = results.next().await {
+//!     // An error says that the run broke: some items have no result.
+//!     match completed?.result {
 //!         Ok(output) => println!("{} output items", output.len()),
 //!         Err(failure) => println!("{}", failure.to_json()),
 //!     }
@@ -32,24 +33,27 @@
 mod batch;
 pub(crate) mod call;
 mod driver;
+mod item;
 pub mod journal;
 mod notice;
 pub mod runner;
+mod schedule;
 mod stats;
 
-use std::future::poll_fn;
+use std::fmt;
 use std::num::NonZeroUsize;
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::error::Error;
-use crate::run::journal::{Identity, Journal, JournalError, JournalOptions, Safety};
+use crate::run::journal::{Identity, Journal, JournalError, OpenJournal, Safety};
 use crate::run::runner::{BoundOperation, Inner, Runner};
 use nodule_core::description::Effect;
 use nodule_core::failure::Failure;
@@ -58,8 +62,7 @@ use nodule_core::rate::{Bucket, Rate};
 use nodule_core::retry::Retry;
 
 use driver::{Driver, Parts};
-pub use notice::Notice;
-pub(crate) use notice::NoticeSender;
+pub use notice::{Notice, NoticeSender};
 pub(crate) use stats::Stats;
 pub use stats::{Ended, Latency, Summary};
 
@@ -80,7 +83,7 @@ pub enum ResultOrder {
     /// The items' own: the first result is that of the first item.
     #[default]
     Items,
-    /// Each as soon as it is known, and in the journal where there is one; [`Results::next_numbered`] says whose it is. Items
+    /// Each as soon as it is known, and in the journal where there is one; [`Completed::index`] says whose it is. Items
     /// that share a call are known when the call ends, so calls hold one item each unless the service answers quickly. An
     /// item that takes long holds back no result, but it does bound how far later items may run ahead of it.
     Completion,
@@ -115,7 +118,7 @@ pub struct RunOptions {
     /// How long the run may take. Afterwards no item and no try starts: items fail with `limit`, those under way end.
     pub run_time: Option<Duration>,
     /// Where the run's progress is kept, so that it can be resumed.
-    pub journal: Option<JournalOptions>,
+    pub journal: Option<Arc<dyn Journal>>,
     /// What becomes of the items of a plain write whose outcome an earlier run with the same journal did not learn.
     pub on_unknown: OnUnknown,
 }
@@ -186,8 +189,8 @@ impl RunOptions {
 
     /// Keep the run's progress in a journal, and go on where an earlier run with it ended.
     #[must_use]
-    pub fn journal(mut self, journal: JournalOptions) -> Self {
-        self.journal = Some(journal);
+    pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
+        self.journal = Some(Arc::new(journal));
         self
     }
 
@@ -199,19 +202,57 @@ impl RunOptions {
     }
 }
 
-/// A result and its item's index, from 0.
-type Numbered = (usize, ItemResult);
+/// An item that has its result.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Completed {
+    /// The item's position, from 0.
+    pub index: usize,
+    /// How often it was tried in this run; 0 where nothing was sent for it, or an earlier run with the same journal had done it.
+    pub tries: u32,
+    /// From the beginning of its first try to its result, waits included; zero without one.
+    pub duration: Duration,
+    /// Its output items, or why there are none.
+    pub result: ItemResult,
+}
+
+/// Why a source gives no item.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ItemError {
+    /// This item cannot be read: it has this failure for a result, and the run goes on.
+    Item(Failure),
+    /// There are no further items, and those that came are not all: the results end with an error.
+    Source(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Failure> for ItemError {
+    fn from(failure: Failure) -> Self {
+        Self::Item(failure)
+    }
+}
+
+impl fmt::Display for ItemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Item(failure) => failure.fmt(f),
+            Self::Source(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ItemError {}
 
 /// The results of a run, in the order that [`RunOptions::order`] says. Dropping it ends the run.
 ///
-/// A stream that ends says nothing about how: a run can break, and then its results end early. [`Results::finish`] has the
-/// error, and [`Watch::summary`] says [`Ended::Broken`].
+/// A run that breaks, since its journal cannot be used or its source of items failed, ends with an error; what it gave before
+/// stays true. A stream that ends without one says that the run ended as it was told to.
 #[derive(Debug)]
 pub struct Results {
-    receiver: mpsc::Receiver<Vec<Numbered>>,
+    receiver: mpsc::Receiver<Vec<Completed>>,
     /// Those that were handed over together and not taken yet.
-    ready: std::vec::IntoIter<Numbered>,
-    driver: Option<tokio::task::JoinHandle<Result<(), Arc<JournalError>>>>,
+    ready: std::vec::IntoIter<Completed>,
+    driver: Option<tokio::task::JoinHandle<Result<(), Error>>>,
     control: Control,
     watch: Watch,
     /// Until they are taken.
@@ -220,11 +261,27 @@ pub struct Results {
 }
 
 impl Stream for Results {
-    type Item = ItemResult;
+    type Item = Result<Completed, Error>;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ItemResult>> {
-        self.poll_next_numbered(context)
-            .map(|next| next.map(|(_, result)| result))
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Completed, Error>>> {
+        loop {
+            if let Some(completed) = self.ready.next() {
+                return Poll::Ready(Some(Ok(completed)));
+            }
+            match ready!(self.receiver.poll_recv(context)) {
+                Some(results) => self.ready = results.into_iter(),
+                None => break,
+            }
+        }
+        let Some(driver) = &mut self.driver else {
+            return Poll::Ready(None);
+        };
+        let ended = ready!(driver.poll_unpin(context));
+        self.driver = None;
+        Poll::Ready(outcome(ended).err().map(Err))
     }
 }
 
@@ -239,24 +296,6 @@ impl Drop for Results {
 }
 
 impl Results {
-    /// The next result and the index of its item, from 0; `None` when the run has ended.
-    pub async fn next_numbered(&mut self) -> Option<(usize, ItemResult)> {
-        poll_fn(|context| self.poll_next_numbered(context)).await
-    }
-
-    /// [`Results::next_numbered`], for those who poll.
-    pub fn poll_next_numbered(&mut self, context: &mut Context<'_>) -> Poll<Option<(usize, ItemResult)>> {
-        loop {
-            if let Some(result) = self.ready.next() {
-                return Poll::Ready(Some(result));
-            }
-            match ready!(self.receiver.poll_recv(context)) {
-                Some(results) => self.ready = results.into_iter(),
-                None => return Poll::Ready(None),
-            }
-        }
-    }
-
     /// Ends the run early, from anywhere.
     #[must_use]
     pub fn control(&self) -> Control {
@@ -281,38 +320,34 @@ impl Results {
         &self.effect
     }
 
-    /// Close the journal and say what the run did. Call it when the stream has ended; before, it ends the run.
+    /// Close the journal and say what the run did. Before the results have ended, it ends the run.
     ///
     /// # Errors
     ///
-    /// The journal broke, or belongs to other items: the results up to there were given, and the rest was not run.
+    /// The run broke, and the results did not say so, since they were not taken to their end.
     pub async fn finish(mut self) -> Result<Summary, Error> {
         self.receiver.close();
-        let outcome = match self.driver.take() {
-            Some(driver) => driver.await,
-            None => Ok(Ok(())),
-        };
-        match outcome {
-            Ok(Ok(())) => {
-                let mut summary = self.watch.summary();
-                if summary.ended == Ended::Complete && (self.ready.len() > 0 || !self.receiver.is_empty()) {
-                    self.watch.stats.end(Ended::Dropped);
-                    summary.ended = Ended::Dropped;
-                }
-                Ok(summary)
-            }
-            Ok(Err(error)) => Err(Error::Journal(Arc::try_unwrap(error).unwrap_or_else(|error| {
-                // The journal's thread still holds it; its words are what counts.
-                JournalError::Database {
-                    path: std::path::PathBuf::new(),
-                    message: error.to_string(),
-                }
-            }))),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Ok(self.watch.summary()),
-            },
+        if let Some(driver) = &mut self.driver {
+            let ended = driver.await;
+            self.driver = None;
+            outcome(ended)?;
         }
+        let mut summary = self.watch.summary();
+        if summary.ended == Ended::Complete && (self.ready.len() > 0 || !self.receiver.is_empty()) {
+            self.watch.stats.end(Ended::Dropped);
+            summary.ended = Ended::Dropped;
+        }
+        Ok(summary)
+    }
+}
+
+/// How the task of a run ended.
+fn outcome(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
+    match ended {
+        Ok(outcome) => outcome,
+        Err(error) => Err(Error::Panicked {
+            message: error.to_string(),
+        }),
     }
 }
 
@@ -364,7 +399,8 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// The operation is unknown, or the journal cannot be used. What goes wrong with an item is in its result.
+    /// The operation is unknown, the journal cannot be used, or the run broke: then [`Error::Broken`] has the results up to
+    /// there. What goes wrong with an item is in its result.
     pub async fn execute(
         &self,
         group: &str,
@@ -373,27 +409,32 @@ impl Runner {
         options: &RunOptions,
     ) -> Result<Vec<ItemResult>, Error> {
         let items = futures_util::stream::iter(items.into_iter().map(|item| Ok(item.to_string())));
-        let mut running = self.run(group, operation, items, options)?;
+        let mut running = self.run(group, operation, items, options).await?;
         let mut results = Vec::new();
-        while let Some(result) = running.next_numbered().await {
-            results.push(result);
+        while let Some(completed) = running.next().await {
+            match completed {
+                Ok(Completed { index, result, .. }) => results.push((index, result)),
+                Err(source) => {
+                    let source = Box::new(source);
+                    return Err(Error::Broken { results, source });
+                }
+            }
         }
-        running.finish().await?;
         results.sort_unstable_by_key(|(index, _)| *index);
         Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 
-    /// Run an operation on a stream of items, each a JSON object as text, or the failure of one that could not be read.
+    /// Run an operation on a stream of items, each a JSON object as text, or why there is none.
     /// Items are taken as they are needed: a reader that is slow to take results slows the requests.
     ///
-    /// Must be called within a Tokio runtime; with several threads, several instances run at once. Opening a journal
-    /// waits for the disk.
+    /// Must be called within a Tokio runtime; with several threads, several instances run at once. A journal is opened on one of
+    /// the runtime's threads for blocking work.
     ///
     /// # Errors
     ///
     /// The operation is unknown, the options do not go together, or the journal cannot be used. What goes wrong with an
     /// item is in its result.
-    pub fn run<S>(
+    pub async fn run<S>(
         &self,
         group: &str,
         operation: &str,
@@ -401,7 +442,7 @@ impl Runner {
         options: &RunOptions,
     ) -> Result<Results, Error>
     where
-        S: Stream<Item = Result<String, Failure>> + Send + 'static,
+        S: Stream<Item = Result<String, ItemError>> + Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
         let stats = Arc::new(Stats::new());
@@ -412,7 +453,7 @@ impl Runner {
             .rate
             .map(|rate| Arc::new(Bucket::new(rate, std::time::Instant::now())));
         let journal = match &options.journal {
-            Some(journal) => Some(open(&inner, &operation, journal, notices.clone())?),
+            Some(journal) => Some(open(&inner, &operation, Arc::clone(journal), notices.clone()).await?),
             None => None,
         };
         let effect = operation.effect.clone();
@@ -432,7 +473,7 @@ impl Runner {
             options,
         );
         let driver = tokio::spawn(async move {
-            let items = pin!(items.fuse());
+            let items = pin!(AssertUnwindSafe(items).catch_unwind().fuse());
             driver.drive(items).await
         });
         Ok(Results {
@@ -449,30 +490,37 @@ impl Runner {
     }
 }
 
-fn open(
+async fn open(
     inner: &Inner,
     operation: &BoundOperation,
-    options: &JournalOptions,
+    journal: Arc<dyn Journal>,
     notices: NoticeSender,
-) -> Result<Journal, Error> {
+) -> Result<Box<dyn OpenJournal>, Error> {
     if !inner.is_live() {
         return Err(Error::RunOptions {
             message: "a journal is for runs that are sent: it goes with no recording, replay or dry run"
                 .to_owned(),
         });
     }
-    let identity = Identity {
-        node: &inner.component.node().name,
-        operation: format!("{}.{}", operation.group, operation.name),
-        component: inner.component.digest(),
-        base_url: inner.base_text(),
-        credential: inner.credential(),
-    };
+    let identity = Identity::new(
+        &inner.component.node().name,
+        format!("{}.{}", operation.group, operation.name),
+        inner.component.digest(),
+        inner.base_text(),
+        inner.credential().cloned(),
+    );
     // What may be run again may be forgotten by a power cut; what was done must not be done twice.
     let safety = if operation.is_write() {
         Safety::Disk
     } else {
         Safety::System
     };
-    Ok(Journal::open(options, &identity, safety, notices)?)
+    // It waits for the disk, and hashes the credential slowly.
+    let opened = tokio::task::spawn_blocking(move || journal.open(&identity, safety, notices)).await;
+    match opened {
+        Ok(opened) => Ok(opened?),
+        Err(error) => Err(Error::from(JournalError::Other {
+            message: format!("opening it broke off: {error}"),
+        })),
+    }
 }

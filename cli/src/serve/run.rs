@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use http::header::CONTENT_TYPE;
 use nodule::recording::{Meta, Recording};
-use nodule::{Failure, ItemResult, Notice, Results, Runner};
+use nodule::{Completed, Failure, ItemError, Notice, Results, Runner};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
@@ -49,21 +49,8 @@ pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Respon
     let runner = server.runner(&run)?;
     let record = recorded(&run)?;
     let ids = Arc::clone(&items.ids);
-    let (group, operation) = (run.group.clone(), run.operation.clone());
-    let begun = {
-        let runner = runner.clone();
-        // Opening a journal waits for the disk.
-        let begin = move || runner.run(&group, &operation, items, &options);
-        if run.journal.is_some() {
-            tokio::task::spawn_blocking(begin).await.unwrap_or_else(|error| {
-                Err(nodule::Error::RunOptions {
-                    message: error.to_string(),
-                })
-            })
-        } else {
-            begin()
-        }
-    };
+    let items = items.map(|item| item.map_err(ItemError::from));
+    let begun = runner.run(&run.group, &run.operation, items, &options).await;
     let mut results = begun.map_err(|error| Answered::library(&error))?;
     let registered = server.register(&results);
     let first = json!({"run": Begun { id: registered.id(), effect: results.effect().name() }});
@@ -348,7 +335,7 @@ impl Recorded {
 
 /// What comes next in a run.
 enum Next {
-    Result(Option<(usize, ItemResult)>),
+    Result(Option<Result<Completed, nodule::Error>>),
     Notice(Option<Notice>),
     Tick,
 }
@@ -363,9 +350,9 @@ impl Answer {
                 None => break,
             };
             match next {
-                Next::Result(Some((index, result))) => self.result(index, &result),
-                Next::Result(None) => {
-                    self.end().await;
+                Next::Result(Some(Ok(completed))) => self.result(&completed),
+                Next::Result(ended) => {
+                    self.end(ended.and_then(Result::err)).await;
                     break;
                 }
                 Next::Notice(Some(notice)) => self.line("notice", &json!(Told::from(&notice))),
@@ -397,16 +384,16 @@ impl Answer {
                 None => future::pending().await,
             } } => Next::Tick,
             result = async { match results {
-                Some(results) => results.next_numbered().await,
+                Some(results) => results.next().await,
                 None => None,
             } } => Next::Result(result),
         }
     }
 
-    fn result(&mut self, index: usize, result: &ItemResult) {
-        let id = take(&self.ids, index);
+    fn result(&mut self, completed: &Completed) {
+        let id = take(&self.ids, completed.index);
         // Writing to memory cannot fail.
-        let _ = match result {
+        let _ = match &completed.result {
             Ok(output) => {
                 let _ = write!(self.lines, "{{\"item\":{id},\"output\":[");
                 for (position, json) in output.iter().enumerate() {
@@ -425,19 +412,11 @@ impl Answer {
         let _ = writeln!(self.lines, "{{\"{key}\":{value}}}");
     }
 
-    async fn end(&mut self) {
-        let Some(results) = self.results.take() else {
-            return;
-        };
-        let mut problem = None;
-        let mut summary = match results.finish().await {
-            Ok(summary) => summary,
-            Err(error) => {
-                problem = Some(Problem::from(&error));
-                self.registered.watch().summary()
-            }
-        }
-        .to_json();
+    /// The last line: `broken` says why the run has no more results, where that is not how it was to end.
+    async fn end(&mut self, broken: Option<nodule::Error>) {
+        drop(self.results.take());
+        let mut problem = broken.map(|error| Problem::from(&error));
+        let mut summary = self.registered.watch().summary().to_json();
         if let Some(record) = self.record.take() {
             let saved = tokio::task::spawn_blocking(move || record.save()).await;
             if let Ok(Err(unsaved)) = saved {

@@ -481,7 +481,7 @@ impl Run {
             options = options.rate(rate.parse().map_err(|error| format!("`rate`: {error}"))?);
         }
         if let Some(journal) = &self.journal {
-            let opened = nodule::journal::JournalOptions::new(&journal.path);
+            let opened = nodule::journal::SqliteJournal::new(&journal.path);
             options = options
                 .journal(opened.accept_component(journal.accept_component))
                 .on_unknown(match journal.unknown {

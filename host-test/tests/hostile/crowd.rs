@@ -38,13 +38,14 @@ pub async fn many_calls(bench: &Bench) {
         ("many at once", "write", 64, 20),
     ] {
         let options = RunOptions::default().concurrency(concurrency);
-        let endless = stream::repeat(Ok(lasting(millis).to_string()));
+        let endless = stream::repeat(lasting(millis).to_string()).map(Ok);
         let runner = setup.runner();
         let before = worked();
-        let results = runner.run("things", operation, endless, &options).unwrap();
+        let results = runner.run("things", operation, endless, &options).await.unwrap();
         let mut results = results.take_until(Box::pin(tokio::time::sleep(WATCHED)));
         let mut items = 0_u32;
-        while let Some(result) = results.next().await {
+        while let Some(completed) = results.next().await {
+            let result = completed.unwrap().result;
             assert!(result.is_ok(), "{name}: {result:?}");
             items += 1;
         }

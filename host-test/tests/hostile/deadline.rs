@@ -136,17 +136,17 @@ pub async fn neighbours(bench: &Bench) {
             .build()
             .unwrap();
         let options = RunOptions::default().concurrency(1);
-        let mut hostile: Vec<_> = (0..2)
-            .map(|_| {
-                let items = stream::iter([Ok(hog.to_string())]);
-                hostile.run("things", "read", items, &options).unwrap()
-            })
-            .collect();
-        let items = stream::iter(vec![Ok(request.clone()); ITEMS]);
-        let results = honest.run("things", "read", items, &options).unwrap();
+        let mut looping = Vec::new();
+        for _ in 0..2 {
+            let items = stream::iter([Ok(hog.to_string())]);
+            looping.push(hostile.run("things", "read", items, &options).await.unwrap());
+        }
+        let items = stream::iter(vec![request.clone(); ITEMS]).map(Ok);
+        let results = honest.run("things", "read", items, &options).await.unwrap();
+        let results = results.map(|completed| completed.unwrap().result);
         let results: Vec<ItemResult> = within(&hog.to_string(), results.collect()).await;
         assert!(results.iter().all(Result::is_ok), "{hog}");
-        for hostile in &mut hostile {
+        for hostile in &mut looping {
             let ended = tokio::time::timeout(Duration::ZERO, hostile.next()).await;
             assert!(ended.is_err(), "{hog}: {:?}", ended.unwrap());
         }

@@ -564,6 +564,7 @@ pub async fn dropped_run(bench: &Bench) {
     let items = stream::repeat_with(move || Ok(item.clone()));
     let results = runner
         .run("things", "read", items, &RunOptions::default())
+        .await
         .unwrap();
     soon("requests are under way", || server.open() >= 2).await;
     drop(results);
@@ -573,9 +574,10 @@ pub async fn dropped_run(bench: &Bench) {
     // In the middle of the guest's own work, too.
     for guest in [SPINS, WAITS] {
         let runner = Setup::new(bench, guest, NOWHERE).await.runner();
-        let items = stream::iter(vec![Ok(json!({"hostile": true}).to_string()); 4]);
+        let items = stream::iter(vec![json!({"hostile": true}).to_string(); 4]).map(Ok);
         let mut results = runner
             .run("things", "read", items, &RunOptions::default())
+            .await
             .unwrap();
         let nothing = tokio::time::timeout(Duration::from_millis(50), results.next()).await;
         assert!(nothing.is_err(), "it does not end by itself");

@@ -336,12 +336,13 @@ async fn library_errors(bench: &Bench) {
     let missing = nodule::recording::Recording::load(Path::new(CONTROLS)).unwrap_err();
     let file = bench.engine.load_file(CONTROLS).await.map(|_| ()).unwrap_err();
     let setup = Setup::new(bench, COMPLAINS, NOWHERE).await;
-    let journal = nodule::journal::JournalOptions::new(format!("{CONTROLS}/none"));
-    let items = futures_util::stream::iter([Ok::<_, Failure>("{}".to_owned())]);
+    let journal = nodule::journal::SqliteJournal::new(format!("{CONTROLS}/none"));
+    let items = futures_util::stream::iter([Ok("{}".to_owned())]);
     let options = RunOptions::default().journal(journal);
     let journal = setup
         .runner()
         .run("things", "read", items, &options)
+        .await
         .map(|_| ())
         .unwrap_err();
     let failures = setup.run(vec![say("rejected", json!({"text": CONTROLS}))]).await;

@@ -18,7 +18,7 @@ pub async fn runner(simulator: &Simulator) -> Runner {
     component.runner().credential(credential).build().unwrap()
 }
 
-fn endless() -> impl futures_util::Stream<Item = Result<String, nodule::Failure>> + Send + 'static {
+fn endless() -> impl futures_util::Stream<Item = Result<String, nodule::ItemError>> + Send + 'static {
     futures_util::stream::iter((0..).map(|item: u64| Ok(format!(r#"{{"cardNo":"M{}"}}"#, item % 1000))))
 }
 
@@ -27,9 +27,12 @@ async fn a_reader_that_stops_reading_stops_the_requests_and_dropping_ends_the_ru
     let simulator = simulator(Config::default());
     let runner = runner(&simulator).await;
     let options = RunOptions::default().concurrency(8).retry(Retry::default());
-    let mut results = runner.run("member", "getMember", endless(), &options).unwrap();
+    let mut results = runner
+        .run("member", "getMember", endless(), &options)
+        .await
+        .unwrap();
     for _ in 0..100 {
-        assert!(results.next().await.unwrap().is_ok());
+        assert!(results.next().await.unwrap().unwrap().result.is_ok());
     }
     // Endless items, and nobody reads: what is taken is bounded by the window and the hand-over, whatever the time.
     let most = 100 + 8 * 4 * 4 + 32 + 10;
@@ -67,6 +70,7 @@ async fn an_item_without_an_answer_holds_up_neither_the_calls_beside_its_own_nor
     let options = RunOptions::default().concurrency(concurrency);
     let results = runner
         .run("member", "getMember", futures_util::stream::iter(once), &options)
+        .await
         .unwrap();
     // Results are given in order, so that all others wait for the first: as many as eight for each place, and no more.
     let window = concurrency as u64 * 8;
@@ -95,6 +99,7 @@ async fn the_notices_of_a_run_end_with_it() {
     let items = futures_util::stream::iter([Ok(twice.to_owned()), Ok(twice.to_owned())]);
     let mut results = runner
         .run("points", "adjustPoints", items, &RunOptions::default())
+        .await
         .unwrap();
     let mut notices = results.notices().unwrap();
     assert!(results.notices().is_none(), "they are taken once");
@@ -145,10 +150,12 @@ async fn a_run_that_is_stopped_gives_what_was_under_way_and_ends() {
     let runner = runner(&simulator).await;
     let mut results = runner
         .run("member", "getMember", endless(), &RunOptions::default())
+        .await
         .unwrap();
     let control = results.control();
     let mut count = 0_u64;
-    while let Some(result) = results.next().await {
+    while let Some(completed) = results.next().await {
+        let result = completed.unwrap().result;
         assert!(result.is_ok(), "{result:?}");
         count += 1;
         if count == 50 {
@@ -166,7 +173,7 @@ async fn what_was_answered_is_recorded_though_nobody_takes_the_results() {
     let (folder, simulator) = (tempfile::TempDir::new().unwrap(), simulator(Config::default()));
     let runner = runner(&simulator).await;
     let journal = folder.path().join("run.sqlite");
-    let options = RunOptions::default().journal(nodule::journal::JournalOptions::new(&journal));
+    let options = RunOptions::default().journal(nodule::journal::SqliteJournal::new(&journal));
     let stores = (0..).map(|item: u64| {
         Ok(format!(
             r#"{{"organizationCode":"S{item}","organizationName":"Store"}}"#
@@ -179,6 +186,7 @@ async fn what_was_answered_is_recorded_though_nobody_takes_the_results() {
             futures_util::stream::iter(stores),
             &options,
         )
+        .await
         .unwrap();
     let reader = rusqlite::Connection::open(&journal).unwrap();
     let count = |state: &str| -> usize {

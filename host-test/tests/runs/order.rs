@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::{FutureExt as _, stream};
-use nodule::journal::JournalOptions;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+use nodule::journal::SqliteJournal;
 use nodule::{Failure, ItemResult, OnFailure, ResultOrder, Results, RunOptions, Runner};
 use rusqlite::Connection;
 use simulator::{Action, Config, Rule, Simulator};
@@ -17,9 +17,9 @@ use crate::support::simulator;
 /// As many items as there may be from the first without a given result on, for each place.
 const WINDOW: usize = 8;
 
-fn get(runner: &Runner, items: usize, options: &RunOptions) -> Results {
+async fn get(runner: &Runner, items: usize, options: &RunOptions) -> Results {
     let items = stream::iter((0..items).map(|item| Ok(format!(r#"{{"cardNo":"M{item}"}}"#))));
-    runner.run("member", "getMember", items, options).unwrap()
+    runner.run("member", "getMember", items, options).await.unwrap()
 }
 
 fn as_they_come() -> RunOptions {
@@ -29,7 +29,9 @@ fn as_they_come() -> RunOptions {
 /// The next result, which has to be there within a time that no machine needs.
 async fn next(results: &mut Results) -> Option<(usize, ItemResult)> {
     let time = std::time::Duration::from_secs(60);
-    tokio::time::timeout(time, results.next_numbered()).await.unwrap()
+    let next = tokio::time::timeout(time, results.next()).await.unwrap()?;
+    let completed = next.unwrap();
+    Some((completed.index, completed.result))
 }
 
 async fn all(results: &mut Results) -> Vec<(usize, ItemResult)> {
@@ -66,7 +68,7 @@ async fn an_item_without_an_answer_holds_back_no_later_result_and_bounds_them() 
     silence(&simulator, "/v1/member/M0");
     let runner = runner(&simulator).await;
     let concurrency = 16;
-    let mut results = get(&runner, 1_000, &as_they_come().concurrency(concurrency));
+    let mut results = get(&runner, 1_000, &as_they_come().concurrency(concurrency)).await;
     let mut given = BTreeSet::new();
     while given.len() < WINDOW * concurrency - 1 {
         let (item, result) = next(&mut results).await.unwrap();
@@ -74,7 +76,7 @@ async fn an_item_without_an_answer_holds_back_no_later_result_and_bounds_them() 
         assert!(given.insert(item), "{item} twice");
     }
     assert_eq!(given, (1..WINDOW * concurrency).collect());
-    assert!(results.next_numbered().now_or_never().is_none());
+    assert!(results.next().now_or_never().is_none());
     let logins = 1;
     assert_eq!(simulator.stats().requests, (WINDOW * concurrency + logins) as u64);
 }
@@ -88,7 +90,7 @@ async fn each_result_has_the_index_of_its_item_in_both_orders() {
     simulator.add_fault(slow).unwrap();
     let runner = runner(&simulator).await;
     for order in [ResultOrder::Items, ResultOrder::Completion] {
-        let mut results = get(&runner, 300, &RunOptions::default().order(order));
+        let mut results = get(&runner, 300, &RunOptions::default().order(order)).await;
         let results = all(&mut results).await;
         assert!(results.iter().all(|(item, result)| is_of(*item, result)));
         let mut indices: Vec<usize> = results.iter().map(|(item, _)| *item).collect();
@@ -112,7 +114,7 @@ async fn what_is_held_is_bounded_whatever_the_number_of_items() {
     }));
     let concurrency = 16;
     let options = as_they_come().concurrency(concurrency);
-    let mut results = runner.run("member", "getMember", items, &options).unwrap();
+    let mut results = runner.run("member", "getMember", items, &options).await.unwrap();
     let mut given = 0;
     // Beside the window: three pieces of 32 are handed over, wait to be, and are read here.
     let most = WINDOW * concurrency + 3 * 32;
@@ -140,6 +142,7 @@ async fn the_first_results_wait_for_one_round_of_requests() {
         let options = RunOptions::default().concurrency(concurrency).order(order);
         let mut results = runner
             .run("member", "getMember", stream::iter(items), &options)
+            .await
             .unwrap();
         let mut given = Vec::new();
         for _ in 0..concurrency {
@@ -156,8 +159,8 @@ async fn a_result_that_is_given_is_in_the_journal_and_a_resumption_gives_it_agai
     silence(&simulator, "/v1/member/M0");
     let runner = runner(&simulator).await;
     let path = folder.path().join("run.sqlite");
-    let options = as_they_come().journal(JournalOptions::new(&path));
-    let mut results = get(&runner, 200, &options);
+    let options = as_they_come().journal(SqliteJournal::new(&path));
+    let mut results = get(&runner, 200, &options).await;
     let journal = Connection::open(&path).unwrap();
     for _ in 0..100 {
         let (item, result) = next(&mut results).await.unwrap();
@@ -176,7 +179,7 @@ async fn a_result_that_is_given_is_in_the_journal_and_a_resumption_gives_it_agai
     assert!(rest.iter().any(interrupted), "{rest:?}");
     results.finish().await.unwrap();
     simulator.clear_faults();
-    let mut results = get(&runner, 200, &options);
+    let mut results = get(&runner, 200, &options).await;
     let mut again = all(&mut results).await;
     assert!(results.finish().await.unwrap().again >= 100);
     again.sort_by_key(|(item, _)| *item);
@@ -194,7 +197,7 @@ async fn nothing_starts_behind_an_item_that_failed_where_that_was_asked_for() {
     refuse(&simulator, "/v1/member/M30");
     let runner = runner(&simulator).await;
     let options = as_they_come().on_failure(OnFailure::Stop);
-    let mut results = all(&mut get(&runner, 100, &options)).await;
+    let mut results = all(&mut get(&runner, 100, &options).await).await;
     results.sort_by_key(|(item, _)| *item);
     assert_eq!(results.len(), 100);
     for (item, (index, result)) in results.iter().enumerate() {
@@ -215,7 +218,7 @@ async fn nothing_starts_behind_an_item_that_failed_where_that_was_asked_for() {
 async fn a_run_that_is_stopped_gives_all_results_up_to_the_last_that_started() {
     let simulator = simulator(Config::default());
     let runner = runner(&simulator).await;
-    let mut results = get(&runner, 5_000, &as_they_come());
+    let mut results = get(&runner, 5_000, &as_they_come()).await;
     let control = results.control();
     let mut given = BTreeSet::new();
     while let Some((item, result)) = next(&mut results).await {

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "sqlite")]
 use rusqlite::ErrorCode;
 
+#[cfg(feature = "sqlite")]
 use nodule_core::own_file::Refused;
 use nodule_core::text;
 
@@ -113,6 +115,12 @@ pub enum JournalError {
         /// Items that were given.
         found: usize,
     },
+    /// A journal of the embedder's own cannot be used.
+    #[error("the journal: {}", shown(message))]
+    Other {
+        /// Why.
+        message: String,
+    },
     /// The database said something else.
     #[error("the journal {}: {}", text::path(path), shown(message))]
     Database {
@@ -131,6 +139,7 @@ fn shown(text: &str) -> String {
 }
 
 /// A write to one of its files that failed, and a file beside it that could not be made as large as it has to be.
+#[cfg(feature = "sqlite")]
 const IOERR_NO_ROOM: [i32; 2] = [
     rusqlite::ffi::SQLITE_IOERR_WRITE,
     rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
@@ -138,6 +147,7 @@ const IOERR_NO_ROOM: [i32; 2] = [
 
 impl JournalError {
     /// A file that is not used as it is.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn refused(path: &Path, refused: Refused) -> Self {
         let path = path.to_owned();
         match refused {
@@ -150,6 +160,7 @@ impl JournalError {
         }
     }
 
+    #[cfg(feature = "sqlite")]
     pub(crate) fn of(path: &Path, error: &rusqlite::Error) -> Self {
         let (path, message) = (path.to_owned(), error.to_string());
         match error.sqlite_error() {
@@ -198,7 +209,7 @@ impl JournalError {
                  a crash"
                     .to_owned(),
             ),
-            Self::File { .. } | Self::Database { .. } => None,
+            Self::File { .. } | Self::Other { .. } | Self::Database { .. } => None,
         }
     }
 }

@@ -54,7 +54,7 @@ const SLOW: Duration = Duration::from_millis(100);
 /// Where results are wanted as they become known, calls hold one item altogether, unless they end so quickly that larger ones,
 /// which cost less for each item, hold nothing back.
 #[derive(Debug)]
-pub(super) struct CallSize {
+pub(super) struct BatchSize {
     shape: BatchPlan,
     order: ResultOrder,
     /// The smallest that `rounds` may be.
@@ -63,7 +63,7 @@ pub(super) struct CallSize {
     rounds: usize,
 }
 
-impl CallSize {
+impl BatchSize {
     /// `is_only` says that one call after the other has all the places, so that it may not have one alone.
     pub(super) fn new(shape: BatchPlan, order: ResultOrder, is_only: bool) -> Self {
         let least = match order {
@@ -106,7 +106,7 @@ impl CallSize {
 mod tests {
     use super::*;
 
-    fn sizes(size: &mut CallSize, took: &[Duration]) -> Vec<(usize, usize)> {
+    fn sizes(size: &mut BatchSize, took: &[Duration]) -> Vec<(usize, usize)> {
         let mut sizes = vec![(size.in_flight(), size.items(size.in_flight()))];
         for took in took {
             size.note(*took);
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_first_calls_hold_one_item_for_each_place_and_then_more() {
-        let mut size = CallSize::new(BatchPlan::one_call(8), ResultOrder::Items, false);
+        let mut size = BatchSize::new(BatchPlan::one_call(8), ResultOrder::Items, false);
         assert_eq!(
             sizes(&mut size, &[SLOW * 9; 4]),
             [(8, 8), (8, 16), (8, 32), (8, 32), (8, 32)]
@@ -126,13 +126,13 @@ mod tests {
 
     #[test]
     fn results_that_are_given_as_they_come_share_a_call_only_while_calls_are_quick() {
-        let mut size = CallSize::new(BatchPlan::one_call(8), ResultOrder::Completion, false);
+        let mut size = BatchSize::new(BatchPlan::one_call(8), ResultOrder::Completion, false);
         let (quick, middling, slow) = (QUICK / 2, QUICK * 2, SLOW * 2);
         assert_eq!(
             sizes(&mut size, &[middling, quick, quick, quick, middling, slow, slow]),
             [(1, 1), (1, 1), (8, 8), (8, 16), (8, 32), (8, 32), (1, 1), (1, 1)]
         );
-        let mut only = CallSize::new(BatchPlan::one_call(8), ResultOrder::Completion, true);
+        let mut only = BatchSize::new(BatchPlan::one_call(8), ResultOrder::Completion, true);
         assert_eq!(
             sizes(&mut only, &[slow, quick, slow]),
             [(8, 8), (8, 8), (8, 16), (8, 8)]
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_call_of_one_item_stays_one() {
         for order in [ResultOrder::Items, ResultOrder::Completion] {
-            let mut size = CallSize::new(BatchPlan::new(64, 2, true), order, false);
+            let mut size = BatchSize::new(BatchPlan::new(64, 2, true), order, false);
             assert_eq!(sizes(&mut size, &[QUICK / 2; 3]), [(1, 1); 4]);
         }
     }

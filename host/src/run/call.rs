@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use crate::events;
 use crate::gate::pipeline::{Pipeline, Scope};
 use crate::run::OnFailure;
+use crate::run::item::Item;
 use crate::run::runner::{BoundOperation, Inner};
 use crate::runtime::bindings::{execution, types};
 use crate::runtime::instance::{ClockAndRng, Stop};
@@ -27,13 +28,6 @@ impl Stop {
             },
         }
     }
-}
-
-/// An item on its way: its place in the run, and its parameters as JSON text.
-#[derive(Debug, Clone)]
-pub(crate) struct Item {
-    pub(crate) index: usize,
-    pub(crate) parameters: String,
 }
 
 /// Run a chunk of items, in one call where the node behaves.

@@ -1,94 +1,61 @@
-//! Takes items, starts calls, tries again what may be tried again, and gives results.
-//!
-//! An item is *waiting* until it is part of a call, *under way* in it, *resting* before another try, and has a *result* at
-//! last, which is given when all before it are, or at once, as the run's options say. At most a window of items lies between
-//! the first whose result was not given and the last that was taken.
-//! Items that change the same thing keep their order and never overlap: the thing is *busy* from the first try of the one
-//! to its result.
+//! Carries out what the [schedule](super::schedule) says: takes items, makes calls, writes the journal, gives results.
 
-mod give;
-mod items;
-mod pace;
-mod record;
-mod start;
-
-use std::collections::{HashSet, VecDeque};
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::Fuse;
+use futures_util::stream::{CatchUnwind, Fuse};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use jiff::Timestamp;
+use nodule_core::failure::Failure;
+use nodule_core::outcome::ItemResult;
+use nodule_core::retry::{Retry, countable};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::batch::{BatchPlan, CallSize, ITEMS_PER_PLACE};
+use super::batch::{BatchPlan, BatchSize, ITEMS_PER_PLACE};
+use super::call::run_chunk;
+use super::item::facts;
+use super::journal::{Earlier, JournalError, OpenJournal, Progress, State, durable, item_digest};
 use super::notice::NoticeSender;
-use super::{CancelMode, Ended, Notice, Numbered, OnFailure, OnUnknown, ResultOrder, RunOptions, Stats};
-use crate::run::call::Item;
-use crate::run::journal::{Durable, Journal, JournalError};
-use crate::run::runner::{BoundOperation, Inner};
-use nodule_core::failure::Failure;
-use nodule_core::outcome::ItemResult;
-use nodule_core::retry::{Backoff, Breaker, Retry, countable};
+use super::runner::{BoundOperation, Inner};
+use super::schedule::{Before, Call, Now, Outbox, Rules, Schedule, Taken, Tracked};
+use super::{CancelMode, Completed, Ended, ItemError, OnFailure, RunOptions, Stats};
+use crate::error::Error;
+use crate::events;
+use crate::runtime::instance::ClockAndRng;
 
-use give::{Slot, is_broken};
-use items::Recent;
-
-/// How many items there may be from the first without a given result on, as a multiple of the concurrency. Beyond it no new item starts,
-/// which keeps memory flat. It is twice what the calls under way hold: results are given in order, so that a call that ends
-/// before an earlier one would find no items for the next otherwise, and leave its places empty.
+/// How many items there may be from the first without a given result on, as a multiple of the concurrency. It is twice what the
+/// calls in flight hold: results are given in order, so that a call that ends before an earlier one would find no items for the
+/// next otherwise, and leave its slots idle.
 const WINDOW: usize = 2 * ITEMS_PER_PLACE;
 /// How many results may wait beside these until they are in the journal: more than come while its thread waits for the disk,
 /// or for a processor.
 const RECORDING: usize = 1024;
-/// Failures of the service in a row after which it is taken for dead, or the concurrency, where that is more: what was under
-/// way when a connection broke fails together.
+/// Failures of the service in a row after which it is taken for dead, or the concurrency, where that is more: what was in flight
+/// when a connection broke fails together.
 const FAILURES_IN_A_ROW: usize = 20;
-/// No machine has more under way at once. What is counted for each place stays a number.
-const MOST_PLACES: usize = 1 << 20;
-/// A timer that is not needed.
-const FAR: Duration = Duration::from_hours(24);
+/// No machine has more in flight at once. What is counted for each slot stays a number.
+const MOST_SLOTS: usize = 1 << 20;
+/// How long a request may wait for its time, at most: the longer, the more of a call's cost is shared.
+const LONGEST_RATE_WAIT: Duration = Duration::from_secs(10);
+/// What part of a call's time may pass while its requests wait for their times.
+const RATE_WAIT_SHARE: u32 = 4;
 
-/// An item, from its being taken to its result.
-pub(super) struct Entry {
-    item: Item,
-    /// What it changes, where that is known.
-    ordering_key: Option<String>,
-    /// What else a journal says of it, where there is one; apart, since an entry is moved often.
-    journaled: Option<Box<Journaled>>,
-    /// In all runs with the same journal.
-    tries: u32,
-    /// In this run.
-    tries_here: u32,
-    /// When its first try in this run began.
-    begun: Option<Instant>,
-    backoff: Option<Backoff>,
-    is_new: bool,
-}
-
-/// What only a journal says of an item.
-struct Journaled {
-    digest: [u8; 32],
-    key: Option<String>,
-    /// When its last try began, for people.
-    started: Option<jiff::Timestamp>,
-}
-
-/// An item that is to be tried again.
-struct Resting {
-    entry: Entry,
-    failure: Failure,
-    ready: Instant,
-}
+/// The items of a run; one that panics is an error, and not the end of the task.
+pub(super) type Items<S> = Fuse<CatchUnwind<AssertUnwindSafe<S>>>;
+type Panic = Box<dyn Any + Send>;
 
 /// A call that has ended.
 struct EndedCall {
-    places: usize,
+    slots: usize,
     took: Duration,
-    results: Vec<(Entry, ItemResult)>,
+    results: Vec<(Tracked, ItemResult)>,
 }
 
 /// What a driver is made of.
@@ -96,70 +63,31 @@ pub(super) struct Parts {
     pub(super) inner: Arc<Inner>,
     pub(super) operation: Arc<BoundOperation>,
     pub(super) stats: Arc<Stats>,
-    pub(super) journal: Option<Journal>,
-    pub(super) sender: mpsc::Sender<Vec<Numbered>>,
+    pub(super) journal: Option<Box<dyn OpenJournal>>,
+    pub(super) sender: mpsc::Sender<Vec<Completed>>,
     pub(super) notices: NoticeSender,
     pub(super) orders: watch::Receiver<CancelMode>,
 }
 
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, and they come in every combination"
-)]
 pub(super) struct Driver {
     inner: Arc<Inner>,
     operation: Arc<BoundOperation>,
     stats: Arc<Stats>,
-    journal: Option<Journal>,
-    durable: Option<watch::Receiver<Durable>>,
-    sender: mpsc::Sender<Vec<Numbered>>,
+    journal: Option<Box<dyn OpenJournal>>,
+    progress: Option<watch::Receiver<Progress>>,
+    sender: mpsc::Sender<Vec<Completed>>,
     /// Whoever reads the results has to take some before more can be given.
     is_full: bool,
     notices: NoticeSender,
     orders: watch::Receiver<CancelMode>,
+    mode: CancelMode,
     on_failure: OnFailure,
-    on_unknown: OnUnknown,
-    retry: Retry,
-    call_size: CallSize,
-    window: usize,
-    /// No try begins after it.
-    ends: Option<Instant>,
-    breaker: Breaker,
-    /// What the service's last failure said, while it is taken for dead.
-    trouble: Option<Failure>,
-    has_given_up: bool,
-    /// No item starts before it, as the service asked.
-    paused: Option<Instant>,
+    schedule: Schedule,
     calls: JoinSet<EndedCall>,
-    /// How many requests may be open at once.
-    places: usize,
-    /// How many of them the calls under way have.
-    taken_places: usize,
-    /// How many items are in the calls under way.
-    under_way: usize,
-    /// Items that were taken and have not been tried, in order.
-    waiting: VecDeque<Entry>,
-    resting: Vec<Resting>,
-    /// The next item's index.
-    taken: usize,
-    result_order: ResultOrder,
-    /// Results from the first one that was not given yet.
-    results: VecDeque<Slot>,
-    /// The index of that one.
-    given: usize,
-    /// The indices of those that are known and not given, where they are given as they come.
-    known: VecDeque<usize>,
-    /// The things that items under way or at rest change.
-    locked_keys: HashSet<String>,
-    /// Keys of the last items, where no journal knows them all.
-    recent: Recent,
-    /// No more items come, or none is wanted.
-    ended: bool,
-    /// An item failed, and the run was to stop then.
-    failed: bool,
-    order: CancelMode,
-    out_of_time: bool,
-    fatal: Option<JournalError>,
+    /// Why the run does not end well.
+    error: Option<Error>,
+    /// Whether what was taken is not to be run either.
+    halts: bool,
 }
 
 impl Driver {
@@ -173,27 +101,45 @@ impl Driver {
             notices,
             orders,
         } = parts;
-        let concurrency = options.concurrency.get().min(MOST_PLACES);
+        let concurrency = options.concurrency.get().min(MOST_SLOTS);
         let is_alone = inner.is_one_item_per_call(&operation);
         // Items that are recorded run one after the other.
-        let places = if inner.is_sequential() { 1 } else { concurrency };
+        let is_recorded = inner.is_sequential();
+        let slots = if is_recorded { 1 } else { concurrency };
         // The node itself keeps the promise that nothing starts after a failure, within its call.
         let is_one_call = options.on_failure == OnFailure::Stop && !is_alone;
-        let shape = if is_one_call {
-            BatchPlan::one_call(places)
+        let plan = if is_one_call {
+            BatchPlan::one_call(slots)
         } else {
-            BatchPlan::new(places, Handle::current().metrics().num_workers(), is_alone)
+            BatchPlan::new(slots, Handle::current().metrics().num_workers(), is_alone)
         };
         let recording = if journal.is_some() { RECORDING } else { 0 };
-        let threshold = u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX);
-        // What is not sent is not tried again.
-        let retry = if inner.is_live() {
-            options.retry.countable()
-        } else {
-            Retry::never()
+        let rules = Rules {
+            effect: operation.effect.clone(),
+            on_failure: options.on_failure,
+            on_unknown: options.on_unknown,
+            order: options.order,
+            // What is not sent is not tried again.
+            retry: if inner.is_live() {
+                options.retry.countable()
+            } else {
+                Retry::never()
+            },
+            rate: operation.rate.clone(),
+            rate_wait: LONGEST_RATE_WAIT.min(inner.limits().run_timeout / RATE_WAIT_SHARE),
+            slots,
+            waiting: slots * WINDOW,
+            window: slots * WINDOW + recording,
+            threshold: u32::try_from(FAILURES_IN_A_ROW.max(concurrency)).unwrap_or(u32::MAX),
+            ends: options
+                .run_time
+                .map(|time| (Instant::now() + countable(time)).into_std()),
+            has_journal: journal.is_some(),
+            is_recorded,
         };
         Self {
-            durable: journal.as_ref().map(|journal| journal.writer.durable()),
+            progress: journal.as_ref().map(|journal| journal.progress()),
+            schedule: Schedule::new(rules, BatchSize::new(plan, options.order, is_one_call)),
             inner,
             operation,
             stats,
@@ -202,58 +148,41 @@ impl Driver {
             is_full: false,
             notices,
             orders,
+            mode: CancelMode::Run,
             on_failure: options.on_failure,
-            on_unknown: options.on_unknown,
-            retry,
-            call_size: CallSize::new(shape, options.order, is_one_call),
-            window: places * WINDOW + recording,
-            ends: options.run_time.map(|time| Instant::now() + countable(time)),
-            breaker: Breaker::new(threshold, retry.item_time),
-            trouble: None,
-            has_given_up: false,
-            paused: None,
             calls: JoinSet::new(),
-            places,
-            taken_places: 0,
-            under_way: 0,
-            waiting: VecDeque::new(),
-            resting: Vec::new(),
-            taken: 0,
-            result_order: options.order,
-            results: VecDeque::new(),
-            given: 0,
-            known: VecDeque::new(),
-            locked_keys: HashSet::new(),
-            recent: Recent::default(),
-            ended: false,
-            failed: false,
-            order: CancelMode::Run,
-            out_of_time: false,
-            fatal: None,
+            error: None,
+            halts: false,
         }
     }
 
-    pub(super) async fn drive<S: Stream<Item = Result<String, Failure>>>(
-        &mut self,
-        mut items: Pin<&mut Fuse<S>>,
-    ) -> Result<(), Arc<JournalError>> {
+    pub(super) async fn drive<S>(&mut self, mut items: Pin<&mut Items<S>>) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<String, ItemError>>,
+    {
         // Whoever reads the results sees them end in any case, also where this code is unwound.
         let _broken = BrokenUnlessEnded(Arc::clone(&self.stats));
         self.work(items.as_mut()).await;
         // Who knows how many items there are need not wait to see them end.
-        let is_over = self.is_empty();
+        let is_over = self.schedule.is_empty();
         self.calls.shutdown().await;
         let closed = match self.journal.take() {
-            Some(journal) => journal.writer.close().await,
+            // It waits for the disk, which an asynchronous task may not.
+            Some(journal) => match tokio::task::spawn_blocking(move || journal.close()).await {
+                Ok(closed) => closed.map_err(Error::from),
+                Err(_) => Err(Error::from(JournalError::Other {
+                    message: "closing it broke off".to_owned(),
+                })),
+            },
             None => Ok(()),
         };
-        let outcome = match self.fatal.take() {
-            Some(error) => Err(Arc::new(error)),
+        let outcome = match self.error.take() {
+            Some(error) => Err(error),
             None => closed,
         };
-        self.stats.end(match self.order {
+        self.stats.end(match self.mode {
             _ if outcome.is_err() => Ended::Broken,
-            CancelMode::Run if self.out_of_time => Ended::OutOfTime,
+            CancelMode::Run if self.schedule.is_out_of_time() => Ended::OutOfTime,
             CancelMode::Run if !is_over => Ended::Dropped,
             CancelMode::Run => Ended::Complete,
             _ => Ended::Stopped,
@@ -261,48 +190,46 @@ impl Driver {
         outcome
     }
 
-    async fn work<S: Stream<Item = Result<String, Failure>>>(&mut self, mut items: Pin<&mut Fuse<S>>) {
+    async fn work<S>(&mut self, mut items: Pin<&mut Items<S>>)
+    where
+        S: Stream<Item = Result<String, ItemError>>,
+    {
         loop {
             self.obey();
             // What is there without waiting; so a fast source makes large calls, and a slow one makes small ones.
-            while self.wants_more() {
+            while self.schedule.wants_more() {
                 match items.next().now_or_never() {
-                    Some(Some(item)) => self.take(item),
-                    Some(None) => self.end_of_items(),
+                    Some(item) => self.take(item),
                     None => break,
                 }
             }
             // One moment for all that looks at the time: what is too early in it is woken up for.
-            let now = Instant::now();
-            self.keep_time(now);
+            let now = now();
+            self.schedule.keep_time(now);
             let mut has_started = false;
-            while self.start(now) {
+            while let Some(call) = self.schedule.start(now) {
+                self.spawn(call);
                 has_started = true;
             }
             // What ended and what starts in its place is one piece for the journal, and one wait for the disk.
-            if let Some(journal) = &mut self.journal {
-                journal.writer.hand_over();
-            }
+            self.tell();
             if self.give().is_err() {
                 return;
             }
             if has_started {
                 continue;
             }
-            if self.is_over() {
+            if self.schedule.is_over() {
                 return;
             }
-            let wants_more = self.wants_more();
-            let wake = self.wake(now);
-            let awaits_journal = self.awaits_journal();
-            let durable = self.durable.as_mut().filter(|_| awaits_journal);
+            let wants_more = self.schedule.wants_more();
+            let wake = Instant::from_std(self.schedule.wake(now));
+            let awaits_journal = self.schedule.awaits_journal();
+            let progress = self.progress.as_mut().filter(|_| awaits_journal);
             tokio::select! {
                 Some(done) = self.calls.join_next() => self.call_ended(done),
-                item = items.next(), if wants_more => match item {
-                    Some(item) => self.take(item),
-                    None => self.end_of_items(),
-                },
-                () = changed(durable) => {}
+                item = items.next(), if wants_more => self.take(item),
+                () = changed(progress) => {}
                 () = sleep_until(wake) => {}
                 Ok(()) = self.orders.changed() => {}
                 // Given by the next turn.
@@ -312,17 +239,139 @@ impl Driver {
         }
     }
 
+    /// Take what the source gave: an item, its end, or why it cannot go on.
+    fn take(&mut self, item: Option<Result<Result<String, ItemError>, Panic>>) {
+        let item = match item {
+            Some(Ok(Ok(parameters))) => Ok(parameters),
+            Some(Ok(Err(ItemError::Item(failure)))) => Err(failure),
+            Some(Ok(Err(ItemError::Source(error)))) => return self.source_failed(error.to_string()),
+            Some(Err(panic)) => return self.source_failed(format!("it panicked: {}", words(&*panic))),
+            None => return self.end_of_items(),
+        };
+        let index = self.schedule.next_index();
+        let (parameters, facts) = match item {
+            Ok(parameters) => {
+                let facts = facts(&self.operation, &parameters);
+                (parameters, facts)
+            }
+            Err(failure) => ("null".to_owned(), Err(failure)),
+        };
+        let digest = self.journal.is_some().then(|| item_digest(&parameters));
+        let before = match self.before(index, digest) {
+            Ok(before) => before,
+            Err(error) => {
+                // The journal cannot be gone on with from this item on, so nothing is.
+                self.schedule.refuse_item();
+                return self.halt(error.into());
+            }
+        };
+        let taken = Taken {
+            parameters,
+            facts,
+            digest,
+            before,
+        };
+        self.schedule.take(taken, now());
+    }
+
+    /// No more items come. Those that a journal has and nobody gave are missing.
+    fn end_of_items(&mut self) {
+        self.schedule.end_of_items();
+        let found = self.schedule.next_index();
+        if let Some(journal) = &self.journal
+            && found < journal.recorded()
+        {
+            let error = JournalError::FewerItems {
+                path: PathBuf::from(journal.name()),
+                recorded: journal.recorded(),
+                found,
+            };
+            self.halt(error.into());
+        }
+    }
+
+    /// No more items come, and the source is to blame. Those that came are run.
+    fn source_failed(&mut self, message: String) {
+        self.schedule.end_of_items();
+        self.error.get_or_insert(Error::Items { message });
+    }
+
+    /// The run cannot go on; what is in flight ends.
+    fn halt(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+        self.halts = true;
+    }
+
+    /// What an earlier run with the same journal made of an item.
+    fn before(&self, item: usize, digest: Option<[u8; 32]>) -> Result<Before, JournalError> {
+        let Some(journal) = &self.journal else {
+            return Ok(Before::Nothing);
+        };
+        let Some(earlier) = journal.earlier(item)? else {
+            return Ok(Before::Nothing);
+        };
+        let path = || PathBuf::from(journal.name());
+        let Earlier {
+            digest: recorded,
+            state,
+            tries,
+            result,
+            error,
+        } = earlier;
+        if Some(recorded) != digest {
+            return Err(JournalError::OtherItem { path: path(), item });
+        }
+        if state != State::Done {
+            return Ok(Before::Tried { state, tries, error });
+        }
+        let output = serde_json::from_str(result.as_deref().unwrap_or_default());
+        let output = output.map_err(|error| JournalError::Damaged {
+            path: path(),
+            message: format!("the result of item {item} is no list of JSON values: {error}"),
+        })?;
+        Ok(Before::Done(Ok(output)))
+    }
+
+    fn spawn(&mut self, call: Call) {
+        let Call { items, slots, row } = call;
+        let (inner, operation, on_failure) = (
+            Arc::clone(&self.inner),
+            Arc::clone(&self.operation),
+            self.on_failure,
+        );
+        let in_flight = u32::try_from(slots).unwrap_or(u32::MAX);
+        let progress = self.progress.clone().filter(|_| row > 0);
+        self.calls.spawn(async move {
+            let begun = Instant::now();
+            let ended = |results| EndedCall {
+                slots,
+                took: begun.elapsed(),
+                results,
+            };
+            if let Some(progress) = progress
+                && !durable(progress, row).await
+            {
+                let unsent = || Failure::Other {
+                    kind: "journal".into(),
+                    message: "not sent: the journal cannot be written".into(),
+                    detail: None,
+                };
+                return ended(
+                    items
+                        .into_iter()
+                        .map(|tracked| (tracked, Err(unsent())))
+                        .collect(),
+                );
+            }
+            let chunk: Vec<_> = items.iter().map(|tracked| &tracked.item).collect();
+            let results = run_chunk(&inner, &operation, &chunk, on_failure, in_flight).await;
+            ended(items.into_iter().zip(results).collect())
+        });
+    }
+
     fn call_ended(&mut self, done: Result<EndedCall, JoinError>) {
         match done {
-            Ok(EndedCall {
-                places,
-                took,
-                results,
-            }) => {
-                self.taken_places -= places;
-                self.call_size.note(took);
-                self.settle(results);
-            }
+            Ok(EndedCall { slots, took, results }) => self.schedule.ended(slots, took, results, now()),
             // The task cannot panic by the node's doing; if the host's own code does, so does the run.
             Err(error) => {
                 // One without a panic was abandoned; its items have their results.
@@ -333,75 +382,97 @@ impl Driver {
         }
     }
 
-    fn is_over(&self) -> bool {
-        self.ended && self.is_empty()
-    }
-
-    /// Whether no item is anywhere between being taken and being given.
-    fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.resting.is_empty() && self.calls.is_empty() && self.results.is_empty()
-    }
-
-    fn wants_more(&self) -> bool {
-        !self.ended && self.waiting.len() < self.places * WINDOW && self.taken - self.given < self.window
-    }
-
-    /// Do as the run was told meanwhile, and end it where its journal broke.
+    /// Do as the run was told meanwhile, and end it where it cannot go on.
     fn obey(&mut self) {
-        let broke = self.durable.as_ref().is_some_and(is_broken);
-        let order = (*self.orders.borrow_and_update()).max(self.order);
-        if order == CancelMode::Abandon && self.order != CancelMode::Abandon {
+        let broke = self.progress.as_ref().is_some_and(is_broken);
+        let mode = (*self.orders.borrow_and_update()).max(self.mode);
+        if mode == CancelMode::Abandon && self.mode != CancelMode::Abandon {
             // What has ended is known.
             while let Some(done) = self.calls.try_join_next() {
                 self.call_ended(done);
             }
             self.calls.abort_all();
-            let is_write = self.operation.is_write();
-            let lost: Vec<usize> = self.indices_of_pending();
-            let at_rest: HashSet<usize> = self.not_under_way();
-            for index in lost.into_iter().filter(|index| !at_rest.contains(index)) {
-                // In the journal it stays as started, which is what it is.
-                self.put(
-                    index,
-                    Err(interrupted(
-                        "its call was under way when the run was interrupted",
-                        is_write,
-                    )),
-                    0,
-                );
-            }
+            self.schedule.interrupt(now());
         }
-        self.order = order;
-        if order > CancelMode::Run || broke || self.fatal.is_some() {
-            self.ended = true;
-            for entry in std::mem::take(&mut self.waiting) {
-                self.open_hole(entry.item.index);
-            }
-            for Resting { entry, failure, .. } in std::mem::take(&mut self.resting) {
-                self.conclude(entry, Err(failure));
-            }
+        self.mode = mode;
+        if mode > CancelMode::Run || broke || self.halts {
+            self.schedule.close(now());
         }
     }
 
-    fn indices_of_pending(&self) -> Vec<usize> {
-        let pending = self
-            .results
-            .iter()
-            .enumerate()
-            .filter(|(_, slot)| matches!(slot, Slot::Pending));
-        pending.map(|(position, _)| self.given + position).collect()
+    /// Pass on what the schedule has for others.
+    fn tell(&mut self) {
+        let Outbox {
+            rows,
+            notices,
+            retries,
+            unsent,
+        } = self.schedule.outbox();
+        if let Some(journal) = &mut self.journal
+            && !rows.is_empty()
+        {
+            journal.write(rows);
+        }
+        for notice in notices {
+            self.notices.send(notice);
+        }
+        for kind in retries {
+            events::retry(&self.operation.label, 1, &kind);
+        }
+        for (index, parameters, result) in unsent {
+            self.inner.keep(index, &parameters, ClockAndRng::Real, &result);
+        }
+        let counts = self.schedule.counts();
+        self.stats.update(|summary| {
+            summary.again = counts.again;
+            summary.skipped = counts.skipped;
+            summary.retries = counts.retries;
+            summary.in_flight = counts.in_flight;
+        });
     }
 
-    fn not_under_way(&self) -> HashSet<usize> {
-        let waiting = self.waiting.iter().map(|entry| entry.item.index);
-        waiting
-            .chain(self.resting.iter().map(|resting| resting.entry.item.index))
-            .collect()
+    /// Give the results that may be, as many as their reader has room for: while he has none, calls that end are recorded all the
+    /// same. An error says that nobody takes them any more.
+    fn give(&mut self) -> Result<(), mpsc::error::TrySendError<Vec<Completed>>> {
+        loop {
+            // Nobody else sends, so that what there is room for now can be sent below.
+            self.is_full = self.sender.capacity() == 0;
+            if self.is_full {
+                return Ok(());
+            }
+            let results = self.schedule.results(self.recorded());
+            if results.is_empty() {
+                return Ok(());
+            }
+            for completed in &results {
+                self.stats.result(&completed.result, self.operation.is_write());
+            }
+            self.sender.try_send(results)?;
+        }
     }
 
-    fn notice(&self, notice: Notice) {
-        self.notices.tell(notice);
+    /// Up to which row the journal is durable. What is known is given too when the journal broke: it would be lost
+    /// otherwise.
+    fn recorded(&self) -> u64 {
+        match &self.progress {
+            Some(progress) if !is_broken(progress) => progress.borrow().row,
+            _ => u64::MAX,
+        }
     }
+}
+
+fn now() -> Now {
+    Now {
+        instant: Instant::now().into_std(),
+        wall: Timestamp::now(),
+    }
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without words")
 }
 
 /// Says that the run broke, unless something else was said when it is dropped.
@@ -413,30 +484,21 @@ impl Drop for BrokenUnlessEnded {
     }
 }
 
+/// Whether nothing more will be recorded.
+fn is_broken(progress: &watch::Receiver<Progress>) -> bool {
+    progress.borrow().error.is_some() || progress.has_changed().is_err()
+}
+
 /// Ends when the journal has come further; never without one.
-async fn changed(durable: Option<&mut watch::Receiver<Durable>>) {
-    match durable {
+async fn changed(progress: Option<&mut watch::Receiver<Progress>>) {
+    match progress {
         // An error says that its thread has ended, which is seen as a broken journal.
-        Some(durable) => drop(durable.changed().await),
+        Some(progress) => drop(progress.changed().await),
         None => std::future::pending().await,
     }
 }
 
 /// Ends when there is room for more results, or nobody to take them.
-async fn room(sender: &mpsc::Sender<Vec<Numbered>>) {
+async fn room(sender: &mpsc::Sender<Vec<Completed>>) {
     drop(sender.reserve().await);
-}
-
-/// The failure of an item whose run ended before it did.
-fn interrupted(message: &str, may_be_done: bool) -> Failure {
-    let failure = Failure::Other {
-        kind: "interrupted".into(),
-        message: message.to_owned(),
-        detail: None,
-    };
-    if may_be_done {
-        Failure::Uncertain(Box::new(failure))
-    } else {
-        failure
-    }
 }

@@ -16,9 +16,9 @@ const NOTICES: usize = 4096;
 /// Of a key, or of what a service said, a notice shows so much.
 const SHOWN_CHARS: usize = 500;
 
-/// The way to whoever watches. Its clones lead to the same.
+/// Sends notices to whoever watches a run. Its clones send to the same.
 #[derive(Debug, Clone)]
-pub(crate) struct NoticeSender {
+pub struct NoticeSender {
     /// From the first notice on, or the first who asks for them: most runs have neither.
     channel: Arc<Mutex<Option<Channel>>>,
     stats: Arc<Stats>,
@@ -39,7 +39,8 @@ impl NoticeSender {
         }
     }
 
-    pub(crate) fn tell(&self, notice: Notice) {
+    /// Send a notice; one that nobody has room for is dropped.
+    pub fn send(&self, notice: Notice) {
         if matches!(notice, Notice::SameKey { .. }) {
             self.stats.update(|summary| summary.same_key += 1);
         } else {

@@ -31,8 +31,8 @@ pub enum Ended {
     OutOfTime,
     /// Its results were not all taken.
     Dropped,
-    /// It broke: the journal cannot be used, or belongs to other items, or the stream of items panicked.
-    /// [`Results::finish`](crate::Results::finish) says which. Items without a result may have been done.
+    /// It broke: the journal cannot be used, or belongs to other items, or the source of items failed. The results end with
+    /// the error. Items without a result may have been done.
     Broken,
 }
 

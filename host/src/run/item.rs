@@ -1,198 +1,40 @@
-//! Taking items: what they are, what an earlier run knew of them, and what they have in common with others.
+//! An item, and what a run has to know of it: what it changes, and what makes its repetition harmless.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
+use nodule_core::description::Effect;
+use nodule_core::failure::Failure;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::give::Slot;
-use super::{Driver, Entry, Journaled};
-use crate::run::call::Item;
-use crate::run::journal::{Earlier, JournalError, State, Urgency, item_digest};
-use crate::run::runner::BoundOperation;
-use crate::run::{Notice, OnUnknown};
-use nodule_core::description::Effect;
-use nodule_core::failure::{Failure, UNKNOWN};
-use nodule_core::outcome::ItemResult;
+use super::runner::BoundOperation;
 
 /// Keys that are remembered where there is no journal: two megabytes, and far more items than are ever in a window.
 const REMEMBERED: usize = 65_536;
 
-impl Driver {
-    pub(super) fn take(&mut self, item: Result<String, Failure>) {
-        let index = self.taken;
-        self.taken += 1;
-        self.results.push_back(Slot::Pending);
-        let (parameters, facts) = match item {
-            Ok(parameters) => {
-                let facts = facts(&self.operation, &parameters);
-                (parameters, facts)
-            }
-            Err(failure) => ("null".to_owned(), Err(failure)),
-        };
-        let (
-            Facts {
-                ordering_key,
-                mut key,
-            },
-            refused,
-        ) = match facts {
-            Ok(facts) => (facts, None),
-            Err(failure) => (Facts::default(), Some(failure)),
-        };
-        let journaled = self.journal.is_some().then(|| {
-            Box::new(Journaled {
-                digest: item_digest(&parameters),
-                key: key.take(),
-                started: None,
-            })
-        });
-        let mut entry = Entry {
-            item: Item { index, parameters },
-            ordering_key,
-            journaled,
-            tries: 0,
-            tries_here: 0,
-            begun: None,
-            backoff: None,
-            is_new: true,
-        };
-        if let Some(result) = self.resume(&mut entry) {
-            return self.put(index, result, 0);
-        }
-        if let Some(failure) = refused {
-            return self.settle_unsent(entry, failure);
-        }
-        if let Some(key) = key {
-            self.look_for_key(key, index);
-        }
-        if self.failed {
-            return self.settle_unsent(entry, Failure::NotRun);
-        }
-        self.record(&entry, State::Waiting, None, Urgency::Later);
-        entry.is_new = false;
-        self.waiting.push_back(entry);
-    }
-
-    /// No more items come. Those that a journal has and nobody gave are missing.
-    pub(super) fn end_of_items(&mut self) {
-        self.ended = true;
-        if let Some(journal) = &self.journal
-            && self.taken < journal.recorded()
-        {
-            let (recorded, found) = (journal.recorded(), self.taken);
-            self.fatal = Some(JournalError::FewerItems {
-                path: journal.path().to_owned(),
-                recorded,
-                found,
-            });
-        }
-    }
-
-    /// What an earlier run with the same journal made of the item: its result, or `None` where it is to be run.
-    fn resume(&mut self, entry: &mut Entry) -> Option<ItemResult> {
-        let index = entry.item.index;
-        let journal = self.journal.as_ref()?;
-        let earlier = match journal.earlier(index) {
-            Ok(earlier) => earlier?,
-            Err(error) => return self.stop_at(index, error),
-        };
-        let is_same = |journaled: &Journaled| journaled.digest == earlier.digest;
-        if !entry.journaled.as_deref().is_some_and(is_same) {
-            let error = JournalError::OtherItem {
-                path: journal.path().to_owned(),
-                item: index,
-            };
-            return self.stop_at(index, error);
-        }
-        entry.is_new = false;
-        entry.tries = earlier.tries;
-        match earlier.state {
-            State::Done => match journal.output(index, earlier.result.as_deref()) {
-                Ok(output) => {
-                    self.stats.update(|summary| summary.again += 1);
-                    Some(Ok(output))
-                }
-                Err(error) => self.stop_at(index, error),
-            },
-            State::Started | State::Unknown if self.operation.is_write() => self.unknown(entry, &earlier),
-            _ => None,
-        }
-    }
-
-    /// A plain write of which nobody knows whether it was done.
-    fn unknown(&mut self, entry: &Entry, earlier: &Earlier) -> Option<ItemResult> {
-        if self.on_unknown == OnUnknown::Retry {
-            return None;
-        }
-        let error: Option<Value> = earlier
-            .error
-            .as_deref()
-            .and_then(|error| serde_json::from_str(error).ok());
-        let text = |name: &str| error.as_ref().and_then(|error| error.get(name)?.as_str());
-        let (message, detail) = match (text("kind"), text("message")) {
-            // An earlier resumption said it already.
-            (Some(UNKNOWN), Some(message)) => {
-                let detail = error.as_ref().and_then(|error| error.get("detail").cloned());
-                (message.to_owned(), detail)
-            }
-            (_, Some(message)) => (
-                format!("perhaps done by an earlier run: {message}"),
-                error.clone(),
-            ),
-            _ => {
-                let why = "perhaps done by an earlier run, which ended while its call was under way";
-                (why.to_owned(), None)
-            }
-        };
-        let failure = Failure::Other {
-            kind: UNKNOWN.into(),
-            message,
-            detail,
-        };
-        if earlier.state == State::Started {
-            self.record(entry, State::Unknown, Some(&failure), Urgency::Later);
-        }
-        if self.on_unknown == OnUnknown::Skip {
-            self.stats.update(|summary| summary.skipped += 1);
-            return Some(Ok(Vec::new()));
-        }
-        Some(Err(failure))
-    }
-
-    /// The journal cannot be gone on with from this item on, so nothing is.
-    #[expect(clippy::unnecessary_wraps, reason = "what its callers return")]
-    fn stop_at(&mut self, index: usize, error: JournalError) -> Option<ItemResult> {
-        self.fatal.get_or_insert(error);
-        self.ended = true;
-        self.open_hole(index);
-        // Its place is taken already, so this one is not used.
-        Some(Err(Failure::NotRun))
-    }
-
-    fn look_for_key(&mut self, key: String, item: usize) {
-        if let Some(earlier) = self.recent.note(&key, item) {
-            self.notice(Notice::SameKey { item, earlier, key });
-        }
-    }
+/// An item: its index in the run, and its parameters as JSON text.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub(crate) index: usize,
+    pub(crate) parameters: String,
 }
 
 /// The keys of the last items, by their hashes.
 #[derive(Default)]
-pub(super) struct Recent {
+pub(super) struct RecentKeys {
     hasher: RandomState,
     seen: HashMap<u64, usize>,
     order: VecDeque<u64>,
 }
 
-impl Recent {
+impl RecentKeys {
     /// The item that had the key first, if it is remembered.
-    fn note(&mut self, key: &str, item: usize) -> Option<usize> {
+    pub(super) fn note(&mut self, key: &str, item: usize) -> Option<usize> {
         let hash = self.hasher.hash_one(key);
         if let Some(earlier) = self.seen.get(&hash) {
             return Some(*earlier);
@@ -210,15 +52,15 @@ impl Recent {
 
 /// What a run has to know of an item.
 #[derive(Default)]
-struct Facts {
+pub(super) struct Facts {
     /// What it changes, which the values of the path's parameters say. `None` where it changes nothing, or nothing says so.
-    ordering_key: Option<String>,
+    pub(super) ordering_key: Option<String>,
     /// What makes its repetition harmless.
-    key: Option<String>,
+    pub(super) key: Option<String>,
 }
 
 /// The facts of an item, which has to be an object.
-fn facts(operation: &BoundOperation, item: &str) -> Result<Facts, Failure> {
+pub(super) fn facts(operation: &BoundOperation, item: &str) -> Result<Facts, Failure> {
     let names = Names {
         path: &operation.path_parameters,
         key: operation.key_parameter.as_deref(),
@@ -386,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_first_item_with_a_key_is_named_and_old_keys_are_forgotten() {
-        let mut recent = Recent::default();
+        let mut recent = RecentKeys::default();
         assert_eq!(recent.note("a", 0), None);
         assert_eq!(recent.note("a", 5), Some(0));
         for item in 0..REMEMBERED {

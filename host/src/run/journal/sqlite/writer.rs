@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use tokio::sync::watch;
 
-use super::{JournalError, Row};
+use super::{JournalError, Progress, Row, Safety, Urgency};
 use crate::run::{Notice, NoticeSender};
 
 /// How long a result may be unwritten: nobody notices it, and many results share a transaction.
@@ -28,44 +28,10 @@ const MOST: usize = 4096;
 /// How much of a run that may be repeated a power cut can make the journal forget.
 const FORGOTTEN: Duration = Duration::from_secs(1);
 
-/// When a row has to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Urgency {
-    /// A call waits for it.
-    Now,
-    /// A result waits for it.
-    Soon,
-    /// Nobody does.
-    Later,
-}
-
-/// What is safe from what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Safety {
-    /// What is written is on the disk before it counts: it survives a power cut.
-    Disk,
-    /// What is written is with the system before it counts, and on the disk within a second: it survives the end of the
-    /// process, however it ends, and a power cut but for the last moment, which is run again.
-    System,
-}
-
-/// How far the journal is.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Durable {
-    /// The place of the last row that is written, with all before it that somebody waits for.
-    pub(crate) place: u64,
-    /// Why nothing more will be.
-    pub(crate) error: Option<Arc<JournalError>>,
-}
-
 /// The way to the thread.
-pub(crate) struct Writer {
+pub(super) struct Writer {
     rows: Sender<Vec<(Row, Urgency)>>,
-    /// Rows that were put and not handed over.
-    collected: Vec<(Row, Urgency)>,
-    /// The place of the last row that was put.
-    place: u64,
-    durable: watch::Receiver<Durable>,
+    progress: watch::Receiver<Progress>,
     thread: JoinHandle<()>,
 }
 
@@ -78,7 +44,7 @@ impl Writer {
         notices: NoticeSender,
     ) -> Result<Self, JournalError> {
         let (rows, received) = channel();
-        let (progress, durable) = watch::channel(Durable::default());
+        let (sender, progress) = watch::channel(Progress::default());
         let named = path.clone();
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
@@ -96,9 +62,9 @@ impl Writer {
                     later: BTreeMap::new(),
                     soon_at: None,
                     later_at: None,
-                    progress,
+                    progress: sender,
                     notices,
-                    place: 0,
+                    row: 0,
                 }
                 .run(&received);
                 // Only now may another process have it.
@@ -107,46 +73,32 @@ impl Writer {
             .map_err(|source| JournalError::File { path: named, source })?;
         Ok(Self {
             rows,
-            collected: Vec::new(),
-            place: 0,
-            durable,
+            progress,
             thread,
         })
     }
 
-    /// Put a row; gives its place. It is on its way when it is handed over.
-    pub(crate) fn put(&mut self, row: Row, urgency: Urgency) -> u64 {
-        self.place += 1;
-        self.collected.push((row, urgency));
-        self.place
-    }
-
-    /// Hand over what was put: in one piece, since waking a thread costs more than what it is told.
-    pub(crate) fn hand_over(&mut self) {
-        if !self.collected.is_empty() {
-            // The thread ends after the last sender only; if it ended otherwise, the watch says so to whoever waits.
-            let _ = self.rows.send(std::mem::take(&mut self.collected));
-        }
+    /// Hand these over, in one piece: waking a thread costs more than what it is told.
+    pub(super) fn write(&self, rows: Vec<(Row, Urgency)>) {
+        // The thread ends after the last sender only; if it ended otherwise, the watch says so to whoever waits.
+        let _ = self.rows.send(rows);
     }
 
     /// How far it is written.
-    pub(crate) fn durable(&self) -> watch::Receiver<Durable> {
-        self.durable.clone()
+    pub(super) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
     }
 
     /// Write what is left and let go of the file.
-    pub(crate) async fn close(mut self) -> Result<(), Arc<JournalError>> {
-        self.hand_over();
+    pub(super) fn close(self) -> Result<(), Arc<JournalError>> {
         let Self {
             rows,
-            durable,
+            progress,
             thread,
-            ..
         } = self;
         drop(rows);
-        // It waits for the disk, which an asynchronous task may not.
-        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-        match &durable.borrow().error {
+        let _ = thread.join();
+        match &progress.borrow().error {
             Some(error) => Err(Arc::clone(error)),
             None => Ok(()),
         }
@@ -163,10 +115,10 @@ struct Work {
     /// When the one and the other are to be written.
     soon_at: Option<Instant>,
     later_at: Option<Instant>,
-    progress: watch::Sender<Durable>,
+    progress: watch::Sender<Progress>,
     notices: NoticeSender,
-    /// Of the last row that was taken in.
-    place: u64,
+    /// The number of the last row that was taken in.
+    row: u64,
 }
 
 impl Work {
@@ -211,7 +163,7 @@ impl Work {
     fn take(&mut self, rows: Vec<(Row, Urgency)>) {
         let now = Instant::now();
         for (mut row, mut urgency) in rows {
-            self.place += 1;
+            self.row += 1;
             if let (true, Some(key)) = (row.is_new, &row.key) {
                 self.database.unchecked.push((row.item, key.clone()));
             }
@@ -242,17 +194,17 @@ impl Work {
         match self.database.write(&self.due) {
             Ok(same) => {
                 self.due.clear();
-                let place = self.place;
+                let row = self.row;
                 // An error stays: whoever heard of it has ended the run.
-                self.progress.send_modify(|durable| durable.place = place);
+                self.progress.send_modify(|progress| progress.row = row);
                 for notice in same {
-                    self.notices.tell(notice);
+                    self.notices.send(notice);
                 }
             }
             Err(error) => {
                 let error = Arc::new(JournalError::of(&self.path, &error));
-                self.progress.send_modify(|durable| {
-                    durable.error.get_or_insert(error);
+                self.progress.send_modify(|progress| {
+                    progress.error.get_or_insert(error);
                 });
             }
         }
@@ -388,12 +340,4 @@ fn put(transaction: &Transaction<'_>, rows: &BTreeMap<usize, Row>) -> rusqlite::
 /// To the millisecond, as `SQLite`'s own functions read it.
 fn shown(time: Timestamp) -> String {
     format!("{time:.3}")
-}
-
-impl std::fmt::Debug for Writer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writer")
-            .field("place", &self.place)
-            .finish_non_exhaustive()
-    }
 }

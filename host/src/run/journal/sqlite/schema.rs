@@ -188,7 +188,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), JournalError> {
 pub(super) fn belongs(
     connection: &mut Connection,
     path: &Path,
-    identity: &Identity<'_>,
+    identity: &Identity,
     accept_component: bool,
 ) -> Result<(), JournalError> {
     let wrong = |error: rusqlite::Error| JournalError::of(path, &error);
@@ -205,16 +205,15 @@ pub(super) fn belongs(
         Some(salt) => salt.clone(),
         None => salt(path)?,
     };
-    let credential = identity.credential.map_or_else(
-        || "none".to_owned(),
-        |credential| hex(&credential.binding(salt.as_bytes())),
-    );
+    let credential = identity
+        .credential(salt.as_bytes())
+        .map_or_else(|| "none".to_owned(), |hash| hex(&hash));
     let facts = [
-        ("node", "node", identity.node),
+        ("node", "node", &identity.node),
         ("operation", "operation", &identity.operation),
         ("base-url", "base URL", &identity.base_url),
         ("credential", "credential", &credential),
-        ("component", "component", identity.component),
+        ("component", "component", &identity.component),
     ];
     let is_new = recorded.is_empty();
     for (name, what, found) in facts {

@@ -2,28 +2,31 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use jiff::Timestamp;
+
+use super::super::{durable, item_digest};
 use super::*;
 use crate::run::{Notice, Stats};
 use tempfile::TempDir;
 
-fn identity(operation: &str) -> Identity<'static> {
-    Identity {
-        node: "shop",
-        operation: operation.to_owned(),
-        component: "sha256:00",
-        base_url: "https://api.example.com".to_owned(),
-        credential: None,
-    }
+fn identity(operation: &str) -> Identity {
+    Identity::new(
+        "shop",
+        operation.to_owned(),
+        "sha256:00",
+        "https://api.example.com".to_owned(),
+        None,
+    )
 }
 
-fn teller() -> (NoticeSender, mpsc::Receiver<Notice>) {
-    let teller = NoticeSender::new(Arc::new(Stats::new()));
-    let notices = teller.notices().unwrap();
-    (teller, notices)
+fn notices() -> (NoticeSender, mpsc::Receiver<Notice>) {
+    let sender = NoticeSender::new(Arc::new(Stats::new()));
+    let notices = sender.notices().unwrap();
+    (sender, notices)
 }
 
-fn open(options: &JournalOptions, identity: &Identity<'_>) -> Result<Journal, JournalError> {
-    Journal::open(options, identity, Safety::Disk, teller().0)
+fn open(journal: &SqliteJournal, identity: &Identity) -> Result<Open, JournalError> {
+    journal.open_file(identity, Safety::Disk, notices().0)
 }
 
 fn row(item: usize, state: State) -> Row {
@@ -49,28 +52,26 @@ fn later_row(item: usize, state: State) -> Row {
     }
 }
 
-fn put(writer: &mut Writer, row: Row, urgency: Urgency) -> u64 {
-    let place = writer.put(row, urgency);
-    writer.hand_over();
-    place
-}
-
-fn place(folder: &TempDir) -> JournalOptions {
-    JournalOptions::new(folder.path().join("run.sqlite"))
+fn place(folder: &TempDir) -> SqliteJournal {
+    SqliteJournal::new(folder.path().join("run.sqlite"))
 }
 
 #[tokio::test]
 async fn what_is_written_is_there_after_it_is_opened_again() {
     let folder = TempDir::new().unwrap();
     let options = place(&folder);
-    let mut journal = open(&options, &identity("a.b")).unwrap();
+    let journal = open(&options, &identity("a.b")).unwrap();
     assert_eq!(journal.recorded(), 0);
     for item in 0..3 {
-        put(&mut journal.writer, row(item, State::Started), Urgency::Later);
+        journal
+            .writer
+            .write(vec![(row(item, State::Started), Urgency::Later)]);
     }
-    let place = put(&mut journal.writer, later_row(1, State::Done), Urgency::Soon);
-    assert!(durable(journal.writer.durable(), place).await);
-    journal.writer.close().await.unwrap();
+    journal
+        .writer
+        .write(vec![(later_row(1, State::Done), Urgency::Soon)]);
+    assert!(durable(journal.writer.progress(), 4).await);
+    journal.writer.close().unwrap();
 
     let journal = open(&options, &identity("a.b")).unwrap();
     assert_eq!(journal.recorded(), 3);
@@ -79,10 +80,7 @@ async fn what_is_written_is_there_after_it_is_opened_again() {
         (done.state, done.digest, done.tries),
         (State::Done, item_digest("{}"), 1)
     );
-    assert_eq!(
-        list(&journal.output(1, done.result.as_deref()).unwrap()),
-        "[{\"a\":1.0}]"
-    );
+    assert_eq!(done.result.unwrap(), "[{\"a\":1.0}]");
     assert_eq!(journal.earlier(2).unwrap().unwrap().state, State::Started);
     assert!(journal.earlier(3).unwrap().is_none());
 }
@@ -90,17 +88,23 @@ async fn what_is_written_is_there_after_it_is_opened_again() {
 #[tokio::test]
 async fn the_second_item_with_a_key_is_named_with_the_first() {
     let folder = TempDir::new().unwrap();
-    let (notices, mut received) = teller();
-    let mut journal = Journal::open(&place(&folder), &identity("a.b"), Safety::System, notices).unwrap();
+    let (notices, mut received) = notices();
+    let journal = place(&folder)
+        .open_file(&identity("a.b"), Safety::System, notices)
+        .unwrap();
     for item in 0..4 {
-        put(&mut journal.writer, row(item, State::Started), Urgency::Later);
+        journal
+            .writer
+            .write(vec![(row(item, State::Started), Urgency::Later)]);
     }
     // A later state of the same item is no second item.
-    let place = put(&mut journal.writer, later_row(3, State::Done), Urgency::Soon);
-    assert!(durable(journal.writer.durable(), place).await);
+    journal
+        .writer
+        .write(vec![(later_row(3, State::Done), Urgency::Soon)]);
+    assert!(durable(journal.writer.progress(), 5).await);
     // The second one is written, the first one perhaps not: that it came first is what counts.
-    put(&mut journal.writer, row(6, State::Done), Urgency::Soon);
-    journal.writer.close().await.unwrap();
+    journal.writer.write(vec![(row(6, State::Done), Urgency::Soon)]);
+    journal.writer.close().unwrap();
     for item in [3, 6] {
         assert_eq!(
             received.recv().await,
@@ -134,13 +138,8 @@ fn what_must_not_be_done_twice_waits_for_the_disk_and_other_things_do_not() {
 async fn another_operation_component_or_service_is_refused_by_name() {
     let folder = TempDir::new().unwrap();
     let options = place(&folder);
-    open(&options, &identity("a.b"))
-        .unwrap()
-        .writer
-        .close()
-        .await
-        .unwrap();
-    let refused = |identity: &Identity<'_>| match open(&options, identity) {
+    open(&options, &identity("a.b")).unwrap().writer.close().unwrap();
+    let refused = |identity: &Identity| match open(&options, identity) {
         Err(JournalError::Another { what, .. }) => what,
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("it was taken"),
@@ -154,7 +153,7 @@ async fn another_operation_component_or_service_is_refused_by_name() {
         "base URL"
     );
     let other = Identity {
-        component: "sha256:01",
+        component: "sha256:01".to_owned(),
         ..identity("a.b")
     };
     assert_eq!(refused(&other), "component");
@@ -162,7 +161,6 @@ async fn another_operation_component_or_service_is_refused_by_name() {
         .unwrap()
         .writer
         .close()
-        .await
         .unwrap();
     assert_eq!(refused(&identity("a.b")), "component");
 }
@@ -176,13 +174,8 @@ async fn a_journal_in_use_is_refused_until_it_is_closed() {
         open(&options, &identity("a.b")),
         Err(JournalError::InUse { .. })
     ));
-    journal.writer.close().await.unwrap();
-    open(&options, &identity("a.b"))
-        .unwrap()
-        .writer
-        .close()
-        .await
-        .unwrap();
+    journal.writer.close().unwrap();
+    open(&options, &identity("a.b")).unwrap().writer.close().unwrap();
 }
 
 #[tokio::test]
@@ -208,11 +201,13 @@ async fn a_foreign_or_damaged_file_is_refused_and_left_as_it_is() {
     ));
 
     std::fs::remove_file(&path).unwrap();
-    let mut journal = open(&options, &identity("a.b")).unwrap();
+    let journal = open(&options, &identity("a.b")).unwrap();
     for item in 0..2_000 {
-        put(&mut journal.writer, row(item, State::Done), Urgency::Soon);
+        journal
+            .writer
+            .write(vec![(row(item, State::Done), Urgency::Soon)]);
     }
-    journal.writer.close().await.unwrap();
+    journal.writer.close().unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle..middle + 8_192].fill(0x5a);
@@ -229,9 +224,9 @@ async fn a_foreign_or_damaged_file_is_refused_and_left_as_it_is() {
 async fn only_its_owner_may_read_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = TempDir::new().unwrap();
-    let mut journal = open(&place(&folder), &identity("a.b")).unwrap();
-    let place = put(&mut journal.writer, row(0, State::Started), Urgency::Now);
-    assert!(durable(journal.writer.durable(), place).await);
+    let journal = open(&place(&folder), &identity("a.b")).unwrap();
+    journal.writer.write(vec![(row(0, State::Started), Urgency::Now)]);
+    assert!(durable(journal.writer.progress(), 1).await);
     for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
         assert_eq!(
             file.metadata().unwrap().permissions().mode() & 0o777,
@@ -240,21 +235,21 @@ async fn only_its_owner_may_read_it() {
             file.file_name()
         );
     }
-    journal.writer.close().await.unwrap();
+    journal.writer.close().unwrap();
 }
 
 #[tokio::test]
 async fn a_journal_that_may_not_grow_says_so_and_keeps_what_it_has() {
     let folder = TempDir::new().unwrap();
     let options = place(&folder);
-    let mut journal = open(&options, &identity("a.b")).unwrap();
-    let place = put(&mut journal.writer, row(0, State::Done), Urgency::Now);
-    assert!(durable(journal.writer.durable(), place).await);
+    let journal = open(&options, &identity("a.b")).unwrap();
+    journal.writer.write(vec![(row(0, State::Done), Urgency::Now)]);
+    assert!(durable(journal.writer.progress(), 1).await);
     let large = Row {
         result: Some(format!("[\"{}\"]", "x".repeat(1 << 20))),
         ..row(1, State::Done)
     };
-    journal.writer.close().await.unwrap();
+    journal.writer.close().unwrap();
 
     let connection = schema::open(&options.path, Safety::Disk).unwrap();
     let pages: i64 = connection
@@ -264,16 +259,16 @@ async fn a_journal_that_may_not_grow_says_so_and_keeps_what_it_has() {
         .pragma_update(None, "max_page_count", pages + 2)
         .unwrap();
     let lock = lock(&options.path).unwrap();
-    let mut writer = Writer::start(options.path.clone(), connection, Safety::Disk, lock, teller().0).unwrap();
-    let place = put(&mut writer, large, Urgency::Now);
-    assert!(!durable(writer.durable(), place).await);
-    let error = writer.close().await.unwrap_err();
+    let writer = Writer::start(options.path.clone(), connection, Safety::Disk, lock, notices().0).unwrap();
+    writer.write(vec![(large, Urgency::Now)]);
+    assert!(!durable(writer.progress(), 1).await);
+    let error = writer.close().unwrap_err();
     assert!(matches!(*error, JournalError::Full { .. }), "{error}");
 
     let journal = open(&options, &identity("a.b")).unwrap();
     assert_eq!(journal.recorded(), 1);
     assert_eq!(journal.earlier(0).unwrap().unwrap().state, State::Done);
-    journal.writer.close().await.unwrap();
+    journal.writer.close().unwrap();
 }
 
 #[tokio::test]
@@ -289,7 +284,7 @@ async fn a_journal_that_could_not_be_made_whole_is_made_the_next_time() {
         drop(connection);
         let journal = open(&options, &identity("a.b")).unwrap();
         assert_eq!(journal.recorded(), 0);
-        journal.writer.close().await.unwrap();
+        journal.writer.close().unwrap();
         std::fs::remove_file(&options.path).unwrap();
     }
 }

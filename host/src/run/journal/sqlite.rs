@@ -1,0 +1,208 @@
+//! A journal that is an `SQLite` database with one row per item, so that a run that was cut off goes on where it was and
+//! does nothing twice.
+//!
+//! People may query it with their own tools, while the run goes on too:
+//!
+//! ```sql
+//! SELECT state, count(*) FROM items GROUP BY state;
+//! SELECT item, error ->> '$.message' FROM items WHERE state IN ('failed', 'unknown');
+//! ```
+//!
+//! | column of `items` | what it holds |
+//! | --- | --- |
+//! | `item` | the item's position, from 0 |
+//! | `digest` | SHA-256 of the item's text |
+//! | `key` | the value of the parameter that makes a repetition harmless, where the operation has one |
+//! | `state` | `waiting`, `started`, `done`, `failed` (surely not done) or `unknown` (a plain write that may have been done) |
+//! | `tries` | how often it was tried, in all runs |
+//! | `result` | of a done item, the list of its output items |
+//! | `error` | of the last failure, as `nodule run` prints it |
+//! | `started`, `ended` | when, in UTC |
+//!
+//! The table `run` names the node, the operation, the component's digest, the base URL and, as a salted and slow hash,
+//! the credential: a run with another one of these is refused.
+//!
+//! A plain write is recorded as started, on the disk, before its call. Every result is given to the reader of the run only
+//! when it is recorded: of a plain write on the disk, of what may be run again with the system, so that it survives the end
+//! of the process; a power cut may take the last second of those, which is run again. All that happens at about the same
+//! time shares one transaction (see `writer.rs`), which keeps that cheap.
+//!
+//! The file holds personal data: it is made readable by its owner only, and an existing one that others could use is made so.
+//! Another user's is refused, who could change it at any time, and so is a link; the same goes for the files beside it. A second process is kept out by a lock on the
+//! file beside it, `FILE-lock`, which the system lifts when the first one ends, however it ends.
+
+mod schema;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nodule_core::own_file;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use tokio::sync::watch;
+
+use super::{Earlier, Identity, Journal, JournalError, OpenJournal, Progress, Row, Safety, State, Urgency};
+use crate::run::NoticeSender;
+use writer::Writer;
+
+/// A journal in a file, and how it is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqliteJournal {
+    path: PathBuf,
+    accept_component: bool,
+}
+
+impl SqliteJournal {
+    /// The journal in this file, which is made where it does not exist.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            accept_component: false,
+        }
+    }
+
+    /// Go on with another build of the component, such as a repaired one.
+    #[must_use]
+    pub fn accept_component(mut self, accept: bool) -> Self {
+        self.accept_component = accept;
+        self
+    }
+
+    /// Open it, or make it. It is locked, checked for damage, and checked to belong to this run.
+    fn open_file(
+        &self,
+        identity: &Identity,
+        safety: Safety,
+        notices: NoticeSender,
+    ) -> Result<Open, JournalError> {
+        let path = self.path.as_path();
+        // Before a file is made beside it.
+        if path.symlink_metadata().is_ok() {
+            own_file::open(path, own_file::options().read(true))
+                .map_err(|refused| JournalError::refused(path, refused))?;
+        }
+        let lock = lock(path)?;
+        let mut connection = schema::open(path, safety)?;
+        schema::belongs(&mut connection, path, identity, self.accept_component)?;
+        let reader = schema::connect(path)?;
+        let recorded: usize = reader
+            .query_row("SELECT coalesce(max(item) + 1, 0) FROM items", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .map_err(|error| JournalError::of(path, &error))
+            .map(|count| usize::try_from(count).unwrap_or_default())?;
+        let writer = Writer::start(path.to_owned(), connection, safety, lock, notices)?;
+        Ok(Open {
+            path: path.to_owned(),
+            reader,
+            recorded,
+            writer,
+        })
+    }
+}
+
+impl Journal for SqliteJournal {
+    fn open(
+        &self,
+        run: &Identity,
+        safety: Safety,
+        notices: NoticeSender,
+    ) -> Result<Box<dyn OpenJournal>, JournalError> {
+        Ok(Box::new(self.open_file(run, safety, notices)?))
+    }
+}
+
+/// An open journal.
+struct Open {
+    path: PathBuf,
+    reader: Connection,
+    /// Items that earlier runs have recorded.
+    recorded: usize,
+    writer: Writer,
+}
+
+impl OpenJournal for Open {
+    fn name(&self) -> String {
+        self.path.to_string_lossy().into_owned()
+    }
+
+    fn recorded(&self) -> usize {
+        self.recorded
+    }
+
+    fn earlier(&self, item: usize) -> Result<Option<Earlier>, JournalError> {
+        if item >= self.recorded {
+            return Ok(None);
+        }
+        let read = || {
+            let mut query = self
+                .reader
+                .prepare_cached("SELECT digest, state, tries, result, error FROM items WHERE item = ?1")?;
+            query
+                .query_row(params![i64::try_from(item).unwrap_or(i64::MAX)], |row| {
+                    Ok((
+                        row.get(0)?,
+                        row.get::<_, String>(1)?,
+                        row.get(2)?,
+                        row.get(3)?,
+                        row.get(4)?,
+                    ))
+                })
+                .optional()
+        };
+        let Some((digest, state, tries, result, error)) =
+            read().map_err(|error| JournalError::of(&self.path, &error))?
+        else {
+            return Ok(None);
+        };
+        let state = State::named(&state).ok_or_else(|| JournalError::Damaged {
+            path: self.path.clone(),
+            message: format!("item {item} has the state `{state}`"),
+        })?;
+        Ok(Some(Earlier {
+            digest,
+            state,
+            tries,
+            result,
+            error,
+        }))
+    }
+
+    fn write(&mut self, rows: Vec<(Row, Urgency)>) {
+        self.writer.write(rows);
+    }
+
+    fn progress(&self) -> watch::Receiver<Progress> {
+        self.writer.progress()
+    }
+
+    fn close(self: Box<Self>) -> Result<(), Arc<JournalError>> {
+        self.writer.close()
+    }
+}
+
+/// The lock that keeps a second process out, for as long as the file is open.
+fn lock(path: &Path) -> Result<File, JournalError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-lock");
+    let beside = PathBuf::from(name);
+    let broken = |source| JournalError::File {
+        path: beside.clone(),
+        source,
+    };
+    let mut options = own_file::options();
+    options.create(true).truncate(false).write(true);
+    let file =
+        own_file::open(&beside, &options).map_err(|refused| JournalError::refused(&beside, refused))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::InUse {
+            path: path.to_owned(),
+        }),
+        Err(std::fs::TryLockError::Error(source)) => Err(broken(source)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! What of an item goes into the journal, where there is one.
+
+use nodule_core::failure::Failure;
+use nodule_core::outcome::ItemResult;
+
+use super::{Now, Schedule, Tracked};
+use crate::run::journal::{Row, State, Urgency, list};
+
+impl Schedule {
+    /// Record that an item waits or has started, or what went wrong with it. Gives the number of its row; 0 without a journal.
+    pub(super) fn record(
+        &mut self,
+        tracked: &Tracked,
+        state: State,
+        failure: Option<&Failure>,
+        urgency: Urgency,
+        now: Now,
+    ) -> u64 {
+        if !self.rules.has_journal {
+            return 0;
+        }
+        let error = failure.map(|failure| failure.to_json().to_string());
+        self.write(tracked, state, None, error, urgency, now)
+    }
+
+    /// Record how an item ended.
+    pub(super) fn record_result(&mut self, tracked: &Tracked, result: &ItemResult, now: Now) -> u64 {
+        if !self.rules.has_journal {
+            return 0;
+        }
+        let urgency = self.urgency(Urgency::Soon);
+        match result {
+            Ok(output) => self.write(tracked, State::Done, Some(list(output)), None, urgency, now),
+            // It is not run, and may be later.
+            Err(Failure::NotRun) => self.record(tracked, State::Waiting, None, urgency, now),
+            Err(failure) if self.is_write() && failure.is_unknown() => {
+                self.record(tracked, State::Unknown, Some(failure), urgency, now)
+            }
+            Err(failure) => self.record(tracked, State::Failed, Some(failure), urgency, now),
+        }
+    }
+
+    /// Of a plain write the journal has to know everything at once, since what it does not know may have been done.
+    pub(super) fn urgency(&self, of_others: Urgency) -> Urgency {
+        if self.is_write() { Urgency::Now } else { of_others }
+    }
+
+    fn write(
+        &mut self,
+        tracked: &Tracked,
+        state: State,
+        result: Option<String>,
+        error: Option<String>,
+        urgency: Urgency,
+        now: Now,
+    ) -> u64 {
+        let Some(journaled) = &tracked.journaled else {
+            return 0;
+        };
+        let has_ended = matches!(state, State::Done | State::Failed | State::Unknown);
+        let row = Row {
+            item: tracked.item.index,
+            digest: journaled.digest,
+            key: journaled.key.clone().filter(|_| tracked.is_new),
+            state,
+            tries: tracked.tries,
+            result,
+            error,
+            started: journaled.started,
+            ended: has_ended.then_some(now.wall),
+            is_new: tracked.is_new,
+        };
+        self.outbox.rows.push((row, urgency));
+        self.rows += 1;
+        self.rows
+    }
+}

@@ -1,0 +1,109 @@
+//! Which items start.
+
+use std::collections::HashSet;
+
+use nodule_core::retry::Gate;
+
+use super::{Call, Now, Schedule, Tracked};
+use crate::run::OnFailure;
+use crate::run::journal::{State, Urgency};
+
+impl Schedule {
+    /// The next call to start, if there is something to start and a slot for it.
+    pub(in crate::run) fn start(&mut self, now: Now) -> Option<Call> {
+        // A failure of one item must be known before the next starts, where calls hold one item each.
+        let is_careful = self.rules.on_failure == OnFailure::Stop && self.calls > 0;
+        // A call takes its share of the slots, or what calls with few items left over.
+        let free = self.rules.slots.saturating_sub(self.taken_slots);
+        let share = self.batch_size.in_flight().min(free);
+        if is_careful || share == 0 || self.is_closed {
+            return None;
+        }
+        let most = match self.breaker.gate(now.instant) {
+            Gate::Shut(_) => return None,
+            Gate::Probe if self.calls > 0 => return None,
+            Gate::Probe => 1,
+            Gate::Open => self.batch_size.items(share),
+        }
+        .min(self.paced(now));
+        if most == 0 || self.paused.is_some_and(|until| until > now.instant) {
+            return None;
+        }
+        // Whether those that wait run at all depends on those at rest.
+        let is_held = self.rules.on_failure == OnFailure::Stop && !self.resting.is_empty();
+        if is_held && self.resting.iter().all(|resting| resting.ready > now.instant) {
+            return None;
+        }
+        let mut items = self.rested(now, most);
+        items.reserve_exact(most.min(self.waiting.len()));
+        self.add_waiting(&mut items, most);
+        if items.is_empty() {
+            return None;
+        }
+        // Where no other item waits for a slot, none is left unused.
+        let slots = if self.waiting.is_empty() { free } else { share }.min(items.len());
+        Some(self.begin(items, slots, now))
+    }
+
+    /// Items that have rested long enough.
+    fn rested(&mut self, now: Now, most: usize) -> Vec<Tracked> {
+        let mut rested = Vec::new();
+        let mut position = 0;
+        while rested.len() < most
+            && let Some(resting) = self.resting.get(position)
+        {
+            if resting.ready <= now.instant {
+                rested.push(self.resting.swap_remove(position).tracked);
+            } else {
+                position += 1;
+            }
+        }
+        rested.sort_by_key(|tracked| tracked.item.index);
+        rested
+    }
+
+    /// Items that have not been tried, but for those whose ordering key is locked, or is that of one before them.
+    fn add_waiting(&mut self, items: &mut Vec<Tracked>, most: usize) {
+        if self.rules.on_failure == OnFailure::Stop && !items.is_empty() {
+            // Whether they run at all depends on those.
+            return;
+        }
+        let mut held_up: HashSet<String> = HashSet::new();
+        let mut position = 0;
+        while items.len() < most
+            && let Some(tracked) = self.waiting.get(position)
+        {
+            if let Some(key) = &tracked.ordering_key {
+                if self.locked_keys.contains(key) || held_up.contains(key) {
+                    held_up.insert(key.clone());
+                    position += 1;
+                    continue;
+                }
+                self.locked_keys.insert(key.clone());
+            }
+            items.extend(self.waiting.remove(position));
+        }
+    }
+
+    fn begin(&mut self, mut items: Vec<Tracked>, slots: usize, now: Now) -> Call {
+        let mut row = 0;
+        for tracked in &mut items {
+            tracked.begun.get_or_insert(now.instant);
+            if let Some(journaled) = &mut tracked.journaled {
+                journaled.started = Some(now.wall);
+            }
+            tracked.tries += 1;
+            tracked.tries_here += 1;
+            self.counts.retries += u64::from(tracked.tries_here > 1);
+            self.note_try(tracked.item.index, tracked.tries_here, tracked.begun);
+            // Of a plain write the disk has to know before the service does.
+            row = self.record(tracked, State::Started, None, self.urgency(Urgency::Later), now);
+            tracked.is_new = false;
+        }
+        self.calls += 1;
+        self.taken_slots += slots;
+        self.in_flight += items.len();
+        let row = if self.is_write() { row } else { 0 };
+        Call { items, slots, row }
+    }
+}

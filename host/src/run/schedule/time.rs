@@ -1,0 +1,180 @@
+//! What time alone changes, and when the next such moment is.
+
+use std::time::{Duration, Instant};
+
+use nodule_core::failure::{Certainty, Failure};
+use nodule_core::rate::Bucket;
+use nodule_core::retry::Gate;
+
+use super::{Now, Resting, Schedule, Tracked};
+use crate::run::Notice;
+
+/// A timer that is not needed.
+const FAR: Duration = Duration::from_hours(24);
+
+impl Schedule {
+    /// Settle what time alone changes: items at rest whose time is up, a run whose time is up, a service that is given up.
+    pub(in crate::run) fn keep_time(&mut self, now: Now) {
+        if self.failed {
+            for tracked in std::mem::take(&mut self.waiting) {
+                self.settle_unsent(tracked, Failure::NotRun, now);
+            }
+        }
+        if self.rules.ends.is_some_and(|ends| ends <= now.instant) && !self.out_of_time {
+            self.out_of_time = true;
+            self.outbox.notices.push(Notice::OutOfTime);
+        }
+        for position in (0..self.resting.len()).rev() {
+            let is_late = self
+                .resting
+                .get(position)
+                .is_some_and(|resting| self.deadline(&resting.tracked, now) <= now.instant);
+            if is_late || self.out_of_time {
+                let Resting { tracked, failure, .. } = self.resting.swap_remove(position);
+                self.conclude(tracked, Err(failure), now);
+            }
+        }
+        if self.out_of_time {
+            for tracked in std::mem::take(&mut self.waiting) {
+                let failure = Failure::Limit("not run: the run's time is up (`run-time`)".to_owned());
+                self.settle_unsent(tracked, failure, now);
+            }
+        }
+        let is_given_up = self.breaker.given_up().is_some_and(|since| since <= now.instant);
+        if is_given_up && let Some(trouble) = self.trouble.clone() {
+            if !self.has_given_up {
+                self.has_given_up = true;
+                self.outbox.notices.push(Notice::GivenUp {
+                    message: trouble.to_string(),
+                });
+            }
+            let is_probing = matches!(self.breaker.gate(now.instant), Gate::Probe);
+            // One item looks whether it is back.
+            let kept = usize::from(is_probing && self.calls == 0 && self.resting.is_empty());
+            while self.waiting.len() > kept
+                && let Some(tracked) = self.waiting.pop_back()
+            {
+                self.settle_unsent(tracked, unsent(&trouble), now);
+            }
+        }
+    }
+
+    /// No try of the item begins after it.
+    pub(super) fn deadline(&self, tracked: &Tracked, now: Now) -> Instant {
+        let item = tracked.begun.unwrap_or(now.instant) + self.rules.retry.item_time;
+        self.rules.ends.map_or(item, |ends| ends.min(item))
+    }
+
+    /// When something is to be done that nothing else announces. What could not start though it was time waits for the end
+    /// of a call.
+    pub(in crate::run) fn wake(&self, now: Now) -> Instant {
+        let mut wake = now.instant + FAR;
+        let shut = match self.breaker.gate(now.instant) {
+            Gate::Shut(until) => Some(until),
+            _ => None,
+        };
+        let near = self.rate_is_near(now);
+        for resting in &self.resting {
+            // An item may expire while the breaker is open.
+            let others = shut.into_iter().chain(near).chain(self.paused);
+            let ready = others.fold(resting.ready, Instant::max);
+            wake = wake.min(self.deadline(&resting.tracked, now));
+            if ready > now.instant {
+                wake = wake.min(ready);
+            }
+        }
+        if !self.waiting.is_empty() {
+            wake = shut
+                .into_iter()
+                .chain(self.paused)
+                .chain(near)
+                .chain(self.breaker.given_up())
+                .fold(
+                    wake,
+                    |wake, at| if at > now.instant { wake.min(at) } else { wake },
+                );
+        }
+        self.rules
+            .ends
+            .filter(|_| !self.out_of_time)
+            .map_or(wake, |ends| wake.min(ends))
+    }
+
+    /// How many more items may be in calls, so that they keep the rate and none of them waits in vain: requests wait for their
+    /// times inside their calls, whose time goes on.
+    pub(super) fn paced(&self, now: Now) -> usize {
+        match &self.rules.rate {
+            Some(bucket) => room(bucket, self.rules.rate_wait, self.in_flight, now.instant),
+            None => usize::MAX,
+        }
+    }
+
+    /// When the next request's time is near enough for its item to start, where it is not now.
+    fn rate_is_near(&self, now: Now) -> Option<Instant> {
+        let (next, wait) = (self.rules.rate.as_ref()?.next(), self.rules.rate_wait);
+        (next > now.instant + wait).then(|| next - wait)
+    }
+}
+
+fn room(bucket: &Bucket, wait: Duration, in_flight: usize, now: Instant) -> usize {
+    if bucket.next() > now + wait {
+        return 0;
+    }
+    bucket.count_in(wait).max(1).saturating_sub(in_flight)
+}
+
+/// The failure of an item that was not sent, since the service is dead.
+fn unsent(trouble: &Failure) -> Failure {
+    Failure::Unavailable {
+        certainty: Certainty::NotDone,
+        message: format!("not sent: the service does not answer ({trouble})"),
+        answer: None,
+        retry_after_ms: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(10);
+
+    fn bucket(rate: &str, now: Instant) -> Bucket {
+        Bucket::new(rate.parse().unwrap(), now)
+    }
+
+    #[test]
+    fn as_many_items_are_in_calls_as_the_rate_serves_soon() {
+        let now = Instant::now();
+        for (rate, most) in [("1/h", 1), ("10/min", 1), ("2/s", 20), ("50/s", 500)] {
+            let bucket = bucket(rate, now);
+            assert_eq!(room(&bucket, WAIT, 0, now), most, "{rate}");
+            assert_eq!(room(&bucket, WAIT, most - 1, now), 1, "{rate}");
+            assert_eq!(room(&bucket, WAIT, most, now), 0, "{rate}");
+        }
+    }
+
+    #[test]
+    fn an_item_starts_when_its_request_may_leave_soon() {
+        let now = Instant::now();
+        let bucket = bucket("1/h", now);
+        bucket.take(now);
+        assert_eq!(room(&bucket, WAIT, 0, now), 0);
+        let hour = Duration::from_hours(1);
+        assert_eq!(bucket.next(), now + hour);
+        assert_eq!(room(&bucket, WAIT, 0, now + hour - WAIT), 1);
+        // However long nobody asked, one is all that is there.
+        assert_eq!(room(&bucket, WAIT, 0, now + 10 * hour), 1);
+    }
+
+    #[test]
+    fn a_request_waits_no_longer_than_it_may_whatever_the_rate() {
+        let now = Instant::now();
+        for rate in ["10/min", "2/s", "50/s"] {
+            let bucket = bucket(rate, now);
+            for _ in 0..room(&bucket, WAIT, 0, now) {
+                assert!(bucket.take(now) <= now + WAIT, "{rate}");
+            }
+        }
+    }
+}
