@@ -24,13 +24,13 @@ const QUOTED: [(&str, &str, &str, &str); 2] = [
     (
         "live",
         "getMember, 64 under way: items",
-        "Live over loopback, 64 items under way, it gets through ",
-        " times the items a second of the same work in plain Rust, on one thread each.",
+        "Live over loopback, with 64 items in flight, it reaches ",
+        " times the throughput of the same work in plain Rust, on one thread each.",
     ),
     (
         "million",
         "peak of `nodule run`",
-        "The peak of memory over 1,000,000 items is ",
+        "Peak memory over 1,000,000 items is ",
         " times that over 1,000.",
     ),
 ];
