@@ -205,10 +205,6 @@ fn whole(line: &[u8], is_too_long: bool, utf16: Utf16) -> Line {
     }
 }
 
-#[expect(
-    clippy::result_large_err,
-    reason = "the library's type, made once for an item"
-)]
 fn text(mut line: Vec<u8>) -> Item {
     line.truncate(line.trim_ascii_end().len());
     // A file that was saved by an editor may begin with a byte order mark.

@@ -93,10 +93,6 @@ fn items(body: Body) -> impl Stream<Item = Result<String, ItemError>> + Send + '
     })
 }
 
-#[expect(
-    clippy::result_large_err,
-    reason = "the library's type, made once for an item"
-)]
 fn item(line: Vec<u8>) -> Result<String, ItemError> {
     let invalid = |message: String| ItemError::Item(Failure::InvalidInput(message));
     if line.len() > LONGEST_LINE {

@@ -264,10 +264,6 @@ impl Stream for Items {
     }
 }
 
-#[expect(
-    clippy::result_large_err,
-    reason = "the library's type, made once for an item"
-)]
 fn item(line: &[u8]) -> Result<(Option<Id>, String), Failure> {
     let invalid = |message: String| Failure::InvalidInput(format!("the item's line: {message}"));
     let Item { id, parameters } = serde_json::from_slice(line).map_err(|error| invalid(error.to_string()))?;

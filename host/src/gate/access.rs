@@ -71,9 +71,9 @@ impl Access {
         secrets(&self.headers, &self.query)
     }
 
-    /// Its fields, by name: headers, and query parameters.
-    pub(crate) fn fields(&self) -> (&[(HeaderName, Secret)], &[(String, Secret)]) {
-        (&self.headers, self.query.fields())
+    /// Names and values of its headers.
+    pub(crate) fn header_fields(&self) -> &[(HeaderName, Secret)] {
+        &self.headers
     }
 }
 

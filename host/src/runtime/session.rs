@@ -98,14 +98,21 @@ impl Session {
             name: name.to_owned(),
             value: value.expose().to_owned(),
         };
-        let (headers, query) = self.access.fields();
         authentication::Session {
             access: types::Access {
-                headers: headers
+                headers: self
+                    .access
+                    .header_fields()
                     .iter()
                     .map(|(name, value)| field(name.as_str(), value))
                     .collect(),
-                query: query.iter().map(|(name, value)| field(name, value)).collect(),
+                query: self
+                    .access
+                    .query()
+                    .fields()
+                    .iter()
+                    .map(|(name, value)| field(name, value))
+                    .collect(),
             },
             expires_in_s: None,
             renewal: self.renewal.as_ref().map(|renewal| renewal.expose().to_owned()),

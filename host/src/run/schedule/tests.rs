@@ -112,6 +112,7 @@ impl Stepped {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a result, as the others")]
 fn done() -> ItemResult {
     Ok(vec![RawValue::from_string("1".to_owned()).unwrap()])
 }

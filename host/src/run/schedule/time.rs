@@ -112,7 +112,8 @@ impl Schedule {
     /// When the next request's time is near enough for its item to start, where it is not now.
     fn rate_is_near(&self, now: Now) -> Option<Instant> {
         let (next, wait) = (self.rules.rate.as_ref()?.next(), self.rules.rate_wait);
-        (next > now.instant + wait).then(|| next - wait)
+        let near = next.checked_sub(wait)?;
+        (near > now.instant).then_some(near)
     }
 }
 
@@ -162,7 +163,7 @@ mod tests {
         assert_eq!(room(&bucket, WAIT, 0, now), 0);
         let hour = Duration::from_hours(1);
         assert_eq!(bucket.next(), now + hour);
-        assert_eq!(room(&bucket, WAIT, 0, now + hour - WAIT), 1);
+        assert_eq!(room(&bucket, WAIT, 0, now + (hour - WAIT)), 1);
         // However long nobody asked, one is all that is there.
         assert_eq!(room(&bucket, WAIT, 0, now + 10 * hour), 1);
     }
