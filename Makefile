@@ -133,6 +133,12 @@ measure-clients: build clients/node/node_modules ## Measure the clients beside `
 binaries: ## Build static binaries for Linux, x64 and arm64, into target/binaries: make binaries PLATFORMS="linux-x64"
 	cli/binaries $(PLATFORMS)
 
+# An engine outside of this workspace, with an SQLite of its own: what the library asks of those who use it.
+.PHONY: test-embedder
+
+test-embedder: build ## Build and run an engine that has sqlx and SQLite beside the library: it compiles Wasmtime for itself
+	CARGO_TARGET_DIR=target/embedder $(CARGO) test --locked --quiet --release --manifest-path host-test/embedder/Cargo.toml
+
 # Hosts: the component in hosts that know nothing of Nodule.
 .PHONY: test-hosts test-celery
 

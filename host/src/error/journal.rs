@@ -1,6 +1,8 @@
 //! Why a journal cannot be used, by remedy.
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "sqlite")]
+use std::path::Path;
+use std::path::PathBuf;
 
 #[cfg(feature = "sqlite")]
 use rusqlite::ErrorCode;
