@@ -68,16 +68,16 @@ def page(suite, rows, rates):
     text += [f"| {titles[column]} | {' | '.join(fact[column] for fact in facts)} |" for column in columns]
     text += [f"| program | {' | '.join('[`' + fact['program'] + '`](../host-test/foreign/' + fact['program'] + ')' for fact in facts)} |"]
     text += ["", "## Host × case", ""]
-    text += ["`equal`: the same results as `nodule run` on the same items, to the digit, and the same requests on the wire. `cannot`:"]
-    text += ["the reason stands below.", "", table(list(suite.commands), rows), ""]
+    text += ["`equal`: the same results as `nodule run` for the same items, to the digit, and the same requests on the wire. `cannot`:"]
+    text += ["the list below gives the reason.", "", table(list(suite.commands), rows), ""]
     text += [f"- {row.name}: {row.because}." for row in rows if row.because]
     text += [f"- {row.name}, {host} cannot: {reason}." for row in rows for host, reason in row.lacks.items()]
     text += [f"- {row.name}, {host}: {how[:300]}" for row in rows for host, how in row.differences.items()]
     text += ["", "## Items a second", ""]
     text += [
         f"`getMember`, 2,000 items in one batch, 16 requests in flight, against the simulator on loopback, {os.cpu_count()} cores "
-        f"({platform.machine()}), one run after the other. Hosts are warm; of the command line the start of its process counts, "
-        "since there is one for each call.",
+        f"({platform.machine()}), one run after the other. Hosts are warm. The command line starts a process for each call, so its "
+        "figure includes the start.",
         "",
         rates_table(rates),
     ]
