@@ -1,7 +1,8 @@
 //! An item becomes requests and an answer results: any operation, any item, any answer.
 //!
-//! The first byte chooses the operation, or with its highest bit the credential; the rest of the first line is the item,
-//! or the credential's document; the second line is the status, and the rest the body of every answer.
+//! The first line is an operation's name and an item, or `authenticate` and a credential's document; the second line is the
+//! status, and the rest the body of every answer. Where there is no such name, the first byte chooses the operation and
+//! the rest of the line is the item.
 #![no_main]
 
 use std::future::Future;
@@ -15,6 +16,7 @@ use serde_json::value::RawValue;
 use socialhub::base_url::BaseUrl;
 use socialhub::bindings::exports::workflow::node::execution::{Call, OnFailure};
 use socialhub::http::{Broken, Headers, Request, Response, Transport};
+use socialhub::table::Operation;
 use socialhub::{credential, execute, operations};
 
 /// Answers every request with the same.
@@ -80,14 +82,11 @@ impl Transport for Same<'_> {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some((choice, rest)) = bytes.split_first() else {
+    let mut lines = bytes.splitn(3, |byte| *byte == b'\n');
+    let (Some(first), Some(status), Some(body)) = (lines.next(), lines.next(), lines.next()) else {
         return;
     };
-    let mut lines = rest.splitn(3, |byte| *byte == b'\n');
-    let (Some(item), Some(status), Some(body)) = (lines.next(), lines.next(), lines.next()) else {
-        return;
-    };
-    let Ok(item) = std::str::from_utf8(item) else {
+    let Ok(first) = std::str::from_utf8(first) else {
         return;
     };
     let status = std::str::from_utf8(status)
@@ -99,15 +98,26 @@ fuzz_target!(|bytes: &[u8]| {
         body,
         left: std::cell::Cell::new(20),
     };
-    if *choice >= 0x80 {
-        authenticate(&transport, item);
-    } else {
-        execute(&transport, usize::from(*choice), item);
+    if let Some(credential) = first.strip_prefix("authenticate ") {
+        authenticate(&transport, credential);
+    } else if let Some((operation, item)) = chosen(first) {
+        execute(&transport, operation, item);
     }
 });
 
-fn execute(transport: &Same<'_>, choice: usize, item: &str) {
-    let operation = operations::OPERATIONS[choice % operations::OPERATIONS.len()];
+fn chosen(line: &str) -> Option<(&'static Operation, &str)> {
+    let all = operations::OPERATIONS;
+    let named = line
+        .split_once(' ')
+        .and_then(|(name, item)| Some((*all.iter().find(|operation| operation.name == name)?, item)));
+    named.or_else(|| {
+        let first = line.chars().next()?;
+        let (choice, item) = line.split_at(first.len_utf8());
+        Some((all[usize::from(choice.as_bytes()[0]) % all.len()], item))
+    })
+}
+
+fn execute(transport: &Same<'_>, operation: &Operation, item: &str) {
     let call = Call {
         group: operation.group.name().to_owned(),
         operation: operation.name.to_owned(),

@@ -1,23 +1,31 @@
 //! `make record`: record the cases of `cases.json` again, each by `nodule run --record` against a simulator of its own.
 //!
 //! A recording says in itself that it was made against the simulator. What is not said there: `before` runs operations
-//! that a case builds on, `faults` makes the simulator misbehave, `secret` is a wrong one.
+//! that a case builds on, `faults` makes the simulator misbehave, `secret` is a wrong one, and `answer` is the body of
+//! every answer to an operation that the simulator does not know.
+//!
+//! `record --missing` records only cases that have no recording, and adds a case for each operation that has none. Its
+//! items are those of `node/tests/wire.txt`. `UPDATE=1 make test` does this.
 
+use std::fmt;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use simulator::{Config, DEMO_APP_ID, DEMO_APP_SECRET, Rule, Simulator};
+use simulator::{Action, Config, DEMO_APP_ID, DEMO_APP_SECRET, Rule, Simulator};
 
 const NODULE: &str = "target/release/nodule";
 const COMPONENT: &str = "target/socialhub.wasm";
+const CASES: &str = "host-test/cases.json";
+const RECORDINGS: &str = "host-test/cases";
+const WIRE: &str = "node/tests/wire.txt";
 /// 2026-01-01T00:00:00Z: what the simulator writes into its answers is the same at every recording.
 const EPOCH: i64 = 1_767_225_600;
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Case {
     /// `group/operation` or `group/operation-variant`: the file's name.
@@ -30,6 +38,13 @@ struct Case {
     #[serde(default)]
     faults: Vec<Rule>,
     secret: Option<String>,
+    answer: Option<Value>,
+}
+
+impl Case {
+    fn recording(&self) -> PathBuf {
+        Path::new(RECORDINGS).join(format!("{}.har", self.name))
+    }
 }
 
 /// Something that is done first and not recorded.
@@ -41,19 +56,99 @@ struct Before {
 }
 
 fn main() -> Result<()> {
-    let text =
-        std::fs::read_to_string("host-test/cases.json").context("run it from the top of the repository")?;
-    let cases: Vec<Case> = serde_json::from_str(&text).context("host-test/cases.json")?;
+    let text = std::fs::read_to_string(CASES).context("run it from the top of the repository")?;
+    let cases: Vec<Case> = serde_json::from_str(&text).context(CASES)?;
     let only: Vec<String> = std::env::args().skip(1).collect();
-    for case in cases
-        .iter()
-        .filter(|case| only.is_empty() || only.contains(&case.name))
-    {
-        record(case).with_context(|| case.name.clone())?;
-        writeln!(std::io::stdout(), "recorded {}", case.name)?;
+    let is_missing = only == ["--missing"];
+    for case in &cases {
+        let is_wanted = if is_missing {
+            !case.recording().exists()
+        } else {
+            only.is_empty() || only.contains(&case.name)
+        };
+        if is_wanted {
+            record(case).with_context(|| case.name.clone())?;
+            writeln!(std::io::stdout(), "recorded {}", case.name)?;
+        }
+    }
+    if is_missing {
+        add_cases(&cases, text)?;
     }
     Ok(())
 }
+
+/// Records a case of each operation that has none, and adds it to the list.
+fn add_cases(cases: &[Case], mut text: String) -> Result<()> {
+    let described = Command::new(NODULE)
+        .args(["describe", COMPONENT, "--format", "json"])
+        .output()
+        .with_context(|| format!("start {NODULE}"))?;
+    let described: Value = serde_json::from_slice(&described.stdout).context("nodule describe")?;
+    let operations = described["operations"].as_array();
+    for operation in operations.context("expected a list of operations")? {
+        let (group, name) = (operation["group"].as_str(), operation["name"].as_str());
+        let (group, name) = group
+            .zip(name)
+            .context("expected an operation's group and name")?;
+        let mut case = Case {
+            name: format!("{group}/{name}"),
+            ..Case::default()
+        };
+        if cases.iter().any(|known| known.name == case.name) {
+            continue;
+        }
+        case.items = items(group, name)?;
+        if let Err(error) = record(&case) {
+            if !error.is::<Unknown>() {
+                return Err(error.context(case.name));
+            }
+            case.answer = Some(json!({"code": "200", "msg": "success", "data": {}}));
+            record(&case).with_context(|| case.name.clone())?;
+        }
+        let Some(list) = text.strip_suffix("\n]\n") else {
+            bail!("{CASES}: expected a list that ends with `]` on a line of its own");
+        };
+        let mut line = format!(
+            r#"{{"case": {}, "items": {}"#,
+            json!(case.name),
+            json!(case.items)
+        );
+        if let Some(answer) = &case.answer {
+            line = format!(r#"{line}, "answer": {answer}"#);
+        }
+        text = format!("{list},\n  {line}}}\n]\n");
+        std::fs::write(CASES, &text)?;
+        writeln!(std::io::stdout(), "added and recorded {}", case.name)?;
+    }
+    Ok(())
+}
+
+/// What the node's own tests give the operation.
+fn items(group: &str, operation: &str) -> Result<Vec<Value>> {
+    let wire = std::fs::read_to_string(WIRE).context(WIRE)?;
+    let given = format!("{group}.{operation} ");
+    let items = wire.lines().filter_map(|line| line.strip_prefix(&given));
+    let items: Vec<Value> = items
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .context(WIRE)?;
+    if items.is_empty() {
+        bail!("{WIRE}: expected an item of {given}; `UPDATE=1 make test-node` writes one");
+    }
+    Ok(items)
+}
+
+/// The simulator does not know the operation.
+#[derive(Debug)]
+struct Unknown;
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the simulator does not know this operation: say in `answer` what the service answers")
+    }
+}
+
+impl std::error::Error for Unknown {}
 
 fn record(case: &Case) -> Result<()> {
     let simulator = Simulator::start(Config {
@@ -70,7 +165,15 @@ fn record(case: &Case) -> Result<()> {
     for fault in &case.faults {
         simulator.add_fault(fault.clone())?;
     }
-    let file = Path::new("host-test/cases").join(format!("{}.har", case.name));
+    if let Some(answer) = &case.answer {
+        let answer = Action::Status {
+            code: 200,
+            retry_after: None,
+            body: Some(answer.to_string()),
+        };
+        simulator.add_fault(Rule::new(answer).except("/v1/auth/"))?;
+    }
+    let file = case.recording();
     if let Some(dir) = file.parent() {
         std::fs::create_dir_all(dir)?;
     }
@@ -87,8 +190,14 @@ fn record(case: &Case) -> Result<()> {
     ];
     // Items that fail are what some cases are about.
     match nodule(&simulator, place, &case.items, secret, &record)? {
-        Some(0 | 1) => Ok(()),
+        Some(0 | 1) => {}
         status => bail!("nodule run ended with {status:?}"),
+    }
+    let is_known = simulator.stats().unrouted == 0;
+    match case.answer {
+        Some(_) if is_known => bail!("the simulator knows this operation: take `answer` out of the case"),
+        None if !is_known => Err(Unknown.into()),
+        _ => Ok(()),
     }
 }
 

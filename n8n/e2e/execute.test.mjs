@@ -2,14 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { OPERATIONS } from './items.mjs';
-import { noduleRun, simulator, TYPE, userFolder, workflow } from './n8n.mjs';
+import { CASES, itemOf } from './items.mjs';
+import { describe, noduleRun, simulator, TYPE, userFolder, workflow } from './n8n.mjs';
 
 let service;
 let folder;
-const cases = Object.entries(OPERATIONS).flatMap(([resource, operations]) =>
-	Object.entries(operations).map(([operation, items]) => ({ id: `op-${operation}`, resource, operation, items })),
-);
+const cases = CASES.map((one) => ({ id: `op-${one.operation}`, ...one }));
 const failing = { resource: 'member', operation: 'getMember', items: [{ cardNo: 'M1' }, { cardNo: 'no/body?x=1#y' }, { cardNo: 'M2' }] };
 
 before(async () => {
@@ -22,7 +20,7 @@ before(async () => {
 		workflow('zone', {
 			resource: 'points',
 			operation: 'adjustPoints',
-			items: [{ ...OPERATIONS.points.adjustPoints[0], operationId: 'zone-1', effectiveEndTime: '2030-01-31T13:45:00' }],
+			items: [{ ...itemOf('adjustPoints'), operationId: 'zone-1', effectiveEndTime: '2030-01-31T13:45:00' }],
 		}),
 	]);
 });
@@ -48,11 +46,16 @@ test('n8n lists the node and accepts its description', async () => {
 	const all = Array.isArray(types) ? types : Object.values(types).flat();
 	const found = all.filter(({ name }) => name === TYPE);
 	assert.equal(found.length, 1);
-	assert.equal(found[0].properties.find(({ name }) => name === 'resource').options.length, 5);
+	assert.equal(found[0].properties.find(({ name }) => name === 'resource').options.length, describe('json').resources.length);
 });
 
-for (const { id, resource, operation, items } of cases) {
-	test(`${operation} sends what \`nodule run\` sends, and gives what it gives`, async () => {
+for (const { id, resource, operation, items, answer } of cases) {
+	test(`${operation} sends what \`nodule run\` sends, and gives what it gives`, async (t) => {
+		t.after(async () => await service.control('faults', 'DELETE'));
+		if (answer) {
+			const body = JSON.stringify(answer);
+			await service.control('faults', 'POST', [{ when: { except: '/v1/auth/' }, action: { status: { code: 200, body } } }]);
+		}
 		await service.control('requests', 'DELETE');
 		const execution = await folder.execute(id);
 		const sent = wire(await service.control('requests'));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { OPERATIONS } from './items.mjs';
+import { itemOf } from './items.mjs';
 import { hooked, simulator, userFolder } from './n8n.mjs';
 import { gone, server } from './server.mjs';
 
@@ -15,7 +15,7 @@ const adjust = (id, count) =>
 	hooked(id, {
 		resource: 'points',
 		operation: 'adjustPoints',
-		items: [OPERATIONS.points.adjustPoints[0]],
+		items: [itemOf('adjustPoints')],
 		onError: 'continueRegularOutput',
 		count,
 		more: { code: `{id: \`${id}-\${i}\`}`, parameters: { operationId: '={{ $json.id }}' } },

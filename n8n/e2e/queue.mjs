@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { OPERATIONS } from './items.mjs';
+import { itemOf } from './items.mjs';
 import { simulator, userFolder, workflow } from './n8n.mjs';
 import { instance, server } from './server.mjs';
 import { postgres, redis } from './services.mjs';
@@ -37,7 +37,7 @@ before(async () => {
 	const made = workflow('queued', {
 		resource: 'points',
 		operation: 'adjustPoints',
-		items: [{ ...OPERATIONS.points.adjustPoints[0], operationId: '={{ $json.body.operationId }}' }],
+		items: [{ ...itemOf('adjustPoints'), operationId: '={{ $json.body.operationId }}' }],
 	});
 	const hook = { id: 'w', name: 'Hook', type: 'n8n-nodes-base.webhook', typeVersion: 2, position: [0, 0], webhookId: 'adjust', parameters: { path: 'adjust', httpMethod: 'POST', responseMode: 'onReceived' } };
 	const [, , node] = made.nodes;

@@ -2,8 +2,8 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { IDataObject } from 'n8n-workflow';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { IDataObject, INodeProperties } from 'n8n-workflow';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 
 import { CREDENTIAL, load, pkg, run, simulator } from './node.js';
 
@@ -22,10 +22,12 @@ afterEach(async () => {
 
 test('the description is n8n\'s form of the component\'s own', () => {
 	const { description } = load();
-	const property = (name: string): unknown[] => description.properties.filter((one) => one.name === name);
-	const resources = (property('resource')[0] as { options: unknown[] }).options;
-	const operations = property('operation').flatMap((one) => (one as { options: unknown[] }).options);
-	expect([resources.length, operations.length]).toEqual([5, 18]);
+	const described = inject('described');
+	const property = (name: string): INodeProperties[] => description.properties.filter((one) => one.name === name);
+	const values = ({ options }: INodeProperties): unknown[] => (options ?? []).map((one) => (one as { value: unknown }).value);
+	expect(property('resource').flatMap(values)).toEqual(described.resources.map(({ name }) => name));
+	const operations = property('operation').flatMap((one) => values(one).map((value) => [one.displayOptions?.show?.resource, value]));
+	expect(operations).toEqual(described.operations.map(({ group, name }) => [[group], name]));
 	expect(description).toMatchObject({ name: 'socialHub', usableAsTool: true });
 	expect(description.credentials).toEqual([{ name: 'socialHubApi', required: true, testedBy: 'socialHubApiTest' }]);
 });

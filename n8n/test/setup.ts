@@ -1,5 +1,5 @@
 /** Packs the SocialHub component and starts the simulator, once for all tests. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,8 @@ declare module 'vitest' {
 	interface ProvidedContext {
 		simulator: string;
 		pkg: string;
+		/** What the component says of itself. */
+		described: { resources: { name: string }[]; operations: { group: string; name: string; summary: string }[] };
 	}
 }
 
@@ -22,7 +24,10 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
 	const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
 	const home = mkdtempSync(join(tmpdir(), 'nodule-n8n-'));
 	const pkg = join(home, 'package');
-	await pack(join(target, 'release/nodule'), process.env.COMPONENT ?? join(target, 'socialhub.wasm'), pkg);
+	const nodule = join(target, 'release/nodule');
+	const component = process.env.COMPONENT ?? join(target, 'socialhub.wasm');
+	await pack(nodule, component, pkg);
+	provide('described', JSON.parse(execFileSync(nodule, ['describe', component, '--format', 'json'], { encoding: 'utf8' })));
 	// Compiled components go where n8n's folder is.
 	process.env.N8N_USER_FOLDER = home;
 	const simulator = spawn(join(target, 'release/simulator'), ['--log-requests', '--token-lifetime', '7200'], {

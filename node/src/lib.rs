@@ -17,13 +17,14 @@ pub mod execute;
 pub mod http;
 #[doc(hidden)]
 pub mod operations;
+#[doc(hidden)]
+pub mod table;
 
 mod answer;
 mod date;
 mod json;
 mod number;
 mod suggest;
-mod table;
 #[cfg(test)]
 mod tests;
 mod transport;

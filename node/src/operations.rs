@@ -1,7 +1,8 @@
 //! The one list of operations, in the order of the form, and the parameters that several of them share.
 //!
 //! Names and labels are what the vendor's node 1.0.0 stores and shows; paths, placements and encodings are what its code
-//! sends. A nineteenth operation is one constant in its resource's file and one line here.
+//! sends. Another operation is one constant in its resource's file and one line here; `UPDATE=1 make test`
+//! writes its cases and its documentation.
 
 mod consumer;
 mod masterdata;

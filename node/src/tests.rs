@@ -7,6 +7,7 @@ mod execution;
 mod pages;
 mod rules;
 mod rules_values;
+mod samples;
 mod script;
 mod sessions;
 mod wire;

@@ -1,6 +1,6 @@
 /** The client and the real host, with the simulator as the service. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -49,8 +49,8 @@ const all = async (results) => {
 
 test('a component is loaded by its digest, and described', async () => {
 	assert.deepEqual([component.digest, component.name], [digest, 'socialHub']);
-	const description = await component.describe();
-	assert.equal(description.operations.length, 18);
+	const described = execFileSync(binary, ['describe', file, '--format', 'json'], { encoding: 'utf8' });
+	assert.deepEqual(await component.describe(), JSON.parse(described));
 	assert.ok((await component.describe('n8n')).node);
 	assert.match(await component.describe('markdown'), /getMember/);
 	const wrong = await host.load(file, { digest: `sha256:${'0'.repeat(64)}` }).catch((error) => error);

@@ -129,7 +129,8 @@ impl Api {
     pub(crate) fn stats(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let by_endpoint: BTreeMap<_, _> = Endpoint::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .zip(self.counters.requests.iter().map(read))
             .filter(|(_, count)| *count > 0)
             .collect();

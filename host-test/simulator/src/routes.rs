@@ -3,7 +3,7 @@
 use http::Method;
 use serde::Serialize;
 
-/// Everything the API offers: two endpoints for tokens and the eighteen operations.
+/// What the simulator knows of the API: two endpoints for tokens, and operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the operations'")]
@@ -32,7 +32,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint, in the order of its discriminant.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: &[Self] = &[
         Self::Token,
         Self::RefreshToken,
         Self::GetLoyaltyPrograms,

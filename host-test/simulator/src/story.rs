@@ -210,7 +210,7 @@ struct State {
 }
 
 impl Story {
-    /// Carries out one of the eighteen operations.
+    /// Carries out an operation.
     pub(crate) fn answer(&self, call: &Call<'_>) -> Outcome {
         match call.endpoint {
             Endpoint::Token | Endpoint::RefreshToken => Err(Refused::new(

@@ -1,18 +1,16 @@
 //! The recorded cases, and what `nodule check` says of broken ones.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{cases, component, expect, nodule, stderr, stdout};
+use crate::support::{
+    assert_every_operation, cases, component, described, expect, nodule, recordings, root, stderr, stdout,
+};
 
 fn check(dir: &Path, code: i32) -> (String, String) {
-    let mut command = nodule();
-    command.arg("check").arg(component()).arg(dir);
-    if std::env::var_os("UPDATE").is_some() && dir == cases() {
-        command.arg("--write-skeletons");
-    }
-    let output = expect(&mut command, code);
+    let output = expect(nodule().arg("check").arg(component()).arg(dir), code);
     (stdout(&output), stderr(&output))
 }
 
@@ -30,9 +28,23 @@ fn changed(case: &str, change: impl FnOnce(&mut Value)) -> tempfile::TempDir {
 #[test]
 fn every_operation_has_a_case_and_every_case_passes() {
     let (out, _) = check(&cases(), 0);
-    assert!(out.ends_with(" passed, 0 failed\n"), "{out}");
-    let cases = out.lines().filter(|line| line.starts_with("ok ")).count();
-    assert!(cases >= 18, "{out}");
+    let all = recordings().len();
+    assert!(
+        out.ends_with(&format!("\n{all} passed, 0 failed\n")),
+        "{out}\n`UPDATE=1 make test` records cases that are missing"
+    );
+}
+
+#[test]
+fn every_recording_is_of_a_case_in_the_list_and_every_case_has_one() {
+    let text = std::fs::read(root().join("host-test/cases.json")).unwrap();
+    let listed: Vec<Value> = serde_json::from_slice(&text).unwrap();
+    let of = |case: &Value| cases().join(format!("{}.har", case["case"].as_str().unwrap()));
+    let mut listed: Vec<_> = listed.iter().map(of).collect();
+    let mut recorded = recordings();
+    listed.sort();
+    recorded.sort();
+    assert_eq!(recorded, listed);
 }
 
 #[test]
@@ -48,7 +60,8 @@ fn an_operation_without_a_case_fails_with_the_name_of_the_file_to_write() {
         "{out}"
     );
     assert!(!out.contains("MISSING points adjustPoints"), "{out}");
-    assert!(out.ends_with("1 passed, 17 failed\n"), "{out}");
+    let others = described().operations.len() - 1;
+    assert!(out.ends_with(&format!("1 passed, {others} failed\n")), "{out}");
     assert!(err.contains("hint:"), "{err}");
 }
 
@@ -138,17 +151,8 @@ fn a_file_that_is_no_recording_is_named_and_does_not_hide_the_others() {
 
 #[test]
 fn recordings_say_that_they_were_made_against_the_simulator_and_hold_no_secret() {
-    let mut open = vec![cases()];
-    let mut seen = 0;
-    while let Some(path) = open.pop() {
-        if path.is_dir() {
-            open.extend(
-                std::fs::read_dir(path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
-            continue;
-        }
+    let mut seen = HashSet::new();
+    for path in recordings() {
         let text = std::fs::read_to_string(&path).unwrap();
         let recording: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
@@ -160,7 +164,11 @@ fn recordings_say_that_they_were_made_against_the_simulator_and_hold_no_secret()
         for secret in [simulator::DEMO_APP_SECRET, "not-the-demo-secret"] {
             assert!(!text.contains(secret), "{}", path.display());
         }
-        seen += 1;
+        let [group, operation] = ["group", "operation"].map(|name| &recording["log"]["_case"][name]);
+        seen.insert((
+            group.as_str().unwrap().to_owned(),
+            operation.as_str().unwrap().to_owned(),
+        ));
     }
-    assert!(seen >= 18);
+    assert_every_operation(&seen);
 }

@@ -1,9 +1,12 @@
 //! What the tests have in common.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Once;
 
+use nodule::description::Node;
 use serde_json::{Value, json};
 use simulator::{Config, DEMO_APP_ID, DEMO_APP_SECRET, Simulator};
 
@@ -18,8 +21,55 @@ pub fn component() -> PathBuf {
     path
 }
 
+/// The recorded cases. With `UPDATE=1` those that are missing are recorded first.
 pub fn cases() -> PathBuf {
+    static RECORDED: Once = Once::new();
+    if std::env::var_os("UPDATE").is_some() {
+        RECORDED.call_once(|| {
+            let mut record = Command::new(env!("CARGO_BIN_EXE_record"));
+            expect(record.arg("--missing").current_dir(root()), 0);
+        });
+    }
     root().join("host-test/cases")
+}
+
+/// What the node says of itself.
+pub fn described() -> Node {
+    let mut describe = nodule();
+    describe
+        .arg("describe")
+        .arg(component())
+        .args(["--format", "json"]);
+    serde_json::from_slice(&expect(&mut describe, 0).stdout).unwrap()
+}
+
+/// Every recording of the cases.
+pub fn recordings() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![cases()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "har") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Fails unless `seen`, a list of group and name, holds every operation; the message has the file to write.
+pub fn assert_every_operation(seen: &HashSet<(String, String)>) {
+    let missing: Vec<PathBuf> = described()
+        .operations
+        .into_iter()
+        .map(|operation| (operation.group, operation.name))
+        .filter(|operation| !seen.contains(operation))
+        .map(|(group, name)| cases().join(group).join(format!("{name}.har")))
+        .collect();
+    assert!(missing.is_empty(), "no case that succeeds: expected {missing:?}");
 }
 
 /// The command, without what this machine's environment would add to it.

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::bindings::exports::workflow::node::description::{Effect, Kind, Parameter};
 use crate::json::{self, elements, object, string};
+use crate::operations::OPERATIONS;
+use crate::table;
 use crate::table::describe::describe;
 
 const FORM: &str = include_str!("../../tests/vendor-form.json");
@@ -175,16 +177,30 @@ fn names_labels_and_choices_are_the_vendors_form_but_for_the_listed_differences(
         .collect();
     assert_eq!(ours, resources);
     let mut found = Vec::new();
-    let operations = elements(form["operations"]).unwrap();
-    assert_eq!(node.operations.len(), operations.len());
-    for (operation, vendor) in node.operations.iter().zip(operations.into_iter().map(members)) {
+    let vendors: Vec<_> = elements(form["operations"])
+        .unwrap()
+        .into_iter()
+        .map(members)
+        .collect();
+    let key = |vendor: &HashMap<String, &str>| (text(vendor, "resource"), text(vendor, "value"));
+    let expected: Vec<(String, String)> = vendors.iter().map(key).collect();
+    // The vendor's operations in the form's order; other operations stand between them.
+    let of_form: Vec<_> = node
+        .operations
+        .iter()
+        .filter(|o| expected.contains(&(o.group.clone(), o.name.clone())))
+        .collect();
+    let names: Vec<(String, String)> = of_form
+        .iter()
+        .map(|o| (o.group.clone(), o.name.clone()))
+        .collect();
+    assert_eq!(names, expected);
+    for (operation, vendor) in of_form.into_iter().zip(vendors) {
         assert_eq!(
-            (&operation.group, &operation.name, &operation.display_name),
-            (
-                &text(&vendor, "resource"),
-                &text(&vendor, "value"),
-                &text(&vendor, "label")
-            )
+            operation.display_name,
+            text(&vendor, "label"),
+            "{}",
+            operation.name
         );
         let parameters: Vec<&Parameter> = operation.parameters.iter().map(|id| all[id.as_str()]).collect();
         compare(
@@ -257,42 +273,24 @@ fn ids_are_unique_and_every_reference_has_its_parameter() {
 
 #[test]
 fn effects_are_as_the_table_of_operations_says() {
-    let told: Vec<String> = describe()
-        .operations
-        .into_iter()
-        .map(|operation| {
-            let effect = match operation.effect {
-                Effect::Read => "read".to_owned(),
-                Effect::Idempotent => "idempotent".to_owned(),
-                Effect::Keyed(key) => key,
-                Effect::Write => "write".to_owned(),
-            };
-            format!("{} {effect}", operation.name)
-        })
-        .collect();
-    assert_eq!(
-        told,
-        [
-            "getLoyaltyPrograms read",
-            "getMemberList read",
-            "getMember read",
-            "memberAdmission write",
-            "createConsumer write",
-            "importConsumerEventData consumer.importConsumerEventData.data.eventId",
-            "queryConsumer read",
-            "updateConsumer idempotent",
-            "bindConsumerThirdAccount idempotent",
-            "queryThirdAccountsByUnionId read",
-            "getTransactionList read",
-            "getTransactionDetail read",
-            "syncTransaction order.syncTransaction.transactionCode",
-            "getPointsAccount read",
-            "getPointsRecords read",
-            "adjustPoints points.adjustPoints.operationId",
-            "batchSyncProduct idempotent",
-            "saveStore write",
-        ]
-    );
+    let node = describe();
+    assert_eq!(node.operations.len(), OPERATIONS.len());
+    for (operation, described) in OPERATIONS.iter().zip(&node.operations) {
+        let at = format!("{}.{}", operation.group.name(), operation.name);
+        assert_eq!(format!("{}.{}", described.group, described.name), at);
+        let is_same = match (operation.effect, &described.effect) {
+            (table::Effect::Read, Effect::Read)
+            | (table::Effect::Idempotent, Effect::Idempotent)
+            | (table::Effect::Write, Effect::Write) => true,
+            (table::Effect::Keyed(key), Effect::Keyed(id)) => *id == format!("{at}.{key}"),
+            _ => false,
+        };
+        assert!(
+            is_same,
+            "{at}: expected {:?}, found {:?}",
+            operation.effect, described.effect
+        );
+    }
 }
 
 #[test]

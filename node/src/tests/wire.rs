@@ -1,33 +1,102 @@
 //! Method, target and body of every operation, to the byte: `tests/wire.txt`.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
+use super::samples::{largest, smallest};
 use super::script::{BASE, Script, block_on, call, reply, sent};
 use crate::bindings::exports::workflow::node::types::{Access, Field};
 use crate::execute::execute;
 use crate::operations::OPERATIONS;
 
-const WIRE: &str = include_str!("../../tests/wire.txt");
+const WIRE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire.txt");
+/// The part of the table that new operations come before.
+const HOSTILE: &str = "# Hostile values";
 
 #[test]
 fn every_operation_sends_what_the_table_of_cases_says() {
-    let mut cases: HashMap<String, usize> = HashMap::new();
-    for stanza in WIRE.split("\n\n") {
-        let stanza: Vec<&str> = stanza.lines().filter(|line| !line.starts_with('#')).collect();
-        let Some((given, expected)) = stanza.split_first() else {
-            continue;
-        };
-        let (operation, item) = given.split_once(' ').unwrap();
-        assert_eq!(sent(operation, item), expected.join("\n"), "{given}");
-        *cases.entry(operation.to_owned()).or_default() += 1;
+    let mut wire = std::fs::read_to_string(WIRE).unwrap();
+    if std::env::var_os("UPDATE").is_some() {
+        wire = with_missing_cases(&wire);
+        std::fs::write(WIRE, &wire).unwrap();
     }
+    for (given, expected) in stanzas(&wire) {
+        let (operation, item) = given.split_once(' ').unwrap();
+        assert_eq!(sent(operation, item), expected, "{given}");
+    }
+    let missing: Vec<String> = missing(&wire).into_iter().map(|(name, _)| name).collect();
+    assert!(
+        missing.is_empty(),
+        "node/tests/wire.txt has too few cases of {}; `UPDATE=1 make test` writes them",
+        missing.join(", ")
+    );
+}
+
+/// What is given, and what is to be sent for it.
+fn stanzas(wire: &str) -> Vec<(&str, String)> {
+    wire.split("\n\n")
+        .filter_map(|stanza| {
+            let mut lines = stanza.lines().filter(|line| !line.starts_with('#'));
+            Some((lines.next()?, lines.collect::<Vec<_>>().join("\n")))
+        })
+        .collect()
+}
+
+/// The operations that lack a case, each with those that `UPDATE=1` writes: the smallest item and the largest.
+fn missing(wire: &str) -> Vec<(String, Vec<String>)> {
+    let mut cases: HashMap<&str, usize> = HashMap::new();
+    for (given, _) in stanzas(wire) {
+        *cases.entry(given.split_once(' ').unwrap().0).or_default() += 1;
+    }
+    let mut missing = Vec::new();
     for operation in OPERATIONS {
         let name = format!("{}.{}", operation.group.name(), operation.name);
-        let wanted = if operation.parameters.len() > 1 { 2 } else { 1 };
-        assert!(
-            cases.get(&name).is_some_and(|count| *count >= wanted),
-            "tests/wire.txt has too few cases of {name}"
-        );
+        let mut items = vec![smallest(operation)];
+        if operation.parameters.len() > 1 {
+            items.push(largest(operation));
+        }
+        items.drain(..items.len().min(cases.get(&*name).copied().unwrap_or(0)));
+        if !items.is_empty() {
+            missing.push((name, items));
+        }
+    }
+    missing
+}
+
+fn with_missing_cases(wire: &str) -> String {
+    let (before, after) = wire.split_once(HOSTILE).expect("the part of hostile values");
+    let mut whole = before.to_owned();
+    for (name, items) in missing(wire) {
+        for item in items {
+            let _ = write!(whole, "{name} {item}\n{}\n\n", sent(&name, &item));
+        }
+    }
+    whole + HOSTILE + after
+}
+
+#[test]
+fn cases_are_written_for_an_operation_that_has_none_and_for_no_other() {
+    let wire = std::fs::read_to_string(WIRE).unwrap();
+    let whole = with_missing_cases(&wire);
+    assert_eq!(with_missing_cases(&whole), whole);
+    for operation in OPERATIONS {
+        let name = format!("{}.{}", operation.group.name(), operation.name);
+        let is_of = |given: &str| given.split_once(' ').unwrap().0 == name;
+        let others: Vec<&str> = whole
+            .split_inclusive("\n\n")
+            .filter(|stanza| !is_of(stanza))
+            .collect();
+        let without = others.concat();
+        assert_eq!(missing(&without)[0].0, name);
+        let again = with_missing_cases(&without);
+        assert_eq!(missing(&again), []);
+        // What is written is what the node takes and sends.
+        for (given, expected) in stanzas(&again) {
+            if is_of(given) {
+                assert_eq!(sent(&name, given.split_once(' ').unwrap().1), expected);
+                assert!(!expected.is_empty(), "{given}");
+            }
+        }
     }
 }
 
