@@ -22,6 +22,7 @@ use std::time::Instant;
 use http::Method;
 
 use nodule_core::canonical::CanonicalUrl;
+use nodule_core::path_template::PathTemplate;
 
 /// Whose event it is.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub(crate) struct Label {
     /// `group.name`, or `authenticate`.
     pub(crate) operation: String,
     /// The path that the operation declares, `/v1/things/{code}`.
-    pub(crate) path: Option<String>,
+    pub(crate) path: Option<PathTemplate>,
 }
 
 /// What is shown in the place of a path that no operation declares.
@@ -43,22 +44,12 @@ impl Label {
     /// A path without its values.
     pub(crate) fn path(&self, base: Option<&CanonicalUrl>, url: &CanonicalUrl) -> &str {
         let prefix = base.map_or("", |base| base.path().trim_end_matches('/'));
-        let template = self.path.as_deref().unwrap_or(UNDECLARED);
-        let is_declared = url
-            .path()
-            .strip_prefix(prefix)
-            .is_some_and(|path| is_made_from(template, path));
-        if is_declared { template } else { UNDECLARED }
+        let below = url.path().strip_prefix(prefix);
+        self.path
+            .as_ref()
+            .filter(|template| below.is_some_and(|path| template.matches(path)))
+            .map_or(UNDECLARED, PathTemplate::as_str)
     }
-}
-
-fn is_made_from(template: &str, path: &str) -> bool {
-    let is_name = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
-    template.split('/').count() == path.split('/').count()
-        && template
-            .split('/')
-            .zip(path.split('/'))
-            .all(|(name, value)| is_name(name) || name == value)
 }
 
 /// One request, answered or not.
@@ -208,7 +199,7 @@ mod tests {
             node: String::new(),
             digest: String::new(),
             operation: String::new(),
-            path: Some("/v1/member/{memberCode}/tags".to_owned()),
+            path: Some(PathTemplate::parse("/v1/member/{memberCode}/tags")),
         };
         let base = CanonicalUrl::parse("https://api.example.com/openapi").unwrap();
         let shown = |url: &str| {
@@ -223,6 +214,7 @@ mod tests {
         for other in [
             "/openapi/v1/member/M17",
             "/openapi/v1/member/M17/x",
+            "/openapi/v1/member//tags",
             "/v1/member/M17/tags",
             "/openapi/M17",
         ] {

@@ -1,11 +1,14 @@
 //! What was asked of the node and what it said: the part of a recording that HAR has no words for.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
 use super::MAX_DEPTH;
 use crate::json_size::{Most, within};
+use crate::path_template::PathTemplate;
 
 /// It stands some levels below the document: `log._case.results[0].output[0]`.
 const HELD_DEPTH: usize = MAX_DEPTH - 10;
@@ -50,8 +53,14 @@ impl OnFailure {
 pub struct Declared {
     /// `POST`
     pub method: String,
-    /// Relative to the base URL, with its placeholders: `/v1/member/{memberId}`.
-    pub path: String,
+    /// Relative to the base URL: `/v1/member/{memberId}`.
+    pub path: PathTemplate,
+}
+
+impl fmt::Display for Declared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
 }
 
 /// One item of a case.

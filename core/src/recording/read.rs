@@ -12,6 +12,7 @@ use super::{
     exchange::Exchange,
     place::Place,
 };
+use crate::path_template::PathTemplate;
 
 /// What was read.
 #[derive(Clone)]
@@ -168,7 +169,7 @@ fn on_failure(place: &Place<'_>) -> Result<OnFailure, Fault> {
 fn declared(place: &Place<'_>) -> Result<Declared, Fault> {
     Ok(Declared {
         method: needed_text(place, "method")?,
-        path: needed_text(place, "path")?,
+        path: PathTemplate::parse(&needed_text(place, "path")?),
     })
 }
 

@@ -19,6 +19,7 @@ use super::{
     Answer, Call, Component, Declared, Exchange, Item, ItemResult, Meta, OnFailure, Outcome, Recorder,
     Recording, Request, Role,
 };
+use crate::path_template::PathTemplate;
 
 const BASE: &str = "http://127.0.0.1:8080/crm/";
 
@@ -80,7 +81,7 @@ fn meta() -> Meta {
         base_url: base(),
         declared: Some(Declared {
             method: "POST".to_owned(),
-            path: "/v1/points/{account}".to_owned(),
+            path: PathTemplate::parse("/v1/points/{account}"),
         }),
         component: Some(Component {
             name: "crm".to_owned(),

@@ -11,6 +11,9 @@ use nodule_core::secret::Secret;
 
 pub(crate) use query::Query;
 
+/// A header or a query parameter, by its name.
+pub(crate) type Field<N> = (N, Secret);
+
 /// Headers and query of a session. Its `Debug` shows nothing of them.
 pub(crate) struct Access {
     headers: Vec<(HeaderName, Secret)>,
@@ -72,7 +75,7 @@ impl Access {
     }
 
     /// Names and values of its headers.
-    pub(crate) fn header_fields(&self) -> &[(HeaderName, Secret)] {
+    pub(crate) fn header_fields(&self) -> &[Field<HeaderName>] {
         &self.headers
     }
 }

@@ -24,15 +24,18 @@ mod exchange;
 pub(crate) mod header;
 mod held;
 mod observed;
+mod permit;
+mod recorded;
 mod redaction;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant as Clock, sleep_until};
@@ -44,23 +47,15 @@ use crate::gate::client::{self, Clients, Freshness, OriginClient, Owner};
 use nodule_core::address::Permit;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::limits::Limits;
-use nodule_core::policy::{BaseUrl, Policy, Rule};
+use nodule_core::policy::Policy;
 use nodule_core::rate::Bucket;
-use nodule_core::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Role, Spelled};
+use nodule_core::recording::{Answer, Exchange, Outcome, Player, Recorder};
 use nodule_core::secret::Secret;
-use nodule_core::text;
 
 pub(crate) use check::{Content, RawRequest};
 pub(crate) use held::{BufferReservation, Buffered};
 pub(crate) use observed::{Answered, LastAnswer, Observed, Redirect};
-
-/// Rules by which a request below the base URL is refused for nothing that the node chose.
-const OF_THE_BASE: [&str; 2] = ["address", "authentication-requests"];
-
-/// Requests that one `authenticate` may send. A handshake of several steps takes five or six: finding the endpoints, a nonce,
-/// a token, its exchange for another, a renewal that failed before. With no limit it could write the secret to as many places
-/// of the service as it likes.
-pub(crate) const AUTHENTICATION_REQUESTS: u32 = 16;
+pub(crate) use permit::AUTHENTICATION_REQUESTS;
 
 /// Who is behind a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +132,15 @@ struct ValidatedRequest {
     below_base: bool,
     headers: HeaderMap,
     body: Bytes,
+}
+
+impl ValidatedRequest {
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            method: Some(&self.method),
+            url: Some(&self.url),
+        }
+    }
 }
 
 /// An answer, whole.
@@ -302,113 +306,6 @@ impl Pipeline {
         }
     }
 
-    /// The policy's word, and how far the connection may go.
-    fn permit(&self, request: &ValidatedRequest) -> Result<Permit, HttpError> {
-        let ValidatedRequest {
-            method,
-            url,
-            below_base,
-            ..
-        } = request;
-        let decided = match (self.scope, below_base) {
-            (Scope::Authentication, false) => {
-                return Err(self.deny(request.asked(), "authentication", String::new(), None));
-            }
-            // By a rule, or by having given the credential, where the policy does not say otherwise.
-            (_, true) => self.policy.decide_below_base(method, url),
-            (Scope::Operation, false) => self.policy.decide(method, url).map(Rule::permit),
-        };
-        let permit = match decided {
-            Ok(permit) => permit,
-            Err(denial) => {
-                let rule = match self.scope {
-                    Scope::Operation => denial.why.rule(),
-                    // Which of the rules it was is this node's choice.
-                    Scope::Authentication => "authentication",
-                };
-                return Err(self.deny(request.asked(), rule, denial.to_string(), denial.hint()));
-            }
-        };
-        if self.scope == Scope::Authentication && !self.may_authenticate_further() {
-            let message = format!(
-                "an authenticating node may send {} requests",
-                AUTHENTICATION_REQUESTS
-            );
-            return Err(self.deny(request.asked(), "authentication-requests", message, None));
-        }
-        if self.write && self.scope == Scope::Operation && !is_safe(method) {
-            let most = self.policy.write_requests();
-            let mut notes = self.notes();
-            if notes.allowed_changing >= most {
-                drop(notes);
-                let message =
-                    format!("a call of a `write` operation may send {most} request that is not a GET");
-                let hint = format!("in the policy file:\nwrite-requests = {}", most + 1);
-                return Err(self.deny(request.asked(), "write-requests", message, Some(hint)));
-            }
-            notes.allowed_changing += 1;
-        }
-        Ok(permit)
-    }
-
-    fn recordable(&self, request: &ValidatedRequest) -> Result<Request, HttpError> {
-        let message = || "the URL cannot be recorded".to_owned();
-        request
-            .recorded()
-            .ok_or_else(|| self.deny(request.asked(), "recording", message(), None))
-    }
-
-    fn replay(&self, player: &Player, request: &ValidatedRequest) -> Result<BufferedResponse, HttpError> {
-        let changing = u32::from(!is_safe(&request.method));
-        self.sending(changing);
-        let same = match self.role() {
-            Role::Operation => player.serve_spelled(self.item, &request.spelled(&request.url.to_string())),
-            Role::Authentication => None,
-        };
-        let served = match same {
-            Some(served) => served,
-            None => player.serve(self.role(), self.item, &self.recordable(request)?),
-        };
-        match served {
-            Ok(Outcome::Answer(answer)) => match &answer.broken {
-                None => {
-                    let answer =
-                        BufferedResponse::from_recorded(answer, BufferReservation::new(&self.buffered));
-                    self.answered(&answer, changing);
-                    Ok(answer)
-                }
-                Some(error) => {
-                    let error = self.recorded_failure(error);
-                    if matches!(error, HttpError::HttpResponseContentCoding(_)) {
-                        self.note_undecoded(&BufferedResponse::from_recorded(
-                            answer,
-                            BufferReservation::new(&self.buffered),
-                        ));
-                    }
-                    Err(error)
-                }
-            },
-            Ok(Outcome::Failed { error }) => Err(self.recorded_failure(error)),
-            Err(miss) => Err(self.deny(
-                request.asked(),
-                "replay",
-                miss.to_string(),
-                Some(miss.hint().to_owned()),
-            )),
-        }
-    }
-
-    /// A transport failure of a recording. What another tool says of it is told, since its name here says less.
-    fn recorded_failure(&self, error: &str) -> HttpError {
-        const SHOWN_CHARS: usize = 200;
-        let known = error_name::parse(error);
-        if known.is_none() {
-            let told = format!("recorded as `{}`", text::shown(error, SHOWN_CHARS));
-            self.notes().trouble.get_or_insert(told);
-        }
-        known.unwrap_or(HttpError::ConnectionTerminated)
-    }
-
     async fn live(
         &self,
         clients: &Clients,
@@ -483,140 +380,9 @@ impl Pipeline {
             recorder.add_secrets(secrets.map(Secret::expose));
         }
     }
-
-    fn role(&self) -> Role {
-        match self.scope {
-            Scope::Operation => Role::Operation,
-            Scope::Authentication => Role::Authentication,
-        }
-    }
-
-    /// Refuse a request: a failure for the node, an event for the operator, and the lines to paste for whoever has to act.
-    pub(crate) fn deny(
-        &self,
-        asked: Asked<'_>,
-        rule: &'static str,
-        message: String,
-        hint: Option<String>,
-    ) -> HttpError {
-        let below_base = asked
-            .url
-            .is_some_and(|url| self.base.as_ref().is_some_and(|base| base.covers(url)));
-        let (asked, message, hint) = match self.scope {
-            Scope::Authentication if self.is_live() && !(below_base && OF_THE_BASE.contains(&rule)) => {
-                // This node knows the secret: where it wanted to go, in whatever words, may be the secret.
-                let base = self
-                    .base
-                    .as_ref()
-                    .map(|base| base.url().to_string())
-                    .unwrap_or_default();
-                let listed = match self.policy.base_url() {
-                    BaseUrl::Granted => "",
-                    BaseUrl::Listed => " that the policy lists (`base-url = \"listed\"`)",
-                };
-                let message = format!(
-                    "an authenticating node may send plain requests below `{base}`{listed}, and tried another"
-                );
-                (
-                    Asked {
-                        method: None,
-                        url: None,
-                    },
-                    message,
-                    None,
-                )
-            }
-            _ => (asked, message, hint),
-        };
-        let origin = asked.url.map(CanonicalUrl::origin);
-        self.audit(|| events::denied(&self.label, asked.method, origin.as_deref(), rule));
-        self.notes().denial.get_or_insert((message, hint));
-        HttpError::HttpRequestDenied
-    }
 }
 
 /// Methods that change nothing.
 fn is_safe(method: &Method) -> bool {
     *method == Method::GET || *method == Method::HEAD
-}
-
-fn header_list(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .map(|(name, value)| {
-            (
-                name.as_str().to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
-        })
-        .collect()
-}
-
-impl ValidatedRequest {
-    /// As a recording has it, or `None` for a URL that the recording's URL type does not take.
-    fn recorded(&self) -> Option<Request> {
-        Some(Request {
-            method: self.method.clone(),
-            url: url::Url::parse(&self.url.to_string()).ok()?,
-            headers: header_list(&self.headers),
-            body: self.body.clone(),
-        })
-    }
-
-    /// As it is written; `url` is its own.
-    fn spelled<'a>(&'a self, url: &'a str) -> Spelled<'a> {
-        Spelled {
-            method: &self.method,
-            url,
-            content_type: self
-                .headers
-                .get(CONTENT_TYPE)
-                .map(HeaderValue::as_bytes)
-                .unwrap_or_default(),
-            body: &self.body,
-        }
-    }
-
-    fn asked(&self) -> Asked<'_> {
-        Asked {
-            method: Some(&self.method),
-            url: Some(&self.url),
-        }
-    }
-
-    fn planned(&self) -> Planned {
-        Planned {
-            method: self.method.clone(),
-            url: self.url.to_string(),
-            headers: header_list(&self.headers),
-            body: self.body.clone(),
-        }
-    }
-}
-
-impl BufferedResponse {
-    fn recorded(&self) -> Answer {
-        Answer {
-            status: self.status,
-            headers: header_list(&self.headers),
-            body: self.body.clone(),
-            broken: None,
-        }
-    }
-
-    fn from_recorded(answer: &Answer, hold: BufferReservation) -> Self {
-        let headers = answer
-            .headers
-            .iter()
-            .filter_map(|(name, value)| {
-                Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value.parse().ok()?))
-            })
-            .collect();
-        Self {
-            status: answer.status,
-            headers,
-            body: answer.body.clone(),
-            hold,
-        }
-    }
 }

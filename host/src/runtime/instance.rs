@@ -3,7 +3,9 @@
 //! An instance lives for one run at most. It has a clock, a source of randomness, outgoing HTTP through the
 //! [pipeline](crate::gate::pipeline), and nothing else.
 
+mod budget;
 mod clock_and_rng;
+mod reached_limit;
 mod share;
 mod turns;
 pub(crate) mod waiting;
@@ -15,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
+use wasmtime::{Store, Trap};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
@@ -28,8 +30,10 @@ use crate::runtime::http::hooks::Hooks;
 use crate::runtime::http::in_flight::InFlight;
 use nodule_core::limits::Limits;
 
+use budget::Budget;
 use clock_and_rng::Staged;
 pub(crate) use clock_and_rng::{ClockAndRng, ReplaySeed};
+use reached_limit::ReachedLimit;
 pub(crate) use share::Account;
 
 /// What Wasmtime keeps for an instance.
@@ -202,10 +206,7 @@ impl InstanceStore {
             in_flight,
             ..
         } = self.store.data();
-        self.node.is_some()
-            && table.is_empty()
-            && in_flight.is_empty()
-            && budget.memory_left > budget.memory_limit / 2
+        self.node.is_some() && table.is_empty() && in_flight.is_empty() && budget.has_memory_to_spare()
     }
 
     fn bounds(&self) -> Bounds {
@@ -295,56 +296,28 @@ impl InstanceStore {
         let error = match result {
             Some(Ok(value)) => return Ok(value),
             Some(Err(error)) => error,
-            None => {
-                let seconds = self.run_timeout.as_secs_f64();
-                return Err(self.limit(
-                    "run-timeout-ms",
-                    &format!("the call took longer than {seconds} seconds"),
-                ));
-            }
+            None => return Err(self.limit(&ReachedLimit::Time(self.run_timeout))),
         };
-        if let Some((key, message)) = &self.store.data().budget.reached {
-            return Err(self.limit(key, message));
-        }
-        let reason = match error.downcast_ref::<Trap>() {
-            Some(Trap::StackOverflow) => {
-                return Err(self.limit("stack-bytes", "the node's calls nest too deep"));
-            }
-            Some(trap) => trap.to_string(),
-            None => error.root_cause().to_string(),
-        };
-        if error.is::<PoolConcurrencyLimitError>() {
-            return Err(self.limit("pooling", "no instance is free: too many calls at once"));
-        }
-        // Wasmtime has no public types for these.
-        if reason.contains("handle limit exceeded") || reason.contains("no free keys") {
-            return Err(self.limit(
-                "host-resources",
-                "the node holds too many of the host's resources",
-            ));
-        }
-        if reason.starts_with("resource limit exceeded") {
-            return Err(self.limit(
-                "instances",
-                &format!("the node is made of too many parts: {reason}"),
-            ));
-        }
-        if reason.starts_with("too much data is being copied") {
-            return Err(self.limit("output-bytes", "the node hands over too much at once"));
+        if let Some(reached) = ReachedLimit::of(&error) {
+            return Err(self.limit(&reached));
         }
         if let Some(pipeline) = &self.store.data().pipeline {
             events::trap(&pipeline.label);
         }
-        Err(Stop::Trap(reason))
+        let trap = error.downcast_ref::<Trap>();
+        Err(Stop::Trap(trap.map_or_else(
+            || error.root_cause().to_string(),
+            ToString::to_string,
+        )))
     }
 
-    fn limit(&self, key: &str, message: &str) -> Stop {
+    fn limit(&self, reached: &ReachedLimit) -> Stop {
         let Some(pipeline) = &self.store.data().pipeline else {
             // The limits of a description are the host's own; no key of a policy changes them.
-            return Stop::Limit(message.to_owned());
+            return Stop::Limit(reached.to_string());
         };
-        pipeline.note_limit(key);
-        Stop::Limit(format!("{message} (`{key}`)"))
+        pipeline.note_limit(reached.key());
+        Stop::Limit(format!("{reached} (`{}`)", reached.key()))
     }
 }
 
@@ -403,124 +376,4 @@ async fn bounded<T>(bounds: Bounds, call: Pin<&mut impl Future<Output = T>>) -> 
     )
     .await
     .ok()
-}
-
-/// What is left of an instance's memory, tables and core instances.
-struct Budget {
-    memory_limit: usize,
-    memory_left: usize,
-    tables_limit: usize,
-    tables_left: usize,
-    instances: usize,
-    /// The first limit that was hit, for the message; Wasmtime's own error says only that the call trapped.
-    reached: Option<(&'static str, String)>,
-}
-
-impl Budget {
-    fn new(limits: &Limits) -> Self {
-        Self {
-            memory_limit: limits.memory_bytes,
-            memory_left: limits.memory_bytes,
-            tables_limit: limits.table_elements,
-            tables_left: limits.table_elements,
-            instances: limits.instances,
-            reached: None,
-        }
-    }
-
-    fn refuse(&mut self, key: &'static str, message: String) -> wasmtime::Error {
-        let error = wasmtime::Error::msg(message.clone());
-        self.reached.get_or_insert((key, message));
-        error
-    }
-}
-
-impl ResourceLimiter for Budget {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        most: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        // An error traps at once, so that the limit is what is reported, not what the guest makes of a failed growth.
-        match self.memory_left.checked_sub(desired.saturating_sub(current)) {
-            // Beyond its own declared end a memory does not grow, and uses up nothing.
-            Some(_) if most.is_some_and(|most| desired > most) => Ok(false),
-            Some(left) => {
-                self.memory_left = left;
-                Ok(true)
-            }
-            None => Err(self.refuse(
-                "memory-bytes",
-                format!("the node wants more than {} bytes of memory", self.memory_limit),
-            )),
-        }
-    }
-
-    /// The system has no more memory. The node is not told: what it does must not depend on the machine.
-    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(error)
-    }
-
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        most: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        match self.tables_left.checked_sub(desired.saturating_sub(current)) {
-            Some(_) if most.is_some_and(|most| desired > most) => Ok(false),
-            Some(left) => {
-                self.tables_left = left;
-                Ok(true)
-            }
-            None => Err(self.refuse(
-                "table-elements",
-                format!("the node wants more than {} table elements", self.tables_limit),
-            )),
-        }
-    }
-
-    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(error)
-    }
-
-    fn instances(&self) -> usize {
-        self.instances
-    }
-
-    fn tables(&self) -> usize {
-        self.instances
-    }
-
-    fn memories(&self) -> usize {
-        self.instances
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_growth_beyond_the_declared_end_uses_up_nothing_and_the_systems_refusal_ends_the_call() {
-        let mut limits = Limits::default();
-        (limits.memory_bytes, limits.table_elements) = (100, 10);
-        let mut budget = Budget::new(&limits);
-        assert!(!budget.memory_growing(0, 90, Some(80)).unwrap());
-        assert!(!budget.table_growing(0, 9, Some(8)).unwrap());
-        assert!(budget.memory_growing(0, 80, Some(80)).unwrap());
-        assert!(budget.table_growing(0, 8, None).unwrap());
-        assert!(budget.memory_growing(80, 101, None).is_err());
-        assert!(
-            budget
-                .memory_grow_failed(wasmtime::Error::msg("no memory"))
-                .is_err()
-        );
-        assert!(
-            budget
-                .table_grow_failed(wasmtime::Error::msg("no memory"))
-                .is_err()
-        );
-    }
 }

@@ -39,7 +39,7 @@ impl BufferReservation {
         }
     }
 
-    /// BufferReservation more; `false` says that it would be too much, and then nothing more is held.
+    /// Holds more; `false` says that it would be too much, and then nothing more is held.
     pub(crate) fn add(&mut self, more: usize) -> bool {
         let add = |held: usize| held.checked_add(more).filter(|sum| *sum <= self.buffered.limit);
         let added = self
@@ -53,7 +53,7 @@ impl BufferReservation {
         added
     }
 
-    /// BufferReservation as much as this, neither more nor less; `false` as for [`BufferReservation::add`].
+    /// Holds as much as this, neither more nor less; `false` as for [`BufferReservation::add`].
     pub(crate) fn set(&mut self, bytes: usize) -> bool {
         match self.bytes.checked_sub(bytes) {
             Some(less) => {

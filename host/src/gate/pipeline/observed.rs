@@ -24,7 +24,7 @@ pub(crate) struct Observed {
     /// Requests that began to leave.
     pub(crate) sent: u32,
     /// Those that policy let pass and that are not GET or HEAD.
-    pub(super) allowed_changing: u32,
+    allowed_changing: u32,
     /// Requests that were answered to the end.
     pub(crate) answered: u32,
     /// Bytes of the bodies of these answers.
@@ -123,6 +123,20 @@ impl Observed {
         self.received += answer.body.len() as u64;
         self.changing.answered += changing;
     }
+
+    /// Count a request of an authenticating instance; whether it may be sent.
+    pub(super) fn may_authenticate_further(&mut self) -> bool {
+        let is_allowed = self.authenticating < AUTHENTICATION_REQUESTS;
+        self.authenticating += u32::from(is_allowed);
+        is_allowed
+    }
+
+    /// Count a request that is not GET or HEAD; whether it may be sent where `most` may.
+    pub(super) fn may_change_further(&mut self, most: u32) -> bool {
+        let is_allowed = self.allowed_changing < most;
+        self.allowed_changing += u32::from(is_allowed);
+        is_allowed
+    }
 }
 
 impl Pipeline {
@@ -211,14 +225,6 @@ impl Pipeline {
     /// What the network said, where a request got no answer.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.notes().trouble.clone()
-    }
-
-    /// Count a request of an authenticating instance; whether it may be sent.
-    pub(super) fn may_authenticate_further(&self) -> bool {
-        let mut notes = self.notes();
-        let is_allowed = notes.authenticating < AUTHENTICATION_REQUESTS;
-        notes.authenticating += u32::from(is_allowed);
-        is_allowed
     }
 
     /// Note an answer whose body could not be read.

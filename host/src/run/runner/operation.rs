@@ -8,6 +8,7 @@ use crate::events::Label;
 use crate::run::Stats;
 use crate::runtime::instance::Idle;
 use nodule_core::description::{Effect, Operation};
+use nodule_core::path_template::PathTemplate;
 use nodule_core::rate::Bucket;
 use nodule_core::recording::Declared;
 
@@ -43,6 +44,9 @@ impl BoundOperation {
                 .next(),
             _ => None,
         };
+        let path = declared(operation).map(|declared| declared.path);
+        let path_parameters = path.iter().flat_map(PathTemplate::parameters);
+        let path_parameters = path_parameters.map(ToOwned::to_owned).collect();
         Ok(Self {
             group: group.to_owned(),
             name: name.to_owned(),
@@ -55,11 +59,9 @@ impl BoundOperation {
                 node: inner.label.node.clone(),
                 digest: inner.label.digest.clone(),
                 operation: format!("{group}.{name}"),
-                path: declared(operation).map(|declared| declared.path),
+                path,
             }),
-            path_parameters: declared(operation)
-                .map(|declared| path_parameters(&declared.path))
-                .unwrap_or_default(),
+            path_parameters,
             key_parameter: key_parameter.map(|parameter| parameter.name.clone()),
             stats: Arc::new(Stats::new()),
             rate: None,
@@ -78,13 +80,6 @@ pub fn declared(operation: &Operation) -> Option<Declared> {
     let request = operation.hints.as_ref()?.get("request")?;
     Some(Declared {
         method: request.get("method")?.as_str()?.to_owned(),
-        path: request.get("path")?.as_str()?.to_owned(),
+        path: PathTemplate::parse(request.get("path")?.as_str()?),
     })
-}
-
-fn path_parameters(path: &str) -> Vec<String> {
-    path.split('/')
-        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
-        .map(ToOwned::to_owned)
-        .collect()
 }

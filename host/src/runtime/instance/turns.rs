@@ -17,6 +17,7 @@ use wasmtime::Store;
 use wasmtime_wasi_http::Error as HttpError;
 
 use super::State;
+use super::reached_limit::ReachedLimit;
 use crate::gate::pipeline::Pipeline;
 use crate::runtime::bindings::types::Field;
 use crate::runtime::bindings::{execution, turns};
@@ -48,8 +49,7 @@ pub(super) async fn execute(
             turns::Turn::Waiting(asked) => asked,
         };
         if requests.len() > most.saturating_sub(in_flight.len()) {
-            // In the words of Wasmtime, which says it of the handles that a node holds.
-            wasmtime::bail!("handle limit exceeded");
+            return Err(ReachedLimit::HostResources.into());
         }
         if !requests.is_empty() {
             let turn = Arc::new(Turn::new(headers, looked_at));

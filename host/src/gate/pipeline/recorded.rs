@@ -1,0 +1,159 @@
+//! Requests and responses as a recording has them, and the replay that answers from one: no socket is opened, and nothing of a
+//! session is there.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use nodule_core::recording::{Answer, Outcome, Player, Request, Role, Spelled};
+use nodule_core::text;
+use wasmtime_wasi_http::Error as HttpError;
+
+use super::{
+    BufferReservation, BufferedResponse, Pipeline, Planned, Scope, ValidatedRequest, error_name, is_safe,
+};
+
+impl Pipeline {
+    /// The request for a recording, or refused where none can hold it.
+    pub(super) fn recordable(&self, request: &ValidatedRequest) -> Result<Request, HttpError> {
+        let message = || "the URL cannot be recorded".to_owned();
+        request
+            .recorded()
+            .ok_or_else(|| self.deny(request.asked(), "recording", message(), None))
+    }
+
+    /// The recorded outcome of this request.
+    pub(super) fn replay(
+        &self,
+        player: &Player,
+        request: &ValidatedRequest,
+    ) -> Result<BufferedResponse, HttpError> {
+        let changing = u32::from(!is_safe(&request.method));
+        self.sending(changing);
+        let same = match self.role() {
+            Role::Operation => player.serve_spelled(self.item, &request.spelled(&request.url.to_string())),
+            Role::Authentication => None,
+        };
+        let served = match same {
+            Some(served) => served,
+            None => player.serve(self.role(), self.item, &self.recordable(request)?),
+        };
+        match served {
+            Ok(Outcome::Answer(answer)) => match &answer.broken {
+                None => {
+                    let answer =
+                        BufferedResponse::from_recorded(answer, BufferReservation::new(&self.buffered));
+                    self.answered(&answer, changing);
+                    Ok(answer)
+                }
+                Some(error) => {
+                    let error = self.recorded_failure(error);
+                    if matches!(error, HttpError::HttpResponseContentCoding(_)) {
+                        self.note_undecoded(&BufferedResponse::from_recorded(
+                            answer,
+                            BufferReservation::new(&self.buffered),
+                        ));
+                    }
+                    Err(error)
+                }
+            },
+            Ok(Outcome::Failed { error }) => Err(self.recorded_failure(error)),
+            Err(miss) => Err(self.deny(
+                request.asked(),
+                "replay",
+                miss.to_string(),
+                Some(miss.hint().to_owned()),
+            )),
+        }
+    }
+
+    /// A transport failure of a recording. What another tool says of it is told, since its name here says less.
+    fn recorded_failure(&self, error: &str) -> HttpError {
+        const SHOWN_CHARS: usize = 200;
+        let known = error_name::parse(error);
+        if known.is_none() {
+            let told = format!("recorded as `{}`", text::shown(error, SHOWN_CHARS));
+            self.notes().trouble.get_or_insert(told);
+        }
+        known.unwrap_or(HttpError::ConnectionTerminated)
+    }
+
+    pub(super) fn role(&self) -> Role {
+        match self.scope {
+            Scope::Operation => Role::Operation,
+            Scope::Authentication => Role::Authentication,
+        }
+    }
+}
+
+fn header_list(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect()
+}
+
+impl ValidatedRequest {
+    /// As a recording has it, or `None` for a URL that the recording's URL type does not take.
+    fn recorded(&self) -> Option<Request> {
+        Some(Request {
+            method: self.method.clone(),
+            url: url::Url::parse(&self.url.to_string()).ok()?,
+            headers: header_list(&self.headers),
+            body: self.body.clone(),
+        })
+    }
+
+    /// As it is written; `url` is its own.
+    fn spelled<'a>(&'a self, url: &'a str) -> Spelled<'a> {
+        Spelled {
+            method: &self.method,
+            url,
+            content_type: self
+                .headers
+                .get(CONTENT_TYPE)
+                .map(HeaderValue::as_bytes)
+                .unwrap_or_default(),
+            body: &self.body,
+        }
+    }
+
+    pub(super) fn planned(&self) -> Planned {
+        Planned {
+            method: self.method.clone(),
+            url: self.url.to_string(),
+            headers: header_list(&self.headers),
+            body: self.body.clone(),
+        }
+    }
+}
+
+impl BufferedResponse {
+    pub(super) fn recorded(&self) -> Answer {
+        Answer {
+            status: self.status,
+            headers: header_list(&self.headers),
+            body: self.body.clone(),
+            broken: None,
+        }
+    }
+
+    fn from_recorded(answer: &Answer, hold: BufferReservation) -> Self {
+        let headers = answer
+            .headers
+            .iter()
+            .filter_map(|(name, value)| {
+                Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value.parse().ok()?))
+            })
+            .collect();
+        Self {
+            status: answer.status,
+            headers,
+            body: answer.body.clone(),
+            hold,
+        }
+    }
+}

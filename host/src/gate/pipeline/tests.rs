@@ -1,0 +1,481 @@
+//! The pipeline by itself: a request in, a decision or a response out. There is no component and no simulator. What is sent goes to
+//! a server of the test, whatever name and address the node asked for.
+
+mod counting;
+mod deadlines;
+mod permission;
+mod recording;
+mod replay;
+mod request;
+mod response;
+mod session;
+mod transport;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use http::HeaderName;
+use nodule_core::address::AddressLists;
+use nodule_core::failure::Failure;
+use nodule_core::recording::{Meta, OnFailure, Recording};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::gate::access::Query;
+use crate::gate::client::Outbound;
+use crate::gate::network::{Network, Pending};
+
+/// The credential's base URL.
+const BASE: &str = "http://crm.example.com/api";
+/// Below it.
+const THINGS: &str = "http://crm.example.com/api/things";
+/// Elsewhere.
+const OTHER: &str = "http://other.example.com/things";
+/// A policy that allows [`OTHER`], too.
+const ALLOWS_OTHER: &str = "[[allow]]\norigin = \"http://other.example.com\"";
+const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(93, 184, 216, 34));
+/// Of a session; long and varied enough to be looked for in responses.
+const SECRET: &str = "t0k3n-0123456789-abcdef";
+
+/// A network without a network: every name has the same addresses, and every connection leads to the test's server.
+#[derive(Debug)]
+struct Names {
+    addresses: io::Result<Vec<IpAddr>>,
+    leads: Leads,
+    looked_up: Mutex<Vec<String>>,
+    connected: Mutex<Vec<SocketAddr>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Leads {
+    To(SocketAddr),
+    /// Connections are refused.
+    Nowhere,
+    /// Connections are neither made nor refused.
+    IntoTheVoid,
+}
+
+impl Network for Names {
+    fn resolve<'a>(&'a self, name: &'a str) -> Pending<'a, Vec<IpAddr>> {
+        self.looked_up.lock().unwrap().push(name.to_owned());
+        let addresses = self.addresses.as_ref();
+        let addresses = addresses.cloned().map_err(|error| error.kind().into());
+        Box::pin(std::future::ready(addresses))
+    }
+
+    fn connect(&self, address: SocketAddr) -> Pending<'_, TcpStream> {
+        self.connected.lock().unwrap().push(address);
+        // At once, so that no clock goes on meanwhile: the server's system takes connections that it has not accepted yet.
+        let connect = |to| {
+            let stream = std::net::TcpStream::connect(to)?;
+            stream.set_nonblocking(true)?;
+            TcpStream::from_std(stream)
+        };
+        match self.leads {
+            Leads::To(server) => Box::pin(std::future::ready(connect(server))),
+            Leads::Nowhere => Box::pin(std::future::ready(Err(io::ErrorKind::ConnectionRefused.into()))),
+            Leads::IntoTheVoid => Box::pin(std::future::pending()),
+        }
+    }
+}
+
+/// Answers every request with the same bytes.
+struct Server {
+    address: SocketAddr,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Keeps,
+    Closes,
+    Interrupts,
+}
+
+impl Server {
+    /// One that goes on waiting for requests; with no bytes, one that is silent.
+    fn start(reply: impl Into<Vec<u8>>) -> Self {
+        Self::build(reply.into(), Manner::Keeps)
+    }
+
+    /// One that closes the connection after its reply.
+    fn closing(reply: impl Into<Vec<u8>>) -> Self {
+        Self::build(reply.into(), Manner::Closes)
+    }
+
+    /// One that replies to the first bytes, whatever they are, and closes the connection.
+    fn interrupting(reply: impl Into<Vec<u8>>) -> Self {
+        Self::build(reply.into(), Manner::Interrupts)
+    }
+
+    fn build(reply: Vec<u8>, manner: Manner) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (reply, log) = (reply.clone(), Arc::clone(&log));
+                tokio::spawn(async move {
+                    if manner == Manner::Interrupts {
+                        let _ = stream.read(&mut [0; 4096]).await;
+                        let _ = stream.write_all(&reply).await;
+                        return;
+                    }
+                    while let Some(request) = read(&mut stream).await {
+                        log.lock().unwrap().push(request);
+                        if stream.write_all(&reply).await.is_err() || manner == Manner::Closes {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, seen }
+    }
+
+    /// The requests that have arrived: each line of a head in lower case, with a line feed, and after an empty line the body.
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// The one request that has arrived.
+    fn one(&self) -> String {
+        let seen = self.seen();
+        let [request] = &seen[..] else {
+            panic!("expected one request, found {seen:?}");
+        };
+        request.clone()
+    }
+}
+
+/// A request's head, and its body.
+async fn read(stream: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+            let length = head.split("content-length: ").nth(1);
+            let length = length.map_or(0, |rest| rest.lines().next().unwrap().parse().unwrap());
+            if bytes.len() >= end + 4 + length {
+                let body = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
+                let head = head.replace("\r\n", "\n");
+                return Some(format!("{head}\n\n{body}"));
+            }
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+/// A response of HTTP/1.1.
+fn response(status: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n", body.len());
+    [
+        head.as_bytes(),
+        lines.collect::<String>().as_bytes(),
+        b"\r\n",
+        body,
+    ]
+    .concat()
+}
+
+fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
+    response("200 OK", &[], body)
+}
+
+/// What a pipeline is made of.
+struct Kit {
+    scope: Scope,
+    policy: Policy,
+    limits: Limits,
+    access: Option<Access>,
+    write: bool,
+    addresses: io::Result<Vec<IpAddr>>,
+    leads: Leads,
+    rate: Option<Arc<Bucket>>,
+    recorder: Option<Arc<Recorder>>,
+}
+
+impl Kit {
+    /// For a read below [`BASE`], without a session.
+    fn new(leads: Leads) -> Self {
+        Self {
+            scope: Scope::Operation,
+            policy: Policy::default(),
+            limits: Limits::default(),
+            access: None,
+            write: false,
+            addresses: Ok(vec![PUBLIC]),
+            leads,
+            rate: None,
+            recorder: None,
+        }
+    }
+
+    fn to(server: &Server) -> Self {
+        Self::new(Leads::To(server.address))
+    }
+
+    /// For requests that must not leave.
+    fn offline() -> Self {
+        Self::new(Leads::Nowhere)
+    }
+
+    fn policy(mut self, text: &str) -> Self {
+        self.policy = Policy::from_toml(text, "policy.toml").unwrap();
+        self
+    }
+
+    fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// With the secret in this header.
+    fn session(mut self, header: &'static str) -> Self {
+        let headers = vec![(HeaderName::from_static(header), Secret::new(SECRET.to_owned()))];
+        self.access = Some(Access::new(headers, Query::new(Vec::new()), std::iter::empty()));
+        self
+    }
+
+    fn authenticating(mut self) -> Self {
+        self.scope = Scope::Authentication;
+        self
+    }
+
+    fn write(mut self) -> Self {
+        self.write = true;
+        self
+    }
+
+    fn recorded(mut self) -> (Self, Arc<Recorder>) {
+        let recorder = recorder();
+        self.recorder = Some(Arc::clone(&recorder));
+        (self, recorder)
+    }
+
+    /// A pipeline to the service.
+    fn live(mut self) -> Gate {
+        let names = Arc::new(Names {
+            addresses: std::mem::replace(&mut self.addresses, Ok(Vec::new())),
+            leads: self.leads,
+            looked_up: Mutex::default(),
+            connected: Mutex::default(),
+        });
+        let network: Arc<dyn Network> = Arc::clone(&names) as _;
+        let clients = Clients::new(&[], Outbound::new(network, AddressLists::default(), None)).unwrap();
+        let transport = Transport::Live {
+            clients: Arc::new(clients),
+            recorder: self.recorder.take(),
+        };
+        Gate {
+            pipeline: self.build(transport),
+            names,
+        }
+    }
+
+    fn replay(self, recording: Recording) -> Arc<Pipeline> {
+        let base = url::Url::parse(BASE).unwrap();
+        self.build(Transport::Replay(Arc::new(Player::new(recording, &base))))
+    }
+
+    fn dry_run(self) -> (Arc<Pipeline>, Arc<Mutex<Vec<Planned>>>) {
+        let planned = Arc::new(Mutex::new(Vec::new()));
+        (self.build(Transport::DryRun(Arc::clone(&planned))), planned)
+    }
+
+    fn build(self, transport: Transport) -> Arc<Pipeline> {
+        let outbound = Outbound::new(
+            Arc::new(crate::gate::network::System),
+            AddressLists::default(),
+            None,
+        );
+        let owner = Clients::new(&[], outbound)
+            .unwrap()
+            .owner("sha256:0", "tenant", None);
+        Arc::new(Pipeline {
+            scope: self.scope,
+            policy: Arc::new(self.policy),
+            base: Some(Arc::new(Base::new(CanonicalUrl::parse(BASE).unwrap()))),
+            access: self.access.map(Arc::new),
+            owner,
+            transport,
+            write: self.write,
+            item: Some(0),
+            slots: Arc::new(Semaphore::new(self.limits.requests_in_flight)),
+            buffered: Buffered::new(self.limits.buffered_bytes),
+            limits: Arc::new(self.limits),
+            label: Arc::new(Label {
+                node: "crm".to_owned(),
+                digest: "sha256:0".to_owned(),
+                operation: "things.get".to_owned(),
+                path: None,
+            }),
+            rate: self.rate,
+            observed: Mutex::default(),
+            lane: Mutex::default(),
+        })
+    }
+}
+
+/// A pipeline to the service, and what it does with the network.
+struct Gate {
+    pipeline: Arc<Pipeline>,
+    names: Arc<Names>,
+}
+
+impl Gate {
+    async fn send(&self, request: RawRequest) -> Result<BufferedResponse, HttpError> {
+        Arc::clone(&self.pipeline).exchange(request, None).await
+    }
+
+    /// The request is carried out.
+    async fn sent(&self, request: RawRequest) -> BufferedResponse {
+        self.send(request).await.unwrap()
+    }
+
+    /// The request has no response; the error by its name.
+    async fn fails(&self, request: RawRequest) -> &'static str {
+        error_name::of(&self.send(request).await.err().unwrap())
+    }
+
+    /// The request is refused, and the network not asked for anything; message and hint.
+    async fn denied(&self, request: RawRequest) -> (String, Option<String>) {
+        assert_eq!(self.fails(request).await, "http-request-denied");
+        assert!(self.looked_up().is_empty() && self.connected().is_empty());
+        assert_eq!(self.pipeline.observed().sent, 0);
+        denial(&self.pipeline)
+    }
+
+    fn looked_up(&self) -> Vec<String> {
+        self.names.looked_up.lock().unwrap().clone()
+    }
+
+    fn connected(&self) -> Vec<SocketAddr> {
+        self.names.connected.lock().unwrap().clone()
+    }
+
+    /// What the network said of a request without a response.
+    fn trouble(&self) -> String {
+        self.pipeline.trouble().unwrap_or_default()
+    }
+
+    /// The limit that was reached.
+    fn limit(&self) -> String {
+        match self.pipeline.refusal() {
+            Some(Failure::Limit(words)) => words,
+            other => panic!("expected a limit, found {other:?}"),
+        }
+    }
+}
+
+fn denial(pipeline: &Pipeline) -> (String, Option<String>) {
+    match pipeline.refusal() {
+        Some(Failure::Denied { message, hint }) => (message, hint),
+        other => panic!("expected a denial, found {other:?}"),
+    }
+}
+
+fn get(url: &str) -> RawRequest {
+    request("GET", url, &[], "")
+}
+
+fn post(url: &str, body: &str) -> RawRequest {
+    request("POST", url, &[("content-type", "application/json")], body)
+}
+
+fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> RawRequest {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (authority, path) = rest.split_once('/').unwrap();
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(
+            HeaderName::from_bytes(name.as_bytes()).unwrap(),
+            value.parse().unwrap(),
+        );
+    }
+    RawRequest {
+        method: method.parse().unwrap(),
+        scheme: if scheme == "https" { "https" } else { "http" },
+        authority: authority.to_owned(),
+        path_and_query: format!("/{path}"),
+        headers: map,
+        body: if body.is_empty() {
+            Content::None
+        } else {
+            Content::Whole(Bytes::copy_from_slice(body.as_bytes()))
+        },
+    }
+}
+
+/// A request as it passed the first step.
+fn checked(method: Method, url: &str) -> ValidatedRequest {
+    let url = CanonicalUrl::parse(url).unwrap();
+    ValidatedRequest {
+        method,
+        below_base: Base::new(CanonicalUrl::parse(BASE).unwrap()).covers(&url),
+        url,
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+    }
+}
+
+fn recorder() -> Arc<Recorder> {
+    let meta = Meta {
+        group: "things".to_owned(),
+        operation: "get".to_owned(),
+        on_failure: OnFailure::Stop,
+        base_url: url::Url::parse(BASE).unwrap(),
+        declared: None,
+        component: None,
+        recorded_against: None,
+        comment: None,
+    };
+    Arc::new(Recorder::new(meta, ["x-session"]))
+}
+
+/// The recording of one item.
+fn finished(recorder: &Recorder) -> Recording {
+    let item = nodule_core::recording::Item {
+        parameters: serde_json::json!({}),
+        call: None,
+        result: None,
+    };
+    recorder.finish(vec![item]).unwrap()
+}
+
+/// A recording of one exchange.
+fn of_one(request: (&str, &str, &str), outcome: Outcome) -> Recording {
+    let (method, url, body) = request;
+    let recorder = recorder();
+    recorder.push(Exchange {
+        role: nodule_core::recording::Role::Operation,
+        item: Some(0),
+        request: nodule_core::recording::Request {
+            method: method.parse().unwrap(),
+            url: url::Url::parse(url).unwrap(),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        },
+        outcome,
+        started: Timestamp::UNIX_EPOCH,
+        duration: std::time::Duration::from_millis(1),
+    });
+    finished(&recorder)
+}
+
+fn recorded_response(status: u16, body: &str, broken: Option<&str>) -> Outcome {
+    Outcome::Answer(Answer {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: vec![("x-of-recording".to_owned(), "yes".to_owned())],
+        body: Bytes::copy_from_slice(body.as_bytes()),
+        broken: broken.map(ToOwned::to_owned),
+    })
+}

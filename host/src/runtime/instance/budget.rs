@@ -1,0 +1,116 @@
+//! What an instance may still take of memory, tables and core instances. Wasmtime asks before each growth.
+
+use nodule_core::limits::Limits;
+use wasmtime::ResourceLimiter;
+
+use super::reached_limit::ReachedLimit;
+
+/// What is left of an instance's memory, tables and core instances.
+pub(super) struct Budget {
+    memory_limit: usize,
+    memory_left: usize,
+    tables_limit: usize,
+    tables_left: usize,
+    instances: usize,
+}
+
+impl Budget {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            memory_limit: limits.memory_bytes,
+            memory_left: limits.memory_bytes,
+            tables_limit: limits.table_elements,
+            tables_left: limits.table_elements,
+            instances: limits.instances,
+        }
+    }
+
+    /// Whether more than half of the memory is left.
+    pub(super) fn has_memory_to_spare(&self) -> bool {
+        self.memory_left > self.memory_limit / 2
+    }
+}
+
+impl ResourceLimiter for Budget {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        // An error traps at once, so that the limit is what is reported, not what the guest makes of a failed growth.
+        match self.memory_left.checked_sub(desired.saturating_sub(current)) {
+            // Beyond its own declared end a memory does not grow, and uses up nothing.
+            Some(_) if most.is_some_and(|most| desired > most) => Ok(false),
+            Some(left) => {
+                self.memory_left = left;
+                Ok(true)
+            }
+            None => Err(ReachedLimit::Memory(self.memory_limit).into()),
+        }
+    }
+
+    /// The system has no more memory. The node is not told: what it does must not depend on the machine.
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(error)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        most: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        match self.tables_left.checked_sub(desired.saturating_sub(current)) {
+            Some(_) if most.is_some_and(|most| desired > most) => Ok(false),
+            Some(left) => {
+                self.tables_left = left;
+                Ok(true)
+            }
+            None => Err(ReachedLimit::Tables(self.tables_limit).into()),
+        }
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(error)
+    }
+
+    fn instances(&self) -> usize {
+        self.instances
+    }
+
+    fn tables(&self) -> usize {
+        self.instances
+    }
+
+    fn memories(&self) -> usize {
+        self.instances
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_growth_beyond_the_declared_end_uses_up_nothing_and_the_systems_refusal_ends_the_call() {
+        let mut limits = Limits::default();
+        (limits.memory_bytes, limits.table_elements) = (100, 10);
+        let mut budget = Budget::new(&limits);
+        assert!(!budget.memory_growing(0, 90, Some(80)).unwrap());
+        assert!(!budget.table_growing(0, 9, Some(8)).unwrap());
+        assert!(budget.memory_growing(0, 80, Some(80)).unwrap());
+        assert!(budget.table_growing(0, 8, None).unwrap());
+        assert!(budget.memory_growing(80, 101, None).is_err());
+        assert!(
+            budget
+                .memory_grow_failed(wasmtime::Error::msg("no memory"))
+                .is_err()
+        );
+        assert!(
+            budget
+                .table_grow_failed(wasmtime::Error::msg("no memory"))
+                .is_err()
+        );
+    }
+}
