@@ -22,6 +22,7 @@ use std::time::Instant;
 use http::Method;
 
 use nodule_core::canonical::CanonicalUrl;
+use nodule_core::description::PathTemplate;
 
 /// Whose event it is.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub(crate) struct Label {
     /// `group.name`, or `authenticate`.
     pub(crate) operation: String,
     /// The path that the operation declares, `/v1/things/{code}`.
-    pub(crate) path: Option<String>,
+    pub(crate) path: Option<PathTemplate>,
 }
 
 /// What is shown in the place of a path that no operation declares.
@@ -43,22 +44,12 @@ impl Label {
     /// A path without its values.
     pub(crate) fn path(&self, base: Option<&CanonicalUrl>, url: &CanonicalUrl) -> &str {
         let prefix = base.map_or("", |base| base.path().trim_end_matches('/'));
-        let template = self.path.as_deref().unwrap_or(UNDECLARED);
-        let is_declared = url
-            .path()
-            .strip_prefix(prefix)
-            .is_some_and(|path| is_made_from(template, path));
-        if is_declared { template } else { UNDECLARED }
+        let path = url.path().strip_prefix(prefix);
+        let template = self.path.as_ref();
+        template
+            .filter(|template| path.is_some_and(|path| template.matches(path)))
+            .map_or(UNDECLARED, PathTemplate::as_str)
     }
-}
-
-fn is_made_from(template: &str, path: &str) -> bool {
-    let is_name = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
-    template.split('/').count() == path.split('/').count()
-        && template
-            .split('/')
-            .zip(path.split('/'))
-            .all(|(name, value)| is_name(name) || name == value)
 }
 
 /// One request, answered or not.
@@ -200,15 +191,18 @@ fn usual(method: &Method) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use nodule_core::description::DeclaredRequest;
+
     use super::*;
 
     #[test]
     fn a_path_is_shown_as_it_was_declared_and_never_with_its_values() {
+        let declared: DeclaredRequest = "GET /v1/member/{memberCode}/tags".parse().unwrap();
         let label = Label {
             node: String::new(),
             digest: String::new(),
             operation: String::new(),
-            path: Some("/v1/member/{memberCode}/tags".to_owned()),
+            path: Some(declared.path().clone()),
         };
         let base = CanonicalUrl::parse("https://api.example.com/openapi").unwrap();
         let shown = |url: &str| {

@@ -69,7 +69,7 @@ pub use nodule_core::{
     address, canonical, description, limits, policy, rate, recording, redact, retry, secret, text,
 };
 pub use run::journal;
-pub use run::runner::{Runner, RunnerBuilder, declared};
+pub use run::runner::{Runner, RunnerBuilder};
 pub use run::{
     Control, DEFAULT_CONCURRENCY, Ended, Latency, Notice, OnFailure, OnUnknown, ResultOrder, Results,
     RunOptions, Summary, Watch,

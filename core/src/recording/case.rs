@@ -5,6 +5,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::MAX_DEPTH;
+use crate::description::DeclaredRequest;
 use crate::json_size::{Most, within};
 
 /// It stands some levels below the document: `log._case.results[0].output[0]`.
@@ -22,7 +23,7 @@ pub struct Case {
     /// Where the service was; recorded paths are relative to it.
     pub base_url: Url,
     /// Which request the operation says it makes, where that is known.
-    pub declared: Option<Declared>,
+    pub declared: Option<DeclaredRequest>,
     /// The items, in order.
     pub items: Vec<Item>,
 }
@@ -43,15 +44,6 @@ impl OnFailure {
             Self::Continue => "continue",
         }
     }
-}
-
-/// The request that an operation says it makes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declared {
-    /// `POST`
-    pub method: String,
-    /// Relative to the base URL, with its placeholders: `/v1/member/{memberId}`.
-    pub path: String,
 }
 
 /// One item of a case.

@@ -180,7 +180,7 @@ fn conditions(node: &mut d::Node) {
     for operation in &mut node.operations {
         operation.parameters = (0..20).map(|number| format!("dependant{number}")).collect();
         operation.parameters.push("subject".to_owned());
-        operation.parameters.push("task".to_owned());
+        operation.parameters.extend(["task".to_owned(), "id".to_owned()]);
     }
 }
 
@@ -194,7 +194,7 @@ fn shared(node: &mut d::Node) {
     ));
     operations(node, 900);
     for operation in &mut node.operations {
-        operation.parameters = vec!["shared".to_owned(), "task".to_owned()];
+        operation.parameters = vec!["shared".to_owned(), "task".to_owned(), "id".to_owned()];
     }
 }
 
@@ -215,7 +215,7 @@ fn heaviest(node: &mut d::Node) {
     operations(node, 10);
     for (index, operation) in node.operations.iter_mut().enumerate() {
         operation.hints = (index < 4).then(|| alias(&deep));
-        operation.parameters = vec!["shared".to_owned(), "task".to_owned()];
+        operation.parameters = vec!["shared".to_owned(), "task".to_owned(), "id".to_owned()];
     }
 }
 
