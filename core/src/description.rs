@@ -36,7 +36,7 @@ pub use self::check::{Problems, place_of_operation, place_of_parameter};
 pub use self::find::{Indexed, Unknown, nearest};
 pub use self::json::parse_json;
 pub use self::json::values_in;
-pub use self::request::{DeclaredRequest, DeclaredRequestError, PathTemplate};
+pub use self::request::{DeclaredRequest, DeclaredRequestError};
 pub use self::text::is_deceptive;
 pub use self::text::quoted;
 

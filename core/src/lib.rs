@@ -14,6 +14,7 @@ pub mod json_size;
 pub mod limits;
 pub mod outcome;
 pub mod own_file;
+pub mod path_template;
 pub mod policy;
 pub mod rate;
 pub mod recording;

@@ -22,7 +22,7 @@ use std::time::Instant;
 use http::Method;
 
 use nodule_core::canonical::CanonicalUrl;
-use nodule_core::description::PathTemplate;
+use nodule_core::path_template::PathTemplate;
 
 /// Whose event it is.
 #[derive(Debug)]

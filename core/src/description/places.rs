@@ -62,7 +62,7 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
 /// What stands in the path names the thing that an item changes, so it has to be in the item itself.
 fn path_parameters(operation: &Operation, by_id: &ById<'_>, problems: &mut Problems) {
     let Some(request) = &operation.request else { return };
-    for name in request.path().names() {
+    for name in request.path().parameters() {
         let parameter = operation
             .parameters
             .iter()

@@ -58,7 +58,7 @@ impl BoundOperation {
                 path: request.map(|request| request.path().clone()),
             }),
             path_parameters: request
-                .map(|request| request.path().names().map(ToOwned::to_owned).collect())
+                .map(|request| request.path().parameters().map(ToOwned::to_owned).collect())
                 .unwrap_or_default(),
             key_parameter: key_parameter.map(|parameter| parameter.name.clone()),
             stats: Arc::new(Stats::new()),
