@@ -50,7 +50,7 @@ impl Behaviour for Bombs {
             "way: empty" => node.operations[0].parameters = vec![String::new(); 4_000_000],
             "way: choices" => node.parameters[0].kind = choices(300_000, "", "1"),
             "way: broken" => node.parameters[0].kind = choices(200_000, "", "{"),
-            "way: operations" => operations(&mut node, 60_000),
+            "way: operations" => hints(&mut node, 40_000, "{\"a\":[0,0,0,0,0,0,0,0]}"),
             "way: rows" => rows(&mut node),
             "way: conditions" => conditions(&mut node),
             "way: shared" => shared(&mut node),
