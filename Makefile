@@ -71,7 +71,7 @@ record: build ## Record the cases again, against the simulator
 	$(CARGO) run --quiet --release -p host-test --bin record
 
 vendor-wit: ## Copy WASI's interfaces from the crate that implements them, in the version of Cargo.lock
-	$(CARGO) run --quiet --release -p xtask -- vendor-wit wit/deps
+	$(CARGO) run --quiet --release -p xtask -- vendor-wit host/wit/deps
 
 clean: ## Remove what was built
 	$(CARGO) clean

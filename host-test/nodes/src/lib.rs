@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 #[allow(missing_docs, unused, clippy::all, reason = "generated code")]
 pub mod bindings {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "../../host/wit",
         world: "node-by-turns",
         generate_all,
         pub_export_macro: true,
