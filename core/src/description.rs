@@ -40,6 +40,21 @@ pub use self::request::{DeclaredRequest, DeclaredRequestError};
 pub use self::text::is_deceptive;
 pub use self::text::quoted;
 
+/// The JSON Schema (2020-12) of a description in JSON. Whatever it refuses, reading refuses; [`Node::check`] refuses more.
+pub const SCHEMA: &str = include_str!("description/schema.json");
+
+/// A description in JSON that has every kind of parameter and every effect, for the tests of programs that draw or print
+/// descriptions.
+///
+/// ```
+/// use nodule_core::description::{EXAMPLE, Node};
+///
+/// let node = serde_json::from_str::<Node>(EXAMPLE)?.check().expect("a sound description");
+/// assert_eq!(node.operations.len(), 4);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub const EXAMPLE: &str = include_str!("description/example.json");
+
 /// A node: all that an engine needs to draw its form, check a call, document it and bind its credential.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

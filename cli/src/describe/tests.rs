@@ -5,20 +5,20 @@ use std::path::Path;
 use std::{env, fs};
 
 use nodule::description::{
-    Choices, Condition, Indexed, IntegerRange, Kind, MAX_CHOICES, MAX_PARAMETERS, MAX_SIBLINGS,
+    Choices, Condition, EXAMPLE, Indexed, IntegerRange, Kind, MAX_CHOICES, MAX_PARAMETERS, MAX_SIBLINGS,
+    SCHEMA,
 };
 use serde_json::{Value, json};
 
 use super::*;
 
-/// The invented node that the host's own tests use.
+/// The invented node that the library's own tests use.
 fn library() -> Node {
-    let node = include_str!("../../../core/src/description/testdata/library.json");
-    serde_json::from_str::<Node>(node).unwrap().check().unwrap()
+    serde_json::from_str::<Node>(EXAMPLE).unwrap().check().unwrap()
 }
 
 fn schema() -> Value {
-    serde_json::from_str(include_str!("../../../docs/description.schema.json")).unwrap()
+    serde_json::from_str(SCHEMA).unwrap()
 }
 
 /// Compares with a file, or writes it where the environment says so.
