@@ -33,7 +33,7 @@ $(COMPONENT):
 	$(CARGO) run --quiet --release -p xtask -- component target/$(GUEST)/component/socialhub.wasm -o $(COMPONENT)
 
 build: component ## Leave target/release/nodule, target/release/simulator and target/socialhub.wasm
-	$(CARGO) build --release -p nodule-cli -p simulator
+	$(CARGO) build --release -p nodule-cli -p simulator -p same-features
 
 demo: build ## Describe the node and run an operation on recordings, without network or credential
 	@host-test/demo/demo $(NODULE) $(COMPONENT)
@@ -46,6 +46,12 @@ test-node:
 
 test-host: build hostile-nodes
 	$(CARGO) test --quiet --release -p nodule -p nodule-cli -p host-test
+
+# No part of `make test`: it compiles the three crates a second time. What it finds nearly always, a file that is not packed, a test
+# of `make test` finds from the lists.
+.PHONY: test-packages
+test-packages: build ## Compile the published crates from what is packed of them
+	host-test/packages
 
 check: build ## Replay the recorded cases
 	$(NODULE) check $(COMPONENT) $(CASES)
@@ -71,7 +77,7 @@ record: build ## Record the cases again, against the simulator
 	$(CARGO) run --quiet --release -p host-test --bin record
 
 vendor-wit: ## Copy WASI's interfaces from the crate that implements them, in the version of Cargo.lock
-	$(CARGO) run --quiet --release -p xtask -- vendor-wit wit/deps
+	$(CARGO) run --quiet --release -p xtask -- vendor-wit host/wit/deps
 
 clean: ## Remove what was built
 	$(CARGO) clean

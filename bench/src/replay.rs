@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use nodule::recording::{Meta, OnFailure, Outcome, Recording, Role};
-use nodule::{Component, EngineConfig, declared};
+use nodule::{Component, EngineConfig};
 
 use crate::bench::{Bench, on_one_thread, says};
 use crate::figure::{Figure, Of, Target, Unit};
@@ -70,7 +70,7 @@ async fn record(
         operation: name.to_owned(),
         on_failure: OnFailure::Continue,
         base_url: service.base().parse()?,
-        declared: declared(component.node().operation(group, name)?),
+        declared: component.node().operation(group, name)?.request.clone(),
         component: None,
         recorded_against: Some("simulator".to_owned()),
         comment: None,

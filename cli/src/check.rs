@@ -211,12 +211,12 @@ fn is_case_of(name: &str, place: &str) -> bool {
 
 /// Whether the requests are those that the operation says it makes.
 fn calls(recording: &Recording, case: &Case, operation: &Operation) -> Vec<Fault> {
-    let Some(described) = nodule::declared(operation) else {
+    let Some(described) = &operation.request else {
         return Vec::new();
     };
     let mut faults = Vec::new();
     if let Some(recorded) = &case.declared
-        && *recorded != described
+        && recorded != described
     {
         faults.push(Fault::Declared {
             recorded: recorded.to_string(),
@@ -232,7 +232,7 @@ fn calls(recording: &Recording, case: &Case, operation: &Operation) -> Vec<Fault
         let method = exchange.request.method.as_str();
         let path = exchange.request.url.path();
         let below = path.strip_prefix(base).unwrap_or(path);
-        if method != described.method || !described.path.matches(below) {
+        if method != described.method() || !described.path().matches(below) {
             faults.push(Fault::Called {
                 declared: described.to_string(),
                 called: format!("{method} {below}"),
@@ -390,7 +390,6 @@ fn skeleton(node: &Node, operation: &Operation, cases: &Path, file: &Path) -> Re
             (parameter.name.clone(), value)
         })
         .collect();
-    let declared = nodule::declared(operation);
     let skeleton = json!({"log": {
         "version": "1.2",
         "creator": {"name": "nodule", "version": env!("CARGO_PKG_VERSION")},
@@ -399,7 +398,9 @@ fn skeleton(node: &Node, operation: &Operation, cases: &Path, file: &Path) -> Re
             "operation": operation.name,
             "onFailure": "continue",
             "baseUrl": "http://127.0.0.1/",
-            "declared": declared.map(|declared| json!({"method": declared.method, "path": declared.path.as_str()})),
+            "declared": operation.request.as_ref().map(|declared| {
+                json!({"method": declared.method(), "path": declared.path().as_str()})
+            }),
             "items": [item],
         },
         "entries": [],

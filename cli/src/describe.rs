@@ -3,7 +3,7 @@
 //! | format | for | escapes |
 //! | --- | --- | --- |
 //! | `text` | people at a terminal | control characters and what turns the direction of writing |
-//! | `json` | programs; [`nodule::description::Node`] as it is, documented by `docs/description.schema.json` | the same, as `\u…` |
+//! | `json` | programs; [`nodule::description::Node`] as it is, documented by [`nodule::description::SCHEMA`] | the same, as `\u…` |
 //! | `markdown` | READMEs, generated | the same, Markdown and HTML |
 //! | `n8n` | n8n 2.x: a node and a credential type | texts that n8n would take for an expression, HTML in descriptions |
 //!
@@ -27,7 +27,7 @@ mod words;
 pub enum Format {
     /// For people; coloured on a terminal.
     Text,
-    /// The description as JSON; the schema is docs/description.schema.json.
+    /// The description as JSON, as core/src/description/schema.json says.
     Json,
     /// The node type and credential type for n8n 2.x, as JSON.
     N8n,

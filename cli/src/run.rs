@@ -143,7 +143,7 @@ pub fn meta(
         base_url: base_url.parse().map_err(|error| {
             Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}"))
         })?,
-        declared: nodule::declared(described),
+        declared: described.request.clone(),
         component: Some(recording::Component {
             name: node.name.clone(),
             version: node.version.to_string(),

@@ -9,6 +9,7 @@
 //! | `option<…>` that is absent | `None`, in JSON a key that is absent |
 //! | `json` and `scalar`, texts | [`Value`], in JSON the document itself, its numbers with all their digits |
 //! | `keyed("a.b.c")` | [`Effect::Keyed`], in JSON `{"type": "keyed", "parameter": "a.b.c"}` |
+//! | `request`, a text | [`DeclaredRequest`], in JSON the same text |
 //!
 //! A description comes out of the sandbox, so a hostile or broken one is an input like any other. Reading it from
 //! JSON refuses unknown and missing fields; [`Node::check`] refuses the rest, with all problems at once. Code that
@@ -24,6 +25,7 @@ mod icon;
 mod json;
 mod places;
 mod repr;
+mod request;
 mod sizes;
 mod text;
 mod value;
@@ -34,8 +36,24 @@ pub use self::check::{Problems, place_of_operation, place_of_parameter};
 pub use self::find::{Indexed, Unknown, nearest};
 pub use self::json::parse_json;
 pub use self::json::values_in;
+pub use self::request::{DeclaredRequest, DeclaredRequestError};
 pub use self::text::is_deceptive;
 pub use self::text::quoted;
+
+/// The JSON Schema (2020-12) of a description in JSON. Whatever it refuses, reading refuses; [`Node::check`] refuses more.
+pub const SCHEMA: &str = include_str!("description/schema.json");
+
+/// A description in JSON that has every kind of parameter and every effect, for the tests of programs that draw or print
+/// descriptions.
+///
+/// ```
+/// use nodule_core::description::{EXAMPLE, Node};
+///
+/// let node = serde_json::from_str::<Node>(EXAMPLE)?.check().expect("a sound description");
+/// assert_eq!(node.operations.len(), 4);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub const EXAMPLE: &str = include_str!("description/example.json");
 
 /// A node: all that an engine needs to draw its form, check a call, document it and bind its credential.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,7 +82,7 @@ pub struct Node {
     pub operations: Vec<Operation>,
     /// Every parameter of every operation and of the credential; the rest refers to it by ID.
     pub parameters: Vec<Parameter>,
-    /// Facts that this version of the contract has no place for; an object.
+    /// For people, and for facts that this version of the contract has no place for; an object. Nothing acts on them.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -106,9 +124,13 @@ pub struct Operation {
     pub parameters: Vec<String>,
     /// What running it twice does.
     pub effect: Effect,
+    /// The request that one item makes, where it is one and can be told beforehand. Items with the same values in its path
+    /// change the same thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<DeclaredRequest>,
     /// JSON Schema (2020-12) of one output item; an object.
     pub output_schema: Value,
-    /// Facts that this version of the contract has no place for; an object.
+    /// For people, and for facts that this version of the contract has no place for; an object. Nothing acts on them.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -159,7 +181,7 @@ pub struct Parameter {
     pub default: Option<Value>,
     /// All must hold, or the parameter is neither shown, required nor sent.
     pub visible_when: Vec<Condition>,
-    /// Facts that this version of the contract has no place for; an object.
+    /// For people, and for facts that this version of the contract has no place for; an object. Nothing acts on them.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",

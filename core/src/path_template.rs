@@ -3,25 +3,86 @@
 //! | segment | what it is |
 //! | --- | --- |
 //! | `{cardNo}` | the parameter `cardNo`: any one segment that is not empty |
+//! | `{isbn}.json`, `card-{no}`, `{name}:cancel` | the parameter with text around it |
 //! | `member` | itself, byte for byte |
-//! | `{}`, `card-{no}`, `{a}{b}` | itself: a parameter has a name, and fills its segment |
+//! | `{}`, `{a}{b}`, `{a`, an empty one but the last | refused |
 //!
 //! A parameter's value is never empty. `/v1/member/` is not the path of one member whose number is empty; most services answer it
 //! as `/v1/member`, with all of them. A request with a value left out is another request, and has to look like one.
 //!
-//! A node may declare any text, so that nothing is refused here.
+//! Text is written as it is sent, in the form of [`CanonicalUrl`]: what matches no request cannot be declared.
 
 use std::fmt;
+
+use thiserror::Error;
+
+use crate::canonical::CanonicalUrl;
+use crate::text::shown;
 
 /// A path with names where the values stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathTemplate(String);
 
+/// Why a text is no template.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("expected {expected}, found `{found}`")]
+pub struct PathTemplateError {
+    expected: &'static str,
+    found: String,
+}
+
+/// What a message shows of a template.
+const SHOWN_CHARS: usize = 60;
+
 impl PathTemplate {
     /// Reads a template.
+    ///
+    /// # Errors
+    ///
+    /// It does not begin with `/`, has braces that do not pair up, or text that is sent in another form than it is written.
+    pub fn parse(text: &str) -> Result<Self, PathTemplateError> {
+        let fault = |expected| {
+            let found = shown(text, SHOWN_CHARS);
+            Err(PathTemplateError { expected, found })
+        };
+        if !text.starts_with('/') {
+            return fault("a path that begins with `/`");
+        }
+        let mut filled = String::from("http://host");
+        for segment in text.split('/').skip(1).map(Segment::of) {
+            let Some(Segment { before, name, after }) = segment else {
+                return fault(
+                    "one name in braces at most in each segment of the path, such as `/books/{isbn}`",
+                );
+            };
+            filled.extend(["/", before, name.map_or("", |_| "x"), after]);
+        }
+        let is_sent_as_written =
+            CanonicalUrl::parse(&filled).is_ok_and(|url| url.to_string() == filled && !filled.contains('?'));
+        if !is_sent_as_written {
+            return fault("a path as it is sent: no query, no empty segment, other characters as `%C3%A9`");
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The names of its parameters, in their order.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.segments().filter_map(|segment| segment.name)
+    }
+
+    /// Whether a canonical path below the base URL, without its query, is this template with values for its parameters.
     #[must_use]
-    pub fn parse(text: &str) -> Self {
-        Self(text.to_owned())
+    pub fn matches(&self, path: &str) -> bool {
+        let mut values = path.split('/').skip(1);
+        let all = self.segments().all(|segment| {
+            values.next().is_some_and(|value| {
+                let inner = value
+                    .strip_prefix(segment.before)
+                    .and_then(|rest| rest.strip_suffix(segment.after));
+                inner.is_some_and(|inner| inner.is_empty() == segment.name.is_none())
+            })
+        });
+        all && values.next().is_none() && path.starts_with('/')
     }
 
     /// The template as it was written.
@@ -30,22 +91,8 @@ impl PathTemplate {
         &self.0
     }
 
-    /// The names of its parameters, in their order.
-    pub fn parameters(&self) -> impl Iterator<Item = &str> {
-        self.0.split('/').filter_map(parameter)
-    }
-
-    /// Whether a path, without its query, is this template with values for its parameters.
-    #[must_use]
-    pub fn matches(&self, path: &str) -> bool {
-        let (mut expected, mut found) = (self.0.split('/'), path.split('/'));
-        loop {
-            match (expected.next(), found.next()) {
-                (None, None) => return true,
-                (Some(expected), Some(found)) if is_filled(expected, found) => {}
-                _ => return false,
-            }
-        }
+    fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
+        self.0.split('/').skip(1).filter_map(Segment::of)
     }
 }
 
@@ -55,18 +102,27 @@ impl fmt::Display for PathTemplate {
     }
 }
 
-/// The name of the parameter that a segment stands for.
-fn parameter(segment: &str) -> Option<&str> {
-    let name = segment.strip_prefix('{')?.strip_suffix('}')?;
-    let is_name = !name.is_empty() && !name.contains(['{', '}']);
-    is_name.then_some(name)
+/// What stands between two slashes of a template.
+struct Segment<'t> {
+    before: &'t str,
+    name: Option<&'t str>,
+    after: &'t str,
 }
 
-fn is_filled(expected: &str, found: &str) -> bool {
-    if parameter(expected).is_some() {
-        !found.is_empty()
-    } else {
-        found == expected
+impl<'t> Segment<'t> {
+    /// `None` where braces do not pair up, hold nothing or are there twice.
+    fn of(text: &'t str) -> Option<Self> {
+        let (before, name, after) = match text.split_once('{') {
+            None => (text, None, ""),
+            Some((before, rest)) => {
+                let (name, after) = rest.split_once('}')?;
+                (before, Some(name), after)
+            }
+        };
+        let is_sound = [before, name.unwrap_or_default(), after]
+            .iter()
+            .all(|part| !part.contains(['{', '}']));
+        (is_sound && name != Some("")).then_some(Self { before, name, after })
     }
 }
 
@@ -74,50 +130,83 @@ fn is_filled(expected: &str, found: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn matches(template: &str, path: &str) -> bool {
-        PathTemplate::parse(template).matches(path)
+    fn template(text: &str) -> PathTemplate {
+        PathTemplate::parse(text).unwrap()
     }
 
     #[test]
-    fn a_parameter_takes_one_whole_segment() {
-        assert!(matches("/v1/member/{cardNo}", "/v1/member/M0"));
-        assert!(matches("/v1/member/{cardNo}", "/v1/member/a%2Fb"));
-        assert!(matches("/v1/{a}/points/{b}", "/v1/x/points/y"));
-        assert!(!matches("/v1/member/{cardNo}", "/v1/member"));
-        assert!(!matches("/v1/member/{cardNo}", "/v1/member/M0/more"));
-        assert!(!matches("/v1/member/{cardNo}", "/v1/member/M0/"));
-    }
-
-    #[test]
-    fn a_parameter_takes_no_empty_segment() {
-        assert!(!matches("/v1/member/{cardNo}", "/v1/member/"));
-        assert!(!matches("/v1/{a}/points", "/v1//points"));
-    }
-
-    #[test]
-    fn what_is_no_parameter_matches_itself_alone() {
-        assert!(matches("/v1/member", "/v1/member"));
-        assert!(!matches("/v1/member/{cardNo}", "/v1/consumer/M0"));
-        assert!(!matches("/v1/member", "/v1/Member"));
-        assert!(matches("/v1/", "/v1/"));
-        assert!(!matches("/v1/", "/v1"));
-        for literal in ["{}", "{", "}", "card-{no}", "{a}{b}", "{a", "a}"] {
-            assert!(matches(literal, literal), "{literal}");
-            assert!(!matches(literal, "x"), "{literal}");
+    fn a_path_is_of_its_template_segment_by_segment() {
+        for (text, same, other) in [
+            (
+                "/v1/member/{cardNo}",
+                &["/v1/member/M0", "/v1/member/a%2Fb", "/v1/member/{x}"][..],
+                &[
+                    "/v1/member/",
+                    "/v1/member",
+                    "/v1/member/M0/",
+                    "/v1/member/M0/more",
+                    "/v1/consumer/M0",
+                    "v1/member/M0",
+                    "",
+                ][..],
+            ),
+            (
+                "/books/{isbn}.json",
+                &["/books/1.json", "/books/.json.json"],
+                &["/books/.json", "/books/1"],
+            ),
+            (
+                "/{kind}:find/all",
+                &["/a:find/all"],
+                &["/:find/all", "/a:find/al", "/a/all"],
+            ),
+            ("/books/", &["/books/"], &["/books", "/books/1"]),
+            ("/", &["/"], &["", "/books"]),
+        ] {
+            for (paths, expected) in [(same, true), (other, false)] {
+                for found in paths {
+                    assert_eq!(template(text).matches(found), expected, "{text} {found}");
+                }
+            }
         }
     }
 
     #[test]
     fn the_parameters_are_named_in_their_order() {
-        let template = PathTemplate::parse("/v1/{b}/points/{a}/card-{no}/{}");
-        assert_eq!(template.parameters().collect::<Vec<_>>(), ["b", "a"]);
-        assert_eq!(PathTemplate::parse("/v1/points").parameters().count(), 0);
+        let names: Vec<String> = template("/a{b}/{c}.json/d")
+            .parameters()
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(names, ["b", "c"]);
+        assert_eq!(template("/v1/points").parameters().count(), 0);
     }
 
     #[test]
-    fn a_template_is_shown_as_it_was_written() {
-        let template = PathTemplate::parse("/v1/{b}");
-        assert_eq!(template.to_string(), "/v1/{b}");
-        assert_eq!(template.as_str(), "/v1/{b}");
+    fn what_matches_no_request_is_refused() {
+        for (text, expected) in [
+            ("", "expected a path that begins with `/`, found ``"),
+            ("https://a.example/b", "expected a path that begins with `/`"),
+            ("/{a", "expected one name in braces at most in each segment"),
+            ("/a}", "expected one name in braces at most in each segment"),
+            ("/{}", "expected one name in braces at most in each segment"),
+            ("/{{a}}", "expected one name in braces at most in each segment"),
+            ("/{a}{b}", "expected one name in braces at most in each segment"),
+            ("/{a/b}", "expected one name in braces at most in each segment"),
+            ("/a?b={c}", "expected a path as it is sent"),
+            ("/a#b", "expected a path as it is sent"),
+            ("/a b", "expected a path as it is sent"),
+            ("/caf\u{e9}", "expected a path as it is sent"),
+            ("/%7Eme", "expected a path as it is sent"),
+            ("//a", "expected a path as it is sent"),
+            ("/a/../b", "expected a path as it is sent"),
+            (
+                "/\u{1b}[2J",
+                "expected a path as it is sent: no query, no empty segment, other characters as `%C3%A9`, found `/\\u{1b}[2J`",
+            ),
+        ] {
+            let error = PathTemplate::parse(text).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{text}: {error}");
+        }
+        assert_eq!(template("/caf%C3%A9/{a}/").as_str(), "/caf%C3%A9/{a}/");
     }
 }

@@ -59,7 +59,7 @@ use serde_json::Value;
 use crate::json_size::{Excess, Most, within};
 use crate::{own_file, text};
 
-pub use case::{Call, Case, Component, Declared, Item, ItemResult, OnFailure, held};
+pub use case::{Call, Case, Component, Item, ItemResult, OnFailure, held};
 pub use entry::Unreadable;
 pub use error::Error;
 pub use exchange::{Answer, Exchange, Outcome, Request, Role};

@@ -71,7 +71,7 @@ pub use nodule_core::{
     text,
 };
 pub use run::journal;
-pub use run::runner::{Runner, RunnerBuilder, declared};
+pub use run::runner::{Runner, RunnerBuilder};
 pub use run::{
     Completed, Control, DEFAULT_CONCURRENCY, Ended, ItemError, Latency, Notice, NoticeSender, OnFailure,
     OnUnknown, ResultOrder, Results, RunOptions, Summary, Watch,

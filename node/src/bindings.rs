@@ -14,7 +14,7 @@
 )]
 
 wit_bindgen::generate!({
-    path: "../wit",
+    path: "../host/wit",
     world: "node-by-turns",
     generate_all,
 });

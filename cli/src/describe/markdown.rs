@@ -74,6 +74,10 @@ fn section(node: &Indexed<'_>, operation: &Operation, page: &mut String) {
         page,
         &format!("Run twice: {}.", words::effect(node, &operation.effect, code)),
     );
+    if let Some(request) = &operation.request {
+        page.push('\n');
+        paragraph(page, &format!("Request: {}.", code(&request.to_string())));
+    }
     page.push('\n');
     if operation.parameters.is_empty() {
         paragraph(page, "It takes no parameters.");

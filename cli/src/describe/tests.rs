@@ -5,20 +5,20 @@ use std::path::Path;
 use std::{env, fs};
 
 use nodule::description::{
-    Choices, Condition, Indexed, IntegerRange, Kind, MAX_CHOICES, MAX_PARAMETERS, MAX_SIBLINGS,
+    Choices, Condition, EXAMPLE, Indexed, IntegerRange, Kind, MAX_CHOICES, MAX_PARAMETERS, MAX_SIBLINGS,
+    SCHEMA,
 };
 use serde_json::{Value, json};
 
 use super::*;
 
-/// The invented node that the host's own tests use.
+/// The invented node that the library's own tests use.
 fn library() -> Node {
-    let node = include_str!("../../../core/src/description/testdata/library.json");
-    serde_json::from_str::<Node>(node).unwrap().check().unwrap()
+    serde_json::from_str::<Node>(EXAMPLE).unwrap().check().unwrap()
 }
 
 fn schema() -> Value {
-    serde_json::from_str(include_str!("../../../docs/description.schema.json")).unwrap()
+    serde_json::from_str(SCHEMA).unwrap()
 }
 
 /// Compares with a file, or writes it where the environment says so.
@@ -152,13 +152,15 @@ fn json_reads_back_and_fits_its_schema() {
 #[test]
 fn the_schema_refuses_what_the_types_refuse() {
     let validator = jsonschema::draft202012::new(&schema()).unwrap();
-    let changes: [fn(&mut Value); 14] = [
+    let changes: [fn(&mut Value); 16] = [
         |it| it["colour"] = json!("red"),
         |it| it["resources"][0]["icon"] = json!("a"),
         |it| it["operations"][0]["method"] = json!("GET"),
         |it| it["operations"][0]["effect"] = json!({"type": "read", "parameter": "book.search.query"}),
         |it| it["operations"][0]["effect"] = json!({"type": "keyed"}),
         |it| it["operations"][0]["effect"] = json!("read"),
+        |it| it["operations"][0]["request"] = json!({"method": "GET", "path": "/books"}),
+        |it| it["operations"][0]["request"] = json!("get /books?query={query}"),
         |it| it["parameters"][0]["type"] = json!("text"),
         |it| it["parameters"][0]["kind"] = json!({"type": "text", "min": 1}),
         |it| it["parameters"][0]["kind"] = json!({"type": "choice", "known": []}),
@@ -216,6 +218,10 @@ fn the_schema_has_the_limits_of_the_check() {
     );
     assert_eq!(
         at("/$defs/url/maxLength"),
+        nodule::description::MAX_URL_BYTES as u64
+    );
+    assert_eq!(
+        at("/$defs/operation/properties/request/maxLength"),
         nodule::description::MAX_URL_BYTES as u64
     );
     assert_eq!(

@@ -88,6 +88,9 @@ fn one(node: &Indexed<'_>, operation: &Operation, page: &mut Page) {
     page.paragraph(operation.documentation_url.as_deref().unwrap_or_default(), FAINT);
     let twice = words::effect(node, &operation.effect, str::to_owned);
     page.paragraph(&format!("Run twice: {twice}"), FAINT);
+    if let Some(request) = &operation.request {
+        page.paragraph(&format!("Request: {request}"), FAINT);
+    }
     page.blank();
     if operation.parameters.is_empty() {
         page.paragraph("It takes no parameters", Style::new());

@@ -45,6 +45,8 @@ impl Node {
     ///   themselves nor depend on themselves;
     /// - a top-level parameter is not called `resource` or `operation`, where workflows store the operation;
     /// - texts have no [deceptive](super::is_deceptive) characters, summaries line feeds at most;
+    /// - the names in the path of a declared request are required parameters of the operation, single values that are
+    ///   always there;
     /// - URLs are http or https, the icon draws and does nothing else;
     /// - defaults and conditions fit the kinds that they are for, and secrets are fields of the credential.
     ///

@@ -7,7 +7,7 @@ use super::check::{Problems, operation_at, parameter_at, url_fault};
 use super::sizes::parameter_weight;
 use super::text::quoted;
 use super::value::{Values, is_comparable};
-use super::{Condition, Credential, Effect, Kind, Node, Parameter};
+use super::{Condition, Credential, Effect, Kind, Node, Operation, Parameter};
 
 /// Where workflows store which operation is meant, beside its parameters.
 const RESERVED: [&str; 2] = ["resource", "operation"];
@@ -36,6 +36,7 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
                 problems.add(format!("{}, name", parameter_at(parameter)), message);
             }
         }
+        path_parameters(operation, &by_id, problems);
         // Nested parameters are walked as they are drawn, which would not end where they hold themselves.
         if sound {
             let top = set(&operation.parameters);
@@ -56,6 +57,34 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
     }
     secrets(node, &by_id, problems);
     values(node, &by_id, sound, problems);
+}
+
+/// What stands in the path names the thing that an item changes, so it has to be in the item itself.
+fn path_parameters(operation: &Operation, by_id: &ById<'_>, problems: &mut Problems) {
+    let Some(request) = &operation.request else { return };
+    for name in request.path().parameters() {
+        let parameter = operation
+            .parameters
+            .iter()
+            .filter_map(|id| by_id.get(id.as_str()))
+            .find(|parameter| parameter.name == name);
+        let message = match parameter {
+            None => format!("{} is none of its parameters", quoted(name)),
+            Some(parameter)
+                if !parameter.required
+                    || parameter.default.is_some()
+                    || !parameter.visible_when.is_empty()
+                    || !is_comparable(&parameter.kind) =>
+            {
+                format!(
+                    "expected {} to be a required single value without conditions and without a default",
+                    quoted(name)
+                )
+            }
+            Some(_) => continue,
+        };
+        problems.add(format!("{}, request", operation_at(operation)), message);
+    }
 }
 
 /// The values of conditions and defaults fit the kinds that they are for. Each is looked at once, in however many forms its

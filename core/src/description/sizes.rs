@@ -100,6 +100,9 @@ fn operation_weight(operation: &Operation) -> Weight {
     if let Effect::Keyed(id) = &operation.effect {
         total += texts(&[id]);
     }
+    if let Some(request) = &operation.request {
+        total += bytes(request.method().len() + request.path().as_str().len());
+    }
     total += list(&operation.parameters);
     total += weight(&operation.output_schema);
     total += document(operation.hints.as_ref());

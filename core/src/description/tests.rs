@@ -9,7 +9,7 @@ mod refused;
 mod sizes;
 
 /// An invented node that has every kind of parameter.
-const LIBRARY: &str = include_str!("testdata/library.json");
+const LIBRARY: &str = EXAMPLE;
 
 fn library() -> Value {
     serde_json::from_str(LIBRARY).unwrap()

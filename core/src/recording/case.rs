@@ -1,14 +1,12 @@
 //! What was asked of the node and what it said: the part of a recording that HAR has no words for.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
 use super::MAX_DEPTH;
+use crate::description::DeclaredRequest;
 use crate::json_size::{Most, within};
-use crate::path_template::PathTemplate;
 
 /// It stands some levels below the document: `log._case.results[0].output[0]`.
 const HELD_DEPTH: usize = MAX_DEPTH - 10;
@@ -25,7 +23,7 @@ pub struct Case {
     /// Where the service was; recorded paths are relative to it.
     pub base_url: Url,
     /// Which request the operation says it makes, where that is known.
-    pub declared: Option<Declared>,
+    pub declared: Option<DeclaredRequest>,
     /// The items, in order.
     pub items: Vec<Item>,
 }
@@ -45,21 +43,6 @@ impl OnFailure {
             Self::Stop => "stop",
             Self::Continue => "continue",
         }
-    }
-}
-
-/// The request that an operation says it makes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declared {
-    /// `POST`
-    pub method: String,
-    /// Relative to the base URL: `/v1/member/{memberId}`.
-    pub path: PathTemplate,
-}
-
-impl fmt::Display for Declared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.path)
     }
 }
 

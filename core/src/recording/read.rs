@@ -6,13 +6,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    case::{Call, Case, Component, Declared, Item, ItemResult, OnFailure},
+    case::{Call, Case, Component, Item, ItemResult, OnFailure},
     entry::{self, Unreadable},
     error::Fault,
     exchange::Exchange,
     place::Place,
 };
-use crate::path_template::PathTemplate;
+use crate::description::DeclaredRequest;
 
 /// What was read.
 #[derive(Clone)]
@@ -166,10 +166,12 @@ fn on_failure(place: &Place<'_>) -> Result<OnFailure, Fault> {
     mode.ok_or_else(|| place.expected("`stop` or `continue`"))
 }
 
-fn declared(place: &Place<'_>) -> Result<Declared, Fault> {
-    Ok(Declared {
-        method: needed_text(place, "method")?,
-        path: PathTemplate::parse(&needed_text(place, "path")?),
+fn declared(place: &Place<'_>) -> Result<DeclaredRequest, Fault> {
+    let (method, path) = (needed_text(place, "method")?, needed_text(place, "path")?);
+    DeclaredRequest::new(&method, &path).map_err(|error| {
+        let mut fault = place.expected("the request that an operation declares");
+        fault.found = error.to_string();
+        fault
     })
 }
 

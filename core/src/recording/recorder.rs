@@ -9,12 +9,13 @@ use url::Url;
 
 use super::{
     Recording,
-    case::{Case, Component, Declared, Item, OnFailure},
+    case::{Case, Component, Item, OnFailure},
     conceal::Concealer,
     error::Error,
     exchange::{Exchange, Outcome},
     write::{Head, document},
 };
+use crate::description::DeclaredRequest;
 
 /// Headers that carry credentials, or stand for a session: never kept, whoever set them.
 const HIDDEN: [&str; 9] = [
@@ -41,7 +42,7 @@ pub struct Meta {
     /// Where the service is.
     pub base_url: Url,
     /// Which request the operation says it makes.
-    pub declared: Option<Declared>,
+    pub declared: Option<DeclaredRequest>,
     /// The component that is run.
     pub component: Option<Component>,
     /// What answers, for example `simulator`.

@@ -16,10 +16,9 @@ use serde_json::json;
 use url::Url;
 
 use super::{
-    Answer, Call, Component, Declared, Exchange, Item, ItemResult, Meta, OnFailure, Outcome, Recorder,
-    Recording, Request, Role,
+    Answer, Call, Component, Exchange, Item, ItemResult, Meta, OnFailure, Outcome, Recorder, Recording,
+    Request, Role,
 };
-use crate::path_template::PathTemplate;
 
 const BASE: &str = "http://127.0.0.1:8080/crm/";
 
@@ -79,10 +78,7 @@ fn meta() -> Meta {
         operation: "adjustPoints".to_owned(),
         on_failure: OnFailure::Continue,
         base_url: base(),
-        declared: Some(Declared {
-            method: "POST".to_owned(),
-            path: PathTemplate::parse("/v1/points/{account}"),
-        }),
+        declared: Some("POST /v1/points/{account}".parse().unwrap()),
         component: Some(Component {
             name: "crm".to_owned(),
             version: "1".to_owned(),

@@ -59,7 +59,7 @@ fn case(case: &Case) -> Value {
     if let Some(declared) = &case.declared {
         fields.insert(
             "declared".to_owned(),
-            json!({"method": declared.method, "path": declared.path.as_str()}),
+            json!({"method": declared.method(), "path": declared.path().as_str()}),
         );
     }
     fields.insert(

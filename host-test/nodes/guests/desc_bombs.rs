@@ -50,7 +50,7 @@ impl Behaviour for Bombs {
             "way: empty" => node.operations[0].parameters = vec![String::new(); 4_000_000],
             "way: choices" => node.parameters[0].kind = choices(300_000, "", "1"),
             "way: broken" => node.parameters[0].kind = choices(200_000, "", "{"),
-            "way: operations" => operations(&mut node, 60_000),
+            "way: operations" => hints(&mut node, 40_000, "{\"a\":[0,0,0,0,0,0,0,0]}"),
             "way: rows" => rows(&mut node),
             "way: conditions" => conditions(&mut node),
             "way: shared" => shared(&mut node),
@@ -180,7 +180,7 @@ fn conditions(node: &mut d::Node) {
     for operation in &mut node.operations {
         operation.parameters = (0..20).map(|number| format!("dependant{number}")).collect();
         operation.parameters.push("subject".to_owned());
-        operation.parameters.push("task".to_owned());
+        operation.parameters.extend(["task".to_owned(), "id".to_owned()]);
     }
 }
 
@@ -194,7 +194,7 @@ fn shared(node: &mut d::Node) {
     ));
     operations(node, 900);
     for operation in &mut node.operations {
-        operation.parameters = vec!["shared".to_owned(), "task".to_owned()];
+        operation.parameters = vec!["shared".to_owned(), "task".to_owned(), "id".to_owned()];
     }
 }
 
@@ -215,7 +215,7 @@ fn heaviest(node: &mut d::Node) {
     operations(node, 10);
     for (index, operation) in node.operations.iter_mut().enumerate() {
         operation.hints = (index < 4).then(|| alias(&deep));
-        operation.parameters = vec!["shared".to_owned(), "task".to_owned()];
+        operation.parameters = vec!["shared".to_owned(), "task".to_owned(), "id".to_owned()];
     }
 }
 

@@ -14,6 +14,7 @@ impl Behaviour for Problems {
         node.operations[0].group = text();
         node.operations[0].name = text();
         node.operations[0].hints = Some(format!("{{\"{TEXT}\": 1"));
+        node.operations[0].request = Some(text());
         node.operations[0].output_schema = format!("[{TEXT}]");
         node.operations[0].parameters = vec![text()];
         node.operations[0].effect = d::Effect::Keyed(text());

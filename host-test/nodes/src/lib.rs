@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 #[allow(missing_docs, unused, clippy::all, reason = "generated code")]
 pub mod bindings {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "../../host/wit",
         world: "node-by-turns",
         generate_all,
         pub_export_macro: true,
@@ -139,7 +139,7 @@ pub fn describe() -> d::Node {
         summary: text("Something"),
         placeholder: None,
         kind,
-        required: id == "baseUrl",
+        required: id == "baseUrl" || id == "id",
         default: None,
         visible_when: vec![],
         hints: None,
@@ -151,10 +151,11 @@ pub fn describe() -> d::Node {
         summary: text("Do things"),
         action: text("Do things"),
         documentation_url: None,
-        parameters: vec![text("task")],
+        parameters: vec![text("task"), text("id")],
         effect,
         output_schema: text("{}"),
-        hints: Some(text(r#"{"request": {"method": "GET", "path": "/things/{id}"}}"#)),
+        request: Some(text("GET /things/{id}")),
+        hints: None,
     };
     d::Node {
         name: text("hostile"),
@@ -184,6 +185,7 @@ pub fn describe() -> d::Node {
             parameter("baseUrl", d::Kind::Text),
             parameter("secret", d::Kind::Secret),
             parameter("mode", d::Kind::Text),
+            parameter("id", d::Kind::Text),
         ],
         hints: None,
     }

@@ -1,4 +1,4 @@
-//! What was built: the component's imports.
+//! What was built: the component's imports and size, and what the host is built from.
 
 use std::collections::BTreeSet;
 
@@ -64,6 +64,25 @@ fn the_component_is_as_small_as_its_operations_allow() {
         size < allowed,
         "{size} bytes, {allowed} allowed; `make size` says what they are"
     );
+}
+
+#[test]
+fn the_parser_is_the_one_that_wasmtime_has() {
+    let lock: toml::Table =
+        toml::from_str(&std::fs::read_to_string(root().join("Cargo.lock")).unwrap()).unwrap();
+    let parser_of = |name: &str| {
+        let packages = lock["package"].as_array().unwrap();
+        let package = packages
+            .iter()
+            .find(|package| package["name"].as_str() == Some(name));
+        let dependencies = package.unwrap()["dependencies"].as_array().unwrap();
+        let mut names = dependencies.iter().filter_map(toml::Value::as_str);
+        names
+            .find(|name| name.starts_with("wasmparser"))
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(parser_of("nodule"), parser_of("wasmtime-environ"));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use serde_json::Value;
 use simulator::Config;
 
 use crate::support::{
-    assert_every_operation, cases, component, credential, described, expect, nodule, root, run, simulator,
-    stderr, stdout,
+    assert_every_operation, cases, component, credential, described, expect, nodule, run, simulator, stderr,
+    stdout,
 };
 
 /// What a command prints when it is refused.
@@ -207,9 +207,7 @@ fn the_json_description_holds_to_its_schema_and_comes_back_the_same() {
         0,
     );
     let described: Value = serde_json::from_str(&stdout(&output)).unwrap();
-    let schema: Value =
-        serde_json::from_str(&std::fs::read_to_string(root().join("docs/description.schema.json")).unwrap())
-            .unwrap();
+    let schema: Value = serde_json::from_str(nodule::description::SCHEMA).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
     let problems: Vec<String> = schema
         .iter_errors(&described)

@@ -233,10 +233,10 @@ async fn foreign_recordings(folder: &Path) {
         "request": {"method": "GET", "url": "http://127.0.0.1/api/x\u{202e}", "headers": [{"name": CONTROLS, "value": CONTROLS}]},
         "response": {"status": 200, "headers": [], "content": {"text": CONTROLS}}, "_error": CONTROLS,
     });
-    let case = |group: &str, result: Value| {
+    let case = |group: &str, path: &str, result: Value| {
         json!({"log": {"version": "1.2", "comment": CONTROLS, "entries": [exchange], "_case": {
             "group": group, "operation": "read", "baseUrl": "http://127.0.0.1/api",
-            "declared": {"method": "GET", "path": CONTROLS},
+            "declared": {"method": "GET", "path": path},
             "items": [say("output", json!({"text": CONTROLS}))], "results": [result],
         }}})
     };
@@ -244,8 +244,18 @@ async fn foreign_recordings(folder: &Path) {
     std::fs::create_dir_all(cases.join("things")).unwrap();
     let write = |name: &str, text: String| std::fs::write(cases.join(name), text).unwrap();
     let wrong = json!({"output": [CONTROLS, "another\u{9b}"]});
-    write("things/read.har", case("things", wrong.clone()).to_string());
-    write("things/read-group.har", case(CONTROLS, wrong).to_string());
+    write(
+        "things/read.har",
+        case("things", "/other", wrong.clone()).to_string(),
+    );
+    write(
+        "things/read-path.har",
+        case("things", CONTROLS, wrong.clone()).to_string(),
+    );
+    write(
+        "things/read-group.har",
+        case(CONTROLS, "/other", wrong).to_string(),
+    );
     write(
         "things/read-url.har",
         json!({"log": {"entries": [{"request": {"method": CONTROLS}}]}}).to_string(),
@@ -261,7 +271,7 @@ async fn foreign_recordings(folder: &Path) {
     let told = harmless("check", &done.stdout);
     harmless("check", &done.stderr);
     assert!(
-        told.matches("FAILED").count() == 5 && told.contains(r"\u{1b}[2J"),
+        told.matches("FAILED").count() == 6 && told.contains(r"\u{1b}[2J"),
         "{told}"
     );
     let mut run = nodule(folder);

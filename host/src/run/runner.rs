@@ -32,7 +32,6 @@ use nodule_core::secret::Secret;
 
 pub use builder::RunnerBuilder;
 pub(crate) use operation::BoundOperation;
-pub use operation::declared;
 
 /// A component bound to what it may use. Cheap to clone; made by [`Component::runner`].
 #[derive(Clone)]

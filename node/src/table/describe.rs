@@ -91,30 +91,27 @@ fn describe_operation(operation: &Operation) -> contract::Operation {
             Effect::Keyed(key) => contract::Effect::Keyed(id(&prefix, key)),
             Effect::Write => contract::Effect::Write,
         },
+        request: Some([operation.request.method.name(), " ", operation.request.path].concat()),
         output_schema: output_schema(operation.output),
-        hints: Some(format!(
-            r#"{{"request":{{"method":"{}","path":{}}},"evidence":{}}}"#,
-            operation.request.method.name(),
-            quote(operation.request.path),
-            quote(operation.evidence)
-        )),
+        hints: Some([r#"{"evidence":"#, &quote(operation.evidence), "}"].concat()),
     }
 }
 
 fn output_schema(output: Output) -> String {
-    let dialect = r#""$schema":"https://json-schema.org/draft/2020-12/schema""#;
+    const DIALECT: &str = r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","#;
     match output {
-        Output::Answer => format!("{{{dialect},{ANSWER_SCHEMA}}}"),
-        Output::Pages(list) => {
-            let row = format!(
-                "One row of `data.{list}`, or of `data` where that is the list, with `{}`",
-                operations::RETURN_ALL_NAME
-            );
-            let row = quote(&row);
-            format!(
-                r#"{{{dialect},"anyOf":[{{"description":"The whole answer",{ANSWER_SCHEMA}}},{{"description":{row},"type":"object"}}]}}"#
-            )
-        }
+        Output::Answer => [DIALECT, ANSWER_SCHEMA, "}"].concat(),
+        Output::Pages(list) => [
+            DIALECT,
+            r#""anyOf":[{"description":"The whole answer","#,
+            ANSWER_SCHEMA,
+            r#"},{"description":"One row of `data."#,
+            list,
+            "`, or of `data` where that is the list, with `",
+            operations::RETURN_ALL_NAME,
+            r#"`","type":"object"}]}"#,
+        ]
+        .concat(),
     }
 }
 

@@ -299,7 +299,7 @@ fn what_is_json_parses_and_says_where_things_go() {
     for operation in &node.operations {
         json::document(&operation.output_schema).unwrap();
         let hints = members(operation.hints.as_ref().unwrap());
-        assert!(hints["request"].starts_with(r#"{"method":""#) && !text(&hints, "evidence").is_empty());
+        assert!(!text(&hints, "evidence").is_empty());
     }
     let hints = |id: &str| {
         let parameter = node

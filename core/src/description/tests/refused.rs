@@ -439,6 +439,46 @@ fn kinds_make_sense() {
     ]);
 }
 
+/// Items whose values in the path are the same are kept in order, so nothing else may decide what those values are.
+#[test]
+fn what_stands_in_the_path_is_in_every_item() {
+    const PLACE: &str = "operation `book.update`, request: expected `isbn` to be a required single value without \
+                         conditions and without a default";
+    each(&[
+        (
+            |node| node.operations[1].request = Some("PATCH /books/{id}".parse().unwrap()),
+            "operation `book.update`, request: `id` is none of its parameters",
+        ),
+        (|node| parameter(node, "book.update.isbn").required = false, PLACE),
+        (
+            |node| parameter(node, "book.update.isbn").default = Some(json!("0198526636")),
+            PLACE,
+        ),
+        (
+            |node| {
+                parameter(node, "book.update.isbn").visible_when = vec![Condition {
+                    parameter: "book.update.reference".to_owned(),
+                    one_of: vec![json!(true)],
+                }];
+            },
+            PLACE,
+        ),
+        (
+            |node| parameter(node, "book.update.isbn").kind = Kind::AnyJson,
+            PLACE,
+        ),
+    ]);
+    let says = |request: &str| {
+        let mut document: Value = serde_json::from_str(super::LIBRARY).unwrap();
+        document["operations"][1]["request"] = json!(request);
+        serde_json::from_value::<Node>(document).unwrap_err().to_string()
+    };
+    assert_eq!(
+        says("patch /books/{isbn}"),
+        "expected a method in upper case, such as `GET`, found `patch`"
+    );
+}
+
 #[test]
 fn a_credential_goes_where_its_base_url_says() {
     each(&[

@@ -12,7 +12,7 @@ use world::World;
 
 mod world;
 wasmtime::component::bindgen!({
-    path: "../../../wit", world: "node",
+    path: "../../../host/wit", world: "node",
     exports: { default: async },
     with: { "wasi:io": wasmtime_wasi::p2::bindings::io },
     additional_derives: [Clone, serde::Deserialize, serde::Serialize],

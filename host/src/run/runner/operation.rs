@@ -7,10 +7,8 @@ use crate::error::Error;
 use crate::events::Label;
 use crate::run::Stats;
 use crate::runtime::instance::Idle;
-use nodule_core::description::{Effect, Operation};
-use nodule_core::path_template::PathTemplate;
+use nodule_core::description::Effect;
 use nodule_core::rate::Bucket;
-use nodule_core::recording::Declared;
 
 /// An operation, and what the host makes of it.
 pub(crate) struct BoundOperation {
@@ -35,6 +33,7 @@ pub(crate) struct BoundOperation {
 impl BoundOperation {
     pub(crate) fn new(inner: &Inner, group: &str, name: &str) -> Result<Self, Error> {
         let operation = inner.component.node().operation(group, name)?;
+        let request = operation.request.as_ref();
         let lowered = inner.policy.lowers_to_write(&format!("{group}.{name}"));
         let key_parameter = match &operation.effect {
             Effect::Keyed(id) => inner
@@ -44,9 +43,6 @@ impl BoundOperation {
                 .next(),
             _ => None,
         };
-        let path = declared(operation).map(|declared| declared.path);
-        let path_parameters = path.iter().flat_map(PathTemplate::parameters);
-        let path_parameters = path_parameters.map(ToOwned::to_owned).collect();
         Ok(Self {
             group: group.to_owned(),
             name: name.to_owned(),
@@ -59,9 +55,11 @@ impl BoundOperation {
                 node: inner.label.node.clone(),
                 digest: inner.label.digest.clone(),
                 operation: format!("{group}.{name}"),
-                path,
+                path: request.map(|request| request.path().clone()),
             }),
-            path_parameters,
+            path_parameters: request
+                .map(|request| request.path().parameters().map(ToOwned::to_owned).collect())
+                .unwrap_or_default(),
             key_parameter: key_parameter.map(|parameter| parameter.name.clone()),
             stats: Arc::new(Stats::new()),
             rate: None,
@@ -72,14 +70,4 @@ impl BoundOperation {
     pub(crate) fn is_write(&self) -> bool {
         self.effect == Effect::Write
     }
-}
-
-/// The request that an operation says it makes, in its hints: `{"request": {"method": "GET", "path": "/v1/a/{b}"}}`.
-#[must_use]
-pub fn declared(operation: &Operation) -> Option<Declared> {
-    let request = operation.hints.as_ref()?.get("request")?;
-    Some(Declared {
-        method: request.get("method")?.as_str()?.to_owned(),
-        path: PathTemplate::parse(request.get("path")?.as_str()?),
-    })
 }

@@ -102,6 +102,13 @@ impl Documents {
         plain::Operation {
             output_schema: self.json(&operation.output_schema, || format!("{}, output schema", at())),
             hints: self.optional(operation.hints.as_ref(), || format!("{}, hints", at())),
+            request: operation.request.and_then(|text| {
+                text.parse()
+                    .map_err(|error: plain::DeclaredRequestError| {
+                        self.problems.add(format!("{}, request", at()), error.to_string());
+                    })
+                    .ok()
+            }),
             group: operation.group,
             name: operation.name,
             display_name: operation.display_name,

@@ -49,24 +49,6 @@ fn too_large(sections: &[Vec<u8>]) -> &'static str {
 }
 
 #[test]
-fn the_parser_is_the_one_that_wasmtime_has() {
-    let lock: toml::Table = toml::from_str(include_str!("../../../../Cargo.lock")).unwrap();
-    let parser_of = |name: &str| {
-        let packages = lock["package"].as_array().unwrap();
-        let package = packages
-            .iter()
-            .find(|package| package["name"].as_str() == Some(name));
-        let dependencies = package.unwrap()["dependencies"].as_array().unwrap();
-        let mut names = dependencies.iter().filter_map(toml::Value::as_str);
-        names
-            .find(|name| name.starts_with("wasmparser"))
-            .unwrap()
-            .to_owned()
-    };
-    assert_eq!(parser_of("nodule"), parser_of("wasmtime-environ"));
-}
-
-#[test]
 fn what_is_no_component_is_named() {
     let found = |bytes: &[u8]| refuse_foreign(bytes).unwrap_err().to_string();
     assert!(found(b"").ends_with("an empty file"));

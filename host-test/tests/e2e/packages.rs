@@ -1,0 +1,83 @@
+//! What is published: that each crate is whole by itself. `make test-packages` builds them from what was packed.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+use crate::support::root;
+
+/// Folder and package.
+const PUBLISHED: [(&str, &str); 3] = [("core", "nodule-core"), ("host", "nodule"), ("cli", "nodule-cli")];
+
+/// What takes a file, or a folder, into what is compiled.
+const TAKES: [&str; 4] = ["include_str!(\"", "include_bytes!(\"", "include!(\"", "path: \""];
+
+/// The files that a package has.
+fn packed(package: &str) -> BTreeSet<PathBuf> {
+    let mut list = Command::new(env!("CARGO"));
+    list.args([
+        "package",
+        "--list",
+        "--quiet",
+        "--offline",
+        "--allow-dirty",
+        "--package",
+        package,
+    ]);
+    let listed = list.current_dir(root()).output().unwrap();
+    assert!(
+        listed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&listed.stderr)
+    );
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    listed.lines().map(PathBuf::from).collect()
+}
+
+/// A path without its `..`, or `None` where it leaves the package.
+fn below(path: &Path) -> Option<PathBuf> {
+    let mut found = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => found.push(name),
+            Component::ParentDir if found.pop() => {}
+            Component::CurDir => {}
+            _ => return None,
+        }
+    }
+    Some(found)
+}
+
+#[test]
+fn every_file_that_a_published_crate_is_compiled_from_is_in_its_package() {
+    let mut taken = 0;
+    for (folder, package) in PUBLISHED {
+        let packed = packed(package);
+        for needed in ["Cargo.toml", "Cargo.lock", "README.md"] {
+            assert!(packed.contains(Path::new(needed)), "{package}: {needed}");
+        }
+        for source in packed
+            .iter()
+            .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        {
+            let text = std::fs::read_to_string(root().join(folder).join(source)).unwrap();
+            for (at, macro_) in TAKES.iter().flat_map(|macro_| text.match_indices(macro_)) {
+                let path = text[at + macro_.len()..].split('"').next().unwrap();
+                // The macros of bindings begin at the crate, and take folders; the others begin at the file.
+                let from = if macro_.starts_with("path") {
+                    Path::new("")
+                } else {
+                    source.parent().unwrap()
+                };
+                let found = below(&from.join(path));
+                assert!(
+                    found.is_some_and(|found| packed.iter().any(|file| file.starts_with(&found))),
+                    "{package}: `{}` takes `{path}`, which is not packed",
+                    source.display()
+                );
+                taken += 1;
+            }
+        }
+    }
+    assert!(taken >= 4, "the contract, the schema and the example are taken");
+}
