@@ -8,11 +8,12 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, StreamExt as _, future};
 use nodule::description::Effect;
 use nodule::journal::{JournalError, JournalOptions};
+use nodule::json;
+use nodule::json::{Json, Object};
 use nodule::policy::Policy;
 use nodule::recording::{self, Meta, Recording};
 use nodule::retry::Retry;
 use nodule::{Component, Credential, Ended, Notice, RunOptions, Runner, Summary, text};
-use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::args::Run;
@@ -421,7 +422,7 @@ async fn dry_run(args: &Run, mut places: Places, runner: &Runner, mut items: Ite
             Ok(item) => runner.plan(&args.group, &args.operation, &item).await?,
             Err(failure) => Err(failure),
         };
-        let lines: Vec<Value> = match planned {
+        let lines: Vec<Json> = match planned {
             Ok(requests) => requests
                 .iter()
                 .map(|request| json!({"item": index, "request": shown(request)}))
@@ -442,8 +443,8 @@ async fn dry_run(args: &Run, mut places: Places, runner: &Runner, mut items: Ite
 }
 
 /// A request that would be sent, as JSON.
-pub fn shown(request: &nodule::Planned) -> Value {
-    let headers: serde_json::Map<String, Value> = request
+pub fn shown(request: &nodule::Planned) -> Json {
+    let headers: Object = request
         .headers
         .iter()
         .map(|(name, value)| (name.clone(), value.as_str().into()))
@@ -451,10 +452,10 @@ pub fn shown(request: &nodule::Planned) -> Value {
     let mut shown = json!({"method": request.method.as_str(), "url": request.url, "headers": headers});
     if !request.body.is_empty() {
         // JSON as JSON, anything else as the text that it is.
-        let body = serde_json::from_slice(&request.body)
-            .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&request.body).into_owned()));
+        let body = Json::from_slice(&request.body)
+            .unwrap_or_else(|_| Json::from(String::from_utf8_lossy(&request.body).into_owned()));
         if let Some(fields) = shown.as_object_mut() {
-            fields.insert("body".to_owned(), body);
+            fields.insert("body", body);
         }
     }
     shown

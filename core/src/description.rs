@@ -7,15 +7,15 @@
 //! | --- | --- |
 //! | `display-name` | `display_name`, in JSON `displayName` |
 //! | `option<…>` that is absent | `None`, in JSON a key that is absent |
-//! | `json` and `scalar`, texts | [`Value`], in JSON the document itself, its numbers with all their digits |
+//! | `json` and `scalar`, texts | [`Json`], in JSON the document itself, its numbers with all their digits |
 //! | `keyed("a.b.c")` | [`Effect::Keyed`], in JSON `{"type": "keyed", "parameter": "a.b.c"}` |
 //!
 //! A description comes out of the sandbox, so a hostile or broken one is an input like any other. Reading it from
 //! JSON refuses unknown and missing fields; [`Node::check`] refuses the rest, with all problems at once. Code that
 //! draws or prints a description may rely on what `check` promises, and still escapes for its own format.
 
+use crate::json::Json;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 
 mod bounds;
 mod check;
@@ -70,7 +70,7 @@ pub struct Node {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    pub hints: Option<Value>,
+    pub hints: Option<Json>,
 }
 
 /// One tab of related operations; n8n calls it a resource.
@@ -107,14 +107,14 @@ pub struct Operation {
     /// What running it twice does.
     pub effect: Effect,
     /// JSON Schema (2020-12) of one output item; an object.
-    pub output_schema: Value,
+    pub output_schema: Json,
     /// Facts that this version of the contract has no place for; an object.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    pub hints: Option<Value>,
+    pub hints: Option<Json>,
 }
 
 /// What running an operation twice does; engines decide from it what they may retry.
@@ -156,7 +156,7 @@ pub struct Parameter {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    pub default: Option<Value>,
+    pub default: Option<Json>,
     /// All must hold, or the parameter is neither shown, required nor sent.
     pub visible_when: Vec<Condition>,
     /// Facts that this version of the contract has no place for; an object.
@@ -165,7 +165,7 @@ pub struct Parameter {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    pub hints: Option<Value>,
+    pub hints: Option<Json>,
 }
 
 /// What values a parameter takes.
@@ -223,7 +223,7 @@ pub struct Choice {
     /// What people read.
     pub label: String,
     /// A text, number or boolean: `1` and `"1"` are different on the wire.
-    pub value: Value,
+    pub value: Json,
     /// One sentence, or nothing.
     pub summary: String,
 }
@@ -248,7 +248,7 @@ pub struct Condition {
     /// The ID of a sibling, or of a parameter of the operation itself.
     pub parameter: String,
     /// Texts, numbers or booleans; never empty.
-    pub one_of: Vec<Value>,
+    pub one_of: Vec<Json>,
 }
 
 /// What a user enters once, and only the node's `authenticate` is shown.
@@ -314,8 +314,8 @@ impl Effect {
 }
 
 /// Keeps a JSON `null` apart from a missing key, so that the check can refuse it by name.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
 }
 
 #[cfg(test)]

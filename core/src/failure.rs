@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use crate::json;
+use crate::json::{Json, Object};
 
 use crate::text::shown;
 
@@ -72,7 +73,7 @@ pub enum Failure {
         /// What happened.
         message: String,
         /// More, for people.
-        detail: Option<Value>,
+        detail: Option<Json>,
     },
 }
 
@@ -169,17 +170,17 @@ impl Failure {
     /// `retryAfterMs`, `certainty`, `problems`, `hint` and `detail`. The texts are as they came;
     /// [`text::json`](crate::text::json()) makes what it is written as safe to print.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        let mut fields = Map::new();
-        fields.insert("kind".into(), self.kind().into());
-        fields.insert("message".into(), self.message().into());
+    pub fn to_json(&self) -> Json {
+        let mut fields = Object::new();
+        fields.insert("kind", self.kind());
+        fields.insert("message", self.message());
         if let Some(answer) = self.answer() {
-            fields.insert("status".into(), answer.status.into());
+            fields.insert("status", answer.status);
             if let Some(code) = &answer.code {
-                fields.insert("code".into(), code.as_str().into());
+                fields.insert("code", code.as_str());
             }
             if let Some(id) = &answer.request_id {
-                fields.insert("requestId".into(), id.as_str().into());
+                fields.insert("requestId", id.as_str());
             }
         }
         match self {
@@ -190,42 +191,42 @@ impl Failure {
                         json!({"pointer": problem.pointer, "label": problem.label, "message": problem.message})
                     })
                     .collect();
-                fields.insert("problems".into(), Value::Array(problems));
+                fields.insert("problems", Json::Array(problems));
             }
             Failure::Throttled {
                 retry_after_ms: Some(ms),
                 ..
             } => {
-                fields.insert("retryAfterMs".into(), (*ms).into());
+                fields.insert("retryAfterMs", *ms);
             }
             Failure::Unavailable {
                 certainty,
                 retry_after_ms,
                 ..
             } => {
-                fields.insert("certainty".into(), certainty.name().into());
+                fields.insert("certainty", certainty.name());
                 if let Some(ms) = retry_after_ms {
-                    fields.insert("retryAfterMs".into(), (*ms).into());
+                    fields.insert("retryAfterMs", *ms);
                 }
             }
             Failure::Denied { hint: Some(hint), .. } => {
-                fields.insert("hint".into(), hint.as_str().into());
+                fields.insert("hint", hint.as_str());
             }
             Failure::Other {
                 detail: Some(detail), ..
             } => {
-                fields.insert("detail".into(), detail.clone());
+                fields.insert("detail", detail.clone());
             }
             Failure::Uncertain(failure) => {
-                let Value::Object(mut inner) = failure.to_json() else {
-                    return Value::Object(fields);
+                let Json::Object(mut inner) = failure.to_json() else {
+                    return Json::Object(fields);
                 };
-                inner.insert("certainty".into(), Certainty::Unknown.name().into());
-                return Value::Object(inner);
+                inner.insert("certainty", Certainty::Unknown.name());
+                return Json::Object(inner);
             }
             _ => {}
         }
-        Value::Object(fields)
+        Json::Object(fields)
     }
 }
 

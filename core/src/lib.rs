@@ -10,6 +10,7 @@ pub mod canonical;
 pub mod credential;
 pub mod description;
 pub mod failure;
+pub mod json;
 pub mod json_size;
 pub mod limits;
 pub mod outcome;

@@ -45,7 +45,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
-use serde_json::Value;
+use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::error::Error;
@@ -360,7 +360,8 @@ impl Watch {
 }
 
 impl Runner {
-    /// Run an operation on a few items. The results are in the items' order, whatever the options say.
+    /// Run an operation on a few items, each anything that serde writes as a JSON object. The results are in the items' order,
+    /// whatever the options say.
     ///
     /// # Errors
     ///
@@ -369,10 +370,13 @@ impl Runner {
         &self,
         group: &str,
         operation: &str,
-        items: Vec<Value>,
+        items: Vec<impl Serialize>,
         options: &RunOptions,
     ) -> Result<Vec<ItemResult>, Error> {
-        let items = futures_util::stream::iter(items.into_iter().map(|item| Ok(item.to_string())));
+        let text =
+            |item| serde_json::to_string(&item).map_err(|error| Failure::InvalidInput(error.to_string()));
+        let items: Vec<_> = items.into_iter().map(text).collect();
+        let items = futures_util::stream::iter(items);
         let mut running = self.run(group, operation, items, options)?;
         let mut results = Vec::new();
         while let Some(result) = running.next_numbered().await {

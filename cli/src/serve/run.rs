@@ -14,6 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use http::header::CONTENT_TYPE;
+use nodule::json::Json;
 use nodule::recording::{Meta, Recording};
 use nodule::{Failure, ItemResult, Notice, Results, Runner};
 use serde_json::json;
@@ -135,7 +136,7 @@ pub async fn plan(State(server): State<Arc<Server>>, body: Body) -> Result<Respo
             let line = match planned {
                 Ok(requests) => {
                     let requests: Vec<_> = requests.iter().map(crate::run::shown).collect();
-                    format!("{{\"item\":{id},\"requests\":{}}}\n", json!(requests))
+                    format!("{{\"item\":{id},\"requests\":{}}}\n", Json::from(requests))
                 }
                 Err(failure) => format!("{{\"item\":{id},\"error\":{}}}\n", failure.to_json()),
             };

@@ -425,7 +425,7 @@ pub struct CredentialCheck {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ItemFailure>)]
-    pub error: Option<Value>,
+    pub error: Option<nodule::json::Json>,
 }
 
 /// A problem of the request itself.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
-use serde_json::Value;
+use crate::json::Json;
 use thiserror::Error;
 use url::Url;
 
@@ -311,14 +311,14 @@ fn summary(at: impl Display, text: &str, problems: &mut Problems) {
     deceptive(at, text, "\n", problems);
 }
 
-fn scalar(at: impl Display, value: &Value, problems: &mut Problems) {
+fn scalar(at: impl Display, value: &Json, problems: &mut Problems) {
     if !is_scalar(value) {
         return problems.add(
             at,
             format!("expected a text, number or boolean, found {}", found(value)),
         );
     }
-    if let Value::String(text) = value {
+    if let Json::String(text) = value {
         let count = text.chars().count();
         if count > MAX_SCALAR_CHARS {
             problems.add(
@@ -342,7 +342,7 @@ pub(super) fn deceptive(at: impl Display, text: &str, allowed: &str, problems: &
     }
 }
 
-fn hints(at: impl Display, document: Option<&Value>, problems: &mut Problems) {
+fn hints(at: impl Display, document: Option<&Json>, problems: &mut Problems) {
     let Some(document) = document else { return };
     if !document.is_object() {
         problems.add(at, format!("expected a JSON object, found {}", found(document)));

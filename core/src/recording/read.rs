@@ -1,8 +1,8 @@
 //! From a HAR document to what a replay needs of it: what is ours is read strictly, since a replay would otherwise quietly be
 //! wrong, and what other tools add to a log is passed over where it has another form.
 
+use crate::json::Json;
 use jiff::Timestamp;
-use serde_json::Value;
 use url::Url;
 
 use super::{
@@ -26,7 +26,7 @@ pub(super) struct View {
     pub(super) unreadable: Vec<Unreadable>,
 }
 
-pub(super) fn view(document: &Value) -> Result<View, Fault> {
+pub(super) fn view(document: &Json) -> Result<View, Fault> {
     let root = Place::root(document);
     let log = root.need("log", "a HAR log")?;
     let entries = log.need("entries", "a list of exchanges")?;

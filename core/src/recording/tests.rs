@@ -9,10 +9,11 @@ mod secrets;
 
 use std::time::Duration;
 
+use crate::json;
+use crate::json::Json;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
-use serde_json::json;
 use url::Url;
 
 use super::{
@@ -92,7 +93,7 @@ fn meta() -> Meta {
     }
 }
 
-fn item(parameters: serde_json::Value) -> Item {
+fn item(parameters: Json) -> Item {
     Item {
         parameters,
         result: Some(ItemResult::Output(vec![json!({"ok": true})])),

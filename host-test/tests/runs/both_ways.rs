@@ -1,8 +1,9 @@
 //! The node by turns and through `wasi:http`: the same results and the same requests, to the byte.
 
+use nodule::json::Json;
 use nodule::recording::{self, Recording};
 use nodule::{Component, Credential, Engine, EngineConfig, ItemResult, OnFailure, RunOptions};
-use serde_json::{Value, json};
+use serde_json::json;
 use simulator::{Action, Config, Rule, Simulator};
 
 use crate::support::{cases, component, credential, simulator};
@@ -16,9 +17,9 @@ async fn both() -> [Component; 2] {
     ]
 }
 
-fn shown(results: &[ItemResult]) -> Vec<Value> {
+fn shown(results: &[ItemResult]) -> Vec<Json> {
     let shown = |result: &ItemResult| match result {
-        Ok(output) => json!(output.iter().map(|json| json.get()).collect::<Vec<_>>()),
+        Ok(output) => output.iter().map(|json| json.get()).collect(),
         Err(failure) => failure.to_json(),
     };
     results.iter().map(shown).collect()

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
+use nodule_core::json::Json;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -130,10 +131,7 @@ impl Driver {
         if self.on_unknown == OnUnknown::Retry {
             return None;
         }
-        let error: Option<Value> = earlier
-            .error
-            .as_deref()
-            .and_then(|error| serde_json::from_str(error).ok());
+        let error = earlier.error.as_deref().and_then(|error| Json::parse(error).ok());
         let text = |name: &str| error.as_ref().and_then(|error| error.get(name)?.as_str());
         let (message, detail) = match (text("kind"), text("message")) {
             // An earlier resumption said it already.
@@ -251,11 +249,11 @@ fn text(value: Option<&RawValue>) -> Value {
     if let Ok(Text(text)) = serde_json::from_str(value) {
         return Value::from(text.trim());
     }
-    match serde_json::from_str(value) {
+    if value.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         // A text field takes a number as its digits.
-        Ok(Value::Number(number)) => Value::from(number.to_string()),
-        other => other.unwrap_or_default(),
+        return Value::from(value);
     }
+    serde_json::from_str(value).unwrap_or_default()
 }
 
 /// What is looked at of an item: most of it is not, and so not read.

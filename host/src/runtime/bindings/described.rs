@@ -1,6 +1,6 @@
 //! The contract's description as this crate's own.
 
-use serde_json::Value;
+use nodule_core::json::Json;
 
 use super::description;
 use nodule_core::description as plain;
@@ -30,7 +30,7 @@ struct Documents {
 }
 
 impl Documents {
-    fn json(&mut self, text: &str, at: impl Fn() -> String) -> Value {
+    fn json(&mut self, text: &str, at: impl Fn() -> String) -> Json {
         let bytes_left = self.bytes_left.checked_sub(text.len());
         let Some(bytes_left) = bytes_left else {
             return self.too_much("bytes", MAX_DESCRIPTION_BYTES);
@@ -43,19 +43,19 @@ impl Documents {
         // The place is put into words for a problem only: a description has many documents, and long names.
         parse_json(text, "").unwrap_or_else(|problem| {
             self.problems.add(at(), problem.message);
-            Value::Null
+            Json::Null
         })
     }
 
-    fn too_much(&mut self, what: &str, most: usize) -> Value {
+    fn too_much(&mut self, what: &str, most: usize) -> Json {
         self.problems.add(
             "node",
             format!("expected at most {most} {what} in all JSON documents, found more"),
         );
-        Value::Null
+        Json::Null
     }
 
-    fn optional(&mut self, text: Option<&String>, at: impl Fn() -> String) -> Option<Value> {
+    fn optional(&mut self, text: Option<&String>, at: impl Fn() -> String) -> Option<Json> {
         text.map(|text| self.json(text, at))
     }
 
