@@ -2,7 +2,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use nodule::recording::{Meta, OnFailure, Outcome, Recording, Role};
+use nodule::OnFailure;
+use nodule::recording::{Meta, Outcome, Recording, Role};
 use nodule::{Component, EngineConfig, declared};
 
 use crate::bench::{Bench, on_one_thread, says};

@@ -176,10 +176,7 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
             return faults;
         }
     };
-    let options = RunOptions::default().on_failure(match case.on_failure {
-        recording::OnFailure::Stop => nodule::OnFailure::Stop,
-        recording::OnFailure::Continue => nodule::OnFailure::Continue,
-    });
+    let options = RunOptions::default().on_failure(case.on_failure);
     let items: Vec<String> = case.items.iter().map(recording::Item::text).collect();
     let items = futures_util::stream::iter(items).map(Ok);
     match runner.run(&case.group, &case.operation, items, &options) {
@@ -293,12 +290,12 @@ fn differences(case: &Case, results: &[ItemResult], broken: &Broken) -> Vec<Faul
             Err(failure) => failure.to_json(),
         };
         let (expected, is_same) = match (&recorded.result, result) {
-            (Some(recording::ItemResult::Output(output)), result) => {
+            (Some(recording::RecordedResult::Output(output)), result) => {
                 let expected = Json::Array(output.clone());
                 let is_same = result.is_ok() && expected == found;
                 (expected, is_same)
             }
-            (Some(recording::ItemResult::Error(error)), result) => {
+            (Some(recording::RecordedResult::Error(error)), result) => {
                 let is_same = broken.is_same(item, recorded, error, &found);
                 (error.clone(), result.is_err() && is_same)
             }
@@ -331,7 +328,7 @@ fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operat
             let succeeds = case
                 .items
                 .iter()
-                .any(|item| matches!(item.result, Some(recording::ItemResult::Output(_))));
+                .any(|item| matches!(item.result, Some(recording::RecordedResult::Output(_))));
             succeeds.then(|| (case.group.clone(), case.operation.clone()))
         })
         .collect();

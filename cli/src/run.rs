@@ -13,7 +13,7 @@ use nodule::json::{Json, Object};
 use nodule::policy::Policy;
 use nodule::recording::{self, Meta, Recording};
 use nodule::retry::Retry;
-use nodule::{Component, Credential, Ended, Notice, RunOptions, Runner, Summary, text};
+use nodule::{Component, Credential, Ended, Notice, OnFailure, RunOptions, Runner, Summary, text};
 use tokio::sync::mpsc;
 
 use crate::args::Run;
@@ -109,7 +109,7 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
             component,
             credential,
             (&args.group, &args.operation),
-            args.on_failure == crate::args::OnFailure::Stop,
+            args.on_failure,
             args.recorded_against.clone(),
         )?),
         (None, _) if args.dry_run => builder.dry_run(),
@@ -127,7 +127,7 @@ pub fn meta(
     component: &Component,
     credential: &Credential,
     (group, operation): (&str, &str),
-    stops: bool,
+    on_failure: OnFailure,
     recorded_against: Option<String>,
 ) -> Result<Meta, Failed> {
     let node = component.node();
@@ -136,16 +136,12 @@ pub fn meta(
     Ok(Meta {
         group: group.to_owned(),
         operation: operation.to_owned(),
-        on_failure: if stops {
-            recording::OnFailure::Stop
-        } else {
-            recording::OnFailure::Continue
-        },
+        on_failure,
         base_url: base_url.parse().map_err(|error| {
             Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}"))
         })?,
         declared: nodule::declared(described),
-        component: Some(recording::Component {
+        component: Some(recording::RecordedComponent {
             name: node.name.clone(),
             version: node.version.to_string(),
             digest: component.digest().to_owned(),
@@ -352,8 +348,8 @@ fn options(args: &Run) -> RunOptions {
         .item_time(args.item_time);
     let mut options = RunOptions::default()
         .concurrency(args.concurrency.get())
-        .on_failure(args.on_failure.into())
-        .on_unknown(args.unknown.into())
+        .on_failure(args.on_failure)
+        .on_unknown(args.unknown)
         .retry(retry);
     options.rate = args.rate;
     options.run_time = args.run_time;

@@ -29,7 +29,7 @@ mod text;
 mod value;
 
 pub use self::bounds::*;
-pub use self::check::Problem;
+pub use self::check::DescriptionProblem;
 pub use self::check::{Problems, place_of_operation, place_of_parameter};
 pub use self::find::{Indexed, Unknown, nearest};
 pub use self::json::parse_json;
@@ -57,7 +57,7 @@ pub struct Node {
     pub documentation_url: Option<String>,
     /// Absent where the service asks for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<Credential>,
+    pub credential: Option<CredentialSpec>,
     /// The groups that operations belong to, in the order to show.
     pub resources: Vec<ResourceGroup>,
     /// The operations, in the order to show.
@@ -254,7 +254,7 @@ pub struct Condition {
 /// What a user enters once, and only the node's `authenticate` is shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Credential {
+pub struct CredentialSpec {
     /// camelCase, as engines store it.
     pub name: String,
     /// What people call it.

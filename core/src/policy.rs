@@ -42,7 +42,7 @@ use std::collections::BTreeSet;
 use http::Method;
 
 pub use denial::{Denial, Difference, Why};
-pub use file::{PolicyError, Problem, ProblemKind};
+pub use file::{PolicyError, PolicyProblem, PolicyProblemKind};
 pub use rule::{HostPattern, Rule, RuleError};
 
 use crate::address::Permit;

@@ -59,10 +59,10 @@ use crate::json::Json;
 use crate::json_size::{Excess, Most, within};
 use crate::{own_file, text};
 
-pub use case::{Call, Case, Component, Declared, Item, ItemResult, OnFailure, held};
+pub use case::{Call, Case, Declared, Item, RecordedComponent, RecordedResult, held};
 pub use entry::Unreadable;
 pub use error::Error;
-pub use exchange::{Answer, Exchange, Outcome, Request, Role};
+pub use exchange::{Exchange, Outcome, RecordedResponse, Request, Role};
 pub use miss::{Difference, Miss, Nearest};
 pub use player::{Player, Unused, UnusedExchange};
 pub use recorder::{Meta, Recorder};
@@ -285,7 +285,7 @@ impl Recording {
 
     /// The component that was run.
     #[must_use]
-    pub fn component(&self) -> Option<&Component> {
+    pub fn component(&self) -> Option<&RecordedComponent> {
         self.view.component.as_ref()
     }
 

@@ -4,7 +4,7 @@ mod journal;
 
 use std::path::PathBuf;
 
-use nodule_core::description::Problem;
+use nodule_core::description::DescriptionProblem;
 use nodule_core::text::shown;
 
 /// Longer texts are cut where they are shown.
@@ -103,7 +103,7 @@ pub enum Error {
     )]
     Description {
         /// Everything that is wrong with it.
-        problems: Vec<Problem>,
+        problems: Vec<DescriptionProblem>,
     },
     /// The node has no such operation.
     #[error("{0}")]

@@ -54,6 +54,7 @@ use crate::run::runner::{BoundOperation, Inner, Runner};
 use nodule_core::description::Effect;
 use nodule_core::failure::Failure;
 use nodule_core::outcome::ItemResult;
+pub use nodule_core::outcome::{OnFailure, OnUnknown, ResultOrder};
 use nodule_core::rate::{Bucket, Rate};
 use nodule_core::retry::Retry;
 
@@ -62,41 +63,6 @@ pub use notice::Notice;
 pub(crate) use notice::NoticeSender;
 pub(crate) use stats::Stats;
 pub use stats::{Ended, Latency, Summary};
-
-/// What a failed item does to those after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnFailure {
-    /// They do not start; those under way end.
-    Stop,
-    /// They run.
-    #[default]
-    Continue,
-}
-
-/// In which order results are given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum ResultOrder {
-    /// The items' own: the first result is that of the first item.
-    #[default]
-    Items,
-    /// Each as soon as it is known, and in the journal where there is one; [`Results::next_numbered`] says whose it is. Items
-    /// that share a call are known when the call ends, so calls hold one item each unless the service answers quickly. An
-    /// item that takes long holds back no result, but it does bound how far later items may run ahead of it.
-    Completion,
-}
-
-/// What becomes of the items of a plain write whose outcome an earlier run with the same journal did not learn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnUnknown {
-    /// They are run again, at the risk of doing them twice.
-    Retry,
-    /// They are left out: no output items and no failure.
-    Skip,
-    /// They fail, with a failure of the kind `unknown`.
-    #[default]
-    Fail,
-}
 
 /// How a stream of items is run.
 #[derive(Debug, Clone)]

@@ -15,8 +15,8 @@
 use std::collections::HashSet;
 
 use nodule::description::{
-    Choices, Condition, Credential, Effect, Indexed, IntegerRange, Kind, MAX_NESTING, Operation, Parameter,
-    RowShape,
+    Choices, Condition, CredentialSpec, Effect, Indexed, IntegerRange, Kind, MAX_NESTING, Operation,
+    Parameter, RowShape,
 };
 use nodule::json;
 use nodule::json::{Json, Object};
@@ -83,7 +83,7 @@ fn node_type(node: &Indexed<'_>) -> Json {
     Json::Object(description)
 }
 
-fn credential_type(node: &Indexed<'_>, credential: &Credential) -> Json {
+fn credential_type(node: &Indexed<'_>, credential: &CredentialSpec) -> Json {
     let form = Form {
         node,
         top: &credential.fields,

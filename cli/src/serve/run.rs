@@ -197,7 +197,7 @@ impl Server {
             &component,
             &credential,
             (&run.group, &run.operation),
-            run.on_failure == super::wire::OnFailure::Stop,
+            run.on_failure,
             against,
         )
         .map_err(|failed| Answered::request(failed.to_string()))

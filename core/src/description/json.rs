@@ -2,7 +2,7 @@
 
 use crate::json::Json;
 
-use super::Problem;
+use super::DescriptionProblem;
 use super::bounds::{MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_VALUES};
 use super::text::quoted;
 
@@ -13,22 +13,23 @@ use super::text::quoted;
 ///
 /// A text above [`MAX_JSON_BYTES`] or of more than [`MAX_JSON_VALUES`] values, one that is not JSON (RFC 8259), or one
 /// nested deeper than [`MAX_JSON_DEPTH`].
-pub fn parse_json(text: &str, at: &str) -> Result<Json, Problem> {
+pub fn parse_json(text: &str, at: &str) -> Result<Json, DescriptionProblem> {
     if text.len() > MAX_JSON_BYTES {
         let message = format!(
             "expected at most {MAX_JSON_BYTES} bytes of JSON, found {}",
             text.len()
         );
-        return Err(Problem::new(at, message));
+        return Err(DescriptionProblem::new(at, message));
     }
     if values_in(text) > MAX_JSON_VALUES {
         let message = format!("expected at most {MAX_JSON_VALUES} values of JSON, found more");
-        return Err(Problem::new(at, message));
+        return Err(DescriptionProblem::new(at, message));
     }
-    let value = Json::parse(text)
-        .map_err(|error| Problem::new(at, format!("expected JSON, found {}: {error}", quoted(text))))?;
+    let value = Json::parse(text).map_err(|error| {
+        DescriptionProblem::new(at, format!("expected JSON, found {}: {error}", quoted(text)))
+    })?;
     match faults(&value) {
-        Some(message) => Err(Problem::new(at, message)),
+        Some(message) => Err(DescriptionProblem::new(at, message)),
         None => Ok(value),
     }
 }

@@ -25,22 +25,22 @@ pub struct PolicyError {
     /// The name that the file was given with.
     pub file: String,
     /// At least one, in the order in which they were found.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<PolicyProblem>,
 }
 
 /// One thing that is wrong with a policy file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct PolicyProblem {
     /// Counted from one.
     pub line: usize,
     /// What it is.
-    pub kind: ProblemKind,
+    pub kind: PolicyProblemKind,
 }
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ProblemKind {
+pub enum PolicyProblemKind {
     /// The file is no TOML.
     #[error("{}", shown(message))]
     Syntax {
@@ -91,8 +91,8 @@ impl PolicyError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         self.problems.iter().find_map(|problem| match &problem.kind {
-            ProblemKind::Entry { source, .. } => source.hint(),
-            ProblemKind::NoOrigin => {
+            PolicyProblemKind::Entry { source, .. } => source.hint(),
+            PolicyProblemKind::NoOrigin => {
                 Some("write\n[[allow]]\norigin = \"https://api.example.com\"".to_owned())
             }
             _ => None,
@@ -103,7 +103,7 @@ impl PolicyError {
 /// A line for each problem: `policy.toml:3: unknown key …`.
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Problem { line, kind }) in self.problems.iter().enumerate() {
+        for (index, PolicyProblem { line, kind }) in self.problems.iter().enumerate() {
             let line_break = if index == 0 { "" } else { "\n" };
             write!(
                 f,
@@ -129,7 +129,7 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
         Err(error) => {
             let at = error.span().map_or(0, |span| span.start);
             let message = error.message().lines().collect::<Vec<_>>().join(", ");
-            reader.problem(at, ProblemKind::Syntax { message });
+            reader.problem(at, PolicyProblemKind::Syntax { message });
         }
     }
     let Reader { mut problems, .. } = reader;
@@ -148,18 +148,18 @@ type Value<'i> = Spanned<DeValue<'i>>;
 /// Collects the problems while it walks the file; what it returns after one is not used.
 struct Reader<'t> {
     text: &'t str,
-    problems: Vec<Problem>,
+    problems: Vec<PolicyProblem>,
 }
 
 impl Reader<'_> {
-    fn problem(&mut self, at: usize, kind: ProblemKind) {
+    fn problem(&mut self, at: usize, kind: PolicyProblemKind) {
         let before = self.text.as_bytes().iter().take(at);
         let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        self.problems.push(Problem { line, kind });
+        self.problems.push(PolicyProblem { line, kind });
     }
 
     fn unknown(&mut self, key: &Spanned<impl AsRef<str>>, place: &'static str, accepted: &[&'static str]) {
-        let kind = ProblemKind::UnknownKey {
+        let kind = PolicyProblemKind::UnknownKey {
             key: shown(key.get_ref().as_ref()),
             place,
             accepted: accepted.to_vec(),
@@ -168,7 +168,7 @@ impl Reader<'_> {
     }
 
     fn wrong(&mut self, key: &str, expected: impl Into<String>, value: &Value) {
-        let kind = ProblemKind::Value {
+        let kind = PolicyProblemKind::Value {
             key: shown(key),
             expected: expected.into(),
             found: described(value.get_ref()),
@@ -177,7 +177,7 @@ impl Reader<'_> {
     }
 
     fn entry(&mut self, key: &'static str, value: &Value, source: RuleError) {
-        self.problem(value.span().start, ProblemKind::Entry { key, source });
+        self.problem(value.span().start, PolicyProblemKind::Entry { key, source });
     }
 
     fn file(&mut self, table: &DeTable, policy: &mut Policy) {
@@ -256,12 +256,12 @@ impl Reader<'_> {
             }
         }
         if !has_origin {
-            self.problem(at, ProblemKind::NoOrigin);
+            self.problem(at, PolicyProblemKind::NoOrigin);
         }
         let path = match path.map(|(text, value)| (path_prefix(text), value)) {
             Some((Ok(path), _)) => path,
             Some((Err(source), value)) => {
-                self.problem(value.span().start, ProblemKind::Path(source));
+                self.problem(value.span().start, PolicyProblemKind::Path(source));
                 return None;
             }
             None => PathPrefix::default(),
@@ -323,7 +323,7 @@ impl Reader<'_> {
                     policy.writes.insert(name.to_owned());
                 }
                 DeValue::String(effect) if effect == "write" => {
-                    let kind = ProblemKind::Value {
+                    let kind = PolicyProblemKind::Value {
                         key: "effects".to_owned(),
                         expected: "an operation such as \"points.adjust\"".to_owned(),
                         found: format!("`{}`", shown(name)),

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::MAX_DEPTH;
 use crate::json_size::{Most, within};
+use crate::outcome::OnFailure;
 
 /// It stands some levels below the document: `log._case.results[0].output[0]`.
 const HELD_DEPTH: usize = MAX_DEPTH - 10;
@@ -27,24 +28,6 @@ pub struct Case {
     pub items: Vec<Item>,
 }
 
-/// What a failed item does to those after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
-    /// They do not run.
-    Stop,
-    /// They run.
-    Continue,
-}
-
-impl OnFailure {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Continue => "continue",
-        }
-    }
-}
-
 /// The request that an operation says it makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declared {
@@ -60,14 +43,14 @@ pub struct Item {
     /// What it was given: a JSON object, or the text of an item that is none.
     pub parameters: Json,
     /// What came of it; absent where the case is yet to be recorded.
-    pub result: Option<ItemResult>,
+    pub result: Option<RecordedResult>,
     /// The clock and the random numbers of its call; absent where it never ran.
     pub call: Option<Call>,
 }
 
 /// What came of an item.
 #[derive(Clone, Debug, PartialEq)]
-pub enum ItemResult {
+pub enum RecordedResult {
     /// Its output items, written as `{"output": […]}`.
     Output(Vec<Json>),
     /// Its failure, written as `{"error": {…}}`.
@@ -116,7 +99,7 @@ pub struct Call {
 
 /// The component that was run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Component {
+pub struct RecordedComponent {
     /// The node's name.
     pub name: String,
     /// The node's version.

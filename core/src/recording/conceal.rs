@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use url::form_urlencoded;
 
-use super::exchange::{Answer, Exchange, Outcome, Role, header};
+use super::exchange::{Exchange, Outcome, RecordedResponse, Role, header};
 
 /// What stands for a body or a value that is dropped, not only replaced.
 const REDACTED: &str = "redacted";
@@ -106,7 +106,7 @@ impl Concealer {
         }
     }
 
-    fn answer_body(&mut self, answer: &Answer) -> Bytes {
+    fn answer_body(&mut self, answer: &RecordedResponse) -> Bytes {
         if answer.body.is_empty() {
             return Bytes::new();
         }

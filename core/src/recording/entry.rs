@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{
     error::Fault,
-    exchange::{Answer, Exchange, Outcome, Request, Role, header},
+    exchange::{Exchange, Outcome, RecordedResponse, Request, Role, header},
     foreign::{Encoding, pairs, scalar},
     place::Place,
     read::address,
@@ -231,7 +231,7 @@ fn outcome(entry: &Place<'_>, method: &Method, response: &Place<'_>) -> Result<O
     if let (None, Some(mime)) = (header(&headers, "content-type"), mime) {
         headers.push(("content-type".to_owned(), mime));
     }
-    Ok(Outcome::Answer(Answer {
+    Ok(Outcome::Answer(RecordedResponse {
         status,
         headers,
         body,

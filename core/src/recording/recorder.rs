@@ -7,9 +7,11 @@ use std::{
 
 use url::Url;
 
+use crate::outcome::OnFailure;
+
 use super::{
     Recording,
-    case::{Case, Component, Declared, Item, OnFailure},
+    case::{Case, Declared, Item, RecordedComponent},
     conceal::Concealer,
     error::Error,
     exchange::{Exchange, Outcome},
@@ -43,7 +45,7 @@ pub struct Meta {
     /// Which request the operation says it makes.
     pub declared: Option<Declared>,
     /// The component that is run.
-    pub component: Option<Component>,
+    pub component: Option<RecordedComponent>,
     /// What answers, for example `simulator`.
     pub recorded_against: Option<String>,
     /// A remark for readers of the file.

@@ -11,14 +11,15 @@ use std::time::Duration;
 
 use crate::json;
 use crate::json::Json;
+use crate::outcome::OnFailure;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use url::Url;
 
 use super::{
-    Answer, Call, Component, Declared, Exchange, Item, ItemResult, Meta, OnFailure, Outcome, Recorder,
-    Recording, Request, Role,
+    Call, Declared, Exchange, Item, Meta, Outcome, RecordedComponent, RecordedResponse, RecordedResult,
+    Recorder, Recording, Request, Role,
 };
 
 const BASE: &str = "http://127.0.0.1:8080/crm/";
@@ -43,7 +44,7 @@ fn request(method: &str, path: &str, body: &str) -> Request {
 }
 
 fn answer(body: impl Into<Bytes>) -> Outcome {
-    Outcome::Answer(Answer {
+    Outcome::Answer(RecordedResponse {
         status: StatusCode::OK,
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: body.into(),
@@ -83,7 +84,7 @@ fn meta() -> Meta {
             method: "POST".to_owned(),
             path: "/v1/points/{account}".to_owned(),
         }),
-        component: Some(Component {
+        component: Some(RecordedComponent {
             name: "crm".to_owned(),
             version: "1".to_owned(),
             digest: format!("sha256:{}", "ab".repeat(32)),
@@ -96,7 +97,7 @@ fn meta() -> Meta {
 fn item(parameters: Json) -> Item {
     Item {
         parameters,
-        result: Some(ItemResult::Output(vec![json!({"ok": true})])),
+        result: Some(RecordedResult::Output(vec![json!({"ok": true})])),
         call: Some(Call {
             clock: "2026-01-01T00:00:00.123456789Z".parse().unwrap(),
             seed: u64::MAX - 1,

@@ -8,14 +8,14 @@ use crate::json;
 use crate::json::{Json, Object};
 
 use super::{
-    case::{Case, Component, Item, ItemResult},
-    exchange::{Answer, Exchange, Outcome, Request, Role, header},
+    case::{Case, Item, RecordedComponent, RecordedResult},
+    exchange::{Exchange, Outcome, RecordedResponse, Request, Role, header},
 };
 
 /// Everything about a run but its exchanges.
 pub(super) struct Head<'a> {
     pub(super) comment: Option<&'a str>,
-    pub(super) component: Option<&'a Component>,
+    pub(super) component: Option<&'a RecordedComponent>,
     pub(super) recorded_against: Option<&'a str>,
     pub(super) case: &'a Case,
 }
@@ -30,7 +30,7 @@ pub(super) fn document(head: &Head<'_>, exchanges: &[Exchange]) -> Json {
     if let Some(comment) = head.comment {
         log.insert("comment", json!(comment));
     }
-    if let Some(Component {
+    if let Some(RecordedComponent {
         name,
         version,
         digest,
@@ -80,8 +80,8 @@ fn case(case: &Case) -> Json {
 fn result(item: &Item) -> Json {
     match &item.result {
         None => Json::Null,
-        Some(ItemResult::Output(output)) => json!({ "output": output }),
-        Some(ItemResult::Error(error)) => json!({ "error": error }),
+        Some(RecordedResult::Output(output)) => json!({ "output": output }),
+        Some(RecordedResult::Error(error)) => json!({ "error": error }),
     }
 }
 
@@ -156,7 +156,7 @@ fn request(request: &Request, role: Role) -> Json {
     Json::Object(fields)
 }
 
-fn response(answer: &Answer) -> Json {
+fn response(answer: &RecordedResponse) -> Json {
     // HAR wants a type even where the answer has none; this is the word of browsers for it.
     let mime = header(&answer.headers, "content-type").unwrap_or("x-unknown");
     let redirect = header(&answer.headers, "location").unwrap_or_default();

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use nodule::OnFailure;
 use nodule::canonical::URL_BYTES;
-use nodule::recording::{Meta, OnFailure};
+use nodule::recording::Meta;
 use nodule::{Credential, Failure, ItemResult, RunOptions};
 use serde_json::{Value, json};
 

@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use nodule::recording::{Meta, OnFailure};
+use nodule::OnFailure;
+use nodule::recording::Meta;
 use nodule::{Credential, Failure, RunOptions};
 use serde_json::{Value, json};
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use nodule::recording::{Meta, OnFailure, Recording};
+use nodule::OnFailure;
+use nodule::recording::{Meta, Recording};
 use nodule::retry::Retry;
 use nodule::{Certainty, Credential, Engine, EngineConfig, Failure, ItemResult, RunOptions, Runner};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};

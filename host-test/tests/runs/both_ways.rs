@@ -1,8 +1,8 @@
 //! The node by turns and through `wasi:http`: the same results and the same requests, to the byte.
 
 use nodule::json::Json;
-use nodule::recording::{self, Recording};
-use nodule::{Component, Credential, Engine, EngineConfig, ItemResult, OnFailure, RunOptions};
+use nodule::recording::Recording;
+use nodule::{Component, Credential, Engine, EngineConfig, ItemResult, RunOptions};
 use serde_json::json;
 use simulator::{Action, Config, Rule, Simulator};
 
@@ -32,10 +32,7 @@ async fn every_recorded_case_is_replayed_the_same() {
     for file in walkdir(&cases()) {
         let recording = Recording::load(&file).unwrap();
         let case = recording.case().unwrap().clone();
-        let options = RunOptions::default().on_failure(match case.on_failure {
-            recording::OnFailure::Stop => OnFailure::Stop,
-            recording::OnFailure::Continue => OnFailure::Continue,
-        });
+        let options = RunOptions::default().on_failure(case.on_failure);
         let mut all = Vec::new();
         for component in &components {
             let runner = component.runner().replay(recording.clone()).build().unwrap();

@@ -46,7 +46,7 @@ use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::limits::Limits;
 use nodule_core::policy::{BaseUrl, Policy, Rule};
 use nodule_core::rate::Bucket;
-use nodule_core::recording::{Answer, Exchange, Outcome, Player, Recorder, Request, Role, Spelled};
+use nodule_core::recording::{Exchange, Outcome, Player, RecordedResponse, Recorder, Request, Role, Spelled};
 use nodule_core::secret::Secret;
 use nodule_core::text;
 
@@ -286,7 +286,7 @@ impl Pipeline {
                         Err(Unanswered { error, undecoded }) => {
                             let error = error_name::of(error).to_owned();
                             match undecoded {
-                                Some(answer) => Outcome::Answer(Answer {
+                                Some(answer) => Outcome::Answer(RecordedResponse {
                                     broken: Some(error),
                                     ..answer.recorded()
                                 }),
@@ -595,8 +595,8 @@ impl ValidatedRequest {
 }
 
 impl BufferedResponse {
-    fn recorded(&self) -> Answer {
-        Answer {
+    fn recorded(&self) -> RecordedResponse {
+        RecordedResponse {
             status: self.status,
             headers: header_list(&self.headers),
             body: self.body.clone(),
@@ -604,7 +604,7 @@ impl BufferedResponse {
         }
     }
 
-    fn from_recorded(answer: &Answer, hold: BufferReservation) -> Self {
+    fn from_recorded(answer: &RecordedResponse, hold: BufferReservation) -> Self {
         let headers = answer
             .headers
             .iter()

@@ -197,7 +197,7 @@ fn an_item_without_result_or_call_stays_without() {
         call: None,
     };
     let failed = Item {
-        result: Some(ItemResult::Error(json!({"kind": "not-run"}))),
+        result: Some(RecordedResult::Error(json!({"kind": "not-run"}))),
         ..bare.clone()
     };
     for items in [vec![bare.clone()], vec![bare, failed, item(json!({}))]] {

@@ -5,13 +5,13 @@ use nodule_core::json::Json;
 use super::description;
 use nodule_core::description as plain;
 use nodule_core::description::{
-    MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES, Problem, Problems, parse_json, place_of_operation,
+    DescriptionProblem, MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES, Problems, parse_json, place_of_operation,
     place_of_parameter, quoted, values_in,
 };
 
 /// The description that a node gave, its JSON documents parsed. Every document that is none is a problem of its own;
 /// the records are checked afterwards, by [`plain::Node::check`].
-pub(crate) fn describe(node: description::Node) -> Result<plain::Node, Vec<Problem>> {
+pub(crate) fn describe(node: description::Node) -> Result<plain::Node, Vec<DescriptionProblem>> {
     let mut documents = Documents {
         problems: Problems::default(),
         bytes_left: MAX_DESCRIPTION_BYTES,
@@ -78,7 +78,7 @@ impl Documents {
             summary: node.summary,
             icon_svg: node.icon_svg,
             documentation_url: node.documentation_url,
-            credential: node.credential.map(|credential| plain::Credential {
+            credential: node.credential.map(|credential| plain::CredentialSpec {
                 name: credential.name,
                 display_name: credential.display_name,
                 documentation_url: credential.documentation_url,
