@@ -6,7 +6,7 @@ use http::Method;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::{BaseUrl, Policy, Rule, RuleError};
+use super::{BaseUrl, MOST_WRITE_REQUESTS, Policy, Rule, RuleError};
 use crate::canonical::{PathPrefix, UrlError, shown};
 use crate::limits::{LIMIT_SPECS, LimitError};
 
@@ -15,9 +15,6 @@ const ENTRY_KEYS: &[&str] = &["origin", "path", "methods", "private"];
 
 /// As long as a path may be.
 const FILE_CHARS: usize = 4_096;
-
-/// A call that sends more than this is not one thing any more; such an operation is not a `write` that needs care.
-const MOST_WRITE_REQUESTS: u32 = 1000;
 
 /// A policy file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,12 +191,9 @@ impl Reader<'_> {
     }
 
     fn write_requests(&mut self, value: &Value, policy: &mut Policy) {
-        match integer(value.get_ref())
-            .and_then(|number| u32::try_from(number).ok())
-            .filter(|number| *number <= MOST_WRITE_REQUESTS)
-        {
-            Some(number) => policy.write_requests = number,
-            None => self.wrong("write-requests", format!("0 to {MOST_WRITE_REQUESTS}"), value),
+        let most = integer(value.get_ref()).and_then(|number| u32::try_from(number).ok());
+        if most.is_none_or(|most| policy.set_write_requests(most).is_err()) {
+            self.wrong("write-requests", format!("0 to {MOST_WRITE_REQUESTS}"), value);
         }
     }
 
@@ -279,15 +273,9 @@ impl Reader<'_> {
             self.wrong("methods", "a method such as \"GET\"", value);
             return None;
         };
-        // Methods are case-sensitive, so that `get` would never match and nobody would know why.
-        let is_upper = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
-        let method = Method::from_bytes(text.as_bytes())
+        method(text)
+            .map_err(|source| self.entry("methods", value, source))
             .ok()
-            .filter(|method| is_upper && !super::FORBIDDEN_METHODS.contains(method));
-        if method.is_none() {
-            self.entry("methods", value, RuleError::Method { found: shown(text) });
-        }
-        method
     }
 
     fn limits(&mut self, value: &Value, policy: &mut Policy) {
@@ -319,10 +307,10 @@ impl Reader<'_> {
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             match value.get_ref() {
-                DeValue::String(effect) if effect == "write" && is_operation(name) => {
-                    policy.writes.insert(name.to_owned());
-                }
                 DeValue::String(effect) if effect == "write" => {
+                    if policy.lower_to_write(name).is_ok() {
+                        continue;
+                    }
                     let kind = PolicyProblemKind::Value {
                         key: "effects".to_owned(),
                         expected: "an operation such as \"points.adjust\"".to_owned(),
@@ -344,20 +332,22 @@ impl Reader<'_> {
     }
 }
 
-fn path_prefix(text: &str) -> Result<PathPrefix, UrlError> {
+/// A method that an entry can allow.
+pub(super) fn method(text: &str) -> Result<Method, RuleError> {
+    // Methods are case-sensitive, so that `get` would never match and nobody would know why.
+    let is_upper = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+    let method = Method::from_bytes(text.as_bytes()).ok();
+    method
+        .filter(|method| is_upper && !super::FORBIDDEN_METHODS.contains(method))
+        .ok_or_else(|| RuleError::Method { found: shown(text) })
+}
+
+pub(super) fn path_prefix(text: &str) -> Result<PathPrefix, UrlError> {
     if text.is_empty() {
         Err(UrlError::Relative)
     } else {
         PathPrefix::parse(text)
     }
-}
-
-/// `group.name`
-fn is_operation(text: &str) -> bool {
-    let is_name =
-        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
-    text.split_once('.')
-        .is_some_and(|(group, name)| is_name(group) && is_name(name))
 }
 
 fn integer(value: &DeValue) -> Option<u64> {
