@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::json;
 use crate::json::{Json, Object};
-
 use crate::text::shown;
+
+mod stored;
 
 /// The kind of an item of a resumed run whose outcome an earlier run did not learn.
 pub const UNKNOWN: &str = "unknown";
@@ -78,7 +81,7 @@ pub enum Failure {
 }
 
 /// One thing that is wrong with an item's parameters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParameterProblem {
     /// JSON pointer (RFC 6901) into the item's parameters, for example `/details/detail/2/qty`.
     pub pointer: String,
@@ -102,7 +105,8 @@ pub struct Answer {
 }
 
 /// Whether the service may have done what it was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Certainty {
     /// Surely not.
     NotDone,
