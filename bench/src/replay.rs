@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use nodule::OnFailure;
 use nodule::recording::{Meta, Outcome, Recording, Role};
 use nodule::{Component, EngineConfig, declared};
 
@@ -66,16 +65,9 @@ async fn record(
     items: &[String],
 ) -> Result<Recording> {
     let (group, name) = operation.names();
-    let meta = Meta {
-        group: group.to_owned(),
-        operation: name.to_owned(),
-        on_failure: OnFailure::Continue,
-        base_url: service.base().parse()?,
-        declared: declared(component.node().operation(group, name)?),
-        component: None,
-        recorded_against: Some("simulator".to_owned()),
-        comment: None,
-    };
+    let mut meta = Meta::new(group, name, service.base().parse()?);
+    meta.declared = declared(component.node().operation(group, name)?);
+    meta.recorded_against = Some("simulator".to_owned());
     let recorder = component
         .runner()
         .credential(credential(component, service.base())?)

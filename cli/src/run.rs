@@ -133,22 +133,19 @@ pub fn meta(
     let node = component.node();
     let described = node.operation(group, operation).map_err(nodule::Error::from)?;
     let base_url = credential.base_url().to_string();
-    Ok(Meta {
-        group: group.to_owned(),
-        operation: operation.to_owned(),
-        on_failure,
-        base_url: base_url.parse().map_err(|error| {
-            Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}"))
-        })?,
-        declared: nodule::declared(described),
-        component: Some(recording::RecordedComponent {
-            name: node.name.clone(),
-            version: node.version.to_string(),
-            digest: component.digest().to_owned(),
-        }),
-        recorded_against,
-        comment: None,
-    })
+    let base_url = base_url
+        .parse()
+        .map_err(|error| Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}")))?;
+    let mut meta = Meta::new(group, operation, base_url);
+    meta.on_failure = on_failure;
+    meta.declared = nodule::declared(described);
+    meta.component = Some(recording::RecordedComponent {
+        name: node.name.clone(),
+        version: node.version.to_string(),
+        digest: component.digest().to_owned(),
+    });
+    meta.recorded_against = recorded_against;
+    Ok(meta)
 }
 
 /// What the command writes, as long as it can.

@@ -278,7 +278,7 @@ pub enum SettingError {
 }
 
 /// How far a connection to the credential's base URL may go.
-pub fn permit_of_base(url: &CanonicalUrl) -> Permit {
+fn permit_of_base(url: &CanonicalUrl) -> Permit {
     match url.host() {
         Host::Address(address) => Permit::Literal(*address),
         Host::Name(_) => Permit::PublicOnly,

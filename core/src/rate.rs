@@ -83,6 +83,7 @@ impl<'de> Deserialize<'de> for Rate {
     "expected a rate such as `50/s`, `600/min` or `1000/h`, found `{}`",
     crate::canonical::shown(found)
 )]
+#[non_exhaustive]
 pub struct RateError {
     /// What was found.
     pub found: String,

@@ -239,7 +239,7 @@ impl Error {
                 Some("the component has changed since it was pinned; look at the change, then pin the new digest".into())
             }
             Error::CredentialMissing { .. } => {
-                Some("give it by `--credential FILE`, a JSON object, or in the variable NODULE_CREDENTIAL".into())
+                Some("give the runner one, by `RunnerBuilder::credential`".into())
             }
             Error::UnknownOperation(unknown) => {
                 Some(unknown.hint())

@@ -59,6 +59,10 @@ mod gate;
 mod run;
 mod runtime;
 
+// What is in this crate's API and comes from another, in the version that it is of.
+#[doc(no_inline)]
+pub use {bytes, http, jiff, serde_json, tokio, url};
+
 pub use error::Error;
 pub use gate::network;
 pub use gate::pipeline::Planned;

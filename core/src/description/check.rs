@@ -21,6 +21,7 @@ use super::{
 /// One thing that is wrong with a description.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{at}: {message}")]
+#[non_exhaustive]
 pub struct DescriptionProblem {
     /// Where: ``parameter `points.adjust.amount`, default``.
     pub at: String,

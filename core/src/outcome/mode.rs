@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A word that names none of the ways.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {}, found `{found}`", expected.map(|word| format!("`{word}`")).join(" or "))]
+#[non_exhaustive]
 pub struct UnknownMode<const N: usize> {
     /// The words that there are.
     pub expected: [&'static str; N],

@@ -18,6 +18,7 @@ const FILE_CHARS: usize = 4_096;
 
 /// A policy file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PolicyError {
     /// The name that the file was given with.
     pub file: String,
@@ -27,6 +28,7 @@ pub struct PolicyError {
 
 /// One thing that is wrong with a policy file.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PolicyProblem {
     /// Counted from one.
     pub line: usize,

@@ -58,12 +58,6 @@ pub enum RecordedResult {
 }
 
 impl Item {
-    /// An item's text as `parameters` hold it.
-    #[must_use]
-    pub fn held(text: &str) -> Json {
-        held(text)
-    }
-
     /// The item's text as a run takes it. What was no JSON is held as the text that it was.
     #[must_use]
     pub fn text(&self) -> String {

@@ -22,6 +22,7 @@ use super::{
 
 /// An entry that could not be read. A replay does without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unreadable {
     /// Its index in `log.entries`.
     pub entry: usize,

@@ -18,6 +18,7 @@ const FILE_CHARS: usize = 4_096;
 
 /// A replay was asked for an exchange that it does not hold, or no longer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub struct Miss {
     /// The recording.
     pub recording: String,
@@ -35,6 +36,7 @@ pub struct Miss {
 
 /// The recorded exchange that is most like a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Nearest {
     /// Its index in `log.entries`.
     pub entry: usize,

@@ -31,7 +31,7 @@ fn without_a_credential_the_remedy_is_said() {
     assert_eq!(
         refused(run("member", "getMember").args(["--param", "cardNo=M1"]), 2),
         "error: the node needs a credential (`socialHubApi`), and none was given\n\nhint: give it by `--credential FILE`, a \
-         JSON object, or in the variable NODULE_CREDENTIAL\n"
+         JSON object, or in the variable NODULE_CREDENTIAL; never as an argument\n"
     );
 }
 

@@ -257,7 +257,7 @@ impl Inner {
             ClockAndRng::Real => None,
         };
         let item = Item {
-            parameters: Item::held(parameters),
+            parameters: recording::held(parameters),
             result: Some(result),
             call,
         };
