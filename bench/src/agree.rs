@@ -106,7 +106,7 @@ pub async fn check_output(component: &Component, service: &Service, plain: &Plai
     let operation = Operation::GetMember;
     let (group, name) = operation.names();
     let item = operation.item(0, 0);
-    let given = serde_json::from_str(&item)?;
+    let given: nodule::json::Json = serde_json::from_str(&item)?;
     let results = runner
         .execute(group, name, vec![given], &nodule::RunOptions::default())
         .await?;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use nodule::recording::{Meta, OnFailure, Outcome, Recording, Role};
+use nodule::recording::{Meta, Outcome, Recording, Role};
 use nodule::{Component, EngineConfig};
 
 use crate::bench::{Bench, on_one_thread, says};
@@ -65,16 +65,9 @@ async fn record(
     items: &[String],
 ) -> Result<Recording> {
     let (group, name) = operation.names();
-    let meta = Meta {
-        group: group.to_owned(),
-        operation: name.to_owned(),
-        on_failure: OnFailure::Continue,
-        base_url: service.base().parse()?,
-        declared: component.node().operation(group, name)?.request.clone(),
-        component: None,
-        recorded_against: Some("simulator".to_owned()),
-        comment: None,
-    };
+    let mut meta = Meta::new(group, name, service.base().parse()?);
+    meta.declared = component.node().operation(group, name)?.request.clone();
+    meta.recorded_against = Some("simulator".to_owned());
     let recorder = component
         .runner()
         .credential(credential(component, service.base())?)

@@ -9,10 +9,13 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use nodule::rate::Rate;
+use nodule::{OnFailure, OnUnknown};
 
 use crate::describe::Format;
 
@@ -164,7 +167,7 @@ pub struct Run {
     #[arg(long, value_name = "N", default_value_t = nodule::DEFAULT_CONCURRENCY)]
     pub concurrency: NonZeroUsize,
     /// What a failed item does to those after it
-    #[arg(long, value_enum, value_name = "MODE", default_value_t = OnFailure::Continue)]
+    #[arg(long, value_parser = on_failure(), value_name = "MODE", default_value_t)]
     pub on_failure: OnFailure,
     /// Write a recording of what is sent and answered; items run one after the other
     #[arg(long, value_name = "FILE.har", conflicts_with_all = ["replay", "dry_run"])]
@@ -204,8 +207,8 @@ pub struct Run {
     #[arg(long, requires = "journal")]
     pub accept_component: bool,
     /// What becomes of a plain write of which the journal does not know whether it was done
-    #[arg(long, value_enum, value_name = "MODE", requires = "journal", default_value_t = Unknown::Fail)]
-    pub unknown: Unknown,
+    #[arg(long, value_parser = on_unknown(), value_name = "MODE", requires = "journal", default_value_t)]
+    pub unknown: OnUnknown,
     /// Write what the run did, as JSON
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub summary: Option<PathBuf>,
@@ -217,41 +220,36 @@ pub struct Run {
     pub digest: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OnFailure {
-    /// They do not start; those under way end
-    Stop,
-    /// They run
-    Continue,
+/// Reads the name of a mode; the help says what each is.
+fn modes<M>(modes: &[(&'static str, &'static str)]) -> impl TypedValueParser<Value = M> + use<M>
+where
+    M: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
+{
+    let modes = modes
+        .iter()
+        .map(|(mode, about)| PossibleValue::new(*mode).help(*about));
+    PossibleValuesParser::new(modes).try_map(|word| word.parse::<M>())
 }
 
-impl From<OnFailure> for nodule::OnFailure {
-    fn from(mode: OnFailure) -> Self {
-        match mode {
-            OnFailure::Stop => nodule::OnFailure::Stop,
-            OnFailure::Continue => nodule::OnFailure::Continue,
-        }
-    }
+fn on_failure() -> impl TypedValueParser<Value = OnFailure> {
+    modes(&[
+        (OnFailure::Stop.name(), "They do not start; those under way end"),
+        (OnFailure::Continue.name(), "They run"),
+    ])
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Unknown {
-    /// It is run again, at the risk of doing it twice
-    Retry,
-    /// It is left out
-    Skip,
-    /// It fails, with an error of the kind `unknown`
-    Fail,
-}
-
-impl From<Unknown> for nodule::OnUnknown {
-    fn from(mode: Unknown) -> Self {
-        match mode {
-            Unknown::Retry => nodule::OnUnknown::Retry,
-            Unknown::Skip => nodule::OnUnknown::Skip,
-            Unknown::Fail => nodule::OnUnknown::Fail,
-        }
-    }
+fn on_unknown() -> impl TypedValueParser<Value = OnUnknown> {
+    modes(&[
+        (
+            OnUnknown::Retry.name(),
+            "It is run again, at the risk of doing it twice",
+        ),
+        (OnUnknown::Skip.name(), "It is left out"),
+        (
+            OnUnknown::Fail.name(),
+            "It fails, with an error of the kind `unknown`",
+        ),
+    ])
 }
 
 /// A span of time as people write it.

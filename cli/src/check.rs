@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt as _;
 use nodule::description::{Kind, Node, Operation};
+use nodule::json;
+use nodule::json::{Json, Object};
 use nodule::recording::{self, Case, Outcome, Recording, Role};
 use nodule::{Component, ItemResult, RunOptions, text};
-use serde_json::{Map, Value, json};
 
 use crate::args::Check;
 use crate::exit::{Exit, Failed, hint, line};
@@ -175,10 +176,7 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
             return faults;
         }
     };
-    let options = RunOptions::default().on_failure(match case.on_failure {
-        recording::OnFailure::Stop => nodule::OnFailure::Stop,
-        recording::OnFailure::Continue => nodule::OnFailure::Continue,
-    });
+    let options = RunOptions::default().on_failure(case.on_failure);
     let items: Vec<String> = case.items.iter().map(recording::Item::text).collect();
     let items = futures_util::stream::iter(items).map(Ok);
     match runner.run(&case.group, &case.operation, items, &options).await {
@@ -265,7 +263,7 @@ impl Broken {
 
     /// Whether an item failed for the same reason as when it was recorded. A recording knows transport failures by name, and their
     /// words are those of the system that it was recorded on; nor does it know what exactly an item was that was no object.
-    fn is_same(&self, index: usize, item: &recording::Item, recorded: &Value, found: &Value) -> bool {
+    fn is_same(&self, index: usize, item: &recording::Item, recorded: &Json, found: &Json) -> bool {
         let is_by_kind = self.is_any || self.items.contains(&index) || !item.parameters.is_object();
         recorded == found || is_by_kind && recorded.get("kind") == found.get("kind")
     }
@@ -279,16 +277,16 @@ fn differences(case: &Case, results: &[ItemResult], broken: &Broken) -> Vec<Faul
             Err(failure) => failure.to_json(),
         };
         let (expected, is_same) = match (&recorded.result, result) {
-            (Some(recording::ItemResult::Output(output)), result) => {
-                let expected = Value::Array(output.clone());
+            (Some(recording::RecordedResult::Output(output)), result) => {
+                let expected = Json::Array(output.clone());
                 let is_same = result.is_ok() && expected == found;
                 (expected, is_same)
             }
-            (Some(recording::ItemResult::Error(error)), result) => {
+            (Some(recording::RecordedResult::Error(error)), result) => {
                 let is_same = broken.is_same(item, recorded, error, &found);
                 (error.clone(), result.is_err() && is_same)
             }
-            (None, _) => (Value::Null, false),
+            (None, _) => (Json::Null, false),
         };
         if !is_same {
             faults.push(Fault::Result {
@@ -301,7 +299,7 @@ fn differences(case: &Case, results: &[ItemResult], broken: &Broken) -> Vec<Faul
     faults
 }
 
-fn cut(value: &Value) -> String {
+fn cut(value: &Json) -> String {
     const CHARS: usize = 300;
     // As JSON shows it, so that what is to be compared can be told apart.
     text::shown(&text::json(&value.to_string()), CHARS)
@@ -317,7 +315,7 @@ fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operat
             let succeeds = case
                 .items
                 .iter()
-                .any(|item| matches!(item.result, Some(recording::ItemResult::Output(_))));
+                .any(|item| matches!(item.result, Some(recording::RecordedResult::Output(_))));
             succeeds.then(|| (case.group.clone(), case.operation.clone()))
         })
         .collect();
@@ -377,7 +375,7 @@ fn skeleton(node: &Node, operation: &Operation, cases: &Path, file: &Path) -> Re
             text::path(&group)
         )));
     }
-    let item: Map<String, Value> = node
+    let item: Object = node
         .parameters_by_id(&operation.parameters)
         .filter(|parameter| parameter.required)
         .map(|parameter| {

@@ -357,6 +357,7 @@ impl From<nodule::Error> for Failed {
             message: error.to_string(),
             hint: match &error {
                 nodule::Error::Compile { .. } => Some(crate::compile::hint()),
+                nodule::Error::CredentialMissing { .. } => Some(crate::setup::CREDENTIAL_HINT.to_owned()),
                 error => error.hint(),
             },
         }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use futures_util::{Stream, StreamExt as _};
+use nodule::json::{Json, Object};
 use nodule::text::Utf16;
 use nodule::{Failure, text};
-use serde_json::{Map, Value};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use crate::exit::Failed;
@@ -223,7 +223,7 @@ fn shown(argument: &str) -> String {
 
 /// The one item that `--param` makes.
 fn one(params: &[String]) -> Result<String, Failed> {
-    let mut fields = Map::new();
+    let mut fields = Object::new();
     for param in params {
         let (name, value) = param
             .split_once('=')
@@ -237,7 +237,7 @@ fn one(params: &[String]) -> Result<String, Failed> {
             })?;
         let (name, value) = match name.strip_suffix(':') {
             Some(name) => {
-                let value = serde_json::from_str(value).map_err(|error| {
+                let value = Json::parse(value).map_err(|error| {
                     Failed::usage(format!(
                         "--param: `{}`: expected JSON after `:=`, found `{}`: {error}",
                         shown(name),
@@ -251,7 +251,7 @@ fn one(params: &[String]) -> Result<String, Failed> {
                 })?;
                 (name, value)
             }
-            None => (name, Value::from(value)),
+            None => (name, Json::from(value)),
         };
         if fields.insert(name.to_owned(), value).is_some() {
             return Err(Failed::usage(format!(
@@ -260,7 +260,7 @@ fn one(params: &[String]) -> Result<String, Failed> {
             )));
         }
     }
-    Ok(Value::Object(fields).to_string())
+    Ok(Json::Object(fields).to_string())
 }
 
 #[cfg(test)]

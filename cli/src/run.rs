@@ -8,11 +8,12 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, StreamExt as _, future};
 use nodule::description::Effect;
 use nodule::journal::{JournalError, SqliteJournal};
+use nodule::json;
+use nodule::json::{Json, Object};
 use nodule::policy::Policy;
 use nodule::recording::{self, Meta, Recording};
 use nodule::retry::Retry;
-use nodule::{Component, Credential, Ended, ItemError, Notice, RunOptions, Runner, Summary, text};
-use serde_json::{Value, json};
+use nodule::{Component, Credential, Ended, ItemError, Notice, OnFailure, RunOptions, Runner, Summary, text};
 use tokio::sync::mpsc;
 
 use crate::args::Run;
@@ -108,7 +109,7 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
             component,
             credential,
             (&args.group, &args.operation),
-            args.on_failure == crate::args::OnFailure::Stop,
+            args.on_failure,
             args.recorded_against.clone(),
         )?),
         (None, _) if args.dry_run => builder.dry_run(),
@@ -126,32 +127,25 @@ pub fn meta(
     component: &Component,
     credential: &Credential,
     (group, operation): (&str, &str),
-    stops: bool,
+    on_failure: OnFailure,
     recorded_against: Option<String>,
 ) -> Result<Meta, Failed> {
     let node = component.node();
     let described = node.operation(group, operation).map_err(nodule::Error::from)?;
     let base_url = credential.base_url().to_string();
-    Ok(Meta {
-        group: group.to_owned(),
-        operation: operation.to_owned(),
-        on_failure: if stops {
-            recording::OnFailure::Stop
-        } else {
-            recording::OnFailure::Continue
-        },
-        base_url: base_url.parse().map_err(|error| {
-            Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}"))
-        })?,
-        declared: described.request.clone(),
-        component: Some(recording::Component {
-            name: node.name.clone(),
-            version: node.version.to_string(),
-            digest: component.digest().to_owned(),
-        }),
-        recorded_against,
-        comment: None,
-    })
+    let base_url = base_url
+        .parse()
+        .map_err(|error| Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}")))?;
+    let mut meta = Meta::new(group, operation, base_url);
+    meta.on_failure = on_failure;
+    meta.declared = described.request.clone();
+    meta.component = Some(recording::RecordedComponent {
+        name: node.name.clone(),
+        version: node.version.to_string(),
+        digest: component.digest().to_owned(),
+    });
+    meta.recorded_against = recorded_against;
+    Ok(meta)
 }
 
 /// What the command writes, as long as it can.
@@ -357,8 +351,8 @@ fn options(args: &Run) -> RunOptions {
         .item_time(args.item_time);
     let mut options = RunOptions::default()
         .concurrency(args.concurrency.get())
-        .on_failure(args.on_failure.into())
-        .on_unknown(args.unknown.into())
+        .on_failure(args.on_failure)
+        .on_unknown(args.unknown)
         .retry(retry);
     options.rate = args.rate;
     options.run_time = args.run_time;
@@ -427,7 +421,7 @@ async fn dry_run(args: &Run, mut places: Places, runner: &Runner, mut items: Ite
             Ok(item) => runner.plan(&args.group, &args.operation, &item).await?,
             Err(failure) => Err(failure),
         };
-        let lines: Vec<Value> = match planned {
+        let lines: Vec<Json> = match planned {
             Ok(requests) => requests
                 .iter()
                 .map(|request| json!({"item": index, "request": shown(request)}))
@@ -448,8 +442,8 @@ async fn dry_run(args: &Run, mut places: Places, runner: &Runner, mut items: Ite
 }
 
 /// A request that would be sent, as JSON.
-pub fn shown(request: &nodule::Planned) -> Value {
-    let headers: serde_json::Map<String, Value> = request
+pub fn shown(request: &nodule::Planned) -> Json {
+    let headers: Object = request
         .headers
         .iter()
         .map(|(name, value)| (name.clone(), value.as_str().into()))
@@ -457,10 +451,10 @@ pub fn shown(request: &nodule::Planned) -> Value {
     let mut shown = json!({"method": request.method.as_str(), "url": request.url, "headers": headers});
     if !request.body.is_empty() {
         // JSON as JSON, anything else as the text that it is.
-        let body = serde_json::from_slice(&request.body)
-            .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&request.body).into_owned()));
+        let body = Json::from_slice(&request.body)
+            .unwrap_or_else(|_| Json::from(String::from_utf8_lossy(&request.body).into_owned()));
         if let Some(fields) = shown.as_object_mut() {
-            fields.insert("body".to_owned(), body);
+            fields.insert("body", body);
         }
     }
     shown

@@ -217,6 +217,7 @@ pub fn filter(
 
 /// Every address of a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AddressDenial {
     /// The addresses and what is wrong with each; empty where the name has none.
     pub refused: Vec<(IpAddr, Refusal)>,

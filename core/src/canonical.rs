@@ -397,13 +397,13 @@ fn written_as(ascii: Option<&str>) -> String {
 }
 
 /// A foreign text as an error may show it: short, and without control characters.
-pub fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const SHOWN_CHARS: usize = 100;
     crate::text::shown(text, SHOWN_CHARS)
 }
 
 /// Scheme, authority, and the rest with its `/` or `?`.
-pub fn split(text: &str) -> Result<(&str, &str, &str), UrlError> {
+pub(crate) fn split(text: &str) -> Result<(&str, &str, &str), UrlError> {
     let is_scheme = |text: &str| {
         text.bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
@@ -418,7 +418,7 @@ pub fn split(text: &str) -> Result<(&str, &str, &str), UrlError> {
 }
 
 /// Host and port, the host as the [table](self) says.
-pub fn parse_authority(authority: &str, scheme: Scheme) -> Result<(Host, u16), UrlError> {
+pub(crate) fn parse_authority(authority: &str, scheme: Scheme) -> Result<(Host, u16), UrlError> {
     if authority.contains('@') || authority.contains("%40") {
         return Err(UrlError::UserInfo);
     }
@@ -474,7 +474,7 @@ fn parse_host(text: &str) -> Result<Host, UrlError> {
 }
 
 /// Whether an IPv4 host is written as one usually is; the other notations hide what they mean.
-pub fn is_plain_ipv4(host: &str, address: Ipv4Addr) -> bool {
+pub(crate) fn is_plain_ipv4(host: &str, address: Ipv4Addr) -> bool {
     host.parse() == Ok(address)
 }
 

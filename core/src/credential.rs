@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use serde_json::{Map, Value};
+use crate::json::{Json, Object};
 use zeroize::Zeroize as _;
 
 use crate::canonical::CanonicalUrl;
@@ -51,13 +51,16 @@ impl Credential {
         })?;
         let text = text.trim_start_matches('\u{feff}');
         // serde_json's message may quote the text, so only the place is kept.
-        let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(|error| {
+        let document = Json::parse(text).map_err(|error| {
             wrong(format!(
                 "expected a JSON object, found something else at line {}, column {}",
                 error.line(),
                 error.column()
             ))
         })?;
+        let Json::Object(mut fields) = document else {
+            return Err(wrong("expected a JSON object, found another value".to_owned()));
+        };
         let known: Vec<&Parameter> = node.parameters_by_id(&described.fields).collect();
         if let Some(name) = fields
             .keys()
@@ -72,13 +75,13 @@ impl Credential {
         }
         let mut base = None;
         let mut secrets = Vec::new();
-        let mut names = Map::new();
+        let mut names = Object::new();
         let mut padded = Vec::new();
         for field in known {
             let is_base = field.id == described.base_url;
             let text = match fields.get(&field.name) {
-                Some(Value::String(text)) if !text.trim().is_empty() => text.clone(),
-                None | Some(Value::Null | Value::String(_)) => match (&field.default, is_base) {
+                Some(Json::String(text)) if !text.trim().is_empty() => text.clone(),
+                None | Some(Json::Null | Json::String(_)) => match (&field.default, is_base) {
                     (_, true) => return Err(base_url_missing(field)),
                     (Some(default), false) => {
                         fields.insert(field.name.clone(), default.clone());
@@ -108,17 +111,17 @@ impl Credential {
             } else if field.kind == Kind::Secret {
                 secrets.push(Secret::new(text));
             } else {
-                names.insert(field.name.clone(), Value::from(text));
+                names.insert(field.name.clone(), Json::from(text));
             }
         }
         let base = base.ok_or_else(|| wrong("the node's description names no base URL".to_owned()))?;
-        let mut fields = Value::Object(fields);
+        let mut fields = Json::Object(fields);
         let json = Secret::new(fields.to_string());
         wipe(&mut fields);
         let identity = if names.is_empty() {
             json.clone()
         } else {
-            Secret::new(Value::Object(names).to_string())
+            Secret::new(Json::Object(names).to_string())
         };
         Ok(Self {
             json,
@@ -140,7 +143,7 @@ impl Credential {
                 message: format!("`{}` takes none", node.name),
             });
         };
-        let fields: Map<String, Value> = node
+        let fields: Object = node
             .parameters_by_id(&described.fields)
             .filter(|field| matches!(field.kind, Kind::Text | Kind::Multiline | Kind::Secret))
             .map(|field| {
@@ -149,10 +152,10 @@ impl Credential {
                 } else {
                     "replay"
                 };
-                (field.name.clone(), Value::from(value))
+                (field.name.clone(), Json::from(value))
             })
             .collect();
-        Self::from_json(node, &Value::Object(fields).to_string())
+        Self::from_json(node, &Json::Object(fields).to_string())
     }
 
     /// Where it may go: every URL of this origin, below this path.
@@ -210,11 +213,11 @@ impl fmt::Debug for Credential {
 }
 
 /// The parsed copy of what a [`Secret`] now holds.
-fn wipe(value: &mut Value) {
+fn wipe(value: &mut Json) {
     match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(values) => values.iter_mut().for_each(wipe),
-        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        Json::String(text) => text.zeroize(),
+        Json::Array(values) => values.iter_mut().for_each(wipe),
+        Json::Object(fields) => fields.values_mut().for_each(wipe),
         _ => {}
     }
 }
@@ -240,7 +243,7 @@ fn base_url(field: &Parameter, text: &str) -> Result<CanonicalUrl, CredentialErr
 
 fn base_url_missing(field: &Parameter) -> CredentialError {
     let usual = match &field.default {
-        Some(Value::String(default)) => format!(" (the usual one is `{default}`)"),
+        Some(Json::String(default)) => format!(" (the usual one is `{default}`)"),
         _ => String::new(),
     };
     wrong(format!(

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `display-name` | `display_name`, in JSON `displayName` |
 //! | `option<…>` that is absent | `None`, in JSON a key that is absent |
-//! | `json` and `scalar`, texts | [`Value`], in JSON the document itself, its numbers with all their digits |
+//! | `json` and `scalar`, texts | [`Json`], in JSON the document itself, its numbers with all their digits |
 //! | `keyed("a.b.c")` | [`Effect::Keyed`], in JSON `{"type": "keyed", "parameter": "a.b.c"}` |
 //! | `request`, a text | [`DeclaredRequest`], in JSON the same text |
 //!
@@ -15,8 +15,8 @@
 //! JSON refuses unknown and missing fields; [`Node::check`] refuses the rest, with all problems at once. Code that
 //! draws or prints a description may rely on what `check` promises, and still escapes for its own format.
 
+use crate::json::Json;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 
 mod bounds;
 mod check;
@@ -31,7 +31,7 @@ mod text;
 mod value;
 
 pub use self::bounds::*;
-pub use self::check::Problem;
+pub use self::check::DescriptionProblem;
 pub use self::check::{Problems, place_of_operation, place_of_parameter};
 pub use self::find::{Indexed, Unknown, nearest};
 pub use self::json::parse_json;
@@ -75,7 +75,7 @@ pub struct Node {
     pub documentation_url: Option<String>,
     /// Absent where the service asks for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<Credential>,
+    pub credential: Option<CredentialSpec>,
     /// The groups that operations belong to, in the order to show.
     pub resources: Vec<ResourceGroup>,
     /// The operations, in the order to show.
@@ -88,7 +88,7 @@ pub struct Node {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    pub hints: Option<Value>,
+    pub hints: Option<Json>,
 }
 
 /// One tab of related operations; n8n calls it a resource.
@@ -129,14 +129,14 @@ pub struct Operation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<DeclaredRequest>,
     /// JSON Schema (2020-12) of one output item; an object.
-    pub output_schema: Value,
+    pub output_schema: Json,
     /// For people, and for facts that this version of the contract has no place for; an object. Nothing acts on them.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    pub hints: Option<Value>,
+    pub hints: Option<Json>,
 }
 
 /// What running an operation twice does; engines decide from it what they may retry.
@@ -178,7 +178,7 @@ pub struct Parameter {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    pub default: Option<Value>,
+    pub default: Option<Json>,
     /// All must hold, or the parameter is neither shown, required nor sent.
     pub visible_when: Vec<Condition>,
     /// For people, and for facts that this version of the contract has no place for; an object. Nothing acts on them.
@@ -187,7 +187,7 @@ pub struct Parameter {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    pub hints: Option<Value>,
+    pub hints: Option<Json>,
 }
 
 /// What values a parameter takes.
@@ -245,7 +245,7 @@ pub struct Choice {
     /// What people read.
     pub label: String,
     /// A text, number or boolean: `1` and `"1"` are different on the wire.
-    pub value: Value,
+    pub value: Json,
     /// One sentence, or nothing.
     pub summary: String,
 }
@@ -270,13 +270,13 @@ pub struct Condition {
     /// The ID of a sibling, or of a parameter of the operation itself.
     pub parameter: String,
     /// Texts, numbers or booleans; never empty.
-    pub one_of: Vec<Value>,
+    pub one_of: Vec<Json>,
 }
 
 /// What a user enters once, and only the node's `authenticate` is shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Credential {
+pub struct CredentialSpec {
     /// camelCase, as engines store it.
     pub name: String,
     /// What people call it.
@@ -336,8 +336,8 @@ impl Effect {
 }
 
 /// Keeps a JSON `null` apart from a missing key, so that the check can refuse it by name.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
 }
 
 #[cfg(test)]

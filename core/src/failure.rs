@@ -3,9 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
 
+use crate::json;
+use crate::json::{Json, Object};
 use crate::text::shown;
+
+mod stored;
 
 /// The kind of an item of a resumed run whose outcome an earlier run did not learn.
 pub const UNKNOWN: &str = "unknown";
@@ -72,12 +76,12 @@ pub enum Failure {
         /// What happened.
         message: String,
         /// More, for people.
-        detail: Option<Value>,
+        detail: Option<Json>,
     },
 }
 
 /// One thing that is wrong with an item's parameters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParameterProblem {
     /// JSON pointer (RFC 6901) into the item's parameters, for example `/details/detail/2/qty`.
     pub pointer: String,
@@ -101,7 +105,8 @@ pub struct Answer {
 }
 
 /// Whether the service may have done what it was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Certainty {
     /// Surely not.
     NotDone,
@@ -169,17 +174,17 @@ impl Failure {
     /// `retryAfterMs`, `certainty`, `problems`, `hint` and `detail`. The texts are as they came;
     /// [`text::json`](crate::text::json()) makes what it is written as safe to print.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        let mut fields = Map::new();
-        fields.insert("kind".into(), self.kind().into());
-        fields.insert("message".into(), self.message().into());
+    pub fn to_json(&self) -> Json {
+        let mut fields = Object::new();
+        fields.insert("kind", self.kind());
+        fields.insert("message", self.message());
         if let Some(answer) = self.answer() {
-            fields.insert("status".into(), answer.status.into());
+            fields.insert("status", answer.status);
             if let Some(code) = &answer.code {
-                fields.insert("code".into(), code.as_str().into());
+                fields.insert("code", code.as_str());
             }
             if let Some(id) = &answer.request_id {
-                fields.insert("requestId".into(), id.as_str().into());
+                fields.insert("requestId", id.as_str());
             }
         }
         match self {
@@ -190,42 +195,42 @@ impl Failure {
                         json!({"pointer": problem.pointer, "label": problem.label, "message": problem.message})
                     })
                     .collect();
-                fields.insert("problems".into(), Value::Array(problems));
+                fields.insert("problems", Json::Array(problems));
             }
             Failure::Throttled {
                 retry_after_ms: Some(ms),
                 ..
             } => {
-                fields.insert("retryAfterMs".into(), (*ms).into());
+                fields.insert("retryAfterMs", *ms);
             }
             Failure::Unavailable {
                 certainty,
                 retry_after_ms,
                 ..
             } => {
-                fields.insert("certainty".into(), certainty.name().into());
+                fields.insert("certainty", certainty.name());
                 if let Some(ms) = retry_after_ms {
-                    fields.insert("retryAfterMs".into(), (*ms).into());
+                    fields.insert("retryAfterMs", *ms);
                 }
             }
             Failure::Denied { hint: Some(hint), .. } => {
-                fields.insert("hint".into(), hint.as_str().into());
+                fields.insert("hint", hint.as_str());
             }
             Failure::Other {
                 detail: Some(detail), ..
             } => {
-                fields.insert("detail".into(), detail.clone());
+                fields.insert("detail", detail.clone());
             }
             Failure::Uncertain(failure) => {
-                let Value::Object(mut inner) = failure.to_json() else {
-                    return Value::Object(fields);
+                let Json::Object(mut inner) = failure.to_json() else {
+                    return Json::Object(fields);
                 };
-                inner.insert("certainty".into(), Certainty::Unknown.name().into());
-                return Value::Object(inner);
+                inner.insert("certainty", Certainty::Unknown.name());
+                return Json::Object(inner);
             }
             _ => {}
         }
-        Value::Object(fields)
+        Json::Object(fields)
     }
 }
 

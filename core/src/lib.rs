@@ -1,18 +1,54 @@
 //! What a host of workflow nodes decides by: plain data and the rules on it, without WebAssembly and without a socket.
 //!
-//! [`description`] says what a node may describe, [`policy`], [`canonical`] and [`address`] where a request may go,
-//! [`limits`] and [`rate`] what may be used up, [`retry`] and [`outcome`] what a failure means, [`redact`] and [`secret`]
-//! what nobody sees, and [`recording`] how requests and responses are kept and matched. The crate `nodule`, which runs
-//! nodes, re-exports what its embedders need.
+//! | to know | look at |
+//! | --- | --- |
+//! | what a node may describe, and a JSON value that keeps its digits | [`description`], [`json`] |
+//! | where a request may go | [`policy`], [`canonical`], [`address`] |
+//! | what may be used up | [`limits`], [`rate`] |
+//! | what a failure means, and what is tried again | [`failure`], [`outcome`], [`retry`] |
+//! | what nobody sees | [`credential`], [`secret`], [`redact`], [`text`] |
+//! | how requests and responses are kept and matched | [`recording`] |
+//!
+//! The crate `nodule` runs nodes and re-exports what its embedders need. Tools that run none, such as a checker of policies or
+//! an editor of recordings, need this crate alone:
+//!
+//! ```
+//! use http::Method;
+//! use nodule_core::canonical::CanonicalUrl;
+//! use nodule_core::policy::{Policy, Rule};
+//! use nodule_core::recording::Recording;
+//!
+//! // May every request of a browser's recording be sent under this policy?
+//! let har = br#"{"log": {"entries": [
+//!     {"request": {"method": "GET", "url": "https://api.example.com/v1/items?page=1"}, "response": {"status": 200}},
+//!     {"request": {"method": "DELETE", "url": "https://api.example.com/v1/items/7"}, "response": {"status": 204}}
+//! ]}}"#;
+//! let recording = Recording::from_json(har, "browser.har")?;
+//! let mut policy = Policy::default();
+//! policy.allow(Rule::parse("https://api.example.com/v1")?.with_methods(vec![Method::GET])?);
+//!
+//! let mut denied = Vec::new();
+//! for exchange in recording.exchanges() {
+//!     let url = CanonicalUrl::parse(exchange.request.url.as_str())?;
+//!     denied.extend(policy.decide(&exchange.request.method, &url).err());
+//! }
+//! assert_eq!(denied.len(), 1);
+//! assert_eq!(denied[0].method, Method::DELETE);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod address;
 pub mod canonical;
 pub mod credential;
 pub mod description;
 pub mod failure;
+pub mod json;
+// For the host alone, like `own_file`.
+#[doc(hidden)]
 pub mod json_size;
 pub mod limits;
 pub mod outcome;
+#[doc(hidden)]
 pub mod own_file;
 pub mod path_template;
 pub mod policy;

@@ -7,8 +7,11 @@
 //!
 //! Sizes are bytes, times are milliseconds; the unit is the end of the key.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -131,9 +134,8 @@ impl Limits {
     ///
     /// No limit has that key, or the value is outside its range.
     pub fn set(&mut self, key: &str, value: u64) -> Result<(), LimitError> {
-        let knob = LimitSpec::named(key).ok_or_else(|| LimitError::Unknown { key: key.to_owned() })?;
-        let value = knob.checked(value)?;
-        knob.write(self, value);
+        let knob = LimitSpec::named(key)?;
+        knob.write(self, knob.checked(value)?);
         Ok(())
     }
 
@@ -151,7 +153,7 @@ impl Limits {
 
 /// Limits that a policy file sets, to be laid over an embedder's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LimitOverrides(Vec<(&'static LimitSpec, u64)>);
+pub struct LimitOverrides(BTreeMap<&'static str, u64>);
 
 impl LimitOverrides {
     /// Remember one value; a later one for the same key counts.
@@ -160,18 +162,50 @@ impl LimitOverrides {
     ///
     /// No limit has that key, or the value is outside its range.
     pub fn set(&mut self, key: &str, value: u64) -> Result<(), LimitError> {
-        let knob = LimitSpec::named(key).ok_or_else(|| LimitError::Unknown { key: key.to_owned() })?;
-        self.0.push((knob, knob.checked(value)?));
+        let knob = LimitSpec::named(key)?;
+        self.0.insert(knob.key, knob.checked(value)?);
         Ok(())
     }
 
     /// The limits with these values in the place of theirs.
     #[must_use]
     pub fn over(&self, mut limits: Limits) -> Limits {
-        for (knob, value) in &self.0 {
-            knob.write(&mut limits, *value);
+        for (key, value) in &self.0 {
+            if let Ok(knob) = LimitSpec::named(key) {
+                knob.write(&mut limits, *value);
+            }
         }
         limits
+    }
+}
+
+/// As a policy file has them: by key, in the key's unit.
+impl Serialize for Limits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(LIMIT_SPECS.iter().map(|knob| (knob.key, knob.read(self))))
+    }
+}
+
+/// Those that are not named are the default.
+impl<'de> Deserialize<'de> for Limits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(LimitOverrides::deserialize(deserializer)?.over(Self::default()))
+    }
+}
+
+impl Serialize for LimitOverrides {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for LimitOverrides {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut overrides = Self::default();
+        for (key, value) in BTreeMap::<String, u64>::deserialize(deserializer)? {
+            overrides.set(&key, value).map_err(de::Error::custom)?;
+        }
+        Ok(overrides)
     }
 }
 
@@ -194,8 +228,9 @@ enum Field {
 }
 
 impl LimitSpec {
-    fn named(key: &str) -> Option<&'static Self> {
-        LIMIT_SPECS.iter().find(|knob| knob.key == key)
+    fn named(key: &str) -> Result<&'static Self, LimitError> {
+        let knob = LIMIT_SPECS.iter().find(|knob| knob.key == key);
+        knob.ok_or_else(|| LimitError::Unknown { key: key.to_owned() })
     }
 
     fn checked(&self, value: u64) -> Result<u64, LimitError> {
@@ -228,14 +263,6 @@ impl LimitSpec {
         }
     }
 }
-
-impl PartialEq for LimitSpec {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for LimitSpec {}
 
 const fn size(
     key: &'static str,
@@ -349,7 +376,7 @@ mod tests {
             let value = knob.read(&limits) + 1;
             limits.set(knob.key, value).unwrap();
             for other in LIMIT_SPECS {
-                let expected = if other == knob {
+                let expected = if other.key == knob.key {
                     value
                 } else {
                     other.read(&Limits::default())
@@ -443,5 +470,23 @@ mod tests {
         let limits = overrides.over(base);
         assert_eq!((limits.instances, limits.memory_bytes), (3, 2 * MIB));
         assert_eq!(limits.table_elements, DEFAULT_TABLE_ELEMENTS);
+    }
+
+    #[test]
+    fn limits_are_written_and_read_by_the_keys_of_a_policy_file() {
+        let mut limits = Limits::default();
+        limits.set("memory-bytes", 64 * 1024 * 1024).unwrap();
+        limits.set("run-timeout-ms", 1_500).unwrap();
+        let text = serde_json::to_string(&limits).unwrap();
+        assert!(text.starts_with(r#"{"memory-bytes":67108864,"#), "{text}");
+        assert_eq!(serde_json::from_str::<Limits>(&text).unwrap(), limits);
+        assert_eq!(serde_json::from_str::<Limits>("{}").unwrap(), Limits::default());
+        for (text, expected) in [
+            (r#"{"memory-bytes":1}"#, "`memory-bytes`: expected"),
+            (r#"{"memory":1}"#, "unknown limit `memory`"),
+        ] {
+            let error = serde_json::from_str::<Limits>(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

@@ -8,6 +8,10 @@ use serde_json::value::RawValue;
 
 use crate::failure::{Certainty, Failure};
 
+mod mode;
+
+pub use mode::{OnFailure, OnUnknown, ResultOrder, UnknownMode};
+
 /// The output items of one item, each a JSON document on one line, or why there are none.
 pub type ItemResult = Result<Vec<Box<RawValue>>, Failure>;
 

@@ -34,29 +34,39 @@
 //! like in the environment are ignored.
 
 mod denial;
+mod document;
 mod file;
 mod rule;
 
 use std::collections::BTreeSet;
 
 use http::Method;
+use serde::{Deserialize, Serialize};
 
 pub use denial::{Denial, Difference, Why};
-pub use file::{PolicyError, Problem, ProblemKind};
+pub use file::{PolicyError, PolicyProblem, PolicyProblemKind};
 pub use rule::{HostPattern, Rule, RuleError};
 
 use crate::address::Permit;
 use crate::canonical::{CanonicalUrl, Host};
-use crate::limits::{LimitOverrides, Limits};
+use crate::limits::{LimitError, LimitOverrides, Limits};
+use crate::text::shown;
 
 /// How many requests that change something a call of a `write` operation may send: one call does one thing.
 pub const WRITE_REQUESTS: u32 = 1;
+
+/// A call that sends more than this is not one thing any more; such an operation is not a `write` that needs care.
+pub const MOST_WRITE_REQUESTS: u32 = 1000;
+
+/// As much of a wrong name as an error shows.
+const SHOWN_CHARS: usize = 80;
 
 /// Methods that make a proxy of a server, or make it show a request's headers. No entry allows them.
 pub const FORBIDDEN_METHODS: [Method; 2] = [Method::CONNECT, Method::TRACE];
 
 /// What giving a credential allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum BaseUrl {
     /// Its base URL and what is below it, by every method but the forbidden ones, at public addresses or at the one that it names.
     #[default]
@@ -115,6 +125,51 @@ impl Policy {
     /// Allow what a rule says, besides what is allowed already.
     pub fn allow(&mut self, rule: Rule) {
         self.rules.push(rule);
+    }
+
+    /// Say what giving a credential allows.
+    pub fn set_base_url(&mut self, base_url: BaseUrl) {
+        self.base_url = base_url;
+    }
+
+    /// Say how many requests that are not GET or HEAD one call of a `write` operation may send.
+    ///
+    /// # Errors
+    ///
+    /// More than [`MOST_WRITE_REQUESTS`].
+    pub fn set_write_requests(&mut self, most: u32) -> Result<(), SettingError> {
+        if most > MOST_WRITE_REQUESTS {
+            return Err(SettingError::WriteRequests { found: most });
+        }
+        self.write_requests = most;
+        Ok(())
+    }
+
+    /// Treat an operation, `group.name`, as a `write`, whatever the node says of its effect.
+    ///
+    /// # Errors
+    ///
+    /// The text is not the name of a group and that of an operation.
+    pub fn lower_to_write(&mut self, operation: &str) -> Result<(), SettingError> {
+        let is_name =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
+        let named = operation.split_once('.');
+        if !named.is_some_and(|(group, name)| is_name(group) && is_name(name)) {
+            return Err(SettingError::Operation {
+                found: shown(operation, SHOWN_CHARS),
+            });
+        }
+        self.writes.insert(operation.to_owned());
+        Ok(())
+    }
+
+    /// Set a limit, by its key in `[limits]` and in that key's unit, over the embedder's.
+    ///
+    /// # Errors
+    ///
+    /// No limit has that key, or the value is outside its range.
+    pub fn set_limit(&mut self, key: &str, value: u64) -> Result<(), LimitError> {
+        self.limits.set(key, value)
     }
 
     /// What is allowed.
@@ -204,8 +259,26 @@ impl Policy {
     }
 }
 
+/// A setting that a policy cannot have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingError {
+    /// Too many requests that change something.
+    #[error("write requests: expected 0 to {MOST_WRITE_REQUESTS}, found {found}")]
+    WriteRequests {
+        /// What was found.
+        found: u32,
+    },
+    /// A text that names no operation.
+    #[error("expected an operation such as `points.adjust`, found `{found}`")]
+    Operation {
+        /// What was found.
+        found: String,
+    },
+}
+
 /// How far a connection to the credential's base URL may go.
-pub fn permit_of_base(url: &CanonicalUrl) -> Permit {
+fn permit_of_base(url: &CanonicalUrl) -> Permit {
     match url.host() {
         Host::Address(address) => Permit::Literal(*address),
         Host::Name(_) => Permit::PublicOnly,

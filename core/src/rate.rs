@@ -8,6 +8,8 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use crate::retry::countable;
 
 /// So many requests in so much time.
@@ -39,12 +41,39 @@ impl Rate {
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.per.as_secs() {
-            1 => write!(f, "{}/s", self.count),
-            60 => write!(f, "{}/min", self.count),
-            3600 => write!(f, "{}/h", self.count),
-            _ => write!(f, "{} in {:?}", self.count, self.per),
+        let nanos = self.per.as_nanos();
+        let is_in = |unit: &&(&str, u128)| nanos.is_multiple_of(unit.1);
+        let (unit, size) = UNITS.iter().find(is_in).copied().unwrap_or(("ns", 1));
+        match nanos / size {
+            1 => write!(f, "{}/{unit}", self.count),
+            units => write!(f, "{}/{units}{unit}", self.count),
         }
+    }
+}
+
+const NANOS_PER_SECOND: u128 = 1_000_000_000;
+
+/// Of the units of time the largest first, in nanoseconds.
+const UNITS: [(&str, u128); 5] = [
+    ("h", 3_600_000_000_000),
+    ("min", 60_000_000_000),
+    ("s", NANOS_PER_SECOND),
+    ("ms", 1_000_000),
+    ("ns", 1),
+];
+
+/// As its text: `50/s`.
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -54,6 +83,7 @@ impl fmt::Display for Rate {
     "expected a rate such as `50/s`, `600/min` or `1000/h`, found `{}`",
     crate::canonical::shown(found)
 )]
+#[non_exhaustive]
 pub struct RateError {
     /// What was found.
     pub found: String,
@@ -64,13 +94,24 @@ impl FromStr for Rate {
 
     fn from_str(text: &str) -> Result<Self, RateError> {
         let parsed = text.trim().split_once('/').and_then(|(count, unit)| {
-            let per = match unit.trim() {
-                "s" | "sec" | "second" => 1,
-                "m" | "min" | "minute" => 60,
-                "h" | "hour" => 3600,
-                _ => return None,
+            let unit = unit.trim();
+            let digits = unit.len()
+                - unit
+                    .trim_start_matches(|first: char| first.is_ascii_digit())
+                    .len();
+            let (units, unit) = unit.split_at_checked(digits)?;
+            let unit = match unit.trim() {
+                "sec" | "second" => "s",
+                "m" | "minute" => "min",
+                "hour" => "h",
+                unit => unit,
             };
-            Self::new(count.trim().parse().ok()?, Duration::from_secs(per))
+            let (_, size) = UNITS.iter().find(|(name, _)| *name == unit)?;
+            let units: u128 = if units.is_empty() { 1 } else { units.parse().ok()? };
+            let nanos = size.checked_mul(units)?;
+            let seconds = u64::try_from(nanos / NANOS_PER_SECOND).ok()?;
+            let rest = u32::try_from(nanos % NANOS_PER_SECOND).ok()?;
+            Self::new(count.trim().parse().ok()?, Duration::new(seconds, rest))
         });
         parsed.ok_or_else(|| RateError {
             found: text.to_owned(),
@@ -129,9 +170,31 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["", "50", "0/s", "-1/s", "50/d", "1.5/s", "/s"] {
+        for text in [
+            "", "50", "0/s", "-1/s", "50/d", "1.5/s", "/s", "5/0s", "5/2", "5/-1s",
+        ] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn every_rate_is_read_back_from_its_text() {
+        for (per, text) in [
+            (Duration::from_secs(1), "7/s"),
+            (Duration::from_mins(1), "7/min"),
+            (Duration::from_secs(90), "7/90s"),
+            (Duration::from_mins(120), "7/2h"),
+            (Duration::from_millis(250), "7/250ms"),
+            (Duration::from_nanos(1), "7/ns"),
+        ] {
+            let rate = Rate::new(7, per).unwrap();
+            assert_eq!(rate.to_string(), text);
+            assert_eq!(text.parse(), Ok(rate));
+        }
+        let slowest = Rate::new(1, Duration::MAX).unwrap();
+        let json = serde_json::to_string(&slowest).unwrap();
+        assert_eq!(serde_json::from_str::<Rate>(&json).unwrap(), slowest);
+        assert!(serde_json::from_str::<Rate>("\"50\"").is_err());
     }
 
     #[test]

@@ -54,15 +54,15 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use serde_json::Value;
+use crate::json::Json;
 
 use crate::json_size::{Excess, Most, within};
 use crate::{own_file, text};
 
-pub use case::{Call, Case, Component, Item, ItemResult, OnFailure, held};
+pub use case::{Call, Case, Item, RecordedComponent, RecordedResult, held};
 pub use entry::Unreadable;
 pub use error::Error;
-pub use exchange::{Answer, Exchange, Outcome, Request, Role};
+pub use exchange::{Exchange, Outcome, RecordedResponse, Request, Role};
 pub use miss::{Difference, Miss, Nearest};
 pub use player::{Player, Unused, UnusedExchange};
 pub use recorder::{Meta, Recorder};
@@ -85,7 +85,7 @@ pub const MAX_DEPTH: usize = 120;
 #[derive(Clone)]
 pub struct Recording {
     name: String,
-    document: Value,
+    document: Json,
     view: read::View,
     /// Characters that could not be read.
     lost: usize,
@@ -104,7 +104,7 @@ impl Recording {
     }
 
     /// The document, and how many of its characters could not be read.
-    fn parse(text: Vec<u8>, name: &str) -> Result<(Value, usize), Error> {
+    fn parse(text: Vec<u8>, name: &str) -> Result<(Json, usize), Error> {
         let file = || name.to_owned();
         let packed = match &*text {
             [0x1f, 0x8b, ..] => Some("gzip"),
@@ -117,11 +117,11 @@ impl Recording {
         // Proxies on Windows begin a HAR with a byte order mark, and shells there write UTF-16.
         let text = text::utf8(text);
         bounded(&text, name)?;
-        if let Ok(document) = serde_json::from_slice(&text) {
+        if let Ok(document) = Json::from_slice(&text) {
             return Ok((document, 0));
         }
         let repaired = repair::repaired(&text, usize::try_from(MAX_BYTES).unwrap_or(usize::MAX));
-        serde_json::from_slice(&repaired.text)
+        Json::from_slice(&repaired.text)
             .map(|document| (document, repaired.lost))
             .map_err(|source| {
                 if source.is_eof() && !text.trim_ascii().is_empty() {
@@ -165,7 +165,7 @@ impl Recording {
         Ok(Self { lost, ..recording })
     }
 
-    fn from_document(document: Value, name: String) -> Result<Self, Error> {
+    fn from_document(document: Json, name: String) -> Result<Self, Error> {
         match read::view(&document) {
             Ok(view) => Ok(Self {
                 name,
@@ -180,7 +180,7 @@ impl Recording {
     /// The document as text: indented, a line feed at the end, the same bytes for the same recording.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // The alternate form of a `Value` is its pretty text and, unlike the serializer's, cannot fail.
+        // The alternate form of a `Json` is its indented text.
         format!("{:#}\n", self.document)
     }
 
@@ -285,7 +285,7 @@ impl Recording {
 
     /// The component that was run.
     #[must_use]
-    pub fn component(&self) -> Option<&Component> {
+    pub fn component(&self) -> Option<&RecordedComponent> {
         self.view.component.as_ref()
     }
 

@@ -23,6 +23,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use serde::{Deserialize, Serialize};
 
 use crate::description::Effect;
 use crate::failure::{Certainty, Failure};
@@ -46,18 +47,38 @@ pub fn countable(time: Duration) -> Duration {
     time.min(LONGEST_TIME)
 }
 
-/// How often and how long an item is tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How often and how long an item is tried. Serde writes the times in milliseconds, as `firstWaitMs` and the like, and takes the
+/// default for what is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Retry {
     /// Tries of one item, the first included.
     pub tries: NonZeroU32,
     /// The wait before the second try, without jitter; it doubles with each further one.
+    #[serde(rename = "firstWaitMs", with = "millis")]
     pub first_wait: Duration,
     /// The longest wait that is not asked for by the service.
+    #[serde(rename = "longestWaitMs", with = "millis")]
     pub longest_wait: Duration,
     /// From an item's first try; no try begins after it.
+    #[serde(rename = "itemTimeMs", with = "millis")]
     pub item_time: Duration,
+}
+
+/// Times as whole milliseconds.
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
 }
 
 impl Default for Retry {
@@ -270,5 +291,21 @@ mod tests {
         assert!(waits[11] >= DEFAULT_LONGEST_WAIT, "{waits:?}");
         let others: Vec<Duration> = retry.backoff().take(12).collect();
         assert_ne!(waits, others, "waits without jitter bring everybody back at once");
+    }
+
+    #[test]
+    fn it_is_written_in_milliseconds_and_read_with_defaults() {
+        let retry = Retry::default()
+            .tries(3)
+            .waits(Duration::from_millis(5), Duration::from_secs(1));
+        let text = serde_json::to_string(&retry).unwrap();
+        assert_eq!(
+            text,
+            r#"{"tries":3,"firstWaitMs":5,"longestWaitMs":1000,"itemTimeMs":120000}"#
+        );
+        assert_eq!(serde_json::from_str::<Retry>(&text).unwrap(), retry);
+        assert_eq!(serde_json::from_str::<Retry>("{}").unwrap(), Retry::default());
+        assert!(serde_json::from_str::<Retry>(r#"{"tries":0}"#).is_err());
+        assert!(serde_json::from_str::<Retry>(r#"{"waits":1}"#).is_err());
     }
 }

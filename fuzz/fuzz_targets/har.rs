@@ -35,16 +35,12 @@ fn same(one: &Recording, other: &Recording) {
 /// The exchanges of a recording as if they had just happened.
 fn recorded(recording: &Recording) {
     let Some(case) = recording.case() else { return };
-    let meta = Meta {
-        group: case.group.clone(),
-        operation: case.operation.clone(),
-        on_failure: case.on_failure,
-        base_url: case.base_url.clone(),
-        declared: case.declared.clone(),
-        component: recording.component().cloned(),
-        recorded_against: recording.recorded_against().map(ToOwned::to_owned),
-        comment: recording.comment().map(ToOwned::to_owned),
-    };
+    let mut meta = Meta::new(&case.group, &case.operation, case.base_url.clone());
+    meta.on_failure = case.on_failure;
+    meta.declared = case.declared.clone();
+    meta.component = recording.component().cloned();
+    meta.recorded_against = recording.recorded_against().map(ToOwned::to_owned);
+    meta.comment = recording.comment().map(ToOwned::to_owned);
     let recorder = Recorder::new(meta, []);
     for exchange in recording.exchanges() {
         recorder.push(exchange.clone());

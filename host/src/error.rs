@@ -4,7 +4,7 @@ mod journal;
 
 use std::path::PathBuf;
 
-use nodule_core::description::Problem;
+use nodule_core::description::DescriptionProblem;
 use nodule_core::text::shown;
 
 /// Longer texts are cut where they are shown.
@@ -103,7 +103,7 @@ pub enum Error {
     )]
     Description {
         /// Everything that is wrong with it.
-        problems: Vec<Problem>,
+        problems: Vec<DescriptionProblem>,
     },
     /// The node has no such operation.
     #[error("{0}")]
@@ -271,7 +271,7 @@ impl Error {
                 Some("the component has changed since it was pinned; look at the change, then pin the new digest".into())
             }
             Error::CredentialMissing { .. } => {
-                Some("give it by `--credential FILE`, a JSON object, or in the variable NODULE_CREDENTIAL".into())
+                Some("give the runner one, by `RunnerBuilder::credential`".into())
             }
             Error::UnknownOperation(unknown) => {
                 Some(unknown.hint())

@@ -60,6 +60,10 @@ mod gate;
 mod run;
 mod runtime;
 
+// What is in this crate's API and comes from another, in the version that it is of.
+#[doc(no_inline)]
+pub use {bytes, http, jiff, serde_json, tokio, url};
+
 pub use error::Error;
 pub use gate::network;
 pub use gate::pipeline::Planned;
@@ -67,8 +71,8 @@ pub use nodule_core::credential::{Credential, CredentialError};
 pub use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem};
 pub use nodule_core::outcome::ItemResult;
 pub use nodule_core::{
-    address, canonical, description, limits, path_template, policy, rate, recording, redact, retry, secret,
-    text,
+    address, canonical, description, json, limits, path_template, policy, rate, recording, redact, retry,
+    secret, text,
 };
 pub use run::journal;
 pub use run::runner::{Runner, RunnerBuilder};

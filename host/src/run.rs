@@ -49,7 +49,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
-use serde_json::Value;
+use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::error::Error;
@@ -58,6 +58,7 @@ use crate::run::runner::{BoundOperation, Inner, Runner};
 use nodule_core::description::Effect;
 use nodule_core::failure::Failure;
 use nodule_core::outcome::ItemResult;
+pub use nodule_core::outcome::{OnFailure, OnUnknown, ResultOrder};
 use nodule_core::rate::{Bucket, Rate};
 use nodule_core::retry::Retry;
 
@@ -65,41 +66,6 @@ use driver::{Driver, Parts};
 pub use notice::{Notice, NoticeSender};
 pub(crate) use stats::Stats;
 pub use stats::{Ended, Latency, Summary};
-
-/// What a failed item does to those after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnFailure {
-    /// They do not start; those under way end.
-    Stop,
-    /// They run.
-    #[default]
-    Continue,
-}
-
-/// In which order results are given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum ResultOrder {
-    /// The items' own: the first result is that of the first item.
-    #[default]
-    Items,
-    /// Each as soon as it is known, and in the journal where there is one; [`Completed::index`] says whose it is. Items
-    /// that share a call are known when the call ends, so calls hold one item each unless the service answers quickly. An
-    /// item that takes long holds back no result, but it does bound how far later items may run ahead of it.
-    Completion,
-}
-
-/// What becomes of the items of a plain write whose outcome an earlier run with the same journal did not learn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnUnknown {
-    /// They are run again, at the risk of doing them twice.
-    Retry,
-    /// They are left out: no output items and no failure.
-    Skip,
-    /// They fail, with a failure of the kind `unknown`.
-    #[default]
-    Fail,
-}
 
 /// How a stream of items is run.
 #[derive(Debug, Clone)]
@@ -395,7 +361,8 @@ impl Watch {
 }
 
 impl Runner {
-    /// Run an operation on a few items. The results are in the items' order, whatever the options say.
+    /// Run an operation on a few items, each anything that serde writes as a JSON object. The results are in the items' order,
+    /// whatever the options say.
     ///
     /// # Errors
     ///
@@ -405,10 +372,15 @@ impl Runner {
         &self,
         group: &str,
         operation: &str,
-        items: Vec<Value>,
+        items: Vec<impl Serialize>,
         options: &RunOptions,
     ) -> Result<Vec<ItemResult>, Error> {
-        let items = futures_util::stream::iter(items.into_iter().map(|item| Ok(item.to_string())));
+        let text = |item| {
+            serde_json::to_string(&item)
+                .map_err(|error| ItemError::Item(Failure::InvalidInput(error.to_string())))
+        };
+        let items: Vec<_> = items.into_iter().map(text).collect();
+        let items = futures_util::stream::iter(items);
         let mut running = self.run(group, operation, items, options).await?;
         let mut results = Vec::new();
         while let Some(completed) = running.next().await {

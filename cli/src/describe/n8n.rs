@@ -15,25 +15,23 @@
 use std::collections::HashSet;
 
 use nodule::description::{
-    Choices, Condition, Credential, Effect, Indexed, IntegerRange, Kind, MAX_NESTING, Operation, Parameter,
-    RowShape,
+    Choices, Condition, CredentialSpec, Effect, Indexed, IntegerRange, Kind, MAX_NESTING, Operation,
+    Parameter, RowShape,
 };
-use serde_json::{Map, Value, json};
+use nodule::json;
+use nodule::json::{Json, Object};
 
 use super::escape::html;
 
-/// What n8n's types are made of, its keys in the order that n8n's own files have.
-type Object = Map<String, Value>;
-
 /// The node type and, where the node has one, the credential type; `null` where it has none.
-pub fn render(node: &Indexed<'_>) -> Value {
+pub fn render(node: &Indexed<'_>) -> Json {
     json!({
         "node": node_type(node),
         "credential": node.credential.as_ref().map(|credential| credential_type(node, credential)),
     })
 }
 
-fn node_type(node: &Indexed<'_>) -> Value {
+fn node_type(node: &Indexed<'_>) -> Json {
     let mut properties = vec![selector("Resource", "resource", &resources(node), None)];
     for group in &node.resources {
         let operations: Vec<Object> = node.operations_of(&group.name).map(operation_option).collect();
@@ -48,11 +46,11 @@ fn node_type(node: &Indexed<'_>) -> Value {
         for parameter in node.parameters_by_id(&operation.parameters) {
             let mut property = form.property(parameter, 0);
             let mut show = Object::new();
-            show.insert("resource".to_owned(), json!([operation.group]));
-            show.insert("operation".to_owned(), json!([operation.name]));
-            show.append(&mut form.conditions(parameter, 0));
-            property.insert("displayOptions".to_owned(), json!({"show": show}));
-            properties.push(Value::Object(property));
+            show.insert("resource", json!([operation.group]));
+            show.insert("operation", json!([operation.name]));
+            show.extend(form.conditions(parameter, 0));
+            property.insert("displayOptions", json!({"show": show}));
+            properties.push(Json::Object(property));
         }
     }
 
@@ -67,9 +65,9 @@ fn node_type(node: &Indexed<'_>) -> Value {
         "description": node.summary,
     }));
     if let Some(url) = &node.documentation_url {
-        description.insert("documentationUrl".to_owned(), json!(url));
+        description.insert("documentationUrl", json!(url));
     }
-    description.append(&mut object(json!({
+    description.extend(object(json!({
         "defaults": {"name": node.display_name},
         "usableAsTool": true,
         "inputs": ["main"],
@@ -77,41 +75,41 @@ fn node_type(node: &Indexed<'_>) -> Value {
     })));
     if let Some(credential) = &node.credential {
         description.insert(
-            "credentials".to_owned(),
+            "credentials",
             json!([{"name": credential.name, "required": true}]),
         );
     }
-    description.insert("properties".to_owned(), Value::Array(properties));
-    Value::Object(description)
+    description.insert("properties", Json::Array(properties));
+    Json::Object(description)
 }
 
-fn credential_type(node: &Indexed<'_>, credential: &Credential) -> Value {
+fn credential_type(node: &Indexed<'_>, credential: &CredentialSpec) -> Json {
     let form = Form {
         node,
         top: &credential.fields,
         unset: NOT_SET,
     };
-    let properties: Vec<Value> = node
+    let properties: Vec<Json> = node
         .parameters_by_id(&credential.fields)
         .map(|field| {
             let mut property = form.property(field, 0);
             let show = form.conditions(field, 0);
             if !show.is_empty() {
-                property.insert("displayOptions".to_owned(), json!({"show": show}));
+                property.insert("displayOptions", json!({"show": show}));
             }
-            Value::Object(property)
+            Json::Object(property)
         })
         .collect();
     let mut description = object(json!({"name": credential.name, "displayName": credential.display_name}));
     if let Some(url) = &credential.documentation_url {
-        description.insert("documentationUrl".to_owned(), json!(url));
+        description.insert("documentationUrl", json!(url));
     }
-    description.insert("properties".to_owned(), Value::Array(properties));
-    Value::Object(description)
+    description.insert("properties", Json::Array(properties));
+    Json::Object(description)
 }
 
 /// The list to pick a resource or an operation from. Neither can be an expression: they decide which form is shown.
-fn selector(display_name: &str, name: &str, options: &[Object], resource: Option<&str>) -> Value {
+fn selector(display_name: &str, name: &str, options: &[Object], resource: Option<&str>) -> Json {
     let first = options.first().and_then(|option| option.get("value"));
     let mut property = object(json!({
         "displayName": display_name,
@@ -120,14 +118,11 @@ fn selector(display_name: &str, name: &str, options: &[Object], resource: Option
         "noDataExpression": true,
     }));
     if let Some(resource) = resource {
-        property.insert(
-            "displayOptions".to_owned(),
-            json!({"show": {"resource": [resource]}}),
-        );
+        property.insert("displayOptions", json!({"show": {"resource": [resource]}}));
     }
-    property.insert("options".to_owned(), json!(options));
-    property.insert("default".to_owned(), json!(first.unwrap_or(&json!(""))));
-    Value::Object(property)
+    property.insert("options", json!(options));
+    property.insert("default", json!(first.unwrap_or(&json!(""))));
+    Json::Object(property)
 }
 
 fn resources(node: &Indexed<'_>) -> Vec<Object> {
@@ -143,15 +138,15 @@ fn operation_option(operation: &Operation) -> Object {
         &json!(operation.name),
         &operation.summary,
     );
-    option.insert("action".to_owned(), json!(operation.action));
+    option.insert("action", json!(operation.action));
     option
 }
 
 /// One entry of a list, with a description where that says more than the name.
-fn option(name: &str, value: &Value, about: &str) -> Object {
+fn option(name: &str, value: &Json, about: &str) -> Object {
     let mut option = object(json!({"name": name, "value": value}));
     if let Some(description) = description(name, about) {
-        option.insert("description".to_owned(), json!(description));
+        option.insert("description", json!(description));
     }
     option
 }
@@ -184,15 +179,15 @@ impl Form<'_> {
     /// A parameter without its display options; `depth` is 0 outside of rows and groups.
     fn property(&self, parameter: &Parameter, depth: usize) -> Object {
         let mut property = object(json!({"displayName": parameter.display_name, "name": parameter.name}));
-        property.append(&mut self.typed(parameter, depth));
+        property.extend(self.typed(parameter, depth));
         if parameter.required {
-            property.insert("required".to_owned(), json!(true));
+            property.insert("required", json!(true));
         }
         if let Some(description) = description(&parameter.display_name, &parameter.summary) {
-            property.insert("description".to_owned(), json!(description));
+            property.insert("description", json!(description));
         }
         if let Some(placeholder) = &parameter.placeholder {
-            property.insert("placeholder".to_owned(), json!(placeholder));
+            property.insert("placeholder", json!(placeholder));
         }
         property
     }
@@ -216,7 +211,7 @@ impl Form<'_> {
             Kind::Boolean if parameter.default.is_some() => json!({"type": "boolean", "default": default()}),
             Kind::Boolean => {
                 let yes_or_no = vec![option("Yes", &json!(true), ""), option("No", &json!(false), "")];
-                Value::Object(self.options(parameter, yes_or_no))
+                Json::Object(self.options(parameter, yes_or_no))
             }
             // n8n's own picker of dates adds a time.
             Kind::Date => json!({"type": "string", "default": default(), "placeholder": "yyyy-MM-dd"}),
@@ -238,7 +233,7 @@ impl Form<'_> {
         })
     }
 
-    fn rows(&self, parameter: &Parameter, shape: &RowShape, depth: usize) -> Value {
+    fn rows(&self, parameter: &Parameter, shape: &RowShape, depth: usize) -> Json {
         let default = parameter.default.as_ref();
         json!({
             "type": "fixedCollection",
@@ -253,7 +248,7 @@ impl Form<'_> {
         })
     }
 
-    fn choice(&self, parameter: &Parameter, choices: &Choices) -> Value {
+    fn choice(&self, parameter: &Parameter, choices: &Choices) -> Json {
         let mut known: Vec<Object> = choices
             .known
             .iter()
@@ -268,13 +263,10 @@ impl Form<'_> {
         let mut property = self.options(parameter, known);
         if choices.open {
             // Without it the editor says of every other value that it is not supported.
-            property.insert("allowArbitraryValues".to_owned(), json!(true));
-            property.insert(
-                "hint".to_owned(),
-                json!("Other values are passed on too, by expression"),
-            );
+            property.insert("allowArbitraryValues", json!(true));
+            property.insert("hint", json!("Other values are passed on too, by expression"));
         }
-        Value::Object(property)
+        Json::Object(property)
     }
 
     /// A list to choose from; with an entry for "nothing" where nothing may be chosen.
@@ -290,7 +282,7 @@ impl Form<'_> {
     }
 
     /// The properties of a group's fields or a row's columns.
-    fn nested(&self, ids: &[String], depth: usize, optional: bool) -> Vec<Value> {
+    fn nested(&self, ids: &[String], depth: usize, optional: bool) -> Vec<Json> {
         // A checked description does not go deeper; one that was not checked must not go on for ever.
         if depth >= MAX_NESTING {
             return Vec::new();
@@ -301,13 +293,13 @@ impl Form<'_> {
                 let mut property = self.property(parameter, depth + 1);
                 if optional {
                     // A field of a collection is there once it is added.
-                    property.shift_remove("required");
+                    property.remove("required");
                 }
                 let show = self.conditions(parameter, depth + 1);
                 if !show.is_empty() {
-                    property.insert("displayOptions".to_owned(), json!({"show": show}));
+                    property.insert("displayOptions", json!({"show": show}));
                 }
-                Value::Object(property)
+                Json::Object(property)
             })
             .collect()
     }
@@ -329,18 +321,18 @@ impl Form<'_> {
             } else {
                 subject.name.clone()
             };
-            let mut values: Vec<Value> = one_of.iter().map(literal).collect();
-            if let Some(earlier) = show.get(&key).and_then(Value::as_array) {
-                let earlier: HashSet<String> = earlier.iter().map(Value::to_string).collect();
+            let mut values: Vec<Json> = one_of.iter().map(literal).collect();
+            if let Some(earlier) = show.get(&key).and_then(Json::as_array) {
+                let earlier: HashSet<String> = earlier.iter().map(Json::to_string).collect();
                 values.retain(|value| earlier.contains(&value.to_string()));
             }
-            show.insert(key, Value::Array(values));
+            show.insert(key, Json::Array(values));
         }
         show
     }
 }
 
-fn integer_options(range: &IntegerRange) -> Value {
+fn integer_options(range: &IntegerRange) -> Json {
     let mut options = Object::new();
     let mut limit = |name: &str, value: Option<f64>| {
         if let Some(value) = value {
@@ -349,64 +341,64 @@ fn integer_options(range: &IntegerRange) -> Value {
     };
     limit("minValue", range.min);
     limit("maxValue", range.max);
-    options.insert("numberPrecision".to_owned(), json!(0));
-    Value::Object(options)
+    options.insert("numberPrecision", json!(0));
+    Json::Object(options)
 }
 
 /// `1` rather than `1.0`.
-fn number(value: f64) -> Value {
-    value.to_string().parse().map_or(Value::Null, Value::Number)
+fn number(value: f64) -> Json {
+    Json::parse(&value.to_string()).unwrap_or_default()
 }
 
 /// A default as n8n stores values of that kind: JSON as its text, all others as themselves.
-fn stored(node: &Indexed<'_>, kind: &Kind, value: &Value) -> Value {
+fn stored(node: &Indexed<'_>, kind: &Kind, value: &Json) -> Json {
     match (kind, value) {
-        (Kind::AnyJson, value) => Value::String(value.to_string()),
-        (Kind::Group(fields), Value::Object(given)) => members(node, fields, given),
-        (Kind::Rows(shape), Value::Object(given)) => {
+        (Kind::AnyJson, value) => Json::String(value.to_string()),
+        (Kind::Group(fields), Json::Object(given)) => members(node, fields, given),
+        (Kind::Rows(shape), Json::Object(given)) => {
             let rows = given.iter().map(|(key, rows)| {
-                let rows = rows.as_array().into_iter().flatten().filter_map(Value::as_object);
+                let rows = rows.as_array().into_iter().flatten().filter_map(Json::as_object);
                 (
                     key.clone(),
                     rows.map(|row| members(node, &shape.columns, row)).collect(),
                 )
             });
-            Value::Object(rows.collect())
+            Json::Object(rows.collect())
         }
         (_, value) => literal(value),
     }
 }
 
-fn members(node: &Indexed<'_>, ids: &[String], given: &Object) -> Value {
+fn members(node: &Indexed<'_>, ids: &[String], given: &Object) -> Json {
     let known = node.parameters_by_id(ids);
     let members = known.filter_map(|parameter| {
         let value = given.get(&parameter.name)?;
         Some((parameter.name.clone(), stored(node, &parameter.kind, value)))
     });
-    Value::Object(members.collect())
+    Json::Object(members.collect())
 }
 
 /// A value that n8n takes as it is. A text that starts with `=` would be an expression; it becomes the expression whose
 /// value is that text. Braces are spelt out, since two of them would end it.
-fn literal(value: &Value) -> Value {
+fn literal(value: &Json) -> Json {
     match value {
-        Value::String(text) if text.starts_with('=') => {
-            let quoted = Value::String(text.clone()).to_string();
+        Json::String(text) if text.starts_with('=') => {
+            let quoted = Json::String(text.clone()).to_string();
             let quoted = quoted.replace('{', "\\u007b").replace('}', "\\u007d");
-            Value::String(format!("={{{{ {quoted} }}}}"))
+            Json::String(format!("={{{{ {quoted} }}}}"))
         }
         value => value.clone(),
     }
 }
 
 /// A scalar as a label: a text without its quotes.
-fn plain(value: &Value) -> String {
+fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn object(value: Value) -> Object {
+fn object(value: Json) -> Object {
     match value {
-        Value::Object(object) => object,
+        Json::Object(object) => object,
         _ => Object::new(),
     }
 }

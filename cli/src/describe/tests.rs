@@ -8,7 +8,9 @@ use nodule::description::{
     Choices, Condition, EXAMPLE, Indexed, IntegerRange, Kind, MAX_CHOICES, MAX_PARAMETERS, MAX_SIBLINGS,
     SCHEMA,
 };
-use serde_json::{Value, json};
+use nodule::json;
+use nodule::json::Json;
+use serde_json::Value;
 
 use super::*;
 
@@ -45,10 +47,10 @@ fn parameter<'a>(node: &'a mut Node, id: &str) -> &'a mut nodule::description::P
 }
 
 /// The n8n property of this name, of this operation.
-fn property(node: &Node, operation: &str, name: &str) -> Value {
+fn property(node: &Node, operation: &str, name: &str) -> Json {
     let rendered = n8n::render(&Indexed::new(node));
     let properties = rendered["node"]["properties"].as_array().unwrap();
-    let shown = |property: &&Value| {
+    let shown = |property: &&Json| {
         property["name"] == name && property["displayOptions"]["show"]["operation"] == json!([operation])
     };
     properties.iter().find(shown).unwrap().clone()
@@ -151,6 +153,8 @@ fn json_reads_back_and_fits_its_schema() {
 /// The schema and the types refuse the same documents, so that neither promises what the other does not keep.
 #[test]
 fn the_schema_refuses_what_the_types_refuse() {
+    use serde_json::json;
+
     let validator = jsonschema::draft202012::new(&schema()).unwrap();
     let changes: [fn(&mut Value); 16] = [
         |it| it["colour"] = json!("red"),
@@ -345,7 +349,7 @@ fn n8n_evaluates_nothing_that_a_description_says() {
 #[test]
 fn n8n_can_leave_out_what_has_no_default() {
     let mut node = library();
-    let choice = |values: &[Value], open| {
+    let choice = |values: &[Json], open| {
         let known = values.iter().map(|value| nodule::description::Choice {
             label: "A".to_owned(),
             value: value.clone(),
@@ -423,6 +427,6 @@ fn n8n_gets_null_for_a_credential_that_is_not_needed() {
     let mut node = library();
     node.credential = None;
     let rendered = n8n::render(&Indexed::new(&node));
-    assert_eq!(rendered["credential"], Value::Null);
+    assert_eq!(rendered["credential"], Json::Null);
     assert_eq!(rendered["node"].get("credentials"), None);
 }

@@ -1,7 +1,7 @@
 //! What a description means, in words that the formats for people share.
 
 use nodule::description::{Choices, Condition, Effect, Indexed, IntegerRange, Kind, MAX_NESTING, Parameter};
-use serde_json::Value;
+use nodule::json::Json;
 
 /// What a parameter takes.
 pub fn kind(kind: &Kind) -> String {
@@ -79,7 +79,7 @@ pub fn conditions(
 pub fn default(parameter: &Parameter) -> Option<String> {
     match &parameter.default {
         None => None,
-        Some(Value::String(text)) if text.is_empty() => None,
+        Some(Json::String(text)) if text.is_empty() => None,
         Some(value) => Some(value.to_string()),
     }
 }

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use http::header::CONTENT_TYPE;
+use nodule::json::Json;
 use nodule::recording::{Meta, Recording};
 use nodule::{Completed, Failure, ItemError, Notice, Results, Runner};
 use serde_json::json;
@@ -122,7 +123,7 @@ pub async fn plan(State(server): State<Arc<Server>>, body: Body) -> Result<Respo
             let line = match planned {
                 Ok(requests) => {
                     let requests: Vec<_> = requests.iter().map(crate::run::shown).collect();
-                    format!("{{\"item\":{id},\"requests\":{}}}\n", json!(requests))
+                    format!("{{\"item\":{id},\"requests\":{}}}\n", Json::from(requests))
                 }
                 Err(failure) => format!("{{\"item\":{id},\"error\":{}}}\n", failure.to_json()),
             };
@@ -183,7 +184,7 @@ impl Server {
             &component,
             &credential,
             (&run.group, &run.operation),
-            run.on_failure == super::wire::OnFailure::Stop,
+            run.on_failure,
             against,
         )
         .map_err(|failed| Answered::request(failed.to_string()))

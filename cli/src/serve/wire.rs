@@ -3,11 +3,12 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use nodule::{Notice, RunOptions};
+use nodule::{Notice, OnFailure, OnUnknown, ResultOrder, RunOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 /// Each has its request and its answer in memory.
 const MOST_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(10_000).expect("10,000 is not zero");
@@ -118,10 +119,12 @@ pub struct Run {
     pub concurrency: Option<NonZeroUsize>,
     /// What a failed item does to those after it.
     #[serde(default)]
+    #[schema(schema_with = on_failure)]
     pub on_failure: OnFailure,
     /// In which order results come.
     #[serde(default)]
-    pub order: Order,
+    #[schema(schema_with = order)]
+    pub order: ResultOrder,
     /// How often an item is tried again.
     #[serde(default)]
     pub retries: u32,
@@ -142,28 +145,6 @@ pub struct Run {
     pub replay: Option<Replay>,
 }
 
-/// What a failed item does to those after it.
-#[derive(Deserialize, ToSchema, Clone, Copy, Default, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnFailure {
-    /// They run.
-    #[default]
-    Continue,
-    /// They do not start.
-    Stop,
-}
-
-/// In which order results come.
-#[derive(Deserialize, ToSchema, Clone, Copy, Default, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// The items'.
-    #[default]
-    Items,
-    /// As they are known.
-    Completion,
-}
-
 /// Where a run's progress is kept.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -176,20 +157,8 @@ pub struct Journal {
     pub accept_component: bool,
     /// What becomes of a plain write of which the journal does not know whether it was done.
     #[serde(default)]
-    pub unknown: Unknown,
-}
-
-/// What becomes of a plain write of unknown outcome.
-#[derive(Deserialize, ToSchema, Clone, Copy, Default)]
-#[serde(rename_all = "kebab-case")]
-pub enum Unknown {
-    /// It fails, with an error of the kind `unknown`.
-    #[default]
-    Fail,
-    /// It is left out.
-    Skip,
-    /// It is run again, at the risk of doing it twice.
-    Retry,
+    #[schema(schema_with = unknown)]
+    pub unknown: OnUnknown,
 }
 
 /// Where a recording is written.
@@ -425,7 +394,7 @@ pub struct CredentialCheck {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ItemFailure>)]
-    pub error: Option<Value>,
+    pub error: Option<nodule::json::Json>,
 }
 
 /// A problem of the request itself.
@@ -458,14 +427,8 @@ impl Run {
         }
         let mut options = RunOptions::default()
             .retry(retry)
-            .on_failure(match self.on_failure {
-                OnFailure::Continue => nodule::OnFailure::Continue,
-                OnFailure::Stop => nodule::OnFailure::Stop,
-            })
-            .order(match self.order {
-                Order::Items => nodule::ResultOrder::Items,
-                Order::Completion => nodule::ResultOrder::Completion,
-            });
+            .on_failure(self.on_failure)
+            .order(self.order);
         if let Some(concurrency) = self.concurrency {
             if concurrency > MOST_CONCURRENCY {
                 return Err(format!(
@@ -484,12 +447,42 @@ impl Run {
             let opened = nodule::journal::SqliteJournal::new(&journal.path);
             options = options
                 .journal(opened.accept_component(journal.accept_component))
-                .on_unknown(match journal.unknown {
-                    Unknown::Fail => nodule::OnUnknown::Fail,
-                    Unknown::Skip => nodule::OnUnknown::Skip,
-                    Unknown::Retry => nodule::OnUnknown::Retry,
-                });
+                .on_unknown(journal.unknown);
         }
         Ok(options)
     }
+}
+
+fn on_failure() -> Object {
+    modes(
+        OnFailure::ALL.map(OnFailure::name),
+        OnFailure::default().name(),
+        "What a failed item does to those after it.",
+    )
+}
+
+fn order() -> Object {
+    modes(
+        ResultOrder::ALL.map(ResultOrder::name),
+        ResultOrder::default().name(),
+        "In which order results come.",
+    )
+}
+
+fn unknown() -> Object {
+    modes(
+        OnUnknown::ALL.map(OnUnknown::name),
+        OnUnknown::default().name(),
+        "What becomes of a plain write of which the journal does not know whether it was done.",
+    )
+}
+
+/// One of some words, as the document describes it.
+fn modes<const N: usize>(words: [&'static str; N], default: &'static str, about: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words))
+        .default(Some(default.into()))
+        .description(Some(about))
+        .build()
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
-use serde_json::Value;
+use crate::json::Json;
 use thiserror::Error;
 use url::Url;
 
@@ -14,22 +14,24 @@ use super::bounds::{
 use super::json::{faults, found, is_scalar};
 use super::text::{is_deceptive, quoted};
 use super::{
-    Choices, Condition, Credential, Kind, Node, Operation, Parameter, RowShape, icon, places, sizes, value,
+    Choices, Condition, CredentialSpec, Kind, Node, Operation, Parameter, RowShape, icon, places, sizes,
+    value,
 };
 
 /// One thing that is wrong with a description.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{at}: {message}")]
-pub struct Problem {
+#[non_exhaustive]
+pub struct DescriptionProblem {
     /// Where: ``parameter `points.adjust.amount`, default``.
     pub at: String,
     /// What was expected and what was found.
     pub message: String,
 }
 
-impl Problem {
+impl DescriptionProblem {
     pub(super) fn new(at: impl Into<String>, message: impl Into<String>) -> Self {
-        Problem {
+        DescriptionProblem {
             at: at.into(),
             message: message.into(),
         }
@@ -54,7 +56,7 @@ impl Node {
     ///
     /// All problems, in the description's order, but no more than [`MAX_PROBLEMS`]; only the sizes where
     /// those are too large to look at the rest.
-    pub fn check(self) -> Result<Node, Vec<Problem>> {
+    pub fn check(self) -> Result<Node, Vec<DescriptionProblem>> {
         let mut problems = Problems::default();
         sizes::check(&self, &mut problems);
         if problems.list.is_empty() {
@@ -68,12 +70,12 @@ impl Node {
 /// Collects problems, as many as anybody reads.
 #[derive(Default)]
 pub struct Problems {
-    list: Vec<Problem>,
+    list: Vec<DescriptionProblem>,
 }
 
 impl Problems {
     /// All of them; `value`, where there is none.
-    pub fn or<T>(self, value: T) -> Result<T, Vec<Problem>> {
+    pub fn or<T>(self, value: T) -> Result<T, Vec<DescriptionProblem>> {
         if self.list.is_empty() {
             Ok(value)
         } else {
@@ -84,7 +86,7 @@ impl Problems {
     /// Note one more, unless it is noted already.
     pub fn add(&mut self, at: impl Display, message: impl Into<String>) {
         if self.list.len() < MAX_PROBLEMS {
-            let problem = Problem::new(at.to_string(), message);
+            let problem = DescriptionProblem::new(at.to_string(), message);
             // A parameter that several operations share is looked at for each of them.
             if !self.list.contains(&problem) {
                 self.list.push(problem);
@@ -126,7 +128,7 @@ fn records(node: &Node, problems: &mut Problems) {
     }
 }
 
-fn credential_texts(credential: &Credential, problems: &mut Problems) {
+fn credential_texts(credential: &CredentialSpec, problems: &mut Problems) {
     name("credential, name", &credential.name, problems);
     label("credential, display name", &credential.display_name, problems);
     url(
@@ -238,12 +240,12 @@ pub(super) fn parameter_at(parameter: &Parameter) -> String {
     place_of_parameter(&parameter.id)
 }
 
-/// Where an operation stands, for a [`Problem`].
+/// Where an operation stands, for a [`DescriptionProblem`].
 pub fn place_of_operation(group: &str, name: &str) -> String {
     format!("operation {}", quoted(&format!("{group}.{name}")))
 }
 
-/// Where a parameter stands, for a [`Problem`].
+/// Where a parameter stands, for a [`DescriptionProblem`].
 pub fn place_of_parameter(id: &str) -> String {
     format!("parameter {}", quoted(id))
 }
@@ -313,14 +315,14 @@ fn summary(at: impl Display, text: &str, problems: &mut Problems) {
     deceptive(at, text, "\n", problems);
 }
 
-fn scalar(at: impl Display, value: &Value, problems: &mut Problems) {
+fn scalar(at: impl Display, value: &Json, problems: &mut Problems) {
     if !is_scalar(value) {
         return problems.add(
             at,
             format!("expected a text, number or boolean, found {}", found(value)),
         );
     }
-    if let Value::String(text) = value {
+    if let Json::String(text) = value {
         let count = text.chars().count();
         if count > MAX_SCALAR_CHARS {
             problems.add(
@@ -344,7 +346,7 @@ pub(super) fn deceptive(at: impl Display, text: &str, allowed: &str, problems: &
     }
 }
 
-fn hints(at: impl Display, document: Option<&Value>, problems: &mut Problems) {
+fn hints(at: impl Display, document: Option<&Json>, problems: &mut Problems) {
     let Some(document) = document else { return };
     if !document.is_object() {
         problems.add(at, format!("expected a JSON object, found {}", found(document)));

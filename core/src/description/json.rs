@@ -1,8 +1,8 @@
 //! JSON documents inside a description, which the contract carries as texts.
 
-use serde_json::Value;
+use crate::json::Json;
 
-use super::Problem;
+use super::DescriptionProblem;
 use super::bounds::{MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_VALUES};
 use super::text::quoted;
 
@@ -13,22 +13,23 @@ use super::text::quoted;
 ///
 /// A text above [`MAX_JSON_BYTES`] or of more than [`MAX_JSON_VALUES`] values, one that is not JSON (RFC 8259), or one
 /// nested deeper than [`MAX_JSON_DEPTH`].
-pub fn parse_json(text: &str, at: &str) -> Result<Value, Problem> {
+pub fn parse_json(text: &str, at: &str) -> Result<Json, DescriptionProblem> {
     if text.len() > MAX_JSON_BYTES {
         let message = format!(
             "expected at most {MAX_JSON_BYTES} bytes of JSON, found {}",
             text.len()
         );
-        return Err(Problem::new(at, message));
+        return Err(DescriptionProblem::new(at, message));
     }
     if values_in(text) > MAX_JSON_VALUES {
         let message = format!("expected at most {MAX_JSON_VALUES} values of JSON, found more");
-        return Err(Problem::new(at, message));
+        return Err(DescriptionProblem::new(at, message));
     }
-    let value: Value = serde_json::from_str(text)
-        .map_err(|error| Problem::new(at, format!("expected JSON, found {}: {error}", quoted(text))))?;
+    let value = Json::parse(text).map_err(|error| {
+        DescriptionProblem::new(at, format!("expected JSON, found {}: {error}", quoted(text)))
+    })?;
     match faults(&value) {
-        Some(message) => Err(Problem::new(at, message)),
+        Some(message) => Err(DescriptionProblem::new(at, message)),
         None => Ok(value),
     }
 }
@@ -36,24 +37,24 @@ pub fn parse_json(text: &str, at: &str) -> Result<Value, Problem> {
 /// What is wrong with a document that parses: its depth, or a key that JavaScript would take for something else.
 ///
 /// Walks with a list of its own, since the depth is what it looks for.
-pub(super) fn faults(value: &Value) -> Option<String> {
+pub(super) fn faults(value: &Json) -> Option<String> {
     let mut open = vec![(value, 1_usize)];
     while let Some((value, depth)) = open.pop() {
-        if depth > MAX_JSON_DEPTH && matches!(value, Value::Array(_) | Value::Object(_)) {
+        if depth > MAX_JSON_DEPTH && matches!(value, Json::Array(_) | Json::Object(_)) {
             return Some(format!(
                 "expected at most {MAX_JSON_DEPTH} levels of JSON, found more"
             ));
         }
         match value {
-            Value::Array(elements) => open.extend(elements.iter().map(|element| (element, depth + 1))),
-            Value::Object(members) => {
+            Json::Array(elements) => open.extend(elements.iter().map(|element| (element, depth + 1))),
+            Json::Object(members) => {
                 // Assigned to an object in JavaScript, this key changes what the object inherits.
                 if members.contains_key("__proto__") {
                     return Some("the key `__proto__` is not allowed in JSON here".to_owned());
                 }
                 open.extend(members.values().map(|member| (member, depth + 1)));
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
         }
     }
     None
@@ -102,7 +103,7 @@ impl std::ops::AddAssign for Weight {
 }
 
 /// How large a document is.
-pub(super) fn weight(value: &Value) -> Weight {
+pub(super) fn weight(value: &Json) -> Weight {
     const EACH: usize = 8;
     let mut values = 0;
     let mut total = 0;
@@ -111,30 +112,30 @@ pub(super) fn weight(value: &Value) -> Weight {
         values += 1;
         total += EACH;
         match value {
-            Value::Array(elements) => open.extend(elements),
-            Value::Object(members) => {
+            Json::Array(elements) => open.extend(elements),
+            Json::Object(members) => {
                 total += members.keys().map(String::len).sum::<usize>();
                 open.extend(members.values());
             }
-            Value::String(text) => total += text.len(),
-            Value::Number(number) => total += number.as_str().len(),
-            Value::Null | Value::Bool(_) => {}
+            Json::String(text) => total += text.len(),
+            Json::Number(number) => total += number.as_str().len(),
+            Json::Null | Json::Bool(_) => {}
         }
     }
     Weight { bytes: total, values }
 }
 
 /// Whether this is what the contract calls a scalar.
-pub(super) fn is_scalar(value: &Value) -> bool {
-    matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
+pub(super) fn is_scalar(value: &Json) -> bool {
+    matches!(value, Json::String(_) | Json::Number(_) | Json::Bool(_))
 }
 
 /// What a value is, for `expected …, found …`, with the value itself where it is short.
-pub(super) fn found(value: &Value) -> String {
+pub(super) fn found(value: &Json) -> String {
     match value {
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-        Value::String(text) => format!("the text {}", quoted(text)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => quoted(&value.to_string()),
+        Json::Array(_) => "a list".to_owned(),
+        Json::Object(_) => "an object".to_owned(),
+        Json::String(text) => format!("the text {}", quoted(text)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => quoted(&value.to_string()),
     }
 }

@@ -7,7 +7,7 @@ use super::check::{Problems, operation_at, parameter_at, url_fault};
 use super::sizes::parameter_weight;
 use super::text::quoted;
 use super::value::{Values, is_comparable};
-use super::{Condition, Credential, Effect, Kind, Node, Operation, Parameter};
+use super::{Condition, CredentialSpec, Effect, Kind, Node, Operation, Parameter};
 
 /// Where workflows store which operation is meant, beside its parameters.
 const RESERVED: [&str; 2] = ["resource", "operation"];
@@ -381,7 +381,7 @@ fn inside<'a>(ids: &'a [String], by_id: &ById<'a>) -> HashSet<&'a str> {
     all
 }
 
-fn credential_fields(credential: &Credential, by_id: &ById<'_>, problems: &mut Problems) {
+fn credential_fields(credential: &CredentialSpec, by_id: &ById<'_>, problems: &mut Problems) {
     for field in credential.fields.iter().filter_map(|id| by_id.get(id.as_str())) {
         if matches!(field.kind, Kind::Group(_) | Kind::Rows(_)) {
             let message = format!(

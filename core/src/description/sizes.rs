@@ -1,7 +1,7 @@
 //! How large a description is. This is looked at before anything else: what passes it can be checked, kept and drawn in
 //! time and memory that are proportional to the limits.
 
-use serde_json::Value;
+use crate::json::Json;
 
 use super::bounds::{
     MAX_CHOICES, MAX_CONDITIONS, MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES, MAX_OPERATIONS, MAX_PARAMETERS,
@@ -171,6 +171,6 @@ fn list(ids: &[String]) -> Weight {
     bytes(ids.iter().map(|id| id.len() + RECORD).sum())
 }
 
-fn document(value: Option<&Value>) -> Weight {
+fn document(value: Option<&Json>) -> Weight {
     value.map(weight).unwrap_or_default()
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::json::Json;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
-use serde_json::Value;
 
 use super::bounds::MAX_NESTING;
 use super::json::{faults, found, is_scalar};
@@ -46,14 +46,14 @@ impl<'a> Values<'a> {
     }
 
     /// What is wrong with a default. Only for a description whose parameters do not hold themselves.
-    pub(super) fn default_fault(&self, parameter: &Parameter, value: &Value) -> Option<String> {
+    pub(super) fn default_fault(&self, parameter: &Parameter, value: &Json) -> Option<String> {
         if let Some(message) = faults(value) {
             return Some(message);
         }
         self.nested_fault(parameter, value, MAX_NESTING)
     }
 
-    fn nested_fault(&self, parameter: &Parameter, value: &Value, levels: usize) -> Option<String> {
+    fn nested_fault(&self, parameter: &Parameter, value: &Json, levels: usize) -> Option<String> {
         let Some(levels) = levels.checked_sub(1) else {
             return Some("nested too deep".to_owned());
         };
@@ -69,7 +69,7 @@ impl<'a> Values<'a> {
     }
 
     /// What is wrong with a value for a parameter that has texts, numbers or booleans as values; none for the others.
-    pub(super) fn scalar_fault(&self, parameter: &Parameter, value: &Value) -> Option<String> {
+    pub(super) fn scalar_fault(&self, parameter: &Parameter, value: &Json) -> Option<String> {
         let text = value.as_str();
         let fits = match &parameter.kind {
             Kind::Text => text.is_some_and(|text| !text.chars().any(is_deceptive)),
@@ -93,8 +93,8 @@ impl<'a> Values<'a> {
         (!fits).then(|| format!("expected {}, found {}", wanted(&parameter.kind), found(value)))
     }
 
-    fn members(&self, id: &str, value: &Value, levels: usize) -> Option<String> {
-        let Value::Object(given) = value else {
+    fn members(&self, id: &str, value: &Json, levels: usize) -> Option<String> {
+        let Json::Object(given) = value else {
             return Some(format!("expected an object, found {}", found(value)));
         };
         let inside = self.inside.get(id);
@@ -107,8 +107,8 @@ impl<'a> Values<'a> {
         })
     }
 
-    fn rows(&self, id: &str, shape: &RowShape, value: &Value, levels: usize) -> Option<String> {
-        let Value::Object(given) = value else {
+    fn rows(&self, id: &str, shape: &RowShape, value: &Json, levels: usize) -> Option<String> {
+        let Json::Object(given) = value else {
             return Some(format!("expected an object of rows, found {}", found(value)));
         };
         given.iter().find_map(|(key, rows)| {
@@ -119,7 +119,7 @@ impl<'a> Values<'a> {
                     quoted(key)
                 ));
             }
-            let Value::Array(rows) = rows else {
+            let Json::Array(rows) = rows else {
                 return Some(format!("expected a list of rows, found {}", found(rows)));
             };
             rows.iter().find_map(|row| self.members(id, row, levels))
@@ -172,8 +172,8 @@ pub(super) fn range_fault(range: &IntegerRange) -> Option<String> {
     }
 }
 
-fn integer_fits(range: &IntegerRange, value: &Value) -> bool {
-    let Value::Number(number) = value else {
+fn integer_fits(range: &IntegerRange, value: &Json) -> bool {
+    let Json::Number(number) = value else {
         return false;
     };
     // Digits are looked at rather than a float, which would take the fraction off a long number.

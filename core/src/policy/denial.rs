@@ -9,6 +9,7 @@ use crate::canonical::{CanonicalUrl, Host, PathMismatch, PathPrefix};
 
 /// A request that no entry allows. It holds the path and never the query, whose values may be secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Denial {
     /// The request's method.
     pub method: Method,

@@ -6,7 +6,7 @@ use http::Method;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::{BaseUrl, Policy, Rule, RuleError};
+use super::{BaseUrl, MOST_WRITE_REQUESTS, Policy, Rule, RuleError};
 use crate::canonical::{PathPrefix, UrlError, shown};
 use crate::limits::{LIMIT_SPECS, LimitError};
 
@@ -16,31 +16,30 @@ const ENTRY_KEYS: &[&str] = &["origin", "path", "methods", "private"];
 /// As long as a path may be.
 const FILE_CHARS: usize = 4_096;
 
-/// A call that sends more than this is not one thing any more; such an operation is not a `write` that needs care.
-const MOST_WRITE_REQUESTS: u32 = 1000;
-
 /// A policy file that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PolicyError {
     /// The name that the file was given with.
     pub file: String,
     /// At least one, in the order in which they were found.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<PolicyProblem>,
 }
 
 /// One thing that is wrong with a policy file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+#[non_exhaustive]
+pub struct PolicyProblem {
     /// Counted from one.
     pub line: usize,
     /// What it is.
-    pub kind: ProblemKind,
+    pub kind: PolicyProblemKind,
 }
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ProblemKind {
+pub enum PolicyProblemKind {
     /// The file is no TOML.
     #[error("{}", shown(message))]
     Syntax {
@@ -91,8 +90,8 @@ impl PolicyError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         self.problems.iter().find_map(|problem| match &problem.kind {
-            ProblemKind::Entry { source, .. } => source.hint(),
-            ProblemKind::NoOrigin => {
+            PolicyProblemKind::Entry { source, .. } => source.hint(),
+            PolicyProblemKind::NoOrigin => {
                 Some("write\n[[allow]]\norigin = \"https://api.example.com\"".to_owned())
             }
             _ => None,
@@ -103,7 +102,7 @@ impl PolicyError {
 /// A line for each problem: `policy.toml:3: unknown key …`.
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Problem { line, kind }) in self.problems.iter().enumerate() {
+        for (index, PolicyProblem { line, kind }) in self.problems.iter().enumerate() {
             let line_break = if index == 0 { "" } else { "\n" };
             write!(
                 f,
@@ -129,7 +128,7 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
         Err(error) => {
             let at = error.span().map_or(0, |span| span.start);
             let message = error.message().lines().collect::<Vec<_>>().join(", ");
-            reader.problem(at, ProblemKind::Syntax { message });
+            reader.problem(at, PolicyProblemKind::Syntax { message });
         }
     }
     let Reader { mut problems, .. } = reader;
@@ -148,18 +147,18 @@ type Value<'i> = Spanned<DeValue<'i>>;
 /// Collects the problems while it walks the file; what it returns after one is not used.
 struct Reader<'t> {
     text: &'t str,
-    problems: Vec<Problem>,
+    problems: Vec<PolicyProblem>,
 }
 
 impl Reader<'_> {
-    fn problem(&mut self, at: usize, kind: ProblemKind) {
+    fn problem(&mut self, at: usize, kind: PolicyProblemKind) {
         let before = self.text.as_bytes().iter().take(at);
         let line = 1 + before.filter(|byte| **byte == b'\n').count();
-        self.problems.push(Problem { line, kind });
+        self.problems.push(PolicyProblem { line, kind });
     }
 
     fn unknown(&mut self, key: &Spanned<impl AsRef<str>>, place: &'static str, accepted: &[&'static str]) {
-        let kind = ProblemKind::UnknownKey {
+        let kind = PolicyProblemKind::UnknownKey {
             key: shown(key.get_ref().as_ref()),
             place,
             accepted: accepted.to_vec(),
@@ -168,7 +167,7 @@ impl Reader<'_> {
     }
 
     fn wrong(&mut self, key: &str, expected: impl Into<String>, value: &Value) {
-        let kind = ProblemKind::Value {
+        let kind = PolicyProblemKind::Value {
             key: shown(key),
             expected: expected.into(),
             found: described(value.get_ref()),
@@ -177,7 +176,7 @@ impl Reader<'_> {
     }
 
     fn entry(&mut self, key: &'static str, value: &Value, source: RuleError) {
-        self.problem(value.span().start, ProblemKind::Entry { key, source });
+        self.problem(value.span().start, PolicyProblemKind::Entry { key, source });
     }
 
     fn file(&mut self, table: &DeTable, policy: &mut Policy) {
@@ -194,12 +193,9 @@ impl Reader<'_> {
     }
 
     fn write_requests(&mut self, value: &Value, policy: &mut Policy) {
-        match integer(value.get_ref())
-            .and_then(|number| u32::try_from(number).ok())
-            .filter(|number| *number <= MOST_WRITE_REQUESTS)
-        {
-            Some(number) => policy.write_requests = number,
-            None => self.wrong("write-requests", format!("0 to {MOST_WRITE_REQUESTS}"), value),
+        let most = integer(value.get_ref()).and_then(|number| u32::try_from(number).ok());
+        if most.is_none_or(|most| policy.set_write_requests(most).is_err()) {
+            self.wrong("write-requests", format!("0 to {MOST_WRITE_REQUESTS}"), value);
         }
     }
 
@@ -256,12 +252,12 @@ impl Reader<'_> {
             }
         }
         if !has_origin {
-            self.problem(at, ProblemKind::NoOrigin);
+            self.problem(at, PolicyProblemKind::NoOrigin);
         }
         let path = match path.map(|(text, value)| (path_prefix(text), value)) {
             Some((Ok(path), _)) => path,
             Some((Err(source), value)) => {
-                self.problem(value.span().start, ProblemKind::Path(source));
+                self.problem(value.span().start, PolicyProblemKind::Path(source));
                 return None;
             }
             None => PathPrefix::default(),
@@ -279,15 +275,9 @@ impl Reader<'_> {
             self.wrong("methods", "a method such as \"GET\"", value);
             return None;
         };
-        // Methods are case-sensitive, so that `get` would never match and nobody would know why.
-        let is_upper = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
-        let method = Method::from_bytes(text.as_bytes())
+        method(text)
+            .map_err(|source| self.entry("methods", value, source))
             .ok()
-            .filter(|method| is_upper && !super::FORBIDDEN_METHODS.contains(method));
-        if method.is_none() {
-            self.entry("methods", value, RuleError::Method { found: shown(text) });
-        }
-        method
     }
 
     fn limits(&mut self, value: &Value, policy: &mut Policy) {
@@ -319,11 +309,11 @@ impl Reader<'_> {
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             match value.get_ref() {
-                DeValue::String(effect) if effect == "write" && is_operation(name) => {
-                    policy.writes.insert(name.to_owned());
-                }
                 DeValue::String(effect) if effect == "write" => {
-                    let kind = ProblemKind::Value {
+                    if policy.lower_to_write(name).is_ok() {
+                        continue;
+                    }
+                    let kind = PolicyProblemKind::Value {
                         key: "effects".to_owned(),
                         expected: "an operation such as \"points.adjust\"".to_owned(),
                         found: format!("`{}`", shown(name)),
@@ -344,20 +334,22 @@ impl Reader<'_> {
     }
 }
 
-fn path_prefix(text: &str) -> Result<PathPrefix, UrlError> {
+/// A method that an entry can allow.
+pub(super) fn method(text: &str) -> Result<Method, RuleError> {
+    // Methods are case-sensitive, so that `get` would never match and nobody would know why.
+    let is_upper = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+    let method = Method::from_bytes(text.as_bytes()).ok();
+    method
+        .filter(|method| is_upper && !super::FORBIDDEN_METHODS.contains(method))
+        .ok_or_else(|| RuleError::Method { found: shown(text) })
+}
+
+pub(super) fn path_prefix(text: &str) -> Result<PathPrefix, UrlError> {
     if text.is_empty() {
         Err(UrlError::Relative)
     } else {
         PathPrefix::parse(text)
     }
-}
-
-/// `group.name`
-fn is_operation(text: &str) -> bool {
-    let is_name =
-        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
-    text.split_once('.')
-        .is_some_and(|(group, name)| is_name(group) && is_name(name))
 }
 
 fn integer(value: &DeValue) -> Option<u64> {

@@ -43,6 +43,7 @@ pub struct Rule {
 
 /// Which hosts an entry means.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum HostPattern {
     /// That name.
     Name(String),

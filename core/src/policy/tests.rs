@@ -681,3 +681,87 @@ fn the_documented_file_is_accepted() {
         ["GET https://api.example.com/v1", "https://*.example.org:8443"]
     );
 }
+
+/// The documented file, and the same by methods.
+fn twice() -> (Policy, Policy) {
+    let file = from_toml(
+        "write-requests = 2\n\
+         base-url = \"listed\"\n\
+         [[allow]]\norigin = \"https://api.example.com\"\npath = \"/v1\"\nmethods = [\"GET\", \"POST\"]\n\
+         [[allow]]\norigin = \"http://*.example.org:8443\"\nprivate = true\n\
+         [limits]\nmemory-bytes = 67108864\nconnect-timeout-ms = 1000\n\
+         [effects]\n\"points.adjust\" = \"write\"\n",
+    );
+    let mut policy = Policy::default();
+    policy.set_write_requests(2).unwrap();
+    policy.set_base_url(BaseUrl::Listed);
+    let rule = Rule::parse("https://api.example.com/v1").unwrap();
+    policy.allow(rule.with_methods(vec![Method::GET, Method::POST]).unwrap());
+    policy.allow(
+        Rule::parse("http://*.example.org:8443")
+            .unwrap()
+            .with_private(true),
+    );
+    policy.set_limit("connect-timeout-ms", 1000).unwrap();
+    policy.set_limit("memory-bytes", 1024 * 1024).unwrap();
+    policy.set_limit("memory-bytes", 67_108_864).unwrap();
+    policy.lower_to_write("points.adjust").unwrap();
+    (file, policy)
+}
+
+#[test]
+fn what_a_file_says_can_be_said_by_methods() {
+    let (file, methods) = twice();
+    assert_eq!(file, methods);
+    let mut policy = Policy::default();
+    for (refused, expected) in [
+        (
+            policy.set_write_requests(1001).unwrap_err().to_string(),
+            "write requests: expected 0 to 1000, found 1001",
+        ),
+        (
+            policy.lower_to_write("adjust").unwrap_err().to_string(),
+            "expected an operation such as `points.adjust`, found `adjust`",
+        ),
+        (
+            policy.set_limit("memory-bytes", 1).unwrap_err().to_string(),
+            "`memory-bytes`: expected 1048576 to 4294967296, found 1",
+        ),
+    ] {
+        assert_eq!(refused, expected);
+    }
+    assert_eq!(policy, Policy::default());
+}
+
+#[test]
+fn a_policy_is_a_serde_document_of_the_shape_of_its_file() {
+    let (policy, _) = twice();
+    let text = serde_json::to_string(&policy).unwrap();
+    assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy, "{text}");
+    assert_eq!(serde_json::from_str::<Policy>("{}").unwrap(), Policy::default());
+    for (text, expected) in [
+        (r#"{"alow":[]}"#, "unknown field `alow`"),
+        (r#"{"write-requests":1001}"#, "expected 0 to 1000"),
+        (r#"{"effects":{"a.b":"read"}}"#, "unknown variant `read`"),
+        (r#"{"effects":{"a":"write"}}"#, "an operation such as"),
+        (r#"{"allow":[{"path":"/v1"}]}"#, "missing field `origin`"),
+        (r#"{"allow":[{"origin":"a.example"}]}"#, "an origin with a scheme"),
+        (
+            r#"{"allow":[{"origin":"https://a.example/v1"}]}"#,
+            "without a path",
+        ),
+        (r#"{"allow":[{"origin":"https://a.example","path":""}]}"#, "path"),
+        (
+            r#"{"allow":[{"origin":"https://a.example","methods":[]}]}"#,
+            "at least one method",
+        ),
+        (
+            r#"{"allow":[{"origin":"https://a.example","methods":["get"]}]}"#,
+            "found `get`",
+        ),
+        (r#"{"limits":{"instances":0}}"#, "`instances`: expected"),
+    ] {
+        let error = serde_json::from_str::<Policy>(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}

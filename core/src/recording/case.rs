@@ -1,12 +1,13 @@
 //! What was asked of the node and what it said: the part of a recording that HAR has no words for.
 
+use crate::json::Json;
 use jiff::Timestamp;
-use serde_json::Value;
 use url::Url;
 
 use super::MAX_DEPTH;
 use crate::description::DeclaredRequest;
 use crate::json_size::{Most, within};
+use crate::outcome::OnFailure;
 
 /// It stands some levels below the document: `log._case.results[0].output[0]`.
 const HELD_DEPTH: usize = MAX_DEPTH - 10;
@@ -28,61 +29,32 @@ pub struct Case {
     pub items: Vec<Item>,
 }
 
-/// What a failed item does to those after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnFailure {
-    /// They do not run.
-    Stop,
-    /// They run.
-    Continue,
-}
-
-impl OnFailure {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Continue => "continue",
-        }
-    }
-}
-
 /// One item of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     /// What it was given: a JSON object, or the text of an item that is none.
-    pub parameters: Value,
+    pub parameters: Json,
     /// What came of it; absent where the case is yet to be recorded.
-    pub result: Option<ItemResult>,
+    pub result: Option<RecordedResult>,
     /// The clock and the random numbers of its call; absent where it never ran.
     pub call: Option<Call>,
 }
 
 /// What came of an item.
 #[derive(Clone, Debug, PartialEq)]
-pub enum ItemResult {
+pub enum RecordedResult {
     /// Its output items, written as `{"output": […]}`.
-    Output(Vec<Value>),
+    Output(Vec<Json>),
     /// Its failure, written as `{"error": {…}}`.
-    Error(Value),
+    Error(Json),
 }
 
 impl Item {
-    /// An item's text as `parameters` hold it.
-    #[must_use]
-    pub fn held(text: &str) -> Value {
-        let value = held(text);
-        if has_exponent(&value) {
-            // It would be written in another way, and be another request where it is a part of one.
-            return Value::from(text);
-        }
-        value
-    }
-
     /// The item's text as a run takes it. What was no JSON is held as the text that it was.
     #[must_use]
     pub fn text(&self) -> String {
         match &self.parameters {
-            Value::String(text) => text.clone(),
+            Json::String(text) => text.clone(),
             parameters => parameters.to_string(),
         }
     }
@@ -91,25 +63,15 @@ impl Item {
 /// A JSON text as a recording holds it: its value, or the text where it is nested deeper than a recording may be, or is nothing that
 /// can be held, such as a text with half a surrogate pair.
 #[must_use]
-pub fn held(text: &str) -> Value {
+pub fn held(text: &str) -> Json {
     let most = Most {
         depth: HELD_DEPTH,
         values: usize::MAX,
     };
     let value = within(text.as_bytes(), most)
         .ok()
-        .and_then(|()| serde_json::from_str(text).ok());
-    value.unwrap_or_else(|| Value::from(text))
-}
-
-/// Whether a number in it has an exponent.
-fn has_exponent(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => number.as_str().contains(['e', 'E']),
-        Value::Array(values) => values.iter().any(has_exponent),
-        Value::Object(fields) => fields.values().any(has_exponent),
-        _ => false,
-    }
+        .and_then(|()| Json::parse(text).ok());
+    value.unwrap_or_else(|| Json::from(text))
 }
 
 /// What a call saw of the world beside HTTP, so that a replay sends the same bytes.
@@ -123,7 +85,7 @@ pub struct Call {
 
 /// The component that was run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Component {
+pub struct RecordedComponent {
     /// The node's name.
     pub name: String,
     /// The node's version.

@@ -5,12 +5,12 @@
 //! renewal) and, in JSON and forms, what stands under a name such as `accessToken`, since an answer may hold tokens that
 //! the node never used. A successful answer that is neither JSON nor a form cannot be judged and is replaced whole.
 
+use crate::json::Json;
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::Value;
 use url::form_urlencoded;
 
-use super::exchange::{Answer, Exchange, Outcome, Role, header};
+use super::exchange::{Exchange, Outcome, RecordedResponse, Role, header};
 
 /// What stands for a body or a value that is dropped, not only replaced.
 const REDACTED: &str = "redacted";
@@ -106,11 +106,11 @@ impl Concealer {
         }
     }
 
-    fn answer_body(&mut self, answer: &Answer) -> Bytes {
+    fn answer_body(&mut self, answer: &RecordedResponse) -> Bytes {
         if answer.body.is_empty() {
             return Bytes::new();
         }
-        if let Ok(mut value) = serde_json::from_slice::<Value>(&answer.body) {
+        if let Ok(mut value) = Json::from_slice(&answer.body) {
             let before = value.clone();
             self.conceal_json(&mut value, false);
             // An answer without secrets keeps its bytes.
@@ -135,19 +135,19 @@ impl Concealer {
     }
 
     /// `telltale`: a name above says that what is below is secret. The JSON reader has bounded the depth.
-    fn conceal_json(&mut self, value: &mut Value, telltale: bool) {
+    fn conceal_json(&mut self, value: &mut Json, telltale: bool) {
         match value {
-            Value::Null | Value::Bool(_) => {}
-            Value::Number(number) => {
+            Json::Null | Json::Bool(_) => {}
+            Json::Number(number) => {
                 if self.secrets.iter().any(|secret| secret == number.as_str()) {
-                    *value = Value::from(0);
+                    *value = Json::from(0);
                 }
             }
-            Value::String(text) => *text = self.leaf(text, telltale),
-            Value::Array(list) => list
+            Json::String(text) => *text = self.leaf(text, telltale),
+            Json::Array(list) => list
                 .iter_mut()
                 .for_each(|element| self.conceal_json(element, telltale)),
-            Value::Object(fields) => {
+            Json::Object(fields) => {
                 for (name, field) in fields.iter_mut() {
                     self.conceal_json(field, is_telltale(name) || telltale && !is_harmless(name));
                 }
@@ -191,8 +191,8 @@ impl Concealer {
 /// A secret, and the parts of it that an answer may hold: of `Bearer abc` the token, of a JSON renewal its texts.
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = Vec::new();
-    match serde_json::from_str::<Value>(secret) {
-        Ok(value @ (Value::Object(_) | Value::Array(_))) => texts(&value, &mut forms),
+    match Json::parse(secret) {
+        Ok(value @ (Json::Object(_) | Json::Array(_))) => texts(&value, &mut forms),
         _ => forms.extend(
             secret
                 .trim()
@@ -205,13 +205,13 @@ fn forms(secret: &str) -> Vec<String> {
     forms
 }
 
-fn texts(value: &Value, forms: &mut Vec<String>) {
+fn texts(value: &Json, forms: &mut Vec<String>) {
     match value {
-        Value::String(text) if text.len() >= SHORTEST_OF_JSON && !is_instant(text) => {
+        Json::String(text) if text.len() >= SHORTEST_OF_JSON && !is_instant(text) => {
             forms.push(text.clone());
         }
-        Value::Array(list) => list.iter().for_each(|element| texts(element, forms)),
-        Value::Object(fields) => fields.values().for_each(|field| texts(field, forms)),
+        Json::Array(list) => list.iter().for_each(|element| texts(element, forms)),
+        Json::Object(fields) => fields.values().for_each(|field| texts(field, forms)),
         _ => {}
     }
 }

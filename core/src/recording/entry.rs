@@ -5,15 +5,15 @@
 
 use std::{fmt, time::Duration};
 
+use crate::json::Json;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use jiff::{Timestamp, civil, fmt::rfc2822, tz::TimeZone};
-use serde_json::Value;
 use url::Url;
 
 use super::{
     error::Fault,
-    exchange::{Answer, Exchange, Outcome, Request, Role, header},
+    exchange::{Exchange, Outcome, RecordedResponse, Request, Role, header},
     foreign::{Encoding, pairs, scalar},
     place::Place,
     read::address,
@@ -22,6 +22,7 @@ use super::{
 
 /// An entry that could not be read. A replay does without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unreadable {
     /// Its index in `log.entries`.
     pub entry: usize,
@@ -89,7 +90,7 @@ fn role(place: &Place<'_>) -> Result<Role, Fault> {
 }
 
 /// When it was, in any of the ways in which tools write it; only the order among exchanges depends on it.
-fn instant(value: &Value) -> Option<Timestamp> {
+fn instant(value: &Json) -> Option<Timestamp> {
     let Some(text) = value.as_str() else {
         return Timestamp::from_millisecond(value.as_i64()?).ok();
     };
@@ -188,7 +189,7 @@ fn decoded(body: &Place<'_>, text: &Place<'_>) -> Result<Bytes, Fault> {
 }
 
 /// The type of a body that there is, where the tool says one.
-fn mime(of: &Value, body: &Bytes) -> Option<String> {
+fn mime(of: &Json, body: &Bytes) -> Option<String> {
     let mime = of.get("mimeType")?.as_str()?.trim();
     (!body.is_empty() && !matches!(mime, "" | "x-unknown")).then(|| mime.to_owned())
 }
@@ -231,7 +232,7 @@ fn outcome(entry: &Place<'_>, method: &Method, response: &Place<'_>) -> Result<O
     if let (None, Some(mime)) = (header(&headers, "content-type"), mime) {
         headers.push(("content-type".to_owned(), mime));
     }
-    Ok(Outcome::Answer(Answer {
+    Ok(Outcome::Answer(RecordedResponse {
         status,
         headers,
         body,
@@ -242,8 +243,8 @@ fn outcome(entry: &Place<'_>, method: &Method, response: &Place<'_>) -> Result<O
 /// Nothing where there was no answer, for which tools write 0 or -1.
 fn status(place: &Place<'_>) -> Result<Option<StatusCode>, Fault> {
     let number = match place.value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
+        Json::Number(number) => number.as_f64(),
+        Json::String(text) => text.trim().parse().ok(),
         _ => None,
     };
     match number {
@@ -280,8 +281,8 @@ fn is_bodiless(method: &Method, status: StatusCode) -> bool {
 }
 
 /// Whether the tool saw a body. One of them suffices: the sizes that tools do not know are -1 or 0.
-fn had_body(response: &Value, headers: &[(String, String)]) -> bool {
-    let size = |value: Option<&Value>| value.and_then(Value::as_f64).unwrap_or_default();
+fn had_body(response: &Json, headers: &[(String, String)]) -> bool {
+    let size = |value: Option<&Json>| value.and_then(Json::as_f64).unwrap_or_default();
     let content = response.get("content").and_then(|content| content.get("size"));
     let length = header(headers, "content-length").and_then(|length| length.trim().parse().ok());
     [

@@ -53,7 +53,7 @@ impl fmt::Debug for Request {
 
 /// An answer, its body decompressed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct RecordedResponse {
     /// The HTTP status.
     pub status: StatusCode,
     /// Name and value, in order.
@@ -65,9 +65,9 @@ pub struct Answer {
 }
 
 /// Shows no header or body: in an authentication they are secrets.
-impl fmt::Debug for Answer {
+impl fmt::Debug for RecordedResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
+        f.debug_struct("RecordedResponse")
             .field("status", &self.status.as_u16())
             .field("headers", &self.headers.len())
             .field("body", &self.body.len())
@@ -80,7 +80,7 @@ impl fmt::Debug for Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The service answered.
-    Answer(Answer),
+    Answer(RecordedResponse),
     /// There was no answer.
     Failed {
         /// The transport failure by name, for example `connection-reset`. Of a HAR that another tool wrote, its words;

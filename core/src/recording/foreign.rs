@@ -1,9 +1,9 @@
 //! Values in the forms in which tools write them: names and values, texts that are something else, encoded bodies.
 
+use crate::json::Json;
 use base64::engine::GeneralPurposeConfig;
 use base64::{Engine as _, alphabet, engine::DecodePaddingMode, engine::general_purpose::GeneralPurpose};
 use bytes::Bytes;
-use serde_json::Value;
 
 use super::{error::Fault, place::Place};
 
@@ -32,10 +32,10 @@ const PLAIN: [&str; 12] = [
 /// Names and values: a list of `{name, value}` or of pairs, or an object. What has no name is none.
 pub(super) fn pairs(list: &Place<'_>) -> Result<Vec<(String, String)>, Fault> {
     match list.value {
-        Value::Array(elements) => Ok(elements.iter().filter_map(pair).collect()),
-        Value::Object(fields) => {
-            let each = |(name, value): (&String, &Value)| match value {
-                Value::Array(values) => values.iter().map(|value| (name.clone(), scalar(value))).collect(),
+        Json::Array(elements) => Ok(elements.iter().filter_map(pair).collect()),
+        Json::Object(fields) => {
+            let each = |(name, value): (&String, &Json)| match value {
+                Json::Array(values) => values.iter().map(|value| (name.clone(), scalar(value))).collect(),
                 value => vec![(name.clone(), scalar(value))],
             };
             Ok(fields.iter().flat_map(each).collect())
@@ -44,20 +44,20 @@ pub(super) fn pairs(list: &Place<'_>) -> Result<Vec<(String, String)>, Fault> {
     }
 }
 
-fn pair(element: &Value) -> Option<(String, String)> {
+fn pair(element: &Json) -> Option<(String, String)> {
     let (name, value) = match element.as_array().map(Vec::as_slice) {
         Some([name, value]) => (name, value),
         Some(_) => return None,
-        None => (element.get("name")?, element.get("value").unwrap_or(&Value::Null)),
+        None => (element.get("name")?, element.get("value").unwrap_or(&Json::Null)),
     };
     (!name.is_null()).then(|| (scalar(name), scalar(value)))
 }
 
 /// A text that some tools write as the number or the JSON value that it is.
-pub(super) fn scalar(value: &Value) -> String {
+pub(super) fn scalar(value: &Json) -> String {
     match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
         value => value.to_string(),
     }
 }

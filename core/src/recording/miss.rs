@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, fmt, fmt::Write as _};
 
+use crate::json::Json;
 use percent_encoding::percent_decode;
-use serde_json::Value;
 
 use super::{
     entry::Unreadable,
@@ -18,6 +18,7 @@ const FILE_CHARS: usize = 4_096;
 
 /// A replay was asked for an exchange that it does not hold, or no longer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub struct Miss {
     /// The recording.
     pub recording: String,
@@ -35,6 +36,7 @@ pub struct Miss {
 
 /// The recorded exchange that is most like a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Nearest {
     /// Its index in `log.entries`.
     pub entry: usize,
@@ -327,11 +329,11 @@ fn without(pairs: &[(String, String)], others: &[(String, String)]) -> Vec<(Stri
 }
 
 /// Both were parsed by a reader that bounds the depth.
-fn compare_json(recorded: &Value, sent: &Value, pointer: &mut String, found: &mut Found) {
+fn compare_json(recorded: &Json, sent: &Json, pointer: &mut String, found: &mut Found) {
     let at_step = |pointer: &mut String,
                    step: &str,
-                   recorded: Option<&Value>,
-                   sent: Option<&Value>,
+                   recorded: Option<&Json>,
+                   sent: Option<&Json>,
                    found: &mut Found| {
         let length = pointer.len();
         let _ = write!(pointer, "/{}", step.replace('~', "~0").replace('/', "~1"));
@@ -346,7 +348,7 @@ fn compare_json(recorded: &Value, sent: &Value, pointer: &mut String, found: &mu
         pointer.truncate(length);
     };
     match (recorded, sent) {
-        (Value::Object(recorded), Value::Object(sent)) => {
+        (Json::Object(recorded), Json::Object(sent)) => {
             for (key, value) in recorded {
                 at_step(pointer, key, Some(value), sent.get(key), found);
             }
@@ -354,7 +356,7 @@ fn compare_json(recorded: &Value, sent: &Value, pointer: &mut String, found: &mu
                 at_step(pointer, key, None, Some(value), found);
             }
         }
-        (Value::Array(recorded), Value::Array(sent)) => {
+        (Json::Array(recorded), Json::Array(sent)) => {
             for index in 0..recorded.len().max(sent.len()) {
                 at_step(
                     pointer,
@@ -399,7 +401,7 @@ fn shown_body(body: &Body) -> Option<String> {
     }
 }
 
-fn shown_json(value: &Value) -> String {
+fn shown_json(value: &Json) -> String {
     cut(&value.to_string())
 }
 

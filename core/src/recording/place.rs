@@ -1,13 +1,13 @@
 //! Reading JSON that somebody else wrote, with errors that say where.
 
-use serde_json::{Map, Value};
+use crate::json::{Json, Object};
 
 use super::error::Fault;
 
 /// A value and where it stands. Places are chained on the stack; their text is made only for an error.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'p> {
-    pub(super) value: &'p Value,
+    pub(super) value: &'p Json,
     step: Step<'p>,
     parent: Option<&'p Place<'p>>,
 }
@@ -20,7 +20,7 @@ enum Step<'p> {
 }
 
 impl<'p> Place<'p> {
-    pub(super) fn root(value: &'p Value) -> Self {
+    pub(super) fn root(value: &'p Json) -> Self {
         Self {
             value,
             step: Step::Root,
@@ -53,7 +53,7 @@ impl<'p> Place<'p> {
         })
     }
 
-    pub(super) fn object(&self) -> Result<&'p Map<String, Value>, Fault> {
+    pub(super) fn object(&self) -> Result<&'p Object, Fault> {
         self.value.as_object().ok_or_else(|| self.expected("an object"))
     }
 
@@ -120,15 +120,15 @@ impl<'p> Place<'p> {
 }
 
 /// What is there, short enough for one line.
-fn found(value: &Value) -> String {
+fn found(value: &Json) -> String {
     match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(value) => value.to_string(),
-        Value::Number(number) => format!("the number {}", super::miss::cut(number.as_str())),
-        Value::String(text) if text.is_empty() => "an empty text".to_owned(),
-        Value::String(text) => super::miss::quoted(text),
-        Value::Array(list) if list.is_empty() => "an empty list".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
+        Json::Null => "null".to_owned(),
+        Json::Bool(value) => value.to_string(),
+        Json::Number(number) => format!("the number {}", super::miss::cut(number.as_str())),
+        Json::String(text) if text.is_empty() => "an empty text".to_owned(),
+        Json::String(text) => super::miss::quoted(text),
+        Json::Array(list) if list.is_empty() => "an empty list".to_owned(),
+        Json::Array(_) => "a list".to_owned(),
+        Json::Object(_) => "an object".to_owned(),
     }
 }

@@ -57,6 +57,7 @@ struct State {
 
 /// The exchanges that were never asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unused {
     /// Those of operations: the node no longer does what it did.
     pub operation: Vec<UnusedExchange>,
@@ -67,6 +68,7 @@ pub struct Unused {
 /// An exchange that was never asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`log.entries[{entry}]`: recorded and never sent: `{request}`")]
+#[non_exhaustive]
 pub struct UnusedExchange {
     /// Its index in `log.entries`.
     pub entry: usize,

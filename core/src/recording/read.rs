@@ -1,12 +1,14 @@
 //! From a HAR document to what a replay needs of it: what is ours is read strictly, since a replay would otherwise quietly be
 //! wrong, and what other tools add to a log is passed over where it has another form.
 
+use crate::json::Json;
 use jiff::Timestamp;
-use serde_json::Value;
 use url::Url;
 
+use crate::outcome::OnFailure;
+
 use super::{
-    case::{Call, Case, Component, Item, ItemResult, OnFailure},
+    case::{Call, Case, Item, RecordedComponent, RecordedResult},
     entry::{self, Unreadable},
     error::Fault,
     exchange::Exchange,
@@ -19,7 +21,7 @@ use crate::description::DeclaredRequest;
 pub(super) struct View {
     pub(super) comment: Option<String>,
     pub(super) recorded_against: Option<String>,
-    pub(super) component: Option<Component>,
+    pub(super) component: Option<RecordedComponent>,
     pub(super) case: Option<Case>,
     pub(super) exchanges: Vec<Exchange>,
     /// Where in `log.entries` each exchange stands.
@@ -27,7 +29,7 @@ pub(super) struct View {
     pub(super) unreadable: Vec<Unreadable>,
 }
 
-pub(super) fn view(document: &Value) -> Result<View, Fault> {
+pub(super) fn view(document: &Json) -> Result<View, Fault> {
     let root = Place::root(document);
     let log = root.need("log", "a HAR log")?;
     let entries = log.need("entries", "a list of exchanges")?;
@@ -78,8 +80,8 @@ fn needed_text(place: &Place<'_>, key: &str) -> Result<String, Fault> {
     Ok(place.need(key, "a text")?.text()?.to_owned())
 }
 
-fn component(place: &Place<'_>) -> Result<Component, Fault> {
-    Ok(Component {
+fn component(place: &Place<'_>) -> Result<RecordedComponent, Fault> {
+    Ok(RecordedComponent {
         name: needed_text(place, "name")?,
         version: needed_text(place, "version")?,
         digest: needed_text(place, "digest")?,
@@ -133,12 +135,12 @@ fn one_per_item(list: &Place<'_>, items: usize, what: &str) -> Result<(), Fault>
     Err(fault)
 }
 
-fn item_result(place: &Place<'_>) -> Result<ItemResult, Fault> {
+fn item_result(place: &Place<'_>) -> Result<RecordedResult, Fault> {
     match (place.get("output"), place.get("error")) {
-        (Some(output), None) => Ok(ItemResult::Output(
+        (Some(output), None) => Ok(RecordedResult::Output(
             output.elements()?.map(|item| item.value.clone()).collect(),
         )),
-        (None, Some(error)) => Ok(ItemResult::Error(error.value.clone())),
+        (None, Some(error)) => Ok(RecordedResult::Error(error.value.clone())),
         _ => Err(place.expected("an object with either `output` or `error`")),
     }
 }
@@ -160,10 +162,10 @@ fn call(place: &Place<'_>) -> Result<Call, Fault> {
 }
 
 fn on_failure(place: &Place<'_>) -> Result<OnFailure, Fault> {
-    let modes = [OnFailure::Stop, OnFailure::Continue];
-    let word = place.text()?;
-    let mode = modes.into_iter().find(|mode| mode.name() == word);
-    mode.ok_or_else(|| place.expected("`stop` or `continue`"))
+    place
+        .text()?
+        .parse()
+        .map_err(|_| place.expected("`stop` or `continue`"))
 }
 
 fn declared(place: &Place<'_>) -> Result<DeclaredRequest, Fault> {

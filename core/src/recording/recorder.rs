@@ -7,9 +7,11 @@ use std::{
 
 use url::Url;
 
+use crate::outcome::OnFailure;
+
 use super::{
     Recording,
-    case::{Case, Component, Item, OnFailure},
+    case::{Case, Item, RecordedComponent},
     conceal::Concealer,
     error::Error,
     exchange::{Exchange, Outcome},
@@ -32,6 +34,7 @@ const HIDDEN: [&str; 9] = [
 
 /// Everything that is known about a run before it begins.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Meta {
     /// The operation's resource group.
     pub group: String,
@@ -44,11 +47,28 @@ pub struct Meta {
     /// Which request the operation says it makes.
     pub declared: Option<DeclaredRequest>,
     /// The component that is run.
-    pub component: Option<Component>,
+    pub component: Option<RecordedComponent>,
     /// What answers, for example `simulator`.
     pub recorded_against: Option<String>,
     /// A remark for readers of the file.
     pub comment: Option<String>,
+}
+
+impl Meta {
+    /// Of a run of this operation against a service at this address; the rest is as for one of which no more is known.
+    #[must_use]
+    pub fn new(group: &str, operation: &str, base_url: Url) -> Self {
+        Self {
+            group: group.to_owned(),
+            operation: operation.to_owned(),
+            on_failure: OnFailure::default(),
+            base_url,
+            declared: None,
+            component: None,
+            recorded_against: None,
+            comment: None,
+        }
+    }
 }
 
 /// Collects exchanges from any number of tasks. Until [`Recorder::finish`] it holds secrets, so it shows none.

@@ -4,11 +4,11 @@
 //! may stand in any order; JSON may be spaced and its keys ordered in any way, while `1` and `1.0` are different numbers. No
 //! header counts but the type of a body.
 
+use crate::json::Json;
 use bytes::Bytes;
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
 use ring::digest::{Context, SHA256};
-use serde_json::Value;
 use url::Url;
 
 use super::exchange::{Request, Role, header};
@@ -36,7 +36,7 @@ pub(super) struct Canonical {
 pub(super) enum Body {
     None,
     /// The keys of its objects sorted.
-    Json(Value),
+    Json(Json),
     Bytes(Bytes),
 }
 
@@ -180,9 +180,9 @@ fn body(bytes: &Bytes, content_type: &str) -> Body {
     // Browsers send JSON as text/plain, too; a lone number in a text is no JSON to anybody.
     let is_json =
         content_type.ends_with("json") || matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['));
-    match serde_json::from_slice::<Value>(bytes) {
+    match Json::from_slice(bytes) {
         Ok(mut value) if is_json => {
-            value.sort_all_objects();
+            value.sort_keys();
             Body::Json(value)
         }
         _ => Body::Bytes(bytes.clone()),

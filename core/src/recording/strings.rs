@@ -2,46 +2,46 @@
 
 use std::borrow::Cow;
 
+use crate::json::Json;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::Value;
 
 /// The names under which a body says that its `text` is base64.
 pub(super) const ENCODINGS: [&str; 2] = ["encoding", "_encoding"];
 
-pub(super) fn any(value: &Value, found: &mut dyn FnMut(&str) -> bool) -> bool {
+pub(super) fn any(value: &Json, found: &mut dyn FnMut(&str) -> bool) -> bool {
     match value {
-        Value::Null | Value::Bool(_) => false,
-        Value::Number(number) => found(number.as_str()),
-        Value::String(text) => found(text),
-        Value::Array(list) => list.iter().any(|element| any(element, found)),
-        Value::Object(fields) => {
+        Json::Null | Json::Bool(_) => false,
+        Json::Number(number) => found(number.as_str()),
+        Json::String(text) => found(text),
+        Json::Array(list) => list.iter().any(|element| any(element, found)),
+        Json::Object(fields) => {
             decoded(value).is_some_and(|text| found(&text))
                 || fields.iter().any(|(key, field)| found(key) || any(field, found))
         }
     }
 }
 
-pub(super) fn map(value: &mut Value, change: &mut dyn for<'a> FnMut(&'a str) -> Cow<'a, str>) {
+pub(super) fn map(value: &mut Json, change: &mut dyn for<'a> FnMut(&'a str) -> Cow<'a, str>) {
     match value {
-        Value::Null | Value::Bool(_) => {}
-        Value::Number(number) => {
+        Json::Null | Json::Bool(_) => {}
+        Json::Number(number) => {
             if let Some(text) = changed(number.as_str(), change) {
-                *value = Value::String(text);
+                *value = Json::String(text);
             }
         }
-        Value::String(text) => {
+        Json::String(text) => {
             if let Some(new) = changed(text, change) {
                 *text = new;
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(|element| map(element, change)),
-        Value::Object(_) => {
+        Json::Array(list) => list.iter_mut().for_each(|element| map(element, change)),
+        Json::Object(_) => {
             let text = decoded(value).and_then(|text| changed(&text, change));
             if let (Some(text), Some(fields)) = (text, value.as_object_mut()) {
                 for encoding in ENCODINGS {
-                    fields.shift_remove(encoding);
+                    fields.remove(encoding);
                 }
-                fields.insert("text".to_owned(), Value::String(text));
+                fields.insert("text".to_owned(), Json::String(text));
             }
             if let Some(fields) = value.as_object_mut() {
                 let renamed = std::mem::take(fields).into_iter().map(|(key, mut field)| {
@@ -60,8 +60,8 @@ fn changed(text: &str, change: &mut dyn for<'a> FnMut(&'a str) -> Cow<'a, str>) 
 }
 
 /// A body in base64, decoded: a secret in it stands at any of three offsets, so searching the base64 would miss it.
-fn decoded(value: &Value) -> Option<String> {
-    let is_base64 = |name| value.get(name).and_then(Value::as_str) == Some("base64");
+fn decoded(value: &Json) -> Option<String> {
+    let is_base64 = |name| value.get(name).and_then(Json::as_str) == Some("base64");
     if !ENCODINGS.into_iter().any(is_base64) {
         return None;
     }

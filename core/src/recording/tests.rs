@@ -9,15 +9,17 @@ mod secrets;
 
 use std::time::Duration;
 
+use crate::json;
+use crate::json::Json;
+use crate::outcome::OnFailure;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
-use serde_json::json;
 use url::Url;
 
 use super::{
-    Answer, Call, Component, Exchange, Item, ItemResult, Meta, OnFailure, Outcome, Recorder, Recording,
-    Request, Role,
+    Call, Exchange, Item, Meta, Outcome, RecordedComponent, RecordedResponse, RecordedResult, Recorder,
+    Recording, Request, Role,
 };
 
 const BASE: &str = "http://127.0.0.1:8080/crm/";
@@ -42,7 +44,7 @@ fn request(method: &str, path: &str, body: &str) -> Request {
 }
 
 fn answer(body: impl Into<Bytes>) -> Outcome {
-    Outcome::Answer(Answer {
+    Outcome::Answer(RecordedResponse {
         status: StatusCode::OK,
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: body.into(),
@@ -79,7 +81,7 @@ fn meta() -> Meta {
         on_failure: OnFailure::Continue,
         base_url: base(),
         declared: Some("POST /v1/points/{account}".parse().unwrap()),
-        component: Some(Component {
+        component: Some(RecordedComponent {
             name: "crm".to_owned(),
             version: "1".to_owned(),
             digest: format!("sha256:{}", "ab".repeat(32)),
@@ -89,10 +91,10 @@ fn meta() -> Meta {
     }
 }
 
-fn item(parameters: serde_json::Value) -> Item {
+fn item(parameters: Json) -> Item {
     Item {
         parameters,
-        result: Some(ItemResult::Output(vec![json!({"ok": true})])),
+        result: Some(RecordedResult::Output(vec![json!({"ok": true})])),
         call: Some(Call {
             clock: "2026-01-01T00:00:00.123456789Z".parse().unwrap(),
             seed: u64::MAX - 1,

@@ -2,168 +2,165 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
 use url::Url;
 
+use crate::json;
+use crate::json::{Json, Object};
+
 use super::{
-    case::{Case, Component, Item, ItemResult},
-    exchange::{Answer, Exchange, Outcome, Request, Role, header},
+    case::{Case, Item, RecordedComponent, RecordedResult},
+    exchange::{Exchange, Outcome, RecordedResponse, Request, Role, header},
 };
 
 /// Everything about a run but its exchanges.
 pub(super) struct Head<'a> {
     pub(super) comment: Option<&'a str>,
-    pub(super) component: Option<&'a Component>,
+    pub(super) component: Option<&'a RecordedComponent>,
     pub(super) recorded_against: Option<&'a str>,
     pub(super) case: &'a Case,
 }
 
-pub(super) fn document(head: &Head<'_>, exchanges: &[Exchange]) -> Value {
-    let mut log = Map::new();
-    log.insert("version".to_owned(), json!("1.2"));
+pub(super) fn document(head: &Head<'_>, exchanges: &[Exchange]) -> Json {
+    let mut log = Object::new();
+    log.insert("version", json!("1.2"));
     log.insert(
-        "creator".to_owned(),
+        "creator",
         json!({"name": "nodule", "version": env!("CARGO_PKG_VERSION")}),
     );
     if let Some(comment) = head.comment {
-        log.insert("comment".to_owned(), json!(comment));
+        log.insert("comment", json!(comment));
     }
-    if let Some(Component {
+    if let Some(RecordedComponent {
         name,
         version,
         digest,
     }) = head.component
     {
         log.insert(
-            "_component".to_owned(),
+            "_component",
             json!({"name": name, "version": version, "digest": digest}),
         );
     }
     if let Some(against) = head.recorded_against {
-        log.insert("_recordedAgainst".to_owned(), json!(against));
+        log.insert("_recordedAgainst", json!(against));
     }
-    log.insert("_case".to_owned(), case(head.case));
+    log.insert("_case", case(head.case));
     if head.case.items.iter().any(|item| item.call.is_some()) {
-        log.insert("_calls".to_owned(), head.case.items.iter().map(call).collect());
+        log.insert("_calls", head.case.items.iter().map(call).collect::<Json>());
     }
-    log.insert("entries".to_owned(), exchanges.iter().map(entry).collect());
+    log.insert("entries", exchanges.iter().map(entry).collect::<Json>());
     json!({ "log": log })
 }
 
-fn case(case: &Case) -> Value {
-    let mut fields = Map::new();
-    fields.insert("group".to_owned(), json!(case.group));
-    fields.insert("operation".to_owned(), json!(case.operation));
-    fields.insert("onFailure".to_owned(), json!(case.on_failure.name()));
-    fields.insert("baseUrl".to_owned(), json!(without_user(&case.base_url).as_str()));
+fn case(case: &Case) -> Json {
+    let mut fields = Object::new();
+    fields.insert("group", json!(case.group));
+    fields.insert("operation", json!(case.operation));
+    fields.insert("onFailure", json!(case.on_failure.name()));
+    fields.insert("baseUrl", json!(without_user(&case.base_url).as_str()));
     if let Some(declared) = &case.declared {
         fields.insert(
-            "declared".to_owned(),
+            "declared",
             json!({"method": declared.method(), "path": declared.path().as_str()}),
         );
     }
     fields.insert(
-        "items".to_owned(),
-        case.items.iter().map(|item| item.parameters.clone()).collect(),
+        "items",
+        case.items
+            .iter()
+            .map(|item| item.parameters.clone())
+            .collect::<Json>(),
     );
     if case.items.iter().any(|item| item.result.is_some()) {
-        fields.insert("results".to_owned(), case.items.iter().map(result).collect());
+        fields.insert("results", case.items.iter().map(result).collect::<Json>());
     }
-    Value::Object(fields)
+    Json::Object(fields)
 }
 
-fn result(item: &Item) -> Value {
+fn result(item: &Item) -> Json {
     match &item.result {
-        None => Value::Null,
-        Some(ItemResult::Output(output)) => json!({ "output": output }),
-        Some(ItemResult::Error(error)) => json!({ "error": error }),
+        None => Json::Null,
+        Some(RecordedResult::Output(output)) => json!({ "output": output }),
+        Some(RecordedResult::Error(error)) => json!({ "error": error }),
     }
 }
 
-fn call(item: &Item) -> Value {
+fn call(item: &Item) -> Json {
     // Texts, since JavaScript's numbers would lose digits of both.
     item.call.map_or(
-        Value::Null,
+        Json::Null,
         |call| json!({"clock": call.clock.to_string(), "seed": format!("{:016x}", call.seed)}),
     )
 }
 
-fn entry(exchange: &Exchange) -> Value {
+fn entry(exchange: &Exchange) -> Json {
     let micros = u64::try_from(exchange.duration.as_micros()).unwrap_or(u64::MAX);
     let time = milliseconds(micros);
-    let mut fields = Map::new();
-    fields.insert("startedDateTime".to_owned(), json!(exchange.started.to_string()));
-    fields.insert("time".to_owned(), time.clone());
-    fields.insert("request".to_owned(), request(&exchange.request, exchange.role));
+    let mut fields = Object::new();
+    fields.insert("startedDateTime", json!(exchange.started.to_string()));
+    fields.insert("time", time.clone());
+    fields.insert("request", request(&exchange.request, exchange.role));
     let (answered, error) = match &exchange.outcome {
         Outcome::Answer(answer) => (response(answer), answer.broken.as_ref()),
         Outcome::Failed { error } => (no_response(), Some(error)),
     };
-    fields.insert("response".to_owned(), answered);
-    fields.insert("cache".to_owned(), json!({}));
-    fields.insert(
-        "timings".to_owned(),
-        json!({"send": 0, "wait": time, "receive": 0}),
-    );
-    fields.insert("_role".to_owned(), json!(exchange.role.name()));
+    fields.insert("response", answered);
+    fields.insert("cache", json!({}));
+    fields.insert("timings", json!({"send": 0, "wait": time, "receive": 0}));
+    fields.insert("_role", json!(exchange.role.name()));
     if let Some(item) = exchange.item {
-        fields.insert("_item".to_owned(), json!(item));
+        fields.insert("_item", json!(item));
     }
     if let Some(error) = error {
-        fields.insert("_error".to_owned(), json!(error));
+        fields.insert("_error", json!(error));
     }
-    Value::Object(fields)
+    Json::Object(fields)
 }
 
 /// By digits, so that nothing is rounded.
-fn milliseconds(micros: u64) -> Value {
+fn milliseconds(micros: u64) -> Json {
     let text = format!("{}.{:03}", micros / 1000, micros % 1000);
-    text.trim_end_matches('0')
-        .trim_end_matches('.')
-        .parse()
-        .map_or(Value::Null, Value::Number)
+    let digits = text.trim_end_matches('0').trim_end_matches('.');
+    Json::parse(digits).unwrap_or_default()
 }
 
-fn request(request: &Request, role: Role) -> Value {
+fn request(request: &Request, role: Role) -> Json {
     let url = without_user(&request.url);
-    let mut fields = Map::new();
-    fields.insert("method".to_owned(), json!(request.method.as_str()));
-    fields.insert("url".to_owned(), json!(url.as_str()));
-    fields.insert("httpVersion".to_owned(), json!("HTTP/1.1"));
-    fields.insert("cookies".to_owned(), json!([]));
-    fields.insert("headers".to_owned(), headers(&request.headers));
+    let mut fields = Object::new();
+    fields.insert("method", json!(request.method.as_str()));
+    fields.insert("url", json!(url.as_str()));
+    fields.insert("httpVersion", json!("HTTP/1.1"));
+    fields.insert("cookies", json!([]));
+    fields.insert("headers", headers(&request.headers));
     let query = url
         .query_pairs()
         .map(|(name, value)| json!({"name": name, "value": value}));
-    fields.insert("queryString".to_owned(), query.collect());
+    fields.insert("queryString", query.collect::<Json>());
     if !request.body.is_empty() {
         let mime = header(&request.headers, "content-type").unwrap_or_default();
-        let mut data = Map::from_iter([("mimeType".to_owned(), json!(mime))]);
+        let mut data = Object::from_iter([("mimeType", json!(mime))]);
         insert_body(&mut data, &request.body, "_encoding");
-        fields.insert("postData".to_owned(), Value::Object(data));
+        fields.insert("postData", Json::Object(data));
     }
-    fields.insert("headersSize".to_owned(), json!(-1));
+    fields.insert("headersSize", json!(-1));
     // What an authentication sent was replaced, and its length is nobody's business.
     let sized = role == Role::Operation || request.body.is_empty();
     fields.insert(
-        "bodySize".to_owned(),
+        "bodySize",
         if sized {
             json!(request.body.len())
         } else {
             json!(-1)
         },
     );
-    Value::Object(fields)
+    Json::Object(fields)
 }
 
-fn response(answer: &Answer) -> Value {
+fn response(answer: &RecordedResponse) -> Json {
     // HAR wants a type even where the answer has none; this is the word of browsers for it.
     let mime = header(&answer.headers, "content-type").unwrap_or("x-unknown");
     let redirect = header(&answer.headers, "location").unwrap_or_default();
-    let mut content = Map::from_iter([
-        ("size".to_owned(), json!(answer.body.len())),
-        ("mimeType".to_owned(), json!(mime)),
-    ]);
+    let mut content = Object::from_iter([("size", json!(answer.body.len())), ("mimeType", json!(mime))]);
     insert_body(&mut content, &answer.body, "encoding");
     json!({
         "status": answer.status.as_u16(),
@@ -178,7 +175,7 @@ fn response(answer: &Answer) -> Value {
     })
 }
 
-fn no_response() -> Value {
+fn no_response() -> Json {
     json!({
         "status": 0,
         "statusText": "",
@@ -192,16 +189,16 @@ fn no_response() -> Value {
     })
 }
 
-fn insert_body(fields: &mut Map<String, Value>, body: &Bytes, encoding: &str) {
+fn insert_body(fields: &mut Object, body: &Bytes, encoding: &str) {
     if let Ok(text) = std::str::from_utf8(body) {
-        fields.insert("text".to_owned(), json!(text));
+        fields.insert("text", json!(text));
     } else {
-        fields.insert("text".to_owned(), json!(STANDARD.encode(body)));
-        fields.insert(encoding.to_owned(), json!("base64"));
+        fields.insert("text", json!(STANDARD.encode(body)));
+        fields.insert(encoding, json!("base64"));
     }
 }
 
-fn headers(headers: &[(String, String)]) -> Value {
+fn headers(headers: &[(String, String)]) -> Json {
     headers
         .iter()
         .map(|(name, value)| json!({"name": name, "value": value}))

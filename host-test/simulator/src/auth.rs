@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
+use nodule_core::json::{Json, Object};
 
 use crate::check::{Field, Kind, must};
 use crate::clock::{Clock, scramble};
@@ -58,8 +58,8 @@ impl Auth {
         const FIELDS: &[Field] = &[must("appId", Kind::Text), must("appSecret", Kind::Text)];
         let body = call.object(FIELDS)?;
         let known = self.credentials.iter().any(|credential| {
-            body.get("appId").and_then(Value::as_str) == Some(&credential.app_id)
-                && body.get("appSecret").and_then(Value::as_str) == Some(&credential.app_secret)
+            body.get("appId").and_then(Json::as_str) == Some(&credential.app_id)
+                && body.get("appSecret").and_then(Json::as_str) == Some(&credential.app_secret)
         });
         if !known {
             return Err(Refused::new(
@@ -75,7 +75,7 @@ impl Auth {
         let body = call.object(&[must("refreshToken", Kind::Text)])?;
         let token = body
             .get("refreshToken")
-            .and_then(Value::as_str)
+            .and_then(Json::as_str)
             .unwrap_or_default();
         if authorization != Some(token) {
             let message = "the Authorization header is not the refresh token of the body";
@@ -128,18 +128,18 @@ impl Auth {
         let access = format!("sim-access-{}", self.token_digits(ordinal * 2));
         let refresh = format!("sim-refresh-{}", self.token_digits(ordinal * 2 + 1));
 
-        let mut answer = Map::new();
+        let mut answer = Object::new();
         let name = match self.token_name {
             TokenName::AccessToken => "accessToken",
             TokenName::Token => "token",
         };
-        answer.insert(name.to_owned(), Value::from(access.as_str()));
-        answer.insert("refreshToken".to_owned(), Value::from(refresh.as_str()));
+        answer.insert(name, access.as_str());
+        answer.insert("refreshToken", refresh.as_str());
         if let Some((name, number)) = self.end() {
             let value = if self.expiry.as_text {
-                Value::from(number.to_string())
+                Json::from(number.to_string())
             } else {
-                Value::from(number)
+                Json::from(number)
             };
             answer.insert(name.to_owned(), value);
         }

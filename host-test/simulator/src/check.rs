@@ -5,7 +5,7 @@
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use serde_json::{Map, Value};
+use nodule_core::json::{Json, Object};
 
 use crate::envelope::{Refused, codes};
 
@@ -77,12 +77,12 @@ pub(crate) enum Kind {
 }
 
 /// Checks every field of an object and that it has no other.
-pub(crate) fn object(map: &Map<String, Value>, fields: &[Field], at: &str) -> Result<(), Refused> {
+pub(crate) fn object(map: &Object, fields: &[Field], at: &str) -> Result<(), Refused> {
     for field in fields {
         match map.get(field.name) {
-            None | Some(Value::Null) if field.required => return Err(missing(at, field.name)),
+            None | Some(Json::Null) if field.required => return Err(missing(at, field.name)),
             None => {}
-            Some(Value::Null) if field.clearable => {}
+            Some(Json::Null) if field.clearable => {}
             Some(found) => value(found, *field, at)?,
         }
     }
@@ -99,8 +99,8 @@ pub(crate) fn object(map: &Map<String, Value>, fields: &[Field], at: &str) -> Re
 }
 
 /// Checks a list of rows.
-pub(crate) fn rows(found: &Value, fields: &[Field], name: &str) -> Result<(), Refused> {
-    let Value::Array(list) = found else {
+pub(crate) fn rows(found: &Json, fields: &[Field], name: &str) -> Result<(), Refused> {
+    let Json::Array(list) = found else {
         return Err(wrong_type(name, "a list", found));
     };
     if list.is_empty() {
@@ -110,7 +110,7 @@ pub(crate) fn rows(found: &Value, fields: &[Field], name: &str) -> Result<(), Re
         ));
     }
     for (index, row) in list.iter().enumerate() {
-        let Value::Object(row) = row else {
+        let Json::Object(row) = row else {
             return Err(wrong_type(&format!("{name}[{index}]"), "an object", row));
         };
         object(row, fields, &format!("{name}[{index}]."))?;
@@ -118,15 +118,15 @@ pub(crate) fn rows(found: &Value, fields: &[Field], name: &str) -> Result<(), Re
     Ok(())
 }
 
-fn value(found: &Value, field: Field, at: &str) -> Result<(), Refused> {
+fn value(found: &Json, field: Field, at: &str) -> Result<(), Refused> {
     let name = || format!("{at}{}", field.name);
     let wrong = |expected: &str| Err(wrong_type(&name(), expected, found));
     let refused = |expected: &str| Err(not_allowed(&name(), expected, found));
     match (field.kind, found) {
-        (Kind::Number, Value::Number(_)) | (Kind::Object, Value::Object(_)) => Ok(()),
-        (Kind::Int, Value::Number(number)) if is_int(&number.to_string()) => Ok(()),
-        (Kind::Instant, Value::Number(number)) if is_int(&number.to_string()) => Ok(()),
-        (Kind::Code(allowed), Value::Number(number)) => match number.as_i64() {
+        (Kind::Number, Json::Number(_)) | (Kind::Object, Json::Object(_)) => Ok(()),
+        (Kind::Int, Json::Number(number)) if is_int(&number.to_string()) => Ok(()),
+        (Kind::Instant, Json::Number(number)) if is_int(&number.to_string()) => Ok(()),
+        (Kind::Code(allowed), Json::Number(number)) => match number.as_i64() {
             Some(code) if allowed.contains(&code) => Ok(()),
             _ => refused(&format!("one of {allowed:?}")),
         },
@@ -134,12 +134,12 @@ fn value(found: &Value, field: Field, at: &str) -> Result<(), Refused> {
         (Kind::Int, _) => wrong("a whole number"),
         (Kind::Number | Kind::Code(_), _) => wrong("a number"),
         (Kind::Object, _) => wrong("an object"),
-        (_, Value::String(text)) if text.trim().is_empty() => Err(if field.required {
+        (_, Json::String(text)) if text.trim().is_empty() => Err(if field.required {
             missing(at, field.name)
         } else {
             not_allowed(&name(), "no blank text", found)
         }),
-        (kind, Value::String(text)) => match expected_text(kind, text) {
+        (kind, Json::String(text)) => match expected_text(kind, text) {
             None => Ok(()),
             Some(expected) => refused(expected),
         },
@@ -171,10 +171,10 @@ pub(crate) fn query(pairs: &[(String, String)], fields: &[Field]) -> Result<(), 
             return Err(Refused::new(codes::UNREADABLE, format!("`{name}`: given twice")));
         }
         let found = match field.kind {
-            Kind::Int | Kind::Number | Kind::Code(_) if is_int(text) => serde_json::from_str(text).ok(),
+            Kind::Int | Kind::Number | Kind::Code(_) if is_int(text) => Json::parse(text).ok(),
             _ => None,
         };
-        value(&found.unwrap_or_else(|| Value::String(text.clone())), *field, "")?;
+        value(&found.unwrap_or_else(|| Json::String(text.clone())), *field, "")?;
     }
     for field in fields.iter().filter(|field| field.required) {
         if pairs.iter().all(|(name, _)| name != field.name) {
@@ -217,14 +217,14 @@ fn missing(at: &str, name: &str) -> Refused {
     )
 }
 
-fn wrong_type(name: &str, expected: &str, found: &Value) -> Refused {
+fn wrong_type(name: &str, expected: &str, found: &Json) -> Refused {
     Refused::new(
         codes::WRONG_TYPE,
         format!("`{name}`: expected {expected}, found `{}`", excerpt(found)),
     )
 }
 
-fn not_allowed(name: &str, expected: &str, found: &Value) -> Refused {
+fn not_allowed(name: &str, expected: &str, found: &Json) -> Refused {
     Refused::new(
         codes::NOT_ALLOWED,
         format!("`{name}`: expected {expected}, found `{}`", excerpt(found)),
@@ -232,7 +232,7 @@ fn not_allowed(name: &str, expected: &str, found: &Value) -> Refused {
 }
 
 /// The beginning of a value: an error message is no place for a megabyte.
-fn excerpt(found: &Value) -> String {
+fn excerpt(found: &Json) -> String {
     let text = found.to_string();
     match text.char_indices().nth(80) {
         None => text,
@@ -253,7 +253,7 @@ mod tests {
     ];
 
     fn refusal(json: &str) -> Option<(&'static str, String)> {
-        let Value::Object(map) = serde_json::from_str(json).unwrap() else {
+        let Json::Object(map) = Json::parse(json).unwrap() else {
             panic!("an object")
         };
         object(&map, FIELDS, "")

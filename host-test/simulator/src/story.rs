@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use nodule_core::json::{Json, Object};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::check::{self, Field};
 use crate::envelope::{Outcome, Refused, codes, data};
@@ -85,7 +85,7 @@ impl<'a> Call<'a> {
     }
 
     /// The body as JSON.
-    fn json(&self) -> Result<Value, Refused> {
+    fn json(&self) -> Result<Json, Refused> {
         let essence = self.content_type.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/json") {
             let message = format!(
@@ -95,13 +95,13 @@ impl<'a> Call<'a> {
             return Err(Refused::new(codes::UNREADABLE, message));
         }
         self.no_query()?;
-        serde_json::from_slice(self.body)
+        Json::from_slice(self.body)
             .map_err(|error| Refused::new(codes::UNREADABLE, format!("the body is no JSON: {error}")))
     }
 
     /// The body as an object with these fields and no others.
-    pub(crate) fn object(&self, fields: &[Field]) -> Result<Map<String, Value>, Refused> {
-        let Value::Object(map) = self.json()? else {
+    pub(crate) fn object(&self, fields: &[Field]) -> Result<Object, Refused> {
+        let Json::Object(map) = self.json()? else {
             return Err(Refused::new(codes::UNREADABLE, "the body is no JSON object"));
         };
         check::object(&map, fields, "")?;
@@ -307,11 +307,11 @@ fn full_list(code: &str) -> Option<u32> {
 }
 
 /// The text of a field that was checked to be text, if it is there.
-fn text<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    map.get(name).and_then(Value::as_str)
+fn text<'a>(map: &'a Object, name: &str) -> Option<&'a str> {
+    map.get(name).and_then(Json::as_str)
 }
 
 /// The whole number of a field that was checked to be one.
-fn int(map: &Map<String, Value>, name: &str) -> Option<i64> {
-    map.get(name).and_then(Value::as_i64)
+fn int(map: &Object, name: &str) -> Option<i64> {
+    map.get(name).and_then(Json::as_i64)
 }

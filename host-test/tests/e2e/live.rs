@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::{Arc, Barrier};
 
+use nodule::recording::{Item, Recording};
 use serde_json::{Value, json};
 use simulator::Config;
 
@@ -50,12 +51,8 @@ fn what_was_recorded_is_what_was_on_the_wire() {
         let text = std::fs::read_to_string(cases().join(format!("{case}.har"))).unwrap();
         let recording: Value = serde_json::from_str(&text).unwrap();
         let log = &recording["log"];
-        let texts: Vec<String> = log["_case"]["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(Value::to_string)
-            .collect();
+        let case_of = Recording::from_json(text.as_bytes(), case).unwrap();
+        let texts: Vec<String> = case_of.case().unwrap().items.iter().map(Item::text).collect();
         let file = items(texts.iter().map(String::as_str));
         let mut command = run(
             log["_case"]["group"].as_str().unwrap(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nodule::canonical::URL_BYTES;
-use nodule::recording::{Meta, OnFailure};
+use nodule::recording::Meta;
 use nodule::{Credential, Failure, ItemResult, RunOptions};
 use serde_json::{Value, json};
 
@@ -382,16 +382,7 @@ pub async fn query(bench: &Bench) {
     let allowed = Setup::new(bench, CONSPIRES, api(&server))
         .await
         .allow(&server.origin());
-    let meta = Meta {
-        group: "things".to_owned(),
-        operation: "read".to_owned(),
-        on_failure: OnFailure::Continue,
-        base_url: api(&server).parse().unwrap(),
-        declared: None,
-        component: None,
-        recorded_against: None,
-        comment: None,
-    };
+    let meta = Meta::new("things", "read", api(&server).parse().unwrap());
     let runner = allowed
         .builder()
         .credential(credential)

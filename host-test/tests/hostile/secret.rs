@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use nodule::recording::{Meta, OnFailure};
+use nodule::recording::Meta;
 use nodule::{Credential, Failure, RunOptions};
 use serde_json::{Value, json};
 
@@ -301,16 +301,7 @@ pub async fn recording(bench: &Bench) {
     })
     .await;
     let setup = Setup::new(bench, CALLS, api(&server)).await;
-    let meta = Meta {
-        group: "things".to_owned(),
-        operation: "read".to_owned(),
-        on_failure: OnFailure::Continue,
-        base_url: api(&server).parse().unwrap(),
-        declared: None,
-        component: None,
-        recorded_against: None,
-        comment: None,
-    };
+    let meta = Meta::new("things", "read", api(&server).parse().unwrap());
     let runner = setup.builder().record(meta.clone()).build().unwrap();
     let url = format!("{}/echo", api(&server));
     let items = vec![json!({"requests": [{"url": url, "headers": [["authorization", "mine"]]}]})];

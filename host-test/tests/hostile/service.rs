@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nodule::recording::{Meta, OnFailure, Recording};
+use nodule::recording::{Meta, Recording};
 use nodule::retry::Retry;
 use nodule::{Certainty, Credential, Engine, EngineConfig, Failure, ItemResult, RunOptions, Runner};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -542,16 +542,7 @@ pub async fn foreign_components(bench: &Bench) {
 pub async fn replay(bench: &Bench) {
     let server = Server::start(|_| ok(r#"{"answer": 42}"#)).await;
     let setup = Setup::new(bench, CALLS, format!("{}/api", server.origin())).await;
-    let meta = Meta {
-        group: "things".to_owned(),
-        operation: "read".to_owned(),
-        on_failure: OnFailure::Continue,
-        base_url: setup.base.parse().unwrap(),
-        declared: None,
-        component: None,
-        recorded_against: None,
-        comment: None,
-    };
+    let meta = Meta::new("things", "read", setup.base.parse().unwrap());
     let runner = setup.builder().record(meta).build().unwrap();
     let item = |path: &str| json!({"requests": [{"url": format!("{}{path}", setup.base)}]});
     let options = RunOptions::default();

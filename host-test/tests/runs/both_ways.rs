@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use nodule::recording::{self, Recording};
-use nodule::{Component, Credential, Engine, EngineConfig, ItemResult, OnFailure, RunOptions};
-use serde_json::{Value, json};
+use nodule::json::Json;
+use nodule::recording::Recording;
+use nodule::{Component, Credential, Engine, EngineConfig, ItemResult, RunOptions};
+use serde_json::json;
 use simulator::{Action, Config, Rule, Simulator};
 
 use crate::support::{assert_every_operation, component, credential, recordings, simulator};
@@ -18,9 +19,9 @@ async fn both() -> [Component; 2] {
     ]
 }
 
-fn shown(results: &[ItemResult]) -> Vec<Value> {
+fn shown(results: &[ItemResult]) -> Vec<Json> {
     let shown = |result: &ItemResult| match result {
-        Ok(output) => json!(output.iter().map(|json| json.get()).collect::<Vec<_>>()),
+        Ok(output) => output.iter().map(|json| json.get()).collect(),
         Err(failure) => failure.to_json(),
     };
     results.iter().map(shown).collect()
@@ -33,10 +34,7 @@ async fn every_recorded_case_is_replayed_the_same() {
     for file in recordings() {
         let recording = Recording::load(&file).unwrap();
         let case = recording.case().unwrap().clone();
-        let options = RunOptions::default().on_failure(match case.on_failure {
-            recording::OnFailure::Stop => OnFailure::Stop,
-            recording::OnFailure::Continue => OnFailure::Continue,
-        });
+        let options = RunOptions::default().on_failure(case.on_failure);
         let mut all = Vec::new();
         for component in &components {
             let runner = component.runner().replay(recording.clone()).build().unwrap();

@@ -41,7 +41,7 @@ async fn run(component: &Component, base: &str, policy: &str, is_write: bool) ->
         .unwrap();
     match results.remove(0) {
         Ok(output) => Ok(output[0].get().to_owned()),
-        Err(failure) => Err(failure.to_json()),
+        Err(failure) => Err(serde_json::to_value(failure.to_json()).unwrap()),
     }
 }
 
@@ -114,7 +114,7 @@ async fn writes(scenario: &str) -> (Vec<Value>, usize) {
     assert_eq!(results.len(), WRITES);
     let failed = results
         .into_iter()
-        .filter_map(|result| Some(result.err()?.to_json()));
+        .filter_map(|result| serde_json::to_value(result.err()?.to_json()).ok());
     (failed.collect(), server.requests(scenario))
 }
 

@@ -49,7 +49,7 @@ use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::limits::Limits;
 use nodule_core::policy::Policy;
 use nodule_core::rate::Bucket;
-use nodule_core::recording::{Answer, Exchange, Outcome, Player, Recorder};
+use nodule_core::recording::{Exchange, Outcome, Player, RecordedResponse, Recorder};
 use nodule_core::secret::Secret;
 
 pub(crate) use check::{Content, RawRequest};
@@ -290,7 +290,7 @@ impl Pipeline {
                         Err(Unanswered { error, undecoded }) => {
                             let error = error_name::of(error).to_owned();
                             match undecoded {
-                                Some(answer) => Outcome::Answer(Answer {
+                                Some(answer) => Outcome::Answer(RecordedResponse {
                                     broken: Some(error),
                                     ..answer.recorded()
                                 }),

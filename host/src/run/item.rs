@@ -93,11 +93,11 @@ fn text(value: Option<&RawValue>) -> Value {
     if let Ok(Text(text)) = serde_json::from_str(value) {
         return Value::from(text.trim());
     }
-    match serde_json::from_str(value) {
+    if value.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         // A text field takes a number as its digits.
-        Ok(Value::Number(number)) => Value::from(number.to_string()),
-        other => other.unwrap_or_default(),
+        return Value::from(value);
     }
+    serde_json::from_str(value).unwrap_or_default()
 }
 
 /// What is looked at of an item: most of it is not, and so not read.

@@ -24,9 +24,7 @@ use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
 use nodule_core::outcome::ItemResult;
 use nodule_core::policy::Policy;
-use nodule_core::recording::{
-    self, Call, Item, ItemResult as RecordedResult, Player, Recorder, Recording, Unused,
-};
+use nodule_core::recording::{self, Call, Item, Player, RecordedResult, Recorder, Recording, Unused};
 use nodule_core::redact::Redactor;
 use nodule_core::secret::Secret;
 
@@ -258,7 +256,7 @@ impl Inner {
             ClockAndRng::Real => None,
         };
         let item = Item {
-            parameters: Item::held(parameters),
+            parameters: recording::held(parameters),
             result: Some(result),
             call,
         };

@@ -22,10 +22,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use nodule_core::description::Effect;
 use nodule_core::failure::{Failure, UNKNOWN};
+use nodule_core::json::Json;
 use nodule_core::outcome::ItemResult;
 use nodule_core::rate::Bucket;
 use nodule_core::retry::{Backoff, Breaker, Retry};
-use serde_json::Value;
 
 use super::batch::BatchSize;
 use super::item::{Facts, Item, RecentKeys};
@@ -405,7 +405,7 @@ impl Schedule {
         if self.rules.on_unknown == OnUnknown::Retry {
             return None;
         }
-        let error: Option<Value> = error.and_then(|error| serde_json::from_str(error).ok());
+        let error = error.and_then(|error| Json::parse(error).ok());
         let text = |name: &str| error.as_ref().and_then(|error| error.get(name)?.as_str());
         let (message, detail) = match (text("kind"), text("message")) {
             // An earlier resumption said it already.

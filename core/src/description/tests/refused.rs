@@ -1,6 +1,7 @@
 //! The example, broken in one way at a time.
 
-use serde_json::{Value, json};
+use crate::json;
+use crate::json::Json;
 
 use super::super::*;
 use super::{library, parameter, problems, read};
@@ -193,7 +194,7 @@ fn sizes_are_refused_before_anything_else_is_looked_at() {
 
 #[test]
 fn conditions_can_be_followed() {
-    let on = |subject: &str, value: Value| {
+    let on = |subject: &str, value: Json| {
         problems(|node| {
             parameter(node, "loan.lend.until").visible_when = vec![Condition {
                 parameter: subject.to_owned(),
@@ -264,7 +265,7 @@ fn conditions_can_be_followed() {
 }
 
 /// A parameter, a default for it, and what is said; nothing where it fits.
-fn default_cases() -> Vec<(&'static str, Value, &'static str)> {
+fn default_cases() -> Vec<(&'static str, Json, &'static str)> {
     vec![
         (
             "book.search.query",
@@ -348,7 +349,7 @@ fn default_cases() -> Vec<(&'static str, Value, &'static str)> {
         ("book.catalogue.extra", json!([1]), ""),
         (
             "book.catalogue.extra",
-            Value::Null,
+            Json::Null,
             "expected no default rather than one of nothing, found `null`",
         ),
         (
@@ -366,7 +367,7 @@ fn default_cases() -> Vec<(&'static str, Value, &'static str)> {
 
 #[test]
 fn defaults_fit_their_kinds() {
-    let default = |id: &str, value: Value| {
+    let default = |id: &str, value: Json| {
         let found = problems(|node| parameter(node, id).default = Some(value));
         let start = format!("parameter `{id}`, default: ");
         found

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use crate::json;
+use crate::json::Json;
 
 use super::super::*;
 use super::{library, parameter, problems, read};
@@ -22,7 +23,7 @@ fn a_check_takes_time_in_proportion_to_the_description() {
         ..text.clone()
     }));
     let columns: Vec<String> = (8_700..9_000).map(id).collect();
-    let row = json!({ id(8_999): "" });
+    let row = Json::Object([(id(8_999), json!(""))].into_iter().collect());
     node.parameters.push(Parameter {
         id: "rows".to_owned(),
         name: "rows".to_owned(),

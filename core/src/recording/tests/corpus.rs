@@ -1,6 +1,6 @@
 //! HARs as other tools write them: one recording, changed in each way that was seen, with what a replay makes of it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{super::Player, *};
 
@@ -446,7 +446,7 @@ fn a_text_that_is_nearly_json_is_read() {
     }
     for (name, text) in [
         ("a comment", format!("/* by x */{text}")),
-        ("a comma", text.replacen("]}}", "],}}", 1)),
+        ("a comma", text.replacen(']', ",]", 1)),
         ("twice", format!("{text}{text}")),
         ("nothing", " \n".to_owned()),
     ] {

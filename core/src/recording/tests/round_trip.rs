@@ -107,7 +107,7 @@ fn the_bytes_are_the_same_every_time() {
 
 #[test]
 fn the_document_is_har_with_ours_beside_it() {
-    let document: serde_json::Value = serde_json::from_str(&recorded(everything()).to_json()).unwrap();
+    let document = Json::parse(&recorded(everything()).to_json()).unwrap();
     let log = &document["log"];
     assert_eq!(log["version"], "1.2");
     assert_eq!(log["creator"]["name"], "nodule");
@@ -183,8 +183,7 @@ fn a_failed_save_leaves_nothing_behind() {
 #[test]
 fn a_case_that_could_not_be_read_again_is_not_saved() {
     let folder = Folder::new("deep");
-    let deep: serde_json::Value =
-        serde_json::from_str(&format!("{}{}", "[".repeat(125), "]".repeat(125))).unwrap();
+    let deep = Json::parse(&format!("{}{}", "[".repeat(125), "]".repeat(125))).unwrap();
     let recording = Recorder::new(meta(), []).finish(vec![item(deep)]).unwrap();
     let error = recording.save(&folder.0.join("a.har"), |_| false).unwrap_err();
     assert!(matches!(error, Error::TooDeep { .. }), "{error}");
@@ -198,7 +197,7 @@ fn an_item_without_result_or_call_stays_without() {
         call: None,
     };
     let failed = Item {
-        result: Some(ItemResult::Error(json!({"kind": "not-run"}))),
+        result: Some(RecordedResult::Error(json!({"kind": "not-run"}))),
         ..bare.clone()
     };
     for items in [vec![bare.clone()], vec![bare, failed, item(json!({}))]] {

@@ -206,9 +206,9 @@ fn leaky() -> Recording {
         self::request("GET", "b", ""),
         answer(binary),
     ));
-    recorder
-        .finish(vec![item(json!({"a": [SECRET], SECRET: 1, "n": 424_242}))])
-        .unwrap()
+    let mut parameters = json!({"a": [SECRET], "n": 424_242});
+    parameters.as_object_mut().unwrap().insert(SECRET, 1);
+    recorder.finish(vec![item(parameters)]).unwrap()
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use nodule_core::json::{Json, Object};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::{BEGINNING_MS, Call, Count, IMPLICIT, Story, number, text};
 use crate::check::{Field, Kind, clearable, may, must};
@@ -17,7 +17,7 @@ const FIRST_PHONE: u64 = 13_000_000_000;
 /// Consumers that were created or changed; the others are made up when they are asked for.
 #[derive(Default)]
 pub(super) struct Consumers {
-    written: HashMap<u32, Map<String, Value>>,
+    written: HashMap<u32, Object>,
     created: u32,
     by_phone: HashMap<(String, String), u32>,
     by_email: HashMap<String, u32>,
@@ -30,7 +30,7 @@ pub(super) struct Consumers {
 #[serde(rename_all = "camelCase")]
 struct ThirdAccount {
     consumer_code: String,
-    account_type: Value,
+    account_type: Json,
     union_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     nick_name: Option<String>,
@@ -41,16 +41,16 @@ pub(super) fn implicit_phone(number: u32) -> String {
     (FIRST_PHONE + u64::from(number)).to_string()
 }
 
-fn implicit(number: u32) -> Map<String, Value> {
-    let mut map = Map::new();
-    map.insert("name".to_owned(), Value::from(format!("Member {number}")));
-    map.insert("gender".to_owned(), Value::from(number % 3));
-    map.insert("phonePrefCode".to_owned(), Value::from("+86"));
-    map.insert("mobilePhone".to_owned(), Value::from(implicit_phone(number)));
-    map.insert("email".to_owned(), Value::from(format!("c{number}@example.com")));
+fn implicit(number: u32) -> Object {
+    let mut map = Object::new();
+    map.insert("name", format!("Member {number}"));
+    map.insert("gender", number % 3);
+    map.insert("phonePrefCode", "+86");
+    map.insert("mobilePhone", implicit_phone(number));
+    map.insert("email", format!("c{number}@example.com"));
     map.insert(
         "createTime".to_owned(),
-        Value::from(BEGINNING_MS + i64::from(number)),
+        Json::from(BEGINNING_MS + i64::from(number)),
     );
     map
 }
@@ -64,15 +64,15 @@ impl Consumers {
     }
 
     /// The consumer with the phone of `body`, whose number stands under `phone_name`, created if there is none.
-    pub(super) fn with_phone(&mut self, body: &Map<String, Value>, phone_name: &str) -> u32 {
+    pub(super) fn with_phone(&mut self, body: &Object, phone_name: &str) -> u32 {
         let phone = text(body, phone_name).unwrap_or_default();
         let prefix = text(body, "phonePrefCode").unwrap_or_default();
         if let Some(number) = self.find_phone(prefix, phone) {
             return number;
         }
-        let mut fields = Map::new();
+        let mut fields = Object::new();
         for (name, value) in [("phonePrefCode", prefix), ("mobilePhone", phone)] {
-            fields.insert(name.to_owned(), Value::from(value));
+            fields.insert(name, value);
         }
         for name in ["name", "email"] {
             if let Some(value) = body.get(name) {
@@ -85,8 +85,8 @@ impl Consumers {
     /// The consumer with this e-mail address, created if there is none.
     pub(super) fn with_email(&mut self, email: &str) -> u32 {
         self.find_email(email).unwrap_or_else(|| {
-            let mut fields = Map::new();
-            fields.insert("email".to_owned(), Value::from(email));
+            let mut fields = Object::new();
+            fields.insert("email", email);
             self.add(fields)
         })
     }
@@ -113,7 +113,7 @@ impl Consumers {
             .collect()
     }
 
-    fn add(&mut self, fields: Map<String, Value>) -> u32 {
+    fn add(&mut self, fields: Object) -> u32 {
         let number = IMPLICIT + self.created;
         self.created += 1;
         if let (Some(prefix), Some(phone)) = (text(&fields, "phonePrefCode"), text(&fields, "mobilePhone")) {
@@ -128,7 +128,7 @@ impl Consumers {
         number
     }
 
-    fn fields(&self, number: u32) -> Map<String, Value> {
+    fn fields(&self, number: u32) -> Object {
         self.written
             .get(&number)
             .cloned()
@@ -136,9 +136,9 @@ impl Consumers {
     }
 
     /// The consumer as the API shows it.
-    fn shown(&self, number: u32) -> Map<String, Value> {
-        let mut map = Map::new();
-        map.insert("consumerCode".to_owned(), Value::from(format!("C{number}")));
+    fn shown(&self, number: u32) -> Object {
+        let mut map = Object::new();
+        map.insert("consumerCode", format!("C{number}"));
         map.extend(self.fields(number));
         map
     }
@@ -179,7 +179,7 @@ pub(super) fn create(call: &Call<'_>, story: &Story) -> Outcome {
         must("organizationCode", Kind::Text),
     ];
     let mut body = call.object(FIELDS)?;
-    body.insert("createTime".to_owned(), Value::from(call.now_ms));
+    body.insert("createTime", call.now_ms);
     let mut state = story.lock();
     let phone = text(&body, "mobilePhone").unwrap_or_default().to_owned();
     *state.consumers.creations.entry(phone).or_default() += 1;
@@ -206,14 +206,14 @@ pub(super) fn import_events(call: &Call<'_>, story: &Story) -> Outcome {
     let body = call.object(&[must("data", Kind::Rows(ROW))])?;
     let rows = body
         .get("data")
-        .and_then(Value::as_array)
+        .and_then(Json::as_array)
         .map(Vec::as_slice)
         .unwrap_or_default();
     let mut state = story.lock();
     let mut accepted = 0;
     for id in rows
         .iter()
-        .filter_map(|row| row.get("eventId").and_then(Value::as_str))
+        .filter_map(|row| row.get("eventId").and_then(Json::as_str))
     {
         let received = state.consumers.events.entry(id.into()).or_default();
         accepted += usize::from(*received == 0);

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use nodule_core::json::{Json, Object};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::{Call, Story, text};
 use crate::check::{self, Field, Kind, may, must};
@@ -18,7 +18,7 @@ pub(super) struct Masterdata {
 
 struct Product {
     written: u32,
-    row: Map<String, Value>,
+    row: Object,
 }
 
 impl Masterdata {
@@ -63,17 +63,17 @@ pub(super) fn sync_products(call: &Call<'_>, story: &Story) -> Outcome {
     ];
     let body = call.json()?;
     check::rows(&body, ROW, "body")?;
-    let Value::Array(rows) = body else {
+    let Json::Array(rows) = body else {
         return data(&Synced::default());
     };
     let mut synced = Synced::default();
     let mut state = story.lock();
     for row in rows {
-        let Value::Object(row) = row else { continue };
+        let Json::Object(row) = row else { continue };
         let code = text(&row, "code").unwrap_or_default().to_owned();
         let product = state.master.products.entry(code).or_insert(Product {
             written: 0,
-            row: Map::new(),
+            row: Object::new(),
         });
         let count = match (product.written, product.row == row) {
             (0, _) => &mut synced.created,

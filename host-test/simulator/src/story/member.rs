@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use nodule_core::json::Object;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::{BEGINNING_MS, Call, IMPLICIT, Story, consumer, full_list, number, text};
 use crate::check::{Field, Kind, may, must};
@@ -23,7 +23,7 @@ pub(super) struct Members {
 struct Admitted {
     consumer: u32,
     joined_ms: i64,
-    body: Map<String, Value>,
+    body: Object,
 }
 
 impl Members {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use nodule_core::json::{Json, Object};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::{BEGINNING_MS, Call, Count, Story, full_list, int, text};
 use crate::check::{self, Field, Kind, may, must};
@@ -19,7 +19,7 @@ pub(super) struct Orders {
 struct Stored {
     order_ms: i64,
     received: u32,
-    shown: Map<String, Value>,
+    shown: Object,
 }
 
 impl Orders {
@@ -78,7 +78,7 @@ const SYNC: &[Field] = &[
 /// A code that is already there is answered like the first time and changes nothing. A buyer who is not known yet becomes
 /// a consumer; an employee has to be one (`E17` is `C17`).
 pub(super) fn sync(call: &Call<'_>, story: &Story) -> Outcome {
-    let Value::Object(body) = call.json()? else {
+    let Json::Object(body) = call.json()? else {
         return Err(Refused::new(codes::UNREADABLE, "the body is no JSON object"));
     };
     let identifier = int(&body, "type");
@@ -118,10 +118,10 @@ pub(super) fn sync(call: &Call<'_>, story: &Story) -> Outcome {
     let order_ms = text(&body, "orderDate")
         .and_then(check::date_time)
         .unwrap_or_default();
-    let mut shown = Map::new();
-    shown.insert("consumerCode".to_owned(), Value::from(format!("C{consumer}")));
+    let mut shown = Object::new();
+    shown.insert("consumerCode", format!("C{consumer}"));
     shown.extend(body);
-    shown.insert("syncTime".to_owned(), Value::from(call.now_ms));
+    shown.insert("syncTime", call.now_ms);
     let answer = synced(&shown, false);
     state
         .orders
@@ -140,7 +140,7 @@ pub(super) fn sync(call: &Call<'_>, story: &Story) -> Outcome {
     answer
 }
 
-fn synced(shown: &Map<String, Value>, repeated: bool) -> Outcome {
+fn synced(shown: &Object, repeated: bool) -> Outcome {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Synced<'a> {
@@ -222,6 +222,6 @@ impl<'a> Full<'a> {
     }
 }
 
-fn limit(body: &Map<String, Value>, name: &str) -> Option<i64> {
+fn limit(body: &Object, name: &str) -> Option<i64> {
     int(body, name).or_else(|| check::instant(text(body, name)?))
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use nodule_core::json::Json;
 use serde::Serialize;
-use serde_json::{Number, Value};
 
 use super::amount::Amount;
 use super::{BEGINNING_MS, Call, Count, State, Story, full_list, int, member, number, text};
@@ -136,7 +136,7 @@ struct Digits(String);
 
 impl Serialize for Digits {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serde_json::from_str::<Number>(&self.0)
+        Json::parse(&self.0)
             .map_err(serde::ser::Error::custom)?
             .serialize(serializer)
     }
@@ -320,7 +320,7 @@ const ADJUSTMENT: &[Field] = &[
 /// refused may be tried again.
 pub(super) fn adjust(call: &Call<'_>, story: &Story) -> Outcome {
     let body = call.object(ADJUSTMENT)?;
-    let digits = body.get("pointValue").map(Value::to_string).unwrap_or_default();
+    let digits = body.get("pointValue").map(Json::to_string).unwrap_or_default();
     let Some(value) = Amount::parse(&digits) else {
         let message = format!("`pointValue`: expected at most 25 digits and 4 decimals, found `{digits}`");
         return Err(Refused::new(codes::NOT_ALLOWED, message));

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use nodule_core::json;
+use nodule_core::json::Json;
 use simulator::{Config, Credential, Expiry, ExpiryName, Refusal, Spelling, TokenName};
 
 use crate::client::{Answer, Session};
 
-async fn refresh(session: &Session, authorization: &str, token: &str) -> Value {
+async fn refresh(session: &Session, authorization: &str, token: &str) -> Json {
     let body = Bytes::from(json!({ "refreshToken": token }).to_string());
     session
         .request(Method::POST, "/v1/auth/refreshToken", authorization, Some(body))
@@ -188,7 +189,7 @@ async fn the_end_of_a_token_has_every_spelling() {
             "expirationTime",
             json!((end * 1000).to_string()),
         ),
-        (ExpiryName::None, false, false, "", Value::Null),
+        (ExpiryName::None, false, false, "", Json::Null),
     ] {
         let expiry = Expiry {
             name,

@@ -8,7 +8,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::{Value, json};
+use nodule_core::json;
+use nodule_core::json::Json;
 use simulator::{Config, DEMO_APP_ID, DEMO_APP_SECRET, Simulator};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -22,8 +23,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
+    pub fn json(&self) -> Json {
+        Json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {:?}", String::from_utf8_lossy(&self.body)))
     }
 
@@ -65,7 +66,7 @@ impl Session {
     }
 
     /// The `data` of a new token exchange.
-    pub async fn exchange(&self) -> Value {
+    pub async fn exchange(&self) -> Json {
         let body = json!({ "appId": DEMO_APP_ID, "appSecret": DEMO_APP_SECRET });
         self.post("/v1/auth/token", body).await["data"].clone()
     }
@@ -101,26 +102,26 @@ impl Session {
     }
 
     /// Sends a request with the session's token.
-    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Answer, Failed> {
+    pub async fn send(&self, method: Method, path: &str, body: Option<Json>) -> Result<Answer, Failed> {
         let body = body.map(|body| Bytes::from(body.to_string()));
         self.request(method, path, &self.token, body).await
     }
 
-    pub async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Json {
         self.send(Method::GET, path, None).await.unwrap().json()
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Value {
+    pub async fn post(&self, path: &str, body: Json) -> Json {
         self.send(Method::POST, path, Some(body)).await.unwrap().json()
     }
 
     /// The `data` of a successful GET.
-    pub async fn got(&self, path: &str) -> Value {
+    pub async fn got(&self, path: &str) -> Json {
         succeeded(&self.get(path).await)
     }
 
     /// The `data` of a successful POST.
-    pub async fn posted(&self, path: &str, body: Value) -> Value {
+    pub async fn posted(&self, path: &str, body: Json) -> Json {
         succeeded(&self.post(path, body).await)
     }
 
@@ -147,7 +148,7 @@ impl Session {
     }
 }
 
-pub fn succeeded(envelope: &Value) -> Value {
+pub fn succeeded(envelope: &Json) -> Json {
     assert_eq!(envelope["code"], "200", "{envelope}");
     envelope["data"].clone()
 }
@@ -173,7 +174,7 @@ pub async fn read_to_end(socket: &mut TcpStream) -> Ending {
 }
 
 /// A valid adjustment of 10 points for member 17.
-pub fn adjustment(operation_id: &str) -> Value {
+pub fn adjustment(operation_id: &str) -> Json {
     json!({
         "accountType": 2, "accountCode": "M17", "operationId": operation_id, "operationType": 6, "pointValue": 10,
         "effectiveEndTime": 4_000_000_000_000_i64, "upgradeTierFlag": 0
@@ -181,8 +182,8 @@ pub fn adjustment(operation_id: &str) -> Value {
 }
 
 /// `base` with the fields of `changes`; `null` there removes a field.
-pub fn changed(mut base: Value, changes: Value) -> Value {
-    let Value::Object(changes) = changes else {
+pub fn changed(mut base: Json, changes: Json) -> Json {
+    let Json::Object(changes) = changes else {
         panic!("an object")
     };
     for (name, value) in changes {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use nodule_core::json;
+use nodule_core::json::Json;
 use simulator::{Action, Config, Rule, Spelling};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -138,7 +139,7 @@ async fn answers_that_take_the_place_of_the_right_one() {
 #[tokio::test]
 async fn bodies_that_are_hard_to_read() {
     let truncated = answer(Action::TruncatedJson).await;
-    let error = serde_json::from_slice::<Value>(&truncated.body).unwrap_err();
+    let error = Json::from_slice(&truncated.body).unwrap_err();
     assert!(error.is_eof() && truncated.body.starts_with(b"{\"code\":\"200\""));
 
     let gbk = answer(Action::WrongCharset {
@@ -412,7 +413,7 @@ async fn a_gzip_bomb_is_small_until_it_is_decompressed() {
     let mut text = Vec::new();
     // Reads the trailer too, which checks sum and length.
     GzDecoder::new(&answer.body[..]).read_to_end(&mut text).unwrap();
-    let envelope: Value = serde_json::from_slice(&text).unwrap();
+    let envelope: Json = Json::from_slice(&text).unwrap();
     assert_eq!(envelope["data"].as_str().unwrap().len(), 5 << 20);
 }
 

@@ -1,12 +1,13 @@
 //! Each endpoint's part in the story.
 
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use nodule_core::json;
+use nodule_core::json::Json;
 use simulator::{Config, Count, Endpoint};
 
 use crate::client::{Session, adjustment, changed, succeeded};
 
-fn transaction(code: &str) -> Value {
+fn transaction(code: &str) -> Json {
     json!({
         "type": 1, "params": "13000000017", "phonePrefCode": "+86", "source": "10140001", "transactionCode": code,
         "storeCode": "S1", "orderDate": "2025-06-01 12:00:00", "direction": 0, "orderStatus": 0, "scorePointStatus": 0,
@@ -20,7 +21,7 @@ fn transaction(code: &str) -> Value {
     })
 }
 
-fn codes(page: &Value, name: &str) -> Vec<String> {
+fn codes(page: &Json, name: &str) -> Vec<String> {
     page["list"]
         .as_array()
         .unwrap()
@@ -209,7 +210,7 @@ async fn an_event_counts_once() {
 async fn a_transaction_counts_once_and_keeps_its_digits() {
     let session = Session::start().await;
     // A literal of twenty digits: `json!` would round it.
-    let digits: Value = serde_json::from_str("12345678901234567890").unwrap();
+    let digits: Json = Json::parse("12345678901234567890").unwrap();
     let sent = changed(transaction("T 1/2"), json!({ "totalPrice": digits }));
     let first = session.posted("/v1/transactions/sync", sent.clone()).await;
     assert_eq!(
@@ -363,7 +364,7 @@ async fn a_decrease_beyond_the_balance_is_refused_and_may_come_again() {
 #[tokio::test]
 async fn points_keep_twenty_digits_and_groups_apart() {
     let session = Session::start().await;
-    let digits: Value = serde_json::from_str("12345678901234567890").unwrap();
+    let digits: Json = Json::parse("12345678901234567890").unwrap();
     let grouped = changed(
         adjustment("op-1"),
         json!({ "pointValue": digits, "pointsGroupCode": "VIP" }),
@@ -474,7 +475,7 @@ async fn every_list_can_be_paged_through() {
             .await;
         let body = json!({ "pageNo": page, "pageSize": 100 });
         let transactions = session.posted("/v1/transactions/page/F125", body).await;
-        let count = |page: &Value| page["list"].as_array().unwrap().len();
+        let count = |page: &Json| page["list"].as_array().unwrap().len();
         lengths.push([
             count(&members),
             count(&accounts),

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use http::Method;
-use serde_json::{Value, json};
+use nodule_core::json;
+use nodule_core::json::Json;
 
 use crate::client::{Session, adjustment, changed};
 
@@ -171,7 +172,7 @@ async fn a_row_is_named_by_its_number() {
         "properties": {}
     });
     let text_properties = changed(row.clone(), json!({ "properties": "{}" }));
-    let rows: Value = json!({ "data": [row, text_properties] });
+    let rows: Json = json!({ "data": [row, text_properties] });
     let answer = session.post("/v1/consumer/event/data", rows).await;
     assert_eq!(answer["code"], "40002");
     assert_eq!(

@@ -3,7 +3,7 @@
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use nodule_core::recording::{Answer, Outcome, Player, Request, Role, Spelled};
+use nodule_core::recording::{Outcome, Player, RecordedResponse, Request, Role, Spelled};
 use nodule_core::text;
 use wasmtime_wasi_http::Error as HttpError;
 
@@ -132,8 +132,8 @@ impl ValidatedRequest {
 }
 
 impl BufferedResponse {
-    pub(super) fn recorded(&self) -> Answer {
-        Answer {
+    pub(super) fn recorded(&self) -> RecordedResponse {
+        RecordedResponse {
             status: self.status,
             headers: header_list(&self.headers),
             body: self.body.clone(),
@@ -141,7 +141,7 @@ impl BufferedResponse {
         }
     }
 
-    fn from_recorded(answer: &Answer, hold: BufferReservation) -> Self {
+    fn from_recorded(answer: &RecordedResponse, hold: BufferReservation) -> Self {
         let headers = answer
             .headers
             .iter()

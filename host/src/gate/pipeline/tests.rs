@@ -17,7 +17,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use http::HeaderName;
 use nodule_core::address::AddressLists;
 use nodule_core::failure::Failure;
-use nodule_core::recording::{Meta, OnFailure, Recording};
+use nodule_core::recording::{Meta, Recording};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -428,23 +428,14 @@ fn checked(method: Method, url: &str) -> ValidatedRequest {
 }
 
 fn recorder() -> Arc<Recorder> {
-    let meta = Meta {
-        group: "things".to_owned(),
-        operation: "get".to_owned(),
-        on_failure: OnFailure::Stop,
-        base_url: url::Url::parse(BASE).unwrap(),
-        declared: None,
-        component: None,
-        recorded_against: None,
-        comment: None,
-    };
+    let meta = Meta::new("things", "get", url::Url::parse(BASE).unwrap());
     Arc::new(Recorder::new(meta, ["x-session"]))
 }
 
 /// The recording of one item.
 fn finished(recorder: &Recorder) -> Recording {
     let item = nodule_core::recording::Item {
-        parameters: serde_json::json!({}),
+        parameters: nodule_core::json!({}),
         call: None,
         result: None,
     };
@@ -472,7 +463,7 @@ fn of_one(request: (&str, &str, &str), outcome: Outcome) -> Recording {
 }
 
 fn recorded_response(status: u16, body: &str, broken: Option<&str>) -> Outcome {
-    Outcome::Answer(Answer {
+    Outcome::Answer(RecordedResponse {
         status: StatusCode::from_u16(status).unwrap(),
         headers: vec![("x-of-recording".to_owned(), "yes".to_owned())],
         body: Bytes::copy_from_slice(body.as_bytes()),

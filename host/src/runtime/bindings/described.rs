@@ -1,17 +1,17 @@
 //! The contract's description as this crate's own.
 
-use serde_json::Value;
+use nodule_core::json::Json;
 
 use super::description;
 use nodule_core::description as plain;
 use nodule_core::description::{
-    MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES, Problem, Problems, parse_json, place_of_operation,
+    DescriptionProblem, MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES, Problems, parse_json, place_of_operation,
     place_of_parameter, quoted, values_in,
 };
 
 /// The description that a node gave, its JSON documents parsed. Every document that is none is a problem of its own;
 /// the records are checked afterwards, by [`plain::Node::check`].
-pub(crate) fn describe(node: description::Node) -> Result<plain::Node, Vec<Problem>> {
+pub(crate) fn describe(node: description::Node) -> Result<plain::Node, Vec<DescriptionProblem>> {
     let mut documents = Documents {
         problems: Problems::default(),
         bytes_left: MAX_DESCRIPTION_BYTES,
@@ -30,7 +30,7 @@ struct Documents {
 }
 
 impl Documents {
-    fn json(&mut self, text: &str, at: impl Fn() -> String) -> Value {
+    fn json(&mut self, text: &str, at: impl Fn() -> String) -> Json {
         let bytes_left = self.bytes_left.checked_sub(text.len());
         let Some(bytes_left) = bytes_left else {
             return self.too_much("bytes", MAX_DESCRIPTION_BYTES);
@@ -43,19 +43,19 @@ impl Documents {
         // The place is put into words for a problem only: a description has many documents, and long names.
         parse_json(text, "").unwrap_or_else(|problem| {
             self.problems.add(at(), problem.message);
-            Value::Null
+            Json::Null
         })
     }
 
-    fn too_much(&mut self, what: &str, most: usize) -> Value {
+    fn too_much(&mut self, what: &str, most: usize) -> Json {
         self.problems.add(
             "node",
             format!("expected at most {most} {what} in all JSON documents, found more"),
         );
-        Value::Null
+        Json::Null
     }
 
-    fn optional(&mut self, text: Option<&String>, at: impl Fn() -> String) -> Option<Value> {
+    fn optional(&mut self, text: Option<&String>, at: impl Fn() -> String) -> Option<Json> {
         text.map(|text| self.json(text, at))
     }
 
@@ -78,7 +78,7 @@ impl Documents {
             summary: node.summary,
             icon_svg: node.icon_svg,
             documentation_url: node.documentation_url,
-            credential: node.credential.map(|credential| plain::Credential {
+            credential: node.credential.map(|credential| plain::CredentialSpec {
                 name: credential.name,
                 display_name: credential.display_name,
                 documentation_url: credential.documentation_url,

@@ -4,7 +4,7 @@
 //! host lifts out of the node is bounded by `output-bytes`; here each failure is cut to what people read, so that no number
 //! of items, and nothing that parsing adds, makes more of it.
 
-use serde_json::Value;
+use nodule_core::json::Json;
 
 use super::types;
 use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem, UNKNOWN};
@@ -131,11 +131,11 @@ fn problems(problems: Vec<types::Problem>) -> Vec<ParameterProblem> {
 
 /// A detail that is no JSON is kept as the text it is: it is there for people. One that is too large, or would be once it is
 /// parsed, is left out.
-fn detail(text: String) -> Option<Value> {
+fn detail(text: String) -> Option<Json> {
     if text.len() > DETAIL_BYTES || within(text.as_bytes(), DETAIL).is_err() {
         return None;
     }
-    Some(serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    Some(Json::parse(&text).unwrap_or(Json::String(text)))
 }
 
 fn kind(kind: String) -> String {
@@ -179,7 +179,7 @@ mod tests {
         .into()
     }
 
-    fn detail_of(text: impl Into<String>) -> Option<Value> {
+    fn detail_of(text: impl Into<String>) -> Option<Json> {
         match other("k", Some(text.into())) {
             Failure::Other { detail, .. } => detail,
             failure => panic!("{failure:?}"),
@@ -190,9 +190,9 @@ mod tests {
     fn a_detail_is_parsed_where_it_is_small_and_left_out_where_it_is_not() {
         assert_eq!(
             detail_of(r#"{"a":[1,2]}"#),
-            Some(serde_json::json!({"a": [1, 2]}))
+            Some(nodule_core::json!({"a": [1, 2]}))
         );
-        assert_eq!(detail_of("no JSON"), Some(Value::from("no JSON")));
+        assert_eq!(detail_of("no JSON"), Some(Json::from("no JSON")));
         let zeros = |count: usize| format!("[{}0]", "0,".repeat(count));
         assert!(detail_of(zeros(4_000)).is_some());
         for large in [

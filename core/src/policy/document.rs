@@ -1,0 +1,102 @@
+//! A policy as a serde document, of the shape that the policy file has.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{BaseUrl, Policy, Rule};
+use crate::limits::LimitOverrides;
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Document {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    write_requests: Option<u32>,
+    #[serde(default)]
+    base_url: BaseUrl,
+    #[serde(default)]
+    allow: Vec<Entry>,
+    #[serde(default)]
+    limits: LimitOverrides,
+    #[serde(default)]
+    effects: BTreeMap<String, Effect>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    origin: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    methods: Option<Vec<String>>,
+    #[serde(default)]
+    private: bool,
+}
+
+/// A policy may lower an effect and never raise it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Effect {
+    Write,
+}
+
+impl Serialize for Policy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entry = |rule: &Rule| Entry {
+            origin: rule.origin(),
+            path: (!rule.path().is_root()).then(|| rule.path().to_string()),
+            methods: (!rule.methods().is_empty())
+                .then(|| rule.methods().iter().map(ToString::to_string).collect()),
+            private: rule.is_private(),
+        };
+        let document = Document {
+            write_requests: Some(self.write_requests),
+            base_url: self.base_url,
+            allow: self.rules.iter().map(entry).collect(),
+            limits: self.limits.clone(),
+            effects: self
+                .lowered()
+                .map(|name| (name.to_owned(), Effect::Write))
+                .collect(),
+        };
+        document.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let document = Document::deserialize(deserializer)?;
+        let mut policy = Policy::default();
+        policy.limits = document.limits;
+        policy.set_base_url(document.base_url);
+        if let Some(most) = document.write_requests {
+            policy.set_write_requests(most).map_err(de::Error::custom)?;
+        }
+        for (operation, Effect::Write) in document.effects {
+            policy.lower_to_write(&operation).map_err(de::Error::custom)?;
+        }
+        for entry in document.allow {
+            policy.allow(rule(entry)?);
+        }
+        Ok(policy)
+    }
+}
+
+fn rule<E: de::Error>(entry: Entry) -> Result<Rule, E> {
+    let mut rule = Rule::parse_origin(&entry.origin)
+        .map_err(E::custom)?
+        .with_private(entry.private);
+    if let Some(path) = entry.path {
+        rule = rule.with_path(super::file::path_prefix(&path).map_err(E::custom)?);
+    }
+    let Some(methods) = entry.methods else {
+        return Ok(rule);
+    };
+    let methods: Result<Vec<Method>, E> = methods
+        .iter()
+        .map(|method| super::file::method(method).map_err(E::custom))
+        .collect();
+    rule.with_methods(methods?).map_err(E::custom)
+}
