@@ -74,5 +74,5 @@ pub use run::{
     Control, DEFAULT_CONCURRENCY, Ended, Latency, Notice, OnFailure, OnUnknown, ResultOrder, Results,
     RunOptions, Summary, Watch,
 };
-pub use runtime::component::{CONTRACT, Component, Precompiler, Uncompiled};
+pub use runtime::component::{ArtifactKey, CONTRACT, Component, Precompiler, Uncompiled};
 pub use runtime::engine::{Engine, EngineConfig};

@@ -24,6 +24,7 @@ mod endings;
 mod interrupt;
 mod journal;
 mod killed;
+mod loading;
 mod order;
 mod outputs;
 mod retries;

@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::gate::client::{Clients, Outbound};
 use crate::gate::network::{Network, Proxy, System};
 use crate::runtime::cache_dir;
-use crate::runtime::component::{Component, Loaded, Precompiler, read, refuse_large};
+use crate::runtime::component::{ArtifactKey, Component, Loaded, Precompiler, read, refuse_large};
 use crate::runtime::http::{handler, polling};
 use crate::runtime::instance::{State, waiting};
 use crate::runtime::session::Sessions;
@@ -278,8 +278,8 @@ impl Engine {
     }
 
     /// Check that a component is a node of this contract's version, compile it (or take it from the cache), and let
-    /// it describe itself. Bytes that are loaded already, and held by somebody, are not compiled or described again. Must be
-    /// called within a Tokio runtime, as everything that runs a node.
+    /// it describe itself. Bytes that are loaded already, and held by somebody, are not compiled or described again; who loads them
+    /// while somebody else does waits for that. Must be called within a Tokio runtime, as everything that runs a node.
     ///
     /// Names, sizes, imports and exports are checked from the bytes, before anything is compiled; see [`Precompiler`] for
     /// what bounds the compiler itself. All of it is done on tokio's threads for blocking work, and goes on there
@@ -321,6 +321,17 @@ impl Engine {
     /// As [`Engine::load_pinned`], or the file cannot be read.
     pub async fn load_file_pinned(&self, path: impl Into<PathBuf>, digest: &str) -> Result<Component, Error> {
         Component::load(self, read(path.into()).await?, Some(digest.to_owned())).await
+    }
+
+    /// Load what [`Component::serialize`] gave, which compiles nothing. Its code is run as it is, so its key is checked first: see
+    /// [`ArtifactKey`]. Look at [`Component::digest`] where it has to be a certain one.
+    ///
+    /// # Errors
+    ///
+    /// It was made with another key, was changed, is of another version of this library, or of an engine with other settings or
+    /// for another machine.
+    pub async fn load_serialized(&self, artifact: &[u8], key: &ArtifactKey) -> Result<Component, Error> {
+        Component::load_serialized(self, artifact.to_vec(), key.clone()).await
     }
 
     /// Check and compile a component into the engine's cache, and run nothing of it: the other side of a
