@@ -60,6 +60,7 @@ mod run;
 mod runtime;
 
 pub use error::Error;
+pub use gate::budget::Budget;
 pub use gate::network;
 pub use gate::pipeline::Planned;
 pub use nodule_core::credential::{Credential, CredentialError};

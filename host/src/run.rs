@@ -49,12 +49,13 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::error::Error;
+use crate::gate::budget::Pace;
 use crate::run::journal::{Identity, Journal, JournalError, JournalOptions, Safety};
 use crate::run::runner::{BoundOperation, Inner, Runner};
 use nodule_core::description::Effect;
 use nodule_core::failure::Failure;
 use nodule_core::outcome::ItemResult;
-use nodule_core::rate::{Bucket, Rate};
+use nodule_core::rate::Rate;
 use nodule_core::retry::Retry;
 
 use driver::{Driver, Parts};
@@ -408,9 +409,7 @@ impl Runner {
         let notices = NoticeSender::new(Arc::clone(&stats));
         let mut operation = BoundOperation::new(&inner, group, operation)?;
         operation.stats = Arc::clone(&stats);
-        operation.rate = options
-            .rate
-            .map(|rate| Arc::new(Bucket::new(rate, std::time::Instant::now())));
+        operation.rate = Pace::of_run(options.rate, inner.budget.as_ref());
         let journal = match &options.journal {
             Some(journal) => Some(open(&inner, &operation, journal, notices.clone())?),
             None => None,

@@ -30,6 +30,7 @@ mod outputs;
 mod retries;
 mod seen;
 mod services;
+mod tenants;
 mod trusted;
 mod unknown;
 

@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep_until};
 use super::batch::{BatchPlan, CallSize, ITEMS_PER_PLACE};
 use super::notice::NoticeSender;
 use super::{CancelMode, Ended, Notice, Numbered, OnFailure, OnUnknown, ResultOrder, RunOptions, Stats};
+use crate::gate::budget::Budget;
 use crate::run::call::Item;
 use crate::run::journal::{Durable, Journal, JournalError};
 use crate::run::runner::{BoundOperation, Inner};
@@ -174,6 +175,7 @@ impl Driver {
             orders,
         } = parts;
         let concurrency = options.concurrency.get().min(MOST_PLACES);
+        let concurrency = concurrency.min(inner.budget.as_ref().map_or(MOST_PLACES, Budget::most_in_flight));
         let is_alone = inner.is_one_item_per_call(&operation);
         // Items that are recorded run one after the other.
         let places = if inner.is_sequential() { 1 } else { concurrency };

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::error::Error;
 use crate::events::Label;
+use crate::gate::budget::{Budget, Pace};
 use crate::gate::client::Owner;
 use crate::gate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
 use crate::runtime::component::Component;
@@ -50,6 +51,8 @@ pub(crate) struct Inner {
     /// Whose connections the requests use.
     owner: Owner,
     slots: Arc<Semaphore>,
+    /// What its runs share with those of others.
+    pub(crate) budget: Option<Budget>,
     pub(crate) account: Arc<Account>,
     target: Target,
     /// For the events of an authentication.
@@ -108,6 +111,14 @@ impl Runner {
     /// What the service, the policy or the network had against it.
     pub async fn check_credential(&self) -> Result<(), Failure> {
         self.inner.session(None, ClockAndRng::Real).await.map(|_| ())
+    }
+
+    /// Forget the session of this component, tenant and credential, and one that is being made: what comes next makes a new one.
+    /// What is under way ends with the one that it has. See [`Engine::forget_sessions`](crate::Engine::forget_sessions).
+    pub fn forget_session(&self) {
+        if let Some(session) = &self.inner.session {
+            session.forget();
+        }
     }
 
     /// The requests that an item would send, as far as they can be known without an answer, and what the node says of
@@ -331,7 +342,10 @@ impl Inner {
             slots: Arc::clone(&self.slots),
             buffered: Buffered::new(self.limits.buffered_bytes),
             label: Arc::clone(operation.map_or(&self.label, |operation| &operation.label)),
-            rate: operation.and_then(|operation| operation.rate.clone()),
+            rate: operation.map_or_else(
+                || Pace::of_session(self.budget.as_ref()),
+                |operation| operation.rate.clone(),
+            ),
             observed: Mutex::new(Observed::default()),
             lane: Mutex::default(),
         })

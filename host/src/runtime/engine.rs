@@ -344,6 +344,13 @@ impl Engine {
         Component::precompile(self, bytes)
     }
 
+    /// Forget the sessions of a tenant: those that are kept, and those that are being made, whatever runners there are. No call
+    /// begins with one of them any more; a call that is under way ends with the one that it has. A runner that is still there makes a new one when it
+    /// needs one, since it has the credential: drop the tenant's runs and runners first where that must not be.
+    pub fn forget_sessions(&self, tenant: &str) {
+        self.inner.sessions.forget(tenant);
+    }
+
     /// Where components are compiled before they are.
     pub(crate) fn precompiler(&self) -> Option<&dyn Precompiler> {
         self.inner.precompiler.as_deref()

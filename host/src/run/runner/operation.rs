@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::Inner;
 use crate::error::Error;
 use crate::events::Label;
+use crate::gate::budget::Pace;
 use crate::run::Stats;
 use crate::runtime::instance::Idle;
 use nodule_core::description::{Effect, Operation};
-use nodule_core::rate::Bucket;
 use nodule_core::recording::Declared;
 
 /// An operation, and what the host makes of it.
@@ -25,8 +25,8 @@ pub(crate) struct BoundOperation {
     pub(crate) key_parameter: Option<String>,
     /// What its run counts.
     pub(crate) stats: Arc<Stats>,
-    /// How fast its requests may follow each other.
-    pub(crate) rate: Option<Arc<Bucket>>,
+    /// How fast its requests may follow each other, and what they share with those of other runs.
+    pub(crate) rate: Option<Arc<Pace>>,
     /// Instances that its run uses again.
     pub(crate) idle: Idle,
 }
