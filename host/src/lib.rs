@@ -54,12 +54,13 @@
 //! [hint](Error::hint).
 
 mod error;
-mod events;
+pub mod events;
 mod gate;
 mod run;
 mod runtime;
 
 pub use error::Error;
+pub use events::Observer;
 pub use gate::budget::Budget;
 pub use gate::network;
 pub use gate::pipeline::Planned;

@@ -25,6 +25,7 @@ mod interrupt;
 mod journal;
 mod killed;
 mod loading;
+mod observed;
 mod order;
 mod outputs;
 mod retries;

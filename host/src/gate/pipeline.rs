@@ -192,7 +192,7 @@ impl Pipeline {
         wanted: RawRequest,
         options: Option<RequestOptions>,
     ) -> Result<BufferedResponse, HttpError> {
-        let clock = events::wants_requests().then(Instant::now);
+        let clock = events::wants_requests(&self.label).then(Instant::now);
         let mut checked = self.check(wanted).await?;
         let _place = match &self.rate {
             Some(rate) if self.is_live() => rate.turn().await,

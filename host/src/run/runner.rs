@@ -110,7 +110,10 @@ impl Runner {
     ///
     /// What the service, the policy or the network had against it.
     pub async fn check_credential(&self) -> Result<(), Failure> {
-        self.inner.session(None, ClockAndRng::Real).await.map(|_| ())
+        self.inner
+            .session(None, ClockAndRng::Real, None)
+            .await
+            .map(|_| ())
     }
 
     /// Forget the session of this component, tenant and credential, and one that is being made: what comes next makes a new one.
@@ -278,11 +281,12 @@ impl Inner {
         tape.items.insert(index, item);
     }
 
-    /// A session, where the node needs one. `refused` is the generation that the service did not accept.
+    /// A session, where the node needs one, made for a run. `refused` is the generation that the service did not accept.
     pub(crate) async fn session(
         &self,
         refused: Option<u64>,
         clock_and_rng: ClockAndRng,
+        run: Option<&Arc<str>>,
     ) -> Result<Option<Arc<Session>>, Failure> {
         let (Some(cell), Some(credential)) = (&self.session, &self.credential) else {
             return Ok(None);
@@ -294,7 +298,11 @@ impl Inner {
             account: &self.account,
             // An answer may name the instant when the session ends, so a recorded one is read at its own time.
             clock_and_rng,
-            pipeline: self.pipeline(Scope::Authentication, None, None, None),
+            pipeline: {
+                let mut pipeline = self.unshared_pipeline(Scope::Authentication, None, None, None);
+                Arc::make_mut(&mut pipeline.label).run = run.cloned();
+                Arc::new(pipeline)
+            },
         };
         let session = match cell.get(refused, clock_and_rng, maker).await {
             // A browser was logged in before its HAR began, and nothing that is sent has to be authorised.
@@ -316,6 +324,16 @@ impl Inner {
         operation: Option<&BoundOperation>,
         item: Option<usize>,
     ) -> Arc<Pipeline> {
+        Arc::new(self.unshared_pipeline(scope, session, operation, item))
+    }
+
+    fn unshared_pipeline(
+        &self,
+        scope: Scope,
+        session: Option<Arc<Session>>,
+        operation: Option<&BoundOperation>,
+        item: Option<usize>,
+    ) -> Pipeline {
         let clients = || Arc::clone(self.component.engine().clients());
         let transport = match &self.target {
             Target::Live => Transport::Live {
@@ -329,7 +347,7 @@ impl Inner {
             Target::Replay { player, .. } => Transport::Replay(Arc::clone(player)),
             Target::DryRun => Transport::DryRun(Arc::default()),
         };
-        Arc::new(Pipeline {
+        Pipeline {
             scope,
             policy: Arc::clone(&self.policy),
             limits: Arc::clone(&self.limits),
@@ -348,7 +366,7 @@ impl Inner {
             ),
             observed: Mutex::new(Observed::default()),
             lane: Mutex::default(),
-        })
+        }
     }
 
     /// `call.base-url`.

@@ -18,6 +18,7 @@ use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings as http_bindings;
 
 use crate::error::Error;
+use crate::events::Observer;
 use crate::gate::client::{Clients, Outbound};
 use crate::gate::network::{Network, Proxy, System};
 use crate::runtime::cache_dir;
@@ -80,6 +81,8 @@ pub struct EngineConfig {
     /// Where components are compiled within bounds, before the engine takes their code from the cache; without it
     /// the engine compiles by itself.
     pub precompiler: Option<Arc<dyn Precompiler>>,
+    /// Who counts and measures what happens.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Default for EngineConfig {
@@ -94,6 +97,7 @@ impl Default for EngineConfig {
             pooling: None,
             turns: true,
             precompiler: None,
+            observer: None,
         }
     }
 }
@@ -158,6 +162,13 @@ impl EngineConfig {
         self
     }
 
+    /// Count and measure what happens by this.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Trust this certificate (DER) beside the public web's.
     #[must_use]
     pub fn extra_root(mut self, certificate: Vec<u8>) -> Self {
@@ -209,6 +220,7 @@ struct Inner {
     sessions: Sessions,
     loaded: Loaded,
     precompiler: Option<Arc<dyn Precompiler>>,
+    observer: Option<Arc<dyn Observer>>,
     stack_bytes: usize,
     turns: bool,
 }
@@ -271,6 +283,7 @@ impl Engine {
                 sessions: Sessions::new()?,
                 loaded: Loaded::default(),
                 precompiler: config.precompiler.clone(),
+                observer: config.observer.clone(),
                 stack_bytes: config.stack_bytes,
                 turns: config.turns,
             }),
@@ -354,6 +367,11 @@ impl Engine {
     /// Where components are compiled before they are.
     pub(crate) fn precompiler(&self) -> Option<&dyn Precompiler> {
         self.inner.precompiler.as_deref()
+    }
+
+    /// Who counts and measures.
+    pub(crate) fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.inner.observer.as_ref()
     }
 
     /// Whether a node that can be run by turns is.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{Driver, EndedCall, Entry, FAR, Resting};
 use crate::events;
@@ -212,7 +213,7 @@ impl Driver {
             summary.in_flight = in_use;
             summary.retries += entries.iter().filter(|entry| entry.tries_here > 1).count() as u64;
         });
-        self.calls.spawn(async move {
+        let call = async move {
             if let Some(watched) = watched
                 && !durable(watched, place).await
             {
@@ -234,7 +235,8 @@ impl Driver {
                 took: now.elapsed(),
                 results: entries.into_iter().zip(results).collect(),
             }
-        });
+        };
+        self.calls.spawn(call.in_current_span());
     }
 
     /// What a call gave.
@@ -365,10 +367,16 @@ impl Driver {
     )]
     pub(super) fn conclude(&mut self, entry: Entry, result: ItemResult) {
         let place = self.record_result(&entry, &result);
+        self.tell_of(&entry, &result);
         if let Some(ordering_key) = &entry.ordering_key {
             self.locked_keys.remove(ordering_key);
         }
         self.put(entry.item.index, result, place);
+    }
+
+    fn tell_of(&self, entry: &Entry, result: &ItemResult) {
+        let took = entry.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+        events::item(&self.operation.label, result, entry.tries_here, took);
     }
 
     /// An item that is not sent: a thing that it would change is not its own.
@@ -379,6 +387,7 @@ impl Driver {
     pub(super) fn settle_unsent(&mut self, entry: Entry, failure: Failure) {
         let result = Err(failure);
         self.record_result(&entry, &result);
+        self.tell_of(&entry, &result);
         self.set(entry.item.index, &entry.item.parameters, result);
     }
 }

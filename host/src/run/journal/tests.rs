@@ -17,7 +17,7 @@ fn identity(operation: &str) -> Identity<'static> {
 }
 
 fn teller() -> (NoticeSender, mpsc::Receiver<Notice>) {
-    let teller = NoticeSender::new(Arc::new(Stats::new()));
+    let teller = NoticeSender::new(Arc::new(Stats::new()), Arc::default());
     let notices = teller.notices().unwrap();
     (teller, notices)
 }

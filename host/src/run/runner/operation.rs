@@ -52,10 +52,9 @@ impl BoundOperation {
                 operation.effect.clone()
             },
             label: Arc::new(Label {
-                node: inner.label.node.clone(),
-                digest: inner.label.digest.clone(),
                 operation: format!("{group}.{name}"),
                 path: declared(operation).map(|declared| declared.path),
+                ..(*inner.label).clone()
             }),
             path_parameters: declared(operation)
                 .map(|declared| path_parameters(&declared.path))
@@ -65,6 +64,17 @@ impl BoundOperation {
             rate: None,
             idle: Idle::default(),
         })
+    }
+
+    /// Give its run a name, for events; a random one, where it is given none.
+    pub(crate) fn name_run(&mut self, id: Option<&str>) {
+        let id = id.map_or_else(|| format!("{:016x}", super::random_seed()).into(), Arc::from);
+        Arc::make_mut(&mut self.label).run = Some(id);
+    }
+
+    /// What its run is called.
+    pub(crate) fn run(&self) -> Option<&Arc<str>> {
+        self.label.run.as_ref()
     }
 
     pub(crate) fn is_write(&self) -> bool {
