@@ -1,13 +1,17 @@
 //! What an engine sees of its runs: events in its own span, with tenant and run, and an observer that counts and measures.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::ThreadId;
 use std::time::Duration;
 
 use nodule::events::{AuthenticationEnded, ItemEnded, Observer, RequestEnded, Source};
 use nodule::retry::Retry;
 use nodule::{Credential, Engine, EngineConfig, RunOptions, Runner};
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
+use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
 use serde_json::{Value, json};
 use simulator::{Action, Config, Rule, Simulator};
 use tracing::Instrument as _;
@@ -17,6 +21,10 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::support::{component, credential, simulator};
+
+#[allow(dead_code, reason = "the program's `main`")]
+#[path = "../../../host/examples/opentelemetry.rs"]
+mod example;
 
 async fn runner(config: EngineConfig, simulator: &Simulator) -> Runner {
     let engine = Engine::new(&config).unwrap();
@@ -41,17 +49,34 @@ fn retried() -> RunOptions {
 /// The fields of an event, and the names of the spans that it is in.
 type Event = (BTreeMap<String, String>, Vec<&'static str>);
 
-/// The library's events on one thread: other tests are in the same process.
-#[derive(Clone)]
-struct Seen {
-    thread: ThreadId,
-    events: Arc<Mutex<Vec<Event>>>,
-}
+/// The library's events, by thread: other tests are in the same process.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<(ThreadId, Event)>>>);
 
 impl Seen {
+    /// Those of this thread.
     fn take(&self) -> Vec<Event> {
-        std::mem::take(&mut *self.events.lock().unwrap())
+        let thread = std::thread::current().id();
+        let mut events = self.0.lock().unwrap();
+        let mine = events.extract_if(.., |(other, _)| *other == thread);
+        mine.map(|(_, event)| event).collect()
     }
+}
+
+/// What listens to all threads, since what a thread without a subscriber comes across first is taken for something that nobody wants.
+fn listening() -> &'static (Seen, InMemorySpanExporter) {
+    static LISTENING: OnceLock<(Seen, InMemorySpanExporter)> = OnceLock::new();
+    LISTENING.get_or_init(|| {
+        let (seen, traces) = (Seen::default(), InMemorySpanExporter::default());
+        let tracers = SdkTracerProvider::builder()
+            .with_simple_exporter(traces.clone())
+            .build();
+        let wanted = filter_fn(|event| event.is_span() || event.target().starts_with("nodule::"));
+        let layers = example::spans(&tracers).and_then(seen.clone());
+        let subscriber = tracing_subscriber::registry().with(layers.with_filter(wanted));
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        (seen, traces)
+    })
 }
 
 struct Fields(BTreeMap<String, String>);
@@ -65,27 +90,18 @@ impl Visit for Fields {
 
 impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Seen {
     fn on_event(&self, event: &tracing::Event<'_>, context: Context<'_, S>) {
-        if std::thread::current().id() != self.thread {
-            return;
-        }
         let mut fields = Fields(BTreeMap::new());
         event.record(&mut fields);
         let spans = context.event_scope(event).into_iter().flatten();
         let spans = spans.map(|span| span.name()).collect();
-        self.events.lock().unwrap().push((fields.0, spans));
+        let thread = std::thread::current().id();
+        self.0.lock().unwrap().push((thread, (fields.0, spans)));
     }
 }
 
 #[tokio::test(flavor = "current_thread")]
 async fn every_event_is_in_the_span_of_the_caller_and_names_tenant_and_run() {
-    let seen = Seen {
-        thread: std::thread::current().id(),
-        events: Arc::default(),
-    };
-    // For all threads: what a thread without a subscriber comes across first is taken for something that nobody wants.
-    let wanted = filter_fn(|event| event.is_span() || event.target().starts_with("nodule::"));
-    let subscriber = tracing_subscriber::registry().with(seen.clone().with_filter(wanted));
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let (seen, _) = listening();
     let simulator = simulator(Config::default());
     simulator
         .add_fault(
@@ -234,4 +250,88 @@ async fn an_observer_is_told_of_each_request_item_retry_and_session() {
     ];
     let expected = expected.map(|(name, count)| (name.to_owned(), count));
     assert_eq!(counted, BTreeMap::from(expected));
+}
+
+/// How often each instrument measured or counted.
+fn counts(metrics: &[ResourceMetrics]) -> BTreeMap<String, u64> {
+    let scopes = metrics.last().unwrap().scope_metrics();
+    let metrics = scopes.flat_map(|scope| scope.metrics());
+    let count = |data: &AggregatedMetrics| match data {
+        AggregatedMetrics::F64(MetricData::Histogram(all)) => {
+            all.data_points().map(|point| point.count()).sum()
+        }
+        AggregatedMetrics::U64(MetricData::Sum(all)) => all.data_points().map(|point| point.value()).sum(),
+        other => panic!("{other:?}"),
+    };
+    metrics
+        .map(|metric| (metric.name().to_owned(), count(metric.data())))
+        .collect()
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn the_example_exports_events_in_spans_and_durations() {
+    let (_, traces) = listening();
+    let exported = InMemoryMetricExporter::default();
+    let meters = SdkMeterProvider::builder()
+        .with_periodic_exporter(exported.clone())
+        .build();
+    let observer = example::Metrics::new(&meters.meter("nodule"));
+    let simulator = simulator(Config::default());
+    let once = Action::Status {
+        code: 503,
+        retry_after: None,
+        body: None,
+    };
+    simulator
+        .add_fault(Rule::new(once).path("/v1/member").times(1))
+        .unwrap();
+    let runner = runner(EngineConfig::default().observer(observer), &simulator).await;
+    let options = retried().run_id("exported");
+    let workflow = tracing::info_span!("exported workflow");
+    let results = runner
+        .execute("member", "getMember", items(3), &options)
+        .instrument(workflow)
+        .await
+        .unwrap();
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+
+    let spans = traces.get_finished_spans().unwrap();
+    let span = spans
+        .iter()
+        .find(|span| span.name == "exported workflow")
+        .unwrap();
+    let mut names: Vec<&str> = span.events.iter().map(|event| event.name.as_ref()).collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "authentication",
+            "request",
+            "request",
+            "request",
+            "request",
+            "request",
+            "retry"
+        ]
+    );
+    for event in &span.events.events {
+        let has = |key: &str, value: &str| {
+            let mut attributes = event.attributes.iter();
+            attributes.any(|found| found.key.as_str() == key && found.value.as_str() == value)
+        };
+        assert!(has("tenant", "tenant-7") && has("run", "exported"), "{event:?}");
+    }
+
+    meters.force_flush().unwrap();
+    let expected = [
+        ("nodule.item.duration", 3),
+        ("nodule.item.retries", 1),
+        ("nodule.request.duration", 5),
+        ("nodule.session.duration", 1),
+    ];
+    let expected = expected.map(|(name, count)| (name.to_owned(), count));
+    assert_eq!(
+        counts(&exported.get_finished_metrics().unwrap()),
+        BTreeMap::from(expected)
+    );
 }
