@@ -59,6 +59,15 @@ pub enum Error {
         /// Which bound was reached.
         message: String,
     },
+    /// A serialised component cannot be loaded, or its key cannot be used.
+    #[error(
+        "the serialised component: {}",
+        nodule_core::text::shown(problem, SHOWN_CHARS)
+    )]
+    Artifact {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The component was made for another contract, or for none.
     #[error("expected a component that exports `{expected}`, found {found}")]
     WrongContract {
@@ -266,6 +275,11 @@ impl Error {
             }
             Error::Compile { .. } => Some(
                 "make the node smaller, or load it by the library, which compiles within bounds of your own".into(),
+            ),
+            Error::Artifact { .. } => Some(
+                "load the component itself, and serialise it again: with a key of your own, by the same version of this library, \
+                 and with the same engine settings and kind of machine"
+                    .into(),
             ),
             Error::Digest { .. } => {
                 Some("the component has changed since it was pinned; look at the change, then pin the new digest".into())

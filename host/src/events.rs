@@ -1,31 +1,22 @@
-//! What operators see: the one list of `tracing` events, with stable names and fields.
-//!
-//! | target | message | level | fields beside `node`, `digest` and `operation` |
-//! | --- | --- | --- | --- |
-//! | `nodule::request` | `request` | info | `method`, `origin`, `path`, `status`, `outcome`, `ms`, `sent`, `received` |
-//! | `nodule::audit` | `denied` | warn | `method`, `origin`, `rule` |
-//! | `nodule::audit` | `limit` | warn | `key`, the limit's key in a policy file |
-//! | `nodule::audit` | `silence` | warn | further denials and limits of this call are not shown |
-//! | `nodule::session` | `authentication` | info | `renewal`, `outcome`, `ms` |
-//! | `nodule::run` | `retry` | info | `items`, `reason` |
-//! | `nodule::run` | `trap` | warn | |
-//! | `nodule::run` | `notice` | warn | `kind` alone: `service-down`, `service-back`, `given-up`, `throttled`, `out-of-time` |
-//!
-//! No secret, no item data and no word of a node or a service is in them. A `path` is the operation's own template, with
-//! names where the values stand, or `…` where the node asked for another path than it declared; a `method` outside of the
-//! usual ones is `other`; an authenticating node, which knows the secret, chooses nothing of what is shown, so that `sent` is
-//! 0 there. One thing is a node's to choose: the host in the `origin` of a denied request, since an operator has to see
-//! who was to be reached.
+//! What operators see: the one list of `tracing` events, and of what an [`Observer`] is told.
+#![doc = include_str!("events/events.md")]
 
-use std::time::Instant;
+mod observer;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http::Method;
 
 use nodule_core::canonical::CanonicalUrl;
+use nodule_core::failure::Failure;
+use nodule_core::outcome::ItemResult;
 use nodule_core::path_template::PathTemplate;
 
-/// Whose event it is.
-#[derive(Debug)]
+pub use observer::{AuthenticationEnded, ItemEnded, Observer, RequestEnded, Source};
+
+/// Whose event it is, and who is told of it.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Label {
     /// The node's name, as its checked description has it.
     pub(crate) node: String,
@@ -35,12 +26,34 @@ pub(crate) struct Label {
     pub(crate) operation: String,
     /// The path that the operation declares, `/v1/things/{code}`.
     pub(crate) path: Option<PathTemplate>,
+    /// Empty where the runner has none.
+    pub(crate) tenant: String,
+    /// The run's ID; absent outside of a run.
+    pub(crate) run: Option<Arc<str>>,
+    /// The engine's.
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 /// What is shown in the place of a path that no operation declares.
 const UNDECLARED: &str = "…";
 
 impl Label {
+    fn source(&self) -> Source<'_> {
+        Source {
+            node: &self.node,
+            digest: &self.digest,
+            operation: &self.operation,
+            tenant: &self.tenant,
+            run: self.run.as_deref(),
+        }
+    }
+
+    fn tell(&self, tell: impl FnOnce(&dyn Observer, Source<'_>)) {
+        if let Some(observer) = &self.observer {
+            tell(observer.as_ref(), self.source());
+        }
+    }
+
     /// A path without its values.
     pub(crate) fn path(&self, base: Option<&CanonicalUrl>, url: &CanonicalUrl) -> &str {
         let prefix = base.map_or("", |base| base.path().trim_end_matches('/'));
@@ -67,18 +80,26 @@ pub(crate) struct Request<'a> {
     pub(crate) received: usize,
 }
 
+/// An event with the fields that all have.
+macro_rules! event {
+    ($level:ident, $target:literal, $label:expr, $message:literal, { $($fields:tt)* }) => {{
+        let Source { node, digest, operation, tenant, run, .. } = $label.source();
+        let tenant = Some(tenant).filter(|tenant| !tenant.is_empty());
+        tracing::event!(
+            target: $target,
+            tracing::Level::$level,
+            { node, digest, operation, tenant, run, $($fields)* },
+            $message
+        );
+    }};
+}
+
 /// Whether anybody listens to [`request`]: putting one together costs more than asking.
-pub(crate) fn wants_requests() -> bool {
-    tracing::enabled!(target: "nodule::request", tracing::Level::INFO)
+pub(crate) fn wants_requests(label: &Label) -> bool {
+    label.observer.is_some() || tracing::enabled!(target: "nodule::request", tracing::Level::INFO)
 }
 
 pub(crate) fn request(label: &Label, request: &Request<'_>) {
-    let Label {
-        node,
-        digest,
-        operation,
-        ..
-    } = label;
     let Request {
         method,
         origin,
@@ -89,84 +110,92 @@ pub(crate) fn request(label: &Label, request: &Request<'_>) {
         sent,
         received,
     } = request;
-    tracing::info!(
-        target: "nodule::request",
-        node, digest, operation,
-        method = usual(method), origin, path, status, outcome, ms = millis(*since), sent, received,
-        "request"
-    );
+    let (method, origin, duration) = (usual(method), origin.as_deref(), since.elapsed());
+    let ms = millis(duration);
+    event!(INFO, "nodule::request", label, "request", {
+        method, origin, path, status, outcome, ms, sent, received
+    });
+    label.tell(|observer, source| {
+        let ended = RequestEnded {
+            method,
+            origin,
+            path,
+            status: Some(*status).filter(|status| *status > 0),
+            outcome,
+            duration,
+            sent: *sent,
+            received: *received,
+        };
+        observer.request(source, ended);
+    });
 }
 
 pub(crate) fn denied(label: &Label, method: Option<&Method>, origin: Option<&str>, rule: &str) {
-    let Label {
-        node,
-        digest,
-        operation,
-        ..
-    } = label;
     let method = method.map(usual);
-    tracing::warn!(target: "nodule::audit", node, digest, operation, method, origin, rule, "denied");
+    event!(WARN, "nodule::audit", label, "denied", { method, origin, rule });
+    label.tell(|observer, source| observer.denied(source, rule));
 }
 
 pub(crate) fn limit(label: &Label, key: &str) {
-    let Label {
-        node,
-        digest,
-        operation,
-        ..
-    } = label;
-    tracing::warn!(target: "nodule::audit", node, digest, operation, key, "limit");
+    event!(WARN, "nodule::audit", label, "limit", { key });
+    label.tell(|observer, source| observer.limit(source, key));
 }
 
 /// More denials and limits of this call than are told one by one.
 pub(crate) fn silence(label: &Label) {
-    let Label {
-        node,
-        digest,
-        operation,
-        ..
-    } = label;
-    tracing::warn!(target: "nodule::audit", node, digest, operation, "silence");
+    event!(WARN, "nodule::audit", label, "silence", {});
 }
 
 pub(crate) fn authentication(label: &Label, renewal: bool, outcome: &str, since: Instant) {
-    let Label {
-        node,
-        digest,
-        operation,
-        ..
-    } = label;
-    let ms = millis(since);
-    tracing::info!(target: "nodule::session", node, digest, operation, renewal, outcome, ms, "authentication");
+    let duration = since.elapsed();
+    let ms = millis(duration);
+    event!(INFO, "nodule::session", label, "authentication", { renewal, outcome, ms });
+    label.tell(|observer, source| {
+        let ended = AuthenticationEnded {
+            renewal,
+            outcome,
+            duration,
+        };
+        observer.authentication(source, ended);
+    });
 }
 
 pub(crate) fn retry(label: &Label, items: usize, reason: &str) {
-    let Label {
-        node,
-        digest,
-        operation,
-        ..
-    } = label;
-    tracing::info!(target: "nodule::run", node, digest, operation, items, reason, "retry");
+    event!(INFO, "nodule::run", label, "retry", { items, reason });
+    label.tell(|observer, source| observer.retry(source, items, reason));
 }
 
 /// What a person who watches is told in words, which may be the service's.
-pub(crate) fn notice(kind: &'static str) {
-    tracing::warn!(target: "nodule::run", kind, "notice");
+pub(crate) fn notice(label: &Label, kind: &'static str) {
+    event!(WARN, "nodule::run", label, "notice", { kind });
+    label.tell(|observer, source| observer.notice(source, kind));
 }
 
 pub(crate) fn trap(label: &Label) {
-    let Label {
-        node,
-        digest,
-        operation,
-        ..
-    } = label;
-    tracing::warn!(target: "nodule::run", node, digest, operation, "trap");
+    event!(WARN, "nodule::run", label, "trap", {});
+    label.tell(|observer, source| observer.trap(source));
 }
 
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+/// An item has its result. There may be millions, so that it is no event.
+pub(crate) fn item(label: &Label, result: &ItemResult, tries: u32, duration: Duration) {
+    label.tell(|observer, source| {
+        let outcome = match result {
+            Ok(_) => "done",
+            // The kind of these may be a node's word.
+            Err(Failure::Other { .. }) => "other",
+            Err(failure) => failure.kind(),
+        };
+        let ended = ItemEnded {
+            outcome,
+            tries,
+            duration,
+        };
+        observer.item(source, ended);
+    });
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A method is any word, so it could be a message.
@@ -191,7 +220,14 @@ fn usual(method: &Method) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+    use std::thread::ThreadId;
+
     use nodule_core::description::DeclaredRequest;
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
 
     use super::*;
 
@@ -199,10 +235,8 @@ mod tests {
     fn a_path_is_shown_as_it_was_declared_and_never_with_its_values() {
         let declared: DeclaredRequest = "GET /v1/member/{memberCode}/tags".parse().unwrap();
         let label = Label {
-            node: String::new(),
-            digest: String::new(),
-            operation: String::new(),
             path: Some(declared.path().clone()),
+            ..Label::default()
         };
         let base = CanonicalUrl::parse("https://api.example.com/openapi").unwrap();
         let shown = |url: &str| {
@@ -228,5 +262,110 @@ mod tests {
     fn a_method_of_a_nodes_own_making_is_not_shown() {
         assert_eq!(usual(&Method::PATCH), "PATCH");
         assert_eq!(usual(&Method::from_bytes(b"S3CR3T").unwrap()), "other");
+    }
+
+    /// Keeps what an event of one thread is made of: target, message, level and fields.
+    #[derive(Clone)]
+    struct Collector {
+        thread: ThreadId,
+        rows: Arc<Mutex<BTreeSet<String>>>,
+    }
+
+    /// The fields of one event: those that the table names.
+    #[derive(Default)]
+    struct Fields {
+        message: String,
+        names: Vec<&'static str>,
+    }
+
+    impl Visit for Fields {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            match field.name() {
+                "message" => self.message = format!("{value:?}"),
+                "node" | "digest" | "operation" | "tenant" | "run" => {}
+                name => self.names.push(name),
+            }
+        }
+    }
+
+    impl Subscriber for Collector {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            if std::thread::current().id() != self.thread {
+                return;
+            }
+            let mut fields = Fields::default();
+            event.record(&mut fields);
+            let common = ["node", "digest", "operation", "tenant", "run"];
+            let all = event.metadata().fields();
+            assert!(common.iter().all(|name| all.field(name).is_some()), "{all}");
+            let quoted = |name: &&str| format!("`{name}`");
+            let names: Vec<String> = fields.names.iter().map(quoted).collect();
+            let (target, level) = (event.metadata().target(), event.metadata().level());
+            let level = level.to_string().to_lowercase();
+            self.rows.lock().unwrap().insert(format!(
+                "| `{target}` | `{}` | {level} | {} |",
+                fields.message,
+                names.join(", ")
+            ));
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn the_table_has_every_event_with_its_fields() {
+        let collector = Collector {
+            thread: std::thread::current().id(),
+            rows: Arc::default(),
+        };
+        let label = Label {
+            tenant: "tenant".to_owned(),
+            run: Some("run".into()),
+            ..Label::default()
+        };
+        // For all threads: what a thread without a subscriber comes across first is taken for something that nobody wants.
+        tracing::subscriber::set_global_default(collector.clone()).unwrap();
+        let now = Instant::now();
+        let ended = Request {
+            method: &Method::GET,
+            origin: Some("https://api.example.com".to_owned()),
+            path: "/",
+            status: 200,
+            outcome: "answered",
+            since: now,
+            sent: 0,
+            received: 0,
+        };
+        request(&label, &ended);
+        denied(
+            &label,
+            Some(&Method::GET),
+            Some("https://api.example.com"),
+            "rule",
+        );
+        limit(&label, "key");
+        silence(&label);
+        authentication(&label, false, "done", now);
+        retry(&label, 1, "reason");
+        notice(&label, "kind");
+        trap(&label);
+        let lines = include_str!("events/events.md").lines();
+        let rows = lines.filter(|line| line.starts_with("| `"));
+        let table: BTreeSet<String> = rows.map(|row| row.replace("| |", "|  |")).collect();
+        assert_eq!(*collector.rows.lock().unwrap(), table);
     }
 }

@@ -2,6 +2,7 @@
 //! [`client`]. Nothing here knows WebAssembly.
 
 pub(crate) mod access;
+pub(crate) mod budget;
 pub(crate) mod client;
 pub mod network;
 pub(crate) mod pipeline;

@@ -55,7 +55,7 @@
 //! [hint](Error::hint).
 
 mod error;
-mod events;
+pub mod events;
 mod gate;
 mod run;
 mod runtime;
@@ -65,6 +65,8 @@ mod runtime;
 pub use {bytes, http, jiff, serde_json, tokio, url};
 
 pub use error::Error;
+pub use events::Observer;
+pub use gate::budget::Budget;
 pub use gate::network;
 pub use gate::pipeline::Planned;
 pub use nodule_core::credential::{Credential, CredentialError};
@@ -80,5 +82,5 @@ pub use run::{
     Completed, Control, DEFAULT_CONCURRENCY, Ended, ItemError, Latency, Notice, NoticeSender, OnFailure,
     OnUnknown, ResultOrder, Results, RunOptions, Summary, Watch,
 };
-pub use runtime::component::{CONTRACT, Component, Precompiler, Uncompiled};
+pub use runtime::component::{ArtifactKey, CONTRACT, Component, Precompiler, Uncompiled};
 pub use runtime::engine::{Engine, EngineConfig};

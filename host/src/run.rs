@@ -51,15 +51,17 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument as _;
 
 use crate::error::Error;
+use crate::gate::budget::Pace;
 use crate::run::journal::{Identity, Journal, JournalError, OpenJournal, Safety};
 use crate::run::runner::{BoundOperation, Inner, Runner};
 use nodule_core::description::Effect;
 use nodule_core::failure::Failure;
 use nodule_core::outcome::ItemResult;
 pub use nodule_core::outcome::{OnFailure, OnUnknown, ResultOrder};
-use nodule_core::rate::{Bucket, Rate};
+use nodule_core::rate::Rate;
 use nodule_core::retry::Retry;
 
 use driver::{Driver, Parts};
@@ -83,6 +85,8 @@ pub struct RunOptions {
     pub rate: Option<Rate>,
     /// How long the run may take. Afterwards no item and no try starts: items fail with `limit`, those under way end.
     pub run_time: Option<Duration>,
+    /// What the run is called in events; random, unless an engine has an ID of its own for it.
+    pub run_id: Option<String>,
     /// Where the run's progress is kept, so that it can be resumed.
     pub journal: Option<Arc<dyn Journal>>,
     /// What becomes of the items of a plain write whose outcome an earlier run with the same journal did not learn.
@@ -104,6 +108,7 @@ impl Default for RunOptions {
             retry: Retry::never(),
             rate: None,
             run_time: None,
+            run_id: None,
             journal: None,
             on_unknown: OnUnknown::default(),
         }
@@ -150,6 +155,13 @@ impl RunOptions {
     #[must_use]
     pub fn run_time(mut self, time: Duration) -> Self {
         self.run_time = Some(time);
+        self
+    }
+
+    /// What the run is called in events, and for an [`Observer`](crate::Observer).
+    #[must_use]
+    pub fn run_id(mut self, id: impl Into<String>) -> Self {
+        self.run_id = Some(id.into());
         self
     }
 
@@ -418,12 +430,11 @@ impl Runner {
     {
         let inner = Arc::clone(&self.inner);
         let stats = Arc::new(Stats::new());
-        let notices = NoticeSender::new(Arc::clone(&stats));
         let mut operation = BoundOperation::new(&inner, group, operation)?;
+        operation.name_run(options.run_id.as_deref());
+        let notices = NoticeSender::new(Arc::clone(&stats), Arc::clone(&operation.label));
         operation.stats = Arc::clone(&stats);
-        operation.rate = options
-            .rate
-            .map(|rate| Arc::new(Bucket::new(rate, std::time::Instant::now())));
+        operation.rate = Pace::of_run(options.rate, inner.budget.as_ref());
         let journal = match &options.journal {
             Some(journal) => Some(open(&inner, &operation, Arc::clone(journal), notices.clone()).await?),
             None => None,
@@ -444,10 +455,11 @@ impl Runner {
             },
             options,
         );
-        let driver = tokio::spawn(async move {
+        let driver = async move {
             let items = pin!(AssertUnwindSafe(items).catch_unwind().fuse());
             driver.drive(items).await
-        });
+        };
+        let driver = tokio::spawn(driver.in_current_span());
         Ok(Results {
             receiver,
             ready: Vec::new().into_iter(),

@@ -24,11 +24,14 @@ mod endings;
 mod interrupt;
 mod journal;
 mod killed;
+mod loading;
+mod observed;
 mod order;
 mod outputs;
 mod retries;
 mod seen;
 mod services;
+mod tenants;
 mod trusted;
 mod unknown;
 

@@ -38,17 +38,16 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant as Clock, sleep_until};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 
 use crate::events::{self, Label};
 use crate::gate::access::Access;
+use crate::gate::budget::Pace;
 use crate::gate::client::{self, Clients, Freshness, OriginClient, Owner};
 use nodule_core::address::Permit;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::limits::Limits;
 use nodule_core::policy::Policy;
-use nodule_core::rate::Bucket;
 use nodule_core::recording::{Exchange, Outcome, Player, RecordedResponse, Recorder};
 use nodule_core::secret::Secret;
 
@@ -117,8 +116,8 @@ pub(crate) struct Pipeline {
     pub(crate) buffered: Arc<Buffered>,
     /// Whose requests these are, for events.
     pub(crate) label: Arc<Label>,
-    /// How fast requests may follow each other, shared by all calls of a run.
-    pub(crate) rate: Option<Arc<Bucket>>,
+    /// How fast requests may follow each other, and what they share with those of other runs.
+    pub(crate) rate: Option<Arc<Pace>>,
     pub(crate) observed: Mutex<Observed>,
     /// Where the last request went.
     pub(crate) lane: Mutex<Option<Arc<OriginClient>>>,
@@ -197,11 +196,12 @@ impl Pipeline {
         wanted: RawRequest,
         options: Option<RequestOptions>,
     ) -> Result<BufferedResponse, HttpError> {
-        let clock = events::wants_requests().then(Instant::now);
+        let clock = events::wants_requests(&self.label).then(Instant::now);
         let mut checked = self.check(wanted).await?;
-        if let (Some(rate), true) = (&self.rate, self.is_live()) {
-            sleep_until(rate.take(Clock::now().into_std()).into()).await;
-        }
+        let _place = match &self.rate {
+            Some(rate) if self.is_live() => rate.turn().await,
+            _ => None,
+        };
         let sent = checked.body.len();
         let outcome = self.carry_out(&mut checked, options.as_ref()).await;
         if self.scope == Scope::Authentication {

@@ -84,7 +84,7 @@ impl Chunk<'_> {
             clock_and_rng,
             ..
         } = *self;
-        let session = match inner.session(None, clock_and_rng).await {
+        let session = match inner.session(None, clock_and_rng, operation.run()).await {
             Ok(session) => session,
             Err(failure) => return items.iter().map(|_| Err(failure.clone())).collect(),
         };
@@ -101,7 +101,10 @@ impl Chunk<'_> {
             return results;
         }
         events::retry(&operation.label, refused.len(), "unauthenticated");
-        let renewed = match inner.session(Some(session.generation()), clock_and_rng).await {
+        let renewed = match inner
+            .session(Some(session.generation()), clock_and_rng, operation.run())
+            .await
+        {
             Ok(renewed) => renewed,
             // The refusal stands; why there is no new session is what its owner has to know.
             Err(failure) => {

@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument as _;
 
 use super::batch::{BatchPlan, BatchSize, ITEMS_PER_PLACE};
 use super::call::run_chunk;
@@ -28,6 +29,7 @@ use super::schedule::{Before, Call, Now, Outbox, Rules, Schedule, Taken, Tracked
 use super::{CancelMode, Completed, Ended, ItemError, OnFailure, RunOptions, Stats};
 use crate::error::Error;
 use crate::events;
+use crate::gate::budget::Budget;
 use crate::runtime::instance::ClockAndRng;
 
 /// How many items there may be from the first without a given result on, as a multiple of the concurrency. It is twice what the
@@ -101,7 +103,8 @@ impl Driver {
             notices,
             orders,
         } = parts;
-        let concurrency = options.concurrency.get().min(MOST_SLOTS);
+        let most = inner.budget.as_ref().map_or(MOST_SLOTS, Budget::most_in_flight);
+        let concurrency = options.concurrency.get().min(MOST_SLOTS).min(most);
         let is_alone = inner.is_one_item_per_call(&operation);
         // Items that are recorded run one after the other.
         let is_recorded = inner.is_sequential();
@@ -341,7 +344,7 @@ impl Driver {
         );
         let in_flight = u32::try_from(slots).unwrap_or(u32::MAX);
         let progress = self.progress.clone().filter(|_| row > 0);
-        self.calls.spawn(async move {
+        let call = async move {
             let begun = Instant::now();
             let ended = |results| EndedCall {
                 slots,
@@ -366,7 +369,8 @@ impl Driver {
             let chunk: Vec<_> = items.iter().map(|tracked| &tracked.item).collect();
             let results = run_chunk(&inner, &operation, &chunk, on_failure, in_flight).await;
             ended(items.into_iter().zip(results).collect())
-        });
+        };
+        self.calls.spawn(call.in_current_span());
     }
 
     fn call_ended(&mut self, done: Result<EndedCall, JoinError>) {
@@ -445,7 +449,14 @@ impl Driver {
                 return Ok(());
             }
             for completed in &results {
-                self.stats.result(&completed.result, self.operation.is_write());
+                let Completed {
+                    tries,
+                    duration,
+                    result,
+                    ..
+                } = completed;
+                self.stats.result(result, self.operation.is_write());
+                events::item(&self.operation.label, result, *tries, *duration);
             }
             self.sender.try_send(results)?;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Stats;
-use crate::events;
+use crate::events::{self, Label};
 use nodule_core::text::shown;
 
 /// How many notices may wait for their reader; more of them would say the same.
@@ -22,6 +22,8 @@ pub struct NoticeSender {
     /// From the first notice on, or the first who asks for them: most runs have neither.
     channel: Arc<Mutex<Option<Channel>>>,
     stats: Arc<Stats>,
+    /// For events.
+    label: Arc<Label>,
 }
 
 #[derive(Debug)]
@@ -32,8 +34,9 @@ struct Channel {
 }
 
 impl NoticeSender {
-    pub(crate) fn new(stats: Arc<Stats>) -> Self {
+    pub(crate) fn new(stats: Arc<Stats>, label: Arc<Label>) -> Self {
         Self {
+            label,
             channel: Arc::default(),
             stats,
         }
@@ -44,7 +47,7 @@ impl NoticeSender {
         if matches!(notice, Notice::SameKey { .. }) {
             self.stats.update(|summary| summary.same_key += 1);
         } else {
-            events::notice(notice.kind());
+            events::notice(&self.label, notice.kind());
         }
         // Its reader may be gone, or slow.
         let _ = self.channel(|channel| channel.sender.try_send(notice));

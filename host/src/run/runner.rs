@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::error::Error;
 use crate::events::Label;
+use crate::gate::budget::{Budget, Pace};
 use crate::gate::client::Owner;
 use crate::gate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
 use crate::runtime::component::Component;
@@ -47,6 +48,8 @@ pub(crate) struct Inner {
     /// Whose connections the requests use.
     owner: Owner,
     slots: Arc<Semaphore>,
+    /// What its runs share with those of others.
+    pub(crate) budget: Option<Budget>,
     pub(crate) account: Arc<Account>,
     target: Target,
     /// For the events of an authentication.
@@ -104,7 +107,18 @@ impl Runner {
     ///
     /// What the service, the policy or the network had against it.
     pub async fn check_credential(&self) -> Result<(), Failure> {
-        self.inner.session(None, ClockAndRng::Real).await.map(|_| ())
+        self.inner
+            .session(None, ClockAndRng::Real, None)
+            .await
+            .map(|_| ())
+    }
+
+    /// Forget the session of this component, tenant and credential, and one that is being made: what comes next makes a new one.
+    /// What is under way ends with the one that it has. See [`Engine::forget_sessions`](crate::Engine::forget_sessions).
+    pub fn forget_session(&self) {
+        if let Some(session) = &self.inner.session {
+            session.forget();
+        }
     }
 
     /// The requests that an item would send, as far as they can be known without an answer, and what the node says of
@@ -264,11 +278,12 @@ impl Inner {
         tape.items.insert(index, item);
     }
 
-    /// A session, where the node needs one. `refused` is the generation that the service did not accept.
+    /// A session, where the node needs one, made for a run. `refused` is the generation that the service did not accept.
     pub(crate) async fn session(
         &self,
         refused: Option<u64>,
         clock_and_rng: ClockAndRng,
+        run: Option<&Arc<str>>,
     ) -> Result<Option<Arc<Session>>, Failure> {
         let (Some(cell), Some(credential)) = (&self.session, &self.credential) else {
             return Ok(None);
@@ -280,7 +295,11 @@ impl Inner {
             account: &self.account,
             // An answer may name the instant when the session ends, so a recorded one is read at its own time.
             clock_and_rng,
-            pipeline: self.pipeline(Scope::Authentication, None, None, None),
+            pipeline: {
+                let mut pipeline = self.unshared_pipeline(Scope::Authentication, None, None, None);
+                Arc::make_mut(&mut pipeline.label).run = run.cloned();
+                Arc::new(pipeline)
+            },
         };
         let session = match cell.get(refused, clock_and_rng, maker).await {
             // A browser was logged in before its HAR began, and nothing that is sent has to be authorised.
@@ -302,6 +321,16 @@ impl Inner {
         operation: Option<&BoundOperation>,
         item: Option<usize>,
     ) -> Arc<Pipeline> {
+        Arc::new(self.unshared_pipeline(scope, session, operation, item))
+    }
+
+    fn unshared_pipeline(
+        &self,
+        scope: Scope,
+        session: Option<Arc<Session>>,
+        operation: Option<&BoundOperation>,
+        item: Option<usize>,
+    ) -> Pipeline {
         let clients = || Arc::clone(self.component.engine().clients());
         let transport = match &self.target {
             Target::Live => Transport::Live {
@@ -315,7 +344,7 @@ impl Inner {
             Target::Replay { player, .. } => Transport::Replay(Arc::clone(player)),
             Target::DryRun => Transport::DryRun(Arc::default()),
         };
-        Arc::new(Pipeline {
+        Pipeline {
             scope,
             policy: Arc::clone(&self.policy),
             limits: Arc::clone(&self.limits),
@@ -328,10 +357,13 @@ impl Inner {
             slots: Arc::clone(&self.slots),
             buffered: Buffered::new(self.limits.buffered_bytes),
             label: Arc::clone(operation.map_or(&self.label, |operation| &operation.label)),
-            rate: operation.and_then(|operation| operation.rate.clone()),
+            rate: operation.map_or_else(
+                || Pace::of_session(self.budget.as_ref()),
+                |operation| operation.rate.clone(),
+            ),
             observed: Mutex::new(Observed::default()),
             lane: Mutex::default(),
-        })
+        }
     }
 
     /// `call.base-url`.

@@ -24,8 +24,9 @@ use nodule_core::description::Effect;
 use nodule_core::failure::{Failure, UNKNOWN};
 use nodule_core::json::Json;
 use nodule_core::outcome::ItemResult;
-use nodule_core::rate::Bucket;
 use nodule_core::retry::{Backoff, Breaker, Retry};
+
+use crate::gate::budget::Pace;
 
 use super::batch::BatchSize;
 use super::item::{Facts, Item, RecentKeys};
@@ -42,7 +43,7 @@ pub(super) struct Rules {
     pub(super) order: ResultOrder,
     pub(super) retry: Retry,
     /// How fast requests may follow each other.
-    pub(super) rate: Option<Arc<Bucket>>,
+    pub(super) rate: Option<Arc<Pace>>,
     /// How long a request may wait for that, inside its call.
     pub(super) rate_wait: Duration,
     /// How many items may be in flight at once.

@@ -75,6 +75,11 @@ impl NodePre {
         })
     }
 
+    /// The compiled component.
+    pub(crate) fn component(&self) -> &wasmtime::component::Component {
+        self.pre.component()
+    }
+
     /// Whether the component exports an interface.
     pub(crate) fn has(&self, interface: &str) -> bool {
         self.pre.component().get_export_index(None, interface).is_some()

@@ -1,5 +1,6 @@
 //! A loaded node: compiled, checked, described.
 
+mod artifact;
 mod body;
 mod bytes;
 mod compile;
@@ -16,7 +17,7 @@ mod tests;
 mod types;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::error::Error;
 use crate::runtime::bindings::NodePre;
@@ -24,6 +25,7 @@ use crate::runtime::engine::Engine;
 use nodule_core::description::Node;
 use nodule_core::text::shown;
 
+pub use artifact::ArtifactKey;
 pub use compile::{Precompiler, Uncompiled};
 pub(crate) use file::{read, refuse_large};
 
@@ -59,26 +61,40 @@ impl std::fmt::Debug for Component {
 
 impl Component {
     pub(crate) async fn load(engine: &Engine, bytes: Vec<u8>, pinned: Option<String>) -> Result<Self, Error> {
-        let checked = {
-            let engine = engine.clone();
-            // Hashing, checking and compiling take up to seconds, in which a thread of the runtime does nothing else.
-            let checked = tokio::task::spawn_blocking(move || {
-                let digest = identify(&bytes, pinned.as_deref())?;
-                if let Some(loaded) = engine.loaded().get(&digest) {
-                    return Ok(ValidatedRequest::Loaded(loaded));
-                }
-                let pre = compile(&engine, &bytes, &digest)?;
-                Ok(ValidatedRequest::Compiled(Box::new(pre), digest))
-            });
-            checked.await.unwrap_or_else(|_| {
-                Err(Error::Compile {
-                    message: "the compiler gave up".to_owned(),
-                })
-            })?
-        };
-        let (mut pre, digest) = match checked {
-            ValidatedRequest::Loaded(inner) => return Ok(Self { inner }),
-            ValidatedRequest::Compiled(pre, digest) => (*pre, digest),
+        let (digest, bytes) =
+            blocking(move || identify(&bytes, pinned.as_deref()).map(|digest| (digest, bytes))).await?;
+        Self::load_once(engine, digest, move |engine, digest| {
+            compile(engine, &bytes, digest)
+        })
+        .await
+    }
+
+    /// Load what [`Component::serialize`] gave.
+    pub(crate) async fn load_serialized(
+        engine: &Engine,
+        artifact: Vec<u8>,
+        key: ArtifactKey,
+    ) -> Result<Self, Error> {
+        let (digest, artifact) =
+            blocking(move || artifact::open(artifact, &key).map(|opened| (opened.digest.clone(), opened)))
+                .await?;
+        Self::load_once(engine, digest, move |engine, _| artifact.link(engine)).await
+    }
+
+    /// Load a component that has this digest, unless somebody holds it already. Whoever asks for it in the meantime waits.
+    async fn load_once(
+        engine: &Engine,
+        digest: String,
+        make: impl FnOnce(&Engine, &str) -> Result<NodePre, Error> + Send + 'static,
+    ) -> Result<Self, Error> {
+        let loading = engine.loaded().slot(&digest).lock_owned().await;
+        if let Some(inner) = loading.upgrade() {
+            return Ok(Self { inner });
+        }
+        let (mut pre, mut loading) = {
+            let (engine, digest) = (engine.clone(), digest.clone());
+            // The lock goes along: where this future is dropped, the thread compiles to its end, and nobody else meanwhile.
+            blocking(move || make(&engine, &digest).map(|pre| (pre, loading))).await?
         };
         let node = described::describe(engine, &pre).await?;
         if engine.turns() && pre.has(TURNS) {
@@ -86,15 +102,25 @@ impl Component {
             pre.by_turns(looked_at)
                 .map_err(|error| contract::wrong(TURNS, &error))?;
         }
-        let inner = Inner {
+        let inner = Arc::new(Inner {
             engine: engine.clone(),
             pre,
             node,
             digest,
-        };
-        Ok(Self {
-            inner: engine.loaded().keep(inner),
-        })
+        });
+        *loading = Arc::downgrade(&inner);
+        Ok(Self { inner })
+    }
+
+    /// The compiled component, for [`Engine::load_serialized`]: of this version of the library, for engines with the same settings on
+    /// machines of the same kind. It is some megabytes, and is not encrypted. The key signs it: machine code is run as it is, so
+    /// that only who has the key can make an artefact that an engine takes.
+    ///
+    /// # Errors
+    ///
+    /// The machine has no memory for it.
+    pub fn serialize(&self, key: &ArtifactKey) -> Result<Vec<u8>, Error> {
+        artifact::seal(&self.inner.pre, &self.inner.digest, key)
     }
 
     /// What the node says about itself, checked.
@@ -131,36 +157,35 @@ fn malformed(error: impl Into<wasmtime::Error>) -> Error {
     }
 }
 
-/// What the bytes are.
-enum ValidatedRequest {
-    /// A component that somebody holds.
-    Loaded(Arc<Inner>),
-    Compiled(Box<NodePre>, String),
+/// Do what takes up to seconds on a thread where nobody else waits.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+        Err(Error::Compile {
+            message: "the compiler gave up".to_owned(),
+        })
+    })
 }
 
-/// The components of an engine by digest, for as long as somebody holds them: what is loaded twice is compiled and described
-/// once.
+/// A component that somebody holds, or nobody. Locked while it is loaded.
+type Slot = Arc<tokio::sync::Mutex<Weak<Inner>>>;
+
+/// The components of an engine by digest, for as long as somebody holds them: what is loaded twice, at once or not, is compiled and
+/// described once.
 #[derive(Default)]
-pub(crate) struct Loaded(Mutex<HashMap<String, Weak<Inner>>>);
+pub(crate) struct Loaded(Mutex<HashMap<String, Slot>>);
 
 impl Loaded {
-    fn get(&self, digest: &str) -> Option<Arc<Inner>> {
-        self.lock().get(digest)?.upgrade()
-    }
-
-    /// Keep a component. It is the one that was loaded first, where the same bytes were loaded at once.
-    fn keep(&self, inner: Inner) -> Arc<Inner> {
-        let mut all = self.lock();
-        all.retain(|_, loaded| loaded.strong_count() > 0);
-        if let Some(first) = all.get(&inner.digest).and_then(Weak::upgrade) {
-            return first;
+    fn slot(&self, digest: &str) -> Slot {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = all.get(digest) {
+            return Arc::clone(slot);
         }
-        let inner = Arc::new(inner);
-        all.insert(inner.digest.clone(), Arc::downgrade(&inner));
-        inner
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Weak<Inner>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        all.retain(|_, slot| {
+            let is_held = |loaded: &Weak<Inner>| loaded.strong_count() > 0;
+            Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|loaded| is_held(&loaded))
+        });
+        Arc::clone(all.entry(digest.to_owned()).or_default())
     }
 }

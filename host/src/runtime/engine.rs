@@ -18,10 +18,11 @@ use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings as http_bindings;
 
 use crate::error::Error;
+use crate::events::Observer;
 use crate::gate::client::{Clients, Outbound};
 use crate::gate::network::{Network, Proxy, System};
 use crate::runtime::cache_dir;
-use crate::runtime::component::{Component, Loaded, Precompiler, read, refuse_large};
+use crate::runtime::component::{ArtifactKey, Component, Loaded, Precompiler, read, refuse_large};
 use crate::runtime::http::{handler, polling};
 use crate::runtime::instance::{State, waiting};
 use crate::runtime::session::Sessions;
@@ -80,6 +81,8 @@ pub struct EngineConfig {
     /// Where components are compiled within bounds, before the engine takes their code from the cache; without it
     /// the engine compiles by itself.
     pub precompiler: Option<Arc<dyn Precompiler>>,
+    /// Who counts and measures what happens.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Default for EngineConfig {
@@ -94,6 +97,7 @@ impl Default for EngineConfig {
             pooling: None,
             turns: true,
             precompiler: None,
+            observer: None,
         }
     }
 }
@@ -158,6 +162,13 @@ impl EngineConfig {
         self
     }
 
+    /// Count and measure what happens by this.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Trust this certificate (DER) beside the public web's.
     #[must_use]
     pub fn extra_root(mut self, certificate: Vec<u8>) -> Self {
@@ -209,6 +220,7 @@ struct Inner {
     sessions: Sessions,
     loaded: Loaded,
     precompiler: Option<Arc<dyn Precompiler>>,
+    observer: Option<Arc<dyn Observer>>,
     stack_bytes: usize,
     turns: bool,
 }
@@ -271,6 +283,7 @@ impl Engine {
                 sessions: Sessions::new()?,
                 loaded: Loaded::default(),
                 precompiler: config.precompiler.clone(),
+                observer: config.observer.clone(),
                 stack_bytes: config.stack_bytes,
                 turns: config.turns,
             }),
@@ -278,8 +291,8 @@ impl Engine {
     }
 
     /// Check that a component is a node of this contract's version, compile it (or take it from the cache), and let
-    /// it describe itself. Bytes that are loaded already, and held by somebody, are not compiled or described again. Must be
-    /// called within a Tokio runtime, as everything that runs a node.
+    /// it describe itself. Bytes that are loaded already, and held by somebody, are not compiled or described again; who loads them
+    /// while somebody else does waits for that. Must be called within a Tokio runtime, as everything that runs a node.
     ///
     /// Names, sizes, imports and exports are checked from the bytes, before anything is compiled; see [`Precompiler`] for
     /// what bounds the compiler itself. All of it is done on tokio's threads for blocking work, and goes on there
@@ -323,6 +336,17 @@ impl Engine {
         Component::load(self, read(path.into()).await?, Some(digest.to_owned())).await
     }
 
+    /// Load what [`Component::serialize`] gave, which compiles nothing. Its code is run as it is, so its key is checked first: see
+    /// [`ArtifactKey`]. Look at [`Component::digest`] where it has to be a certain one.
+    ///
+    /// # Errors
+    ///
+    /// It was made with another key, was changed, is of another version of this library, or of an engine with other settings or
+    /// for another machine.
+    pub async fn load_serialized(&self, artifact: &[u8], key: &ArtifactKey) -> Result<Component, Error> {
+        Component::load_serialized(self, artifact.to_vec(), key.clone()).await
+    }
+
     /// Check and compile a component into the engine's cache, and run nothing of it: the other side of a
     /// [`Precompiler`]. Blocks for as long as compiling takes.
     ///
@@ -333,9 +357,21 @@ impl Engine {
         Component::precompile(self, bytes)
     }
 
+    /// Forget the sessions of a tenant: those that are kept, and those that are being made, whatever runners there are. No call
+    /// begins with one of them any more; a call that is under way ends with the one that it has. A runner that is still there makes a new one when it
+    /// needs one, since it has the credential: drop the tenant's runs and runners first where that must not be.
+    pub fn forget_sessions(&self, tenant: &str) {
+        self.inner.sessions.forget(tenant);
+    }
+
     /// Where components are compiled before they are.
     pub(crate) fn precompiler(&self) -> Option<&dyn Precompiler> {
         self.inner.precompiler.as_deref()
+    }
+
+    /// Who counts and measures.
+    pub(crate) fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.inner.observer.as_ref()
     }
 
     /// Whether a node that can be run by turns is.

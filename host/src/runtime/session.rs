@@ -14,7 +14,9 @@ mod checked;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use ring::hmac;
@@ -130,21 +132,38 @@ const KEPT: usize = 1024;
 pub(crate) struct Sessions {
     /// Of this engine alone.
     key: hmac::Key,
-    cells: Mutex<HashMap<Key, Arc<SessionSlot>>>,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Default)]
+struct Slots {
+    /// Those that runners of the same component, tenant and credential share.
+    shared: HashMap<Key, Kept>,
+    /// Those that a runner has to itself, which last as long as it does.
+    own: Vec<(Key, Weak<SessionSlot>)>,
+}
+
+/// A slot, and the keyed digest of its tenant.
+struct Kept {
+    tenant: Key,
+    slot: Arc<SessionSlot>,
 }
 
 /// The place of one session.
 #[derive(Default)]
 pub(crate) struct SessionSlot {
-    flight: tokio::sync::Mutex<Flight>,
+    /// Who makes a session has it. The failure is that of the last flight, where that had one.
+    flight: tokio::sync::Mutex<Option<Failure>>,
     /// The number of the newest flight that ended, readable while one is under way.
-    landed: std::sync::atomic::AtomicU64,
+    landed: AtomicU64,
+    current: Mutex<Current>,
 }
 
 #[derive(Default)]
-struct Flight {
+struct Current {
     session: Option<Arc<Session>>,
-    failure: Option<Failure>,
+    /// How often the slot's sessions were forgotten: one that is made meanwhile is not kept.
+    forgotten: u64,
 }
 
 impl Sessions {
@@ -158,21 +177,64 @@ impl Sessions {
         })?;
         Ok(Self {
             key,
-            cells: Mutex::default(),
+            slots: Mutex::default(),
         })
     }
 
-    /// The place where this component's session for this credential is kept.
-    pub(crate) fn cell(
+    /// The slot of this component's session for this credential.
+    pub(crate) fn shared(
         &self,
         component: &Component,
         tenant: &str,
         credential: &Credential,
     ) -> Arc<SessionSlot> {
-        self.place(&[component.digest(), tenant, credential.json().expose()])
+        self.slot(tenant, &[component.digest(), tenant, credential.json().expose()])
     }
 
-    fn place(&self, parts: &[&str]) -> Arc<SessionSlot> {
+    /// A slot that nobody shares.
+    pub(crate) fn own(&self, tenant: &str) -> Arc<SessionSlot> {
+        let (tenant, slot) = (self.digest(&[tenant]), Arc::default());
+        let mut slots = self.slots();
+        if slots.own.len() == slots.own.capacity() {
+            slots.own.retain(|(_, slot)| slot.strong_count() > 0);
+        }
+        slots.own.push((tenant, Arc::downgrade(&slot)));
+        slot
+    }
+
+    /// Forget the sessions of a tenant, in whatever slot they are.
+    pub(crate) fn forget(&self, tenant: &str) {
+        let tenant = self.digest(&[tenant]);
+        let mut slots = self.slots();
+        slots.shared.retain(|_, kept| {
+            if kept.tenant != tenant {
+                return true;
+            }
+            kept.slot.forget();
+            kept.is_used()
+        });
+        for (_, slot) in slots.own.iter().filter(|(owner, _)| *owner == tenant) {
+            if let Some(slot) = slot.upgrade() {
+                slot.forget();
+            }
+        }
+    }
+
+    fn slot(&self, tenant: &str, parts: &[&str]) -> Arc<SessionSlot> {
+        let (tenant, key) = (self.digest(&[tenant]), self.digest(parts));
+        let mut slots = self.slots();
+        if slots.shared.len() >= KEPT && !slots.shared.contains_key(&key) {
+            // A session that no runner uses is only a credential at rest.
+            slots.shared.retain(|_, kept| kept.is_used());
+        }
+        let kept = slots.shared.entry(key).or_insert_with(|| Kept {
+            tenant,
+            slot: Arc::default(),
+        });
+        Arc::clone(&kept.slot)
+    }
+
+    fn digest(&self, parts: &[&str]) -> Key {
         let mut context = hmac::Context::with_key(&self.key);
         for part in parts {
             // Without the lengths, two different lists of parts could be one text.
@@ -181,12 +243,18 @@ impl Sessions {
         }
         let mut key = Key::default();
         key.copy_from_slice(context.sign().as_ref());
-        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-        if cells.len() >= KEPT && !cells.contains_key(&key) {
-            // A session that no runner uses is only a credential at rest.
-            cells.retain(|_, cell| Arc::strong_count(cell) > 1);
-        }
-        Arc::clone(cells.entry(key).or_default())
+        key
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// Whether a runner has it.
+    fn is_used(&self) -> bool {
+        Arc::strong_count(&self.slot) > 1
     }
 }
 
@@ -196,48 +264,73 @@ impl SessionSlot {
         &self,
         refused: Option<u64>,
         clock_and_rng: ClockAndRng,
-        maker: impl FnOnce() -> Authenticator<'a>,
+        maker: impl Fn() -> Authenticator<'a>,
     ) -> Result<Arc<Session>, Failure> {
-        use std::sync::atomic::Ordering::{AcqRel, Acquire};
         let seen = self.landed.load(Acquire);
-        let mut flight = self.flight.lock().await;
-        let last = flight.session.take();
-        let was_refused = refused.is_some() && last.as_ref().map(|session| session.generation) == refused;
-        if let Some(session) = &last
-            && !was_refused
-            && !session.has_ended(clock_and_rng)
-        {
-            flight.session.clone_from(&last);
-            return Ok(Arc::clone(session));
-        }
-        let landed = self.landed.load(Acquire);
-        if landed != seen
-            && let Some(failure) = &flight.failure
-        {
-            // That flight was under way when this caller came: its failure is this caller's too.
-            return Err(failure.clone());
-        }
-        // After a refusal a new session is asked for, not a renewal of what was refused.
-        let renew = last.filter(|session| !was_refused && session.renewal.is_some());
-        let outcome = maker().make(landed + 1, renew.as_deref()).await;
-        self.landed.fetch_add(1, AcqRel);
-        match outcome {
-            Ok(session) => {
-                let session = Arc::new(session);
-                *flight = Flight {
-                    session: Some(Arc::clone(&session)),
-                    failure: None,
-                };
-                Ok(session)
+        let mut failed = self.flight.lock().await;
+        loop {
+            let (last, forgotten) = self.take();
+            let was_refused = refused.is_some() && last.as_ref().map(|session| session.generation) == refused;
+            if let Some(session) = &last
+                && !was_refused
+                && !session.has_ended(clock_and_rng)
+                && self.keep(session, forgotten)
+            {
+                return Ok(Arc::clone(session));
             }
-            Err(failure) => {
-                *flight = Flight {
-                    session: None,
-                    failure: Some(failure.clone()),
-                };
-                Err(failure)
+            let landed = self.landed.load(Acquire);
+            if landed != seen
+                && let Some(failure) = &*failed
+            {
+                // That flight was under way when this caller came: its failure is this caller's too.
+                return Err(failure.clone());
+            }
+            // After a refusal a new session is asked for, not a renewal of what was refused.
+            let renew = last.filter(|session| !was_refused && session.renewal.is_some());
+            let outcome = maker().make(landed + 1, renew.as_deref()).await;
+            self.landed.fetch_add(1, AcqRel);
+            match outcome {
+                Ok(session) => {
+                    *failed = None;
+                    let session = Arc::new(session);
+                    if self.keep(&session, forgotten) {
+                        return Ok(session);
+                    }
+                    // It was forgotten while it was made: another takes its place.
+                }
+                Err(failure) => {
+                    *failed = Some(failure.clone());
+                    return Err(failure);
+                }
             }
         }
+    }
+
+    /// Forget its session, and that which is being made.
+    pub(crate) fn forget(&self) {
+        let mut current = self.current();
+        current.forgotten += 1;
+        current.session = None;
+    }
+
+    /// The session, which is gone if nobody puts it back.
+    fn take(&self) -> (Option<Arc<Session>>, u64) {
+        let mut current = self.current();
+        (current.session.take(), current.forgotten)
+    }
+
+    /// Keep a session, unless it was forgotten meanwhile.
+    fn keep(&self, session: &Arc<Session>, forgotten: u64) -> bool {
+        let mut current = self.current();
+        let is_kept = current.forgotten == forgotten;
+        if is_kept {
+            current.session = Some(Arc::clone(session));
+        }
+        is_kept
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -308,30 +401,72 @@ fn wipe(session: &mut authentication::Session) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::access::Query;
+
+    fn session(generation: u64) -> Arc<Session> {
+        let access = Access::new(Vec::new(), Query::new(Vec::new()), std::iter::empty());
+        Arc::new(Session {
+            generation,
+            access: Arc::new(access),
+            renewal: None,
+            ends: None,
+        })
+    }
 
     #[test]
-    fn a_place_belongs_to_a_component_a_tenant_and_a_credential() {
+    fn a_slot_belongs_to_a_component_a_tenant_and_a_credential() {
         let sessions = Sessions::new().unwrap();
-        let place = |parts: &[&str]| sessions.place(parts);
-        let mine = place(&["sha256:1", "tenant", "{}"]);
-        assert!(Arc::ptr_eq(&mine, &place(&["sha256:1", "tenant", "{}"])));
+        let slot = |parts: &[&str]| sessions.slot(parts[1], parts);
+        let mine = slot(&["sha256:1", "tenant", "{}"]);
+        assert!(Arc::ptr_eq(&mine, &slot(&["sha256:1", "tenant", "{}"])));
         for other in [
             ["sha256:2", "tenant", "{}"],
             ["sha256:1", "tenan", "t{}"],
             ["sha256:1", "tenant", "{ }"],
         ] {
-            assert!(!Arc::ptr_eq(&mine, &place(&other)), "{other:?}");
+            assert!(!Arc::ptr_eq(&mine, &slot(&other)), "{other:?}");
         }
     }
 
     #[test]
     fn sessions_that_nobody_uses_do_not_pile_up() {
         let sessions = Sessions::new().unwrap();
-        let used = sessions.place(&["used"]);
+        let used = sessions.slot("", &["used"]);
         for index in 0..3 * KEPT {
-            sessions.place(&[&index.to_string()]);
+            sessions.slot("", &[&index.to_string()]);
+            drop(sessions.own(""));
         }
-        assert!(sessions.cells.lock().unwrap().len() <= KEPT);
-        assert!(Arc::ptr_eq(&used, &sessions.place(&["used"])));
+        assert!(sessions.slots().shared.len() <= KEPT);
+        assert!(sessions.slots().own.len() <= KEPT);
+        assert!(Arc::ptr_eq(&used, &sessions.slot("", &["used"])));
+    }
+
+    #[test]
+    fn the_sessions_of_one_tenant_are_forgotten_and_those_of_others_are_kept() {
+        let sessions = Sessions::new().unwrap();
+        let mine = [sessions.slot("one", &["a"]), sessions.own("one")];
+        let others = [sessions.slot("two", &["b"]), sessions.own("two")];
+        for slot in mine.iter().chain(&others) {
+            assert!(slot.keep(&session(1), 0));
+        }
+        drop(sessions.slot("one", &["nobody's"]));
+        sessions.forget("one");
+        assert!(mine.iter().all(|slot| slot.take().0.is_none()));
+        assert!(others.iter().all(|slot| slot.take().0.is_some()));
+        // Runners go on to share the slot; what no runner has is gone.
+        assert!(Arc::ptr_eq(&mine[0], &sessions.slot("one", &["a"])));
+        assert_eq!(sessions.slots().shared.len(), 2);
+    }
+
+    #[test]
+    fn a_session_that_is_forgotten_while_it_is_made_or_handed_out_is_not_kept() {
+        let slot = SessionSlot::default();
+        let (_, forgotten) = slot.take();
+        slot.forget();
+        assert!(!slot.keep(&session(1), forgotten));
+        let (none, forgotten) = slot.take();
+        assert!(none.is_none());
+        assert!(slot.keep(&session(2), forgotten));
+        assert_eq!(slot.take().0.unwrap().generation(), 2);
     }
 }

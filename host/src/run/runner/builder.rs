@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use super::{Inner, RecordedItems, Runner, Target};
 use crate::error::Error;
 use crate::events::Label;
+use crate::gate::budget::Budget;
 use crate::runtime::component::Component;
 use crate::runtime::instance::ReplaySeed;
 use nodule_core::canonical::{Base, CanonicalUrl};
@@ -27,6 +28,7 @@ pub struct RunnerBuilder {
     credential: Option<Credential>,
     tenant: String,
     own_session: bool,
+    budget: Option<Budget>,
     mode: Mode,
 }
 
@@ -48,6 +50,7 @@ impl Component {
             credential: None,
             tenant: String::new(),
             own_session: false,
+            budget: None,
             mode: Mode::Live,
         }
     }
@@ -85,6 +88,12 @@ impl RunnerBuilder {
         self
     }
 
+    /// What its requests share with those of other runners, beside the rates of runs and its own `requests-in-flight`.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
     /// Send requests and keep what was sent and answered; [`Runner::save_recording`] writes it. Items run one at a time, each
     /// with a clock that stands still and random numbers of its own, which are kept too.
     pub fn record(mut self, meta: Meta) -> Self {
@@ -119,6 +128,7 @@ impl RunnerBuilder {
             mut credential,
             tenant,
             own_session,
+            budget,
             mode,
         } = self;
         let limits = policy.limits_over(limits);
@@ -183,8 +193,8 @@ impl RunnerBuilder {
             Target::Live if !own_session => component
                 .engine()
                 .sessions()
-                .cell(&component, &tenant, credential),
-            _ => Arc::default(),
+                .shared(&component, &tenant, credential),
+            _ => component.engine().sessions().own(&tenant),
         });
         let owner = component
             .engine()
@@ -194,12 +204,16 @@ impl RunnerBuilder {
             inner: Arc::new(Inner {
                 owner,
                 slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
+                budget,
                 account: Arc::default(),
                 label: Arc::new(Label {
                     node: component.node().name.clone(),
                     digest: component.digest().to_owned(),
                     operation: "authenticate".to_owned(),
                     path: None,
+                    tenant,
+                    run: None,
+                    observer: component.engine().observer().cloned(),
                 }),
                 component,
                 policy: Arc::new(policy),

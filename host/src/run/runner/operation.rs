@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::Inner;
 use crate::error::Error;
 use crate::events::Label;
+use crate::gate::budget::Pace;
 use crate::run::Stats;
 use crate::runtime::instance::Idle;
 use nodule_core::description::Effect;
-use nodule_core::rate::Bucket;
 
 /// An operation, and what the host makes of it.
 pub(crate) struct BoundOperation {
@@ -24,8 +24,8 @@ pub(crate) struct BoundOperation {
     pub(crate) key_parameter: Option<String>,
     /// What its run counts.
     pub(crate) stats: Arc<Stats>,
-    /// How fast its requests may follow each other.
-    pub(crate) rate: Option<Arc<Bucket>>,
+    /// How fast its requests may follow each other, and what they share with those of other runs.
+    pub(crate) rate: Option<Arc<Pace>>,
     /// Instances that its run uses again.
     pub(crate) idle: Idle,
 }
@@ -52,10 +52,9 @@ impl BoundOperation {
                 operation.effect.clone()
             },
             label: Arc::new(Label {
-                node: inner.label.node.clone(),
-                digest: inner.label.digest.clone(),
                 operation: format!("{group}.{name}"),
                 path: request.map(|request| request.path().clone()),
+                ..(*inner.label).clone()
             }),
             path_parameters: request
                 .map(|request| request.path().parameters().map(ToOwned::to_owned).collect())
@@ -65,6 +64,17 @@ impl BoundOperation {
             rate: None,
             idle: Idle::default(),
         })
+    }
+
+    /// Give its run a name, for events; a random one, where it is given none.
+    pub(crate) fn name_run(&mut self, id: Option<&str>) {
+        let id = id.map_or_else(|| format!("{:016x}", super::random_seed()).into(), Arc::from);
+        Arc::make_mut(&mut self.label).run = Some(id);
+    }
+
+    /// What its run is called.
+    pub(crate) fn run(&self) -> Option<&Arc<str>> {
+        self.label.run.as_ref()
     }
 
     pub(crate) fn is_write(&self) -> bool {

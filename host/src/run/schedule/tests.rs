@@ -1,6 +1,7 @@
 use std::num::NonZeroU32;
 
 use nodule_core::failure::{Answer, Certainty};
+use nodule_core::rate::Bucket;
 use serde_json::value::RawValue;
 
 use super::*;
@@ -364,7 +365,7 @@ fn a_run_whose_time_is_up_starts_nothing_and_tries_nothing_again() {
 #[test]
 fn a_rate_lets_no_more_items_start_than_it_serves_soon() {
     let now = Instant::now();
-    let rate = Bucket::new("2/s".parse().unwrap(), now);
+    let rate = Pace::of(Bucket::new("2/s".parse().unwrap(), now));
     let mut run = Stepped::new(Rules {
         rate: Some(Arc::new(rate)),
         rate_wait: SECOND,

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use nodule_core::failure::{Certainty, Failure};
-use nodule_core::rate::Bucket;
 use nodule_core::retry::Gate;
 
 use super::{Now, Resting, Schedule, Tracked};
+use crate::gate::budget::Pace;
 use crate::run::Notice;
 
 /// A timer that is not needed.
@@ -104,24 +104,24 @@ impl Schedule {
     /// times inside their calls, whose time goes on.
     pub(super) fn paced(&self, now: Now) -> usize {
         match &self.rules.rate {
-            Some(bucket) => room(bucket, self.rules.rate_wait, self.in_flight, now.instant),
+            Some(pace) => room(pace, self.rules.rate_wait, self.in_flight, now.instant),
             None => usize::MAX,
         }
     }
 
     /// When the next request's time is near enough for its item to start, where it is not now.
     fn rate_is_near(&self, now: Now) -> Option<Instant> {
-        let (next, wait) = (self.rules.rate.as_ref()?.next(), self.rules.rate_wait);
+        let (next, wait) = (self.rules.rate.as_ref()?.next()?, self.rules.rate_wait);
         let near = next.checked_sub(wait)?;
         (near > now.instant).then_some(near)
     }
 }
 
-fn room(bucket: &Bucket, wait: Duration, in_flight: usize, now: Instant) -> usize {
-    if bucket.next() > now + wait {
+fn room(pace: &Pace, wait: Duration, in_flight: usize, now: Instant) -> usize {
+    if pace.next().is_some_and(|next| next > now + wait) {
         return 0;
     }
-    bucket.count_in(wait).max(1).saturating_sub(in_flight)
+    pace.count_in(wait).max(1).saturating_sub(in_flight)
 }
 
 /// The failure of an item that was not sent, since the service is dead.
@@ -136,45 +136,51 @@ fn unsent(trouble: &Failure) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use nodule_core::rate::Bucket;
+
     use super::*;
 
     const WAIT: Duration = Duration::from_secs(10);
 
-    fn bucket(rate: &str, now: Instant) -> Bucket {
-        Bucket::new(rate.parse().unwrap(), now)
+    fn pace(rate: &str, now: Instant) -> Pace {
+        Pace::of(Bucket::new(rate.parse().unwrap(), now))
+    }
+
+    fn take(pace: &Pace, now: Instant) -> Instant {
+        pace.own.as_ref().unwrap().take(now)
     }
 
     #[test]
     fn as_many_items_are_in_calls_as_the_rate_serves_soon() {
         let now = Instant::now();
         for (rate, most) in [("1/h", 1), ("10/min", 1), ("2/s", 20), ("50/s", 500)] {
-            let bucket = bucket(rate, now);
-            assert_eq!(room(&bucket, WAIT, 0, now), most, "{rate}");
-            assert_eq!(room(&bucket, WAIT, most - 1, now), 1, "{rate}");
-            assert_eq!(room(&bucket, WAIT, most, now), 0, "{rate}");
+            let pace = pace(rate, now);
+            assert_eq!(room(&pace, WAIT, 0, now), most, "{rate}");
+            assert_eq!(room(&pace, WAIT, most - 1, now), 1, "{rate}");
+            assert_eq!(room(&pace, WAIT, most, now), 0, "{rate}");
         }
     }
 
     #[test]
     fn an_item_starts_when_its_request_may_leave_soon() {
         let now = Instant::now();
-        let bucket = bucket("1/h", now);
-        bucket.take(now);
-        assert_eq!(room(&bucket, WAIT, 0, now), 0);
+        let pace = pace("1/h", now);
+        take(&pace, now);
+        assert_eq!(room(&pace, WAIT, 0, now), 0);
         let hour = Duration::from_hours(1);
-        assert_eq!(bucket.next(), now + hour);
-        assert_eq!(room(&bucket, WAIT, 0, now + (hour - WAIT)), 1);
+        assert_eq!(pace.next(), Some(now + hour));
+        assert_eq!(room(&pace, WAIT, 0, now + (hour - WAIT)), 1);
         // However long nobody asked, one is all that is there.
-        assert_eq!(room(&bucket, WAIT, 0, now + 10 * hour), 1);
+        assert_eq!(room(&pace, WAIT, 0, now + 10 * hour), 1);
     }
 
     #[test]
     fn a_request_waits_no_longer_than_it_may_whatever_the_rate() {
         let now = Instant::now();
         for rate in ["10/min", "2/s", "50/s"] {
-            let bucket = bucket(rate, now);
-            for _ in 0..room(&bucket, WAIT, 0, now) {
-                assert!(bucket.take(now) <= now + WAIT, "{rate}");
+            let pace = pace(rate, now);
+            for _ in 0..room(&pace, WAIT, 0, now) {
+                assert!(take(&pace, now) <= now + WAIT, "{rate}");
             }
         }
     }

@@ -63,10 +63,17 @@ pub(super) fn compile(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Nod
             settings: &settings(engine),
         })?;
     }
-    let component = wasmtime::component::Component::new(engine.wasmtime(), bytes).map_err(malformed)?;
+    link(
+        engine,
+        &wasmtime::component::Component::new(engine.wasmtime(), bytes).map_err(malformed)?,
+    )
+}
+
+/// See that compiled code fits the contract.
+pub(super) fn link(engine: &Engine, component: &wasmtime::component::Component) -> Result<NodePre, Error> {
     engine
         .linker()
-        .instantiate_pre(&component)
+        .instantiate_pre(component)
         .and_then(NodePre::new)
         .map_err(|error| contract::wrong(CONTRACT, &error))
 }

@@ -20,7 +20,7 @@ fn identity(operation: &str) -> Identity {
 }
 
 fn notices() -> (NoticeSender, mpsc::Receiver<Notice>) {
-    let sender = NoticeSender::new(Arc::new(Stats::new()));
+    let sender = NoticeSender::new(Arc::new(Stats::new()), Arc::default());
     let notices = sender.notices().unwrap();
     (sender, notices)
 }

@@ -1,0 +1,139 @@
+//! Runs in OpenTelemetry: the library's events in spans of the embedder's own, and durations by node, operation and tenant.
+//!
+//! ```text
+//! cargo run --release -p nodule --example opentelemetry -- node.wasm credential.json member getMember '{"cardNo":"M1"}'
+//! ```
+//!
+//! What is exported stays in memory here, and is printed at the end; a service puts an exporter to its collector in the place of the
+//! two. Copy [`Metrics`] and [`spans`].
+
+use std::error::Error;
+use std::io::Write as _;
+
+use nodule::events::{AuthenticationEnded, ItemEnded, Observer, RequestEnded, Source};
+use nodule::{Credential, Engine, EngineConfig, RunOptions};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider as _};
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::metrics::{InMemoryMetricExporter, SdkMeterProvider};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+use tracing::{Instrument as _, Subscriber};
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+
+/// Durations in seconds, which count, too, and counters of what has no duration.
+#[derive(Debug)]
+pub struct Metrics {
+    requests: Histogram<f64>,
+    items: Histogram<f64>,
+    sessions: Histogram<f64>,
+    retries: Counter<u64>,
+    refusals: Counter<u64>,
+}
+
+impl Metrics {
+    /// The instruments, in this meter.
+    #[must_use]
+    pub fn new(meter: &Meter) -> Self {
+        let seconds = |name| meter.f64_histogram(name).with_unit("s").build();
+        Self {
+            requests: seconds("nodule.request.duration"),
+            items: seconds("nodule.item.duration"),
+            sessions: seconds("nodule.session.duration"),
+            retries: meter.u64_counter("nodule.item.retries").build(),
+            refusals: meter.u64_counter("nodule.refusals").build(),
+        }
+    }
+}
+
+/// What a metric is told apart by. The ID of a run is not in it: there are too many of them.
+fn attributes(source: Source<'_>, name: &'static str, value: &str) -> [KeyValue; 4] {
+    let attribute = |name, value: &str| KeyValue::new(name, value.to_owned());
+    [
+        attribute("nodule.node", source.node),
+        attribute("nodule.operation", source.operation),
+        attribute("nodule.tenant", source.tenant),
+        attribute(name, value),
+    ]
+}
+
+impl Observer for Metrics {
+    fn request(&self, source: Source<'_>, request: RequestEnded<'_>) {
+        let status = request.status.map(|status| status.to_string());
+        let outcome = status.as_deref().unwrap_or(request.outcome);
+        let seconds = request.duration.as_secs_f64();
+        self.requests
+            .record(seconds, &attributes(source, "outcome", outcome));
+    }
+
+    fn item(&self, source: Source<'_>, item: ItemEnded<'_>) {
+        let seconds = item.duration.as_secs_f64();
+        self.items
+            .record(seconds, &attributes(source, "outcome", item.outcome));
+    }
+
+    fn authentication(&self, source: Source<'_>, authentication: AuthenticationEnded<'_>) {
+        let seconds = authentication.duration.as_secs_f64();
+        let attributes = attributes(source, "outcome", authentication.outcome);
+        self.sessions.record(seconds, &attributes);
+    }
+
+    fn retry(&self, source: Source<'_>, items: usize, reason: &str) {
+        let items = u64::try_from(items).unwrap_or(u64::MAX);
+        self.retries.add(items, &attributes(source, "reason", reason));
+    }
+
+    fn denied(&self, source: Source<'_>, rule: &str) {
+        self.refusals.add(1, &attributes(source, "rule", rule));
+    }
+
+    fn limit(&self, source: Source<'_>, key: &str) {
+        self.refusals.add(1, &attributes(source, "rule", key));
+    }
+}
+
+/// Exports spans, with the events that are in them.
+pub fn spans<S: Subscriber + for<'a> LookupSpan<'a>>(tracers: &SdkTracerProvider) -> impl Layer<S> {
+    tracing_opentelemetry::layer().with_tracer(tracers.tracer("nodule"))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [component, credential, group, operation, item] = arguments.as_slice() else {
+        return Err("expected COMPONENT CREDENTIAL GROUP OPERATION ITEM".into());
+    };
+    let (traces, metrics) = (InMemorySpanExporter::default(), InMemoryMetricExporter::default());
+    let tracers = SdkTracerProvider::builder()
+        .with_simple_exporter(traces.clone())
+        .build();
+    let meters = SdkMeterProvider::builder()
+        .with_periodic_exporter(metrics.clone())
+        .build();
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(spans(&tracers)))?;
+
+    let observer = Metrics::new(&meters.meter("nodule"));
+    let engine = Engine::new(&EngineConfig::default().observer(observer))?;
+    let component = engine.load_file(component).await?;
+    let credential = Credential::from_json(component.node(), &std::fs::read_to_string(credential)?)?;
+    let runner = component
+        .runner()
+        .credential(credential)
+        .tenant("tenant-7")
+        .build()?;
+    // The events of the run are in this span, and name it.
+    let workflow = tracing::info_span!("workflow", workflow = "demo");
+    let options = RunOptions::default().run_id("demo-1");
+    let items = vec![serde_json::from_str(item)?];
+    let results = runner
+        .execute(group, operation, items, &options)
+        .instrument(workflow)
+        .await?;
+
+    meters.force_flush()?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{results:?}")?;
+    writeln!(out, "{:#?}", traces.get_finished_spans()?)?;
+    writeln!(out, "{:#?}", metrics.get_finished_metrics()?)?;
+    Ok(())
+}
