@@ -124,7 +124,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The events of the run are in this span, and name it.
     let workflow = tracing::info_span!("workflow", workflow = "demo");
     let options = RunOptions::default().run_id("demo-1");
-    let items = vec![serde_json::from_str(item)?];
+    let items = vec![serde_json::from_str::<nodule::json::Json>(item)?];
     let results = runner
         .execute(group, operation, items, &options)
         .instrument(workflow)
