@@ -333,7 +333,7 @@ impl Inner {
             label: Arc::clone(operation.map_or(&self.label, |operation| &operation.label)),
             rate: operation.and_then(|operation| operation.rate.clone()),
             observed: Mutex::new(Observed::default()),
-            lane: Mutex::default(),
+            origin_client: Mutex::default(),
         })
     }
 
