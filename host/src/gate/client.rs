@@ -46,7 +46,7 @@ use nodule_core::address::{AddressDenial, AddressLists, Permit, filter};
 use nodule_core::credential::Credential;
 use owner::Owners;
 use pools::{Origin, Pool, Pools};
-use unread::Asked;
+use unread::CheckedStream;
 
 pub(crate) use load::RequestPermit;
 pub(crate) use owner::Owner;
@@ -124,7 +124,7 @@ impl OriginClient {
     }
 
     /// Count a request, until what is given is dropped: when the answer is read, or there will be none.
-    pub(crate) fn asking(&self) -> RequestPermit {
+    pub(crate) fn request_permit(&self) -> RequestPermit {
         RequestPermit::new(Arc::clone(&self.load))
     }
 
@@ -229,7 +229,7 @@ impl Clients {
     }
 
     /// The way to this URL's origin, by a connection of this kind.
-    pub(crate) fn lane(&self, key: Key, url: &Uri) -> OriginClient {
+    pub(crate) fn origin_client(&self, key: Key, url: &Uri) -> OriginClient {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         let pool = pools.get(key, || self.connector(key.permit));
         drop(pools);
@@ -303,7 +303,7 @@ pub(crate) struct Pinned {
 }
 
 impl Service<Uri> for Pinned {
-    type Response = Asked;
+    type Response = CheckedStream;
     type Error = ConnectFailure;
     type Future = BoxFuture<Result<Self::Response, Self::Error>>;
 
@@ -317,7 +317,7 @@ impl Service<Uri> for Pinned {
     }
 }
 
-async fn connect(outbound: &Outbound, uri: &Uri, permit: Permit) -> Result<Asked, ConnectFailure> {
+async fn connect(outbound: &Outbound, uri: &Uri, permit: Permit) -> Result<CheckedStream, ConnectFailure> {
     let network = &*outbound.network;
     let host = uri.host().unwrap_or_default();
     let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") {
@@ -337,7 +337,9 @@ async fn connect(outbound: &Outbound, uri: &Uri, permit: Permit) -> Result<Asked
     }
     let addresses = allowed(resolve(network, host).await?)?;
     let stream = connect_to_any(network, addresses).await;
-    stream.map(Asked::new).map_err(ConnectFailure::Unreachable)
+    stream
+        .map(CheckedStream::new)
+        .map_err(ConnectFailure::Unreachable)
 }
 
 /// The addresses of a host; one that is an address needs no look-up.

@@ -120,7 +120,7 @@ pub(crate) struct Pipeline {
     pub(crate) rate: Option<Arc<Pace>>,
     pub(crate) observed: Mutex<Observed>,
     /// Where the last request went.
-    pub(crate) lane: Mutex<Option<Arc<OriginClient>>>,
+    pub(crate) origin_client: Mutex<Option<Arc<OriginClient>>>,
 }
 
 /// A request that passed the first step.
@@ -134,8 +134,8 @@ struct ValidatedRequest {
 }
 
 impl ValidatedRequest {
-    fn asked(&self) -> Asked<'_> {
-        Asked {
+    fn line(&self) -> RequestLine<'_> {
+        RequestLine {
             method: Some(&self.method),
             url: Some(&self.url),
         }
@@ -151,21 +151,21 @@ pub(crate) struct BufferedResponse {
     pub(crate) hold: BufferReservation,
 }
 
-/// What a request wanted, as far as it is known.
+/// A request's method and URL, as far as they are known.
 #[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct RequestLine<'a> {
     pub(crate) method: Option<&'a Method>,
     pub(crate) url: Option<&'a CanonicalUrl>,
 }
 
 /// Why a node is given no answer.
-struct Unanswered {
+struct NoResponse {
     error: HttpError,
     /// The answer, where there is one and only its body cannot be read; without that.
     undecoded: Option<Box<BufferedResponse>>,
 }
 
-impl From<HttpError> for Unanswered {
+impl From<HttpError> for NoResponse {
     fn from(error: HttpError) -> Self {
         Self {
             error,
@@ -193,11 +193,11 @@ impl Pipeline {
     /// Carry out one request; the module says in which order.
     pub(crate) async fn exchange(
         self: Arc<Self>,
-        wanted: RawRequest,
+        raw: RawRequest,
         options: Option<RequestOptions>,
     ) -> Result<BufferedResponse, HttpError> {
         let clock = events::wants_requests(&self.label).then(Instant::now);
-        let mut checked = self.check(wanted).await?;
+        let mut checked = self.check(raw).await?;
         let _place = match &self.rate {
             Some(rate) if self.is_live() => rate.turn().await,
             _ => None,
@@ -215,7 +215,7 @@ impl Pipeline {
 
     fn show(
         &self,
-        asked: &ValidatedRequest,
+        request: &ValidatedRequest,
         sent: usize,
         outcome: &Result<BufferedResponse, HttpError>,
         since: Instant,
@@ -227,14 +227,14 @@ impl Pipeline {
         let base = self
             .base
             .as_ref()
-            .filter(|_| asked.below_base)
+            .filter(|_| request.below_base)
             .map(|base| base.url());
         let seen = events::Request {
-            method: &asked.method,
+            method: &request.method,
             // An authenticating node knows the secret, so what it chose is not shown.
-            origin: (self.scope == Scope::Operation || base.is_some()).then(|| asked.url.origin()),
+            origin: (self.scope == Scope::Operation || base.is_some()).then(|| request.url.origin()),
             path: if self.scope == Scope::Operation {
-                self.label.path(base, &asked.url)
+                self.label.path(base, &request.url)
             } else {
                 "…"
             },
@@ -273,7 +273,7 @@ impl Pipeline {
             } => self
                 .live(clients, checked, permit, options)
                 .await
-                .map_err(|unanswered| unanswered.error),
+                .map_err(|failed| failed.error),
             Transport::Live {
                 clients,
                 recorder: Some(recorder),
@@ -287,7 +287,7 @@ impl Pipeline {
                     request,
                     outcome: match &outcome {
                         Ok(answer) => Outcome::Answer(answer.recorded()),
-                        Err(Unanswered { error, undecoded }) => {
+                        Err(NoResponse { error, undecoded }) => {
                             let error = error_name::of(error).to_owned();
                             match undecoded {
                                 Some(answer) => Outcome::Answer(RecordedResponse {
@@ -301,7 +301,7 @@ impl Pipeline {
                     started,
                     duration: clock.elapsed(),
                 });
-                outcome.map_err(|unanswered| unanswered.error)
+                outcome.map_err(|failed| failed.error)
             }
         }
     }
@@ -312,25 +312,25 @@ impl Pipeline {
         request: &mut ValidatedRequest,
         permit: Permit,
         options: Option<&RequestOptions>,
-    ) -> Result<BufferedResponse, Unanswered> {
+    ) -> Result<BufferedResponse, NoResponse> {
         self.listen(request).await;
         let url = self.authorise(request)?;
-        let lane = self.lane(clients, permit, &url);
+        let origin_client = self.origin_client(clients, permit, &url);
         let changing = u32::from(!is_safe(&request.method));
         let clock = Instant::now();
-        let outcome = exchange::send(self, &lane, request, url, options).await;
+        let outcome = exchange::send(self, &origin_client, request, url, options).await;
         self.ended(clock.elapsed(), outcome.as_ref().ok(), changing);
         let error = match outcome {
             Ok(answer) => return Ok(self.redacted(request, answer).await),
             Err(exchange::Stopped::Undecoded(answer)) => {
                 self.note_undecoded(&answer);
-                return Err(Unanswered {
+                return Err(NoResponse {
                     error: HttpError::HttpResponseContentCoding(None),
                     undecoded: Some(Box::new(self.redacted(request, *answer).await)),
                 });
             }
             Err(exchange::Stopped::Denied(denial)) => self.deny(
-                request.asked(),
+                request.line(),
                 "address",
                 denial.to_string(),
                 denial.hint(&request.url),
@@ -348,10 +348,13 @@ impl Pipeline {
     }
 
     /// The way to this URL's origin: the same for nearly all requests of a call.
-    fn lane(&self, clients: &Clients, permit: Permit, url: &Uri) -> Arc<OriginClient> {
-        let mut last = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = last.as_ref().filter(|lane| lane.leads_to(permit, url)) {
-            return Arc::clone(lane);
+    fn origin_client(&self, clients: &Clients, permit: Permit, url: &Uri) -> Arc<OriginClient> {
+        let mut last = self.origin_client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(origin_client) = last
+            .as_ref()
+            .filter(|origin_client| origin_client.leads_to(permit, url))
+        {
+            return Arc::clone(origin_client);
         }
         let freshness = if self.write {
             Freshness::Recent
@@ -366,8 +369,8 @@ impl Pipeline {
             header_count: self.limits.header_count,
             header_bytes: self.limits.header_bytes,
         };
-        let lane = Arc::new(clients.lane(key, url));
-        Arc::clone(last.insert(lane))
+        let origin_client = Arc::new(clients.origin_client(key, url));
+        Arc::clone(last.insert(origin_client))
     }
 
     /// Name to the recording what it must not show.

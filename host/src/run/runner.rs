@@ -362,7 +362,7 @@ impl Inner {
                 |operation| operation.rate.clone(),
             ),
             observed: Mutex::new(Observed::default()),
-            lane: Mutex::default(),
+            origin_client: Mutex::default(),
         }
     }
 

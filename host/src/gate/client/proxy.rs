@@ -17,7 +17,7 @@ use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper::upgrade;
 
-use super::unread::Asked;
+use super::unread::CheckedStream;
 use super::{ConnectFailure, Outbound, connect_to_any, resolve};
 use crate::gate::network::ProxyServer;
 
@@ -81,7 +81,7 @@ pub(super) async fn connect(
     proxy: &Arc<ProxyServer>,
     target: &Uri,
     port: u16,
-) -> Result<Asked, ConnectFailure> {
+) -> Result<CheckedStream, ConnectFailure> {
     let failed = |why| {
         ConnectFailure::Proxy(ProxyFailure {
             proxy: Arc::clone(proxy),
@@ -101,7 +101,7 @@ pub(super) async fn connect(
     let stream = connect_to_any(network, addresses)
         .await
         .map_err(|error| failed(Why::Unreachable(error)))?;
-    let stream = Asked::new(stream);
+    let stream = CheckedStream::new(stream);
     if target.scheme_str() != Some("https") {
         return Ok(stream.sent_to_proxy());
     }
@@ -109,7 +109,12 @@ pub(super) async fn connect(
 }
 
 /// Ask for a tunnel, and give the stream back when it is one.
-async fn tunnel(stream: Asked, proxy: &ProxyServer, target: &Uri, port: u16) -> Result<Asked, Why> {
+async fn tunnel(
+    stream: CheckedStream,
+    proxy: &ProxyServer,
+    target: &Uri,
+    port: u16,
+) -> Result<CheckedStream, Why> {
     let broken = |error: hyper::Error| Why::Broken(error.to_string());
     let authority = format!("{}:{port}", target.host().unwrap_or_default());
     let mut request = Request::builder()
@@ -145,7 +150,7 @@ async fn tunnel(stream: Asked, proxy: &ProxyServer, target: &Uri, port: u16) -> 
         _ = &mut connection => asking.await,
     }?;
     let parts = upgraded
-        .downcast::<Asked>()
+        .downcast::<CheckedStream>()
         .map_err(|_| Why::Broken("the connection was lost".to_owned()))?;
     // The side that speaks first in TLS is ours.
     if parts.read_buf.is_empty() {

@@ -31,12 +31,14 @@ fn key(clients: &Clients, owner: &str) -> Key {
     }
 }
 
-/// Send a GET by this lane and read its answer.
-async fn get(lane: &OriginClient, url: &Uri) -> Result<Bytes, legacy::Error> {
-    let asking = lane.asking();
+/// Send a GET by this client and read its answer.
+async fn get(origin_client: &OriginClient, url: &Uri) -> Result<Bytes, legacy::Error> {
+    let asking = origin_client.request_permit();
     let by = Instant::now() + Duration::from_secs(20);
     let request = http::Request::get(url.clone()).body(Full::default()).unwrap();
-    let answer = lane.request(Connecting::by(by, &asking), request).await?;
+    let answer = origin_client
+        .request(Connecting::by(by, &asking), request)
+        .await?;
     Ok(answer.into_body().collect().await.unwrap().to_bytes())
 }
 
@@ -125,19 +127,19 @@ async fn bytes_that_have_arrived_are_not_the_answer_to_the_next_request() {
     ] {
         let server = Server::start(Some(late));
         let clients = clients();
-        let lane = clients.lane(key(&clients, "a"), &server.url("/"));
-        assert_eq!(get(&lane, &server.url("/1")).await.unwrap(), "/1");
+        let origin_client = clients.origin_client(key(&clients, "a"), &server.url("/"));
+        assert_eq!(get(&origin_client, &server.url("/1")).await.unwrap(), "/1");
         // Until the connection is idle, and its task waits.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
         server.ask.send(()).unwrap();
         server.sent.recv().unwrap();
         // The request goes out on another connection, and is not sent twice.
-        assert_eq!(get(&lane, &server.url("/2")).await.unwrap(), "/2");
+        assert_eq!(get(&origin_client, &server.url("/2")).await.unwrap(), "/2");
         assert_eq!(server.connections(), 2);
         // From here on none is kept.
         server.ask.send(()).unwrap();
-        assert_eq!(get(&lane, &server.url("/3")).await.unwrap(), "/3");
+        assert_eq!(get(&origin_client, &server.url("/3")).await.unwrap(), "/3");
         assert_eq!(server.connections(), 1);
     }
 }
@@ -147,20 +149,20 @@ async fn bytes_that_have_arrived_are_not_the_answer_to_the_next_request() {
 async fn an_origin_that_sends_what_nobody_asked_for_has_no_connection_kept() {
     let server = Server::start(Some(SURPLUS));
     let clients = clients();
-    let lane = clients.lane(key(&clients, "a"), &server.url("/"));
-    assert!(lane.load.is_trusted());
-    assert_eq!(get(&lane, &server.url("/1")).await.unwrap(), "/1");
+    let origin_client = clients.origin_client(key(&clients, "a"), &server.url("/"));
+    assert!(origin_client.load.is_trusted());
+    assert_eq!(get(&origin_client, &server.url("/1")).await.unwrap(), "/1");
     server.ask.send(()).unwrap();
-    while lane.load.is_trusted() {
+    while origin_client.load.is_trusted() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     for path in ["/2", "/3"] {
         server.ask.send(()).unwrap();
-        assert_eq!(get(&lane, &server.url(path)).await.unwrap(), path);
+        assert_eq!(get(&origin_client, &server.url(path)).await.unwrap(), path);
     }
     assert_eq!(server.connections(), 3);
     // Another owner is asked for its own.
-    let other = clients.lane(key(&clients, "b"), &server.url("/"));
+    let other = clients.origin_client(key(&clients, "b"), &server.url("/"));
     assert!(other.load.is_trusted());
 }
 
@@ -169,19 +171,19 @@ async fn a_connection_belongs_to_one_owner_and_is_kept_for_it() {
     let server = Server::start(None);
     let clients = clients();
     for (name, connections) in [("a", 1), ("a", 0), ("b", 1), ("a", 0), ("b", 0)] {
-        let lane = clients.lane(key(&clients, name), &server.url("/"));
-        assert_eq!(get(&lane, &server.url("/x")).await.unwrap(), "/x");
+        let origin_client = clients.origin_client(key(&clients, name), &server.url("/"));
+        assert_eq!(get(&origin_client, &server.url("/x")).await.unwrap(), "/x");
         // Once its task has seen the end of the answer, the connection is free.
         while clients.pools.lock().unwrap().connections() > 0 && !is_idle().await {}
         assert_eq!(server.connections(), connections, "{name}");
-        assert!(lane.load.is_trusted());
+        assert!(origin_client.load.is_trusted());
     }
     let authenticating = Key {
         authenticates: true,
         ..key(&clients, "a")
     };
-    let lane = clients.lane(authenticating, &server.url("/"));
-    get(&lane, &server.url("/x")).await.unwrap();
+    let origin_client = clients.origin_client(authenticating, &server.url("/"));
+    get(&origin_client, &server.url("/x")).await.unwrap();
     assert_eq!(server.connections(), 1);
 }
 
@@ -197,15 +199,15 @@ async fn is_idle() -> bool {
 async fn pools_that_nobody_uses_do_not_pile_up() {
     let clients = clients();
     let url = Uri::from_static("http://127.0.0.1:9/");
-    let used = clients.lane(key(&clients, "used"), &url);
+    let used = clients.origin_client(key(&clients, "used"), &url);
     for index in 0..1000 {
-        clients.lane(key(&clients, &index.to_string()), &url);
+        clients.origin_client(key(&clients, &index.to_string()), &url);
     }
     assert!(clients.pools.lock().unwrap().len() <= 256);
-    let again = clients.lane(key(&clients, "used"), &url);
+    let again = clients.origin_client(key(&clients, "used"), &url);
     assert!(Arc::ptr_eq(&used.pool, &again.pool));
     // The newest ones are there still.
-    let newest = clients.lane(key(&clients, "999"), &url);
+    let newest = clients.origin_client(key(&clients, "999"), &url);
     assert!(Arc::strong_count(&newest.pool) == 2);
 }
 
@@ -215,15 +217,19 @@ async fn connections_that_nobody_uses_do_not_pile_up() {
     let clients = clients();
     // Each owner has three, as many as it has requests at once.
     for index in 0..200 {
-        let lane = clients.lane(key(&clients, &index.to_string()), &server.url("/"));
+        let origin_client = clients.origin_client(key(&clients, &index.to_string()), &server.url("/"));
         let url = server.url("/x");
-        let (a, b, c) = tokio::join!(get(&lane, &url), get(&lane, &url), get(&lane, &url));
+        let (a, b, c) = tokio::join!(
+            get(&origin_client, &url),
+            get(&origin_client, &url),
+            get(&origin_client, &url)
+        );
         assert!(a.is_ok() && b.is_ok() && c.is_ok());
         assert!(clients.pools.lock().unwrap().connections() <= 540);
     }
     assert_eq!(server.connections(), 600);
     // Those of a pool that is gone are closed by their tasks.
-    clients.lane(key(&clients, "last"), &server.url("/"));
+    clients.origin_client(key(&clients, "last"), &server.url("/"));
     for _ in 0..1000 {
         if clients.pools.lock().unwrap().connections() < 512 {
             return;
@@ -243,7 +249,7 @@ async fn an_address_that_the_engine_blocks_is_not_connected_to_though_the_policy
             permit,
             ..key(&clients, "a")
         };
-        let error = get(&clients.lane(key, &server.url("/")), &server.url("/"))
+        let error = get(&clients.origin_client(key, &server.url("/")), &server.url("/"))
             .await
             .unwrap_err();
         let words = format!("{error:?}");
@@ -261,8 +267,8 @@ async fn an_address_that_the_engine_allows_is_connected_to_though_the_policy_doe
         permit: Permit::PublicOnly,
         ..key(&clients, "a")
     };
-    let lane = clients.lane(key, &server.url("/"));
-    assert_eq!(get(&lane, &server.url("/x")).await.unwrap(), "/x");
+    let origin_client = clients.origin_client(key, &server.url("/"));
+    assert_eq!(get(&origin_client, &server.url("/x")).await.unwrap(), "/x");
 }
 
 /// A server that closes a connection once it has answered, without a word beforehand.
@@ -293,13 +299,13 @@ async fn an_origin_that_closes_what_is_kept_has_no_connection_kept() {
     let (url, accepted) = closing();
     let url: Uri = url.parse().unwrap();
     let clients = clients();
-    let lane = clients.lane(key(&clients, "a"), &url);
-    assert_eq!(get(&lane, &url).await.unwrap(), "{}");
-    while lane.load.is_trusted() {
+    let origin_client = clients.origin_client(key(&clients, "a"), &url);
+    assert_eq!(get(&origin_client, &url).await.unwrap(), "{}");
+    while origin_client.load.is_trusted() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     for _ in 0..3 {
-        assert_eq!(get(&lane, &url).await.unwrap(), "{}");
+        assert_eq!(get(&origin_client, &url).await.unwrap(), "{}");
     }
     assert_eq!(accepted.try_iter().count(), 4);
 }
@@ -312,9 +318,9 @@ async fn a_connection_is_used_again_for_what_must_not_be_lost_once_one_was_left_
         freshness: Freshness::Recent,
         ..key(&clients, "a")
     };
-    let lane = clients.lane(key, &server.url("/"));
+    let origin_client = clients.origin_client(key, &server.url("/"));
     for _ in 0..3 {
-        get(&lane, &server.url("/x")).await.unwrap();
+        get(&origin_client, &server.url("/x")).await.unwrap();
         is_idle().await;
     }
     assert_eq!(server.connections(), 3, "nothing is known of it");
@@ -322,7 +328,7 @@ async fn a_connection_is_used_again_for_what_must_not_be_lost_once_one_was_left_
     tokio::time::advance(keeping::KEPT).await;
     tokio::time::resume();
     for _ in 0..3 {
-        get(&lane, &server.url("/x")).await.unwrap();
+        get(&origin_client, &server.url("/x")).await.unwrap();
         is_idle().await;
     }
     assert_eq!(server.connections(), 1, "it keeps them");

@@ -29,7 +29,7 @@ const MOMENT: Duration = Duration::from_micros(20);
 
 /// A stream whose socket is asked for unread bytes.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct CheckedStream {
     stream: TokioIo<TcpStream>,
     /// When there was nothing to read, if there was not the last time.
     quiet: Option<Instant>,
@@ -37,7 +37,7 @@ pub(crate) struct Asked {
     is_to_proxy: bool,
 }
 
-impl Asked {
+impl CheckedStream {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self {
             stream: TokioIo::new(stream),
@@ -69,13 +69,13 @@ impl Asked {
     }
 }
 
-impl Connection for Asked {
+impl Connection for CheckedStream {
     fn connected(&self) -> Connected {
         self.stream.connected().proxy(self.is_to_proxy)
     }
 }
 
-impl Read for Asked {
+impl Read for CheckedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -107,7 +107,7 @@ impl Read for Asked {
     }
 }
 
-impl Write for Asked {
+impl Write for CheckedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

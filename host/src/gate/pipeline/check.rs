@@ -7,7 +7,7 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use super::header::is_forbidden;
 use super::held::BufferReservation;
-use super::{Asked, Pipeline, ValidatedRequest};
+use super::{Pipeline, RequestLine, ValidatedRequest};
 use nodule_core::canonical::{CanonicalUrl, UrlError};
 
 /// A request as a node put it together.
@@ -34,7 +34,7 @@ const SET_BY_THE_CLIENT: [header::HeaderName; 3] =
 
 impl Pipeline {
     /// Size and syntax.
-    pub(super) async fn check(&self, wanted: RawRequest) -> Result<ValidatedRequest, HttpError> {
+    pub(super) async fn check(&self, raw: RawRequest) -> Result<ValidatedRequest, HttpError> {
         let RawRequest {
             method,
             scheme,
@@ -42,7 +42,7 @@ impl Pipeline {
             path_and_query,
             mut headers,
             body,
-        } = wanted;
+        } = raw;
         // The body is read in any case, since a node that writes to a stream that nobody reads sees it break, and not
         // why the request was refused.
         let body = match body {
@@ -52,13 +52,13 @@ impl Pipeline {
         }
         .inspect_err(|error| self.note_size(error));
         let url = self.url(scheme, &authority, &path_and_query).map_err(|error| {
-            let asked = Asked {
+            let line = RequestLine {
                 method: Some(&method),
                 url: None,
             };
-            self.deny(asked, "url", error.to_string(), error.hint())
+            self.deny(line, "url", error.to_string(), error.hint())
         })?;
-        let asked = Asked {
+        let line = RequestLine {
             method: Some(&method),
             url: Some(&url),
         };
@@ -72,11 +72,11 @@ impl Pipeline {
                 "expected a `content-length` of {}, as the body has, found another",
                 body.len()
             );
-            return Err(self.deny(asked, "content-length", message, None));
+            return Err(self.deny(line, "content-length", message, None));
         }
         if let Some(name) = headers.keys().find(|name| is_forbidden(self.scope, name)) {
             let message = format!("the header `{name}` is not for a node to set");
-            return Err(self.deny(asked, "header", message, None));
+            return Err(self.deny(line, "header", message, None));
         }
         for name in SET_BY_THE_CLIENT {
             headers.remove(name);

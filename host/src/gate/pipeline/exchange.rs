@@ -60,7 +60,7 @@ impl Deadlines {
 /// Send a request that may be sent. `pipeline` is told when it begins to leave.
 pub(super) async fn send(
     pipeline: &Pipeline,
-    lane: &OriginClient,
+    origin_client: &OriginClient,
     request: &mut ValidatedRequest,
     url: Uri,
     options: Option<&RequestOptions>,
@@ -90,22 +90,22 @@ pub(super) async fn send(
     // A semaphore that is closed lets nobody in; this one never is.
     let _slot = slot;
     let changing = u32::from(!super::is_safe(&request.method));
-    let asking = lane.asking();
+    let asking = origin_client.request_permit();
     let connecting = Connecting::by(connect_by, &asking);
-    let asked = now;
-    let answer = lane.request(Arc::clone(&connecting), outgoing(request, url));
+    let asked_at = now;
+    let answer = origin_client.request(Arc::clone(&connecting), outgoing(request, url));
     let mut answer = pin!(answer);
     // Noted before it leaves: a call that is dropped from here on may have been carried out.
     pipeline.sending(changing);
     // One timer for both deadlines. The one for the first byte begins with the connection, which is looked at when it
     // seems to be over; before there is one, the connector has a deadline of its own.
-    let mut first_byte_by = asked + deadlines.first_byte;
+    let mut first_byte_by = asked_at + deadlines.first_byte;
     let response = loop {
         let wake = first_byte_by.min(deadlines.end);
         if let Ok(response) = timeout_at(wake, answer.as_mut()).await {
             break response;
         }
-        let since = connecting.since(asked);
+        let since = connecting.since(asked_at);
         if deadlines.end <= wake {
             return Err(too_long(limits));
         }
@@ -124,7 +124,7 @@ pub(super) async fn send(
         };
     };
     match response {
-        Ok(response) if let Some(proxy) = lane.refused_by_proxy(&response) => {
+        Ok(response) if let Some(proxy) = origin_client.refused_by_proxy(&response) => {
             // A service may answer so itself, after it has done what it was asked: nobody knows whether it was the proxy.
             Err(broken(HttpError::ConnectionRefused, asks_for_credentials(proxy)))
         }
@@ -133,7 +133,7 @@ pub(super) async fn send(
             if error.is_connect() || is_unwritten(&error) {
                 pipeline.not_sent(changing);
             } else {
-                lane.lost(&connecting);
+                origin_client.lost(&connecting);
             }
             Err(classify(&error, limits))
         }

@@ -7,7 +7,7 @@ use nodule_core::canonical::CanonicalUrl;
 use nodule_core::policy::{BaseUrl, Policy, Rule};
 use wasmtime_wasi_http::Error as HttpError;
 
-use super::{Asked, Pipeline, Scope, ValidatedRequest, is_safe};
+use super::{Pipeline, RequestLine, Scope, ValidatedRequest, is_safe};
 use crate::events;
 
 /// Rules by which a request below the base URL is refused for nothing that the node chose.
@@ -71,7 +71,7 @@ impl Pipeline {
     pub(super) fn permit(&self, request: &ValidatedRequest) -> Result<Permit, HttpError> {
         decide(&self.policy, self.scope, request)
             .and_then(|permit| self.count(&request.method).map(|()| permit))
-            .map_err(|refusal| self.refuse(request.asked(), refusal))
+            .map_err(|refusal| self.refuse(request.line(), refusal))
     }
 
     /// Count a request that may be sent by itself; refuse one too many of them.
@@ -103,33 +103,33 @@ impl Pipeline {
     /// Refuse a request: a failure for the node, an event for the operator, and the lines to paste for whoever has to act.
     pub(crate) fn deny(
         &self,
-        asked: Asked<'_>,
+        line: RequestLine<'_>,
         rule: &'static str,
         message: String,
         hint: Option<String>,
     ) -> HttpError {
-        self.refuse(asked, Refusal { rule, message, hint })
+        self.refuse(line, Refusal { rule, message, hint })
     }
 
-    fn refuse(&self, asked: Asked<'_>, refusal: Refusal) -> HttpError {
+    fn refuse(&self, line: RequestLine<'_>, refusal: Refusal) -> HttpError {
         let Refusal { rule, message, hint } = refusal;
-        let below_base = asked
+        let below_base = line
             .url
             .is_some_and(|url| self.base.as_ref().is_some_and(|base| base.covers(url)));
-        let (asked, message, hint) = match self.scope {
+        let (line, message, hint) = match self.scope {
             // This node knows the secret: where it wanted to go, in whatever words, may be the secret.
             Scope::Authentication if self.is_live() && !(below_base && OF_THE_BASE.contains(&rule)) => (
-                Asked {
+                RequestLine {
                     method: None,
                     url: None,
                 },
                 self.what_authentication_may(),
                 None,
             ),
-            _ => (asked, message, hint),
+            _ => (line, message, hint),
         };
-        let origin = asked.url.map(CanonicalUrl::origin);
-        self.audit(|| events::denied(&self.label, asked.method, origin.as_deref(), rule));
+        let origin = line.url.map(CanonicalUrl::origin);
+        self.audit(|| events::denied(&self.label, line.method, origin.as_deref(), rule));
         self.notes().denial.get_or_insert((message, hint));
         HttpError::HttpRequestDenied
     }

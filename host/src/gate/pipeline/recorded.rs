@@ -17,7 +17,7 @@ impl Pipeline {
         let message = || "the URL cannot be recorded".to_owned();
         request
             .recorded()
-            .ok_or_else(|| self.deny(request.asked(), "recording", message(), None))
+            .ok_or_else(|| self.deny(request.line(), "recording", message(), None))
     }
 
     /// The recorded outcome of this request.
@@ -57,7 +57,7 @@ impl Pipeline {
             },
             Ok(Outcome::Failed { error }) => Err(self.recorded_failure(error)),
             Err(miss) => Err(self.deny(
-                request.asked(),
+                request.line(),
                 "replay",
                 miss.to_string(),
                 Some(miss.hint().to_owned()),

@@ -320,7 +320,7 @@ impl Kit {
             }),
             rate: self.rate,
             observed: Mutex::default(),
-            lane: Mutex::default(),
+            origin_client: Mutex::default(),
         })
     }
 }

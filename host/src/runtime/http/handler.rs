@@ -109,11 +109,11 @@ fn begin(
     request: HostOutgoingRequest,
     options: Option<RequestOptions>,
 ) -> Result<Awaited, ErrorCode> {
-    let wanted = read(request)?;
+    let raw = read(request)?;
     // An instance without one only describes itself.
     let pipeline = pipeline.ok_or(ErrorCode::HttpRequestDenied)?;
     let is_live = pipeline.is_live();
-    let exchange = pipeline.exchange(wanted, options);
+    let exchange = pipeline.exchange(raw, options);
     if is_live {
         return Ok(in_flight.begin(exchange));
     }

@@ -7,7 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
-use crate::gate::pipeline::{Asked, BufferReservation, BufferedResponse, Content, Pipeline, RawRequest};
+use crate::gate::pipeline::{
+    BufferReservation, BufferedResponse, Content, Pipeline, RawRequest, RequestLine,
+};
 use crate::runtime::bindings::turns;
 use crate::runtime::bindings::types::Field;
 
@@ -71,12 +73,12 @@ pub(crate) async fn carry_out(
     turn: Arc<Turn>,
     request: turns::Request,
 ) -> Result<TurnResponse, HttpError> {
-    let wanted = wanted(&pipeline, &turn, request)?;
-    let answer = pipeline.exchange(wanted, None).await?;
+    let raw = raw_request(&pipeline, &turn, request)?;
+    let answer = pipeline.exchange(raw, None).await?;
     Ok(TurnResponse::of(answer, &turn.looked_at))
 }
 
-fn wanted(pipeline: &Pipeline, turn: &Turn, request: turns::Request) -> Result<RawRequest, HttpError> {
+fn raw_request(pipeline: &Pipeline, turn: &Turn, request: turns::Request) -> Result<RawRequest, HttpError> {
     let method = method(request.method);
     let in_common = turn.headers.as_ref().map_err(|Unfit| unfit(pipeline, &method))?;
     // What is copied for each of many requests has to be small, whatever comes of the request.
@@ -99,11 +101,11 @@ fn wanted(pipeline: &Pipeline, turn: &Turn, request: turns::Request) -> Result<R
 
 fn unfit(pipeline: &Pipeline, method: &Method) -> HttpError {
     let message = "a header holds characters that HTTP does not allow, or there are too many";
-    let asked = Asked {
+    let line = RequestLine {
         method: Some(method),
         url: None,
     };
-    pipeline.deny(asked, "header", message.to_owned(), None)
+    pipeline.deny(line, "header", message.to_owned(), None)
 }
 
 impl TurnResponse {

@@ -179,7 +179,7 @@ fn clients_trusting(roots: &[Vec<u8>], url: &str, no: &str) -> Clients {
     Clients::new(roots, outbound).unwrap()
 }
 
-fn lane(clients: &Clients, permit: Permit, url: &str) -> OriginClient {
+fn origin_client(clients: &Clients, permit: Permit, url: &str) -> OriginClient {
     let key = Key {
         owner: clients.owners.named("a"),
         authenticates: false,
@@ -188,26 +188,28 @@ fn lane(clients: &Clients, permit: Permit, url: &str) -> OriginClient {
         header_count: 64,
         header_bytes: 8192,
     };
-    clients.lane(key, &url.parse().unwrap())
+    clients.origin_client(key, &url.parse().unwrap())
 }
 
 async fn send(
-    lane: &OriginClient,
+    origin_client: &OriginClient,
     url: &str,
     within: Duration,
 ) -> Result<http::Response<hyper::body::Incoming>, legacy::Error> {
-    let asking = lane.asking();
+    let asking = origin_client.request_permit();
     let connecting = Connecting::by(Instant::now() + within, &asking);
     let request = Request::get(url).body(Full::default()).unwrap();
-    lane.request(connecting, request).await
+    origin_client.request(connecting, request).await
 }
 
 const LONG: Duration = Duration::from_mins(1);
 
 async fn get(clients: &Clients, permit: Permit, url: &str) -> Result<String, String> {
-    let lane = lane(clients, permit, url);
-    let answer = send(&lane, url, LONG).await.map_err(|error| words(&error))?;
-    if let Some(proxy) = lane.refused_by_proxy(&answer) {
+    let origin_client = origin_client(clients, permit, url);
+    let answer = send(&origin_client, url, LONG)
+        .await
+        .map_err(|error| words(&error))?;
+    if let Some(proxy) = origin_client.refused_by_proxy(&answer) {
         return Err(asks_for_credentials(proxy));
     }
     let body = answer.into_body().collect().await.unwrap().to_bytes();
@@ -376,8 +378,12 @@ async fn a_proxy_that_says_nothing_has_the_time_of_a_connection() {
     let proxy = TestProxy::start(Manner::Silent, 9).await;
     let clients = clients(&proxy.url(), "");
     let url = "https://service.example/";
-    let lane = lane(&clients, Permit::PublicOnly, url);
-    let error = words(&send(&lane, url, Duration::from_millis(50)).await.unwrap_err());
+    let origin_client = origin_client(&clients, Permit::PublicOnly, url);
+    let error = words(
+        &send(&origin_client, url, Duration::from_millis(50))
+            .await
+            .unwrap_err(),
+    );
     let said = format!(
         "no connection through the proxy `http://proxy.internal:{}` in time",
         proxy.port
