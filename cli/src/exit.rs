@@ -356,7 +356,12 @@ impl From<nodule::Error> for Failed {
             exit,
             message: error.to_string(),
             hint: match &error {
+                // The library's words are for its own callers.
                 nodule::Error::Compile { .. } => Some(crate::compile::hint()),
+                nodule::Error::CredentialMissing { .. } => Some(
+                    "give it by `--credential FILE`, a JSON object, or in the variable NODULE_CREDENTIAL"
+                        .into(),
+                ),
                 error => error.hint(),
             },
         }

@@ -151,6 +151,9 @@ pub enum Error {
     /// A recording could not be read, or would hold a secret.
     #[error(transparent)]
     Recording(#[from] nodule_core::recording::Error),
+    /// A recording was to be saved, and none is made.
+    #[error("nothing was recorded: the runner was not made to record")]
+    NotRecorded,
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] journal::JournalError),
@@ -242,7 +245,7 @@ impl Error {
                 Some("make the node smaller: leave out what it does not use, or split it in two".into())
             }
             Error::Compile { .. } => Some(
-                "make the node smaller, or load it by the library, which compiles within bounds of your own".into(),
+                "make the node smaller, or compile it within wider bounds: see `EngineConfig::precompiler`".into(),
             ),
             Error::Artifact { .. } => Some(
                 "load the component itself, and serialise it again: with a key of your own, by the same version of this library, \
@@ -253,7 +256,7 @@ impl Error {
                 Some("the component has changed since it was pinned; look at the change, then pin the new digest".into())
             }
             Error::CredentialMissing { .. } => {
-                Some("give it by `--credential FILE`, a JSON object, or in the variable NODULE_CREDENTIAL".into())
+                Some("give it to the runner: `RunnerBuilder::credential`, made by `Credential::from_json`".into())
             }
             Error::UnknownOperation(unknown) => {
                 Some(unknown.hint())
@@ -269,6 +272,7 @@ impl Error {
             Error::StackSize { wanted, .. } => {
                 Some(format!("set `EngineConfig::stack_bytes` to {wanted}"))
             }
+            Error::NotRecorded => Some("make the runner by `RunnerBuilder::record`".into()),
             Error::Journal(error) => error.hint(),
             Error::Recording(error) => error.hint().map(ToOwned::to_owned),
             _ => None,

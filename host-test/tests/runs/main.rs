@@ -34,6 +34,7 @@ mod services;
 mod tenants;
 mod trusted;
 mod unknown;
+mod validated;
 
 use std::process::Command;
 

@@ -157,11 +157,10 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// As there, or the file cannot be written; then nothing is written.
+    /// As there, or the runner does not record, or the file cannot be written; then nothing is written.
     pub fn save_recording(&self, path: &Path) -> Result<(), Error> {
-        if let Some((recording, redactor)) = self.recorded()? {
-            recording.save(path, |text| redactor.knows(text))?;
-        }
+        let (recording, redactor) = self.recorded()?.ok_or(Error::NotRecorded)?;
+        recording.save(path, |text| redactor.knows(text))?;
         Ok(())
     }
 
