@@ -21,6 +21,7 @@ mod both_ways;
 mod drop;
 mod ended;
 mod endings;
+mod hooked;
 mod interrupt;
 mod journal;
 mod killed;

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::{Budget, Pace};
 use crate::gate::client::Owner;
-use crate::gate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
+use crate::gate::pipeline::{Buffered, Observed, Pipeline, Planned, RequestHook, Scope, Transport};
 use crate::runtime::component::Component;
 use crate::runtime::instance::{Account, ClockAndRng, ReplaySeed};
 use crate::runtime::session::{Authenticator, Session, SessionSlot};
@@ -53,6 +53,7 @@ pub(crate) struct Inner {
     slots: Arc<Semaphore>,
     /// What its runs share with those of others.
     pub(crate) budget: Option<Budget>,
+    hook: Option<Arc<dyn RequestHook>>,
     pub(crate) account: Arc<Account>,
     target: Target,
     /// For the events of an authentication.
@@ -354,6 +355,7 @@ impl Inner {
             access: session.map(|session| Arc::clone(session.access())),
             owner: self.owner,
             transport,
+            hook: self.hook.clone(),
             write: operation.is_some_and(BoundOperation::is_write),
             item,
             slots: Arc::clone(&self.slots),

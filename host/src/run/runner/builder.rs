@@ -9,6 +9,7 @@ use super::{Inner, RecordedItems, Runner, Target};
 use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Budget;
+use crate::gate::pipeline::RequestHook;
 use crate::runtime::component::Component;
 use crate::runtime::instance::ReplaySeed;
 use nodule_core::canonical::{Base, CanonicalUrl};
@@ -30,6 +31,7 @@ pub struct RunnerBuilder {
     tenant: String,
     own_session: bool,
     budget: Option<Budget>,
+    hook: Option<Arc<dyn RequestHook>>,
     mode: Mode,
 }
 
@@ -52,6 +54,7 @@ impl Component {
             tenant: String::new(),
             own_session: false,
             budget: None,
+            hook: None,
             mode: Mode::Live,
         }
     }
@@ -125,6 +128,12 @@ impl RunnerBuilder {
         self
     }
 
+    /// Add headers to its requests, such as `traceparent`, those that make a session included.
+    pub fn request_hook(mut self, hook: impl RequestHook + 'static) -> Self {
+        self.hook = Some(Arc::new(hook));
+        self
+    }
+
     /// Send requests and keep what was sent and answered; [`Runner::save_recording`] writes it. Items run one at a time, each
     /// with a clock that stands still and random numbers of its own, which are kept too.
     pub fn record(mut self, meta: Meta) -> Self {
@@ -160,6 +169,7 @@ impl RunnerBuilder {
             tenant,
             own_session,
             budget,
+            hook,
             mode,
         } = self;
         let limits = policy.limits_over(limits);
@@ -236,6 +246,7 @@ impl RunnerBuilder {
                 owner,
                 slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
                 budget,
+                hook,
                 account: Arc::default(),
                 label: Arc::new(Label {
                     node: component.node().name.clone(),
