@@ -204,31 +204,7 @@ impl RunnerBuilder {
                 },
             });
         }
-        let target = match mode {
-            Mode::Live => Target::Live,
-            Mode::DryRun => Target::DryRun,
-            Mode::Record(meta) => {
-                let recorder = Recorder::new(*meta, []);
-                let secrets: Vec<Secret> = credential.iter().flat_map(Credential::secrets).cloned().collect();
-                recorder.add_secrets(secrets.iter().map(Secret::expose));
-                let tape = Mutex::new(RecordedItems {
-                    items: BTreeMap::new(),
-                    secrets,
-                });
-                Target::Record {
-                    recorder: Arc::new(recorder),
-                    tape,
-                }
-            }
-            Mode::Replay(recording) => {
-                let moments = moments(&recording);
-                let base = credential.as_ref().map(Credential::base_url);
-                Target::Replay {
-                    player: Arc::new(player(*recording, base)?),
-                    moments,
-                }
-            }
-        };
+        let target = target(mode, credential.as_ref())?;
         // A replay's session comes from its recording, and a recording holds how its session was made: neither shares.
         let session = credential.as_ref().map(|credential| match target {
             Target::Live if !own_session => component
@@ -269,6 +245,39 @@ impl RunnerBuilder {
             }),
         })
     }
+}
+
+/// Where requests go.
+fn target(mode: Mode, credential: Option<&Credential>) -> Result<Target, Error> {
+    Ok(match mode {
+        Mode::Live => Target::Live,
+        Mode::DryRun => Target::DryRun,
+        Mode::Record(meta) => {
+            let recorder = Recorder::new(*meta, []);
+            let secrets: Vec<Secret> = credential
+                .into_iter()
+                .flat_map(Credential::secrets)
+                .cloned()
+                .collect();
+            recorder.add_secrets(secrets.iter().map(Secret::expose));
+            let tape = Mutex::new(RecordedItems {
+                items: BTreeMap::new(),
+                secrets,
+            });
+            Target::Record {
+                recorder: Arc::new(recorder),
+                tape,
+            }
+        }
+        Mode::Replay(recording) => {
+            let moments = moments(&recording);
+            let base = credential.map(Credential::base_url);
+            Target::Replay {
+                player: Arc::new(player(*recording, base)?),
+                moments,
+            }
+        }
+    })
 }
 
 /// Whether the node has the operation `group.name`.
