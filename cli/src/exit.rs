@@ -356,6 +356,7 @@ impl From<nodule::Error> for Failed {
             exit,
             message: error.to_string(),
             hint: match &error {
+                // The library's words are for its own callers.
                 nodule::Error::Compile { .. } => Some(crate::compile::hint()),
                 nodule::Error::CredentialMissing { .. } => Some(crate::setup::CREDENTIAL_HINT.to_owned()),
                 error => error.hint(),

@@ -93,6 +93,7 @@ impl Observer for Metrics {
 }
 
 /// Exports spans, with the events that are in them.
+#[must_use]
 pub fn spans<S: Subscriber + for<'a> LookupSpan<'a>>(tracers: &SdkTracerProvider) -> impl Layer<S> {
     tracing_opentelemetry::layer().with_tracer(tracers.tracer("nodule"))
 }
@@ -103,9 +104,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let [component, credential, group, operation, item] = arguments.as_slice() else {
         return Err("expected COMPONENT CREDENTIAL GROUP OPERATION ITEM".into());
     };
-    let (traces, metrics) = (InMemorySpanExporter::default(), InMemoryMetricExporter::default());
+    let (exported, metrics) = (InMemorySpanExporter::default(), InMemoryMetricExporter::default());
     let tracers = SdkTracerProvider::builder()
-        .with_simple_exporter(traces.clone())
+        .with_simple_exporter(exported.clone())
         .build();
     let meters = SdkMeterProvider::builder()
         .with_periodic_exporter(metrics.clone())
@@ -133,7 +134,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     meters.force_flush()?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{results:?}")?;
-    writeln!(out, "{:#?}", traces.get_finished_spans()?)?;
+    writeln!(out, "{:#?}", exported.get_finished_spans()?)?;
     writeln!(out, "{:#?}", metrics.get_finished_metrics()?)?;
     Ok(())
 }

@@ -151,6 +151,9 @@ pub enum Error {
     /// A recording could not be read, or would hold a secret.
     #[error(transparent)]
     Recording(#[from] nodule_core::recording::Error),
+    /// A recording was to be saved, and none is made.
+    #[error("nothing was recorded: the runner was not made to record")]
+    NotRecorded,
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(std::sync::Arc<JournalError>),
@@ -274,7 +277,7 @@ impl Error {
                 Some("make the node smaller: leave out what it does not use, or split it in two".into())
             }
             Error::Compile { .. } => Some(
-                "make the node smaller, or load it by the library, which compiles within bounds of your own".into(),
+                "make the node smaller, or compile it within wider bounds: see `EngineConfig::precompiler`".into(),
             ),
             Error::Artifact { .. } => Some(
                 "load the component itself, and serialise it again: with a key of your own, by the same version of this library, \
@@ -285,7 +288,7 @@ impl Error {
                 Some("the component has changed since it was pinned; look at the change, then pin the new digest".into())
             }
             Error::CredentialMissing { .. } => {
-                Some("give the runner one, by `RunnerBuilder::credential`".into())
+                Some("give it to the runner: `RunnerBuilder::credential`, made by `Credential::from_json`".into())
             }
             Error::UnknownOperation(unknown) => {
                 Some(unknown.hint())
@@ -302,6 +305,7 @@ impl Error {
                 Some(format!("set `EngineConfig::stack_bytes` to {wanted}"))
             }
             Error::Broken { source, .. } => source.hint(),
+            Error::NotRecorded => Some("make the runner by `RunnerBuilder::record`".into()),
             Error::Journal(error) => error.hint(),
             Error::Recording(error) => error.hint().map(ToOwned::to_owned),
             _ => None,

@@ -38,7 +38,7 @@ pub(crate) struct Label {
 const UNDECLARED: &str = "…";
 
 impl Label {
-    fn source(&self) -> Source<'_> {
+    pub(crate) fn source(&self) -> Source<'_> {
         Source {
             node: &self.node,
             digest: &self.digest,

@@ -21,6 +21,7 @@ mod both_ways;
 mod drop;
 mod ended;
 mod endings;
+mod hooked;
 mod interrupt;
 mod journal;
 mod killed;
@@ -34,6 +35,7 @@ mod services;
 mod tenants;
 mod trusted;
 mod unknown;
+mod validated;
 
 use std::process::Command;
 

@@ -5,7 +5,7 @@
 //! 2. policy: scheme, host, port, method, path; below the credential's base URL as its `base-url` says; an authenticating instance
 //!    reaches the base URL and nothing else, whatever the policy lists
 //! 3. a replay or a dry run answers here: nothing below runs, so no socket is opened
-//! 4. session headers and query, only below the credential's base URL, every copy the node set removed; nothing from here on
+//! 4. headers that the embedder adds; session headers and query, only below the credential's base URL, every copy the node set removed; nothing from here on
 //!    refuses a request for what the session holds
 //! 5. one look-up, forbidden addresses dropped, a connection to exactly an address that was checked ([`crate::gate::client`])
 //! 6. the request leaves, within its deadlines
@@ -23,6 +23,7 @@ mod error_name;
 mod exchange;
 pub(crate) mod header;
 mod held;
+mod hook;
 mod observed;
 mod permit;
 mod recorded;
@@ -53,6 +54,7 @@ use nodule_core::secret::Secret;
 
 pub(crate) use check::{Content, RawRequest};
 pub(crate) use held::{BufferReservation, Buffered};
+pub use hook::{HookedRequest, RequestHook};
 pub(crate) use observed::{Answered, LastAnswer, Observed, Redirect};
 pub(crate) use permit::AUTHENTICATION_REQUESTS;
 
@@ -106,6 +108,8 @@ pub(crate) struct Pipeline {
     /// Whose connections they use.
     pub(crate) owner: Owner,
     pub(crate) transport: Transport,
+    /// Adds headers of the embedder's own.
+    pub(crate) hook: Option<Arc<dyn RequestHook>>,
     /// Whether the operation's effect is `write`.
     pub(crate) write: bool,
     /// The item that the call is for, where it is for one.
@@ -224,20 +228,11 @@ impl Pipeline {
             Ok(answer) => (answer.status.as_u16(), answer.body.len()),
             Err(_) => (0, 0),
         };
-        let base = self
-            .base
-            .as_ref()
-            .filter(|_| request.below_base)
-            .map(|base| base.url());
         let seen = events::Request {
             method: &request.method,
             // An authenticating node knows the secret, so what it chose is not shown.
-            origin: (self.scope == Scope::Operation || base.is_some()).then(|| request.url.origin()),
-            path: if self.scope == Scope::Operation {
-                self.label.path(base, &request.url)
-            } else {
-                "…"
-            },
+            origin: (self.scope == Scope::Operation || request.below_base).then(|| request.url.origin()),
+            path: self.shown_path(request),
             status,
             outcome: outcome.as_ref().map_or_else(error_name::of, |_| "answered"),
             since,
@@ -249,6 +244,15 @@ impl Pipeline {
             self.audit(|| events::request(&self.label, &seen));
         } else {
             events::request(&self.label, &seen);
+        }
+    }
+
+    /// The path as it was declared, without its values.
+    fn shown_path(&self, asked: &ValidatedRequest) -> &str {
+        let base = self.base.as_ref().filter(|_| asked.below_base);
+        match self.scope {
+            Scope::Operation => self.label.path(base.map(|base| base.url()), &asked.url),
+            Scope::Authentication => "…",
         }
     }
 
@@ -314,6 +318,7 @@ impl Pipeline {
         options: Option<&RequestOptions>,
     ) -> Result<BufferedResponse, NoResponse> {
         self.listen(request).await;
+        self.add_hooked(request)?;
         let url = self.authorise(request)?;
         let origin_client = self.origin_client(clients, permit, &url);
         let changing = u32::from(!is_safe(&request.method));

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::{Budget, Pace};
 use crate::gate::client::Owner;
-use crate::gate::pipeline::{Buffered, Observed, Pipeline, Planned, Scope, Transport};
+use crate::gate::pipeline::{Buffered, Observed, Pipeline, Planned, RequestHook, Scope, Transport};
 use crate::runtime::component::Component;
 use crate::runtime::instance::{Account, ClockAndRng, ReplaySeed};
 use crate::runtime::session::{Authenticator, Session, SessionSlot};
@@ -50,6 +50,7 @@ pub(crate) struct Inner {
     slots: Arc<Semaphore>,
     /// What its runs share with those of others.
     pub(crate) budget: Option<Budget>,
+    hook: Option<Arc<dyn RequestHook>>,
     pub(crate) account: Arc<Account>,
     target: Target,
     /// For the events of an authentication.
@@ -154,11 +155,10 @@ impl Runner {
     ///
     /// # Errors
     ///
-    /// As there, or the file cannot be written; then nothing is written.
+    /// As there, or the runner does not record, or the file cannot be written; then nothing is written.
     pub fn save_recording(&self, path: &Path) -> Result<(), Error> {
-        if let Some((recording, redactor)) = self.recorded()? {
-            recording.save(path, |text| redactor.knows(text))?;
-        }
+        let (recording, redactor) = self.recorded()?.ok_or(Error::NotRecorded)?;
+        recording.save(path, |text| redactor.knows(text))?;
         Ok(())
     }
 
@@ -352,6 +352,7 @@ impl Inner {
             access: session.map(|session| Arc::clone(session.access())),
             owner: self.owner,
             transport,
+            hook: self.hook.clone(),
             write: operation.is_some_and(BoundOperation::is_write),
             item,
             slots: Arc::clone(&self.slots),

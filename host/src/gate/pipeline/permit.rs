@@ -11,7 +11,7 @@ use super::{Pipeline, RequestLine, Scope, ValidatedRequest, is_safe};
 use crate::events;
 
 /// Rules by which a request below the base URL is refused for nothing that the node chose.
-const OF_THE_BASE: [&str; 2] = ["address", "authentication-requests"];
+const OF_THE_BASE: [&str; 3] = ["address", "authentication-requests", "request-hook"];
 
 /// Requests that one `authenticate` may send. A handshake of several steps takes five or six: finding the endpoints, a nonce,
 /// a token, its exchange for another, a renewal that failed before. With no limit it could write the secret to as many places

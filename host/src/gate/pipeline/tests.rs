@@ -17,9 +17,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use http::HeaderName;
 use nodule_core::address::AddressLists;
 use nodule_core::failure::Failure;
+use nodule_core::rate::Bucket;
 use nodule_core::recording::{Meta, Recording};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant as Clock;
 
 use super::*;
 use crate::gate::access::Query;
@@ -199,7 +201,7 @@ struct Kit {
     write: bool,
     addresses: io::Result<Vec<IpAddr>>,
     leads: Leads,
-    rate: Option<Arc<Bucket>>,
+    rate: Option<Arc<Pace>>,
     recorder: Option<Arc<Recorder>>,
 }
 
@@ -317,10 +319,12 @@ impl Kit {
                 digest: "sha256:0".to_owned(),
                 operation: "things.get".to_owned(),
                 path: None,
+                ..Label::default()
             }),
             rate: self.rate,
             observed: Mutex::default(),
             origin_client: Mutex::default(),
+            hook: None,
         })
     }
 }

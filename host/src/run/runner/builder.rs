@@ -9,10 +9,12 @@ use super::{Inner, RecordedItems, Runner, Target};
 use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Budget;
+use crate::gate::pipeline::RequestHook;
 use crate::runtime::component::Component;
 use crate::runtime::instance::ReplaySeed;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::credential::{Credential, CredentialError};
+use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
 use nodule_core::policy::Policy;
 use nodule_core::recording::{Meta, Player, Recorder, Recording};
@@ -29,6 +31,7 @@ pub struct RunnerBuilder {
     tenant: String,
     own_session: bool,
     budget: Option<Budget>,
+    hook: Option<Arc<dyn RequestHook>>,
     mode: Mode,
 }
 
@@ -51,8 +54,39 @@ impl Component {
             tenant: String::new(),
             own_session: false,
             budget: None,
+            hook: None,
             mode: Mode::Live,
         }
+    }
+}
+
+impl Component {
+    /// What the node has against an item before it sends anything, such as missing or malformed parameters: for a form, or for a workflow that
+    /// is checked before anybody has a credential. Nothing is sent; the node is told that its service is at a name that does not exist. What the
+    /// service would say of the item is not known.
+    ///
+    /// # Errors
+    ///
+    /// The outer one: the operation is unknown. The inner one: what is wrong with the item.
+    pub async fn validate(
+        &self,
+        group: &str,
+        operation: &str,
+        item: &str,
+    ) -> Result<Result<(), Failure>, Error> {
+        /// Reserved by RFC 2606 for names that never resolve.
+        const NOWHERE: &str = "https://validation.invalid/";
+        let mut builder = self.runner().dry_run();
+        builder.limits.stack_bytes = self.engine().stack_bytes();
+        if self.node().credential.is_some() {
+            builder = builder.credential(Credential::dummy(self.node(), NOWHERE)?);
+        }
+        let planned = builder.build()?.plan(group, operation, item).await?;
+        Ok(match planned {
+            // It came as far as a request, to a place that only a policy can allow.
+            Ok(_) | Err(Failure::Denied { .. }) => Ok(()),
+            Err(failure) => Err(failure),
+        })
     }
 }
 
@@ -94,6 +128,12 @@ impl RunnerBuilder {
         self
     }
 
+    /// Add headers to its requests, such as `traceparent`, those that make a session included.
+    pub fn request_hook(mut self, hook: impl RequestHook + 'static) -> Self {
+        self.hook = Some(Arc::new(hook));
+        self
+    }
+
     /// Send requests and keep what was sent and answered; [`Runner::save_recording`] writes it. Items run one at a time, each
     /// with a clock that stands still and random numbers of its own, which are kept too.
     pub fn record(mut self, meta: Meta) -> Self {
@@ -129,6 +169,7 @@ impl RunnerBuilder {
             tenant,
             own_session,
             budget,
+            hook,
             mode,
         } = self;
         let limits = policy.limits_over(limits);
@@ -163,31 +204,7 @@ impl RunnerBuilder {
                 },
             });
         }
-        let target = match mode {
-            Mode::Live => Target::Live,
-            Mode::DryRun => Target::DryRun,
-            Mode::Record(meta) => {
-                let recorder = Recorder::new(*meta, []);
-                let secrets: Vec<Secret> = credential.iter().flat_map(Credential::secrets).cloned().collect();
-                recorder.add_secrets(secrets.iter().map(Secret::expose));
-                let tape = Mutex::new(RecordedItems {
-                    items: BTreeMap::new(),
-                    secrets,
-                });
-                Target::Record {
-                    recorder: Arc::new(recorder),
-                    tape,
-                }
-            }
-            Mode::Replay(recording) => {
-                let moments = moments(&recording);
-                let base = credential.as_ref().map(Credential::base_url);
-                Target::Replay {
-                    player: Arc::new(player(*recording, base)?),
-                    moments,
-                }
-            }
-        };
+        let target = target(mode, credential.as_ref())?;
         // A replay's session comes from its recording, and a recording holds how its session was made: neither shares.
         let session = credential.as_ref().map(|credential| match target {
             Target::Live if !own_session => component
@@ -205,6 +222,7 @@ impl RunnerBuilder {
                 owner,
                 slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
                 budget,
+                hook,
                 account: Arc::default(),
                 label: Arc::new(Label {
                     node: component.node().name.clone(),
@@ -227,6 +245,39 @@ impl RunnerBuilder {
             }),
         })
     }
+}
+
+/// Where requests go.
+fn target(mode: Mode, credential: Option<&Credential>) -> Result<Target, Error> {
+    Ok(match mode {
+        Mode::Live => Target::Live,
+        Mode::DryRun => Target::DryRun,
+        Mode::Record(meta) => {
+            let recorder = Recorder::new(*meta, []);
+            let secrets: Vec<Secret> = credential
+                .into_iter()
+                .flat_map(Credential::secrets)
+                .cloned()
+                .collect();
+            recorder.add_secrets(secrets.iter().map(Secret::expose));
+            let tape = Mutex::new(RecordedItems {
+                items: BTreeMap::new(),
+                secrets,
+            });
+            Target::Record {
+                recorder: Arc::new(recorder),
+                tape,
+            }
+        }
+        Mode::Replay(recording) => {
+            let moments = moments(&recording);
+            let base = credential.map(Credential::base_url);
+            Target::Replay {
+                player: Arc::new(player(*recording, base)?),
+                moments,
+            }
+        }
+    })
 }
 
 /// Whether the node has the operation `group.name`.

@@ -128,7 +128,7 @@ async fn a_body_that_stops_has_a_deadline() {
 async fn requests_to_the_service_follow_each_other_at_the_rate() {
     let mut kit = Kit::offline();
     let now = Clock::now().into_std();
-    kit.rate = Some(Arc::new(Bucket::new("1/s".parse().unwrap(), now)));
+    kit.rate = Some(Arc::new(Pace::of(Bucket::new("1/s".parse().unwrap(), now))));
     let gate = kit.live();
     let clock = Clock::now();
     for _ in 0..3 {
@@ -142,7 +142,7 @@ async fn requests_to_the_service_follow_each_other_at_the_rate() {
 async fn a_replay_does_not_wait_for_the_rate() {
     let mut kit = Kit::offline();
     let now = Clock::now().into_std();
-    kit.rate = Some(Arc::new(Bucket::new("1/h".parse().unwrap(), now)));
+    kit.rate = Some(Arc::new(Pace::of(Bucket::new("1/h".parse().unwrap(), now))));
     let pipeline = kit.replay(of_one(("GET", THINGS, ""), recorded_response(200, "", None)));
     let clock = Clock::now();
     for _ in 0..3 {
