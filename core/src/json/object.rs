@@ -57,6 +57,7 @@ impl Object {
     }
 
     /// The fields, in their order.
+    #[must_use]
     pub fn iter(&self) -> map::Iter<'_, String, Json> {
         self.0.iter()
     }
@@ -67,11 +68,13 @@ impl Object {
     }
 
     /// The names, in their order.
+    #[must_use]
     pub fn keys(&self) -> map::Keys<'_, String, Json> {
         self.0.keys()
     }
 
     /// The values, in their order.
+    #[must_use]
     pub fn values(&self) -> map::Values<'_, String, Json> {
         self.0.values()
     }
@@ -119,6 +122,15 @@ impl IntoIterator for Object {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Object {
+    type Item = (&'a String, &'a mut Json);
+    type IntoIter = map::IterMut<'a, String, Json>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter_mut()
     }
 }
 

@@ -20,6 +20,10 @@ struct Document {
     #[serde(default)]
     limits: LimitOverrides,
     #[serde(default)]
+    #[expect(
+        clippy::zero_sized_map_values,
+        reason = "serde checks that each value is the word `write`"
+    )]
     effects: BTreeMap<String, Effect>,
 }
 
