@@ -155,6 +155,10 @@ impl CanonicalUrl {
     }
 
     /// [`from_parts`](Self::from_parts), in short where the origin is written as a URL has it that is canonical already.
+    ///
+    /// # Errors
+    ///
+    /// As [`CanonicalUrl::parse`].
     pub fn from_parts_beside(
         known: &Self,
         scheme: &str,

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 /// What is made has no other readers, and what is opened is no symbolic link and does not wait for a writer, as a pipe does.
+#[must_use]
 pub fn options() -> OpenOptions {
     let mut options = File::options();
     #[cfg(unix)]

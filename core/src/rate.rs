@@ -183,7 +183,7 @@ mod tests {
             (Duration::from_secs(1), "7/s"),
             (Duration::from_mins(1), "7/min"),
             (Duration::from_secs(90), "7/90s"),
-            (Duration::from_mins(120), "7/2h"),
+            (Duration::from_hours(2), "7/2h"),
             (Duration::from_millis(250), "7/250ms"),
             (Duration::from_nanos(1), "7/ns"),
         ] {

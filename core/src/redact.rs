@@ -240,6 +240,7 @@ impl fmt::Debug for Redactor {
 }
 
 /// A header's value of what redaction left.
+#[must_use]
 pub fn header_value(redacted: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(redacted).unwrap_or(HeaderValue::from_static(REDACTED))
 }

@@ -43,6 +43,7 @@ pub const DEFAULT_ITEM_TIME: Duration = Duration::from_mins(2);
 const LONGEST_TIME: Duration = Duration::from_hours(24 * 365 * 10);
 
 /// A time that can be added to an instant. Whoever asks for more, for ever perhaps, gets this.
+#[must_use]
 pub fn countable(time: Duration) -> Duration {
     time.min(LONGEST_TIME)
 }
@@ -125,6 +126,7 @@ impl Retry {
     }
 
     /// The same with times that can be added to an instant.
+    #[must_use]
     pub fn countable(self) -> Self {
         Self {
             tries: self.tries,
@@ -135,6 +137,7 @@ impl Retry {
     }
 
     /// The waits of one item, growing, without end.
+    #[must_use]
     pub fn backoff(&self) -> Backoff {
         let builder = ExponentialBuilder::default()
             .with_min_delay(self.first_wait)
@@ -159,6 +162,7 @@ pub enum Verdict {
 }
 
 /// Whether an item of such an operation may be tried again after such a failure.
+#[must_use]
 pub fn verdict(effect: &Effect, failure: &Failure) -> Verdict {
     let asked = |ms: &Option<u32>| Verdict::Again(ms.map(|ms| Duration::from_millis(ms.into())));
     match failure {

@@ -75,6 +75,10 @@ pub struct Problems {
 
 impl Problems {
     /// All of them; `value`, where there is none.
+    ///
+    /// # Errors
+    ///
+    /// The problems, where there are some.
     pub fn or<T>(self, value: T) -> Result<T, Vec<DescriptionProblem>> {
         if self.list.is_empty() {
             Ok(value)
@@ -241,11 +245,13 @@ pub(super) fn parameter_at(parameter: &Parameter) -> String {
 }
 
 /// Where an operation stands, for a [`DescriptionProblem`].
+#[must_use]
 pub fn place_of_operation(group: &str, name: &str) -> String {
     format!("operation {}", quoted(&format!("{group}.{name}")))
 }
 
 /// Where a parameter stands, for a [`DescriptionProblem`].
+#[must_use]
 pub fn place_of_parameter(id: &str) -> String {
     format!("parameter {}", quoted(id))
 }

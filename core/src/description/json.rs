@@ -62,6 +62,7 @@ pub(super) fn faults(value: &Json) -> Option<String> {
 
 /// How many values a JSON text has, before it is parsed; an empty list or object may count for two, and a text that is no
 /// JSON for anything. Never fewer than parsing makes.
+#[must_use]
 pub fn values_in(text: &str) -> usize {
     let mut values = 1;
     let mut bytes = text.bytes();

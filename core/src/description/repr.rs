@@ -1,7 +1,6 @@
 //! The JSON shape of the contract's variants: one flat object whose `type` says which case it is.
 //!
-//! Written out because serde's tagged enums buffer what they read, and a buffered number that keeps all its digits
-//! can no longer be read as a float.
+//! Written out because serde's tagged enums buffer what they read, and a buffered number has lost its digits.
 
 use serde::{Deserialize, Serialize, Serializer};
 

@@ -8,7 +8,10 @@ use super::Json;
 
 /// The fields of a JSON object, in their order; of several with one name the last one's value, in the first one's position.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Object(IndexMap<String, Json>);
+pub struct Object(
+    /// Boxed, since it is three times as large as any other value.
+    Box<IndexMap<String, Json>>,
+);
 
 impl Object {
     /// Without any field.
@@ -57,6 +60,7 @@ impl Object {
     }
 
     /// The fields, in their order.
+    #[must_use]
     pub fn iter(&self) -> map::Iter<'_, String, Json> {
         self.0.iter()
     }
@@ -67,11 +71,13 @@ impl Object {
     }
 
     /// The names, in their order.
+    #[must_use]
     pub fn keys(&self) -> map::Keys<'_, String, Json> {
         self.0.keys()
     }
 
     /// The values, in their order.
+    #[must_use]
     pub fn values(&self) -> map::Values<'_, String, Json> {
         self.0.values()
     }
@@ -98,12 +104,8 @@ impl ops::Index<&str> for Object {
 
 impl<N: Into<String>> FromIterator<(N, Json)> for Object {
     fn from_iter<I: IntoIterator<Item = (N, Json)>>(fields: I) -> Self {
-        Self(
-            fields
-                .into_iter()
-                .map(|(name, value)| (name.into(), value))
-                .collect(),
-        )
+        let fields = fields.into_iter().map(|(name, value)| (name.into(), value));
+        Self(Box::new(fields.collect()))
     }
 }
 
@@ -118,7 +120,16 @@ impl IntoIterator for Object {
     type IntoIter = map::IntoIter<String, Json>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        (*self.0).into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Object {
+    type Item = (&'a String, &'a mut Json);
+    type IntoIter = map::IterMut<'a, String, Json>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter_mut()
     }
 }
 

@@ -20,6 +20,10 @@ struct Document {
     #[serde(default)]
     limits: LimitOverrides,
     #[serde(default)]
+    #[expect(
+        clippy::zero_sized_map_values,
+        reason = "serde checks that each value is the word `write`"
+    )]
     effects: BTreeMap<String, Effect>,
 }
 
@@ -68,9 +72,11 @@ impl Serialize for Policy {
 impl<'de> Deserialize<'de> for Policy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let document = Document::deserialize(deserializer)?;
-        let mut policy = Policy::default();
-        policy.limits = document.limits;
-        policy.set_base_url(document.base_url);
+        let mut policy = Policy {
+            limits: document.limits,
+            base_url: document.base_url,
+            ..Policy::default()
+        };
         if let Some(most) = document.write_requests {
             policy.set_write_requests(most).map_err(de::Error::custom)?;
         }

@@ -352,7 +352,7 @@ fn compare_json(recorded: &Json, sent: &Json, pointer: &mut String, found: &mut 
             for (key, value) in recorded {
                 at_step(pointer, key, Some(value), sent.get(key), found);
             }
-            for (key, value) in sent.iter().filter(|(key, _)| !recorded.contains_key(*key)) {
+            for (key, value) in sent.iter().filter(|(key, _)| !recorded.contains_key(key)) {
                 at_step(pointer, key, None, Some(value), found);
             }
         }

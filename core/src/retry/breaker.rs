@@ -88,6 +88,7 @@ impl Breaker {
     }
 
     /// Whether something may be sent now.
+    #[must_use]
     pub fn gate(&self, now: Instant) -> Gate {
         match self.shut {
             None => Gate::Open,
@@ -97,6 +98,7 @@ impl Breaker {
     }
 
     /// Since when, if ever, the service is given up.
+    #[must_use]
     pub fn given_up(&self) -> Option<Instant> {
         self.shut.map(|shut| shut.since + self.patience)
     }
