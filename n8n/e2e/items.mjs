@@ -27,7 +27,7 @@ function stored(resource, operation, given) {
 	return item;
 }
 
-/** Each operation's items, and what the service answers where the simulator does not know the operation. */
+/** Each operation's items, and what the service answers where the simulator does not say it. */
 export const CASES = describe('json').operations.map(({ group, name }) => {
 	const { answer } = listed.find((one) => one.case === `${group}/${name}`);
 	const { items, results } = read(`cases/${group}/${name}.har`).log._case;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -45,6 +46,42 @@ fn every_recording_is_of_a_case_in_the_list_and_every_case_has_one() {
     listed.sort();
     recorded.sort();
     assert_eq!(recorded, listed);
+}
+
+/// Those that the simulator answers, and one whose item it does not know.
+#[test]
+fn a_case_is_added_and_recorded_for_each_operation_that_has_none() {
+    let without = ["consumer/createConsumer", "order/getTransactionDetail"];
+    let top = tempfile::tempdir().unwrap();
+    for name in ["target", "node"] {
+        std::os::unix::fs::symlink(root().join(name), top.path().join(name)).unwrap();
+    }
+    let listed = std::fs::read_to_string(root().join("host-test/cases.json")).unwrap();
+    let is_kept = |line: &&str| !without.iter().any(|name| line.contains(&format!("\"{name}\"")));
+    let kept: Vec<&str> = listed.lines().filter(is_kept).collect();
+    let file = top.path().join("host-test/cases.json");
+    std::fs::create_dir(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, kept.join("\n") + "\n").unwrap();
+    for path in recordings() {
+        let name = path.strip_prefix(cases()).unwrap();
+        if !without.contains(&name.with_extension("").to_str().unwrap()) {
+            let copy = top.path().join("host-test/cases").join(name);
+            std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+            std::fs::copy(path, copy).unwrap();
+        }
+    }
+
+    let mut record = Command::new(env!("CARGO_BIN_EXE_record"));
+    expect(record.arg("--missing").current_dir(top.path()), 0);
+
+    let (out, _) = check(&top.path().join("host-test/cases"), 0);
+    assert!(out.ends_with(" passed, 0 failed\n"), "{out}");
+    let listed: Vec<Value> = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let added = listed.iter().rev().take(2).rev();
+    let added: Vec<_> = added
+        .map(|case| (case["case"].as_str().unwrap(), case.get("answer").is_some()))
+        .collect();
+    assert_eq!(added, [(without[0], false), (without[1], true)]);
 }
 
 #[test]
