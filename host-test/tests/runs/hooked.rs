@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use nodule::recording::{Meta, OnFailure};
+use nodule::recording::Meta;
 use nodule::{
     Credential, Engine, EngineConfig, Failure, HookedRequest, RequestHook, RunOptions, RunnerBuilder,
 };
@@ -126,16 +126,11 @@ async fn what_a_node_must_not_set_and_what_is_too_large_is_refused_of_a_hook_too
 async fn what_a_hook_adds_is_in_no_recording() {
     let simulator = simulator(logging());
     let hook = adding(&[("traceparent", "the-trace")]);
-    let meta = Meta {
-        group: "member".to_owned(),
-        operation: "getMember".to_owned(),
-        on_failure: OnFailure::Continue,
-        base_url: simulator.base_url().parse().unwrap(),
-        declared: None,
-        component: None,
-        recorded_against: None,
-        comment: None,
-    };
+    let meta = Meta::new(
+        "member",
+        "getMember",
+        simulator.base_url().parse().unwrap(),
+    );
     let runner = read(builder(&simulator, &hook).await.record(meta)).await.unwrap();
     let recording = runner.recording("run.har").unwrap().unwrap();
     assert!(recording.contains("/v1/member/M4242"), "{recording}");
