@@ -7,7 +7,11 @@ use std::process::Command;
 use crate::support::root;
 
 /// Folder and package.
-const PUBLISHED: [(&str, &str); 3] = [("core", "nodule-core"), ("host", "nodule"), ("cli", "nodule-cli")];
+const PUBLISHED: [(&str, &str); 3] = [
+    ("core", "nodule-core"),
+    ("host", "nodule-host"),
+    ("cli", "nodule-cli"),
+];
 
 /// What takes a file, or a folder, into what is compiled.
 const TAKES: [&str; 4] = ["include_str!(\"", "include_bytes!(\"", "include!(\"", "path: \""];
