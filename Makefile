@@ -45,7 +45,7 @@ test-node:
 	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p simulator -p xtask
 
 test-host: build hostile-nodes
-	$(CARGO) test --quiet --release -p nodule -p nodule-cli -p host-test
+	$(CARGO) test --quiet --release -p nodule-host -p nodule-cli -p host-test
 
 # No part of `make test`: it compiles the three crates a second time. What it finds nearly always, a file that is not packed, a test
 # of `make test` finds from the lists.
@@ -168,7 +168,7 @@ hostile-nodes: setup
 	$(CARGO) run --quiet --release -p xtask -- components target/hostile-build/$(GUEST)/release/examples -o target/hostile
 
 test-hostile: build hostile-nodes ## Run the rows of the attack list by number and print a table
-	$(CARGO) test --quiet --release -p nodule -p nodule-cli -p host-test --test hostile -- $(ROWS)
+	$(CARGO) test --quiet --release -p nodule-host -p nodule-cli -p host-test --test hostile -- $(ROWS)
 
 # Needs a nightly toolchain and a C++ compiler; no part of `make test`. What is found in a run is kept in fuzz/corpus.
 fuzz: export CARGO_TARGET_DIR = $(CURDIR)/fuzz/target

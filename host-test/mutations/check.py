@@ -30,7 +30,7 @@ DEADLINE_S = 600
 LEAST_DEADLINE_S = 60
 TIMES_AS_LONG = 6
 DATA_BYTES = 6 << 30
-PACKAGES = ["-p", "nodule", "-p", "nodule-cli", "-p", "host-test"]
+PACKAGES = ["-p", "nodule-host", "-p", "nodule-cli", "-p", "host-test"]
 
 
 class Mutation:

@@ -2,7 +2,7 @@
 //! as JSON lines, in the items' order, while both go on.
 //!
 //! ```text
-//! cargo run --release -p nodule --example axum -- node.wasm credential.json 127.0.0.1:8080
+//! cargo run --release -p nodule-host --example axum -- node.wasm credential.json 127.0.0.1:8080
 //! curl -N --data-binary @items.jsonl http://127.0.0.1:8080/run/member/getMember
 //! ```
 //!

@@ -82,7 +82,7 @@ fn the_parser_is_the_one_that_wasmtime_has() {
             .unwrap()
             .to_owned()
     };
-    assert_eq!(parser_of("nodule"), parser_of("wasmtime-environ"));
+    assert_eq!(parser_of("nodule-host"), parser_of("wasmtime-environ"));
 }
 
 #[test]
