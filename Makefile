@@ -33,7 +33,7 @@ $(COMPONENT):
 	$(CARGO) run --quiet --release -p xtask -- component target/$(GUEST)/component/socialhub.wasm -o $(COMPONENT)
 
 build: component ## Leave target/release/nodule, target/release/simulator and target/socialhub.wasm
-	$(CARGO) build --release -p nodule-cli -p simulator -p same-features
+	$(CARGO) build --release -p nodule-cli -p socialhub-simulator -p same-features
 
 demo: build ## Describe the node and run an operation on recordings, without network or credential
 	@host-test/demo/demo $(NODULE) $(COMPONENT)
@@ -42,9 +42,9 @@ test: build test-node test-host ## Pass all tests that need no heavy install
 
 # With debug assertions and overflow checks: none of it links Wasmtime.
 test-node:
-	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p simulator -p xtask
+	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p socialhub-simulator -p xtask
 
-test-host: build hostile-nodes
+test-host: build hostile-guests
 	$(CARGO) test --quiet --release -p nodule-host -p nodule-cli -p host-test
 
 # No part of `make test`: it compiles the three crates a second time. What it finds nearly always, a file that is not packed, a test
@@ -97,12 +97,12 @@ n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=… BINARI
 	@rm -rf $(N8N_PACKAGE)/package && node n8n/scripts/pack.mjs $(NODULE) $(COMPONENT) $(N8N_PACKAGE)/package $(addprefix --binaries ,$(BINARIES))
 	@npm pack --silent --pack-destination $(N8N_PACKAGE) ./$(N8N_PACKAGE)/package
 
-test-n8n-host: build hostile-nodes n8n ## Test and lint the package for n8n, without n8n
-	cargo build --quiet --release -p nodule-cli -p simulator -p host-test --bin services
+test-n8n-host: build hostile-guests n8n ## Test and lint the package for n8n, without n8n
+	cargo build --quiet --release -p nodule-cli -p socialhub-simulator -p host-test --bin services
 	cd n8n && npx tsc && npx vitest run
 	n8n/node_modules/.bin/eslint --config n8n/eslint.config.mjs n8n/src n8n/build/package clients/node/src
 
-test-n8n: build hostile-nodes n8n ## Run real workflows in a real n8n, installed into the cache the first time (3 GB)
+test-n8n: build hostile-guests n8n ## Run real workflows in a real n8n, installed into the cache the first time (3 GB)
 	n8n/scripts/install-n8n
 	node --test n8n/e2e/*.test.mjs
 
@@ -149,25 +149,25 @@ test-embedder: build ## Build and run an engine that has sqlx and SQLite beside 
 .PHONY: test-hosts test-celery
 
 # UPDATE=1 writes docs/hosts.md, rates and all; otherwise the page is compared, but for the rates.
-test-hosts: build hostile-nodes ## Run the component in Python, JavaScript, Wasmtime's command line and bare Rust
+test-hosts: build hostile-guests ## Run the component in Python, JavaScript, Wasmtime's command line and bare Rust
 	$(CARGO) build --quiet --release -p bare-host
-	cache="$$(host-test/foreign/setup)" && python3 -B host-test/foreign/conformance.py --cache "$$cache" --target target --docs docs/hosts.md $(if $(UPDATE),--update)
+	cache="$$(foreign-hosts/setup)" && python3 -B foreign-hosts/conformance.py --cache "$$cache" --target target --docs docs/hosts.md $(if $(UPDATE),--update)
 
 test-celery: build ## Send 10,000 items through two Celery workers, kill one half-way, account for every item
-	cache="$$(host-test/foreign/setup --redis)" && "$$cache/python/bin/python" -B host-test/foreign/celery/test.py --target target
+	cache="$$(foreign-hosts/setup --redis)" && "$$cache/python/bin/python" -B foreign-hosts/celery/test.py --target target
 
 # Trust: hostile nodes, fuzzing
 
-HOSTILE := host-test/nodes
+HOSTILE := host-test/guests
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := policy har description redact url node
-.PHONY: hostile-nodes test-hostile test-mutations fuzz
+.PHONY: hostile-guests test-hostile test-mutations fuzz
 
-hostile-nodes: setup
+hostile-guests: setup
 	$(CARGO) build --quiet --release --manifest-path $(HOSTILE)/Cargo.toml --target $(GUEST) --target-dir target/hostile-build --examples
 	$(CARGO) run --quiet --release -p xtask -- components target/hostile-build/$(GUEST)/release/examples -o target/hostile
 
-test-hostile: build hostile-nodes ## Run the rows of the attack list by number and print a table
+test-hostile: build hostile-guests ## Run the rows of the attack list by number and print a table
 	$(CARGO) test --quiet --release -p nodule-host -p nodule-cli -p host-test --test hostile -- $(ROWS)
 
 # Needs a nightly toolchain and a C++ compiler; no part of `make test`. What is found in a run is kept in fuzz/corpus.
@@ -179,18 +179,18 @@ fuzz: ## Fuzz what reads foreign input, a minute for each target: make fuzz FUZZ
 		$(CARGO) +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 # Each takes its protection out of a copy of the tree, and sees its row fail.
-test-mutations: build hostile-nodes ## Take each protection out and see its row fail: make test-mutations ROWS="7 18.2"
+test-mutations: build hostile-guests ## Take each protection out and see its row fail: make test-mutations ROWS="7 18.2"
 	python3 -B host-test/mutations/check.py --target target $(ROWS)
 
 # Runs
 
 measure-runs: build ## Measure memory and speed of long runs, with a journal and without
-	host-test/measure/runs $(NODULE) target/release/simulator $(COMPONENT)
+	bench/runs $(NODULE) target/release/simulator $(COMPONENT)
 
 # Benchmarks: no part of `make test`, where nothing depends on a clock.
 .PHONY: bench profile
 
-bench: build hostile-nodes ## Measure what a node costs beside plain Rust (QUICK=1 for a glance, ONLY="live size" for some)
+bench: build hostile-guests ## Measure what a node costs beside plain Rust (QUICK=1 for a glance, ONLY="live size" for some)
 	$(CARGO) build --quiet --release -p nodule-bench
 	target/release/bench run $(addprefix --only ,$(ONLY)) \
 		$(if $(QUICK),--quick --output target/bench-quick.json,$(if $(ONLY),,--output bench/results.json))

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 fn main() {
-    println!("cargo::rerun-if-changed=nodes/guests");
-    let mut names: Vec<String> = std::fs::read_dir("nodes/guests")
+    println!("cargo::rerun-if-changed=guests/examples");
+    let mut names: Vec<String> = std::fs::read_dir("guests/examples")
         .expect("the guests' folder")
         .filter_map(|entry| {
             entry

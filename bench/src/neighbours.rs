@@ -21,7 +21,7 @@ const HOSTILE: usize = 2;
 /// Times their time alone.
 const LONGER: f64 = 1.5;
 
-/// What a hostile node does without end, and how `host-test/nodes/guests/loops.rs` calls it.
+/// What a hostile node does without end, and how `host-test/guests/examples/loops.rs` calls it.
 const LOOPS: [(&str, &str); 4] = [
     ("that loop", "nothing"),
     ("whose requests are denied", "handle, denied and dropped"),
@@ -95,7 +95,7 @@ async fn hostile(bench: &Bench, engine: &Engine, service: &Service) -> Result<Ru
     let component = engine
         .load_file(&path)
         .await
-        .with_context(|| format!("{} (`make hostile-nodes` leaves it)", path.display()))?;
+        .with_context(|| format!("{} (`make hostile-guests` leaves it)", path.display()))?;
     // It authenticates without a request.
     let json = json!({"baseUrl": service.base(), "secret": "not-a-secret-of-anybody", "mode": "none"});
     let credential = Credential::from_json(component.node(), &json.to_string())?;

@@ -215,7 +215,7 @@ def main():
     if not link.is_symlink():
         link.symlink_to(build)
     print(f"building {len(mutations)} mutations", flush=True)
-    cargo(tree, build, "build", "--release", "-p", "nodule-cli", "-p", "simulator", "-p", "same-features")
+    cargo(tree, build, "build", "--release", "-p", "nodule-cli", "-p", "socialhub-simulator", "-p", "same-features")
     told = cargo(tree, build, "test", "--release", *PACKAGES, "--test", "hostile", "--no-run")
     executable = tree / re.search(r"tests/hostile/main\.rs \((.+)\)", told).group(1)
     wrong = []

@@ -14,7 +14,7 @@ use toml::Table;
 use toml::value::Datetime;
 
 const LIST: &str = "advisories.toml";
-const LOCKS: [&str; 3] = ["Cargo.lock", "fuzz/Cargo.lock", "host-test/nodes/Cargo.lock"];
+const LOCKS: [&str; 3] = ["Cargo.lock", "fuzz/Cargo.lock", "host-test/guests/Cargo.lock"];
 /// Says which features of a package the builds have.
 const MANIFEST: &str = "Cargo.toml";
 

@@ -126,11 +126,7 @@ async fn what_a_node_must_not_set_and_what_is_too_large_is_refused_of_a_hook_too
 async fn what_a_hook_adds_is_in_no_recording() {
     let simulator = simulator(logging());
     let hook = adding(&[("traceparent", "the-trace")]);
-    let meta = Meta::new(
-        "member",
-        "getMember",
-        simulator.base_url().parse().unwrap(),
-    );
+    let meta = Meta::new("member", "getMember", simulator.base_url().parse().unwrap());
     let runner = read(builder(&simulator, &hook).await.record(meta)).await.unwrap();
     let recording = runner.recording("run.har").unwrap().unwrap();
     assert!(recording.contains("/v1/member/M4242"), "{recording}");

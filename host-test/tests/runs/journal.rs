@@ -339,7 +339,7 @@ fn a_journal_without_room_to_begin_with_sends_nothing() {
     let small = root().join("target/hostile/panics.wasm");
     assert!(
         small.exists(),
-        "{} is missing: run `make hostile-nodes`",
+        "{} is missing: run `make hostile-guests`",
         small.display()
     );
     expect(nodule().arg("describe").arg(&small), 0);

@@ -1,0 +1,93 @@
+//! Sends what its item says, whatever that is, and reports what it sees: `{"requests": [...]}`. One request that fails
+//! is the item's failure; of several, each outcome is told. For hosts that have to carry them, an item fails as it says:
+//! `{"limit": "which"}` or `{"other": {"kind", "message", "detail"}}`.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use hostile_guests::{
+    Behaviour, Call, Failure, ItemResult, OtherFailure, Step, Turn, by_turns, failure, guest, parse, send,
+};
+use serde_json::{Value, json};
+
+struct Calls;
+
+impl Behaviour for Calls {
+    fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
+        let run = |item: &String| {
+            let item = parse(item);
+            result(&item, &requests(&item).iter().map(send).collect::<Vec<_>>())
+        };
+        Ok(call.items.iter().map(run).collect())
+    }
+
+    fn next(step: Step) -> Turn {
+        match step {
+            Step::Begin(call) => RUN.set(Run {
+                items: call.items.iter().map(|item| parse(item)).collect(),
+                ..Run::default()
+            }),
+            Step::Resume(answered) => RUN.with_borrow_mut(|run| {
+                run.outcomes.extend(answered.iter().map(by_turns::told));
+            }),
+        }
+        RUN.with_borrow_mut(Run::turn)
+    }
+}
+
+/// A call by turns: one request after the other.
+#[derive(Default)]
+struct Run {
+    items: VecDeque<Value>,
+    /// Of the first item.
+    outcomes: Vec<Value>,
+    results: Vec<ItemResult>,
+}
+
+thread_local! {
+    static RUN: RefCell<Run> = RefCell::default();
+}
+
+impl Run {
+    fn turn(&mut self) -> Turn {
+        while let Some(item) = self.items.front() {
+            match requests(item).get(self.outcomes.len()) {
+                // An ID of its own for each, so that none is answered in another's place.
+                Some(request) => match by_turns::request(100 + self.outcomes.len() as u32, request) {
+                    Ok(request) => return by_turns::only(request),
+                    Err(error) => self.outcomes.push(json!({"error": error})),
+                },
+                None => {
+                    self.results.push(result(item, &self.outcomes));
+                    self.outcomes.clear();
+                    self.items.pop_front();
+                }
+            }
+        }
+        Turn::Done(std::mem::take(&mut self.results))
+    }
+}
+
+fn requests(item: &Value) -> Vec<Value> {
+    item["requests"].as_array().cloned().unwrap_or_default()
+}
+
+fn result(item: &Value, outcomes: &[Value]) -> ItemResult {
+    if let Some(which) = item["limit"].as_str() {
+        return Err(Failure::Limit(which.to_owned()));
+    }
+    if let Some(other) = item["other"].as_object() {
+        let text = |name: &str| other[name].as_str().unwrap_or_default().to_owned();
+        return Err(Failure::Other(OtherFailure {
+            kind: text("kind"),
+            message: text("message"),
+            detail: other.get("detail").map(ToString::to_string),
+        }));
+    }
+    match outcomes {
+        [only] if only["error"].is_string() => Err(failure(only["error"].as_str().unwrap_or_default())),
+        outcomes => Ok(outcomes.iter().map(ToString::to_string).collect()),
+    }
+}
+
+guest!(Calls);

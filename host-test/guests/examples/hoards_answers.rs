@@ -1,0 +1,28 @@
+//! Asks for the item's `url` a hundred times and never lets go of an answer, nor reads one. With `often` in the item it asks
+//! for it twice, and in between as often for the first answer's headers, of which it lets go no more.
+
+use hostile_guests::{Behaviour, Call, Failure, ItemResult, answer, begin, failure, guest, parse};
+
+struct HoardsAnswers;
+
+impl Behaviour for HoardsAnswers {
+    fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
+        Ok(call.items.iter().map(|item| run(item)).collect())
+    }
+}
+
+fn run(item: &str) -> ItemResult {
+    let item = parse(item);
+    let often = item["often"].as_u64();
+    for _ in 0..often.map_or(100, |_| 2) {
+        let exchange = begin(&item).map_err(|error| failure(&error))?;
+        let response = answer(&exchange).map_err(|code| failure(&format!("{code:?}")))?;
+        for _ in 0..often.unwrap_or_default() {
+            std::mem::forget(response.headers());
+        }
+        std::mem::forget(response);
+    }
+    Ok(vec![])
+}
+
+guest!(HoardsAnswers);

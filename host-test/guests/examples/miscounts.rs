@@ -1,0 +1,15 @@
+//! Returns one result too many, which are all somebody else's.
+
+use hostile_guests::{Behaviour, Call, Failure, ItemResult, guest};
+
+struct Miscounts;
+
+impl Behaviour for Miscounts {
+    fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
+        Ok((0..=call.items.len())
+            .map(|_| Ok(vec!["\"wrong\"".to_owned()]))
+            .collect())
+    }
+}
+
+guest!(Miscounts);

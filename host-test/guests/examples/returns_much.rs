@@ -1,0 +1,26 @@
+//! Returns a gigabyte, a thousand times the same megabyte.
+
+use std::mem::ManuallyDrop;
+
+use hostile_guests::{Behaviour, Call, Failure, ItemResult, guest, parse};
+
+struct ReturnsMuch;
+
+impl Behaviour for ReturnsMuch {
+    fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
+        if call.items.iter().all(|item| parse(item)["hostile"] != true) {
+            return Ok(call.items.into_iter().map(|item| Ok(vec![item])).collect());
+        }
+        let mut megabyte = ManuallyDrop::new(" ".repeat((1 << 20) - 4) + "null");
+        let (at, bytes) = (megabyte.as_mut_ptr(), megabyte.len());
+        // SAFETY: the host copies it before anybody writes to it or drops it.
+        let alias = || unsafe { String::from_raw_parts(at, bytes, bytes) };
+        Ok(call
+            .items
+            .iter()
+            .map(|_| Ok((0..1024).map(|_| alias()).collect()))
+            .collect())
+    }
+}
+
+guest!(ReturnsMuch);

@@ -1,0 +1,337 @@
+//! What the hostile guests share: the contract's bindings, a description that passes, and a plain way to send requests.
+//!
+//! A guest is one file in `guests/` with one behaviour, and the test of the same name in `host-test/tests/hostile`; the
+//! test crate does not compile while one is missing.
+
+pub mod by_turns;
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+#[allow(missing_docs, unused, clippy::all, reason = "generated code")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../../host/wit",
+        world: "node-by-turns",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_node",
+        default_bindings_module: "hostile_guests::bindings",
+    });
+}
+
+pub use bindings::exports::workflow::node::authentication::Session;
+pub use bindings::exports::workflow::node::description as d;
+pub use bindings::exports::workflow::node::execution::{Call, ItemResult};
+pub use bindings::exports::workflow::node::types::{
+    Access, Answer, Certainty, Failure, Field, OtherFailure, Outage, Problem, Throttle,
+};
+use bindings::wasi::http::outgoing_handler;
+use bindings::wasi::http::types::{
+    ErrorCode, Fields, FutureIncomingResponse, IncomingResponse, Method, OutgoingBody, OutgoingRequest,
+    Scheme,
+};
+use bindings::wasi::io::streams::StreamError;
+
+pub use bindings::exports::workflow::node::turns::{Step, Turn};
+
+/// What a guest does; without a word more it is an honest node that does nothing.
+pub trait Behaviour {
+    fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
+        Ok(call.items.iter().map(|_| Ok(vec![])).collect())
+    }
+
+    /// The token is the secret backwards, so that both can be looked for.
+    fn authenticate(credential: Value) -> Result<Session, Failure> {
+        Ok(session(&format!("Bearer {}", token(&credential))))
+    }
+
+    fn describing() -> d::Node {
+        describe()
+    }
+
+    /// The headers of answers that it wants by turns.
+    fn headers() -> Vec<String> {
+        by_turns::HEADERS.map(str::to_owned).into()
+    }
+
+    /// The same by turns: in one turn, with requests by `wasi:http`, unless it has another way.
+    fn next(step: Step) -> Turn {
+        let Step::Begin(call) = step else {
+            return Turn::Done(vec![]);
+        };
+        let items = call.items.len();
+        Turn::Done(Self::execute(call).unwrap_or_else(|failure| vec![Err(failure); items]))
+    }
+}
+
+/// The secret backwards.
+pub fn token(credential: &Value) -> String {
+    credential["secret"]
+        .as_str()
+        .unwrap_or_default()
+        .chars()
+        .rev()
+        .collect()
+}
+
+/// A session with one header.
+pub fn session(authorization: &str) -> Session {
+    let header = Field {
+        name: "authorization".to_owned(),
+        value: authorization.to_owned(),
+    };
+    Session {
+        access: Access {
+            headers: vec![header],
+            query: vec![],
+        },
+        expires_in_s: None,
+        renewal: None,
+    }
+}
+
+/// Make a component of a behaviour.
+#[macro_export]
+macro_rules! guest {
+    ($behaviour:ty) => {
+        struct Node;
+        impl $crate::bindings::exports::workflow::node::description::Guest for Node {
+            fn describe() -> $crate::bindings::exports::workflow::node::description::Node {
+                <$behaviour as $crate::Behaviour>::describing()
+            }
+        }
+        impl $crate::bindings::exports::workflow::node::authentication::Guest for Node {
+            fn authenticate(credential: String, _: Option<$crate::Session>) -> Result<$crate::Session, $crate::Failure> {
+                <$behaviour as $crate::Behaviour>::authenticate($crate::parse(&credential))
+            }
+        }
+        impl $crate::bindings::exports::workflow::node::execution::Guest for Node {
+            fn execute(call: $crate::Call) -> Result<Vec<$crate::ItemResult>, $crate::Failure> {
+                <$behaviour as $crate::Behaviour>::execute(call)
+            }
+        }
+        impl $crate::bindings::exports::workflow::node::turns::Guest for Node {
+            fn headers() -> Vec<String> {
+                <$behaviour as $crate::Behaviour>::headers()
+            }
+            fn next(step: $crate::Step) -> $crate::Turn {
+                <$behaviour as $crate::Behaviour>::next(step)
+            }
+        }
+        $crate::bindings::export_node!(Node with_types_in $crate::bindings);
+    };
+}
+
+/// A JSON document, or null.
+pub fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// Every guest's description: `things.read` and `things.write`, and a credential.
+pub fn describe() -> d::Node {
+    let text = |text: &str| text.to_owned();
+    let parameter = |id: &str, kind| d::Parameter {
+        id: text(id),
+        name: text(id),
+        display_name: text(id),
+        summary: text("Something"),
+        placeholder: None,
+        kind,
+        required: id == "baseUrl" || id == "id",
+        default: None,
+        visible_when: vec![],
+        hints: None,
+    };
+    let operation = |name: &str, effect| d::Operation {
+        group: text("things"),
+        name: text(name),
+        display_name: text(name),
+        summary: text("Do things"),
+        action: text("Do things"),
+        documentation_url: None,
+        parameters: vec![text("task"), text("id")],
+        effect,
+        output_schema: text("{}"),
+        request: Some(text("GET /things/{id}")),
+        hints: None,
+    };
+    d::Node {
+        name: text("hostile"),
+        display_name: text("Hostile"),
+        version: 1,
+        summary: text("A node that nobody should trust"),
+        icon_svg: None,
+        documentation_url: None,
+        credential: Some(d::Credential {
+            name: text("hostileApi"),
+            display_name: text("Hostile"),
+            documentation_url: None,
+            fields: vec![text("baseUrl"), text("secret"), text("mode")],
+            base_url: text("baseUrl"),
+        }),
+        resources: vec![d::ResourceGroup {
+            name: text("things"),
+            display_name: text("Things"),
+            summary: text("Things"),
+        }],
+        operations: vec![
+            operation("read", d::Effect::Read),
+            operation("write", d::Effect::Write),
+        ],
+        parameters: vec![
+            parameter("task", d::Kind::AnyJson),
+            parameter("baseUrl", d::Kind::Text),
+            parameter("secret", d::Kind::Secret),
+            parameter("mode", d::Kind::Text),
+            parameter("id", d::Kind::Text),
+        ],
+        hints: None,
+    }
+}
+
+/// Begin a request: `{"method", "url", "headers": [[name, value, times]], "body"}`. The URL is taken apart without being
+/// checked, as a hostile node would.
+pub fn begin(request: &Value) -> Result<FutureIncomingResponse, String> {
+    let mut headers = Vec::new();
+    for header in request["headers"].as_array().into_iter().flatten() {
+        let (name, value) = (
+            header[0].as_str().unwrap_or_default(),
+            header[1].as_str().unwrap_or_default(),
+        );
+        for _ in 0..header[2].as_u64().unwrap_or(1) {
+            headers.push((name.to_owned(), value.as_bytes().to_vec()));
+        }
+    }
+    let headers = Fields::from_list(&headers).map_err(|error| format!("unsendable header: {error:?}"))?;
+    let outgoing = OutgoingRequest::new(headers);
+    let url = request["url"].as_str().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let scheme = match scheme {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        other => Scheme::Other(other.to_owned()),
+    };
+    let method = match request["method"].as_str().unwrap_or("GET") {
+        "GET" => Method::Get,
+        "POST" => Method::Post,
+        other => Method::Other(other.to_owned()),
+    };
+    let unsendable = |part: &'static str| move |()| format!("unsendable {part}");
+    outgoing.set_method(&method).map_err(unsendable("method"))?;
+    outgoing.set_scheme(Some(&scheme)).map_err(unsendable("scheme"))?;
+    outgoing
+        .set_authority(Some(authority))
+        .map_err(unsendable("authority"))?;
+    outgoing
+        .set_path_with_query(Some(path))
+        .map_err(unsendable("path"))?;
+    let body = outgoing.body().map_err(unsendable("body"))?;
+    let exchange = outgoing_handler::handle(outgoing, None).map_err(|code| format!("{code:?}"))?;
+    let content = request["body"].as_str().unwrap_or_default().as_bytes();
+    let stream = body.write().map_err(unsendable("body"))?;
+    for piece in content.chunks(4096) {
+        if stream.blocking_write_and_flush(piece).is_err() {
+            break;
+        }
+    }
+    drop(stream);
+    // The answer says what was wrong with it.
+    let _ = OutgoingBody::finish(body, None);
+    Ok(exchange)
+}
+
+/// Wait for the answer's head.
+pub fn answer(exchange: &FutureIncomingResponse) -> Result<IncomingResponse, ErrorCode> {
+    answer_by(exchange, || exchange.subscribe().block())
+}
+
+/// Get the answer's head, by this wait between two looks at it.
+fn answer_by(exchange: &FutureIncomingResponse, wait: impl Fn()) -> Result<IncomingResponse, ErrorCode> {
+    loop {
+        match exchange.get() {
+            Some(Ok(answer)) => return answer,
+            Some(Err(())) => return Err(ErrorCode::InternalError(None)),
+            None => wait(),
+        }
+    }
+}
+
+/// Do the deed for every item that says `{"hostile": true}`; an honest item comes back as it is.
+pub fn on_hostile_items(call: &Call, deed: impl Fn(&Value)) -> Result<Vec<ItemResult>, Failure> {
+    let run = |item: &String| {
+        let fields = parse(item);
+        if fields["hostile"] == true {
+            deed(&fields);
+        }
+        Ok(vec![item.clone()])
+    };
+    Ok(call.items.iter().map(run).collect())
+}
+
+/// What a request comes to: `{"status", "headers", "body"}` or `{"error"}`. It may say `{"asks": "get"}` or `{"asks": "ready"}`,
+/// and is then not waited for, but asked for in a loop.
+pub fn send(request: &Value) -> Value {
+    let exchange = match begin(request) {
+        Ok(exchange) => exchange,
+        Err(error) => return json!({"error": error}),
+    };
+    let answer = match request["asks"].as_str() {
+        Some("get") => answer_by(&exchange, || {}),
+        Some("ready") => answer_by(&exchange, || while !exchange.subscribe().ready() {}),
+        _ => answer(&exchange),
+    };
+    let response = match answer {
+        Ok(response) => response,
+        Err(code) => return json!({"error": format!("{code:?}")}),
+    };
+    let headers: Vec<Value> = response
+        .headers()
+        .entries()
+        .into_iter()
+        .map(|(name, value)| json!([name, String::from_utf8_lossy(&value)]))
+        .collect();
+    let mut bytes = Vec::new();
+    let body = response.consume().expect("a body");
+    let stream = body.stream().expect("a stream");
+    let error = loop {
+        match stream.blocking_read(64 * 1024) {
+            Ok(piece) => bytes.extend(piece),
+            Err(StreamError::Closed) => break None,
+            Err(StreamError::LastOperationFailed(error)) => break Some(error.to_debug_string()),
+        }
+    };
+    json!({"status": response.status(), "headers": headers, "body": shown(&bytes), "broken": error})
+}
+
+/// A body as text, whatever it is.
+fn shown(bytes: &[u8]) -> String {
+    let mut shown = String::new();
+    for piece in bytes.utf8_chunks() {
+        shown.push_str(piece.valid());
+        for byte in piece.invalid() {
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
+/// An error of [`send`] as an honest node would report it.
+pub fn failure(error: &str) -> Failure {
+    if error.contains("RequestDenied") {
+        Failure::Denied("denied".to_owned())
+    } else if error.contains("Size") {
+        Failure::Limit(error.to_owned())
+    } else if error.starts_with("unsendable") {
+        Failure::InvalidInput(error.to_owned())
+    } else {
+        Failure::Unavailable(Outage {
+            certainty: Certainty::Unknown,
+            message: error.to_owned(),
+            answer: None,
+            retry_after_ms: None,
+        })
+    }
+}
