@@ -18,9 +18,9 @@ use std::borrow::Cow;
 
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::types::{Answer, Certainty, Failure, Outage, Throttle};
+use crate::excerpt::cut;
 use crate::http::{Broken, Headers, Response, Transport};
 use crate::json::{self, Kind, Object};
-use crate::suggest::cut;
 use crate::wait;
 
 /// The contract's limit for a service's own words.

@@ -22,9 +22,9 @@ pub mod table;
 
 mod answer;
 mod date;
+mod excerpt;
 mod json;
 mod number;
-mod suggest;
 #[cfg(test)]
 mod tests;
 mod transport;

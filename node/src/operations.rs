@@ -11,8 +11,8 @@ mod order;
 mod points;
 
 use crate::bindings::exports::workflow::node::types::Failure;
-use crate::suggest::{nearest, shown};
-use crate::table::parameter::{Choice, Fill, Parameter, Scalar, boolean, int_from, numbered, worded};
+use crate::excerpt::{nearest, shown};
+use crate::table::parameter::{Choice, Fill, Parameter, Scalar, boolean, int_choice, int_from, text_choice};
 use crate::table::{Group, Operation};
 
 /// Every operation.
@@ -111,8 +111,12 @@ const PAGE_SIZE: Parameter = int_from("pageSize", "Page Size", 1, Some(MAX_PAGE_
     .filled(Fill::PageSize);
 
 /// Texts on the wire, although they look like numbers.
-const SOURCES: &[Choice] = &[worded("10140001", "Shopify")];
+const SOURCES: &[Choice] = &[text_choice("10140001", "Shopify")];
 
-const GENDERS: &[Choice] = &[numbered(0, "Unknown"), numbered(1, "Male"), numbered(2, "Female")];
+const GENDERS: &[Choice] = &[
+    int_choice(0, "Unknown"),
+    int_choice(1, "Male"),
+    int_choice(2, "Female"),
+];
 
-const NO_YES: &[Choice] = &[numbered(0, "No"), numbered(1, "Yes")];
+const NO_YES: &[Choice] = &[int_choice(0, "No"), int_choice(1, "Yes")];

@@ -2,21 +2,21 @@
 
 use super::{GENDERS, NO_YES, SOURCES};
 use crate::table::parameter::{
-    Choice, Fill, Parameter, Rows, Scalar, choice, date, epoch_millis, numbered, object, rows, text,
+    Choice, Fill, Parameter, Rows, Scalar, choice, date, epoch_millis, int_choice, object, rows, text,
 };
 use crate::table::{Effect, Group, Operation, Output, get, post, update};
 
 const IDENTITY_TYPES: &[Choice] = &[
-    numbered(1, "Member"),
-    numbered(2, "Registered User"),
-    numbered(3, "Guest"),
-    numbered(4, "Employee"),
+    int_choice(1, "Member"),
+    int_choice(2, "Registered User"),
+    int_choice(3, "Guest"),
+    int_choice(4, "Employee"),
 ];
 
-const QUERY_TYPES: &[Choice] = &[numbered(1, "Mobile Phone"), numbered(2, "Email")];
+const QUERY_TYPES: &[Choice] = &[int_choice(1, "Mobile Phone"), int_choice(2, "Email")];
 
 /// A number on the wire, unlike the source of a customer.
-const THIRD_ACCOUNT_TYPES: &[Choice] = &[numbered(100_014, "Shopify")];
+const THIRD_ACCOUNT_TYPES: &[Choice] = &[int_choice(100_014, "Shopify")];
 
 /// Consent is only ever what the caller says: without a value the customer's choice stays as it is.
 const fn consent(name: &'static str, label: &'static str) -> Parameter {

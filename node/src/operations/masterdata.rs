@@ -1,20 +1,20 @@
 //! Products and stores.
 
-use crate::table::parameter::{Choice, Rows, choice, number, numbered, rows, text, worded};
+use crate::table::parameter::{Choice, Rows, choice, int_choice, number, rows, text, text_choice};
 use crate::table::{Effect, Group, Operation, Output, post};
 
-const PRODUCT_TYPES: &[Choice] = &[numbered(0, "Single"), numbered(1, "Package")];
+const PRODUCT_TYPES: &[Choice] = &[int_choice(0, "Single"), int_choice(1, "Package")];
 
 /// Texts here, unlike the gender of a customer.
 const PRODUCT_GENDERS: &[Choice] = &[
-    worded("Unknown", "Unknown"),
-    worded("Male", "Male"),
-    worded("Female", "Female"),
+    text_choice("Unknown", "Unknown"),
+    text_choice("Male", "Male"),
+    text_choice("Female", "Female"),
 ];
 
-const STORE_TYPES: &[Choice] = &[numbered(1, "Headquarters"), numbered(99, "Store")];
+const STORE_TYPES: &[Choice] = &[int_choice(1, "Headquarters"), int_choice(99, "Store")];
 
-const STORE_STATUSES: &[Choice] = &[numbered(10, "Normal"), numbered(20, "Closed")];
+const STORE_STATUSES: &[Choice] = &[int_choice(10, "Normal"), int_choice(20, "Closed")];
 
 pub const BATCH_SYNC_PRODUCT: Operation = Operation {
     group: Group::MasterData,

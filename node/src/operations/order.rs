@@ -2,37 +2,40 @@
 
 use super::{LIMIT, PAGE_NUMBER, PAGE_SIZE, RETURN_ALL, SOURCES};
 use crate::table::parameter::{
-    Choice, Parameter, Rows, Scalar, choice, date_time, int, local_date_time, number, numbered, rows, text,
+    Choice, Parameter, Rows, Scalar, choice, date_time, int, int_choice, local_date_time, number, rows, text,
 };
 use crate::table::{Effect, Group, Operation, Output, post};
 
 const IDENTIFIER_TYPES: &[Choice] = &[
-    numbered(1, "Mobile Phone"),
-    numbered(2, "Email"),
-    numbered(3, "Employee ID"),
+    int_choice(1, "Mobile Phone"),
+    int_choice(2, "Email"),
+    int_choice(3, "Employee ID"),
 ];
 
 const DIRECTIONS: &[Choice] = &[
-    numbered(0, "Normal Order"),
-    numbered(1, "Return Order"),
-    numbered(2, "Exchange Order"),
+    int_choice(0, "Normal Order"),
+    int_choice(1, "Return Order"),
+    int_choice(2, "Exchange Order"),
 ];
 
-const DETAIL_MARKS: &[Choice] = &[numbered(0, "Normal Order"), numbered(1, "Return/Exchange Order")];
+const DETAIL_MARKS: &[Choice] = &[
+    int_choice(0, "Normal Order"),
+    int_choice(1, "Return/Exchange Order"),
+];
 
 const ORDER_STATUSES: &[Choice] = &[
-    numbered(0, "Paid"),
-    numbered(1, "Shipped"),
-    numbered(2, "Delivered"),
-    numbered(3, "Returned"),
+    int_choice(0, "Paid"),
+    int_choice(1, "Shipped"),
+    int_choice(2, "Delivered"),
+    int_choice(3, "Returned"),
 ];
 
 const SCORE_POINT_STATUSES: &[Choice] = &[
-    numbered(0, "Not Issued"),
-    numbered(1, "Waiting for Issuance"),
-    numbered(2, "Processing"),
-    numbered(3, "Processed"),
-    numbered(4, "Exception"),
+    int_choice(0, "Not Issued"),
+    int_choice(1, "Waiting for Issuance"),
+    int_choice(2, "Processing"),
+    int_choice(3, "Processed"),
+    int_choice(4, "Exception"),
 ];
 
 const fn cents(name: &'static str, label: &'static str) -> Parameter {

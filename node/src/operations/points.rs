@@ -1,24 +1,27 @@
 //! Points accounts, their entries and adjustments.
 
 use super::{LIMIT, NO_YES, PAGE_NUMBER, PAGE_SIZE, RETURN_ALL};
-use crate::table::parameter::{Choice, choice, date_time, number, numbered, text, worded};
+use crate::table::parameter::{Choice, choice, date_time, int_choice, number, text, text_choice};
 use crate::table::{Effect, Group, Operation, Output, get, post};
 
 /// `All` is blank, and what is blank is not sent.
 const RECORD_STATUSES: &[Choice] = &[
-    worded("", "All"),
-    numbered(0, "Effective"),
-    numbered(1, "Not Effective"),
-    numbered(2, "Expired"),
+    text_choice("", "All"),
+    int_choice(0, "Effective"),
+    int_choice(1, "Not Effective"),
+    int_choice(2, "Expired"),
 ];
 
-const ACCOUNT_TYPES: &[Choice] = &[numbered(1, "Points Account"), numbered(2, "Member Card Number")];
+const ACCOUNT_TYPES: &[Choice] = &[
+    int_choice(1, "Points Account"),
+    int_choice(2, "Member Card Number"),
+];
 
 const OPERATION_TYPES: &[Choice] = &[
-    numbered(6, "Behavior Increase"),
-    numbered(7, "Behavior Decrease"),
-    numbered(8, "Gift Redemption Decrease"),
-    numbered(9, "Coupon Redemption Decrease"),
+    int_choice(6, "Behavior Increase"),
+    int_choice(7, "Behavior Decrease"),
+    int_choice(8, "Gift Redemption Decrease"),
+    int_choice(9, "Coupon Redemption Decrease"),
 ];
 
 pub const GET_POINTS_ACCOUNT: Operation = Operation {

@@ -125,7 +125,7 @@ fn describe_parameter(
     let own = id(prefix, parameter.name);
     if let Kind::Rows(rows) = parameter.kind {
         for column in rows.columns {
-            describe_parameter(column, &own, Some(Place::Ruled), parameters);
+            describe_parameter(column, &own, Some(Place::Auto), parameters);
         }
     }
     let optional = |text: &'static str| (!text.is_empty()).then(|| text.to_owned());
@@ -193,7 +193,7 @@ fn parameter_hints(parameter: &Parameter, place: Place) -> Option<String> {
         Place::Query => push("in", "query"),
         Place::Body => push("in", "body"),
         Place::WholeBody => push("in", "whole-body"),
-        Place::Ruled | Place::Nowhere => {}
+        Place::Auto | Place::Nowhere => {}
     }
     if let Some(wire) = parameter.wire {
         push("wire", wire);

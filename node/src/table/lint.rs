@@ -203,7 +203,7 @@ fn lint_scope(parameters: &[Parameter], prefix: &str, report: &mut impl FnMut(St
             if rows
                 .columns
                 .iter()
-                .any(|column| column.place != Place::Ruled || column.fill.is_some())
+                .any(|column| column.place != Place::Auto || column.fill.is_some())
             {
                 report(format!("`{at}` has a column that is placed or filled on its own"));
             }
@@ -232,7 +232,7 @@ fn is_camel_case(name: &str) -> bool {
 
 #[test]
 fn every_flaw_is_found_at_once() {
-    use super::parameter::{choice, int_from, numbered, rows, text, worded};
+    use super::parameter::{choice, int_choice, int_from, rows, text, text_choice};
     use super::{Endpoint, get, post};
 
     const FLAWED: Operation = Operation {
@@ -248,9 +248,9 @@ fn every_flaw_is_found_at_once() {
             text("code", ""),
             text("code", "Code"),
             int_from("page_size", "Size", 1, Some(0)).or(Scalar::Int(5)),
-            choice("kind", "Kind", &[numbered(1, "One"), numbered(1, "One")]).or_int(2),
+            choice("kind", "Kind", &[int_choice(1, "One"), int_choice(1, "One")]).or_int(2),
             text("late", "Late").when("after", &[]).about("Full stop."),
-            choice("after", "After", &[worded("a", "A")]),
+            choice("after", "After", &[text_choice("a", "A")]),
             text("wrong", "Wrong")
                 .when("after", &[Scalar::Text("b")])
                 .wire("kind"),

@@ -112,7 +112,7 @@ impl Scalar {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// As the one rule of placement says.
-    Ruled,
+    Auto,
     Path,
     Query,
     Body,
@@ -147,7 +147,7 @@ impl Parameter {
             default: None,
             wire: None,
             when: None,
-            place: Place::Ruled,
+            place: Place::Auto,
             fill: None,
         }
     }
@@ -287,7 +287,7 @@ pub const fn rows(name: &'static str, label: &'static str, rows: &'static Rows) 
 }
 
 /// A choice whose value is a number on the wire.
-pub const fn numbered(value: i32, label: &'static str) -> Choice {
+pub const fn int_choice(value: i32, label: &'static str) -> Choice {
     Choice {
         value: Scalar::Int(value),
         label,
@@ -295,7 +295,7 @@ pub const fn numbered(value: i32, label: &'static str) -> Choice {
 }
 
 /// A choice whose value is a text on the wire.
-pub const fn worded(value: &'static str, label: &'static str) -> Choice {
+pub const fn text_choice(value: &'static str, label: &'static str) -> Choice {
     Choice {
         value: Scalar::Text(value),
         label,

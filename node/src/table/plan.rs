@@ -22,9 +22,9 @@ impl Plan {
         let of_name = |(before, name)| Some((before, operation.parameter(name)?));
         let path: Vec<_> = names.into_iter().filter_map(of_name).collect();
         let place = |parameter: &Parameter| match parameter.place {
-            Place::Ruled if path.iter().any(|(_, known)| known.name == parameter.name) => Place::Path,
-            Place::Ruled if operation.request.method == Method::Get => Place::Query,
-            Place::Ruled => Place::Body,
+            Place::Auto if path.iter().any(|(_, known)| known.name == parameter.name) => Place::Path,
+            Place::Auto if operation.request.method == Method::Get => Place::Query,
+            Place::Auto => Place::Body,
             place => place,
         };
         Self {

@@ -16,8 +16,8 @@ use super::parameter::{Kind, Parameter, Place, Rows, Scalar};
 use super::plan::Plan;
 use super::value::{Field, Fields, Value, accept, expected, find, found, is_blank};
 use crate::bindings::exports::workflow::node::types::{Failure, Problem};
+use crate::excerpt::{nearest, shown};
 use crate::json::{self, Object};
-use crate::suggest::{nearest, shown};
 
 /// Most items have no more values: room for them at once is cheaper than to grow.
 const FEW: usize = 12;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::parameter::{Choice, Kind, Parameter, Scalar};
-use crate::suggest::shown;
+use crate::excerpt::shown;
 use crate::{date, json, number};
 
 /// A checked value, in the form that goes on the wire.
