@@ -66,7 +66,8 @@ async fn record(
 ) -> Result<Recording> {
     let (group, name) = operation.names();
     let mut meta = Meta::new(group, name, service.base().parse()?);
-    meta.declared = component.node().operation(group, name)?.request.clone();
+    meta.declared
+        .clone_from(&component.node().operation(group, name)?.request);
     meta.recorded_against = Some("simulator".to_owned());
     let recorder = component
         .runner()

@@ -138,7 +138,7 @@ pub fn meta(
         .map_err(|error| Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}")))?;
     let mut meta = Meta::new(group, operation, base_url);
     meta.on_failure = on_failure;
-    meta.declared = described.request.clone();
+    meta.declared.clone_from(&described.request);
     meta.component = Some(recording::RecordedComponent {
         name: node.name.clone(),
         version: node.version.to_string(),

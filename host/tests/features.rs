@@ -14,7 +14,7 @@ fn the_library_turns_on_no_feature_that_changes_other_code() {
             "--offline",
             "--locked",
             "--package",
-            "nodule",
+            "nodule-host",
             "--invert",
             "serde_json",
         ])

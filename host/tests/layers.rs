@@ -1,6 +1,14 @@
 //! The sources of the library stand in three layers, and imports go in one direction only: `run` uses `runtime`, `runtime` uses
 //! `gate`, and all of them use `error`, `events` and the crate `nodule-core`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics fails, which is the point; clippy's exception covers test functions only"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -67,10 +67,10 @@ fn every_file_that_a_published_crate_is_compiled_from_is_in_its_package() {
             let text = std::fs::read_to_string(root().join(folder).join(source)).unwrap();
             // A field of that name is no path of the bindings.
             let is_of_bindings = text.contains("bindgen!");
-            let takes = TAKES
+            let macros = TAKES
                 .iter()
                 .filter(|macro_| is_of_bindings || !macro_.starts_with("path"));
-            for (at, macro_) in takes.flat_map(|macro_| text.match_indices(macro_)) {
+            for (at, macro_) in macros.flat_map(|macro_| text.match_indices(macro_)) {
                 let path = text[at + macro_.len()..].split('"').next().unwrap();
                 // The macros of bindings begin at the crate, and take folders; the others begin at the file.
                 let from = if macro_.starts_with("path") {

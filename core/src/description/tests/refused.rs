@@ -470,13 +470,15 @@ fn what_stands_in_the_path_is_in_every_item() {
         ),
     ]);
     let says = |request: &str| {
-        let mut document: Value = serde_json::from_str(super::LIBRARY).unwrap();
-        document["operations"][1]["request"] = json!(request);
-        serde_json::from_value::<Node>(document).unwrap_err().to_string()
+        let written = format!("\"PATCH /books/{{isbn}}\"");
+        assert!(super::LIBRARY.contains(&written));
+        let document = super::LIBRARY.replacen(&written, &json!(request).to_string(), 1);
+        serde_json::from_str::<Node>(&document).unwrap_err().to_string()
     };
-    assert_eq!(
-        says("patch /books/{isbn}"),
-        "expected a method in upper case, such as `GET`, found `patch`"
+    let said = says("patch /books/{isbn}");
+    assert!(
+        said.starts_with("expected a method in upper case, such as `GET`, found `patch`"),
+        "{said}"
     );
 }
 
