@@ -2,7 +2,7 @@
 //!
 //! | to know | look at |
 //! | --- | --- |
-//! | what a node may describe, and a JSON value that keeps its digits | [`description`], [`json`] |
+//! | what a node may describe, and a JSON value that keeps its digits | [`description`], [`json`](mod@json) |
 //! | where a request may go | [`policy`], [`canonical`], [`address`] |
 //! | what may be used up | [`limits`], [`rate`] |
 //! | what a failure means, and what is tried again | [`failure`], [`outcome`], [`retry`] |

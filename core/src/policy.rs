@@ -29,7 +29,7 @@
 //! to, are refused when the file is read, all at once, with their lines.
 //!
 //! There is no key for a proxy: one looks names up itself, past the address rules, so that it is the engine's operator who names one
-//! for all nodes ([`EngineConfig::proxy`](crate::EngineConfig::proxy)). With it, these rules still decide about origins, paths
+//! for all nodes (`EngineConfig::proxy`). With it, these rules still decide about origins, paths
 //! and methods, and about targets that are written as addresses; where a name leads, the proxy decides. `HTTP_PROXY` and its
 //! like in the environment are ignored.
 

@@ -8,7 +8,7 @@
 //! It does not quote: a message that embeds a shown text puts back-ticks around it.
 //!
 //! The `Display` of this crate's errors, failures and notices does this to every foreign text in them. The fields of these
-//! types, and [`Failure::to_json`](crate::Failure::to_json), hold the text as it came; [`json`] makes a JSON text safe to print.
+//! types, and [`Failure::to_json`](crate::failure::Failure::to_json), hold the text as it came; [`json`] makes a JSON text safe to print.
 //!
 //! [`utf8`] is how the texts are read that tools write for this one.
 

@@ -81,9 +81,9 @@ pub fn find(group: &str, name: &str) -> Result<&'static Operation, Failure> {
     )))
 }
 
-/// The name of [`RETURN_ALL`], for whoever acts on it.
+/// The name of `RETURN_ALL`, for whoever acts on it.
 pub const RETURN_ALL_NAME: &str = "returnAll";
-/// The name of [`LIMIT`], for whoever acts on it.
+/// The name of `LIMIT`, for whoever acts on it.
 pub const LIMIT_NAME: &str = "limit";
 /// The most rows that a page can have.
 pub const MAX_PAGE_SIZE: i32 = 100;
