@@ -1,5 +1,5 @@
-//! What stands between a node and the network: every request passes through the [`pipeline`], and what leaves does so by the
-//! [`client`]. Nothing here knows WebAssembly.
+//! The boundary between a node and the network. Every request passes through the [`pipeline`], and the [`client`] sends
+//! it. Nothing here knows WebAssembly.
 
 pub(crate) mod access;
 pub(crate) mod budget;

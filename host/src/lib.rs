@@ -1,8 +1,8 @@
-//! Load, constrain and run workflow nodes that nobody had to trust.
+//! Load, constrain and run workflow nodes that run untrusted.
 //!
-//! A node is a WebAssembly component of the contract `workflow:node`. It describes itself, turns a credential into a
-//! session, and runs operations on items. This library gives it outgoing HTTP to what was granted, a clock and random
-//! numbers, within limits, and nothing else.
+//! A node is a WebAssembly component that exports the contract `workflow:node`. It describes itself, turns a credential
+//! into a session, and runs operations on items. This library gives a node outgoing HTTP to the origins that were
+//! granted, a clock and random numbers, within limits, and nothing else.
 //!
 //! ```no_run
 //! use futures_util::StreamExt as _;
@@ -11,25 +11,25 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     // Once for a process: compiled code, connections and sessions are kept here.
+//!     // Once per process: the engine keeps compiled code, connections and sessions.
 //!     let engine = Engine::new(&EngineConfig::default().cache_dir("/var/cache/my-engine"))?;
 //!
-//!     // Once for a node: the one that was pinned, compiled, checked, described.
+//!     // Once per node: check the pinned digest, compile, check the imports, let the node describe itself.
 //!     let component = engine.load_file_pinned("library.wasm", "sha256:…").await?;
 //!     for operation in &component.node().operations {
 //!         println!("{} {}: {}", operation.group, operation.name, operation.summary);
 //!     }
 //!
-//!     // Once for a tenant: what it may use. The credential's base URL is allowed by giving the credential.
+//!     // Once per tenant: what the node may use. The policy need not list the credential's base URL.
 //!     let mut policy = Policy::default();
 //!     policy.allow(Rule::parse("https://images.example.com/public")?);
 //!     let credential = Credential::from_json(component.node(), &std::fs::read_to_string("credential.json")?)?;
 //!     let runner = component.runner().policy(policy).credential(credential).tenant("tenant-7").build()?;
 //!
-//!     // For each run: items in, results out, in the items' order. Dropping the results ends the run.
+//!     // For each run: items in, results out, in the items' order. Dropping `results` cancels the run.
 //!     let items = futures_util::stream::iter(["0198526636", "0262510871"]).map(|isbn| Ok(format!(r#"{{"isbn":"{isbn}"}}"#)));
 //!     let mut results = runner.run("book", "getBook", items, &RunOptions::default().concurrency(64)).await?;
-//!     while let Some(completed) = results.next().await {
+//!         // An error means that the run broke: some items have no result.
 //!         // An error says that the run broke: some items have no result.
 //!         match completed?.result {
 //!             Ok(output) => output.iter().for_each(|json| println!("{json}")),
@@ -41,18 +41,18 @@
 //! }
 //! ```
 //!
-//! # What holds
+//! # Guarantees
 //!
-//! - A node reaches what the [policy] and its credential's base URL allow, over a connection to an
-//!   [address] that was checked. The default allows nothing.
-//! - The secret is shown to `authenticate` alone, in an instance that is dropped before its session is used. The session
-//!   is added to requests outside the sandbox. What comes back is redacted ([redact]).
-//! - Memory, time, answers and everything else that can grow have [limits].
+//! - A node reaches only what the [policy] and its credential's base URL allow, over a connection to a checked
+//!   [address]. The default policy allows nothing.
+//! - Only `authenticate` sees the secret, in an instance that is dropped before its session is used. The host adds the
+//!   session to requests outside the sandbox, and redacts responses ([redact]).
+//! - Memory, time, responses and everything else that can grow have [limits].
 //! - Every item has exactly one result, in order, whatever the node does.
 //! - A replay of a [recording] opens no socket.
 //!
-//! Failures of items are [`Failure`]s, split by who has to act; what goes wrong beside a run is an [`Error`] with a
-//! [hint](Error::hint).
+//! A failed item has a [`Failure`], whose variant says who has to act. Everything that goes wrong outside of an item is
+//! an [`Error`] with a [hint](Error::hint).
 
 mod error;
 pub mod events;
@@ -60,7 +60,7 @@ mod gate;
 mod run;
 mod runtime;
 
-// What is in this crate's API and comes from another, in the version that it is of.
+// Crates whose types appear in this crate's API, re-exported in the matching version.
 #[doc(no_inline)]
 pub use {bytes, http, jiff, serde_json, tokio, url};
 

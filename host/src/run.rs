@@ -1,8 +1,9 @@
-//! Running an operation on a stream of items: lazily, several at once, carefully.
+//! Runs an operation on a stream of items.
 //!
-//! A stream of items goes in, a stream of results comes out, one for each item: in the same order, or as they become known
-//! ([`ResultOrder`]). Nothing is kept outside of the two: dropping [`Results`] ends the run with everything that is under way. `host/examples/axum.rs` is a
-//! complete program that serves runs over HTTP this way.
+//! A run takes a stream of items and gives a stream of results, one for each item, in the items' order or in order of
+//! completion ([`ResultOrder`]). It reads items only as it needs them and has several in flight at once. Dropping
+//! [`Results`] cancels the run and everything in flight. `host/examples/axum.rs` is a complete program that serves runs
+//! over HTTP this way.
 //!
 //! ```no_run
 //! use futures_util::StreamExt as _;
@@ -69,34 +70,35 @@ pub use notice::{Notice, NoticeSender};
 pub(crate) use stats::Stats;
 pub use stats::{Ended, Latency, Summary};
 
-/// How a stream of items is run.
+/// Options of a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RunOptions {
-    /// How many items may be under way at once.
+    /// How many items may be in flight at once.
     pub concurrency: NonZeroUsize,
-    /// What a failed item does to those after it.
+    /// What a failed item does to the items after it.
     pub on_failure: OnFailure,
-    /// In which order results are given.
+    /// The order in which results are given.
     pub order: ResultOrder,
-    /// How often an item is tried; once, unless something else is asked for: many engines try again by themselves.
+    /// How often an item is tried. The default is once, because many engines retry by themselves.
     pub retry: Retry,
-    /// How fast requests may follow each other.
+    /// The maximum rate of requests.
     pub rate: Option<Rate>,
-    /// How long the run may take. Afterwards no item and no try starts: items fail with `limit`, those under way end.
+    /// How long the run may take. After that no item and no retry starts: waiting items fail with `limit`, and items in
+    /// flight finish.
     pub run_time: Option<Duration>,
-    /// What the run is called in events; random, unless an engine has an ID of its own for it.
+    /// The run's ID in events. The default is random; set it if your engine has its own ID for the run.
     pub run_id: Option<String>,
-    /// Where the run's progress is kept, so that it can be resumed.
+    /// Where the run records its progress, so that it can be resumed.
     pub journal: Option<Arc<dyn Journal>>,
-    /// What becomes of the items of a plain write whose outcome an earlier run with the same journal did not learn.
+    /// What happens to items of a plain write whose outcome an earlier run with the same journal does not know.
     pub on_unknown: OnUnknown,
 }
 
-/// Enough to hide the latency of a service that is near, few enough for one that is small.
+/// Enough to hide the latency of a nearby service, few enough not to overload a small one.
 pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 
-/// How often results may be handed over before the reader takes them.
+/// Batches of results that the channel buffers before the reader takes them.
 const HANDED_OVER: usize = 1;
 
 impl Default for RunOptions {
@@ -116,63 +118,63 @@ impl Default for RunOptions {
 }
 
 impl RunOptions {
-    /// How many items may be under way at once; 0 is 1.
+    /// Sets how many items may be in flight at once; 0 means 1.
     #[must_use]
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         self.concurrency = NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN);
         self
     }
 
-    /// What a failed item does to those after it.
+    /// Sets what a failed item does to the items after it.
     #[must_use]
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
         self.on_failure = on_failure;
         self
     }
 
-    /// In which order results are given.
+    /// Sets the order in which results are given.
     #[must_use]
     pub fn order(mut self, order: ResultOrder) -> Self {
         self.order = order;
         self
     }
 
-    /// How often an item is tried, as its operation's effect allows.
+    /// Sets how often an item is tried, as far as its operation's effect allows.
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
     }
 
-    /// How fast requests may follow each other.
+    /// Sets the maximum rate of requests.
     #[must_use]
     pub fn rate(mut self, rate: Rate) -> Self {
         self.rate = Some(rate);
         self
     }
 
-    /// How long the run may take.
+    /// Sets how long the run may take.
     #[must_use]
     pub fn run_time(mut self, time: Duration) -> Self {
         self.run_time = Some(time);
         self
     }
 
-    /// What the run is called in events, and for an [`Observer`](crate::Observer).
+    /// Sets the run's ID in events and for an [`Observer`](crate::Observer).
     #[must_use]
     pub fn run_id(mut self, id: impl Into<String>) -> Self {
         self.run_id = Some(id.into());
         self
     }
 
-    /// Keep the run's progress in a journal, and go on where an earlier run with it ended.
+    /// Records the run's progress in a journal, and resumes where an earlier run with it stopped.
     #[must_use]
     pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
         self.journal = Some(Arc::new(journal));
         self
     }
 
-    /// What becomes of the items of a plain write whose outcome an earlier run with the same journal did not learn.
+    /// Sets what happens to items of a plain write whose outcome an earlier run with the same journal does not know.
     #[must_use]
     pub fn on_unknown(mut self, on_unknown: OnUnknown) -> Self {
         self.on_unknown = on_unknown;
@@ -180,27 +182,27 @@ impl RunOptions {
     }
 }
 
-/// An item that has its result.
+/// An item with its result.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Completed {
     /// The item's position, from 0.
     pub index: usize,
-    /// How often it was tried in this run; 0 where nothing was sent for it, or an earlier run with the same journal had done it.
+    /// How often this run tried it; 0 if it was never sent, or if an earlier run with the same journal had done it.
     pub tries: u32,
-    /// From the beginning of its first try to its result, waits included; zero without one.
+    /// From the start of its first try to its result, waits included; zero if there was no try.
     pub duration: Duration,
-    /// Its output items, or why there are none.
+    /// Its output items, or its failure.
     pub result: ItemResult,
 }
 
-/// Why a source gives no item.
+/// Why a source yields no item.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ItemError {
-    /// This item cannot be read: it has this failure for a result, and the run goes on.
+    /// This item cannot be read. The item fails with this failure, and the run continues.
     Item(Failure),
-    /// There are no further items, and those that came are not all: the results end with an error.
+    /// The source broke, and items are missing. The stream of results finishes with an error.
     Source(Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -221,19 +223,19 @@ impl fmt::Display for ItemError {
 
 impl std::error::Error for ItemError {}
 
-/// The results of a run, in the order that [`RunOptions::order`] says. Dropping it ends the run.
+/// The results of a run, in the order given by [`RunOptions::order`]. Dropping it cancels the run.
 ///
-/// A run that breaks, since its journal cannot be used or its source of items failed, ends with an error; what it gave before
-/// stays true. A stream that ends without one says that the run ended as it was told to.
+/// If the run breaks, because its journal cannot be used or its source of items failed, the last element is an error;
+/// the results before it remain valid. If the last element is no error, the run finished or was stopped as requested.
 #[derive(Debug)]
 pub struct Results {
     receiver: mpsc::Receiver<Vec<Completed>>,
-    /// Those that were handed over together and not taken yet.
+    /// Results received in one batch and not yet taken.
     ready: std::vec::IntoIter<Completed>,
     driver: Option<tokio::task::JoinHandle<Result<(), Error>>>,
     control: Control,
     watch: Watch,
-    /// Until they are taken.
+    /// `None` once taken.
     notices: Option<NoticeSender>,
     effect: Effect,
 }
@@ -265,7 +267,7 @@ impl Stream for Results {
 
 impl Drop for Results {
     fn drop(&mut self) {
-        // Its tasks are in a set of its own, which ends them; their instances and requests go with them.
+        // The driver's tasks are in its own set, which aborts them; their instances and requests are dropped with them.
         if let Some(driver) = &self.driver {
             driver.abort();
             self.watch.stats.end_unless_ended(Ended::Dropped);
@@ -274,35 +276,35 @@ impl Drop for Results {
 }
 
 impl Results {
-    /// Ends the run early, from anywhere.
+    /// A handle that stops the run early, from any task.
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
     }
 
-    /// Shows how far the run is, from anywhere.
+    /// A handle that reports the run's progress, from any task.
     #[must_use]
     pub fn watch(&self) -> Watch {
         self.watch.clone()
     }
 
-    /// What a person who watches should hear at once. It can be taken once; notices that nobody takes are dropped.
+    /// Notices for a person who watches the run. They can be taken once; notices without a receiver are dropped.
     pub fn notices(&mut self) -> Option<mpsc::Receiver<Notice>> {
-        // Not kept: they end when the run does.
+        // The sender is not kept, so that the channel closes when the run finishes.
         self.notices.take()?.notices()
     }
 
-    /// What running the operation twice does, as the node claims it and the policy lowers it.
+    /// What running the operation twice does, as the node claims and the policy lowers it.
     #[must_use]
     pub fn effect(&self) -> &Effect {
         &self.effect
     }
 
-    /// Close the journal and say what the run did. Before the results have ended, it ends the run.
+    /// Closes the journal and returns the summary. If there are results left, this cancels the run.
     ///
     /// # Errors
     ///
-    /// The run broke, and the results did not say so, since they were not taken to their end.
+    /// The run broke, and the error was not yet read from the stream of results.
     pub async fn finish(mut self) -> Result<Summary, Error> {
         self.receiver.close();
         if let Some(driver) = &mut self.driver {
@@ -319,7 +321,7 @@ impl Results {
     }
 }
 
-/// How the task of a run ended.
+/// Translates how a run's task finished.
 fn outcome(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
     match ended {
         Ok(outcome) => outcome,
@@ -329,7 +331,7 @@ fn outcome(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(
     }
 }
 
-/// What a run was told.
+/// How a run was asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CancelMode {
     Run,
@@ -337,28 +339,28 @@ pub(crate) enum CancelMode {
     Abandon,
 }
 
-/// Ends a run early. Cheap to clone.
+/// Stops a run early. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Control {
     order: Arc<watch::Sender<CancelMode>>,
 }
 
 impl Control {
-    /// Take no more items, and try none again; those under way end, and the stream of results with them.
+    /// Takes no more items and retries none. Items in flight finish, and then the stream of results does.
     pub fn stop(&self) {
         self.order.send_if_modified(|order| {
             std::mem::replace(order, (*order).max(CancelMode::Stop)) < CancelMode::Stop
         });
     }
 
-    /// End what is under way too, at once. What is known is given; of a plain write that was under way nobody
-    /// knows whether it was done.
+    /// Also cancels the items in flight, at once. Known results are still given. The outcome of a plain write that was
+    /// in flight is unknown.
     pub fn abandon(&self) {
         self.order.send_replace(CancelMode::Abandon);
     }
 }
 
-/// Shows how far a run is. Cheap to clone.
+/// Reports a run's progress. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Watch {
     stats: Arc<Stats>,
@@ -373,13 +375,13 @@ impl Watch {
 }
 
 impl Runner {
-    /// Run an operation on a few items, each anything that serde writes as a JSON object. The results are in the items' order,
-    /// whatever the options say.
+    /// Runs an operation on a few items; serde must serialize each as a JSON object. The results are in the items'
+    /// order, whatever the options say.
     ///
     /// # Errors
     ///
-    /// The operation is unknown, the journal cannot be used, or the run broke: then [`Error::Broken`] has the results up to
-    /// there. What goes wrong with an item is in its result.
+    /// The operation is unknown, the journal cannot be used, or the run broke: then [`Error::Broken`] holds the results
+    /// so far. A failure of an item is in its result.
     pub async fn execute(
         &self,
         group: &str,
@@ -408,16 +410,16 @@ impl Runner {
         Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 
-    /// Run an operation on a stream of items, each a JSON object as text, or why there is none.
-    /// Items are taken as they are needed: a reader that is slow to take results slows the requests.
+    /// Runs an operation on a stream of items, each a JSON object as text, or an [`ItemError`]. Items are taken as they
+    /// are needed: a reader that is slow to take results slows the requests.
     ///
-    /// Must be called within a Tokio runtime; with several threads, several instances run at once. A journal is opened on one of
-    /// the runtime's threads for blocking work.
+    /// Must be called within a Tokio runtime; on a multi-threaded one, several instances run at once. The journal is
+    /// opened on a blocking thread of the runtime.
     ///
     /// # Errors
     ///
-    /// The operation is unknown, the options do not go together, or the journal cannot be used. What goes wrong with an
-    /// item is in its result.
+    /// The operation is unknown, the options contradict each other, or the journal cannot be used. A failure of an item
+    /// is in its result.
     pub async fn run<S>(
         &self,
         group: &str,
@@ -493,13 +495,13 @@ async fn open(
         inner.base_text(),
         inner.credential().cloned(),
     );
-    // What may be run again may be forgotten by a power cut; what was done must not be done twice.
+    // A power cut may lose rows of items that can safely run again, but never of a plain write.
     let safety = if operation.is_write() {
         Safety::Disk
     } else {
         Safety::System
     };
-    // It waits for the disk, and hashes the credential slowly.
+    // Opening waits for the disk and runs a slow hash of the credential.
     let opened = tokio::task::spawn_blocking(move || journal.open(&identity, safety, notices)).await;
     match opened {
         Ok(opened) => Ok(opened?),

@@ -1,9 +1,9 @@
-//! Where a host touches the network: looking names up, and opening connections.
+//! Where a host touches the network: it resolves names and opens connections.
 //!
-//! An embedder who has its own resolver, binds to an interface or counts connections gives an engine its own
-//! [`Network`]. It cannot widen what a node reaches: what `resolve` gives is filtered by the address rules, and `connect`
-//! is asked for nothing but addresses that passed, in their order, right after the one look-up. With a [`Proxy`] both are asked
-//! for the proxy itself, too, which the address rules say nothing about.
+//! An embedder with its own resolver, interface binding or connection counters gives an engine its own [`Network`]. It
+//! cannot widen what a node reaches: the address rules filter what `resolve` returns, and `connect` gets only addresses
+//! that passed, in their order, right after the one look-up. With a [`Proxy`], both are also called for the proxy
+//! itself, to which the address rules do not apply.
 
 mod proxy;
 

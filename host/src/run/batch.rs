@@ -1,28 +1,29 @@
-//! How items become calls.
+//! How items are grouped into calls.
 
 use std::time::Duration;
 
 use super::ResultOrder;
 
-/// How many items each place in flight gets in one call: a call has a cost of its own, and its end is a time when fewer
-/// items are under way. More would not fit into a call's time (`run-timeout-ms`), were each to wait as long as it may
+/// Items per slot in one call. A call has a fixed cost, and slots go idle as it drains, so larger calls are cheaper.
+/// More items would not fit into a call's time (`run-timeout-ms`) if each waited as long as it may
 /// (`first-byte-timeout-ms`).
 pub(super) const ITEMS_PER_PLACE: usize = 4;
-/// More are shared out to more calls: the places of one stand empty from its first item that has no successor to its last
-/// answer, and behind latency that is felt. Fewer cost more time for each item, since less is ready at once.
+/// With more slots than this, items are shared among more calls: slots of a call go idle from its first item without a
+/// successor to its last response, which is noticeable when the service is slow. Fewer slots cost more time per item,
+/// since fewer responses arrive together.
 const MOST_PLACES: usize = 32;
 
-/// How items become calls.
+/// How items are grouped into calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BatchPlan {
-    /// Items in one call, at most.
+    /// Maximum number of items in one call.
     pub(super) items: usize,
-    /// Requests that one call may overlap.
+    /// Maximum number of requests that one call may have in flight.
     pub(super) in_flight: usize,
 }
 
 impl BatchPlan {
-    /// Calls that share this many places, on a runtime with so many threads.
+    /// Calls that share this many slots, on a runtime with this many threads.
     pub(super) fn new(places: usize, threads: usize, one_item_per_call: bool) -> Self {
         if one_item_per_call {
             return Self {
@@ -30,11 +31,11 @@ impl BatchPlan {
                 in_flight: 1,
             };
         }
-        // One instance that overlaps its requests is cheaper than many; one per thread keeps them all busy.
+        // One instance that overlaps its requests is cheaper than many; one per thread keeps all threads busy.
         Self::one_call(places.div_ceil(threads.max(1)).min(MOST_PLACES))
     }
 
-    /// A call that has all these places.
+    /// One call with all the slots.
     pub(super) fn one_call(places: usize) -> Self {
         Self {
             items: places * ITEMS_PER_PLACE,
@@ -43,28 +44,28 @@ impl BatchPlan {
     }
 }
 
-/// Nobody notices that a result comes so much later.
+/// Nobody notices a delay of this length.
 const QUICK: Duration = Duration::from_millis(20);
-/// From here on people do.
+/// People notice a delay from here on.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// How large the next call is: the results of a call come together when it ends, so that the first of a run would wait for
-/// every round of requests in it. The first calls hold one item for each place, the next ones more.
+/// The size of the next call. The results of a call arrive together when it finishes, so a large first call would delay
+/// the first result. The first calls therefore hold one item per slot, and later ones more.
 ///
-/// Where results are wanted as they become known, calls hold one item altogether, unless they end so quickly that larger ones,
-/// which cost less for each item, hold nothing back.
+/// If results are given in order of completion, a call holds a single item, unless calls finish so quickly that larger
+/// ones, which cost less per item, delay nothing.
 #[derive(Debug)]
 pub(super) struct BatchSize {
     shape: BatchPlan,
     order: ResultOrder,
-    /// The smallest that `rounds` may be.
+    /// The minimum of `rounds`.
     least: usize,
-    /// How many items each place gets; 0: a call has one item and one place.
+    /// Items per slot; 0 means that a call has one item and one slot.
     rounds: usize,
 }
 
 impl BatchSize {
-    /// `is_only` says that one call after the other has all the places, so that it may not have one alone.
+    /// `is_only` means that one call at a time has all the slots, so it cannot use a single one.
     pub(super) fn new(shape: BatchPlan, order: ResultOrder, is_only: bool) -> Self {
         let least = match order {
             ResultOrder::Completion if !is_only => 0,
@@ -78,17 +79,17 @@ impl BatchSize {
         }
     }
 
-    /// Requests that the next call may overlap.
+    /// Requests that the next call may have in flight.
     pub(super) fn in_flight(&self) -> usize {
         if self.rounds == 0 { 1 } else { self.shape.in_flight }
     }
 
-    /// Items that it may hold, with so many places.
+    /// Items that the next call may hold, with this many slots.
     pub(super) fn items(&self, places: usize) -> usize {
         self.shape.items.min(places * self.rounds.max(1))
     }
 
-    /// A call has ended.
+    /// Records that a call finished.
     pub(super) fn note(&mut self, took: Duration) {
         let grows = match self.order {
             ResultOrder::Items => true,

@@ -1,4 +1,4 @@
-//! One call of `execute`, and what becomes of the items in it: each gets exactly one result, whatever the node does.
+//! One call of `execute`, and the results of its items: each item gets exactly one result, whatever the node does.
 
 use std::sync::Arc;
 
@@ -30,12 +30,12 @@ impl Stop {
     }
 }
 
-/// Run a chunk of items, in one call where the node behaves.
+/// Runs a chunk of items, in one call if the node behaves.
 ///
-/// - Items whose session was refused are run again, once, with a new one.
-/// - A call that traps, reaches a limit or answers with too few or too many results has no results: its items are run
-///   again, each alone, so that the one that traps alone fails. An item of a `write` operation is alone to begin with,
-///   and is never run again.
+/// - Items whose session was refused run again, once, with a new session.
+/// - A call that traps, reaches a limit or returns the wrong number of results yields none. Its items run again, one
+///   per call, so that only the one that traps fails. An item of a `write` operation is always alone in its call, and
+///   never runs again.
 pub(crate) async fn run_chunk(
     inner: &Inner,
     operation: &BoundOperation,

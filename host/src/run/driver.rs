@@ -1,4 +1,5 @@
-//! Carries out what the [schedule](super::schedule) says: takes items, makes calls, writes the journal, gives results.
+//! Carries out what the [schedule](super::schedule) decides: takes items, makes calls, writes the journal, gives
+//! results.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -32,35 +33,35 @@ use crate::events;
 use crate::gate::budget::Budget;
 use crate::runtime::instance::ClockAndRng;
 
-/// How many items there may be from the first without a given result on, as a multiple of the concurrency. It is twice what the
-/// calls in flight hold: results are given in order, so that a call that ends before an earlier one would find no items for the
-/// next otherwise, and leave its slots idle.
+/// Size of the window of items, from the first whose result was not given, as a multiple of the concurrency. It is
+/// twice what the calls in flight hold: results are given in order, so a call that finishes before an earlier one would
+/// otherwise find no items for the next, and its slots would go idle.
 const WINDOW: usize = 2 * ITEMS_PER_PLACE;
-/// How many results may wait beside these until they are in the journal: more than come while its thread waits for the disk,
+/// How many further results may wait until the journal is durable: more than arrive while its thread waits for the disk
 /// or for a processor.
 const RECORDING: usize = 1024;
-/// Failures of the service in a row after which it is taken for dead, or the concurrency, where that is more: what was in flight
-/// when a connection broke fails together.
+/// After this many consecutive failures (or the concurrency, if larger) the service is taken for down: requests in
+/// flight on one broken connection fail together.
 const FAILURES_IN_A_ROW: usize = 20;
-/// No machine has more in flight at once. What is counted for each slot stays a number.
+/// No machine has more items in flight. The bound keeps arithmetic on slots within range.
 const MOST_SLOTS: usize = 1 << 20;
-/// How long a request may wait for its time, at most: the longer, the more of a call's cost is shared.
+/// The longest that a request may wait for the rate limit: the longer, the more items share the cost of a call.
 const LONGEST_RATE_WAIT: Duration = Duration::from_secs(10);
-/// What part of a call's time may pass while its requests wait for their times.
+/// The fraction of a call's time that its requests may spend waiting for the rate limit.
 const RATE_WAIT_SHARE: u32 = 4;
 
-/// The items of a run; one that panics is an error, and not the end of the task.
+/// The items of a run. A panic of the source becomes an error and does not abort the task.
 pub(super) type Items<S> = Fuse<CatchUnwind<AssertUnwindSafe<S>>>;
 type Panic = Box<dyn Any + Send>;
 
-/// A call that has ended.
+/// A call that has finished.
 struct EndedCall {
     slots: usize,
     took: Duration,
     results: Vec<(Tracked, ItemResult)>,
 }
 
-/// What a driver is made of.
+/// What a driver is built from.
 pub(super) struct Parts {
     pub(super) inner: Arc<Inner>,
     pub(super) operation: Arc<BoundOperation>,
@@ -78,7 +79,7 @@ pub(super) struct Driver {
     journal: Option<Box<dyn OpenJournal>>,
     progress: Option<watch::Receiver<Progress>>,
     sender: mpsc::Sender<Vec<Completed>>,
-    /// Whoever reads the results has to take some before more can be given.
+    /// The reader has to take results before more can be given.
     is_full: bool,
     notices: NoticeSender,
     orders: watch::Receiver<CancelMode>,
@@ -86,9 +87,9 @@ pub(super) struct Driver {
     on_failure: OnFailure,
     schedule: Schedule,
     calls: JoinSet<EndedCall>,
-    /// Why the run does not end well.
+    /// Why the run broke.
     error: Option<Error>,
-    /// Whether what was taken is not to be run either.
+    /// Whether items that were taken must not run either.
     halts: bool,
 }
 
@@ -106,10 +107,10 @@ impl Driver {
         let most = inner.budget.as_ref().map_or(MOST_SLOTS, Budget::most_in_flight);
         let concurrency = options.concurrency.get().min(MOST_SLOTS).min(most);
         let is_alone = inner.is_one_item_per_call(&operation);
-        // Items that are recorded run one after the other.
+        // A recorded run runs its items one after the other.
         let is_recorded = inner.is_sequential();
         let slots = if is_recorded { 1 } else { concurrency };
-        // The node itself keeps the promise that nothing starts after a failure, within its call.
+        // Within one call, the node itself starts nothing after a failure.
         let is_one_call = options.on_failure == OnFailure::Stop && !is_alone;
         let plan = if is_one_call {
             BatchPlan::one_call(slots)
@@ -122,7 +123,7 @@ impl Driver {
             on_failure: options.on_failure,
             on_unknown: options.on_unknown,
             order: options.order,
-            // What is not sent is not tried again.
+            // A run that sends nothing retries nothing.
             retry: if inner.is_live() {
                 options.retry.countable()
             } else {
@@ -163,14 +164,14 @@ impl Driver {
     where
         S: Stream<Item = Result<String, ItemError>>,
     {
-        // Whoever reads the results sees them end in any case, also where this code is unwound.
+        // The summary shows how the run ended even if this code unwinds.
         let _broken = BrokenUnlessEnded(Arc::clone(&self.stats));
         self.work(items.as_mut()).await;
-        // Who knows how many items there are need not wait to see them end.
+        // If all items are known to have results, the driver need not wait for the source to close.
         let is_over = self.schedule.is_empty();
         self.calls.shutdown().await;
         let closed = match self.journal.take() {
-            // It waits for the disk, which an asynchronous task may not.
+            // Closing waits for the disk, which an async task must not.
             Some(journal) => match tokio::task::spawn_blocking(move || journal.close()).await {
                 Ok(closed) => closed.map_err(Error::from),
                 Err(_) => Err(Error::from(JournalError::Other {
@@ -199,14 +200,14 @@ impl Driver {
     {
         loop {
             self.obey();
-            // What is there without waiting; so a fast source makes large calls, and a slow one makes small ones.
+            // Take the items that are ready without waiting: a fast source makes large calls, a slow one small calls.
             while self.schedule.wants_more() {
                 match items.next().now_or_never() {
                     Some(item) => self.take(item),
                     None => break,
                 }
             }
-            // One moment for all that looks at the time: what is too early in it is woken up for.
+            // One timestamp for every decision of this iteration: what is too early by it gets a wake-up.
             let now = now();
             self.schedule.keep_time(now);
             let mut has_started = false;
@@ -214,7 +215,7 @@ impl Driver {
                 self.spawn(call);
                 has_started = true;
             }
-            // What ended and what starts in its place is one piece for the journal, and one wait for the disk.
+            // Rows of finished and of newly started items go to the journal together, and share one wait for the disk.
             self.tell();
             if self.give().is_err() {
                 return;
@@ -235,14 +236,14 @@ impl Driver {
                 () = changed(progress) => {}
                 () = sleep_until(wake) => {}
                 Ok(()) = self.orders.changed() => {}
-                // Given by the next turn.
+                // The next iteration gives the results.
                 () = room(&self.sender), if self.is_full => {}
                 () = self.sender.closed() => return,
             }
         }
     }
 
-    /// Take what the source gave: an item, its end, or why it cannot go on.
+    /// Handles what the source yielded: an item, its end, or an error.
     fn take(&mut self, item: Option<Result<Result<String, ItemError>, Panic>>) {
         let item = match item {
             Some(Ok(Ok(parameters))) => Ok(parameters),
@@ -263,7 +264,7 @@ impl Driver {
         let before = match self.before(index, digest) {
             Ok(before) => before,
             Err(error) => {
-                // The journal cannot be gone on with from this item on, so nothing is.
+                // The journal does not match this item, so nothing after it may run.
                 self.schedule.refuse_item();
                 return self.halt(error.into());
             }
@@ -277,7 +278,7 @@ impl Driver {
         self.schedule.take(taken, now());
     }
 
-    /// No more items come. Those that a journal has and nobody gave are missing.
+    /// The source is exhausted. If the journal knows more items than that, they are missing.
     fn end_of_items(&mut self) {
         self.schedule.end_of_items();
         let found = self.schedule.next_index();
@@ -293,19 +294,19 @@ impl Driver {
         }
     }
 
-    /// No more items come, and the source is to blame. Those that came are run.
+    /// The source failed. Items taken before it still run.
     fn source_failed(&mut self, message: String) {
         self.schedule.end_of_items();
         self.error.get_or_insert(Error::Items { message });
     }
 
-    /// The run cannot go on; what is in flight ends.
+    /// The run cannot continue; items in flight finish.
     fn halt(&mut self, error: Error) {
         self.error.get_or_insert(error);
         self.halts = true;
     }
 
-    /// What an earlier run with the same journal made of an item.
+    /// What an earlier run with the same journal knows of an item.
     fn before(&self, item: usize, digest: Option<[u8; 32]>) -> Result<Before, JournalError> {
         let Some(journal) = &self.journal else {
             return Ok(Before::Nothing);
@@ -376,9 +377,9 @@ impl Driver {
     fn call_ended(&mut self, done: Result<EndedCall, JoinError>) {
         match done {
             Ok(EndedCall { slots, took, results }) => self.schedule.ended(slots, took, results, now()),
-            // The task cannot panic by the node's doing; if the host's own code does, so does the run.
+            // A node cannot make the task panic; if the host's own code does, the run breaks.
             Err(error) => {
-                // One without a panic was abandoned; its items have their results.
+                // An error without a panic means that the task was aborted; its items have their results.
                 if let Ok(panic) = error.try_into_panic() {
                     std::panic::resume_unwind(panic);
                 }
@@ -386,12 +387,12 @@ impl Driver {
         }
     }
 
-    /// Do as the run was told meanwhile, and end it where it cannot go on.
+    /// Handles requests to stop, and stops the run if it cannot continue.
     fn obey(&mut self) {
         let broke = self.progress.as_ref().is_some_and(is_broken);
         let mode = (*self.orders.borrow_and_update()).max(self.mode);
         if mode == CancelMode::Abandon && self.mode != CancelMode::Abandon {
-            // What has ended is known.
+            // Calls that have finished keep their results.
             while let Some(done) = self.calls.try_join_next() {
                 self.call_ended(done);
             }
@@ -404,7 +405,7 @@ impl Driver {
         }
     }
 
-    /// Pass on what the schedule has for others.
+    /// Passes on the contents of the schedule's outbox.
     fn tell(&mut self) {
         let Outbox {
             rows,
@@ -435,11 +436,11 @@ impl Driver {
         });
     }
 
-    /// Give the results that may be, as many as their reader has room for: while he has none, calls that end are recorded all the
-    /// same. An error says that nobody takes them any more.
+    /// Gives the results that are ready, as many as the channel has room for. While it is full, finished calls are
+    /// still recorded. An error means that the receiver is gone.
     fn give(&mut self) -> Result<(), mpsc::error::TrySendError<Vec<Completed>>> {
         loop {
-            // Nobody else sends, so that what there is room for now can be sent below.
+            // This is the only sender, so the room that exists now still exists below.
             self.is_full = self.sender.capacity() == 0;
             if self.is_full {
                 return Ok(());
@@ -462,7 +463,7 @@ impl Driver {
         }
     }
 
-    /// Up to which row the journal is durable. What is known is given too when the journal broke: it would be lost
+    /// The last durable row. If the journal broke, results that are known are given anyway, since they would be lost
     /// otherwise.
     fn recorded(&self) -> u64 {
         match &self.progress {
@@ -479,14 +480,14 @@ fn now() -> Now {
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without words")
 }
 
-/// Says that the run broke, unless something else was said when it is dropped.
+/// On drop, records that the run broke, unless another ending was recorded.
 struct BrokenUnlessEnded(Arc<Stats>);
 
 impl Drop for BrokenUnlessEnded {
@@ -500,16 +501,16 @@ fn is_broken(progress: &watch::Receiver<Progress>) -> bool {
     progress.borrow().error.is_some() || progress.has_changed().is_err()
 }
 
-/// Ends when the journal has come further; never without one.
+/// Resolves when the journal has made progress; never without a journal.
 async fn changed(progress: Option<&mut watch::Receiver<Progress>>) {
     match progress {
-        // An error says that its thread has ended, which is seen as a broken journal.
+        // An error means that the journal's thread has exited, which counts as a broken journal.
         Some(progress) => drop(progress.changed().await),
         None => std::future::pending().await,
     }
 }
 
-/// Ends when there is room for more results, or nobody to take them.
+/// Resolves when the channel has room for more results, or its receiver is gone.
 async fn room(sender: &mpsc::Sender<Vec<Completed>>) {
     drop(sender.reserve().await);
 }

@@ -1,10 +1,10 @@
-//! The journal of a run: what is known of each item, so that a run that was cut off goes on where it was and does nothing twice.
+//! The journal of a run: what is known of each item, so that an interrupted run can resume and does nothing twice.
 //!
-//! [`SqliteJournal`] (feature `sqlite`, on by default) keeps it in a file. An engine that has a database of its own implements
-//! [`Journal`] and [`OpenJournal`] for it.
+//! [`SqliteJournal`] (feature `sqlite`, on by default) keeps it in a file. An engine with its own database implements
+//! [`Journal`] and [`OpenJournal`].
 //!
-//! A run writes an item's row when the item is taken, when it starts, and when it ends. Before a plain write starts, the run waits
-//! until its row [is durable](OpenJournal::progress), and no result is given before its row is.
+//! A run writes an item's row when it takes the item, when the item starts, and when it finishes. A plain write starts
+//! only after its row [is durable](OpenJournal::progress), and a result is given only after its row is.
 
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -23,13 +23,13 @@ use crate::run::NoticeSender;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteJournal;
 
-/// Where runs keep their progress.
+/// Where runs record their progress.
 pub trait Journal: fmt::Debug + Send + Sync {
-    /// Open it for a run. It may wait for a disk: the run calls it on a thread that may block.
+    /// Opens the journal for a run. This may wait for a disk: the run calls it on a blocking thread.
     ///
     /// # Errors
     ///
-    /// It cannot be used, is in use, or belongs to another run.
+    /// The journal cannot be used, is in use, or belongs to another run.
     fn open(
         &self,
         run: &Identity,
@@ -38,37 +38,38 @@ pub trait Journal: fmt::Debug + Send + Sync {
     ) -> Result<Box<dyn OpenJournal>, JournalError>;
 }
 
-/// A journal that a run uses. Dropping it is what the end of the process is: what was written is kept.
+/// A journal opened by a run. Dropping it is like a crash of the process: written rows are kept.
 pub trait OpenJournal: Send {
-    /// How messages call it: a file's path, or a table's name.
+    /// Its name in messages: a file's path, or a table's name.
     fn name(&self) -> String;
 
-    /// How many items earlier runs have recorded: one more than the highest index.
+    /// Number of items that earlier runs recorded: the highest index plus one.
     fn recorded(&self) -> usize;
 
-    /// What earlier runs knew of an item.
+    /// What earlier runs recorded of an item.
     ///
     /// # Errors
     ///
-    /// It cannot be read.
+    /// The row cannot be read.
     fn earlier(&self, item: usize) -> Result<Option<Earlier>, JournalError>;
 
-    /// Write these rows. It must not wait: the run goes on and looks at the [progress](Self::progress). Rows are numbered from 1
-    /// in the order in which they come; of several rows of an item the last one counts.
+    /// Queues these rows for writing. It must not block: the run continues and watches the [progress](Self::progress).
+    /// Rows are numbered from 1 in the order of arrival; of several rows of an item the last one counts.
     fn write(&mut self, rows: Vec<(Row, Urgency)>);
 
-    /// Up to which row all is durable that somebody waits for.
+    /// The last row up to which every row that somebody waits for is durable.
     fn progress(&self) -> watch::Receiver<Progress>;
 
-    /// Write what is left, and let go of it. It may wait for a disk: the run calls it on a thread that may block.
+    /// Writes the remaining rows and closes the journal. This may wait for a disk: the run calls it on a blocking
+    /// thread.
     ///
     /// # Errors
     ///
-    /// Something could not be written.
+    /// A row could not be written.
     fn close(self: Box<Self>) -> Result<(), Arc<JournalError>>;
 }
 
-/// What a journal belongs to: a run with another one of these is refused.
+/// What a journal belongs to. A run that differs in one of these fields is refused.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Identity {
@@ -100,7 +101,8 @@ impl Identity {
         }
     }
 
-    /// Who the credential is for, as a salted and slow hash (a tenth of a second) that may be kept; `None` without one.
+    /// A salted hash of the credential that is safe to store; `None` without a credential. It is slow: a tenth of a
+    /// second.
     #[must_use]
     pub fn credential(&self, salt: &[u8]) -> Option<[u8; 32]> {
         self.credential
@@ -109,30 +111,30 @@ impl Identity {
     }
 }
 
-/// What has to survive what.
+/// What a written row must survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Safety {
-    /// What is written is on the disk before it counts: it survives a power cut.
+    /// A row counts once it is on disk: it survives a power cut.
     Disk,
-    /// What is written is with the system before it counts, and on the disk within a second: it survives the end of the
-    /// process, however it ends, and a power cut but for the last moment, which is run again.
+    /// A row counts once the operating system has it, and is on disk within a second. It survives a crash of the
+    /// process. A power cut may lose the last second, which then runs again.
     System,
 }
 
-/// How far an item is.
+/// How far an item has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// It has not started, or waits for another try.
+    /// It has not started, or waits for a retry.
     Waiting,
-    /// Its call is in flight, or was when the run was cut off.
+    /// Its call is in flight, or was when the run was interrupted.
     Started,
     /// It is done.
     Done,
-    /// It failed, and was surely not done.
+    /// It failed and was certainly not done.
     Failed,
-    /// It failed, and may have been done: a plain write only.
+    /// It failed and may have been done; only for a plain write.
     Unknown,
 }
 
@@ -157,14 +159,14 @@ impl State {
         }
     }
 
-    /// The state of this name.
+    /// The state with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 
-/// One item's row, as it is to be.
+/// An item's row, as it should be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Row {
@@ -172,40 +174,40 @@ pub struct Row {
     pub item: usize,
     /// SHA-256 of the item's text.
     pub digest: [u8; 32],
-    /// Of an item that is new: the value of the parameter that makes a repetition harmless, where the operation has one.
+    /// For a new item: the value of the parameter that makes repetition harmless, if the operation has one.
     pub key: Option<String>,
-    /// How far it is.
+    /// How far it has come.
     pub state: State,
     /// How often it was tried, in all runs.
     pub tries: u32,
-    /// Of a done item: the list of its output items, as JSON.
+    /// For a done item: the list of its output items, as JSON.
     pub result: Option<String>,
-    /// The last failure, as [`Failure::to_json`](crate::Failure::to_json) gives it.
+    /// The last failure, in the format of [`Failure::to_json`](crate::Failure::to_json).
     pub error: Option<String>,
-    /// When its last try began; `None` keeps what is there.
+    /// When its last try started; `None` keeps the stored value.
     pub started: Option<Timestamp>,
-    /// When it ended.
+    /// When it finished.
     pub ended: Option<Timestamp>,
-    /// Whether the item was not in the journal before.
+    /// Whether the journal had no row for this item.
     pub is_new: bool,
 }
 
-/// What earlier runs knew of an item.
+/// What earlier runs recorded of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Earlier {
     /// SHA-256 of its text.
     pub digest: [u8; 32],
-    /// How far it was.
+    /// How far it had come.
     pub state: State,
     /// How often it was tried.
     pub tries: u32,
-    /// Of a done item: the list of its output items, as JSON.
+    /// For a done item: the list of its output items, as JSON.
     pub result: Option<String>,
     /// Its last failure, as JSON.
     pub error: Option<String>,
 }
 
-/// When a row has to be written.
+/// How soon a row has to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Urgency {
@@ -213,16 +215,16 @@ pub enum Urgency {
     Now,
     /// A result waits for it.
     Soon,
-    /// Nobody does.
+    /// Nobody waits for it.
     Later,
 }
 
-/// How far a journal is written.
+/// How far a journal has been written.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    /// The number of the last row that is durable, with all before it that somebody waits for.
+    /// The number of the last durable row; every earlier row that somebody waits for is durable too.
     pub row: u64,
-    /// Why nothing more will be.
+    /// Why no further row will be written.
     pub error: Option<Arc<JournalError>>,
 }
 
@@ -247,7 +249,7 @@ pub(crate) fn list(output: &[Box<RawValue>]) -> String {
     list
 }
 
-/// Ends when everything up to `row` is written, or the journal broke; whether it is written.
+/// Waits until everything up to `row` is written, or the journal broke. Returns whether it is written.
 pub(crate) async fn durable(mut progress: watch::Receiver<Progress>, row: u64) -> bool {
     match progress
         .wait_for(|progress| progress.row >= row || progress.error.is_some())

@@ -1,4 +1,4 @@
-//! What a person who watches a run should hear at once.
+//! Notices: what a person who watches a run should hear at once.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,16 +10,16 @@ use super::Stats;
 use crate::events::{self, Label};
 use nodule_core::text::shown;
 
-/// How many notices may wait for their reader; more of them would say the same.
+/// How many notices the channel buffers; further ones are dropped, since they would repeat the same.
 const NOTICES: usize = 4096;
 
-/// Of a key, or of what a service said, a notice shows so much.
+/// A notice shows at most this much of a key or of a service's message.
 const SHOWN_CHARS: usize = 500;
 
-/// Sends notices to whoever watches a run. Its clones send to the same.
+/// Sends notices to whoever watches a run. Clones share one channel.
 #[derive(Debug, Clone)]
 pub struct NoticeSender {
-    /// From the first notice on, or the first who asks for them: most runs have neither.
+    /// Created by the first notice or the first receiver: most runs have neither.
     channel: Arc<Mutex<Option<Channel>>>,
     stats: Arc<Stats>,
     /// For events.
@@ -29,7 +29,7 @@ pub struct NoticeSender {
 #[derive(Debug)]
 struct Channel {
     sender: mpsc::Sender<Notice>,
-    /// Until it is taken.
+    /// `None` once taken.
     receiver: Option<mpsc::Receiver<Notice>>,
 }
 
@@ -42,18 +42,18 @@ impl NoticeSender {
         }
     }
 
-    /// Send a notice; one that nobody has room for is dropped.
+    /// Sends a notice. It is dropped if the channel is full.
     pub fn send(&self, notice: Notice) {
         if matches!(notice, Notice::SameKey { .. }) {
             self.stats.update(|summary| summary.same_key += 1);
         } else {
             events::notice(&self.label, notice.kind());
         }
-        // Its reader may be gone, or slow.
+        // The receiver may be gone or slow.
         let _ = self.channel(|channel| channel.sender.try_send(notice));
     }
 
-    /// Where the notices come; `None` when it was taken before.
+    /// Takes the receiver; `None` if it was taken before.
     pub(crate) fn notices(&self) -> Option<mpsc::Receiver<Notice>> {
         self.channel(|channel| channel.receiver.take())
     }
@@ -70,42 +70,42 @@ impl NoticeSender {
     }
 }
 
-/// What a person who watches a run should hear at once; its `Display` is one line.
+/// Something that a person who watches a run should hear at once. Its `Display` is one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// Two items have the same key: of the two, the service counts one.
+    /// Two items have the same key, so the service counts only one of them.
     SameKey {
-        /// The second one's position, from 0.
+        /// The second item's index, from 0.
         item: usize,
-        /// The first one's.
+        /// The first item's index.
         earlier: usize,
         /// Their key.
         key: String,
     },
-    /// So many tries failed in a row that nothing is sent for a while.
+    /// So many tries failed in a row that the run sends nothing for a while.
     ServiceDown {
-        /// What the last of them said.
+        /// The message of the last failure.
         message: String,
     },
-    /// The service answers again.
+    /// The service responds again.
     ServiceBack,
-    /// The service stayed dead: items fail without being sent, but for one now and then.
+    /// The service stayed down. Items now fail without being sent, except for an occasional probe.
     GivenUp {
-        /// What the last try said.
+        /// The message of the last failure.
         message: String,
     },
-    /// The service asked to wait, and no item starts until then.
+    /// The service asked clients to wait. No item starts until then.
     Throttled {
         /// How long.
         wait: Duration,
     },
-    /// The run's time is up: no item and no try starts any more.
+    /// The run's time is up: no item and no retry starts any more.
     OutOfTime,
 }
 
 impl Notice {
-    /// What it is about, in a word that stays the same.
+    /// The kind of notice, as a stable identifier.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {

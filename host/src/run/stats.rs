@@ -1,4 +1,4 @@
-//! What a run counts.
+//! The counters of a run.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,28 +11,28 @@ use crate::gate::pipeline::Observed;
 use nodule_core::failure::Failure;
 use nodule_core::outcome::ItemResult;
 
-/// Longer requests than an hour are counted as one of an hour.
+/// Requests that take longer than an hour count as one hour.
 const LONGEST_US: u64 = 3_600_000_000;
-/// Two digits: a latency that is off by one in a hundred misleads nobody, and the table takes some tens of kilobytes.
+/// Two significant digits: an error of one percent misleads nobody, and the histogram stays at some tens of kilobytes.
 const DIGITS: u8 = 2;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Ended {
-    /// It has not ended.
+    /// It is still running.
     #[default]
     Running,
     /// Every item has its result.
     Complete,
-    /// It was told to stop before.
+    /// It was stopped early.
     Stopped,
     /// Its time was up.
     OutOfTime,
-    /// Its results were not all taken.
+    /// Its results were dropped before the last one.
     Dropped,
-    /// It broke: the journal cannot be used, or belongs to other items, or the source of items failed. The results end with
-    /// the error. Items without a result may have been done.
+    /// It broke: the journal cannot be used or belongs to other items, or the source of items failed. The stream of
+    /// results finishes with the error. Items without a result may have been done.
     Broken,
 }
 
@@ -49,7 +49,7 @@ impl Ended {
     }
 }
 
-/// How long requests took, from the moment they could leave to the end of the answer or the error.
+/// How long requests took, from the moment they could leave to the last byte of the response or the error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Latency {
@@ -63,32 +63,32 @@ pub struct Latency {
     pub max: Duration,
 }
 
-/// What a run has done so far, or did.
+/// What a run has done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Summary {
     /// Items with a result.
     pub items: u64,
-    /// Of these, those that are done, printed again and skipped ones included.
+    /// Items that succeeded, including skipped ones and ones whose recorded result was given again.
     pub done: u64,
-    /// Of the done ones, those that an earlier run had done, as the journal says.
+    /// Of the done items, those that an earlier run had done, according to the journal.
     pub again: u64,
-    /// Of the done ones, those of unknown outcome that were left out as asked for.
+    /// Of the done items, those of unknown outcome that were skipped as requested.
     pub skipped: u64,
-    /// The others, by the failure's kind.
+    /// Failed items, by kind of failure.
     pub failed: BTreeMap<String, u64>,
     /// Of the failed items of a plain write, those that may have been done.
     pub unknown: u64,
     /// Tries after the first one of an item.
     pub retries: u64,
-    /// Sessions that were made in the place of an older one.
+    /// Sessions that replaced an older one.
     pub renewals: u64,
-    /// Requests that left, authentication not included.
+    /// Requests sent, without those of `authenticate`.
     pub requests: u64,
-    /// Items with the key of an earlier one, where a key makes a repetition harmless: all of them with a journal, those near
-    /// the other one without.
+    /// Items with the key of an earlier item, if a key makes repetition harmless. With a journal all of them are
+    /// counted, without one only those close to the other item.
     pub same_key: u64,
-    /// Requests that may be open right now, at most the concurrency.
+    /// Requests that may be in flight right now, at most the concurrency.
     pub in_flight: u64,
     /// How long requests took.
     pub latency: Latency,
@@ -105,7 +105,7 @@ impl Summary {
         self.failed.values().sum()
     }
 
-    /// As `nodule run --summary` writes it: counts, `failed` by kind, times in milliseconds.
+    /// The JSON that `nodule run --summary` writes: counts, `failed` by kind, times in milliseconds.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let ms =
@@ -138,9 +138,9 @@ pub(crate) struct Stats {
 #[derive(Debug)]
 struct Inner {
     summary: Summary,
-    /// From the first request on: a run that waits for it should be small.
+    /// Created by the first request, since a run that waits for it should be small.
     took: Option<Histogram<u64>>,
-    /// The first and the newest session that was used.
+    /// The first and the newest session used.
     sessions: Option<(u64, u64)>,
 }
 
@@ -165,12 +165,12 @@ impl Stats {
         change(&mut self.inner().summary);
     }
 
-    /// Note how the run ended.
+    /// Records how the run ended.
     pub(crate) fn end(&self, ended: Ended) {
         self.update(|summary| summary.ended = ended);
     }
 
-    /// Note how the run ended, unless that is known.
+    /// Records how the run ended, unless that is recorded already.
     pub(crate) fn end_unless_ended(&self, ended: Ended) {
         self.update(|summary| {
             if summary.ended == Ended::Running {
@@ -179,12 +179,13 @@ impl Stats {
         });
     }
 
-    /// Note what a call sent.
+    /// Counts what a call sent.
     pub(crate) fn requests(&self, observed: &Observed) {
         let mut inner = self.inner();
         inner.summary.requests += u64::from(observed.sent);
         if inner.took.is_none() && !observed.took.is_empty() {
-            // The bounds are constants that it takes; without it nothing but the latencies would be missing.
+            // The bounds are constants that `new_with_bounds` accepts; without a histogram only the latencies would be
+            // missing.
             inner.took = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).ok();
         }
         if let Some(took) = &mut inner.took {
@@ -194,7 +195,7 @@ impl Stats {
         }
     }
 
-    /// Note which session is used.
+    /// Records which session is used.
     pub(crate) fn session(&self, generation: u64) {
         let mut inner = self.inner();
         let (first, newest) = inner.sessions.unwrap_or((generation, generation));
@@ -234,10 +235,10 @@ impl Stats {
     }
 }
 
-/// A node chooses the kind of its other failures: so many are told apart, and all others counted as one. The contract's own and
-/// the host's are always counted by their names.
+/// A node chooses the kind of its other failures. Only this many are counted by name, all others together. Kinds of the
+/// contract and of the host are always counted by name.
 fn kind(failure: &Failure, counted: &BTreeMap<String, u64>) -> String {
-    /// More than a node has reasons to fail, and little enough for a line.
+    /// More kinds than a node has reasons to fail, and few enough for one line.
     const MOST_KINDS: usize = 32;
     let kind = failure.kind();
     let is_chosen = match failure {

@@ -1,4 +1,4 @@
-//! One instance of a node: what it is given, what it may use up, and how a call on it ends.
+//! One instance of a node: its imports, its limits, and how a call on it finishes.
 //!
 //! An instance lives for one run at most. It has a clock, a source of randomness, outgoing HTTP through the
 //! [pipeline](crate::gate::pipeline), and nothing else.

@@ -1,12 +1,12 @@
-//! Sessions: what a credential becomes, kept outside the sandbox.
+//! Sessions: what `authenticate` makes of a credential, kept outside the sandbox.
 //!
-//! `authenticate` runs in an instance of its own that may reach the credential's base URL and nothing else; the instance
-//! is dropped, the session is kept here, and the [pipeline](crate::gate::pipeline) adds its headers to requests below that
-//! URL. A session belongs to a component, a tenant and a credential, secret included. Whoever needs one while it is
-//! being made waits for that one flight, and shares its failure too.
+//! `authenticate` runs in its own instance, which may reach the credential's base URL and nothing else. The instance is
+//! dropped, the session is kept here, and the [pipeline](crate::gate::pipeline) adds its headers to requests below that
+//! URL. A session belongs to a component, a tenant and a credential, secret included. Callers that need a session while
+//! one is being made wait for it, and share its failure.
 //!
-//! The authenticating instance knows the secret, the executing one must not, and both may be of one mind. So nothing that
-//! the first says may decide what the second sees of the host: a session has [fixed sizes](checked), its
+//! The authenticating instance knows the secret, the executing one must not, and the two may collude. Nothing that the
+//! first returns may therefore change what the second observes of the host: a session has [fixed sizes](checked), its
 //! [query](query) can be added to every URL, and a failure [says nothing](bare) but its kind in the node's words.
 
 mod bare;

@@ -1,9 +1,9 @@
-//! Whether a service keeps connections open, as far as it was seen.
+//! Whether a service keeps connections open, as far as the host has observed.
 //!
-//! Some services close a connection after each answer, or soon after it, and do not say so beforehand. A request that is on its way then is
-//! lost, and where it is a plain write nobody knows whether it was done. So a plain write goes on a connection that was used before only
-//! where the service was seen to leave one open for longer than any such connection is left unused. Until then one connection is tried, by leaving
-//! it alone once it has answered, and everything else goes on new ones.
+//! Some services close a connection after each response, or soon after it, without announcing it. A request sent at
+//! that moment is lost, and if it is a plain write, nobody knows whether it was done. A plain write therefore reuses a
+//! connection only if the service has left one open for longer than any reused connection was idle. Until then one
+//! connection is tried, by leaving it idle after its response, and all other requests use new connections.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,12 +1,12 @@
-//! No more connections to an origin than requests that want one.
+//! Keeps no more connections to an origin than there are requests for it.
 //!
-//! A pool that has no connection to give begins one, and gives the request whatever is free first, that one or another. The
-//! one too many would stay: at a concurrency of 16 there would be up to 32. So a connection waits to be begun while there
-//! are as many already as there are requests: one of them is about to become free.
+//! A pool without a free connection opens one, and gives the request whichever is free first. The surplus connection
+//! would stay: a concurrency of 16 would have up to 32. So a new connection is delayed while there are as many
+//! connections as requests, since one of them is about to become free.
 //!
-//! And none is kept to an origin that sent what nobody had asked for: hyper gives up a connection on which it finds bytes
-//! between two requests, but bytes that come a moment later would be taken for the answer to the next one. Nor is one kept to an origin that
-//! closes what is kept: a request that goes out at the same moment is lost.
+//! No connection is kept to an origin that sent unsolicited bytes: hyper closes a connection on which it finds bytes
+//! between two requests, but would take bytes that arrive a moment later for the next response. Nor is one kept to an
+//! origin that closes kept connections: a request sent at that moment is lost.
 
 use std::future::poll_fn;
 use std::pin::Pin;

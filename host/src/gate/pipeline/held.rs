@@ -1,7 +1,7 @@
-//! How many bytes of bodies the host holds for one call.
+//! Counts the bytes of bodies that the host buffers for one call.
 //!
-//! A limit for one answer is none for all of them: a node that asks for many, and lets go of none, would fill the host's
-//! memory and not its own.
+//! A limit per response does not bound their sum: a node that requests many and releases none would fill the host's
+//! memory instead of its own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
-//! A journal that is an `SQLite` database with one row per item, so that a run that was cut off goes on where it was and
-//! does nothing twice.
+//! A journal in an `SQLite` database with one row per item, so that an interrupted run can resume and does nothing
+//! twice.
 //!
-//! People may query it with their own tools, while the run goes on too:
+//! You can query it with your own tools, also while the run is in progress:
 //!
 //! ```sql
 //! SELECT state, count(*) FROM items GROUP BY state;
@@ -14,22 +14,23 @@
 //! | `digest` | SHA-256 of the item's text |
 //! | `key` | the value of the parameter that makes a repetition harmless, where the operation has one |
 //! | `state` | `waiting`, `started`, `done`, `failed` (surely not done) or `unknown` (a plain write that may have been done) |
-//! | `tries` | how often it was tried, in all runs |
-//! | `result` | of a done item, the list of its output items |
-//! | `error` | of the last failure, as `nodule run` prints it |
+//! | `tries` | how often the item was tried, in all runs |
+//! | `result` | for a done item, the list of its output items |
+//! | `error` | the last failure, as `nodule run` prints it |
 //! | `started`, `ended` | when, in UTC |
 //!
-//! The table `run` names the node, the operation, the component's digest, the base URL and, as a salted and slow hash,
-//! the credential: a run with another one of these is refused.
+//! The table `run` names the node, the operation, the component's digest, the base URL and the credential (as a salted,
+//! slow hash). A run that differs in one of these is refused.
 //!
-//! A plain write is recorded as started, on the disk, before its call. Every result is given to the reader of the run only
-//! when it is recorded: of a plain write on the disk, of what may be run again with the system, so that it survives the end
-//! of the process; a power cut may take the last second of those, which is run again. All that happens at about the same
-//! time shares one transaction (see `writer.rs`), which keeps that cheap.
+//! A plain write is recorded on disk as started before its call. A result is given only after its row is recorded: for
+//! a plain write on disk; for everything else with the operating system, so that it survives a crash of the process. A
+//! power cut may lose the last second of the latter, which then runs again. Rows that are written at about the same
+//! time share one transaction (see `writer.rs`), which keeps this cheap.
 //!
-//! The file holds personal data: it is made readable by its owner only, and an existing one that others could use is made so.
-//! Another user's is refused, who could change it at any time, and so is a link; the same goes for the files beside it. A second process is kept out by a lock on the
-//! file beside it, `FILE-lock`, which the system lifts when the first one ends, however it ends.
+//! The file holds personal data. Only its owner can read it; permissions of an existing file that are wider are
+//! narrowed. A file of another user is refused, since that user could change it at any time, and so is a link. The same
+//! goes for the files beside it. A lock on the file `FILE-lock` keeps a second process out; the system releases it when
+//! the first process exits.
 
 mod schema;
 mod writer;
@@ -46,7 +47,7 @@ use super::{Earlier, Identity, Journal, JournalError, OpenJournal, Progress, Row
 use crate::run::NoticeSender;
 use writer::Writer;
 
-/// A journal in a file, and how it is opened.
+/// A journal in a file, with its options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqliteJournal {
     path: PathBuf,
@@ -54,7 +55,7 @@ pub struct SqliteJournal {
 }
 
 impl SqliteJournal {
-    /// The journal in this file, which is made where it does not exist.
+    /// Uses the journal in this file, which is created if it does not exist.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -62,14 +63,14 @@ impl SqliteJournal {
         }
     }
 
-    /// Go on with another build of the component, such as a repaired one.
+    /// Accepts a journal of another build of the component, such as a repaired one.
     #[must_use]
     pub fn accept_component(mut self, accept: bool) -> Self {
         self.accept_component = accept;
         self
     }
 
-    /// Open it, or make it. It is locked, checked for damage, and checked to belong to this run.
+    /// Opens or creates the file. Locks it, and checks that it is undamaged and belongs to this run.
     fn open_file(
         &self,
         identity: &Identity,
@@ -77,7 +78,7 @@ impl SqliteJournal {
         notices: NoticeSender,
     ) -> Result<Open, JournalError> {
         let path = self.path.as_path();
-        // Before a file is made beside it.
+        // Before any file is created beside it.
         if path.symlink_metadata().is_ok() {
             own_file::open(path, own_file::options().read(true))
                 .map_err(|refused| JournalError::refused(path, refused))?;
@@ -117,7 +118,7 @@ impl Journal for SqliteJournal {
 struct Open {
     path: PathBuf,
     reader: Connection,
-    /// Items that earlier runs have recorded.
+    /// Number of items that earlier runs recorded.
     recorded: usize,
     writer: Writer,
 }
@@ -182,7 +183,7 @@ impl OpenJournal for Open {
     }
 }
 
-/// The lock that keeps a second process out, for as long as the file is open.
+/// Takes the lock that keeps a second process out for as long as the returned file is open.
 fn lock(path: &Path) -> Result<File, JournalError> {
     let mut name = path.as_os_str().to_owned();
     name.push("-lock");

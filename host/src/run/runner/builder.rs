@@ -20,7 +20,7 @@ use nodule_core::policy::Policy;
 use nodule_core::recording::{Meta, Player, Recorder, Recording};
 use nodule_core::secret::Secret;
 
-/// Says what a component may use; [`RunnerBuilder::build`] makes the runner. Without a word more, nothing is allowed.
+/// Configures what a component may use; [`RunnerBuilder::build`] makes the runner. By default nothing is allowed.
 #[derive(Debug)]
 #[must_use]
 pub struct RunnerBuilder {

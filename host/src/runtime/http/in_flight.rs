@@ -1,8 +1,8 @@
-//! The requests of an instance that have no answer yet, and what the node holds of each.
+//! The requests of an instance that have no response yet, and the handles that the node has to them.
 //!
-//! They are carried out in the task of the node's call, without one of their own: so an answer wakes one task and not two, what
-//! is ready together is seen together, and a call that is dropped takes its requests along. It is done beside the call and not
-//! inside of it, on the task's own stack: that of the instance, which stays as large as it ever was, holds none of it.
+//! They run in the task of the node's call, without tasks of their own. A response thus wakes one task instead of two,
+//! responses that are ready together are seen together, and dropping a call drops its requests. They are polled beside
+//! the call, on the task's own stack, so the instance's stack need not grow for them.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

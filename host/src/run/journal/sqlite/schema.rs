@@ -1,4 +1,4 @@
-//! The database: how it is opened, what is in it, and whose it is.
+//! The database: how it is opened, its tables, and which run it belongs to.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,24 +11,23 @@ use rusqlite::{Connection, OpenFlags, params};
 use super::{Identity, JournalError, Safety};
 use nodule_core::own_file;
 
-/// `Nodu`, in `SQLite`'s place for saying whose database it is.
+/// `Nodu`, in `SQLite`'s field for the application ID.
 const APPLICATION: i64 = 0x4e6f_6475;
-/// Raised when the tables change.
+/// Increment when the tables change.
 const VERSION: i64 = 1;
-/// A person who looks into the journal with a tool of their own may hold it for a moment.
+/// A person who queries the journal may lock it for a moment.
 const BUSY: Duration = Duration::from_secs(5);
-/// How every `SQLite` database begins.
+/// The first bytes of every `SQLite` database.
 const MAGIC: &[u8] = b"SQLite format 3\0";
-/// Pages that are collected before they are moved from the file beside the database into it: 16 MiB, so that a page that
-/// changes often is moved once.
+/// WAL pages per checkpoint: 16 MiB, so that a page that changes often is copied once.
 const MOVED_AT_ONCE: i64 = 4096;
-/// As much as a hash needs to be no other's.
+/// Enough to make a salt unique.
 const SALT_BYTES: usize = 16;
 
-/// What `SQLite` keeps beside a database, and reads as a part of it.
+/// Files that `SQLite` keeps beside a database and reads as part of it.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// The check of the state is no `IN`: for that `SQLite` builds a table for each row.
+/// The state's check avoids `IN`, for which `SQLite` would build a table per row.
 const TABLES: &str = "
     CREATE TABLE run (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE items (
@@ -47,7 +46,7 @@ const TABLES: &str = "
     CREATE INDEX items_by_key ON items (key) WHERE key IS NOT NULL;
 ";
 
-/// The connection that writes.
+/// Opens the connection that writes.
 pub(super) fn open(path: &Path, safety: Safety) -> Result<Connection, JournalError> {
     prepare_file(path)?;
     let mut connection = connect(path)?;
@@ -70,14 +69,15 @@ pub(super) fn open(path: &Path, safety: Safety) -> Result<Connection, JournalErr
     Ok(connection)
 }
 
-/// Whether nobody has put anything into the database: a process may have ended, or the disk been full, while it was made.
+/// Whether the database has no content: an earlier process may have crashed, or the disk may have been full, during
+/// creation.
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     Ok(tables == 0 && pragma("application_id")? == 0 && pragma("user_version")? == 0)
 }
 
-/// Make the tables: all there is of a journal comes with one transaction, or nothing of it.
+/// Creates all tables in one transaction.
 pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     let transaction = connection.transaction()?;
@@ -88,7 +88,8 @@ pub(super) fn make(connection: &mut Connection) -> rusqlite::Result<()> {
 }
 
 pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {
-    // No link: what was checked is what is opened. `SQLite` means the whole path, so those above the file are resolved first.
+    // Without links, so that the file that was checked is the file that is opened. `SQLite` applies this to the whole
+    // path, so the folders above are resolved first.
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(resolved(path)?, flags)
@@ -99,7 +100,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-/// The path, its folder without links.
+/// The path with the links in its folder resolved.
 fn resolved(path: &Path) -> Result<PathBuf, JournalError> {
     let broken = |source| JournalError::File {
         path: path.to_owned(),
@@ -113,7 +114,7 @@ fn resolved(path: &Path) -> Result<PathBuf, JournalError> {
     Ok(folder.join(name))
 }
 
-/// Make the file where there is none, so that it is the owner's from the first byte on, and refuse one that is no database.
+/// Creates a missing file with the owner's permissions from the start, and refuses a file that is no database.
 fn prepare_file(path: &Path) -> Result<(), JournalError> {
     let broken = |source| JournalError::File {
         path: path.to_owned(),
@@ -123,7 +124,7 @@ fn prepare_file(path: &Path) -> Result<(), JournalError> {
         let mut name = path.as_os_str().to_owned();
         name.push(beside);
         let beside = PathBuf::from(name);
-        // What stands there is taken for a part of the database, so somebody else may not have put it there.
+        // `SQLite` would read this file as part of the database, so another user must not have created it.
         if beside.symlink_metadata().is_ok() {
             own_file::open(&beside, own_file::options().read(true))
                 .map_err(|refused| JournalError::refused(&beside, refused))?;
@@ -149,7 +150,7 @@ fn prepare_file(path: &Path) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// Refuse a database that is not a journal, and one that is damaged.
+/// Refuses a database that is not a journal or is damaged.
 fn check(connection: &Connection, path: &Path) -> Result<(), JournalError> {
     let wrong = |error: rusqlite::Error| JournalError::of(path, &error);
     let pragma = |name: &str| {
@@ -184,7 +185,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), JournalError> {
     }
 }
 
-/// Refuse a journal of another run, naming what differs; a new one is made this run's.
+/// Refuses a journal of another run and names the difference. A new journal is bound to this run.
 pub(super) fn belongs(
     connection: &mut Connection,
     path: &Path,
@@ -227,7 +228,7 @@ pub(super) fn belongs(
                 .map_err(wrong)?;
         } else if expected != Some(found) {
             let shown = |value: &str| match name {
-                // A hash tells nobody anything.
+                // A hash means nothing to a reader.
                 "credential" if value != "none" => "another one".to_owned(),
                 _ => format!("`{value}`"),
             };

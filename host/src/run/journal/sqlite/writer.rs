@@ -1,8 +1,8 @@
-//! The thread that writes: everything that happens at about the same time is one transaction.
+//! The thread that writes: rows of about the same time share one transaction.
 //!
-//! What a plain write waits for is written at once, with all that came in meanwhile. Results are written after a moment, so
-//! that many share a transaction. What nobody waits for is written after a while, and most of it never: of several states that
-//! an item has had since it was last written only the newest is.
+//! Rows that a plain write waits for are written at once, with all rows that have arrived meanwhile. Results are
+//! written after a short delay, so that many share a transaction. Rows that nobody waits for are written after a longer
+//! delay, and most of them never: of several states of an item only the newest is written.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -19,16 +19,16 @@ use tokio::sync::watch;
 use super::{JournalError, Progress, Row, Safety, Urgency};
 use crate::run::{Notice, NoticeSender};
 
-/// How long a result may be unwritten: nobody notices it, and many results share a transaction.
+/// How long a result may stay unwritten: unnoticeable, and long enough for many results to share a transaction.
 const SOON: Duration = Duration::from_millis(10);
-/// How long a row that nobody waits for may be: people who look into the journal see it that late.
+/// How long a row that nobody waits for may stay unwritten: people who query the journal see it this late.
 const LATER: Duration = Duration::from_millis(200);
-/// Rows that are collected for one transaction at most, so that memory stays flat.
+/// Maximum number of rows in one transaction, so that memory stays flat.
 const MOST: usize = 4096;
-/// How much of a run that may be repeated a power cut can make the journal forget.
+/// How much of a repeatable run a power cut can make the journal lose.
 const FORGOTTEN: Duration = Duration::from_secs(1);
 
-/// The way to the thread.
+/// The handle to the writer thread.
 pub(super) struct Writer {
     rows: Sender<Vec<(Row, Urgency)>>,
     progress: watch::Receiver<Progress>,
@@ -67,7 +67,7 @@ impl Writer {
                     row: 0,
                 }
                 .run(&received);
-                // Only now may another process have it.
+                // Only now may another process open the journal.
                 drop(lock);
             })
             .map_err(|source| JournalError::File { path: named, source })?;
@@ -78,18 +78,18 @@ impl Writer {
         })
     }
 
-    /// Hand these over, in one piece: waking a thread costs more than what it is told.
+    /// Sends these rows as one message: waking a thread costs more than the rows.
     pub(super) fn write(&self, rows: Vec<(Row, Urgency)>) {
-        // The thread ends after the last sender only; if it ended otherwise, the watch says so to whoever waits.
+        // The thread exits only after the last sender is gone; if it exits early, the watch tells the waiters.
         let _ = self.rows.send(rows);
     }
 
-    /// How far it is written.
+    /// How far the journal is written.
     pub(super) fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.clone()
     }
 
-    /// Write what is left and let go of the file.
+    /// Writes the remaining rows and closes the file.
     pub(super) fn close(self) -> Result<(), Arc<JournalError>> {
         let Self {
             rows,
@@ -112,12 +112,12 @@ struct Work {
     due: BTreeMap<usize, Row>,
     /// Rows that nobody waits for.
     later: BTreeMap<usize, Row>,
-    /// When the one and the other are to be written.
+    /// Deadlines for writing `due` and `later`.
     soon_at: Option<Instant>,
     later_at: Option<Instant>,
     progress: watch::Sender<Progress>,
     notices: NoticeSender,
-    /// The number of the last row that was taken in.
+    /// The number of the last row received.
     row: u64,
 }
 
@@ -188,14 +188,15 @@ impl Work {
         }
     }
 
-    /// One transaction with all that is due. What could not be written stays due: there may be room later.
+    /// Writes all due rows in one transaction. Rows that could not be written stay due, since the disk may have room
+    /// later.
     fn flush(&mut self) {
         self.soon_at = None;
         match self.database.write(&self.due) {
             Ok(same) => {
                 self.due.clear();
                 let row = self.row;
-                // An error stays: whoever heard of it has ended the run.
+                // The error stays: whoever read it has stopped the run.
                 self.progress.send_modify(|progress| progress.row = row);
                 for notice in same {
                     self.notices.send(notice);
@@ -212,7 +213,7 @@ impl Work {
 }
 
 impl Row {
-    /// Take the place of an earlier state that was not written yet.
+    /// Replaces an earlier state that was not written yet.
     fn replace(&mut self, before: Row) {
         self.is_new |= before.is_new;
         self.key = self.key.take().or(before.key);
@@ -220,15 +221,15 @@ impl Row {
     }
 }
 
-/// The connection, and what it has to know of the rows that are not written yet.
+/// The connection, and what it must know of rows that are not written yet.
 struct Database {
     connection: Connection,
     safety: Safety,
-    /// When the first transaction was made that is not on the disk.
+    /// When the first transaction that is not on disk was made.
     unsafe_since: Option<Instant>,
-    /// Items that came since the last transaction, in the order of the items, with their keys.
+    /// Items received since the last transaction, in item order, with their keys.
     unchecked: Vec<(usize, String)>,
-    /// The keys of items that came before, and are not in the database: the first item of each.
+    /// Keys of earlier items that are not in the database: the first item of each.
     unwritten: HashMap<String, usize>,
 }
 
@@ -258,19 +259,19 @@ impl Database {
         Ok(same)
     }
 
-    /// When what was written has to be on the disk.
+    /// When the written rows must be on disk.
     fn unsafe_until(&self) -> Option<Instant> {
         self.unsafe_since.map(|since| since + FORGOTTEN)
     }
 
-    /// Have what was written on the disk, while nothing is to be written.
+    /// Flushes written rows to disk while nothing else is to be written.
     fn make_safe(&mut self) {
         self.unsafe_since = None;
-        // If it cannot be, the next transaction says so.
+        // If this fails, the next transaction reports it.
         let _ = self.checkpoint("passive");
     }
 
-    /// Leaves one file where there were three; if it cannot, the next run reads all three.
+    /// Merges the three files into one; if that fails, the next run reads all three.
     fn close(&self) {
         let _ = self.checkpoint("truncate");
     }
@@ -280,8 +281,8 @@ impl Database {
     }
 }
 
-/// Which of the items that came have the key of an earlier one. They are looked at in the order in which they came, the one
-/// before it is written or after, so that none is missed and each is named once.
+/// Finds the received items that have the key of an earlier item. Items are checked in the order in which they arrived,
+/// before or after the earlier item is written, so that none is missed and each is reported once.
 fn same_keys(
     transaction: &Transaction<'_>,
     unchecked: &mut Vec<(usize, String)>,
@@ -298,7 +299,7 @@ fn same_keys(
                 .and_then(|found| usize::try_from(found).ok()),
         };
         match found {
-            // An earlier run may have ended between the two, with the later one written only.
+            // An earlier run may have crashed after writing only the later item.
             Some(found) => same.push(Notice::SameKey {
                 item: item.max(found),
                 earlier: item.min(found),
@@ -337,7 +338,7 @@ fn put(transaction: &Transaction<'_>, rows: &BTreeMap<usize, Row>) -> rusqlite::
     Ok(())
 }
 
-/// To the millisecond, as `SQLite`'s own functions read it.
+/// Milliseconds precision, in the format that `SQLite`'s date functions read.
 fn shown(time: Timestamp) -> String {
     format!("{time:.3}")
 }
