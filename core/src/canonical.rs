@@ -1,7 +1,8 @@
-//! The one form of a URL that is checked, logged, recorded and sent.
+//! The canonical form of a URL, which is checked, logged, recorded and sent.
 //!
-//! A policy that checks one spelling while another is sent can be talked past. So what a node asks for becomes a
-//! [`CanonicalUrl`] first, or is refused; there is no other way to a request, and what is sent is the canonical form.
+//! A node can bypass a policy that checks one spelling of a URL while the host sends another. The host therefore
+//! converts each requested URL to a [`CanonicalUrl`] or refuses it. There is no other way to make a request, and the
+//! host sends the canonical form.
 //!
 //! | part | accepted | becomes | refused |
 //! | --- | --- | --- | --- |
@@ -14,11 +15,11 @@
 //! | query | what may stand in a request line | unchanged | spaces, `"<>`, control and non-ASCII characters |
 //! | fragment | | | any `#` |
 //!
-//! `%2F` and `%5C` are data and stay as they are: an item's `a/b` in a path parameter is `a%2Fb`, one segment. Where a
-//! path *rule* applies, to an allow entry's path or a credential's base URL, two readings of the path must both be
-//! below it; see [`PathPrefix`].
+//! `%2F` and `%5C` are data and stay as they are: an item's `a/b` in a path parameter becomes `a%2Fb`, one segment.
+//! Where a *path rule* applies (the path of an allow entry, or of a credential's base URL), both readings of the path
+//! must be below it; see [`PathPrefix`].
 //!
-//! Errors show the offending character, segment or host, never the query.
+//! Errors show the offending character, segment or host, but never the query.
 
 mod path;
 
@@ -30,10 +31,10 @@ use http::Uri;
 
 pub use path::{PathMismatch, PathPrefix};
 
-/// Longer request lines are refused by most servers; longer paths and queries are a body's work.
+/// Most servers refuse longer request lines. Longer data belongs in a body.
 pub const URL_BYTES: usize = 16 * 1024;
 
-/// How a request travels.
+/// The scheme of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scheme {
     /// In the clear.
@@ -43,7 +44,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// As a URL writes it.
+    /// The name as a URL spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -52,7 +53,7 @@ impl Scheme {
         }
     }
 
-    /// The port that a URL without one means.
+    /// The port of a URL that names none.
     #[must_use]
     pub fn default_port(self) -> u16 {
         match self {
@@ -61,11 +62,11 @@ impl Scheme {
         }
     }
 
-    /// Read one, in any case.
+    /// Reads a scheme, in any case.
     ///
     /// # Errors
     ///
-    /// It is another one than `http` and `https`.
+    /// The scheme is neither `http` nor `https`.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         [Self::Http, Self::Https]
             .into_iter()
@@ -80,12 +81,12 @@ impl fmt::Display for Scheme {
     }
 }
 
-/// Who is asked: a name that is still to be looked up, or an address.
+/// A host: a name that is yet to be resolved, or an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
     /// Lower-case ASCII, without a trailing dot.
     Name(String),
-    /// However it was written.
+    /// The address, whichever notation the URL used.
     Address(IpAddr),
 }
 
@@ -118,21 +119,21 @@ pub struct CanonicalUrl {
 }
 
 impl CanonicalUrl {
-    /// Read a whole URL.
+    /// Reads a whole URL.
     ///
     /// # Errors
     ///
-    /// It is refused by the [table](self).
+    /// The [table](self) refuses it.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (scheme, authority, path_and_query) = split(text)?;
         Self::from_parts(scheme, authority, path_and_query)
     }
 
-    /// Read a URL from the parts that a WASI request has. An empty path is `/`.
+    /// Reads a URL from the parts of a WASI request. An empty path becomes `/`.
     ///
     /// # Errors
     ///
-    /// It is refused by the [table](self).
+    /// The [table](self) refuses it.
     pub fn from_parts(scheme: &str, authority: &str, path_and_query: &str) -> Result<Self, UrlError> {
         let bytes = scheme.len() + authority.len() + path_and_query.len();
         if bytes > URL_BYTES {
@@ -154,7 +155,8 @@ impl CanonicalUrl {
         })
     }
 
-    /// [`from_parts`](Self::from_parts), in short where the origin is written as a URL has it that is canonical already.
+    /// Like [`from_parts`](Self::from_parts), with a fast path for an origin that is spelled like that of an already
+    /// canonical URL.
     ///
     /// # Errors
     ///
@@ -181,11 +183,11 @@ impl CanonicalUrl {
         })
     }
 
-    /// Read the URL of a request.
+    /// Reads the URL of a request.
     ///
     /// # Errors
     ///
-    /// It is refused by the [table](self), or has no scheme or authority.
+    /// The [table](self) refuses it, or it has no scheme or no authority.
     pub fn from_uri(uri: &Uri) -> Result<Self, UrlError> {
         let scheme = uri.scheme_str().ok_or(UrlError::NoScheme)?;
         let authority = uri.authority().ok_or(UrlError::NoScheme)?.as_str();
@@ -196,49 +198,49 @@ impl CanonicalUrl {
         )
     }
 
-    /// How the request travels.
+    /// The scheme.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
     }
 
-    /// Who is asked.
+    /// The host.
     #[must_use]
     pub fn host(&self) -> &Host {
         &self.host
     }
 
-    /// The port, also where the URL does not write it.
+    /// The port, even if the URL does not name it.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What the `Host` header says: host, and port where it is not the scheme's own.
+    /// The value of the `Host` header: the host, and the port unless it is the scheme's default.
     #[must_use]
     pub fn authority(&self) -> String {
         authority_text(self.scheme, &self.host, self.port)
     }
 
-    /// Scheme, host and port, as an allow entry writes them: `https://api.example.com:8443`.
+    /// Scheme, host and port as an allow entry spells them: `https://api.example.com:8443`.
     #[must_use]
     pub fn origin(&self) -> String {
         format!("{}://{}", self.scheme, self.authority())
     }
 
-    /// The path that is sent.
+    /// The path, as it is sent.
     #[must_use]
     pub fn path(&self) -> &str {
         self.uri.path()
     }
 
-    /// What follows the `?`, as the node wrote it.
+    /// The text after the `?`, as the node wrote it.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.uri.query()
     }
 
-    /// The URL as the HTTP client takes it.
+    /// The URL in the type that the HTTP client takes.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         &self.uri
@@ -250,24 +252,24 @@ impl CanonicalUrl {
         (self.scheme, self.port) == (other.scheme, other.port) && self.host == other.host
     }
 
-    /// Whether this URL has the origin of `base` and both readings of its path are below the path of `base`; only then
-    /// may it carry what belongs to a credential that is bound to `base`.
+    /// Whether this URL has the origin of `base` and both readings of its path are below the path of `base`. Only such
+    /// a URL may carry data of a credential that is bound to `base`.
     #[must_use]
     pub fn is_below(&self, base: &Self) -> bool {
         Base::new(base.clone()).covers(self)
     }
 }
 
-/// A credential's base URL, made ready to be compared with.
+/// A credential's base URL, prepared for comparisons.
 #[derive(Debug, Clone)]
 pub struct Base {
     url: CanonicalUrl,
-    /// Absent where the path is none that others can be below.
+    /// `None` if the path cannot be a prefix.
     prefix: Option<PathPrefix>,
 }
 
 impl Base {
-    /// Make a base URL ready.
+    /// Prepares a base URL.
     #[must_use]
     pub fn new(url: CanonicalUrl) -> Self {
         let prefix = PathPrefix::parse(url.path()).ok();
@@ -300,24 +302,24 @@ impl fmt::Display for CanonicalUrl {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// It is no absolute URL.
+    /// It is not an absolute URL.
     #[error("expected a URL such as `https://api.example.com/v1`, found one without scheme or host")]
     NoScheme,
-    /// It does not travel by HTTP.
+    /// Its scheme is neither `http` nor `https`.
     #[error("scheme: expected `http` or `https`, found `{found}`")]
     Scheme {
         /// What was found.
         found: String,
     },
-    /// It names a user before the host, which is how one host is made to look like another.
+    /// It has user information before the host, which can make one host look like another.
     #[error("host: expected no user info, found an `@` before the path")]
     UserInfo,
-    /// The host is not written in ASCII.
+    /// The host contains non-ASCII characters.
     #[error("host: expected ASCII, found `{found}`{}", written_as(ascii.as_deref()))]
     NotAscii {
         /// What was found.
         found: String,
-        /// The same name in its `xn--` form, where it has one.
+        /// The same name in its `xn--` form, if it has one.
         ascii: Option<String>,
     },
     /// The host is neither a name nor an address.
@@ -328,13 +330,13 @@ pub enum UrlError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// The port is not one.
+    /// The port is not valid.
     #[error("port: expected 1 to 65535, found `{found}`")]
     Port {
         /// What was found.
         found: String,
     },
-    /// The path does not start where a path starts.
+    /// The path does not start with `/`.
     #[error("path: expected it to start with `/`")]
     Relative,
     /// A character that has to be percent-encoded, or that must not be sent at all.
@@ -345,19 +347,19 @@ pub enum UrlError {
         /// The character.
         found: char,
     },
-    /// A percent sign without its two digits.
+    /// A percent sign is not followed by two hexadecimal digits.
     #[error("path: expected two hexadecimal digits after each `%`")]
     Escape,
-    /// A path rule that two readings of a path would not agree about.
+    /// A path rule contains an encoded separator, so the two readings of a path would disagree about it.
     #[error("path: expected a rule without an encoded `{found}`")]
     EncodedSeparator {
-        /// The character that stands encoded in the rule.
+        /// The character that is encoded in the rule.
         found: char,
     },
-    /// Two slashes in a row, which some servers read as one and others as a host.
+    /// The path has two slashes in a row, which some servers read as one and others as the start of a host.
     #[error("path: expected text between slashes, found `//`")]
     EmptySegment,
-    /// A segment that means another place.
+    /// A segment is `.` or `..`.
     #[error("path: expected no `.` and `..` segments, found `{found}`")]
     DotSegment {
         /// The segment, decoded.
@@ -369,7 +371,7 @@ pub enum UrlError {
     /// It is longer than [`URL_BYTES`].
     #[error("expected a URL of at most {URL_BYTES} bytes, found {bytes}")]
     TooLong {
-        /// What was found.
+        /// The length that was found.
         bytes: usize,
     },
     /// The HTTP client refuses it.
@@ -378,7 +380,7 @@ pub enum UrlError {
 }
 
 impl UrlError {
-    /// What to write instead, where there is one such thing.
+    /// What to write instead, if there is one remedy.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -400,13 +402,13 @@ fn written_as(ascii: Option<&str>) -> String {
     ascii.map_or_else(String::new, |ascii| format!(", which is `{ascii}`"))
 }
 
-/// A foreign text as an error may show it: short, and without control characters.
+/// Makes untrusted text safe for an error: short, and without control characters.
 pub(crate) fn shown(text: &str) -> String {
     const SHOWN_CHARS: usize = 100;
     crate::text::shown(text, SHOWN_CHARS)
 }
 
-/// Scheme, authority, and the rest with its `/` or `?`.
+/// Splits a URL into scheme, authority, and the rest with its `/` or `?`.
 pub(crate) fn split(text: &str) -> Result<(&str, &str, &str), UrlError> {
     let is_scheme = |text: &str| {
         text.bytes()
@@ -421,13 +423,13 @@ pub(crate) fn split(text: &str) -> Result<(&str, &str, &str), UrlError> {
     Ok((scheme, authority, path_and_query))
 }
 
-/// Host and port, the host as the [table](self) says.
+/// Reads host and port; the [table](self) says which hosts are valid.
 pub(crate) fn parse_authority(authority: &str, scheme: Scheme) -> Result<(Host, u16), UrlError> {
     if authority.contains('@') || authority.contains("%40") {
         return Err(UrlError::UserInfo);
     }
     let (host, port) = match authority.rsplit_once(':') {
-        // The colons of `[::1]` are the address's own.
+        // The colons of `[::1]` belong to the address.
         Some((_, port)) if port.ends_with(']') => (authority, None),
         Some((host, port)) => (host, Some(port)),
         None => (authority, None),
@@ -477,7 +479,7 @@ fn parse_host(text: &str) -> Result<Host, UrlError> {
     }
 }
 
-/// Whether an IPv4 host is written as one usually is; the other notations hide what they mean.
+/// Whether an IPv4 host is written in dotted decimal. The other notations hide which address they mean.
 pub(crate) fn is_plain_ipv4(host: &str, address: Ipv4Addr) -> bool {
     host.parse() == Ok(address)
 }
@@ -510,7 +512,7 @@ fn check_query(query: &str) -> Result<(), UrlError> {
     }
 }
 
-/// Upper-case hexadecimal digits of a byte, as canonical paths have them.
+/// Writes a byte as `%XX` with upper-case digits, as canonical paths do.
 fn push_escape(out: &mut String, byte: u8) {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',

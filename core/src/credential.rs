@@ -1,4 +1,4 @@
-//! A credential as a user gave it, bound to where it may go.
+//! A credential as the user entered it, bound to a base URL.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -11,7 +11,7 @@ use crate::description::{Kind, Node, Parameter};
 use crate::policy::Rule;
 use crate::secret::Secret;
 
-/// A credential that cannot be used.
+/// A credential cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("credential: {message}")]
 pub struct CredentialError {
@@ -19,38 +19,38 @@ pub struct CredentialError {
     pub message: String,
 }
 
-/// A tenth of a second on a small machine, once for each run with a journal.
+/// Takes a tenth of a second on a small machine, once per run with a journal.
 const BINDING_ROUNDS: NonZeroU32 = NonZeroU32::new(200_000).expect("it is not zero");
 
-/// A credential, checked against the fields that a node's description names, and the base URL that it is bound to.
+/// A credential, checked against the fields in a node's description, and the base URL that it is bound to.
 ///
-/// It is sent to that origin and path prefix and nowhere else; the executing instances of the node never see it. Its
-/// `Debug` shows the base URL only.
+/// The host sends it to that origin and path prefix only. The node's executing instances never see it. Its `Debug`
+/// shows only the base URL.
 #[derive(Clone)]
 pub struct Credential {
     json: Secret,
     base: CanonicalUrl,
     secrets: Vec<Secret>,
     identity: Secret,
-    /// The labels of the texts that have blanks around them.
+    /// The labels of the fields whose values have leading or trailing blanks.
     padded: Vec<String>,
 }
 
 impl Credential {
-    /// Read a credential: a JSON object that holds the fields of the node's description, with or without a byte order mark.
+    /// Reads a credential: a JSON object with the fields of the node's description, with or without a byte order mark.
     ///
-    /// The base URL has to be in it: where a secret goes is the user's to say, never a description's default alone.
+    /// It has to contain the base URL: the user decides where a secret goes, never a description's default alone.
     ///
     /// # Errors
     ///
-    /// The text is no JSON object, a field is missing, unknown or of the wrong type, or the base URL cannot be used.
+    /// The text is not a JSON object; a field is missing, unknown or of the wrong type; or the base URL cannot be used.
     /// No error shows a value.
     pub fn from_json(node: &Node, text: &str) -> Result<Self, CredentialError> {
         let described = node.credential.as_ref().ok_or_else(|| CredentialError {
             message: format!("`{}` takes none", node.name),
         })?;
         let text = text.trim_start_matches('\u{feff}');
-        // serde_json's message may quote the text, so only the place is kept.
+        // serde_json's message may quote the text, so only the position is kept.
         let document = Json::parse(text).map_err(|error| {
             wrong(format!(
                 "expected a JSON object, found something else at line {}, column {}",
@@ -132,7 +132,7 @@ impl Credential {
         })
     }
 
-    /// A credential for a replay, where nothing is sent: every text is `replay`.
+    /// Makes a credential for a replay, which sends nothing: every text is `replay`.
     ///
     /// # Errors
     ///
@@ -158,18 +158,18 @@ impl Credential {
         Self::from_json(node, &Json::Object(fields).to_string())
     }
 
-    /// Where it may go: every URL of this origin, below this path.
+    /// The base URL: the credential may be sent to every URL of this origin below this path.
     #[must_use]
     pub fn base_url(&self) -> &CanonicalUrl {
         &self.base
     }
 
-    /// The base URL as `call.base-url` carries it: without a trailing `/`.
+    /// The base URL as `call.base-url` contains it: without a trailing `/`.
     pub fn base_text(&self) -> String {
         self.base.to_string().trim_end_matches('/').to_owned()
     }
 
-    /// All of it, as `authenticate` is shown it.
+    /// The whole credential, as `authenticate` receives it.
     pub fn json(&self) -> &Secret {
         &self.json
     }
@@ -179,8 +179,8 @@ impl Credential {
         &self.secrets
     }
 
-    /// What is odd about it and may be why a service refuses it, in the description's words: a file's last line break is easily
-    /// taken along.
+    /// A warning about values that a service may refuse, with the description's labels. A copied file often includes a
+    /// trailing line break.
     pub fn oddity(&self) -> Option<String> {
         let field = self.padded.first()?;
         Some(format!(
@@ -188,8 +188,9 @@ impl Credential {
         ))
     }
 
-    /// Who it is for, in a form that may be kept in a file: derived from the fields that are no secrets, so that a renewed
-    /// secret is the same credential; from the secret too where there are no other fields. Guessing it back is made slow.
+    /// Identifies the credential in a form that may be stored in a file. It is derived from the fields that are not
+    /// secret, so a renewed secret keeps the same identity. Without such fields it is derived from the secrets as well.
+    /// The derivation is slow on purpose, to hinder guessing.
     pub fn binding(&self, salt: &[u8]) -> [u8; 32] {
         let mut binding = [0; 32];
         let identity = self.identity.expose().as_bytes();
@@ -212,7 +213,7 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// The parsed copy of what a [`Secret`] now holds.
+/// Wipes the parsed copy of what a [`Secret`] now holds.
 fn wipe(value: &mut Json) {
     match value {
         Json::String(text) => text.zeroize(),
@@ -229,14 +230,14 @@ fn wrong(message: String) -> CredentialError {
 fn base_url(field: &Parameter, text: &str) -> Result<CanonicalUrl, CredentialError> {
     let wrong = |why: String| wrong(format!("{} (`{}`): {why}", field.display_name, field.name));
     let text = text.trim();
-    // Its slash at the end does not matter, but a path of `//` would be refused.
+    // A trailing slash has no meaning, but a path of `//` would be refused.
     let url = CanonicalUrl::parse(text.trim_end_matches('/')).map_err(|error| wrong(error.to_string()))?;
     if url.query().is_some() {
         return Err(wrong(
             "expected a URL without a query, found one with `?`".to_owned(),
         ));
     }
-    // A path that no rule could be made of would never match: the session would be added nowhere.
+    // A path that cannot be a rule would never match, so the host would never add the session.
     Rule::below(&url).map_err(|error| wrong(error.to_string()))?;
     Ok(url)
 }
@@ -252,7 +253,7 @@ fn base_url_missing(field: &Parameter) -> CredentialError {
     ))
 }
 
-/// A foreign key as a message may show it.
+/// Makes an unknown key safe for a message.
 fn shown(name: &str) -> String {
     const SHOWN_CHARS: usize = 40;
     crate::text::shown(name, SHOWN_CHARS)

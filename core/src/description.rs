@@ -1,19 +1,19 @@
-//! What a node says about itself, as plain owned values.
+//! A node's description as plain owned values.
 //!
-//! These are the records of the contract's `description` interface, with JSON documents parsed and nothing tied to
-//! a running component: an engine draws forms from them, and `nodule describe --format json` prints exactly them.
+//! These types mirror the records of the contract's `description` interface, with parsed JSON documents and no tie to a
+//! running component. Engines draw forms from them, and `nodule describe --format json` prints exactly them.
 //!
 //! | in the contract | here, and in JSON |
 //! | --- | --- |
 //! | `display-name` | `display_name`, in JSON `displayName` |
-//! | `option<…>` that is absent | `None`, in JSON a key that is absent |
-//! | `json` and `scalar`, texts | [`Json`], in JSON the document itself, its numbers with all their digits |
+//! | an absent `option<…>` | `None`, in JSON an absent key |
+//! | `json` and `scalar`, texts | [`Json`], in JSON the document itself, with all digits of its numbers |
 //! | `keyed("a.b.c")` | [`Effect::Keyed`], in JSON `{"type": "keyed", "parameter": "a.b.c"}` |
 //! | `request`, a text | [`DeclaredRequest`], in JSON the same text |
 //!
-//! A description comes out of the sandbox, so a hostile or broken one is an input like any other. Reading it from
-//! JSON refuses unknown and missing fields; [`Node::check`] refuses the rest, with all problems at once. Code that
-//! draws or prints a description may rely on what `check` promises, and still escapes for its own format.
+//! A description comes out of the sandbox and is untrusted input. Reading it from JSON refuses unknown and missing
+//! fields; [`Node::check`] refuses the rest and reports all problems at once. Code that draws or prints a description
+//! may rely on what `check` guarantees, and still has to escape for its own format.
 
 use crate::json::Json;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -40,11 +40,12 @@ pub use self::request::{DeclaredRequest, DeclaredRequestError};
 pub use self::text::is_deceptive;
 pub use self::text::quoted;
 
-/// The JSON Schema (2020-12) of a description in JSON. Whatever it refuses, reading refuses; [`Node::check`] refuses more.
+/// The JSON Schema (2020-12) of a description in JSON. Reading refuses whatever the schema refuses; [`Node::check`]
+/// refuses more.
 pub const SCHEMA: &str = include_str!("description/schema.json");
 
-/// A description in JSON that has every kind of parameter and every effect, for the tests of programs that draw or print
-/// descriptions.
+/// An example description in JSON with every kind of parameter and every effect, for testing programs that draw or
+/// print descriptions.
 ///
 /// ```
 /// use nodule_core::description::{EXAMPLE, Node};
@@ -55,34 +56,34 @@ pub const SCHEMA: &str = include_str!("description/schema.json");
 /// ```
 pub const EXAMPLE: &str = include_str!("description/example.json");
 
-/// A node: all that an engine needs to draw its form, check a call, document it and bind its credential.
+/// A node: everything that an engine needs to draw its form, check a call, document it and bind its credential.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Node {
     /// camelCase, as workflows store it.
     pub name: String,
-    /// What people call it.
+    /// The name that people see.
     pub display_name: String,
-    /// Raised when stored workflows would behave differently; from 1.
+    /// Raised when stored workflows would behave differently; starts at 1.
     pub version: u32,
     /// One or a few sentences.
     pub summary: String,
-    /// An SVG document that draws and does nothing else.
+    /// An SVG document that only draws.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub icon_svg: Option<String>,
     /// An http or https URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documentation_url: Option<String>,
-    /// Absent where the service asks for none.
+    /// Absent if the service needs no credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialSpec>,
-    /// The groups that operations belong to, in the order to show.
+    /// The groups of operations, in display order.
     pub resources: Vec<ResourceGroup>,
-    /// The operations, in the order to show.
+    /// The operations, in display order.
     pub operations: Vec<Operation>,
-    /// Every parameter of every operation and of the credential; the rest refers to it by ID.
+    /// Every parameter of every operation and of the credential. Everything else refers to a parameter by its ID.
     pub parameters: Vec<Parameter>,
-    /// For people, and for facts that this version of the contract has no place for; an object. Nothing acts on them.
+    /// For people, and for facts that this version of the contract has no field for; an object. Nothing acts on them.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -91,19 +92,19 @@ pub struct Node {
     pub hints: Option<Json>,
 }
 
-/// One tab of related operations; n8n calls it a resource.
+/// A group of related operations; n8n calls it a resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResourceGroup {
     /// camelCase, as workflows store it.
     pub name: String,
-    /// What people call it.
+    /// The name that people see.
     pub display_name: String,
-    /// One sentence, or nothing.
+    /// One sentence, or empty.
     pub summary: String,
 }
 
-/// One thing that the node can do.
+/// One operation of the node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Operation {
@@ -111,26 +112,26 @@ pub struct Operation {
     pub group: String,
     /// camelCase, as workflows store it; unique in its group.
     pub name: String,
-    /// What people call it.
+    /// The name that people see.
     pub display_name: String,
     /// One or a few sentences.
     pub summary: String,
-    /// What the button says: `Adjust member points`.
+    /// The label of the button: `Adjust member points`.
     pub action: String,
     /// An http or https URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documentation_url: Option<String>,
-    /// IDs of [`Node::parameters`], in the order to show.
+    /// IDs of [`Node::parameters`], in display order.
     pub parameters: Vec<String>,
     /// What running it twice does.
     pub effect: Effect,
-    /// The request that one item makes, where it is one and can be told beforehand. Items with the same values in its path
-    /// change the same thing.
+    /// The request that one item makes, if it makes exactly one that is known beforehand. Items with the same values in
+    /// its path change the same thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<DeclaredRequest>,
     /// JSON Schema (2020-12) of one output item; an object.
     pub output_schema: Json,
-    /// For people, and for facts that this version of the contract has no place for; an object. Nothing acts on them.
+    /// For people, and for facts that this version of the contract has no field for; an object. Nothing acts on them.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -139,49 +140,49 @@ pub struct Operation {
     pub hints: Option<Json>,
 }
 
-/// What running an operation twice does; engines decide from it what they may retry.
+/// What running an operation twice does; engines derive from it what they may retry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "repr::Effect", into = "repr::Effect")]
 pub enum Effect {
     /// Changes nothing.
     Read,
-    /// Twice is the same as once.
+    /// Running it twice has the same effect as running it once.
     Idempotent,
-    /// Twice is the same as once while the parameter with this ID keeps its value.
+    /// Running it twice has the same effect as once while the parameter with this ID keeps its value.
     Keyed(String),
-    /// Twice may be twice.
+    /// Running it twice may have its effect twice.
     Write,
 }
 
-/// One value that an operation, a row, a group or the credential takes.
+/// One value that an operation, row, group or credential takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Parameter {
-    /// What lists, conditions and effects refer to; unique in the node.
+    /// The ID that lists, conditions and effects refer to; unique in the node.
     pub id: String,
     /// The key in an item's parameters, as workflows store it; unique among its siblings.
     pub name: String,
-    /// What people call it.
+    /// The name that people see.
     pub display_name: String,
-    /// One or a few sentences, or nothing.
+    /// One or a few sentences, or empty.
     pub summary: String,
     /// Shown in the empty field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placeholder: Option<String>,
-    /// What values it takes.
+    /// The kind of values it takes.
     pub kind: Kind,
-    /// Whether a call without it is refused, where its conditions hold.
+    /// Whether a call without it is refused while its conditions are met.
     pub required: bool,
-    /// Absent: nothing is sent unless the user sets it.
+    /// Absent: nothing is sent unless the user sets a value.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
     pub default: Option<Json>,
-    /// All must hold, or the parameter is neither shown, required nor sent.
+    /// Unless all are met, the parameter is neither shown, required nor sent.
     pub visible_when: Vec<Condition>,
-    /// For people, and for facts that this version of the contract has no place for; an object. Nothing acts on them.
+    /// For people, and for facts that this version of the contract has no field for; an object. Nothing acts on them.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -190,7 +191,7 @@ pub struct Parameter {
     pub hints: Option<Json>,
 }
 
-/// What values a parameter takes.
+/// The kind of values that a parameter takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "repr::Kind", into = "repr::Kind")]
 pub enum Kind {
@@ -208,9 +209,9 @@ pub enum Kind {
     Boolean,
     /// `yyyy-MM-dd`
     Date,
-    /// ISO 8601; without an offset it is UTC.
+    /// ISO 8601; without an offset it means UTC.
     DateTime,
-    /// One of some values.
+    /// One of several values.
     Choice(Choices),
     /// Any JSON value, or its text.
     AnyJson,
@@ -220,21 +221,21 @@ pub enum Kind {
     Rows(RowShape),
 }
 
-/// The least and the greatest value that an integer may have; both are allowed values.
+/// The range of an integer; both bounds are inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct IntegerRange {
-    /// Absent: no least value.
+    /// Absent: no lower bound.
     pub min: Option<f64>,
-    /// Absent: no greatest value.
+    /// Absent: no upper bound.
     pub max: Option<f64>,
 }
 
 /// The values of a choice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choices {
-    /// In the order to show.
+    /// In display order.
     pub known: Vec<Choice>,
-    /// Other values are passed on too: the list is a help, not a limit.
+    /// Whether other values are accepted too: the list then only suggests.
     pub open: bool,
 }
 
@@ -242,28 +243,28 @@ pub struct Choices {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Choice {
-    /// What people read.
+    /// The label that people see.
     pub label: String,
     /// A text, number or boolean: `1` and `"1"` are different on the wire.
     pub value: Json,
-    /// One sentence, or nothing.
+    /// One sentence, or empty.
     pub summary: String,
 }
 
-/// How a list of rows is stored, `{"detail": [ … ]}`, and what a row holds.
+/// How a list of rows is stored, `{"detail": [ … ]}`, and which columns a row has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowShape {
     /// The key that holds the list.
     pub name: String,
-    /// What people call one row.
+    /// The name of one row, as people see it.
     pub display_name: String,
-    /// IDs of [`Node::parameters`], in the order to show.
+    /// IDs of [`Node::parameters`], in display order.
     pub columns: Vec<String>,
-    /// The fewest rows of a list that is given.
+    /// The fewest rows of a list, if there is a list.
     pub min: u32,
 }
 
-/// When a parameter is there: while another one has one of these values.
+/// A condition for a parameter: another parameter has one of these values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Condition {
@@ -273,26 +274,25 @@ pub struct Condition {
     pub one_of: Vec<Json>,
 }
 
-/// What a user enters once, and only the node's `authenticate` is shown.
+/// The fields that a user enters once; only the node's `authenticate` receives them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CredentialSpec {
     /// camelCase, as engines store it.
     pub name: String,
-    /// What people call it.
+    /// The name that people see.
     pub display_name: String,
     /// An http or https URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documentation_url: Option<String>,
-    /// IDs of [`Node::parameters`], in the order to show.
+    /// IDs of [`Node::parameters`], in display order.
     pub fields: Vec<String>,
-    /// The ID of the field that holds the base URL: the credential may be sent there, to that origin and path
-    /// prefix, and nowhere else.
+    /// The ID of the field that contains the base URL. The credential may be sent to that origin and path prefix only.
     pub base_url: String,
 }
 
 impl Kind {
-    /// The kind's name as JSON and messages have it: `dateTime`, `anyJson`.
+    /// The name of the kind in JSON and messages: `dateTime`, `anyJson`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -311,7 +311,7 @@ impl Kind {
         }
     }
 
-    /// IDs of the parameters inside it: a group's fields, a row's columns; else none.
+    /// IDs of the nested parameters: a group's fields, or a row's columns; otherwise empty.
     #[must_use]
     pub fn children(&self) -> &[String] {
         match self {
@@ -323,7 +323,7 @@ impl Kind {
 }
 
 impl Effect {
-    /// The effect's name as JSON and messages have it.
+    /// The name of the effect in JSON and messages.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -335,7 +335,7 @@ impl Effect {
     }
 }
 
-/// Keeps a JSON `null` apart from a missing key, so that the check can refuse it by name.
+/// Tells a JSON `null` apart from a missing key, so that the check can refuse it by name.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
 }

@@ -1,16 +1,17 @@
-//! What a host of workflow nodes decides by: plain data and the rules on it, without WebAssembly and without a socket.
+//! The rules by which a host of workflow nodes decides: plain data and pure functions, without WebAssembly and without
+//! sockets.
 //!
-//! | to know | look at |
+//! | question | modules |
 //! | --- | --- |
-//! | what a node may describe, and a JSON value that keeps its digits | [`description`], [`json`](mod@json) |
-//! | where a request may go | [`policy`], [`canonical`], [`address`] |
-//! | what may be used up | [`limits`], [`rate`] |
-//! | what a failure means, and what is tried again | [`failure`], [`outcome`], [`retry`] |
-//! | what nobody sees | [`credential`], [`secret`], [`redact`], [`text`] |
-//! | how requests and responses are kept and matched | [`recording`] |
+//! | What may a node describe? How do JSON values keep their digits? | [`description`], [`json`](mod@json) |
+//! | Where may a request go? | [`policy`], [`canonical`], [`address`] |
+//! | How much may a node use? | [`limits`], [`rate`] |
+//! | What does a failure mean, and what is retried? | [`failure`], [`outcome`], [`retry`] |
+//! | What is kept secret? | [`credential`], [`secret`], [`redact`], [`text`] |
+//! | How are requests and responses recorded and matched? | [`recording`] |
 //!
-//! The crate `nodule` runs nodes and re-exports what its embedders need. Tools that run none, such as a checker of policies or
-//! an editor of recordings, need this crate alone:
+//! The crate `nodule` runs nodes and re-exports what its embedders need. Tools that run no node, such as a policy
+//! checker or a recording editor, need only this crate:
 //!
 //! ```
 //! use http::Method;

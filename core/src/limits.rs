@@ -1,11 +1,11 @@
-//! What one run of a node may use up.
+//! The limits on what one run of a node may use.
 //!
-//! Every limit is a field of [`Limits`], with a default that is a named constant and says why, and a key of the policy
-//! file's `[limits]` table. [`LIMIT_SPECS`] is the one list that ties the three together: parsing, range checks and
-//! documentation are its consumers. A value outside a knob's range is refused, since a limit of nothing stops every run
-//! and a limit beyond the machine is none.
+//! Every limit is a field of [`Limits`], with a named constant that states its default and the reason, and a key in the
+//! policy file's `[limits]` table. [`LIMIT_SPECS`] ties the three together; parsing, range checks and documentation all
+//! use it. Values outside a limit's range are refused: a limit of zero stops every run, and a limit beyond the
+//! machine's capacity limits nothing.
 //!
-//! Sizes are bytes, times are milliseconds; the unit is the end of the key.
+//! Sizes are in bytes and times in milliseconds; the suffix of the key names the unit.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,44 +17,45 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const GIB: usize = 1024 * MIB;
 
-/// A node of a quarter megabyte holds a chunk of items, one answer and their JSON: an answer at its own limit, its text
-/// and its parsed form fit.
+/// A node of a quarter megabyte needs memory for a chunk of items, one response and their JSON. A response at its own
+/// limit fits, both as text and parsed.
 pub const DEFAULT_MEMORY_BYTES: usize = 128 * MIB;
-/// A large Rust component has some thousand functions in its table; nothing grows one at run time.
+/// A large Rust component has a few thousand functions in its table; nothing grows a table at run time.
 pub const DEFAULT_TABLE_ELEMENTS: usize = 20_000;
 /// A component made by `wit-component` has up to five core instances (module, shim, fix-up, adapter, its own).
 pub const DEFAULT_INSTANCES: usize = 16;
 /// Wasmtime's own default. A Rust guest's stack in linear memory is used up before it.
 pub const DEFAULT_STACK_BYTES: usize = 512 * KIB;
-/// A chunk of a hundred items at a second each has room, a forgotten loop ends while somebody still waits for it.
+/// Long enough for a hundred items at one second each; short enough that an endless loop stops while somebody still
+/// waits for it.
 pub const DEFAULT_RUN_TIMEOUT: Duration = Duration::from_mins(5);
-/// Larger answers are downloads, which a node should page through. It is counted after decompression, so that a small
-/// archive of a large text is stopped too.
+/// Larger responses are downloads, which a node should page through. Counted after decompression, so that the limit
+/// also stops a small archive of a large text.
 pub const DEFAULT_RESPONSE_BYTES: usize = 16 * MIB;
 /// An item of five hundred event rows is a few hundred kilobytes.
 pub const DEFAULT_REQUEST_BODY_BYTES: usize = 8 * MIB;
-/// As much as the node's own memory: bodies that are on their way, and answers that the node has not let go of.
+/// As much as the node's own memory: bodies in transfer, and responses that the node has not released.
 pub const DEFAULT_BUFFERED_BYTES: usize = 128 * MIB;
-/// What hyper and most servers take by default.
+/// The default of hyper and most servers.
 pub const DEFAULT_HEADER_COUNT: usize = 100;
 /// What large servers accept for all headers together, with room for long cookies.
 pub const DEFAULT_HEADER_BYTES: usize = 64 * KIB;
 /// Enough to hide 200 ms of latency behind work, few enough for a small service.
 pub const DEFAULT_REQUESTS_IN_FLIGHT: usize = 64;
-/// A look-up, a TCP and a TLS handshake across the world take one second; a retransmitted packet adds three.
+/// A look-up and TCP and TLS handshakes across the world take one second; a retransmitted packet adds three.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The usual patience of gateways in front of a slow report.
+/// The usual timeout of gateways in front of a slow report.
 pub const DEFAULT_FIRST_BYTE_TIMEOUT: Duration = Duration::from_mins(1);
-/// A live connection is never silent this long in the middle of an answer.
+/// A live connection is never silent this long in the middle of a response.
 pub const DEFAULT_BETWEEN_BYTES_TIMEOUT: Duration = Duration::from_secs(15);
-/// Ends the answer that drips a byte a second and never stops.
+/// Stops a response that sends one byte a second and never finishes.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
-/// A request holds about twelve resources while it is under way, and 64 of them overlap; this is five times that.
+/// A request in flight uses about twelve resources, and 64 may be in flight; this is five times that.
 pub const DEFAULT_HOST_RESOURCES: usize = 4096;
 /// The results of one call, which the host copies out of the guest at once.
 pub const DEFAULT_OUTPUT_BYTES: usize = 64 * MIB;
 
-/// What one run of a node may use up; see the [module](self).
+/// The limits of one run; see the [module](self).
 ///
 /// ```
 /// use nodule_core::limits::Limits;
@@ -67,39 +68,39 @@ pub const DEFAULT_OUTPUT_BYTES: usize = 64 * MIB;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of linear memory, all memories of a run together.
+    /// Bytes of linear memory, over all memories of a run.
     pub memory_bytes: usize,
-    /// Elements of all tables of a run together.
+    /// Elements, over all tables of a run.
     pub table_elements: usize,
-    /// Core instances of a run, and as many memories and tables.
+    /// Core instances of a run; also the limit on memories and on tables.
     pub instances: usize,
-    /// Bytes of stack for the guest's calls; the fibre that a call runs on has to be larger.
+    /// Bytes of stack for the guest's calls. The fibre that a call runs on has to be larger.
     pub stack_bytes: usize,
-    /// From the start of a call to its end, by the wall clock: waiting for the host counts.
+    /// Wall-clock time of one call, including the time that it waits for the host.
     pub run_timeout: Duration,
-    /// Bytes of one answer's body, after decompression.
+    /// Bytes of one response's body, after decompression.
     pub response_bytes: usize,
     /// Bytes of one request's body.
     pub request_body_bytes: usize,
-    /// Bytes of the bodies of requests and answers that the host holds for one call, all of them together.
+    /// Bytes of all request and response bodies together that the host buffers for one call.
     pub buffered_bytes: usize,
-    /// Headers of one request, and of one answer.
+    /// Headers of one request or of one response.
     pub header_count: usize,
-    /// Bytes of all names and values of one request's headers, and of one answer's.
+    /// Bytes of all header names and values of one request or of one response.
     pub header_bytes: usize,
-    /// Requests that one run may have open; further ones wait, and their waiting counts as connecting.
+    /// Requests in flight of one run. Further requests wait, and the wait counts towards the connect timeout.
     pub requests_in_flight: usize,
-    /// From the request to a connection: waiting for a slot, look-up, TCP and TLS.
+    /// From the request to an established connection: waiting for a free request slot, look-up, TCP and TLS.
     pub connect_timeout: Duration,
-    /// From the connection to the end of the answer's headers.
+    /// From the connection to the last response header.
     pub first_byte_timeout: Duration,
-    /// Between two pieces of an answer's body.
+    /// Between two pieces of a response body.
     pub between_bytes_timeout: Duration,
-    /// From the request to the end of the answer's body.
+    /// From the request to the last byte of the response body.
     pub request_timeout: Duration,
-    /// Entries of the table of resources that the host holds for the guest.
+    /// Entries of the resource table that the host keeps for the guest.
     pub host_resources: usize,
-    /// Bytes of all results of one call together.
+    /// Bytes of all results of one call.
     pub output_bytes: usize,
 }
 
@@ -128,7 +129,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Set the limit that a policy file calls `key`, in the key's unit.
+    /// Sets the limit with this policy key, in the key's unit.
     ///
     /// # Errors
     ///
@@ -139,7 +140,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Check the ranges of all fields, for an embedder who set them directly.
+    /// Checks the ranges of all fields, for embedders that set them directly.
     ///
     /// # Errors
     ///
@@ -151,12 +152,12 @@ impl Limits {
     }
 }
 
-/// Limits that a policy file sets, to be laid over an embedder's.
+/// Limits that a policy file sets, which override an embedder's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LimitOverrides(BTreeMap<&'static str, u64>);
 
 impl LimitOverrides {
-    /// Remember one value; a later one for the same key counts.
+    /// Stores one value; a later value for the same key replaces it.
     ///
     /// # Errors
     ///
@@ -167,7 +168,7 @@ impl LimitOverrides {
         Ok(())
     }
 
-    /// The limits with these values in the place of theirs.
+    /// Returns the limits with these values applied.
     #[must_use]
     pub fn over(&self, mut limits: Limits) -> Limits {
         for (key, value) in &self.0 {
@@ -179,14 +180,14 @@ impl LimitOverrides {
     }
 }
 
-/// As a policy file has them: by key, in the key's unit.
+/// In the form of a policy file: by key, in the key's unit.
 impl Serialize for Limits {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(LIMIT_SPECS.iter().map(|knob| (knob.key, knob.read(self))))
     }
 }
 
-/// Those that are not named are the default.
+/// Absent keys have their defaults.
 impl<'de> Deserialize<'de> for Limits {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(LimitOverrides::deserialize(deserializer)?.over(Self::default()))
@@ -209,10 +210,10 @@ impl<'de> Deserialize<'de> for LimitOverrides {
     }
 }
 
-/// One limit as the policy file knows it.
+/// One limit, as the policy file sees it.
 #[derive(Debug)]
 pub struct LimitSpec {
-    /// The key in `[limits]`; its end is the unit.
+    /// The key in `[limits]`; its suffix is the unit.
     pub key: &'static str,
     /// The smallest value with which a node can still run.
     pub least: u64,
@@ -278,7 +279,7 @@ const fn size(
     }
 }
 
-/// Times go from a millisecond to a day.
+/// Times range from one millisecond to one day.
 const fn millis(key: &'static str, field: fn(&mut Limits) -> &mut Duration) -> LimitSpec {
     LimitSpec {
         key,
@@ -327,7 +328,7 @@ pub const LIMIT_SPECS: &[LimitSpec] = &[
     size("output-bytes", KIB, 2 * GIB, |limits| &mut limits.output_bytes),
 ];
 
-/// A limit that cannot be set.
+/// A limit cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitError {
@@ -368,7 +369,7 @@ impl fmt::Display for Keys {
 mod tests {
     use super::*;
 
-    /// Fails when a key is not tied to a field, or two keys to the same one.
+    /// Fails if a key is not tied to a field, or two keys to the same field.
     #[test]
     fn every_key_sets_its_own_field_and_no_other() {
         for knob in LIMIT_SPECS {
@@ -392,7 +393,7 @@ mod tests {
         }
     }
 
-    /// A field that is added has to get a key; the number of fields is what `Debug` shows.
+    /// Every new field needs a key; `Debug` shows the number of fields.
     #[test]
     fn every_field_has_a_key_that_is_its_name_with_the_unit() {
         let shown = format!("{:#?}", Limits::default());

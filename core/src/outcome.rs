@@ -1,8 +1,9 @@
-//! The result of an item, and what a failed write means: whether nothing was done, or nobody knows.
+//! The result of an item, and whether a failed write may have taken effect.
 //!
-//! A call of a `write` operation holds one item, so the host has seen whether a request that changes something left for it,
-//! and whether a response came. It trusts that over what the node says. Everything that is not surely undone is uncertain:
-//! a trap after the request, a deadline, a response that broke off or could not be read.
+//! A call of a `write` operation contains one item, so the host knows whether a request that changes something was
+//! sent, and whether a response arrived. It trusts this knowledge over the node's claims. Unless the host knows that
+//! nothing was done, the outcome is uncertain: a trap after the request, a timeout, a response that was interrupted or
+//! could not be read.
 
 use serde_json::value::RawValue;
 
@@ -12,23 +13,23 @@ mod mode;
 
 pub use mode::{OnFailure, OnUnknown, ResultOrder, UnknownMode};
 
-/// The output items of one item, each a JSON document on one line, or why there are none.
+/// The output items of one item, each a JSON document on one line, or the failure.
 pub type ItemResult = Result<Vec<Box<RawValue>>, Failure>;
 
-/// The requests of one call that change something, as the host counted them.
+/// The number of requests of one call that change something, as the host counted them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Changing {
-    /// Those that left.
+    /// Requests that were sent.
     pub sent: u32,
-    /// Of these, those that were answered.
+    /// Those of them that got a response.
     pub answered: u32,
 }
 
-/// The result of a plain write's call, in the light of what the host saw.
+/// Corrects the result of a plain write's call by what the host observed.
 ///
 /// # Errors
 ///
-/// The failure that was given, with the certainty that the host has.
+/// The given failure, with the certainty that the host has.
 pub fn of_write(result: ItemResult, changing: Changing) -> ItemResult {
     result.map_err(|failure| certain(failure, changing.sent, changing.answered))
 }
@@ -49,14 +50,14 @@ fn certain(failure: Failure, sent: u32, answered: u32) -> Failure {
         failure => failure,
     };
     if sent == 0 {
-        // Nothing left that could have changed anything.
+        // No request was sent that could have changed anything.
         return told(Certainty::NotDone);
     }
-    // Of several requests an earlier one may have been carried out, whatever was said of the last.
+    // If there were several requests, an earlier one may have taken effect, whatever the last response said.
     let is_ruled_out = sent == 1
         && answered == 1
         && match &failure {
-            // What is to be looked for elsewhere is often the result of what was done here.
+            // A redirect often points to the result of a write that has taken effect.
             Failure::Rejected(answer) => !matches!(answer.status, 300 | 302 | 303),
             Failure::Throttled { .. } | Failure::Unauthenticated(_) => true,
             Failure::Unavailable { certainty, .. } => *certainty == Certainty::NotDone,

@@ -1,10 +1,11 @@
-//! Files that hold personal data: their owner alone may use them, and no link leads to them.
+//! Files with personal data: only their owner may access them, and they are never opened through a symbolic link.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// What is made has no other readers, and what is opened is no symbolic link and does not wait for a writer, as a pipe does.
+/// New files are readable by their owner only. Opening refuses symbolic links, and does not wait for a writer as a pipe
+/// would.
 #[must_use]
 pub fn options() -> OpenOptions {
     let mut options = File::options();
@@ -19,18 +20,18 @@ pub fn options() -> OpenOptions {
     options
 }
 
-/// Why a file is not used.
+/// Why a file is refused.
 #[derive(Debug)]
 pub enum Refused {
-    /// A symbolic link, a folder, a pipe.
+    /// It is a symbolic link, a folder or a pipe.
     NoFile(&'static str),
-    /// Another user's, who may change it at any time.
+    /// It belongs to another user, who may change it at any time.
     NotOwn,
-    /// The system said no.
+    /// The system reported an error.
     System(io::Error),
 }
 
-/// Open a file that is there, and make it its owner's alone where others may use it.
+/// Opens an existing file, and restricts it to its owner if others have access.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<File, Refused> {
     let file = options.open(path).map_err(|error| refused(path, error))?;
     let found = file.metadata().map_err(Refused::System)?;
@@ -49,7 +50,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<File, Refused> {
             return Err(Refused::NotOwn);
         }
         if found.mode() & OTHERS != 0 {
-            // By the opened file: whatever the name leads to now, this one was looked at.
+            // Through the open file: this is the file that was checked, even if the name leads elsewhere by now.
             file.set_permissions(std::fs::Permissions::from_mode(found.mode() & 0o700))
                 .map_err(Refused::System)?;
         }
@@ -57,8 +58,8 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<File, Refused> {
     Ok(file)
 }
 
-/// Give a file that is about to take the place of another one the mode of that one: whoever opened it to others meant it. A link,
-/// or another user's file, has no say.
+/// Gives a replacement file the mode of the file that it replaces, because somebody opened that one to others on
+/// purpose. The mode of a link, or of another user's file, is ignored.
 pub fn keep_mode(old: &Path, new: &File) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -75,7 +76,7 @@ pub fn keep_mode(old: &Path, new: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// A link is refused by an error that says nothing of it.
+/// The system's error for a link does not mention links.
 fn refused(path: &Path, error: io::Error) -> Refused {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => Refused::NoFile("a symbolic link"),
@@ -133,7 +134,7 @@ mod tests {
         ));
     }
 
-    /// Only root can give a file away.
+    /// Only root can change a file's owner.
     #[test]
     fn another_users_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,16 +1,18 @@
-//! The path that an operation declares, with names where the values stand: `/v1/member/{cardNo}`.
+//! A declared path with parameter names in braces: `/v1/member/{cardNo}`.
 //!
-//! | segment | what it is |
+//! | segment | meaning |
 //! | --- | --- |
-//! | `{cardNo}` | the parameter `cardNo`: any one segment that is not empty |
+//! | `{cardNo}` | the parameter `cardNo`: any one non-empty segment |
 //! | `{isbn}.json`, `card-{no}`, `{name}:cancel` | the parameter with text around it |
-//! | `member` | itself, byte for byte |
-//! | `{}`, `{a}{b}`, `{a`, an empty one but the last | refused |
+//! | `member` | the same text, byte for byte |
+//! | `{}`, `{a}{b}`, `{a`, an empty segment unless it is the last | refused |
 //!
-//! A parameter's value is never empty. `/v1/member/` is not the path of one member whose number is empty; most services answer it
-//! as `/v1/member`, with all of them. A request with a value left out is another request, and has to look like one.
+//! A parameter's value is never empty. Most services treat `/v1/member/`, a member path with an empty number, as
+//! `/v1/member` and respond with all members. A request that leaves a value out is a different request and must not
+//! match.
 //!
-//! Text is written as it is sent, in the form of [`CanonicalUrl`]: what matches no request cannot be declared.
+//! Fixed text is written as it is sent, in the form of [`CanonicalUrl`]: a template that no request could match is
+//! refused.
 
 use std::fmt;
 
@@ -19,11 +21,11 @@ use thiserror::Error;
 use crate::canonical::CanonicalUrl;
 use crate::text::shown;
 
-/// A path with names where the values stand.
+/// A path with parameter names in braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathTemplate(String);
 
-/// Why a text is no template.
+/// The text is not a template.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("expected {expected}, found `{found}`")]
 pub struct PathTemplateError {
@@ -31,7 +33,7 @@ pub struct PathTemplateError {
     found: String,
 }
 
-/// What a message shows of a template.
+/// Longer templates are cut in messages.
 const SHOWN_CHARS: usize = 60;
 
 impl PathTemplate {
@@ -39,7 +41,7 @@ impl PathTemplate {
     ///
     /// # Errors
     ///
-    /// It does not begin with `/`, has braces that do not pair up, or text that is sent in another form than it is written.
+    /// The text does not begin with `/`, its braces do not pair up, or its fixed text is not in canonical form.
     pub fn parse(text: &str) -> Result<Self, PathTemplateError> {
         let fault = |expected| {
             let found = shown(text, SHOWN_CHARS);
@@ -65,12 +67,12 @@ impl PathTemplate {
         Ok(Self(text.to_owned()))
     }
 
-    /// The names of its parameters, in their order.
+    /// The names of its parameters, in order.
     pub fn parameters(&self) -> impl Iterator<Item = &str> {
         self.segments().filter_map(|segment| segment.name)
     }
 
-    /// Whether a canonical path below the base URL, without its query, is this template with values for its parameters.
+    /// Whether a canonical path below the base URL, without its query, matches this template.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         let mut values = path.split('/').skip(1);
@@ -102,7 +104,7 @@ impl fmt::Display for PathTemplate {
     }
 }
 
-/// What stands between two slashes of a template.
+/// The text between two slashes of a template.
 struct Segment<'t> {
     before: &'t str,
     name: Option<&'t str>,
@@ -110,7 +112,7 @@ struct Segment<'t> {
 }
 
 impl<'t> Segment<'t> {
-    /// `None` where braces do not pair up, hold nothing or are there twice.
+    /// `None` if braces do not pair up, are empty or occur twice.
     fn of(text: &'t str) -> Option<Self> {
         let (before, name, after) = match text.split_once('{') {
             None => (text, None, ""),

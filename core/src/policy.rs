@@ -1,15 +1,14 @@
-//! What a node may reach, as its operator says.
+//! What an operator allows a node to reach.
 //!
-//! A policy is parsed once, into types that cannot hold nonsense, and then only asked. The empty policy, which is the
-//! default, allows nothing; nothing that a node says about itself widens one.
+//! A policy is parsed once, into types that cannot represent invalid rules. The default policy is empty and allows
+//! nothing; nothing in a node's description can extend it.
 //!
 //! ```toml
 //! # How many requests that are not GET or HEAD one call of a `write` operation may send.
 //! write-requests = 1
 //!
-//! # What the credential's base URL allows: "granted", everything below it, or "listed", nothing but what an entry allows. An
-//! # authenticating instance reaches nothing outside of the base URL in any case; with "listed", the entries have to allow its
-//! # requests too.
+//! # What the credential's base URL allows. "granted": everything below it. "listed": only what an entry allows. In either case an
+//! # authenticating instance reaches nothing outside the base URL; with "listed", the entries have to allow its requests too.
 //! base-url = "granted"
 //!
 //! [[allow]]
@@ -25,13 +24,13 @@
 //! "points.adjust" = "write"
 //! ```
 //!
-//! An unknown key, a value of the wrong kind, an entry that could never match, and one that matches more than it seems
-//! to, are refused when the file is read, all at once, with their lines.
+//! Reading the file reports all problems at once, with their lines: unknown keys, values of the wrong kind, entries
+//! that could never match, and entries that match more than they seem to.
 //!
-//! There is no key for a proxy: one looks names up itself, past the address rules, so that it is the engine's operator who names one
-//! for all nodes (`EngineConfig::proxy`). With it, these rules still decide about origins, paths
-//! and methods, and about targets that are written as addresses; where a name leads, the proxy decides. `HTTP_PROXY` and its
-//! like in the environment are ignored.
+//! A policy has no key for a proxy. A proxy looks names up itself, past the address rules, so only the engine's
+//! operator can set one, for all nodes (`EngineConfig::proxy`). With a proxy, these rules
+//! still decide about origins, paths, methods, and targets written as addresses; the proxy decides where a name leads.
+//! `HTTP_PROXY` and similar environment variables are ignored.
 
 mod denial;
 mod document;
@@ -52,30 +51,32 @@ use crate::canonical::{CanonicalUrl, Host};
 use crate::limits::{LimitError, LimitOverrides, Limits};
 use crate::text::shown;
 
-/// How many requests that change something a call of a `write` operation may send: one call does one thing.
+/// How many requests that change something one call of a `write` operation may send by default: one call does one
+/// thing.
 pub const WRITE_REQUESTS: u32 = 1;
 
-/// A call that sends more than this is not one thing any more; such an operation is not a `write` that needs care.
+/// A call that sends more requests is no longer one thing, and its operation is not a `write` that needs care.
 pub const MOST_WRITE_REQUESTS: u32 = 1000;
 
-/// As much of a wrong name as an error shows.
+/// Longer wrong names are cut in errors.
 const SHOWN_CHARS: usize = 80;
 
-/// Methods that make a proxy of a server, or make it show a request's headers. No entry allows them.
+/// Methods that make a server act as a proxy, or echo a request's headers. No entry allows them.
 pub const FORBIDDEN_METHODS: [Method; 2] = [Method::CONNECT, Method::TRACE];
 
-/// What giving a credential allows.
+/// What the credential's base URL allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BaseUrl {
-    /// Its base URL and what is below it, by every method but the forbidden ones, at public addresses or at the one that it names.
+    /// Every path below the base URL, by every method that is not forbidden, at public addresses or at the address that
+    /// the URL names.
     #[default]
     Granted,
-    /// Nothing by itself: the entries decide about requests below it as about all others.
+    /// Nothing by itself: requests below it need an entry, like all others.
     Listed,
 }
 
-/// What a node may reach; see the [module](self). The default allows nothing.
+/// The rules that decide what a node may reach; see the [module](self). The default allows nothing.
 ///
 /// ```
 /// use http::Method;
@@ -113,7 +114,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Read a policy file; `file_name` is for the errors.
+    /// Reads a policy file; `file_name` appears in errors.
     ///
     /// # Errors
     ///
@@ -122,21 +123,21 @@ impl Policy {
         file::parse(text, file_name)
     }
 
-    /// Allow what a rule says, besides what is allowed already.
+    /// Adds a rule to what is allowed.
     pub fn allow(&mut self, rule: Rule) {
         self.rules.push(rule);
     }
 
-    /// Say what giving a credential allows.
+    /// Sets what the credential's base URL allows.
     pub fn set_base_url(&mut self, base_url: BaseUrl) {
         self.base_url = base_url;
     }
 
-    /// Say how many requests that are not GET or HEAD one call of a `write` operation may send.
+    /// Sets how many requests that are not GET or HEAD one call of a `write` operation may send.
     ///
     /// # Errors
     ///
-    /// More than [`MOST_WRITE_REQUESTS`].
+    /// The number is above [`MOST_WRITE_REQUESTS`].
     pub fn set_write_requests(&mut self, most: u32) -> Result<(), SettingError> {
         if most > MOST_WRITE_REQUESTS {
             return Err(SettingError::WriteRequests { found: most });
@@ -145,11 +146,11 @@ impl Policy {
         Ok(())
     }
 
-    /// Treat an operation, `group.name`, as a `write`, whatever the node says of its effect.
+    /// Treats an operation, `group.name`, as a `write`, whatever effect the node declares.
     ///
     /// # Errors
     ///
-    /// The text is not the name of a group and that of an operation.
+    /// The text is not a group name and an operation name.
     pub fn lower_to_write(&mut self, operation: &str) -> Result<(), SettingError> {
         let is_name =
             |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
@@ -163,7 +164,7 @@ impl Policy {
         Ok(())
     }
 
-    /// Set a limit, by its key in `[limits]` and in that key's unit, over the embedder's.
+    /// Sets a limit by its key in `[limits]`, in that key's unit. It overrides the embedder's limit.
     ///
     /// # Errors
     ///
@@ -172,14 +173,14 @@ impl Policy {
         self.limits.set(key, value)
     }
 
-    /// What is allowed.
+    /// The rules.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// Decide about a request. The answer is the rule that allows it, whose [permit](Rule::permit) says which addresses
-    /// the connection may go to; of several, one that allows private addresses.
+    /// Finds the rule that allows a request. The rule's [permit](Rule::permit) says which addresses the connection may
+    /// go to. If several rules match, one that allows private addresses is preferred.
     ///
     /// # Errors
     ///
@@ -188,11 +189,12 @@ impl Policy {
         self.rule_for(method, url).ok_or_else(|| self.denial(method, url))
     }
 
-    /// Decide about a request below the credential's base URL: what a rule allows, and without one what the base URL does.
+    /// Decides about a request below the credential's base URL: by the first matching rule, otherwise by what the base
+    /// URL allows.
     ///
     /// # Errors
     ///
-    /// Neither allows it.
+    /// Neither a rule nor the base URL allows it.
     pub fn decide_below_base(&self, method: &Method, url: &CanonicalUrl) -> Result<Permit, Denial> {
         if let Some(rule) = self.rule_for(method, url) {
             return Ok(rule.permit());
@@ -206,13 +208,13 @@ impl Policy {
         })
     }
 
-    /// What giving a credential allows.
+    /// What the credential's base URL allows.
     #[must_use]
     pub fn base_url(&self) -> BaseUrl {
         self.base_url
     }
 
-    /// Why no rule allows a request.
+    /// Explains why no rule allows a request.
     pub fn denial(&self, method: &Method, url: &CanonicalUrl) -> Denial {
         if FORBIDDEN_METHODS.contains(method) {
             Denial::new(method, url, Why::ForbiddenMethod)
@@ -221,7 +223,7 @@ impl Policy {
         }
     }
 
-    /// The rule of [`Policy::decide`], for who does not ask why there is none.
+    /// The rule that [`Policy::decide`] finds, without an explanation if there is none.
     pub fn rule_for(&self, method: &Method, url: &CanonicalUrl) -> Option<&Rule> {
         if FORBIDDEN_METHODS.contains(method) {
             return None;
@@ -235,19 +237,19 @@ impl Policy {
         })
     }
 
-    /// An embedder's limits with those of the policy over them.
+    /// Applies the policy's limits over an embedder's.
     #[must_use]
     pub fn limits_over(&self, limits: Limits) -> Limits {
         self.limits.over(limits)
     }
 
-    /// Whether an operation, `group.name`, is to be treated as a `write`, whatever the node says of its effect.
+    /// Whether to treat an operation, `group.name`, as a `write`, whatever effect the node declares.
     #[must_use]
     pub fn lowers_to_write(&self, operation: &str) -> bool {
         self.writes.contains(operation)
     }
 
-    /// The operations that are to be treated as a `write`, so that one that no node has can be pointed out.
+    /// The operations to treat as a `write`, so that callers can report names that the node does not have.
     pub fn lowered(&self) -> impl Iterator<Item = &str> {
         self.writes.iter().map(String::as_str)
     }
@@ -259,7 +261,7 @@ impl Policy {
     }
 }
 
-/// A setting that a policy cannot have.
+/// A policy setting is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingError {
@@ -269,7 +271,7 @@ pub enum SettingError {
         /// What was found.
         found: u32,
     },
-    /// A text that names no operation.
+    /// The text names no operation.
     #[error("expected an operation such as `points.adjust`, found `{found}`")]
     Operation {
         /// What was found.
@@ -277,7 +279,7 @@ pub enum SettingError {
     },
 }
 
-/// How far a connection to the credential's base URL may go.
+/// Which addresses a connection to the credential's base URL may go to.
 fn permit_of_base(url: &CanonicalUrl) -> Permit {
     match url.host() {
         Host::Address(address) => Permit::Literal(*address),

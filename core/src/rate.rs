@@ -1,7 +1,7 @@
-//! How fast requests may follow each other.
+//! Limits how fast requests may follow each other.
 //!
-//! The requests of a run are spaced evenly: a burst at the start of each second is what services count as too fast. The wait
-//! counts towards the deadline of the call (`run-timeout-ms`), not of the request.
+//! The requests of a run are spaced evenly, because services count a burst at the start of each second as too fast.
+//! Waiting counts towards the timeout of the call (`run-timeout-ms`), not of the request.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::retry::countable;
 
-/// So many requests in so much time.
+/// A number of requests per period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     count: u32,
@@ -20,7 +20,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `count` requests in each `per`; `None` where one of them is zero.
+    /// `count` requests per `per`; `None` if either is zero.
     ///
     /// ```
     /// use std::time::Duration;
@@ -53,7 +53,7 @@ impl fmt::Display for Rate {
 
 const NANOS_PER_SECOND: u128 = 1_000_000_000;
 
-/// Of the units of time the largest first, in nanoseconds.
+/// Units of time, the largest first, in nanoseconds.
 const UNITS: [(&str, u128); 5] = [
     ("h", 3_600_000_000_000),
     ("min", 60_000_000_000),
@@ -62,7 +62,7 @@ const UNITS: [(&str, u128); 5] = [
     ("ns", 1),
 ];
 
-/// As its text: `50/s`.
+/// As text: `50/s`.
 impl Serialize for Rate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -77,7 +77,7 @@ impl<'de> Deserialize<'de> for Rate {
     }
 }
 
-/// A text that is no rate.
+/// The text is not a rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected a rate such as `50/s`, `600/min` or `1000/h`, found `{}`",
@@ -119,7 +119,7 @@ impl FromStr for Rate {
     }
 }
 
-/// Gives requests their times, in the order in which they ask. It counts and does not wait.
+/// Assigns send times to requests, in the order in which they ask. It only counts; the caller waits.
 #[derive(Debug)]
 pub struct Bucket {
     interval: Duration,
@@ -127,7 +127,7 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// One whose first request may leave `now`.
+    /// A bucket whose first request may be sent `now`.
     #[must_use]
     pub fn new(rate: Rate, now: Instant) -> Self {
         Self {
@@ -136,19 +136,19 @@ impl Bucket {
         }
     }
 
-    /// The next time that no request has; perhaps in the past.
+    /// The next free time; it may be in the past.
     pub fn next(&self) -> Instant {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many requests there may be in so much time.
+    /// How many requests fit into a period.
     #[must_use]
     pub fn count_in(&self, time: Duration) -> usize {
         let count = time.as_nanos() / self.interval.as_nanos().max(1);
         usize::try_from(count).unwrap_or(usize::MAX)
     }
 
-    /// When a request that asks `now` may leave. Whoever does not send it has used its time up.
+    /// When a request that asks `now` may be sent. The time is used up even if the request is never sent.
     pub fn take(&self, now: Instant) -> Instant {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let time = (*next).max(now);

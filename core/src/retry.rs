@@ -1,21 +1,22 @@
-//! What may be tried again, when, and how often.
+//! Which failed items are tried again, when, and how often.
 //!
-//! Whether a second try is allowed follows from the operation's effect and from the failure alone:
+//! The operation's effect and the failure alone decide whether another try is allowed:
 //!
 //! | failure | `read`, `idempotent`, `keyed` | `write` |
 //! | --- | --- | --- |
-//! | throttled | again | again |
-//! | unavailable, surely not done | again | again |
-//! | unavailable, perhaps done | again | never |
+//! | throttled | retry | retry |
+//! | unavailable, certainly not done | retry | retry |
+//! | unavailable, perhaps done | retry | never |
 //! | anything else | never: somebody has to act first | never |
 //!
-//! A refused session is not here: it is renewed once, at once, and the item sent again with the new one.
+//! Refused sessions are handled elsewhere: the session is renewed once, immediately, and the item is sent again with
+//! the new one.
 //!
-//! `Retry-After` is honoured as long as it lies within the item's and the run's time; where it does not, the item fails at
-//! once, with what the service asked for. Otherwise waits grow exponentially, with jitter.
+//! `Retry-After` is honoured if it ends within the item's and the run's time. Otherwise the item fails at once, and its
+//! failure contains what the service asked for. Without `Retry-After`, waits grow exponentially, with jitter.
 //!
-//! Recordings, replays and dry runs try nothing twice: a recording of second tries would not replay to the byte, and a
-//! replay has nothing to wait for.
+//! Recordings, replays and dry runs never retry: a recording with retries would not replay to the byte, and a replay
+//! has nothing to wait for.
 
 mod breaker;
 
@@ -30,44 +31,46 @@ use crate::failure::{Certainty, Failure};
 
 pub use breaker::{Breaker, Change, Gate};
 
-/// Enough for a restart or a moment of overload, few enough that an item's failure is known within a minute.
+/// Enough to survive a restart or a moment of overload, few enough that an item's failure is known within a minute.
 pub const DEFAULT_TRIES: NonZeroU32 = NonZeroU32::new(5).expect("5 is not zero");
-/// A connection that was reset works again at once; a service that is busy is not asked ten times a second.
+/// Short, because a connection that was reset works again at once; long enough not to ask a busy service ten times a
+/// second.
 pub const DEFAULT_FIRST_WAIT: Duration = Duration::from_millis(200);
-/// Longer waits hold up the results of the items behind for no gain.
+/// Longer waits delay the results of later items without benefit.
 pub const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// The usual `Retry-After` is up to a minute.
+/// `Retry-After` is usually at most a minute.
 pub const DEFAULT_ITEM_TIME: Duration = Duration::from_mins(2);
 
-/// Longer than anything runs; a clock can count so far.
+/// Longer than any run, and short enough that a clock can represent it.
 const LONGEST_TIME: Duration = Duration::from_hours(24 * 365 * 10);
 
-/// A time that can be added to an instant. Whoever asks for more, for ever perhaps, gets this.
+/// Caps a time so that it can be added to an instant, because callers may pass the longest possible time to mean "for
+/// ever".
 #[must_use]
 pub fn countable(time: Duration) -> Duration {
     time.min(LONGEST_TIME)
 }
 
-/// How often and how long an item is tried. Serde writes the times in milliseconds, as `firstWaitMs` and the like, and takes the
-/// default for what is absent.
+/// How often and how long an item is tried. Serde writes the times in milliseconds, as `firstWaitMs` and so on, and
+/// uses the default for absent fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Retry {
-    /// Tries of one item, the first included.
+    /// Tries of one item, including the first.
     pub tries: NonZeroU32,
-    /// The wait before the second try, without jitter; it doubles with each further one.
+    /// The wait before the second try, without jitter; it doubles with each further try.
     #[serde(rename = "firstWaitMs", with = "millis")]
     pub first_wait: Duration,
-    /// The longest wait that is not asked for by the service.
+    /// The longest wait, unless the service asks for a longer one.
     #[serde(rename = "longestWaitMs", with = "millis")]
     pub longest_wait: Duration,
-    /// From an item's first try; no try begins after it.
+    /// Counted from an item's first try; no try begins later.
     #[serde(rename = "itemTimeMs", with = "millis")]
     pub item_time: Duration,
 }
 
-/// Times as whole milliseconds.
+/// Times in whole milliseconds.
 mod millis {
     use std::time::Duration;
 
@@ -94,7 +97,7 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// One try and no other, for an engine that tries again by itself.
+    /// Exactly one try, for an engine that retries by itself.
     #[must_use]
     pub fn never() -> Self {
         Self {
@@ -103,21 +106,21 @@ impl Retry {
         }
     }
 
-    /// Tries of one item, the first included; 0 is 1.
+    /// Sets the tries of one item, including the first; 0 counts as 1.
     #[must_use]
     pub fn tries(mut self, tries: u32) -> Self {
         self.tries = NonZeroU32::new(tries).unwrap_or(NonZeroU32::MIN);
         self
     }
 
-    /// From an item's first try; no try begins after it.
+    /// Sets the time from an item's first try after which no try begins.
     #[must_use]
     pub fn item_time(mut self, time: Duration) -> Self {
         self.item_time = time;
         self
     }
 
-    /// The wait before the second try, and the longest of the later ones.
+    /// Sets the wait before the second try, and the longest of the later waits.
     #[must_use]
     pub fn waits(mut self, first: Duration, longest: Duration) -> Self {
         self.first_wait = first;
@@ -125,7 +128,7 @@ impl Retry {
         self
     }
 
-    /// The same with times that can be added to an instant.
+    /// Caps all times so that they can be added to an instant.
     #[must_use]
     pub fn countable(self) -> Self {
         Self {
@@ -136,7 +139,7 @@ impl Retry {
         }
     }
 
-    /// The waits of one item, growing, without end.
+    /// The growing, endless sequence of waits of one item.
     #[must_use]
     pub fn backoff(&self) -> Backoff {
         let builder = ExponentialBuilder::default()
@@ -155,13 +158,13 @@ pub type Backoff = Box<dyn Iterator<Item = Duration> + Send>;
 /// Whether an item may be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may not.
+    /// No.
     Final,
-    /// It may, after what the service asked for, where it asked.
+    /// Yes, after the time that the service asked for, if it did.
     Again(Option<Duration>),
 }
 
-/// Whether an item of such an operation may be tried again after such a failure.
+/// Decides whether an item may be tried again, by its operation's effect and its failure.
 #[must_use]
 pub fn verdict(effect: &Effect, failure: &Failure) -> Verdict {
     let asked = |ms: &Option<u32>| Verdict::Again(ms.map(|ms| Duration::from_millis(ms.into())));

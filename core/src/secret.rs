@@ -1,8 +1,8 @@
-//! A text that must not be seen.
+//! A text that must stay secret.
 //!
-//! It has no `Display` and no `Serialize`, its `Debug` shows nothing of it, not even its length, and its memory is wiped
-//! when it is dropped. The only way to the text is [`Secret::expose`], which is easy to search for. What the text is
-//! copied into from there is the caller's to wipe.
+//! It has no `Display` and no `Serialize`. Its `Debug` shows nothing of it, not even its length. Its memory is wiped on
+//! drop. The only access is [`Secret::expose`], which is easy to search for; callers wipe whatever they copy the text
+//! into.
 
 use std::fmt;
 
@@ -23,22 +23,22 @@ use zeroize::Zeroize as _;
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes the text over and wipes the buffer that it came in.
+    /// Takes the text and wipes the buffer that contained it.
     #[must_use]
     pub fn new(mut text: String) -> Self {
-        // A `String` with room to spare would be moved when it is boxed, and the old buffer freed with the text in it.
+        // Boxing a `String` with spare capacity would reallocate, and free the old buffer with the secret in it.
         let exact = Box::<str>::from(text.as_str());
         text.zeroize();
         Self(SecretString::from(exact))
     }
 
-    /// The text itself, for the one place that needs it.
+    /// The text itself, for the code that has to send or compare it.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Whether there is anything to keep secret.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.expose().is_empty()

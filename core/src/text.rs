@@ -1,16 +1,17 @@
-//! How text that strangers wrote is shown to people.
+//! Makes untrusted text safe to show.
 //!
-//! A component, its description, a service and a recording all bring texts that end up in messages, logs and on terminals. A
-//! control character there acts on the terminal, and a character that turns the direction of writing makes one text look
-//! like another. [`shown`] makes any such text safe to print: one line, of a bounded length, in which every character
-//! stands for itself.
+//! A component, its description, a service and a recording all contain texts that reach messages, logs and terminals. A
+//! control character acts on the terminal, and a character that changes the direction of writing makes one text look
+//! like another. [`shown`] makes any text safe to print: one line of bounded length, in which every character
+//! represents itself.
 //!
-//! It does not quote: a message that embeds a shown text puts back-ticks around it.
+//! It adds no quotes: a message that embeds a shown text puts back-ticks around it.
 //!
-//! The `Display` of this crate's errors, failures and notices does this to every foreign text in them. The fields of these
-//! types, and [`Failure::to_json`](crate::failure::Failure::to_json), hold the text as it came; [`json`] makes a JSON text safe to print.
+//! The `Display` of this crate's errors, failures and notices applies it to every untrusted text in them. The fields of
+//! these types, and [`Failure::to_json`](crate::failure::Failure::to_json), contain the original text; [`json`] makes a JSON
+//! text safe to print.
 //!
-//! [`utf8`] is how the texts are read that tools write for this one.
+//! [`utf8`] reads texts in the encodings that other tools write.
 
 mod encoding;
 mod json;
@@ -21,15 +22,15 @@ use std::path::Path;
 pub use encoding::{Utf16, utf8};
 pub use json::json;
 
-/// The longest path that is shown; the system takes none that is longer.
+/// The longest path that is shown; no system accepts a longer one.
 const PATH_CHARS: usize = 4096;
 
-/// Whether a character makes a text look like another one, or acts on a terminal: controls, line separators, and
-/// what turns the direction of writing or is invisible by design (Unicode Technical Report 36; the attack is known
-/// as Trojan Source).
+/// Whether a character makes a text look like another one, or acts on a terminal: control characters, line separators,
+/// and characters that change the direction of writing or are invisible by design (Unicode Technical Report 36; the
+/// attack is known as Trojan Source).
 ///
-/// Zero-width joiners and direction *marks* are not among them: Persian, Hindi and emoji need the former,
-/// labels with a Hebrew or Arabic word the latter.
+/// Zero-width joiners and direction *marks* are allowed: Persian, Hindi and emoji need the former, labels with a Hebrew
+/// or Arabic word the latter.
 #[must_use]
 pub fn is_deceptive(character: char) -> bool {
     character.is_control()
@@ -47,10 +48,10 @@ pub fn is_deceptive(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The text on one line, at most `most` of its characters, every [deceptive](is_deceptive) one escaped; `…` stands for
-/// what was left out.
+/// The text on one line, with at most `most` of its characters and every [deceptive](is_deceptive) one escaped; `…`
+/// marks omitted text.
 ///
-/// Reads no further into the text than it shows, so it may be given a text of any length.
+/// It reads no more of the text than it shows, so the text may have any length.
 ///
 /// ```
 /// use nodule_core::text::shown;
@@ -77,9 +78,9 @@ pub fn shown(text: &str, most: usize) -> String {
     shown
 }
 
-/// A text of several lines, such as a hint of the host's own, whole: line feeds stay, every other
-/// [deceptive](is_deceptive) character is escaped. It is the last guard of whoever prints, and not enough for a foreign text, which
-/// could make lines of its own.
+/// A whole text of several lines, such as a hint that the host composed: line feeds stay, every other
+/// [deceptive](is_deceptive) character is escaped. It is the last safeguard before printing, and not enough for
+/// untrusted text, which could add lines of its own.
 ///
 /// ```
 /// use nodule_core::text::lines;
@@ -91,13 +92,13 @@ pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |character| character != '\n')
 }
 
-/// A path on one line, with what is not Unicode in it replaced.
+/// A path on one line, with non-Unicode parts replaced.
 #[must_use]
 pub fn path(path: &Path) -> String {
     shown(&path.to_string_lossy(), PATH_CHARS)
 }
 
-/// The text with the deceptive characters escaped that `also` is true for.
+/// Escapes the deceptive characters for which `also` is true as well.
 fn escaped(text: &str, also: impl Fn(char) -> bool) -> Cow<'_, str> {
     let is_escaped = |character: char| is_deceptive(character) && also(character);
     if !text.chars().any(is_escaped) {

@@ -1,31 +1,31 @@
-//! Paths: their canonical form, and what it means to be below another one.
+//! The canonical form of a path, and the test whether one path is below another.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use super::{UrlError, push_escape};
 
-/// A path that others can be below: an allow entry's `path`, or that of a credential's base URL.
+/// A path prefix: the `path` of an allow entry, or the path of a credential's base URL.
 ///
-/// It ends at a segment's end: `/openapi` has `/openapi` and `/openapi/x` below it, not `/openapi-prod`. A trailing
-/// slash means nothing. An empty one, or `/`, is no rule at all: everything is below it.
+/// It matches whole segments: `/openapi` and `/openapi/x` are below `/openapi`, `/openapi-prod` is not. A trailing
+/// slash has no meaning. An empty prefix, or `/`, is no rule: every path is below it.
 ///
-/// A path is below the prefix when it is so in **two readings**, the canonical one that is sent, and the one that the
-/// most liberal server could make of it: percent signs decoded until none is left, `\` read as `/`, everything from a
-/// `;` dropped, controls and spaces around a segment dropped, UTF-8 in more bytes than it needs and full-width forms read as the ASCII that they
-/// stand for, empty and `.` segments dropped, `..` resolved. So an encoded slash can be data, but it can neither make
-/// the prefix match nor lead out of it:
+/// A path is below the prefix if it is so in **two readings**. The first is the canonical path, which is sent. The
+/// second is what the most liberal server could make of it. Such a server decodes percent signs until none is left,
+/// reads `\` as `/`, drops everything from a `;` on, drops control characters and spaces around a segment, reads
+/// overlong UTF-8 and full-width forms as the ASCII that they stand for, drops empty and `.` segments, and resolves
+/// `..`. An encoded slash can therefore be data, but it can neither make the prefix match nor leave the prefix:
 ///
 /// | prefix | path | below | because |
 /// | --- | --- | --- | --- |
 /// | `/api` | `/api`, `/api/`, `/api/x` | yes | |
 /// | `/api` | `/apiX`, `/`, `/API/x` | no | another segment |
 /// | `/api` | `/api/a%2Fb` | yes | data, one segment |
-/// | `/api` | `/api%2Fx`, `/x/..%2Fapi` | no | in the canonical reading another segment |
-/// | `/api` | `/api/..%2Fx`, `/api/..%5Cx`, `/api/%252e%252e%252fx` | no | in the liberal reading it is `/x` |
-/// | `/api` | `/api/..%C0%AFx`, `/api/%EF%BC%8E.%EF%BC%8Fx`, `/api/..%20/x` | no | in the liberal reading it is `/x` |
-/// | `/api` | `/api/v1/..%2Fx` | yes | in the liberal reading it is `/api/x`, still below |
-/// | `/api` | `/api/x;y` | no | a `;` is a parameter to some servers; as data it is `%3B` |
+/// | `/api` | `/api%2Fx`, `/x/..%2Fapi` | no | another segment in the canonical reading |
+/// | `/api` | `/api/..%2Fx`, `/api/..%5Cx`, `/api/%252e%252e%252fx` | no | `/x` in the liberal reading |
+/// | `/api` | `/api/..%C0%AFx`, `/api/%EF%BC%8E.%EF%BC%8Fx`, `/api/..%20/x` | no | `/x` in the liberal reading |
+/// | `/api` | `/api/v1/..%2Fx` | yes | `/api/x` in the liberal reading, which is still below |
+/// | `/api` | `/api/x;y` | no | some servers read `;` as the start of a parameter; as data, write `%3B` |
 ///
 /// ```
 /// use nodule_core::canonical::PathPrefix;
@@ -42,20 +42,20 @@ pub struct PathPrefix(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PathMismatch {
-    /// It is elsewhere, as it is written.
+    /// The canonical path is not below the prefix.
     Elsewhere,
-    /// It is below as it is written, and elsewhere to a server that decodes more than it should.
+    /// The canonical path is below the prefix, but a server that decodes more than it should reads a path outside it.
     Escapes,
-    /// It holds a `;`, which servers do not agree about.
+    /// The path contains a `;`, which servers interpret differently.
     Semicolon,
 }
 
 impl PathPrefix {
-    /// Read a prefix.
+    /// Reads a prefix.
     ///
     /// # Errors
     ///
-    /// It is no path, or one that [`check`](Self::check) could not tell apart from another: with a query, an encoded
+    /// The text is not a path, or [`check`](Self::check) could not match it unambiguously: it has a query, an encoded
     /// slash or backslash, or a `;`.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let found = |found| Err(UrlError::Character { part: "path", found });
@@ -74,23 +74,23 @@ impl PathPrefix {
         Ok(Self(path.trim_end_matches('/').to_owned()))
     }
 
-    /// The prefix without a trailing slash; empty where it is no rule.
+    /// The prefix without a trailing slash; empty if it matches every path.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether everything is below it.
+    /// Whether every path is below it.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether a canonical path is below this one.
+    /// Checks that a canonical path is below this prefix.
     ///
     /// # Errors
     ///
-    /// In which way it is not.
+    /// The reason why it is not.
     pub fn check(&self, path: &str) -> Result<(), PathMismatch> {
         if self.is_root() {
             return Ok(());
@@ -104,7 +104,7 @@ impl PathPrefix {
         if path.contains(';') {
             return Err(PathMismatch::Semicolon);
         }
-        // Without these the two readings of a canonical path are the same.
+        // Without these characters both readings of a canonical path are the same.
         if !path.contains(['%', '\\']) {
             return Ok(());
         }
@@ -121,7 +121,7 @@ impl fmt::Display for PathPrefix {
     }
 }
 
-/// The one way in which a path is sent. Most are written in it.
+/// The canonical form of a path. Most paths already have it.
 pub(super) fn canonical(path: &str) -> Result<Cow<'_, str>, UrlError> {
     if path.is_empty() {
         return Ok(Cow::Borrowed("/"));
@@ -138,7 +138,7 @@ pub(super) fn canonical(path: &str) -> Result<Cow<'_, str>, UrlError> {
     } else {
         Cow::Owned(decoded_once(path)?)
     };
-    // A segment that is refused begins with a dot or is none.
+    // Every refused segment is empty or begins with a dot.
     let is_suspect = |pair: &[u8]| matches!(pair, [b'/', b'/' | b'.']);
     if !out.as_bytes().windows(2).any(is_suspect) {
         return Ok(out);
@@ -158,7 +158,7 @@ pub(super) fn canonical(path: &str) -> Result<Cow<'_, str>, UrlError> {
     Ok(out)
 }
 
-/// With every escape in its one form, and nothing that would have to be escaped.
+/// The path with every escape in its canonical form. Refuses characters that have to be escaped.
 fn decoded_once(path: &str) -> Result<String, UrlError> {
     let mut out = String::with_capacity(path.len());
     let mut rest = path.chars();
@@ -180,12 +180,12 @@ fn decoded_once(path: &str) -> Result<String, UrlError> {
     Ok(out)
 }
 
-/// RFC 3986, 2.3: these mean the same encoded and not.
+/// RFC 3986, section 2.3: these characters mean the same encoded and unencoded.
 fn is_unreserved(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '.' | '_' | '~')
 }
 
-/// RFC 3986, 3.3.
+/// RFC 3986, section 3.3.
 fn may_stand_in_a_path(character: char) -> bool {
     is_unreserved(character)
         || matches!(
@@ -199,10 +199,11 @@ fn escaped_byte(high: Option<char>, low: Option<char>) -> Option<u8> {
     Some((digit(high)? << 4) | digit(low)?)
 }
 
-/// More rounds of decoding than any chain of servers does.
+/// More rounds of decoding than any chain of servers performs.
 const ROUNDS: usize = 8;
 
-/// The segments that the most liberal server could read; see [`PathPrefix`]. `None` where there is no end to the decoding.
+/// The segments that the most liberal server could read; see [`PathPrefix`]. `None` if decoding does not finish in
+/// [`ROUNDS`].
 fn liberal(path: &str) -> Option<Vec<Vec<u8>>> {
     let mut text = path.as_bytes().to_vec();
     let mut rounds = 0;
@@ -231,8 +232,8 @@ fn liberal(path: &str) -> Option<Vec<Vec<u8>>> {
     Some(segments)
 }
 
-/// Without controls, and with what some decoders take for ASCII as ASCII: UTF-8 in more bytes than it needs, and the forms that
-/// Unicode normalisation (NFKC) and the best fit of old code pages replace.
+/// Drops control characters, and replaces what some decoders read as ASCII with that ASCII: overlong UTF-8, and the
+/// characters that Unicode normalisation (NFKC) and the best-fit mappings of old code pages replace.
 fn simplified(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -278,8 +279,7 @@ fn simplified(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Percent signs decoded until none is left that two digits follow, in one pass: each decoded byte may complete another
-/// escape in front of it.
+/// Decodes percent signs until no escape is left, in one pass: each decoded byte may complete another escape before it.
 fn decoded(path: &[u8]) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(path.len());
     for byte in path {

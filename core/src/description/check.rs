@@ -1,4 +1,4 @@
-//! What a description must be before anything is drawn, printed or run from it.
+//! The rules that a description must meet before anything is drawn, printed or run from it.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -39,23 +39,24 @@ impl DescriptionProblem {
 }
 
 impl Node {
-    /// Takes the description as it came and gives it back if engines may rely on it:
+    /// Checks the description and returns it if engines may rely on it:
     ///
-    /// - every size is within the limits of this module, also of what is drawn from it;
-    /// - names are camelCase and no property that every JavaScript object inherits; IDs are such names, joined by dots;
-    /// - names are unique where they must be, every ID that is referred to exists, and parameters neither hold
-    ///   themselves nor depend on themselves;
-    /// - a top-level parameter is not called `resource` or `operation`, where workflows store the operation;
-    /// - texts have no [deceptive](super::is_deceptive) characters, summaries line feeds at most;
-    /// - the names in the path of a declared request are required parameters of the operation, single values that are
-    ///   always there;
-    /// - URLs are http or https, the icon draws and does nothing else;
-    /// - defaults and conditions fit the kinds that they are for, and secrets are fields of the credential.
+    /// - every size is within the limits of this module, including the size of what is drawn from it;
+    /// - names are camelCase and not properties that every JavaScript object inherits; IDs are such names, joined by
+    ///   dots;
+    /// - names are unique where they must be, every referenced ID exists, and no parameter contains itself or depends
+    ///   on itself;
+    /// - no top-level parameter is called `resource` or `operation`, under which workflows store the operation;
+    /// - texts have no [deceptive](super::is_deceptive) characters, except line feeds in summaries;
+    /// - the names in the path of a declared request are required parameters of the operation, with single values that
+    ///   are always present;
+    /// - URLs are http or https, and the icon only draws;
+    /// - defaults and conditions fit the kinds of their parameters, and secrets are fields of the credential.
     ///
     /// # Errors
     ///
-    /// All problems, in the description's order, but no more than [`MAX_PROBLEMS`]; only the sizes where
-    /// those are too large to look at the rest.
+    /// All problems, in the description's order, up to [`MAX_PROBLEMS`]. If the description is too large to examine,
+    /// only the problems with its size.
     pub fn check(self) -> Result<Node, Vec<DescriptionProblem>> {
         let mut problems = Problems::default();
         sizes::check(&self, &mut problems);
@@ -67,18 +68,18 @@ impl Node {
     }
 }
 
-/// Collects problems, as many as anybody reads.
+/// Collects problems, up to a number that people read.
 #[derive(Default)]
 pub struct Problems {
     list: Vec<DescriptionProblem>,
 }
 
 impl Problems {
-    /// All of them; `value`, where there is none.
+    /// Returns `value` if there are no problems.
     ///
     /// # Errors
     ///
-    /// The problems, where there are some.
+    /// The problems, if there are any.
     pub fn or<T>(self, value: T) -> Result<T, Vec<DescriptionProblem>> {
         if self.list.is_empty() {
             Ok(value)
@@ -87,11 +88,11 @@ impl Problems {
         }
     }
 
-    /// Note one more, unless it is noted already.
+    /// Adds a problem, unless it is already listed.
     pub fn add(&mut self, at: impl Display, message: impl Into<String>) {
         if self.list.len() < MAX_PROBLEMS {
             let problem = DescriptionProblem::new(at.to_string(), message);
-            // A parameter that several operations share is looked at for each of them.
+            // A parameter that several operations share is checked once per operation.
             if !self.list.contains(&problem) {
                 self.list.push(problem);
             }
@@ -244,13 +245,13 @@ pub(super) fn parameter_at(parameter: &Parameter) -> String {
     place_of_parameter(&parameter.id)
 }
 
-/// Where an operation stands, for a [`DescriptionProblem`].
+/// The location of an operation, for a [`DescriptionProblem`].
 #[must_use]
 pub fn place_of_operation(group: &str, name: &str) -> String {
     format!("operation {}", quoted(&format!("{group}.{name}")))
 }
 
-/// Where a parameter stands, for a [`DescriptionProblem`].
+/// The location of a parameter, for a [`DescriptionProblem`].
 #[must_use]
 pub fn place_of_parameter(id: &str) -> String {
     format!("parameter {}", quoted(id))
@@ -262,9 +263,9 @@ fn name(at: impl Display, name: &str, problems: &mut Problems) {
     }
 }
 
-/// What is wrong with a name. Names become keys of objects, in engines that are written in JavaScript too.
+/// What is wrong with a name. Names become object keys, also in engines written in JavaScript.
 fn name_fault(name: &str) -> Option<String> {
-    /// What every object has without it having been set.
+    /// The properties that every object inherits.
     const INHERITED: [&str; 8] = [
         "constructor",
         "hasOwnProperty",
@@ -369,7 +370,8 @@ fn url(at: impl Display, text: Option<&str>, problems: &mut Problems) {
     deceptive(at, text, "", problems);
 }
 
-/// What is wrong with a URL that people click or a credential is sent to: it names the service and nothing secret.
+/// What is wrong with a URL that people click or that receives a credential: it must name the service and contain no
+/// secret.
 pub(super) fn url_fault(text: &str) -> Option<String> {
     if text.len() > MAX_URL_BYTES {
         return Some(format!(

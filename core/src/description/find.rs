@@ -1,4 +1,4 @@
-//! Looking things up by the names that a user types, with the nearest name for those that are wrong.
+//! Looks up groups and operations by the names that a user types, and suggests the nearest name for wrong ones.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -7,24 +7,24 @@ use thiserror::Error;
 
 use super::{Node, Operation, Parameter, ResourceGroup};
 
-/// What was typed, on one line.
+/// The typed name, on one line.
 fn shown(name: &str) -> String {
     const SHOWN_CHARS: usize = 200;
     crate::text::shown(name, SHOWN_CHARS)
 }
 
-/// A group or operation that the node does not have.
+/// The node has no such group or operation.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Unknown {
     /// No operation group of that name.
     #[error("unknown group `{}`", shown(name))]
     Group {
-        /// What was asked for.
+        /// The name that the user typed.
         name: String,
-        /// The name that was meant, perhaps.
+        /// The most similar name, if there is one.
         nearest: Option<String>,
-        /// All that there are.
+        /// All groups of the node.
         known: Vec<String>,
     },
     /// The group has no operation of that name.
@@ -32,11 +32,11 @@ pub enum Unknown {
     Operation {
         /// The group, which exists.
         group: String,
-        /// What was asked for.
+        /// The name that the user typed.
         name: String,
-        /// The name that was meant, perhaps: of this group, or else `group operation` of another one.
+        /// The most similar name, if there is one: in this group, or else `group operation` in another one.
         nearest: Option<String>,
-        /// All that the group has.
+        /// All operations of the group.
         known: Vec<String>,
     },
 }
@@ -58,7 +58,7 @@ impl Unknown {
 }
 
 impl Node {
-    /// The group of this name.
+    /// Finds the group with this name.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Node {
             })
     }
 
-    /// The operations of a group, in the order to show.
+    /// The operations of a group, in display order.
     pub fn operations_of<'a, 'b>(
         &'a self,
         group: &'b str,
@@ -88,11 +88,12 @@ impl Node {
             .filter(move |operation| operation.group == group)
     }
 
-    /// The operation of this name in this group.
+    /// Finds the operation with this name in this group.
     ///
     /// # Errors
     ///
-    /// [`Unknown`], with the nearest name: an operation's name that another group has is suggested with that group.
+    /// [`Unknown`], with the nearest name. If only another group has an operation of that name, the suggestion includes
+    /// that group.
     pub fn operation(&self, group: &str, name: &str) -> Result<&Operation, Unknown> {
         self.group(group)?;
         self.operations_of(group)
@@ -122,13 +123,13 @@ impl Node {
         self.parameters.iter().find(|parameter| parameter.id == id)
     }
 
-    /// The parameters with these IDs, in their order; an unknown ID, which a checked node does not have, is skipped.
+    /// The parameters with these IDs, in order. Unknown IDs, which a checked node does not have, are skipped.
     pub fn parameters_by_id<'a>(&'a self, ids: &'a [String]) -> impl Iterator<Item = &'a Parameter> {
         ids.iter().filter_map(|id| self.parameter(id))
     }
 }
 
-/// A node whose parameters are found in the same time however many there are, for whoever draws all of its forms.
+/// A node with constant-time lookup of its parameters, for code that draws all of its forms.
 #[derive(Debug)]
 pub struct Indexed<'a> {
     node: &'a Node,
@@ -136,7 +137,7 @@ pub struct Indexed<'a> {
 }
 
 impl<'a> Indexed<'a> {
-    /// The node, with an index of its parameters by ID.
+    /// Indexes the parameters of the node by ID.
     #[must_use]
     pub fn new(node: &'a Node) -> Self {
         let parameters = node.parameters.iter();
@@ -148,13 +149,13 @@ impl<'a> Indexed<'a> {
         }
     }
 
-    /// As [`Node::parameter`].
+    /// Like [`Node::parameter`].
     #[must_use]
     pub fn parameter(&self, id: &str) -> Option<&'a Parameter> {
         self.parameters.get(id).copied()
     }
 
-    /// As [`Node::parameters_by_id`].
+    /// Like [`Node::parameters_by_id`].
     pub fn parameters_by_id(&self, ids: &[String]) -> impl Iterator<Item = &'a Parameter> {
         ids.iter().filter_map(|id| self.parameter(id))
     }
@@ -168,10 +169,10 @@ impl Deref for Indexed<'_> {
     }
 }
 
-/// The name among these that was meant: the most similar one, if it is similar at all. Case does not count.
+/// The most similar of the known names, if any is similar enough. Ignores case.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// Below it, suggestions are noise: `order` for `member` has 0.3, `memebr` for `member` 0.8.
+    /// Suggestions below this similarity are noise: `order` for `member` has 0.3, `memebr` for `member` 0.8.
     const SIMILAR: f64 = 0.6;
     let wanted = name.to_lowercase();
     known

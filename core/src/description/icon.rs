@@ -1,9 +1,10 @@
-//! Icons that draw and do nothing else.
+//! Accepts icons that only draw.
 //!
 //! An SVG document can run scripts, load other documents and show foreign HTML, and engines put icons straight into
-//! their pages. So an icon is an allow-list of drawing elements, without events, styles or references to anything
-//! outside itself, and drawing it takes a bounded number of steps: what is used, painted or clipped with counts for each
-//! reference to it. One that is more is refused rather than dropped: its author should know, and it may be an attack.
+//! their pages. An icon may therefore contain only the drawing elements of an allow-list, without events, styles or
+//! external references. Drawing it takes a bounded number of steps: an element that is used, painted or clipped with
+//! counts once per reference. An icon that breaks these rules is refused rather than cleaned, because its author should
+//! know, and because it may be an attack.
 
 use std::collections::HashMap;
 
@@ -15,8 +16,8 @@ use super::text::quoted;
 const SVG: &str = "http://www.w3.org/2000/svg";
 const XLINK: &str = "http://www.w3.org/1999/xlink";
 
-/// What drawings are made of. Not among them: `script`, `style`, `foreignObject`, `image`, `a` and animations, which
-/// can set a link; nor `pattern`, `filter` and `marker`, which are drawn as often as their sizes say.
+/// The elements of a drawing. Excluded are `script`, `style`, `foreignObject`, `image`, `a` and animations, which can
+/// set a link; and `pattern`, `filter` and `marker`, because their sizes decide how often they are drawn.
 const ELEMENTS: [&str; 21] = [
     "svg",
     "g",
@@ -41,8 +42,8 @@ const ELEMENTS: [&str; 21] = [
     "mask",
 ];
 
-/// The functions that an attribute may call: colours, transformations, and references, which are looked at by themselves.
-/// Not among them is what loads an image, blurs or computes.
+/// The functions that an attribute may call: colours, transformations, and references, which are checked separately.
+/// Functions that load an image, blur or compute are excluded.
 const FUNCTIONS: [&str; 11] = [
     "url",
     "rgb",
@@ -59,7 +60,7 @@ const FUNCTIONS: [&str; 11] = [
 
 /// What is wrong with an icon.
 pub(super) fn fault(svg: &str) -> Option<String> {
-    /// Elements, texts and comments; an icon has a few hundred.
+    /// Elements, texts and comments; real icons have a few hundred.
     const NODES: u32 = 5_000;
     if svg.len() > MAX_ICON_BYTES {
         return Some(format!(
@@ -75,7 +76,7 @@ pub(super) fn fault(svg: &str) -> Option<String> {
     };
     let document = match Document::parse_with_options(svg, options) {
         Ok(document) => document,
-        // The parser's words hold names of the document.
+        // The parser's message contains names from the document.
         Err(error) => {
             return Some(format!(
                 "expected an SVG document, found: {}",
@@ -131,20 +132,21 @@ fn node_fault(node: Node<'_, '_>) -> Option<String> {
     })
 }
 
-/// The ID that an `href` refers to, in the same document. IDs that could be spelt in two ways are none here.
+/// The ID in the same document that an `href` refers to. IDs that could be spelled in two ways do not count.
 fn reference(value: &str) -> Option<&str> {
     let id = value.trim().strip_prefix('#')?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
     (!id.is_empty() && id.bytes().all(plain)).then_some(id)
 }
 
-/// Whether an attribute that may be CSS calls nothing but [`FUNCTIONS`], and refers to definitions of the same document
-/// only. A back-slash would spell a function in another way.
+/// Whether an attribute that may be CSS calls only [`FUNCTIONS`] and refers only to definitions in the same document. A
+/// backslash could spell a function differently.
 fn is_plain(value: &str) -> bool {
     !value.contains('\\') && calls(value).all(|call| call.is_some())
 }
 
-/// The calls in an attribute: of each its argument if it is a reference, else nothing; `None` for one that is not allowed.
+/// The calls in an attribute: for each one its argument if it is a reference, else nothing; `None` for a call that is
+/// not allowed.
 fn calls(value: &str) -> impl Iterator<Item = Option<&str>> {
     value.match_indices('(').map(|(at, _)| {
         let (before, after) = (value.get(..at)?, value.get(at + 1..)?);
@@ -165,10 +167,10 @@ fn is_of_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '_') || !character.is_ascii()
 }
 
-/// What drawing each element comes to.
+/// Counts the elements that drawing takes.
 struct Drawing<'a, 'input> {
     by_id: HashMap<&'a str, Vec<Node<'a, 'input>>>,
-    /// `None` while an element is being looked at: one that comes back to itself has no end.
+    /// `None` while an element is being examined: an element that refers back to itself would never finish.
     drawn: HashMap<NodeId, Option<usize>>,
 }
 
@@ -186,10 +188,10 @@ impl<'a, 'input> Drawing<'a, 'input> {
         }
     }
 
-    /// The elements that are drawn for this one, itself and what it refers to included; no fewer than any browser draws.
-    /// `None` where it refers to itself, or references nest too deep.
+    /// Counts the elements that are drawn for this one, including itself and everything it refers to; never fewer than
+    /// a browser draws. `None` if it refers to itself or references nest too deeply.
     fn drawn(&mut self, node: Node<'a, 'input>, depth: usize) -> Option<usize> {
-        /// Levels of elements and references; an icon has about ten.
+        /// Levels of elements and references; real icons have about ten.
         const DEPTH: usize = 100;
         if let Some(known) = self.drawn.get(&node.id()) {
             return *known;
@@ -200,7 +202,7 @@ impl<'a, 'input> Drawing<'a, 'input> {
         }
         self.drawn.insert(node.id(), None);
         let mut itself: usize = 1;
-        // What it is painted, clipped or masked with is used for each element inside.
+        // Its paint, clip path and mask count once for each element inside.
         let mut each: usize = 1;
         for attribute in node.attributes() {
             let value = attribute.value();
@@ -220,7 +222,7 @@ impl<'a, 'input> Drawing<'a, 'input> {
         Some(drawn)
     }
 
-    /// Of all elements with this ID, since which of them counts is the browser's choice.
+    /// Counts all elements with this ID, since the browser decides which one applies.
     fn referred(&mut self, id: &str, depth: usize) -> Option<usize> {
         let nodes = self.by_id.get(id).cloned().unwrap_or_default();
         nodes.into_iter().try_fold(0_usize, |total, node| {

@@ -6,8 +6,8 @@ use super::DescriptionProblem;
 use super::bounds::{MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_VALUES};
 use super::text::quoted;
 
-/// Parses one JSON document of a description; `at` is where it stands, for the message (`operation member.get,
-/// output schema`). Numbers keep all their digits.
+/// Parses one JSON document of a description, keeping all digits of its numbers. `at` is its location for messages
+/// (`operation member.get, output schema`).
 ///
 /// # Errors
 ///
@@ -34,9 +34,9 @@ pub fn parse_json(text: &str, at: &str) -> Result<Json, DescriptionProblem> {
     }
 }
 
-/// What is wrong with a document that parses: its depth, or a key that JavaScript would take for something else.
+/// What is wrong with a parsed document: its depth, or a key that JavaScript would misinterpret.
 ///
-/// Walks with a list of its own, since the depth is what it looks for.
+/// The walk uses an explicit stack instead of recursion, because the depth is not yet known to be safe.
 pub(super) fn faults(value: &Json) -> Option<String> {
     let mut open = vec![(value, 1_usize)];
     while let Some((value, depth)) = open.pop() {
@@ -48,7 +48,7 @@ pub(super) fn faults(value: &Json) -> Option<String> {
         match value {
             Json::Array(elements) => open.extend(elements.iter().map(|element| (element, depth + 1))),
             Json::Object(members) => {
-                // Assigned to an object in JavaScript, this key changes what the object inherits.
+                // In JavaScript, assigning this key changes what the object inherits.
                 if members.contains_key("__proto__") {
                     return Some("the key `__proto__` is not allowed in JSON here".to_owned());
                 }
@@ -60,8 +60,8 @@ pub(super) fn faults(value: &Json) -> Option<String> {
     None
 }
 
-/// How many values a JSON text has, before it is parsed; an empty list or object may count for two, and a text that is no
-/// JSON for anything. Never fewer than parsing makes.
+/// Counts the values of a JSON text before it is parsed, and never counts fewer than parsing creates. An empty list or
+/// object may count as two. The result for text that is not JSON has no meaning.
 #[must_use]
 pub fn values_in(text: &str) -> usize {
     let mut values = 1;
@@ -76,7 +76,7 @@ pub fn values_in(text: &str) -> usize {
     values
 }
 
-/// Goes on to the end of a string that has begun.
+/// Skips the rest of a string.
 fn skip_string(bytes: &mut std::str::Bytes<'_>) {
     while let Some(byte) = bytes.next() {
         match byte {
@@ -87,12 +87,12 @@ fn skip_string(bytes: &mut std::str::Bytes<'_>) {
     }
 }
 
-/// How large a document is.
+/// The size of a document.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Weight {
-    /// Its texts, and a few bytes for each value.
+    /// Bytes of its texts, plus a few bytes for each value.
     pub(super) bytes: usize,
-    /// Texts, numbers, lists, objects.
+    /// Number of texts, numbers, lists and objects.
     pub(super) values: usize,
 }
 
@@ -103,7 +103,7 @@ impl std::ops::AddAssign for Weight {
     }
 }
 
-/// How large a document is.
+/// Measures a document.
 pub(super) fn weight(value: &Json) -> Weight {
     const EACH: usize = 8;
     let mut values = 0;
@@ -126,12 +126,12 @@ pub(super) fn weight(value: &Json) -> Weight {
     Weight { bytes: total, values }
 }
 
-/// Whether this is what the contract calls a scalar.
+/// Whether this is a scalar in the contract's sense.
 pub(super) fn is_scalar(value: &Json) -> bool {
     matches!(value, Json::String(_) | Json::Number(_) | Json::Bool(_))
 }
 
-/// What a value is, for `expected …, found …`, with the value itself where it is short.
+/// Describes a value for `expected …, found …`, including the value itself if it is short.
 pub(super) fn found(value: &Json) -> String {
     match value {
         Json::Array(_) => "a list".to_owned(),

@@ -1,4 +1,4 @@
-//! Where parameters stand: what refers to what, and whether that can be drawn.
+//! Checks how parameters refer to each other, and whether the result can be drawn.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use super::text::quoted;
 use super::value::{Values, is_comparable};
 use super::{Condition, CredentialSpec, Effect, Kind, Node, Operation, Parameter};
 
-/// Where workflows store which operation is meant, beside its parameters.
+/// Workflows store the selected operation under these names, beside its parameters.
 const RESERVED: [&str; 2] = ["resource", "operation"];
 
 pub(super) type ById<'a> = HashMap<&'a str, &'a Parameter>;
@@ -37,7 +37,8 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
             }
         }
         path_parameters(operation, &by_id, problems);
-        // Nested parameters are walked as they are drawn, which would not end where they hold themselves.
+        // Nested parameters are walked as they are drawn, which would not terminate for a parameter that contains
+        // itself.
         if sound {
             let top = set(&operation.parameters);
             conditions(&operation.parameters, &top, &by_id, MAX_NESTING, problems);
@@ -59,7 +60,7 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
     values(node, &by_id, sound, problems);
 }
 
-/// What stands in the path names the thing that an item changes, so it has to be in the item itself.
+/// The path names the thing that an item changes, so its parameters have to be in the item.
 fn path_parameters(operation: &Operation, by_id: &ById<'_>, problems: &mut Problems) {
     let Some(request) = &operation.request else { return };
     for name in request.path().parameters() {
@@ -87,8 +88,8 @@ fn path_parameters(operation: &Operation, by_id: &ById<'_>, problems: &mut Probl
     }
 }
 
-/// The values of conditions and defaults fit the kinds that they are for. Each is looked at once, in however many forms its
-/// parameter is.
+/// Checks that the values of conditions and defaults fit their kinds, each value once, regardless of how many forms
+/// contain its parameter.
 fn values(node: &Node, by_id: &ById<'_>, sound: bool, problems: &mut Problems) {
     let values = Values::new(by_id);
     for parameter in &node.parameters {
@@ -166,7 +167,7 @@ fn by_id<'a>(node: &'a Node, problems: &mut Problems) -> ById<'a> {
     by_id
 }
 
-/// Every list of IDs, with where it stands.
+/// Every list of IDs, with its location.
 fn all_lists(node: &Node) -> impl Iterator<Item = (String, &[String])> {
     let operations = node
         .operations
@@ -184,7 +185,7 @@ fn all_lists(node: &Node) -> impl Iterator<Item = (String, &[String])> {
     credential.chain(operations).chain(nested)
 }
 
-/// Each ID of a list is known, and neither it nor its parameter's name is there twice.
+/// Checks that each ID of a list is known, and that no ID and no parameter name occurs twice.
 fn lists(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
     for (at, ids) in all_lists(node) {
         let mut seen = HashSet::new();
@@ -211,7 +212,7 @@ fn lists(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
     }
 }
 
-/// What drawing a parameter with all that is inside comes to.
+/// The cost of drawing a parameter with everything inside it.
 #[derive(Clone, Copy, Default)]
 struct Drawn {
     parameters: usize,
@@ -227,8 +228,8 @@ impl std::iter::Sum for Drawn {
     }
 }
 
-/// Whether no parameter is in itself or too deep, and all forms together stay small enough. Works from the leaves up,
-/// level by level, so that neither a circle nor a doubling at each level can make it long.
+/// Checks that no parameter contains itself or nests too deeply, and that all forms together stay small enough. It
+/// works level by level from the leaves up, so neither a cycle nor doubling at each level can make it slow.
 fn nesting(node: &Node, by_id: &ById<'_>, problems: &mut Problems) -> bool {
     let mut drawn: HashMap<&str, Drawn> = HashMap::new();
     for _ in 0..MAX_NESTING {
@@ -296,8 +297,8 @@ fn unused(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
     }
 }
 
-/// No parameter's visibility depends on itself: those that depend on nothing are taken away, again and again, and
-/// what is left is in a circle or hangs on one.
+/// Checks that no parameter's visibility depends on itself. It repeatedly removes parameters that depend on nothing;
+/// what remains is in a cycle or depends on one.
 fn dependencies(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
     let mut waiting: HashMap<&str, usize> = HashMap::new();
     let mut dependants: HashMap<&str, Vec<&str>> = HashMap::new();
@@ -337,8 +338,8 @@ fn dependencies(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
     }
 }
 
-/// The conditions of a list and of what is inside: on a sibling, or on a parameter of the operation itself, since
-/// that is what every engine can follow.
+/// Checks the conditions of a list and of everything inside. A condition may refer to a sibling or to a parameter of
+/// the operation itself, because every engine supports these two.
 fn conditions(ids: &[String], top: &HashSet<&str>, by_id: &ById<'_>, levels: usize, problems: &mut Problems) {
     let Some(levels) = levels.checked_sub(1) else {
         return;
@@ -406,7 +407,7 @@ fn credential_fields(credential: &CredentialSpec, by_id: &ById<'_>, problems: &m
             ),
         );
     }
-    // Without it nothing can be reached, and whether it is there must not depend on anything.
+    // Without the base URL no request is possible, so its presence must not depend on anything.
     if field.kind != Kind::Text || !field.required || !field.visible_when.is_empty() {
         let field = quoted(&credential.base_url);
         problems.add(
@@ -424,7 +425,7 @@ fn credential_fields(credential: &CredentialSpec, by_id: &ById<'_>, problems: &m
     }
 }
 
-/// Secrets are fields of the credential, and fields of the credential are nothing else.
+/// Checks that secrets are fields of the credential, and that the credential's fields are used nowhere else.
 fn secrets(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
     let fields: HashSet<&str> = node
         .credential

@@ -1,6 +1,6 @@
-//! The JSON shape of the contract's variants: one flat object whose `type` says which case it is.
+//! The JSON form of the contract's variants: one flat object whose `type` names the case.
 //!
-//! Written out because serde's tagged enums buffer what they read, and a buffered number has lost its digits.
+//! Written by hand, because serde's tagged enums buffer what they read, and a buffered number has lost its digits.
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -189,7 +189,7 @@ impl TryFrom<Kind> for super::Kind {
 }
 
 impl Kind {
-    /// A field that the kind should not have had: each kind takes its own away.
+    /// A field that the kind should not have: each kind takes its own fields first.
     fn left_over(&self) -> Option<&'static str> {
         let fields = [
             ("min", self.min.is_some()),
@@ -220,10 +220,10 @@ fn row_count(min: f64) -> Result<u32, String> {
         .ok_or_else(|| format!("expected a number of rows as `min`, found `{min}`"))
 }
 
-/// Writes `1` rather than `1.0`: a limit of an integer is an integer to whoever reads it.
+/// Writes `1` rather than `1.0`, because readers expect an integer's limit to be an integer.
 #[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
 fn whole<S: Serializer>(number: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
-    /// Up to here a float holds every whole number.
+    /// Up to this value a float represents every whole number exactly.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     match *number {
         #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53")]

@@ -1,22 +1,22 @@
-//! Ways in which a run treats its items, each by one word on the command line, over HTTP and in recordings.
+//! Modes in which a run treats its items. Each has one word, used on the command line, over HTTP and in recordings.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A word that names none of the ways.
+/// The word names no mode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {}, found `{found}`", expected.map(|word| format!("`{word}`")).join(" or "))]
 #[non_exhaustive]
 pub struct UnknownMode<const N: usize> {
-    /// The words that there are.
+    /// The accepted words.
     pub expected: [&'static str; N],
-    /// What was given, cut to a line.
+    /// The word that was found, cut to one line.
     pub found: String,
 }
 
-/// As much as anybody reads of a wrong word.
+/// Longer wrong words are cut.
 const SHOWN_CHARS: usize = 60;
 
 macro_rules! modes {
@@ -29,10 +29,10 @@ macro_rules! modes {
         }
 
         impl $mode {
-            /// All there are.
+            /// All modes.
             pub const ALL: [Self; $count] = [$(Self::$variant),+];
 
-            /// Its word.
+            /// The word for the mode.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -62,35 +62,35 @@ macro_rules! modes {
 }
 
 modes! {
-    /// What a failed item does to those after it.
+    /// What happens to later items after an item fails.
     OnFailure, 2:
-    /// They do not start; those under way end.
+    /// Later items do not start; items in flight finish.
     Stop = "stop",
-    /// They run.
+    /// Later items run.
     #[default]
     Continue = "continue",
 }
 
 modes! {
-    /// In which order results are given.
+    /// The order in which results are returned.
     ResultOrder, 2:
-    /// The items' own: the first result is that of the first item.
+    /// In item order: the first result belongs to the first item.
     #[default]
     Items = "items",
-    /// Each as soon as it is known, and in the journal where there is one; each comes with the index of its item. Items that
-    /// share a call are known when the call ends, so calls hold one item each unless the service answers quickly. An item
-    /// that takes long holds back no result, but it does bound how far later items may run ahead of it.
+    /// Each result as soon as it is known (and in the journal, if there is one), with the index of its item. Items of
+    /// one call finish together, so each call contains one item unless the service responds quickly. A slow item delays
+    /// no result, but it limits how far later items may run ahead of it.
     Completion = "completion",
 }
 
 modes! {
-    /// What becomes of the items of a plain write whose outcome an earlier run with the same journal did not learn.
+    /// What happens to items of a plain write whose outcome an earlier run with the same journal did not learn.
     OnUnknown, 3:
-    /// They are run again, at the risk of doing them twice.
+    /// They run again, which may do them twice.
     Retry = "retry",
-    /// They are left out: no output items and no failure.
+    /// They are skipped: no output items and no failure.
     Skip = "skip",
-    /// They fail, with a failure of the kind `unknown`.
+    /// They fail with the kind `unknown`.
     #[default]
     Fail = "fail",
 }

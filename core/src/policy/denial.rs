@@ -1,4 +1,5 @@
-//! Why a request was denied, as data: for the node in one line, for the operator with the lines that would allow it.
+//! The reason for a denied request, as data: one line for the node, and for the operator the lines that would allow the
+//! request.
 
 use std::fmt;
 
@@ -7,7 +8,7 @@ use http::Method;
 use super::Rule;
 use crate::canonical::{CanonicalUrl, Host, PathMismatch, PathPrefix};
 
-/// A request that no entry allows. It holds the path and never the query, whose values may be secret.
+/// A request that no entry allows. It contains the path but never the query, whose values may be secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Denial {
@@ -15,11 +16,11 @@ pub struct Denial {
     pub method: Method,
     /// Scheme, host and port.
     pub origin: String,
-    /// The path that would have been sent.
+    /// The path of the request.
     pub path: String,
-    /// What no entry allowed.
+    /// The reason.
     pub why: Why,
-    /// Whether it is below the credential's base URL, and the policy says that this allows nothing by itself.
+    /// Whether the URL is below the credential's base URL and the policy says `base-url = "listed"`.
     pub is_base_listed: bool,
 }
 
@@ -31,9 +32,9 @@ pub enum Why {
     ForbiddenMethod,
     /// The policy allows nothing at all.
     NothingAllowed,
-    /// No entry is about this host, or one that looks like it.
+    /// No entry matches this host or a similar one.
     HostNotListed,
-    /// The entry that comes nearest, and in what the request differs from it.
+    /// The nearest entry, and how the request differs from it.
     Differs {
         /// The entry.
         nearest: Box<Rule>,
@@ -42,24 +43,24 @@ pub enum Why {
     },
 }
 
-/// In what a request differs from an entry.
+/// How a request differs from an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Difference {
-    /// Another host.
+    /// The host differs.
     Host,
-    /// `http` where `https` is listed, or the other way round.
+    /// The request uses `http` where `https` is listed, or the reverse.
     Scheme,
-    /// Another port.
+    /// The port differs.
     Port,
-    /// A method that is not listed.
+    /// The method is not listed.
     Method,
-    /// A path that is not below the listed one.
+    /// The path is not below the listed one.
     Path(PathMismatch),
 }
 
 impl Why {
-    /// A stable name of the rule that was missing, for events and alarms.
+    /// A stable name of the missing rule, for events and alerts.
     #[must_use]
     pub fn rule(&self) -> &'static str {
         match self {
@@ -78,7 +79,7 @@ impl Why {
 }
 
 impl Difference {
-    /// How far it leads away: a request is nearest to an entry that names its host.
+    /// The weight of the difference: an entry that names the request's host is nearest.
     fn weight(self) -> u32 {
         match self {
             Self::Host => 100,
@@ -99,7 +100,7 @@ impl Denial {
         }
     }
 
-    /// Find the rule that comes nearest.
+    /// Finds the nearest rule.
     pub(super) fn explain(rules: &[Rule], method: &Method, url: &CanonicalUrl) -> Self {
         let nearest = rules
             .iter()
@@ -122,8 +123,8 @@ impl Denial {
         Self::new(method, url, why)
     }
 
-    /// The lines that would allow this request and as little else as an entry can say. `None` where no entry can, or
-    /// where the request itself should be another.
+    /// The lines that would allow this request and as little else as an entry can. `None` if no entry can allow it, or
+    /// if the request should be changed instead.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let mut path = None;
@@ -161,7 +162,7 @@ impl Denial {
     }
 }
 
-/// Whether an entry's name is one that a reader could take for the request's, so that showing it explains something.
+/// Whether a reader could confuse the entry's name with the request's, so that showing the entry helps.
 fn is_alike(rule: &Rule, url: &CanonicalUrl) -> bool {
     match (rule.host().name(), url.host()) {
         (Some(listed), Host::Name(name)) => name.contains(listed) || listed.contains(name.as_str()),

@@ -1,4 +1,4 @@
-//! A policy as a serde document, of the shape that the policy file has.
+//! A policy as a serde document, in the shape of the policy file.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The policy file: TOML, read strictly, all problems at once and each with its line.
+//! Reads the policy file: strict TOML, with all problems reported at once, each with its line.
 
 use std::fmt;
 
@@ -13,16 +13,16 @@ use crate::limits::{LIMIT_SPECS, LimitError};
 const FILE_KEYS: &[&str] = &["write-requests", "base-url", "allow", "limits", "effects"];
 const ENTRY_KEYS: &[&str] = &["origin", "path", "methods", "private"];
 
-/// As long as a path may be.
+/// The longest path that a system accepts.
 const FILE_CHARS: usize = 4_096;
 
-/// A policy file that cannot be used.
+/// A policy file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PolicyError {
-    /// The name that the file was given with.
+    /// The file name that the caller gave.
     pub file: String,
-    /// At least one, in the order in which they were found.
+    /// At least one, in the order found.
     pub problems: Vec<PolicyProblem>,
 }
 
@@ -30,9 +30,9 @@ pub struct PolicyError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PolicyProblem {
-    /// Counted from one.
+    /// Counted from 1.
     pub line: usize,
-    /// What it is.
+    /// The problem.
     pub kind: PolicyProblemKind,
 }
 
@@ -40,36 +40,36 @@ pub struct PolicyProblem {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyProblemKind {
-    /// The file is no TOML.
+    /// The file is not valid TOML.
     #[error("{}", shown(message))]
     Syntax {
-        /// The parser's words.
+        /// The parser's message.
         message: String,
     },
-    /// A key that means nothing here.
+    /// The key is unknown.
     #[error("unknown key `{}`{place}: expected {}", shown(key), quoted(accepted))]
     UnknownKey {
         /// What was found.
         key: String,
-        /// Which table it stands in, with a space in front.
+        /// The table that contains it, with a leading space.
         place: &'static str,
-        /// What may stand there.
+        /// The keys that are accepted there.
         accepted: Vec<&'static str>,
     },
-    /// An entry without an origin.
+    /// An entry has no origin.
     #[error("`[[allow]]`: expected an `origin`, found none")]
     NoOrigin,
-    /// A value of the wrong kind, or beyond its range.
+    /// A value has the wrong kind or is out of range.
     #[error("`{}`: expected {expected}, found {}", shown(key), shown(found))]
     Value {
         /// The key.
         key: String,
-        /// What should stand there.
+        /// The value that was expected.
         expected: String,
-        /// What stands there.
+        /// The value that was found.
         found: String,
     },
-    /// An entry that is none of the accepted forms.
+    /// An entry has none of the accepted forms.
     #[error("`{key}`: {source}")]
     Entry {
         /// The key.
@@ -77,16 +77,16 @@ pub enum PolicyProblemKind {
         /// What is wrong with its value.
         source: RuleError,
     },
-    /// An entry's path that can be no rule.
+    /// An entry's path cannot be a rule.
     #[error("{0}")]
     Path(UrlError),
-    /// A limit that cannot be set.
+    /// A limit cannot be set.
     #[error("{0}")]
     Limit(#[from] LimitError),
 }
 
 impl PolicyError {
-    /// What to write instead, for the first problem that has such a thing.
+    /// What to write instead, for the first problem that has a hint.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         self.problems.iter().find_map(|problem| match &problem.kind {
@@ -99,7 +99,7 @@ impl PolicyError {
     }
 }
 
-/// A line for each problem: `policy.toml:3: unknown key …`.
+/// Prints one line for each problem: `policy.toml:3: unknown key …`.
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, PolicyProblem { line, kind }) in self.problems.iter().enumerate() {
@@ -116,7 +116,7 @@ impl fmt::Display for PolicyError {
 
 impl std::error::Error for PolicyError {}
 
-/// Read a policy file.
+/// Reads a policy file.
 pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
     let mut reader = Reader {
         text,
@@ -144,7 +144,7 @@ pub(super) fn parse(text: &str, file: &str) -> Result<Policy, PolicyError> {
 
 type Value<'i> = Spanned<DeValue<'i>>;
 
-/// Collects the problems while it walks the file; what it returns after one is not used.
+/// Collects problems while it walks the file; after a problem, its return values are not used.
 struct Reader<'t> {
     text: &'t str,
     problems: Vec<PolicyProblem>,
@@ -264,7 +264,7 @@ impl Reader<'_> {
         };
         let rule = origin?.with_path(path).with_private(private);
         match methods {
-            // What is wrong with the list has been said already.
+            // The list's problem has been reported already.
             Some((methods, _)) => rule.with_methods(methods).ok(),
             None => Some(rule),
         }
@@ -320,7 +320,7 @@ impl Reader<'_> {
                     };
                     self.problem(key.span().start, kind);
                 }
-                // `points.adjust = "write"` without quotes is a table in a table.
+                // Without quotes, `points.adjust = "write"` is a nested table.
                 DeValue::Table(_) => {
                     self.wrong(
                         name,
@@ -334,9 +334,9 @@ impl Reader<'_> {
     }
 }
 
-/// A method that an entry can allow.
+/// Reads a method that an entry can allow.
 pub(super) fn method(text: &str) -> Result<Method, RuleError> {
-    // Methods are case-sensitive, so that `get` would never match and nobody would know why.
+    // Methods are case-sensitive: `get` would never match, and nobody would see why.
     let is_upper = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
     let method = Method::from_bytes(text.as_bytes()).ok();
     method

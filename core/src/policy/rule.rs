@@ -11,45 +11,45 @@ use crate::canonical::{
     self, CanonicalUrl, Host, PathPrefix, Scheme, UrlError, is_plain_ipv4, parse_authority, shown,
 };
 
-/// What an entry may look like, for errors.
+/// The accepted forms, for errors.
 const ACCEPTED_FORMS: &str = "accepted are `https://api.example.com`, with a port `https://api.example.com:8443`, \
      every subdomain `https://*.example.com`, an address `http://127.0.0.1:8080` or `http://[::1]:8080`, and with \
      `--allow` a path `https://api.example.com/v1`";
 
-/// One entry: which requests it allows.
+/// One entry of an allow-list: the requests that it allows.
 ///
 /// | form | allows |
 /// | --- | --- |
 /// | `https://api.example.com` | that name, port 443, by TLS |
-/// | `http://api.example.com` | that name, port 80, in the clear, and not by TLS |
+/// | `http://api.example.com` | that name, port 80, in the clear, not by TLS |
 /// | `https://api.example.com:8443` | that port only |
 /// | `https://api.example.com/v1` | `/v1` and below, see [`PathPrefix`]; in a policy file the path is a key of its own |
-/// | `https://*.example.com` | every name that ends in `.example.com`, at any depth, and not `example.com` itself |
-/// | `http://127.0.0.1:8080`, `http://[::1]:8080` | that address, which may be private for it is named |
+/// | `https://*.example.com` | every name that ends in `.example.com`, at any depth, but not `example.com` itself |
+/// | `http://127.0.0.1:8080`, `http://[::1]:8080` | that address, even if it is private, because the entry names it |
 ///
-/// Refused are an entry without a scheme, `*` anywhere but as the whole first label, a wildcard for a whole top-level
-/// domain, user info, a query, IPv4 addresses in other notations, and names that are not ASCII: their `xn--` form shows
-/// what is allowed. `*.co.uk` is not recognised as anything special.
+/// Refused are entries without a scheme, `*` anywhere except as the whole first label, wildcards for a whole top-level
+/// domain, user information, queries, IPv4 addresses in other notations, and non-ASCII names: their `xn--` form shows
+/// what is allowed. `*.co.uk` is not recognised as special.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     scheme: Scheme,
     host: HostPattern,
     port: u16,
     path: PathPrefix,
-    /// Empty: all but the forbidden ones.
+    /// Empty means all methods that are not forbidden.
     methods: Vec<Method>,
     private: bool,
 }
 
-/// Which hosts an entry means.
+/// Which hosts an entry matches.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HostPattern {
-    /// That name.
+    /// This name.
     Name(String),
-    /// Every name below this one, and not this one.
+    /// Every name below this one, but not this one itself.
     Below(String),
-    /// That address, and no name that resolves to it.
+    /// This address, but no name that resolves to it.
     Address(IpAddr),
 }
 
@@ -66,7 +66,7 @@ impl HostPattern {
         }
     }
 
-    /// The name without a wildcard, where there is one.
+    /// The name without its wildcard, if the pattern is a name.
     pub(super) fn name(&self) -> Option<&str> {
         match self {
             Self::Name(name) | Self::Below(name) => Some(name),
@@ -86,11 +86,11 @@ impl fmt::Display for HostPattern {
 }
 
 impl Rule {
-    /// Read an entry as `--allow` has it: an origin, optionally with a path.
+    /// Reads an entry in the form of `--allow`: an origin, optionally with a path.
     ///
     /// # Errors
     ///
-    /// It is none of the forms in the table.
+    /// The text has none of the forms in the table.
     pub fn parse(text: &str) -> Result<Self, RuleError> {
         let (scheme, authority, path) = canonical::split(text).map_err(|source| match source {
             UrlError::NoScheme => RuleError::NoScheme { found: shown(text) },
@@ -111,7 +111,7 @@ impl Rule {
         })
     }
 
-    /// Read an entry as a policy file has it: an origin without a path.
+    /// Reads an entry in the form of a policy file: an origin without a path.
     pub(super) fn parse_origin(text: &str) -> Result<Self, RuleError> {
         let rule = Self::parse(text)?;
         match canonical::split(text) {
@@ -123,12 +123,11 @@ impl Rule {
         }
     }
 
-    /// What giving a credential allows: its base URL and what is below it, by every method, subject to the address
-    /// rules.
+    /// The rule that a credential implies: every URL below its base URL, by every method, subject to the address rules.
     ///
     /// # Errors
     ///
-    /// The path of the base URL can be no rule; see [`PathPrefix::parse`].
+    /// The path of the base URL cannot be a rule; see [`PathPrefix::parse`].
     pub fn below(base: &CanonicalUrl) -> Result<Self, RuleError> {
         Ok(Self {
             scheme: base.scheme(),
@@ -143,17 +142,17 @@ impl Rule {
         })
     }
 
-    /// The same entry for a path and what is below it.
+    /// Restricts the entry to a path and everything below it.
     #[must_use]
     pub fn with_path(self, path: PathPrefix) -> Self {
         Self { path, ..self }
     }
 
-    /// The same entry for these methods only.
+    /// Restricts the entry to these methods.
     ///
     /// # Errors
     ///
-    /// There is none among them, or one that no entry can allow.
+    /// The list is empty, or contains a method that no entry can allow.
     pub fn with_methods(self, methods: Vec<Method>) -> Result<Self, RuleError> {
         if methods.is_empty() {
             return Err(RuleError::NoMethods);
@@ -166,13 +165,13 @@ impl Rule {
         Ok(Self { methods, ..self })
     }
 
-    /// The same entry, with or without leave to resolve to a private address.
+    /// Sets whether the entry's name may resolve to a private address.
     #[must_use]
     pub fn with_private(self, private: bool) -> Self {
         Self { private, ..self }
     }
 
-    /// Which addresses a connection that this entry allows may go to.
+    /// Which addresses a connection may go to under this entry.
     #[must_use]
     pub fn permit(&self) -> Permit {
         match self.host {
@@ -182,7 +181,7 @@ impl Rule {
         }
     }
 
-    /// Which hosts it means.
+    /// Which hosts it matches.
     #[must_use]
     pub fn host(&self) -> &HostPattern {
         &self.host
@@ -194,7 +193,7 @@ impl Rule {
         &self.path
     }
 
-    /// Which methods it allows; none named means every one that can be allowed.
+    /// Which methods it allows; empty means every method that can be allowed.
     #[must_use]
     pub fn methods(&self) -> &[Method] {
         &self.methods
@@ -206,7 +205,7 @@ impl Rule {
         self.private
     }
 
-    /// Scheme, host and port, as the entry's `origin`.
+    /// Scheme, host and port, in the form of the entry's `origin`.
     #[must_use]
     pub fn origin(&self) -> String {
         if self.port == self.scheme.default_port() {
@@ -220,7 +219,7 @@ impl Rule {
         self.differences(method, url).next().is_none()
     }
 
-    /// In what a request is not one that this entry allows.
+    /// How a request differs from what this entry allows.
     pub(super) fn differences(
         &self,
         method: &Method,
@@ -247,7 +246,7 @@ impl Rule {
     }
 }
 
-/// As `--allow` has it, with the methods in front where there are some: `GET,POST https://api.example.com/v1`.
+/// In the form of `--allow`, with any methods in front: `GET,POST https://api.example.com/v1`.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, method) in self.methods.iter().enumerate() {
@@ -291,51 +290,51 @@ fn parse_host_pattern(authority: &str, scheme: Scheme) -> Result<(HostPattern, u
     }
 }
 
-/// Why a text is no entry.
+/// The text is not an entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuleError {
-    /// It says not how the request travels.
+    /// It has no scheme.
     #[error("expected an origin with a scheme, found `{found}`")]
     NoScheme {
         /// What was found.
         found: String,
     },
-    /// A wildcard that is not the whole first label of a name with at least two more.
+    /// Its wildcard is not the whole first label of a name with at least two more labels.
     #[error("expected a wildcard such as `*.example.com`, found `{found}`")]
     Wildcard {
         /// What was found.
         found: String,
     },
-    /// An address in a notation that hides what it is.
+    /// Its address is in a notation that hides which address it is.
     #[error("expected the address as `{address}`, found `{found}`")]
     Notation {
         /// What was found.
         found: String,
-        /// What it means.
+        /// The address that it stands for.
         address: IpAddr,
     },
-    /// A query, which no entry looks at.
+    /// It has a query, which entries do not check.
     #[error("expected an origin without a query")]
     Query,
-    /// A path where a policy file has a host.
+    /// It has a path where a policy file expects only an origin.
     #[error("expected an origin without a path, found `{path}` after `{origin}`")]
     PathInOrigin {
         /// The origin.
         origin: String,
-        /// The path behind it.
+        /// The path that follows it.
         path: String,
     },
-    /// An empty list of methods, which could be read as all or as none.
+    /// The list of methods is empty, which could be read as all or as none.
     #[error("expected at least one method, or no `methods` for every method")]
     NoMethods,
-    /// Something that is no method, or one that no entry can allow.
+    /// It contains text that is not a method, or a method that no entry can allow.
     #[error("expected a method such as `GET`, and neither `CONNECT` nor `TRACE`, found `{found}`")]
     Method {
         /// What was found.
         found: String,
     },
-    /// It is refused as the same thing in a request would be.
+    /// A request with the same URL part would be refused too.
     #[error(transparent)]
     Url(#[from] UrlError),
 }

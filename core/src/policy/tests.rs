@@ -185,7 +185,7 @@ fn a_denial_never_shows_the_query() {
     }
 }
 
-/// Both halves of a hint are pasted, and each allows what was denied.
+/// Users paste both halves of a hint, and each half has to allow what was denied.
 #[test]
 fn pasting_the_hint_allows_the_request() {
     let policy = allowing(&["https://good.com/v1", "https://*.wild.com"]);
@@ -228,7 +228,7 @@ fn which_addresses_a_rule_permits() {
     assert_eq!(base.to_string(), "https://good.com/openapi-prod");
 }
 
-/// The credential's rule comes first and says nothing about private addresses; the operator's does.
+/// The credential's rule comes first and does not allow private addresses; the operator's does.
 #[test]
 fn of_two_rules_that_allow_a_request_the_private_one_counts() {
     let mut policy = Policy::default();
@@ -262,7 +262,7 @@ fn a_credential_allows_its_base_url_and_not_the_rest_of_the_host() {
     assert!(Rule::below(&url("https://good.com/a%2Fb")).is_err());
 }
 
-/// What is no entry, and the first words of the reason.
+/// Texts that are not entries, and the first words of the reason.
 const NO_RULES: &[(&str, &str)] = &[
     ("", "expected an origin with a scheme"),
     ("*", "expected an origin with a scheme"),
@@ -445,7 +445,7 @@ fn the_key_base_url_counts() {
     assert!(policy.decide_below_base(&Method::DELETE, &base).is_err());
     let other = url("https://good.com/api/users/1");
     assert!(policy.decide_below_base(&Method::GET, &other).is_err());
-    // Where everything below the base is granted, an entry takes nothing away.
+    // With everything below the base granted, an entry restricts nothing.
     let policy = from_toml(narrow);
     assert_eq!(
         policy.decide_below_base(&Method::DELETE, &other),
@@ -682,7 +682,7 @@ fn the_documented_file_is_accepted() {
     );
 }
 
-/// The documented file, and the same by methods.
+/// The documented file, and the same policy built by method calls.
 fn twice() -> (Policy, Policy) {
     let file = from_toml(
         "write-requests = 2\n\

@@ -1,42 +1,42 @@
-//! Stops hammering a service that does not answer.
+//! Stops sending requests to a service that does not respond.
 //!
-//! After so many failures of the service in a row nothing is sent for a while; then one item is tried, and what becomes of it
-//! decides. A service that stays dead for longer than an item may take is given up: items fail at once, without being sent,
-//! but for one now and then that looks whether it is back.
+//! After a number of consecutive failures of the service, nothing is sent for a while. Then one item is tried, and its
+//! result decides what follows. If the service stays dead for longer than an item may take, it is given up: items fail
+//! at once without being sent, except that one item now and then tests whether the service is back.
 
 use std::time::{Duration, Instant};
 
 /// A service that restarts is back within seconds.
 const FIRST_REST: Duration = Duration::from_secs(1);
-/// One request in half a minute harms nobody, and a service that is back is noticed soon.
+/// One request every half minute harms nobody, and soon notices that a service is back.
 const LONGEST_REST: Duration = Duration::from_secs(30);
 
-/// Whether something may be sent.
+/// Whether an item may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     /// Yes.
     Open,
-    /// One item, to see whether the service is back.
+    /// One item, to test whether the service is back.
     Probe,
-    /// Nothing until then.
+    /// Nothing until this time.
     Shut(Instant),
 }
 
 /// What changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// The service is taken for dead; nothing is sent for so long.
+    /// The service counts as dead; nothing is sent for this long.
     Down(Duration),
-    /// It answered again.
+    /// The service responded again.
     Back,
 }
 
-/// Counts failures in a row, and says when something may be sent again. It keeps no time of its own.
+/// Counts consecutive failures and decides when items may be sent again. Callers pass the time.
 #[derive(Debug)]
 pub struct Breaker {
-    /// Failures in a row that it takes.
+    /// Consecutive failures that it tolerates.
     threshold: u32,
-    /// How long a dead service is waited for before items fail unsent.
+    /// How long to wait for a dead service before items fail unsent.
     patience: Duration,
     failures: u32,
     shut: Option<Shut>,
@@ -50,7 +50,7 @@ struct Shut {
 }
 
 impl Breaker {
-    /// One that takes so many failures in a row, and waits so long for a service that is dead.
+    /// A breaker that tolerates `threshold` consecutive failures and waits `patience` for a dead service.
     #[must_use]
     pub fn new(threshold: u32, patience: Duration) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Breaker {
         }
     }
 
-    /// Note how a try went: whether the service was there.
+    /// Records whether the service was alive in a try.
     pub fn note(&mut self, is_alive: bool, now: Instant) -> Option<Change> {
         if is_alive {
             self.failures = 0;
@@ -69,7 +69,7 @@ impl Breaker {
         }
         self.failures = self.failures.saturating_add(1);
         match &mut self.shut {
-            // Tries that began before it was shut say nothing new (the last arm); the probe does.
+            // Tries that began before the breaker opened say nothing new (the last arm); the probe does.
             Some(shut) if now >= shut.until => {
                 shut.rest = (shut.rest * 2).min(LONGEST_REST);
                 shut.until = now + shut.rest;
@@ -87,7 +87,7 @@ impl Breaker {
         }
     }
 
-    /// Whether something may be sent now.
+    /// Whether an item may be sent now.
     #[must_use]
     pub fn gate(&self, now: Instant) -> Gate {
         match self.shut {
@@ -97,7 +97,7 @@ impl Breaker {
         }
     }
 
-    /// Since when, if ever, the service is given up.
+    /// When the service was given up, if it was.
     #[must_use]
     pub fn given_up(&self) -> Option<Instant> {
         self.shut.map(|shut| shut.since + self.patience)
@@ -125,7 +125,7 @@ mod tests {
     fn a_probe_opens_it_or_shuts_it_for_longer() {
         let (mut breaker, start) = (Breaker::new(1, 60 * SECOND), Instant::now());
         breaker.note(false, start);
-        // A straggler that began before does not prolong it.
+        // A straggler that began earlier does not extend the wait.
         assert_eq!(breaker.note(false, start + SECOND / 2), None);
         assert_eq!(breaker.gate(start + SECOND), Gate::Probe);
         breaker.note(false, start + SECOND);

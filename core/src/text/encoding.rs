@@ -1,6 +1,6 @@
-//! The encodings in which tools write JSON and TOML: UTF-8, with a byte order mark or without, and UTF-16.
+//! The encodings in which tools write JSON and TOML: UTF-8 with or without a byte order mark, and UTF-16.
 
-/// In which order the two bytes of a UTF-16 unit stand.
+/// The byte order of a UTF-16 text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Utf16 {
     /// The low byte first, as Windows writes it.
@@ -10,8 +10,8 @@ pub enum Utf16 {
 }
 
 impl Utf16 {
-    /// Whether a text that begins with these bytes is UTF-16: by its byte order mark, or since its first character is ASCII, as
-    /// that of every JSON text is.
+    /// Detects UTF-16 from the first bytes of a text: by its byte order mark, or because its first character is ASCII,
+    /// as in every JSON text.
     #[must_use]
     pub fn of(beginning: &[u8]) -> Option<Self> {
         match beginning {
@@ -21,7 +21,7 @@ impl Utf16 {
         }
     }
 
-    /// The unit of two bytes.
+    /// Makes a unit of two bytes.
     #[must_use]
     pub fn unit(self, bytes: [u8; 2]) -> u16 {
         match self {
@@ -30,7 +30,8 @@ impl Utf16 {
         }
     }
 
-    /// The text, without its byte order mark. What is no character, half a surrogate pair or half a unit at the end, is U+FFFD.
+    /// The text without its byte order mark. Invalid input (half a surrogate pair, or half a unit at the end) becomes
+    /// U+FFFD.
     #[must_use]
     pub fn decoded(self, text: &[u8]) -> String {
         let (pairs, rest) = text.as_chunks::<2>();
@@ -51,7 +52,7 @@ impl Utf16 {
 /// The byte order mark.
 const MARK: char = '\u{feff}';
 
-/// A text as UTF-8, without its byte order mark. What is neither UTF-16 nor marked comes back as it is.
+/// Converts a text to UTF-8 without a byte order mark. Input that is neither UTF-16 nor marked is returned unchanged.
 ///
 /// ```
 /// use nodule_core::text::utf8;

@@ -1,16 +1,17 @@
-//! JSON that is printed: the same value, written without characters that act on a terminal.
+//! Makes JSON safe to print: the same value, written without characters that act on a terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Bytes that are looked at together: so many that the loop over them is compiled to vector instructions.
+/// Bytes examined together: enough that the compiler vectorises the loop.
 const PIECE: usize = 64;
 
-/// The JSON text with every [deceptive](super::is_deceptive) character written as `\u` and four digits, which is the same value.
+/// Writes every [deceptive](super::is_deceptive) character of a JSON text as `\u` and four digits, which does not
+/// change the value.
 ///
-/// JSON allows no control character below U+0020 inside of strings, and what it allows between values (tab, line ends) is left as
-/// it is. All others (U+007F to U+009F, what turns the direction of writing, what is invisible) stand inside of strings only.
-/// A text without any of them is given back as it is.
+/// JSON allows no control character below U+0020 inside strings; those that it allows between values (tab, line ends)
+/// are left alone. All other deceptive characters (U+007F to U+009F, and those that change the direction of writing or
+/// are invisible) can only be inside strings. A text without any of them is returned unchanged.
 ///
 /// ```
 /// use nodule_core::text::json;
@@ -43,12 +44,12 @@ pub fn json(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where the first deceptive character above U+001F stands, at or after `from`.
+/// The position of the first deceptive character above U+001F at or after `from`.
 fn find(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes().get(from..)?;
     let mut passed = 0;
     for piece in bytes.chunks(PIECE) {
-        // No early exit, and no branch, so that it is a few instructions for the whole piece.
+        // Without early exit and branches, this compiles to a few instructions for the whole piece.
         let any = piece.iter().fold(0, |any, byte| any | may_begin(*byte));
         if any != 0 {
             for offset in
@@ -65,7 +66,7 @@ fn find(text: &str, from: usize) -> Option<usize> {
     None
 }
 
-/// 1 where a byte is the first one of a deceptive character, or may be; 0 elsewhere.
+/// 1 if a byte is or may be the first byte of a deceptive character, else 0.
 fn may_begin(byte: u8) -> u8 {
     u8::from(byte == 0x7f)
         | u8::from(byte == 0xc2)
@@ -74,7 +75,7 @@ fn may_begin(byte: u8) -> u8 {
         | u8::from(byte == 0xf3)
 }
 
-/// Whether a deceptive character begins here, by its bytes in UTF-8. The tests hold this against `is_deceptive`.
+/// Whether the bytes begin with a deceptive character in UTF-8. Tests compare this with `is_deceptive`.
 fn begins_deceptive(rest: &[u8]) -> bool {
     matches!(
         rest,
