@@ -19,6 +19,8 @@ const text = execFileSync(${JSON.stringify(nodule)}, args, { encoding: 'utf8' })
 const fields = ${JSON.stringify(FIELDS)};
 const described = () => {
 	const node = JSON.parse(text);
+	// No workflow here sets the guests' ID, which names what an item changes.
+	for (const field of node.parameters ?? node.node.properties) if (field.name === 'id') field.required = false;
 	if (args.at(-1) === 'n8n') {
 		node.node.properties.push(...fields.map((name) => ({ displayName: name, name, type: 'json', default: '' })));
 	} else {
