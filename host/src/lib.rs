@@ -29,8 +29,8 @@
 //!     // For each run: items in, results out, in the items' order. Dropping `results` cancels the run.
 //!     let items = futures_util::stream::iter(["0198526636", "0262510871"]).map(|isbn| Ok(format!(r#"{{"isbn":"{isbn}"}}"#)));
 //!     let mut results = runner.run("book", "getBook", items, &RunOptions::default().concurrency(64)).await?;
+//!     while let Some(completed) = results.next().await {
 //!         // An error means that the run broke: some items have no result.
-//!         // An error says that the run broke: some items have no result.
 //!         match completed?.result {
 //!             Ok(output) => output.iter().for_each(|json| println!("{json}")),
 //!             Err(Failure::Throttled { retry_after_ms, .. }) => println!("try again in {retry_after_ms:?} ms"),
