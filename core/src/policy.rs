@@ -7,8 +7,9 @@
 //! # How many requests that are not GET or HEAD one call of a `write` operation may send.
 //! write-requests = 1
 //!
-//! # What the credential's base URL allows. "granted": everything below it. "listed": only what an entry allows. In either case an
-//! # authenticating instance reaches nothing outside the base URL; with "listed", the entries have to allow its requests too.
+//! # What the credential's base URL allows. "granted": everything below it. "listed": only what an entry allows.
+//! # In either case an authenticating instance reaches nothing outside the base URL; with "listed", the entries have
+//! # to allow its requests too.
 //! base-url = "granted"
 //!
 //! [[allow]]
@@ -189,8 +190,8 @@ impl Policy {
         self.rule_for(method, url).ok_or_else(|| self.denial(method, url))
     }
 
-    /// Decides about a request below the credential's base URL: by the first matching rule, otherwise by what the base
-    /// URL allows.
+    /// Decides about a request below the credential's base URL: by a matching rule, otherwise by what the base URL
+    /// allows.
     ///
     /// # Errors
     ///

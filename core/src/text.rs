@@ -98,7 +98,7 @@ pub fn path(path: &Path) -> String {
     shown(&path.to_string_lossy(), PATH_CHARS)
 }
 
-/// Escapes the deceptive characters for which `also` is true as well.
+/// Escapes those deceptive characters for which `also` is true.
 fn escaped(text: &str, also: impl Fn(char) -> bool) -> Cow<'_, str> {
     let is_escaped = |character: char| is_deceptive(character) && also(character);
     if !text.chars().any(is_escaped) {
