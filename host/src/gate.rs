@@ -4,5 +4,6 @@
 pub(crate) mod access;
 pub(crate) mod budget;
 pub(crate) mod client;
+pub(crate) mod keyed_digest;
 pub mod network;
 pub(crate) mod pipeline;

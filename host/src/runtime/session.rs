@@ -19,12 +19,12 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use ring::hmac;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::error::Error;
 use crate::events;
 use crate::gate::access::Access;
+use crate::gate::keyed_digest::{KeyedDigest, KeyedDigests};
 use crate::gate::pipeline::Pipeline;
 use crate::runtime::bindings::{authentication, types};
 use crate::runtime::component::Component;
@@ -122,30 +122,26 @@ impl Session {
     }
 }
 
-/// Whose session it is: a keyed digest of component, tenant and credential, so that what is kept of them says nothing.
-type Key = [u8; 32];
-
 /// More sessions than this are not kept for later runs; those that a run uses are kept in any case.
 const KEPT: usize = 1024;
 
 /// The sessions of an engine.
 pub(crate) struct Sessions {
-    /// Of this engine alone.
-    key: hmac::Key,
+    digests: KeyedDigests,
     slots: Mutex<Slots>,
 }
 
 #[derive(Default)]
 struct Slots {
     /// Those that runners of the same component, tenant and credential share.
-    shared: HashMap<Key, Kept>,
+    shared: HashMap<KeyedDigest, Kept>,
     /// Those that a runner has to itself, which last as long as it does.
-    own: Vec<(Key, Weak<SessionSlot>)>,
+    own: Vec<(KeyedDigest, Weak<SessionSlot>)>,
 }
 
-/// A slot, and the keyed digest of its tenant.
+/// A slot, and the digest of its tenant.
 struct Kept {
-    tenant: Key,
+    tenant: KeyedDigest,
     slot: Arc<SessionSlot>,
 }
 
@@ -171,12 +167,8 @@ impl Sessions {
     ///
     /// The machine has no randomness.
     pub(crate) fn new() -> Result<Self, Error> {
-        let random = ring::rand::SystemRandom::new();
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &random).map_err(|_| Error::Engine {
-            message: "the system has no random numbers".to_owned(),
-        })?;
         Ok(Self {
-            key,
+            digests: KeyedDigests::new()?,
             slots: Mutex::default(),
         })
     }
@@ -193,7 +185,7 @@ impl Sessions {
 
     /// A slot that nobody shares.
     pub(crate) fn own(&self, tenant: &str) -> Arc<SessionSlot> {
-        let (tenant, slot) = (self.digest(&[tenant]), Arc::default());
+        let (tenant, slot) = (self.digests.of([tenant]), Arc::default());
         let mut slots = self.slots();
         if slots.own.len() == slots.own.capacity() {
             slots.own.retain(|(_, slot)| slot.strong_count() > 0);
@@ -204,7 +196,7 @@ impl Sessions {
 
     /// Forget the sessions of a tenant, in whatever slot they are.
     pub(crate) fn forget(&self, tenant: &str) {
-        let tenant = self.digest(&[tenant]);
+        let tenant = self.digests.of([tenant]);
         let mut slots = self.slots();
         slots.shared.retain(|_, kept| {
             if kept.tenant != tenant {
@@ -221,7 +213,7 @@ impl Sessions {
     }
 
     fn slot(&self, tenant: &str, parts: &[&str]) -> Arc<SessionSlot> {
-        let (tenant, key) = (self.digest(&[tenant]), self.digest(parts));
+        let (tenant, key) = (self.digests.of([tenant]), self.digests.of(parts.iter().copied()));
         let mut slots = self.slots();
         if slots.shared.len() >= KEPT && !slots.shared.contains_key(&key) {
             // A session that no runner uses is only a credential at rest.
@@ -232,18 +224,6 @@ impl Sessions {
             slot: Arc::default(),
         });
         Arc::clone(&kept.slot)
-    }
-
-    fn digest(&self, parts: &[&str]) -> Key {
-        let mut context = hmac::Context::with_key(&self.key);
-        for part in parts {
-            // Without the lengths, two different lists of parts could be one text.
-            context.update(&part.len().to_le_bytes());
-            context.update(part.as_bytes());
-        }
-        let mut key = Key::default();
-        key.copy_from_slice(context.sign().as_ref());
-        key
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots> {

@@ -2,14 +2,13 @@
 
 use std::fmt;
 
-use ring::hmac;
-
 use crate::error::Error;
+use crate::gate::keyed_digest::{KeyedDigest, KeyedDigests};
 use nodule_core::credential::Credential;
 
 /// A keyed digest of component, tenant and credential: what is kept of them in a pool's key says nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Owner([u8; 32]);
+pub(crate) struct Owner(KeyedDigest);
 
 impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -18,21 +17,14 @@ impl fmt::Debug for Owner {
 }
 
 /// Tells the owners of one engine apart.
-pub(super) struct Owners {
-    /// Of this engine alone.
-    key: hmac::Key,
-}
+pub(super) struct Owners(KeyedDigests);
 
 impl Owners {
     /// # Errors
     ///
     /// The machine has no randomness.
     pub(super) fn new() -> Result<Self, Error> {
-        let random = ring::rand::SystemRandom::new();
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &random).map_err(|_| Error::Engine {
-            message: "the system has no random numbers".to_owned(),
-        })?;
-        Ok(Self { key })
+        Ok(Self(KeyedDigests::new()?))
     }
 
     /// The owner of what the component of this digest does for a tenant, with a credential or without one.
@@ -43,15 +35,7 @@ impl Owners {
     }
 
     fn digest<'a>(&self, parts: impl Iterator<Item = &'a str>) -> Owner {
-        let mut context = hmac::Context::with_key(&self.key);
-        for part in parts {
-            // Without the lengths, two different lists of parts could be one text.
-            context.update(&part.len().to_le_bytes());
-            context.update(part.as_bytes());
-        }
-        let mut owner = Owner([0; 32]);
-        owner.0.copy_from_slice(context.sign().as_ref());
-        owner
+        Owner(self.0.of(parts))
     }
 
     /// An owner by name.
