@@ -7,11 +7,11 @@ use super::ResultOrder;
 /// Items per slot in one call. A call has a fixed cost, and slots go idle as it drains, so larger calls are cheaper.
 /// More items would not fit into a call's time (`run-timeout-ms`) if each waited as long as it may
 /// (`first-byte-timeout-ms`).
-pub(super) const ITEMS_PER_PLACE: usize = 4;
+pub(super) const ITEMS_PER_SLOT: usize = 4;
 /// With more slots than this, items are shared among more calls: slots of a call go idle from its first item without a
 /// successor to its last response, which is noticeable when the service is slow. Fewer slots cost more time per item,
 /// since fewer responses arrive together.
-const MOST_PLACES: usize = 32;
+const MOST_SLOTS: usize = 32;
 
 /// How items are grouped into calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) struct BatchPlan {
 
 impl BatchPlan {
     /// Calls that share this many slots, on a runtime with this many threads.
-    pub(super) fn new(places: usize, threads: usize, one_item_per_call: bool) -> Self {
+    pub(super) fn new(slots: usize, threads: usize, one_item_per_call: bool) -> Self {
         if one_item_per_call {
             return Self {
                 items: 1,
@@ -32,14 +32,14 @@ impl BatchPlan {
             };
         }
         // One instance that overlaps its requests is cheaper than many; one per thread keeps all threads busy.
-        Self::one_call(places.div_ceil(threads.max(1)).min(MOST_PLACES))
+        Self::one_call(slots.div_ceil(threads.max(1)).min(MOST_SLOTS))
     }
 
     /// One call with all the slots.
-    pub(super) fn one_call(places: usize) -> Self {
+    pub(super) fn one_call(slots: usize) -> Self {
         Self {
-            items: places * ITEMS_PER_PLACE,
-            in_flight: places,
+            items: slots * ITEMS_PER_SLOT,
+            in_flight: slots,
         }
     }
 }
@@ -85,8 +85,8 @@ impl BatchSize {
     }
 
     /// Items that the next call may hold, with this many slots.
-    pub(super) fn items(&self, places: usize) -> usize {
-        self.shape.items.min(places * self.rounds.max(1))
+    pub(super) fn items(&self, slots: usize) -> usize {
+        self.shape.items.min(slots * self.rounds.max(1))
     }
 
     /// Records that a call finished.
@@ -96,7 +96,7 @@ impl BatchSize {
             ResultOrder::Completion => took < QUICK,
         };
         if grows {
-            self.rounds = (self.rounds * 2).clamp(1, ITEMS_PER_PLACE);
+            self.rounds = (self.rounds * 2).clamp(1, ITEMS_PER_SLOT);
         } else if took > SLOW {
             self.rounds = self.least;
         }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_calls_hold_one_item_for_each_place_and_then_more() {
+    fn the_first_calls_hold_one_item_for_each_slot_and_then_more() {
         let mut size = BatchSize::new(BatchPlan::one_call(8), ResultOrder::Items, false);
         assert_eq!(
             sizes(&mut size, &[SLOW * 9; 4]),
@@ -149,20 +149,20 @@ mod tests {
     }
 
     #[test]
-    fn a_call_gets_a_share_of_the_places_and_at_least_one() {
-        for (places, threads) in (1..300).flat_map(|places| [1, 2, 7, 64].map(|threads| (places, threads))) {
-            let shape = BatchPlan::new(places, threads, false);
-            assert!((1..=places).contains(&shape.in_flight), "{shape:?} of {places}");
-            assert!(shape.in_flight <= MOST_PLACES, "{shape:?} of {places}");
+    fn a_call_gets_a_share_of_the_slots_and_at_least_one() {
+        for (slots, threads) in (1..300).flat_map(|slots| [1, 2, 7, 64].map(|threads| (slots, threads))) {
+            let shape = BatchPlan::new(slots, threads, false);
+            assert!((1..=slots).contains(&shape.in_flight), "{shape:?} of {slots}");
+            assert!(shape.in_flight <= MOST_SLOTS, "{shape:?} of {slots}");
             assert!(
-                shape.in_flight == MOST_PLACES || shape.in_flight * threads >= places,
-                "{shape:?} of {places}"
+                shape.in_flight == MOST_SLOTS || shape.in_flight * threads >= slots,
+                "{shape:?} of {slots}"
             );
             let alone = BatchPlan {
                 items: 1,
                 in_flight: 1,
             };
-            assert_eq!(BatchPlan::new(places, threads, true), alone);
+            assert_eq!(BatchPlan::new(slots, threads, true), alone);
         }
     }
 }

@@ -20,7 +20,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
-use super::batch::{BatchPlan, BatchSize, ITEMS_PER_PLACE};
+use super::batch::{BatchPlan, BatchSize, ITEMS_PER_SLOT};
 use super::call::run_chunk;
 use super::item::facts;
 use super::journal::{Earlier, JournalError, OpenJournal, Progress, State, durable, item_digest};
@@ -36,7 +36,7 @@ use crate::runtime::instance::ClockAndRng;
 /// Size of the window of items, from the first whose result was not given, as a multiple of the concurrency. It is
 /// twice what the calls in flight hold: results are given in order, so a call that finishes before an earlier one would
 /// otherwise find no items for the next, and its slots would go idle.
-const WINDOW: usize = 2 * ITEMS_PER_PLACE;
+const WINDOW: usize = 2 * ITEMS_PER_SLOT;
 /// How many further results may wait until the journal is durable: more than arrive while its thread waits for the disk
 /// or for a processor.
 const RECORDING: usize = 1024;
@@ -200,15 +200,15 @@ impl Driver {
     {
         loop {
             self.obey();
+            // One timestamp for every item and every decision of this iteration: what is too early by it gets a wake-up.
+            let now = now();
             // Take the items that are ready without waiting: a fast source makes large calls, a slow one small calls.
             while self.schedule.wants_more() {
                 match items.next().now_or_never() {
-                    Some(item) => self.take(item),
+                    Some(item) => self.take(item, now),
                     None => break,
                 }
             }
-            // One timestamp for every decision of this iteration: what is too early by it gets a wake-up.
-            let now = now();
             self.schedule.keep_time(now);
             let mut has_started = false;
             while let Some(call) = self.schedule.start(now) {
@@ -232,7 +232,7 @@ impl Driver {
             let progress = self.progress.as_mut().filter(|_| awaits_journal);
             tokio::select! {
                 Some(done) = self.calls.join_next() => self.call_ended(done),
-                item = items.next(), if wants_more => self.take(item),
+                item = items.next(), if wants_more => self.take(item, self::now()),
                 () = changed(progress) => {}
                 () = sleep_until(wake) => {}
                 Ok(()) = self.orders.changed() => {}
@@ -244,7 +244,7 @@ impl Driver {
     }
 
     /// Handles what the source yielded: an item, its end, or an error.
-    fn take(&mut self, item: Option<Result<Result<String, ItemError>, Panic>>) {
+    fn take(&mut self, item: Option<Result<Result<String, ItemError>, Panic>>, now: Now) {
         let item = match item {
             Some(Ok(Ok(parameters))) => Ok(parameters),
             Some(Ok(Err(ItemError::Item(failure)))) => Err(failure),
@@ -275,7 +275,7 @@ impl Driver {
             digest,
             before,
         };
-        self.schedule.take(taken, now());
+        self.schedule.take(taken, now);
     }
 
     /// The source is exhausted. If the journal knows more items than that, they are missing.
