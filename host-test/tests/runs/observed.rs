@@ -99,21 +99,23 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Seen {
     }
 }
 
+/// A simulator whose first answer about a member is a 503.
+fn failing_once() -> Simulator {
+    let simulator = simulator(Config::default());
+    let unavailable = Action::Status {
+        code: 503,
+        retry_after: None,
+        body: None,
+    };
+    let once = Rule::new(unavailable).path("/v1/member").times(1);
+    simulator.add_fault(once).unwrap();
+    simulator
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn every_event_is_in_the_span_of_the_caller_and_names_tenant_and_run() {
     let (seen, _) = listening();
-    let simulator = simulator(Config::default());
-    simulator
-        .add_fault(
-            Rule::new(Action::Status {
-                code: 503,
-                retry_after: None,
-                body: None,
-            })
-            .path("/v1/member")
-            .times(1),
-        )
-        .unwrap();
+    let simulator = failing_once();
     let runner = runner(EngineConfig::default(), &simulator).await;
     let first = tracing::info_span!("first");
     let options = retried().run_id("run-1");
@@ -213,18 +215,7 @@ impl Observer for Counting {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_observer_is_told_of_each_request_item_retry_and_session() {
     let counting = Counting::default();
-    let simulator = simulator(Config::default());
-    simulator
-        .add_fault(
-            Rule::new(Action::Status {
-                code: 503,
-                retry_after: None,
-                body: None,
-            })
-            .path("/v1/member")
-            .times(1),
-        )
-        .unwrap();
+    let simulator = failing_once();
     let runner = runner(EngineConfig::default().observer(counting.clone()), &simulator).await;
     let mut items = items(3);
     items.push(json!({"cardNo": 17, "unknown": true}));
