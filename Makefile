@@ -59,6 +59,8 @@ check: build ## Replay the recorded cases
 lint: setup ## Formatting, clippy with the workspace's lints, documentation, dependencies, advisories
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -p nodule-fuzz --check
+	$(CARGO) fmt --manifest-path host-test/embedder/Cargo.toml --check
+	@$(CARGO) metadata --locked --format-version 1 --manifest-path host-test/embedder/Cargo.toml >/dev/null
 	$(CARGO) clippy --quiet --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --quiet -p socialhub-node --target $(GUEST) -- -D warnings
 	@if command -v c++ >/dev/null; then CARGO_TARGET_DIR=fuzz/target $(CARGO) clippy --quiet --manifest-path fuzz/Cargo.toml -- -D warnings; \

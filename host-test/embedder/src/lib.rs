@@ -166,9 +166,8 @@ impl OpenJournal for Open {
         }
         let sql = "SELECT digest, state, tries, result, error FROM items WHERE run = ?1 AND item = ?2";
         let query = sqlx::query(sql).bind(&self.journal.run).bind(item as i64);
-        let found = tokio::task::block_in_place(|| {
-            self.runtime.block_on(query.fetch_optional(&self.journal.pool))
-        });
+        let found =
+            tokio::task::block_in_place(|| self.runtime.block_on(query.fetch_optional(&self.journal.pool)));
         let Some(row) = found.map_err(wrong)? else {
             return Ok(None);
         };

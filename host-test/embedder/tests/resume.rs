@@ -40,7 +40,8 @@ fn simulator() -> (Simulator, String) {
 async fn runner(base: &str) -> Runner {
     let engine = Engine::new(&EngineConfig::default()).unwrap();
     let component = engine.load_file(target().join("socialhub.wasm")).await.unwrap();
-    let credential = serde_json::json!({"baseUrl": base, "appId": "demo", "appSecret": "demo-secret-0123456789"});
+    let credential =
+        serde_json::json!({"baseUrl": base, "appId": "demo", "appSecret": "demo-secret-0123456789"});
     let credential = Credential::from_json(component.node(), &credential.to_string()).unwrap();
     component.runner().credential(credential).build().unwrap()
 }
@@ -81,5 +82,8 @@ fn the_library_turns_no_feature_of_serde_json_on_that_changes_this_crates_own_ty
     let read = |text| serde_json::from_str::<Either>(text).unwrap();
     assert_eq!(read("1.5"), Either::Number(1.5));
     assert_eq!(read("\"a\""), Either::Text("a".to_owned()));
-    assert_eq!(serde_json::json!(1.0), serde_json::from_str::<serde_json::Value>("1.00").unwrap());
+    assert_eq!(
+        serde_json::json!(1.0),
+        serde_json::from_str::<serde_json::Value>("1.00").unwrap()
+    );
 }
