@@ -192,7 +192,7 @@ impl Json {
     }
 }
 
-/// A field; `null` where there is none.
+/// A field; `null` if it is absent.
 impl ops::Index<&str> for Json {
     type Output = Json;
 
@@ -201,7 +201,7 @@ impl ops::Index<&str> for Json {
     }
 }
 
-/// An element; `null` where there is none.
+/// An element; `null` if it is absent.
 impl ops::Index<usize> for Json {
     type Output = Json;
 

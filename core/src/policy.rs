@@ -224,7 +224,7 @@ impl Policy {
         }
     }
 
-    /// The rule that [`Policy::decide`] finds, without an explanation if there is none.
+    /// The rule that [`Policy::decide`] finds. Explains nothing if no rule matches.
     pub fn rule_for(&self, method: &Method, url: &CanonicalUrl) -> Option<&Rule> {
         if FORBIDDEN_METHODS.contains(method) {
             return None;

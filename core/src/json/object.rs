@@ -53,7 +53,7 @@ impl Object {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether it has no field.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -93,7 +93,7 @@ impl Object {
     }
 }
 
-/// A field; `null` where there is none.
+/// A field; `null` if it is absent.
 impl ops::Index<&str> for Object {
     type Output = Json;
 

@@ -178,7 +178,7 @@ impl From<HttpError> for NoResponse {
     }
 }
 
-/// Why there is none: what the guest is told, and what the host says in its own words.
+/// Transport error: the guest's code and the host's detail.
 struct TransportError {
     error: HttpError,
     detail: String,

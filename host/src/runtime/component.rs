@@ -149,7 +149,7 @@ impl Component {
     }
 }
 
-/// What the parser or Wasmtime say of a component that is none, which holds names of it.
+/// What the parser or Wasmtime say of bytes that are not a component. Their words may hold names from the bytes.
 fn malformed(error: impl Into<wasmtime::Error>) -> Error {
     const SHOWN: usize = 400;
     Error::NotAComponent {

@@ -181,7 +181,7 @@ fn one_more(limit: usize) -> u64 {
     u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1)
 }
 
-/// All members of a gzip body (RFC 1952, section 2.2). What stands behind them and is none is left out, as everybody does.
+/// All members of a gzip body (RFC 1952, section 2.2). Trailing bytes that are not a member are ignored, as other clients do.
 fn gunzip(body: &[u8], limit: usize) -> io::Result<Vec<u8>> {
     let (mut plain, mut rest) = (Vec::new(), body);
     loop {

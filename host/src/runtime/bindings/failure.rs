@@ -44,7 +44,7 @@ const TAKEN: [&str; 18] = [
 const PROBLEMS: usize = 1_000;
 /// For all problems together: a thousand in one line of some 60 bytes. At least one is kept.
 const PROBLEMS_BYTES: usize = 64 * 1024;
-/// A detail is for people; a larger one is left out, since half of a JSON document is none.
+/// A detail is for people; a larger one is left out, since half of a JSON document is not JSON.
 const DETAIL_BYTES: usize = 64 * 1024;
 /// A parsed value takes some hundred bytes, so this many take less than half a megabyte. A detail with more is left out.
 const DETAIL: Most = Most {
