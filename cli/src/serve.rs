@@ -238,7 +238,7 @@ impl Server {
             .map_err(|error| Answered::library(&error.into()))
     }
 
-    /// Binds a component to the policy, credential and folders of a request.
+    /// Binds a component to a tenant, a credential, and a policy with additional rules.
     fn bind(
         &self,
         digest: &str,
