@@ -141,7 +141,7 @@ pub fn on_all_threads<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 fn on<T>(threads: &mut tokio::runtime::Builder, work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = threads.enable_all().build()?;
     let result = runtime.block_on(work);
-    // A thread that blocks on standard input would otherwise be waited for without end.
+    // Dropping the runtime would wait, possibly forever, for a thread that blocks on standard input.
     runtime.shutdown_background();
     result
 }

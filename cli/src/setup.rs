@@ -42,7 +42,7 @@ pub fn multi_threaded(command: impl Future<Output = Result<Exit, Failed>>) -> Re
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| no_runtime(&error))?;
     let outcome = block_on(&runtime, command);
-    // A thread that blocks on standard input would otherwise be waited for without end.
+    // Dropping the runtime would wait, possibly forever, for a thread that blocks on standard input.
     runtime.shutdown_background();
     outcome
 }

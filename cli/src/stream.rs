@@ -20,7 +20,7 @@ pub fn give_up() {
 #[derive(Debug)]
 pub struct Stream {
     file: File,
-    /// Whether it is a stream whose reader may block it.
+    /// Whether it is a pipe or device, whose reader may block a write.
     is_read: bool,
 }
 

@@ -238,7 +238,7 @@ impl Page {
     }
 }
 
-/// The lines of an escaped text; none for an empty one.
+/// Escapes and wraps a text; no lines if it is blank.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let text = line(text);
     if text.trim().is_empty() {

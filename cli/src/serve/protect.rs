@@ -1,4 +1,4 @@
-//! Reduces the rights of `nodule serve` before it listens: what it inherited, unbounded memory, unneeded permissions.
+//! Drops what `nodule serve` does not need before it listens: inherited data, unbounded memory, permissions.
 //!
 //! Nodes run in Wasmtime and never see this. It limits the damage if one escapes: the process has no environment to
 //! read, no descriptor of the engine that started it, no file outside its folders, and no access to other processes.
