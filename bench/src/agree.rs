@@ -1,5 +1,5 @@
-//! A yardstick that does other work is none: for the items of the benchmarks, and for some that are harder, the node and
-//! plain Rust have to make the same request, to the byte, and to refuse the same items.
+//! Checks that the yardstick does the same work: for the benchmarks' items and for harder ones, the node and plain Rust
+//! must send the same bytes and refuse the same items.
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use nodule::Component;
@@ -7,7 +7,7 @@ use nodule::Component;
 use crate::plain::{self, Operation, Plain};
 use crate::service::{Service, credential};
 
-/// Items of `getMember` that both take, and that both refuse.
+/// Items of `getMember`: those that both accept, then those that both refuse.
 const MEMBERS: [&[&str]; 2] = [
     &[
         r#"{"cardNo":"M1"}"#,
@@ -26,7 +26,7 @@ const MEMBERS: [&[&str]; 2] = [
     ],
 ];
 
-/// The same of `adjustPoints`.
+/// The same for `adjustPoints`.
 const ADJUSTMENTS: [&[&str]; 2] = [
     &[
         r#"{"accountCode":"M1","operationId":"a","pointValue":1,"effectiveEndTime":"2030-12-31"}"#,
@@ -48,7 +48,7 @@ const ADJUSTMENTS: [&[&str]; 2] = [
     ],
 ];
 
-/// Compare the two; an error names the item.
+/// Compares the two; an error names the item.
 pub async fn check(component: &Component, service: &Service) -> Result<()> {
     let runner = component
         .runner()
@@ -97,7 +97,7 @@ pub async fn check(component: &Component, service: &Service) -> Result<()> {
     Ok(())
 }
 
-/// Compare an output of the two, but for the ID that the service gives each request.
+/// Compares their output, except for the ID that the service gives each request.
 pub async fn check_output(component: &Component, service: &Service, plain: &Plain) -> Result<()> {
     let runner = component
         .runner()

@@ -1,4 +1,4 @@
-//! What the sections have in common: where things are, how long to measure, and word of how far it is.
+//! What the sections share: paths, how long to measure, and progress messages.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -14,19 +14,19 @@ use crate::meter::Cost;
 use crate::report::Failure;
 use crate::service::Service;
 
-/// What every section is given.
+/// The context of every section.
 pub struct Bench {
-    /// Cargo's target folder, where `make build` left what is measured.
+    /// Cargo's target folder, with the programs that `make build` built.
     pub target: PathBuf,
-    /// Whether to be quick: fewer items and runs, figures that say little.
+    /// A quick run: fewer items and rounds, and imprecise figures.
     pub is_quick: bool,
-    /// For files, and the cache of compiled components; gone afterwards.
+    /// Temporary files and the compilation cache; removed on drop.
     pub folder: TempDir,
     failures: RefCell<Vec<Failure>>,
 }
 
 impl Bench {
-    /// Measure what is in `target`.
+    /// Measures the programs in `target`.
     pub fn new(target: PathBuf, is_quick: bool) -> Result<Self> {
         Ok(Self {
             target,
@@ -36,7 +36,7 @@ impl Bench {
         })
     }
 
-    /// Something could not be measured; everything else still is.
+    /// Records that a section failed; the others are still measured.
     pub fn fails(&self, section: &str, error: String) {
         says(section, &error);
         self.failures.borrow_mut().push(Failure {
@@ -45,7 +45,7 @@ impl Bench {
         });
     }
 
-    /// What could not be measured.
+    /// The failures so far.
     pub fn into_failures(self) -> Vec<Failure> {
         self.failures.into_inner()
     }
@@ -55,22 +55,23 @@ impl Bench {
         self.target.join("release").join(name)
     }
 
-    /// The node.
+    /// The node's component.
     pub fn node(&self) -> PathBuf {
         self.target.join("socialhub.wasm")
     }
 
-    /// One number in a full run, another in a quick one.
+    /// Chooses between a value for full runs and one for quick runs.
     pub fn choose<T>(&self, full: T, quick: T) -> T {
         if self.is_quick { quick } else { full }
     }
 
-    /// How often each side of a pair runs.
+    /// Number of rounds for each side of a comparison.
     pub fn rounds(&self) -> usize {
         self.choose(5, 3)
     }
 
-    /// Measure two sides of a comparison in turn. Who begins changes, so that a machine that becomes slower favours neither.
+    /// Measures two sides alternately. The side that goes first changes, so that a machine that slows down favours
+    /// neither.
     pub async fn in_turn(
         &self,
         one: impl AsyncFn() -> Result<Cost>,
@@ -89,18 +90,17 @@ impl Bench {
         Ok((ones, others))
     }
 
-    /// Start a simulator that waits so long before each request.
+    /// Starts a simulator that delays each response by this long.
     pub fn service(&self, latency_ms: u64) -> Result<Service> {
         Service::start(&self.program("simulator"), latency_ms)
     }
 
-    /// Load the node into an engine that is set up like this.
+    /// Loads the node into an engine with this configuration.
     pub async fn component(&self, config: &EngineConfig) -> Result<Component> {
         Ok(Engine::new(config)?.load_file(self.node()).await?)
     }
 
-    /// The node, bound to the simulator; everything else as it is by default, but for the number of requests in flight,
-    /// which is that of the items.
+    /// Binds the node to the simulator with default settings, except that as many requests as items may be in flight.
     pub async fn runner(&self, service: &Service) -> Result<Runner> {
         let component = self.component(&EngineConfig::default()).await?;
         let credential = service.credential(&component)?;
@@ -112,28 +112,28 @@ impl Bench {
     }
 }
 
-/// Say on standard error what is being measured: there are minutes between two figures.
+/// Prints to standard error what is being measured: a figure can take minutes.
 pub fn says(section: &str, what: &str) {
-    // A closed standard error is no reason to stop.
+    // The benchmark goes on if standard error is closed.
     let _ = writeln!(std::io::stderr(), "{section}: {what}");
 }
 
-/// The highest concurrency that is measured.
+/// The highest concurrency measured.
 pub const MOST_UNDER_WAY: usize = 256;
 
-/// The default limits, but with room for so many requests in flight.
+/// The default limits, with room for this many requests in flight.
 pub fn limits(requests: usize) -> Limits {
     let mut limits = Limits::default();
     limits.requests_in_flight = requests;
     limits
 }
 
-/// Run on one thread: both sides of a comparison have the same CPU.
+/// Runs on one thread, so that both sides of a comparison have the same CPU.
 pub fn on_one_thread<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     on(&mut tokio::runtime::Builder::new_current_thread(), work)
 }
 
-/// Run on as many threads as there are processors, as the command does.
+/// Runs on one thread per processor, like the command.
 pub fn on_all_threads<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     on(&mut tokio::runtime::Builder::new_multi_thread(), work)
 }
@@ -141,7 +141,7 @@ pub fn on_all_threads<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 fn on<T>(threads: &mut tokio::runtime::Builder, work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = threads.enable_all().build()?;
     let result = runtime.block_on(work);
-    // A thread that reads a standard input that nobody closes would be waited for without end.
+    // Dropping the runtime would wait, possibly forever, for a thread that blocks on standard input.
     runtime.shutdown_background();
     result
 }

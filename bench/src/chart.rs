@@ -1,4 +1,4 @@
-//! The live figures as a picture: items a second of the node and of plain Rust, side by side.
+//! Draws the live figures: items per second of the node and of plain Rust, side by side.
 
 use std::ops::Range;
 use std::path::Path;
@@ -18,12 +18,12 @@ const SIZE: (u32, u32) = (960, 400);
 const NODE: RGBColor = RGBColor(101, 79, 240);
 const PLAIN: RGBColor = RGBColor(176, 176, 184);
 const INK: RGBColor = RGBColor(40, 40, 48);
-/// What stands above the highest bar: its ratio and the legend.
+/// Room above the highest bar, for its ratio and the legend.
 const HEADROOM: f64 = 1.3;
-/// Where a pair of bars begins and ends, of one.
+/// Where the two bars of a pair begin and end, as a share of the pair's width.
 const BARS: [(f64, f64); 2] = [(0.12, 0.48), (0.52, 0.88)];
 
-/// The horizontal axis: each concurrency has a place, as wide as every other.
+/// The horizontal axis: one equally wide column per concurrency.
 struct Places;
 
 impl Ranged for Places {
@@ -58,13 +58,13 @@ impl ValueFormatter<f64> for Places {
     }
 }
 
-/// One pair of bars.
+/// A pair of bars.
 struct Pair<'a> {
     node: &'a Spread,
     plain: &'a Yardstick,
 }
 
-/// Draw it.
+/// Draws the chart.
 pub fn draw(report: &Report, path: &Path) -> Result<()> {
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE).map_err(broken)?;
@@ -147,7 +147,7 @@ fn panel(
         .map_err(broken)
 }
 
-/// A bar as high as the median, and a line from the slowest run to the fastest.
+/// Draws a bar up to the median, and a line from the slowest run to the fastest.
 fn bar<'a>(
     left: f64,
     side: usize,
@@ -175,7 +175,7 @@ fn pair(figures: &[Figure], operation: Operation, concurrency: usize) -> Option<
     })
 }
 
-/// The drawing's errors are not `Sync`.
+/// Converts the drawing library's errors, which are not `Sync`.
 fn broken(error: impl std::fmt::Display) -> anyhow::Error {
     anyhow!("draw the chart: {error}")
 }

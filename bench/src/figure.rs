@@ -1,4 +1,4 @@
-//! One line of the table: what was measured, its yardstick, their ratio, and what it has to be.
+//! One line of the table: a measurement, its yardstick, their ratio, and the target.
 
 use std::fmt;
 
@@ -11,57 +11,57 @@ use crate::spread::Spread;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Figure {
-    /// The section that it belongs to.
+    /// The figure's section.
     pub section: String,
     /// What was measured.
     pub name: String,
-    /// What `value` and `yardstick` are counted in.
+    /// The unit of `value` and `yardstick`.
     pub unit: Unit,
-    /// What was found.
+    /// The result.
     pub value: Spread,
-    /// What it is compared with, measured in turn with it.
+    /// The comparison, measured alternately with the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub yardstick: Option<Yardstick>,
-    /// What it has to be.
+    /// The required value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
-    /// Whether it is.
+    /// Whether the target is met.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_met: Option<bool>,
-    /// Where it stands in the chart.
+    /// The figure's position in the chart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live: Option<Live>,
-    /// The single runs, until it is known what they are compared with.
+    /// The single runs, kept until the yardstick is known.
     #[serde(skip)]
     runs: Vec<f64>,
 }
 
-/// What a figure is compared with.
+/// A comparison.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Yardstick {
-    /// In words.
+    /// What was compared with, in words.
     pub name: String,
-    /// What was found, in the figure's unit.
+    /// The result, in the figure's unit.
     pub value: Spread,
-    /// Value by yardstick, pair by pair.
+    /// Value divided by yardstick, pair by pair.
     pub ratio: Spread,
-    /// Value less yardstick, pair by pair, in the figure's unit.
+    /// Value minus yardstick, pair by pair, in the figure's unit.
     pub difference: Spread,
 }
 
-/// Which live figure it is.
+/// Identifies a live figure.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Live {
-    /// What was run.
+    /// The operation.
     pub operation: Operation,
-    /// How many items were under way.
+    /// Number of items in flight.
     pub concurrency: usize,
 }
 
-/// What is counted.
+/// A figure's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unit {
-    /// Items a second.
+    /// Items per second.
     #[serde(rename = "items/s")]
     PerSecond,
     /// Microseconds.
@@ -78,7 +78,7 @@ pub enum Unit {
     Megabytes,
 }
 
-/// What a figure has to be.
+/// A required value.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Target {
     of: Of,
@@ -86,15 +86,15 @@ pub struct Target {
     limit: f64,
 }
 
-/// Which number of a figure a target is about.
+/// The number of a figure that a target limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Of {
     /// The value itself.
     Value,
-    /// Value by yardstick.
+    /// Value divided by yardstick.
     Ratio,
-    /// Value less yardstick.
+    /// Value minus yardstick.
     Difference,
 }
 
@@ -106,7 +106,7 @@ enum Bound {
 }
 
 impl Target {
-    /// Large is good.
+    /// A lower bound.
     pub const fn at_least(of: Of, limit: f64) -> Self {
         Self {
             of,
@@ -115,7 +115,7 @@ impl Target {
         }
     }
 
-    /// Small is good.
+    /// An upper bound.
     pub const fn at_most(of: Of, limit: f64) -> Self {
         Self {
             of,
@@ -124,7 +124,7 @@ impl Target {
         }
     }
 
-    /// Which number it is about.
+    /// The number that the target limits.
     pub fn of(self) -> Of {
         self.of
     }
@@ -142,7 +142,7 @@ impl Target {
         })
     }
 
-    /// In words, for a figure of this unit.
+    /// The target in words, for a figure of this unit.
     pub fn words(self, unit: Unit) -> String {
         let sign = match self.bound {
             Bound::AtLeast => '≥',
@@ -157,7 +157,7 @@ impl Target {
 }
 
 impl Figure {
-    /// What several runs gave.
+    /// A figure from several runs.
     pub fn new(section: &str, name: impl Into<String>, unit: Unit, runs: Vec<f64>) -> Self {
         Self {
             section: section.to_owned(),
@@ -172,7 +172,8 @@ impl Figure {
         }
     }
 
-    /// Beside what the yardstick gave: run by run in the same order, since they were measured in turn.
+    /// Adds the yardstick's runs, in the same order as the figure's: run by run, they were measured one after the
+    /// other.
     pub fn beside(mut self, name: &str, runs: &[f64]) -> Self {
         self.yardstick = Some(Yardstick {
             name: name.to_owned(),
@@ -183,14 +184,14 @@ impl Figure {
         self
     }
 
-    /// What it has to be. Say it last.
+    /// Adds the target. Call it last.
     pub fn target(mut self, target: Target) -> Self {
         self.target = Some(target);
         self.is_met = target.is_met(&self);
         self
     }
 
-    /// Where it stands in the chart.
+    /// Sets the position in the chart.
     pub fn live(mut self, operation: Operation, concurrency: usize) -> Self {
         self.live = Some(Live {
             operation,
@@ -201,7 +202,7 @@ impl Figure {
 }
 
 impl Unit {
-    /// A number with its unit, in as many digits as mean something.
+    /// A number with its unit, in its significant digits.
     pub fn words(self, number: f64) -> String {
         let unit = match self {
             Self::PerSecond => "/s",
@@ -214,7 +215,7 @@ impl Unit {
     }
 }
 
-/// Three digits that count, and all of those in front of the point.
+/// Three significant digits, and all digits before the decimal point.
 pub struct Digits(pub f64);
 
 impl fmt::Display for Digits {

@@ -1,4 +1,4 @@
-//! A service that lets everybody log in and then never answers: runs park on it.
+//! A service that accepts every login and then never responds: runs park on it.
 
 use std::convert::Infallible;
 
@@ -17,10 +17,10 @@ use tokio::task::JoinSet;
 const LOG_IN: &str = "/v1/auth/token";
 const LOGGED_IN: &str =
     r#"{"code":"200","msg":"success","data":{"accessToken":"parked-0123456789abcdef","expiresIn":7200}}"#;
-/// A client opens as many connections as it has runs, all at once.
+/// A client opens as many connections at once as it has runs.
 const BACKLOG: u32 = 16_384;
 
-/// Listens until it is dropped.
+/// The service; it stops on drop.
 pub struct Holder {
     base: String,
     held: watch::Receiver<usize>,
@@ -28,7 +28,7 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Start it on a port of its own.
+    /// Starts the service on a free port.
     pub fn start() -> Result<Self> {
         let socket = tokio::net::TcpSocket::new_v4()?;
         socket.bind(([127, 0, 0, 1], 0).into())?;
@@ -44,12 +44,12 @@ impl Holder {
         })
     }
 
-    /// Where it listens.
+    /// The service's base URL.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// Wait until it holds so many requests.
+    /// Waits until this many requests are pending.
     pub async fn holds(&self, count: usize) -> Result<()> {
         self.held.clone().wait_for(|held| *held >= count).await?;
         Ok(())
@@ -58,13 +58,13 @@ impl Holder {
 
 async fn accept(listener: TcpListener, count: watch::Sender<usize>) {
     let mut connections = JoinSet::new();
-    // Out of descriptors, the runs that are missing say so to who waits for them.
+    // If descriptors run out, the side that waits for the missing runs reports it.
     while let Ok((stream, _)) = listener.accept().await {
         let count = count.clone();
         connections.spawn(async move {
             let service = service_fn(|request| answer(request, &count));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            // The other side ends with its process.
+            // The connection closes when the client's process exits.
             let _ = connection.await;
         });
     }

@@ -1,4 +1,4 @@
-//! One instance: create, call, drop, by either allocator.
+//! Creates, calls and drops an instance, with each instance allocator.
 
 use anyhow::{Result, ensure};
 use nodule::EngineConfig;
@@ -8,14 +8,14 @@ use crate::figure::{Figure, Of, Target, Unit};
 use crate::meter::Meter;
 use crate::plain::Operation;
 
-/// Microseconds: of a call that refuses its item, and of the instance that is made for it.
+/// Target in microseconds, for creating an instance and a call that refuses its item.
 const MOST: f64 = 25.0;
-/// One is in use at a time.
+/// Size of the pool; one instance is in use at a time.
 const INSTANCES: u32 = 16;
-/// Nothing is sent for it: a parameter is missing.
+/// A required parameter is missing, so no request is sent.
 const REFUSED: &str = "{}";
 
-/// CPU of a call that sends nothing, in an instance of its own.
+/// CPU time of a call without requests, in an instance of its own.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     let count: usize = bench.choose(20_000, 2_000);
     let rounds = bench.choose(9, 5);
@@ -36,7 +36,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
                 },
             );
             let component = bench.component(&config).await?;
-            // A plan is made in an instance that nothing else uses.
+            // Each plan runs in a new instance.
             let runner = component
                 .runner()
                 .credential(service.credential(&component)?)

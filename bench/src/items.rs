@@ -1,17 +1,17 @@
-//! The items that are worked on: the same texts for both sides.
+//! The items to run: the same texts for both sides.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::plain::Operation;
 
-/// How many members the simulator knows.
+/// The number of members in the simulator.
 const MEMBERS: usize = 1_000_000;
 
 impl Operation {
-    /// Both, in the order of the table.
+    /// Both operations, in the table's order.
     pub const ALL: [Self; 2] = [Self::GetMember, Self::AdjustPoints];
 
-    /// Its group and name in the node.
+    /// The operation's group and name in the node.
     pub fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::GetMember => ("member", "getMember"),
@@ -19,19 +19,19 @@ impl Operation {
         }
     }
 
-    /// Its name alone.
+    /// The operation's name.
     pub fn name(self) -> &'static str {
         self.names().1
     }
 
-    /// So many items that were never sent before: an operation ID counts once.
+    /// Makes this many new items: an operation ID counts only once.
     pub fn items(self, count: usize) -> Vec<String> {
         static RUNS: AtomicUsize = AtomicUsize::new(0);
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         (0..count).map(|n| self.item(run, n)).collect()
     }
 
-    /// Item number `n` of a run.
+    /// The item with index `n` of a run.
     pub fn item(self, run: usize, n: usize) -> String {
         let member = n % MEMBERS;
         match self {

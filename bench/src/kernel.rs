@@ -6,17 +6,17 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
-/// What this process has resident, in bytes.
+/// This process's resident memory, in bytes.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Resident {
-    /// Every page that it has mapped. One that is mapped twice counts twice.
+    /// All resident mappings. A page that is mapped twice counts twice.
     pub mapped: u64,
-    /// Of every page its share: one that is mapped a thousand times counts once.
+    /// Proportional share: a page that is mapped a thousand times counts once.
     pub share: u64,
 }
 
 impl Resident {
-    /// Now.
+    /// The current values.
     pub fn now() -> Result<Self> {
         let of = |key| {
             of(Path::new("/proc/self/smaps_rollup"), key)
@@ -29,16 +29,16 @@ impl Resident {
     }
 }
 
-/// The most bytes that a process has had resident; nothing, once it has ended.
+/// A process's peak resident memory, in bytes; `None` once it has exited.
 pub fn peak(process: u32) -> Option<u64> {
     of(Path::new(&format!("/proc/{process}/status")), "VmHWM:")
 }
 
-/// CPU time of all threads of a process, in hundredths of a second, as `/proc` counts it everywhere.
+/// CPU time of all threads of a process, at the resolution of `/proc`: hundredths of a second.
 pub fn cpu(process: u32) -> Result<Duration> {
     let path = format!("/proc/{process}/stat");
     let stat = std::fs::read_to_string(&path).with_context(|| path.clone())?;
-    // The name, in parentheses, may hold anything; user and system time are the 14th and 15th of all fields.
+    // The name, in parentheses, may contain anything; user and system time are fields 14 and 15.
     let (_, behind) = stat.rsplit_once(") ").context(path)?;
     let fields: Vec<&str> = behind.split(' ').collect();
     let [user, system] = fields.get(11..13).unwrap_or_default() else {

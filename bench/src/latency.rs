@@ -1,4 +1,4 @@
-//! Behind latency, the number of items under way is all that counts.
+//! Behind latency, only the number of items in flight limits the rate.
 
 use anyhow::Result;
 
@@ -9,12 +9,12 @@ use crate::plain::{Operation, Plain};
 use crate::work;
 
 const LATENCY_MS: u64 = 50;
-/// Of what arithmetic allows.
+/// Target, as a share of the theoretical rate.
 const SHARE: f64 = 0.95;
 
-/// Items a second of the node and of plain Rust, beside the limit.
+/// Items per second of the node and of plain Rust, compared with the limit.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
-    // Long enough for the first and the last answers not to count: what is asked for is the rate of a run of many.
+    // Enough items that the ramp at the beginning and the end hardly matters: the steady rate is measured.
     let count = CONCURRENCY * bench.choose(80, 10);
     let operation = Operation::GetMember;
     on_one_thread(async {

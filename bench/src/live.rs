@@ -1,4 +1,4 @@
-//! Items over loopback, in the node and in plain Rust, in turn, on one thread each.
+//! Items over loopback, in the node and in plain Rust alternately, on one thread each.
 
 use anyhow::Result;
 
@@ -9,14 +9,14 @@ use crate::meter::Cost;
 use crate::plain::{Operation, Plain};
 use crate::work;
 
-/// How many items are under way at once.
+/// Numbers of items in flight.
 pub const CONCURRENCIES: [usize; 4] = [1, 16, 64, 256];
-/// Where the issue states a target.
+/// Concurrencies with a target.
 const JUDGED: [usize; 2] = [16, 64];
-/// Of plain Rust's rate.
+/// Target, as a share of plain Rust's rate.
 const SHARE: f64 = 0.75;
 
-/// Items a second, and CPU per item.
+/// Items per second, and CPU time per item.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     let count = bench.choose(20_000, 1_500);
     on_one_thread(async {
@@ -30,7 +30,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
             for concurrency in CONCURRENCIES {
                 let name = format!("{}, {concurrency} under way", operation.name());
                 says("live", &name);
-                // Connections are opened and code is warm before anything counts.
+                // Open the connections and warm up the code first.
                 let warm_up = concurrency * 2;
                 work::node(&runner, operation, operation.items(warm_up), concurrency).await?;
                 work::plain(&plain, operation, operation.items(warm_up), concurrency).await?;
@@ -66,7 +66,7 @@ fn figures_of(
     .beside("plain Rust", &all(plain, Cost::cpu_per))
     .live(operation, concurrency);
     if JUDGED.contains(&concurrency) {
-        // The service has a processor of its own and could be what limits both rates; CPU per item cannot be flattered so.
+        // The service runs on another processor and could limit both rates; it cannot affect the CPU time per item.
         [
             rate.target(Target::at_least(Of::Ratio, SHARE)),
             cpu.target(Target::at_most(Of::Ratio, SHARE.recip())),

@@ -1,7 +1,7 @@
-//! What a node in a sandbox costs: each figure beside a yardstick that is measured in turn with it.
+//! Measures what a sandboxed node costs: each figure beside a yardstick that is measured alternately with it.
 //!
-//! `make bench` runs it; `docs/bench.md` says how to read it. Nothing here is a test, and nothing of `make test` depends
-//! on a clock.
+//! `make bench` runs it; `docs/bench.md` explains the figures. Nothing here is a test, and `make test` depends on no
+//! clock.
 
 mod agree;
 mod bench;
@@ -94,7 +94,7 @@ struct Run {
     target: PathBuf,
 }
 
-/// As the command has it; both sides of a comparison are given it.
+/// The command's allocator; both sides of a comparison use it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -112,7 +112,7 @@ fn done(result: Result<()>) -> Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
-/// A section that fails hides no other; the exit status tells.
+/// A failing section does not stop the others; the exit status reports it.
 fn run(args: Run) -> Result<ExitCode> {
     let bench = Bench::new(args.target, args.quick)?;
     let mut report = Report::new(args.quick)?;

@@ -1,26 +1,26 @@
-//! Wall time and this process's own CPU time, side by side.
+//! Measures wall time and this process's CPU time together.
 
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Started when it is made.
+/// A running measurement.
 pub struct Meter {
     wall: Instant,
     cpu: Duration,
 }
 
-/// What some work took.
+/// The time that some work took.
 #[derive(Debug, Clone, Copy)]
 pub struct Cost {
-    /// By the clock.
+    /// Wall time.
     pub wall: Duration,
-    /// By all threads of this process; what the service spends in its own process is not in it.
+    /// CPU time of all threads of this process; the service runs in its own process and is not included.
     pub cpu: Duration,
 }
 
 impl Meter {
-    /// Begin.
+    /// Starts measuring.
     pub fn start() -> Self {
         Self {
             wall: Instant::now(),
@@ -28,7 +28,7 @@ impl Meter {
         }
     }
 
-    /// What has been spent since.
+    /// The time since the start.
     pub fn stop(&self) -> Cost {
         Cost {
             wall: self.wall.elapsed(),
@@ -38,23 +38,23 @@ impl Meter {
 }
 
 impl Cost {
-    /// Each of several runs over so many items.
+    /// Computes a value for each of several runs over this many items.
     pub fn all(costs: &[Self], of: fn(&Self, usize) -> f64, items: usize) -> Vec<f64> {
         costs.iter().map(|cost| of(cost, items)).collect()
     }
 
-    /// Items a second.
+    /// Items per second.
     pub fn rate(&self, items: usize) -> f64 {
         float(items) / self.wall.as_secs_f64()
     }
 
-    /// Microseconds of CPU for one item.
+    /// Microseconds of CPU time per item.
     pub fn cpu_per(&self, items: usize) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / float(items)
     }
 }
 
-/// A count to calculate with.
+/// A count as a float.
 #[expect(
     clippy::cast_precision_loss,
     reason = "counts and sizes here are far below 2^52"
@@ -63,7 +63,7 @@ pub fn float(count: usize) -> f64 {
     count as f64
 }
 
-/// Milliseconds of a duration.
+/// A duration in milliseconds.
 pub fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }

@@ -1,4 +1,4 @@
-//! Peak memory of `nodule run`, by the number of items.
+//! Peak memory of `nodule run`, by number of items.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -15,12 +15,12 @@ use crate::meter::float;
 use crate::plain::Operation;
 use crate::service::{Service, credential_json};
 
-/// What the many are compared with.
+/// Number of items of the yardstick.
 const FEW: usize = 1_000;
-/// Megabytes more.
+/// Target: at most this many megabytes more.
 const MORE: f64 = 20.0;
 const CONCURRENCY: &str = "64";
-/// The peak only ever rises, so that looking now and then misses what came after the last look at most.
+/// Sampling interval. The peak only rises, so only growth after the last sample is missed.
 const LOOKS: Duration = Duration::from_millis(5);
 
 /// Peak memory over many items and over few.
@@ -60,7 +60,7 @@ fn items(bench: &Bench, count: usize) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Megabytes.
+/// Peak memory of one run, in megabytes.
 fn peak(bench: &Bench, service: &Service, items: &Path) -> Result<f64> {
     let (group, name) = Operation::GetMember.names();
     let mut run = Command::new(bench.program("nodule"))

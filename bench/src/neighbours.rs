@@ -1,4 +1,4 @@
-//! Hostile nodes beside honest runs of another tenant: how much longer these take.
+//! Honest runs beside another tenant's hostile nodes: how much longer do they take?
 
 use std::time::Instant;
 
@@ -14,14 +14,14 @@ use crate::meter::millis;
 use crate::plain::Operation;
 use crate::service::Service;
 
-/// Beside the hostile ones.
+/// Number of honest runs.
 const HONEST: usize = 63;
-/// One for each thread of the machines that the published figures are from.
+/// Number of hostile nodes: one per thread of the machines that the published figures come from.
 const HOSTILE: usize = 2;
-/// Times their time alone.
+/// Target: at most this many times as long as alone.
 const LONGER: f64 = 1.5;
 
-/// What a hostile node does without end, and how `host-test/guests/examples/loops.rs` calls it.
+/// The endless loops of a hostile node, with their names in `host-test/guests/examples/loops.rs`.
 const LOOPS: [(&str, &str); 4] = [
     ("that loop", "nothing"),
     ("whose requests are denied", "handle, denied and dropped"),
@@ -29,12 +29,12 @@ const LOOPS: [(&str, &str); 4] = [
     ("whose requests are answered", "handle, ended"),
 ];
 
-/// Time of the honest runs beside hostile ones, and alone.
+/// Time of the honest runs beside hostile ones, compared with alone.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
-    // As the command does it: a thread for each processor.
+    // One thread per processor, like the command.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let figures = runtime.block_on(compare(bench));
-    // A thread may be in the loop still, until its next interruption.
+    // A thread may still be in a loop, until its next interruption.
     runtime.shutdown_background();
     figures
 }
@@ -89,14 +89,14 @@ async fn compare(bench: &Bench) -> Result<Vec<Figure>> {
     Ok(figures.collect())
 }
 
-/// A node that never comes back from a call.
+/// A node whose calls never return.
 async fn hostile(bench: &Bench, engine: &Engine, service: &Service) -> Result<Runner> {
     let path = bench.target.join("hostile/loops.wasm");
     let component = engine
         .load_file(&path)
         .await
         .with_context(|| format!("{} (`make hostile-guests` leaves it)", path.display()))?;
-    // It authenticates without a request.
+    // In this mode it authenticates without a request.
     let json = json!({"baseUrl": service.base(), "secret": "not-a-secret-of-anybody", "mode": "none"});
     let credential = Credential::from_json(component.node(), &json.to_string())?;
     Ok(component
@@ -106,7 +106,7 @@ async fn hostile(bench: &Bench, engine: &Engine, service: &Service) -> Result<Ru
         .build()?)
 }
 
-/// Milliseconds until all of the honest runs, which begin together, have ended.
+/// Milliseconds until all honest runs, started together, have ended.
 async fn together(runner: &Runner, each: usize) -> Result<f64> {
     let operation = Operation::GetMember;
     let (group, name) = operation.names();

@@ -1,8 +1,8 @@
-//! Memory of a run that waits for a slow answer, beside a task of plain Rust that waits for the same.
+//! Memory of a run that waits for a slow response, compared with a plain Rust task that waits for the same.
 //!
-//! Each side parks in a process of its own, this program with the hidden command `parked`, so that nothing that ran
-//! before has left its memory behind. It says what it has resident before the first run starts and once the service
-//! holds the last one's request.
+//! Each side parks in a process of its own (this program with the hidden command `parked`), so that no earlier work
+//! left memory behind. The process reports its resident memory before the first run starts, and again once the service
+//! holds the last run's request.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -27,24 +27,24 @@ use crate::meter::float;
 use crate::plain::{Operation, Plain};
 use crate::service::credential;
 
-/// Kilobytes of a parked run, at the larger number of runs.
+/// Target in kilobytes per parked run, at the larger number of runs.
 const MOST: f64 = 100.0;
-/// Longer than any of this takes, so that no deadline ends a run that is to stay.
+/// Longer than the measurement, so that no deadline ends a parked run.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Instances beside those that park: for logging in.
+/// Additional instances, for authentication.
 const SPARE: usize = 16;
 
-/// What the hidden command is told.
+/// The arguments of the hidden command.
 #[derive(Debug, Args)]
 pub struct Parked {
-    /// Who parks
+    /// The side that parks
     #[arg(long)]
     side: Side,
-    /// How many times
+    /// How many runs
     #[arg(long)]
     runs: usize,
-    /// On what
+    /// The service's base URL
     #[arg(long)]
     base: String,
     /// The node
@@ -52,7 +52,7 @@ pub struct Parked {
     node: PathBuf,
 }
 
-/// Who parks.
+/// The side that parks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Side {
     /// Runs of the node, instances on demand.
@@ -63,14 +63,14 @@ enum Side {
     Plain,
 }
 
-/// What a process had resident.
+/// A process's resident memory before and after.
 #[derive(Serialize, Deserialize)]
 struct Grown {
     before: Resident,
     after: Resident,
 }
 
-/// Kilobytes for each of the runs.
+/// Kilobytes per run.
 #[derive(Default)]
 struct PerRun {
     mapped: Vec<f64>,
@@ -89,11 +89,11 @@ impl PerRun {
     }
 }
 
-/// Each instance that is mapped by itself takes some seven of a process's mappings, of which Linux allows 65,530
-/// (`vm.max_map_count`): ten thousand end with `Cannot allocate memory`. A pool is mapped once.
+/// Each instance outside a pool takes about seven of a process's mappings, of which Linux allows 65,530
+/// (`vm.max_map_count`): ten thousand instances fail with `Cannot allocate memory`. A pool is mapped once.
 const MOST_ON_DEMAND: usize = 5_000;
 
-/// Kilobytes per run.
+/// Kilobytes per run, for each side.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     raise_descriptors()?;
     let counts = bench.choose([1_000, 10_000], [100, 1_000]);
@@ -111,7 +111,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
                         figures.push(mapped);
                     }
                     Ok(both) => figures.extend(both),
-                    // One allocator that cannot hold so many hides not what the other does.
+                    // If one allocator cannot park that many, the other is still measured.
                     Err(error) => bench.fails("parked", format!("{name}: {error:#}")),
                 }
             }
@@ -137,9 +137,9 @@ async fn compare(bench: &Bench, side: Side, name: &str, runs: usize) -> Result<[
     ])
 }
 
-/// Park so many runs in a process of their own.
+/// Parks this many runs in a new process.
 async fn park(bench: &Bench, side: Side, runs: usize) -> Result<Grown> {
-    // A port of its own: thousands of connections that have just ended block their ports for a while.
+    // A new port: thousands of connections that have just closed block their ports for a while.
     let holder = Holder::start()?;
     let name = side.to_possible_value().context("a side that can be named")?;
     let mut process = Command::new(std::env::current_exe()?)
@@ -175,7 +175,7 @@ fn wait(process: Child) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// The hidden command: park, wait for word, say what is resident.
+/// The hidden command: parks the runs, waits for the other process, and prints the resident memory.
 pub fn child(parked: &Parked) -> Result<()> {
     raise_descriptors()?;
     let grown = on_one_thread(async {
@@ -248,14 +248,14 @@ async fn park_tasks(parked: &Parked) -> Result<Grown> {
     Ok(Grown { before, after })
 }
 
-/// Wait until the other process says that all are parked.
+/// Waits until the other process reports that all runs are parked.
 async fn word() -> Result<()> {
     let mut word = [0; 1];
     tokio::io::stdin().read_exact(&mut word).await?;
     Ok(())
 }
 
-/// A connection takes a descriptor; the usual soft limit is a thousand.
+/// Each connection takes a descriptor; the usual soft limit is a thousand.
 fn raise_descriptors() -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(

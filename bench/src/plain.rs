@@ -1,10 +1,10 @@
 //! The yardstick: the same two operations in plain Rust, as a good engineer would write them for this job alone.
 //!
-//! The same pooled client as the host's (hyper-util's, over HTTP/1.1), one log-in, typed and borrowed JSON, an unknown or
-//! missing field refused, values encoded, a deadline and a size limit for the answer, the envelope's code read, the
-//! document passed on as it came, without another copy. It trusts itself, so that there is no policy, no injection and no
-//! redaction. It takes a field in one type, where the node takes a number as text too; for what both take, [`crate::agree`]
-//! sees to it that both send the same bytes.
+//! It uses the host's pooled client (hyper-util's, over HTTP/1.1), logs in once, parses into typed and borrowed JSON,
+//! refuses unknown and missing fields, percent-encodes values, limits the response's time and size, checks the
+//! envelope's code, and passes the document on without another copy. It trusts itself: no policy, no session injection,
+//! no redaction. Each field has one type, where the node also accepts a number as text. [`crate::agree`] checks that
+//! both send the same bytes for items that both accept.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -26,11 +26,11 @@ use serde_json::value::RawValue;
 use crate::bench::MOST_UNDER_WAY;
 use crate::service::{APP_ID, APP_SECRET};
 
-/// How long an exchange may take; as long as in the node.
+/// Request timeout, the same as the node's.
 const DEADLINE: Duration = nodule::limits::DEFAULT_REQUEST_TIMEOUT;
-/// How large an answer may be.
+/// Size limit of a response, in bytes.
 const LARGEST: usize = 16 * 1024 * 1024;
-/// RFC 3986's unreserved characters stay.
+/// RFC 3986's unreserved characters are not encoded.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -48,20 +48,20 @@ pub enum Operation {
     AdjustPoints,
 }
 
-/// A client that is logged in.
+/// A logged-in client.
 pub struct Plain {
     client: Client<HttpConnector, Full<Bytes>>,
     authority: Authority,
     authorization: HeaderValue,
 }
 
-/// A request, as far as it is known without a client.
+/// A request without its authority and headers.
 pub struct Prepared {
     /// The method.
     pub method: Method,
     /// The path.
     pub target: String,
-    /// The body; empty is none.
+    /// The body; may be empty.
     pub body: Vec<u8>,
 }
 
@@ -138,7 +138,7 @@ struct LoggedIn {
     data: Token,
 }
 
-/// Check an item and make its request.
+/// Checks an item and builds its request.
 pub fn prepare(operation: Operation, item: &str) -> Result<Prepared> {
     match operation {
         Operation::GetMember => {
@@ -188,7 +188,7 @@ pub fn prepare(operation: Operation, item: &str) -> Result<Prepared> {
     }
 }
 
-/// Read an answer: the document as it came, or what the service said.
+/// Reads a response: returns the document unchanged, or the service's error.
 pub fn read(body: Bytes) -> Result<String> {
     let document = String::from_utf8(body.into()).context("the answer is not UTF-8")?;
     let envelope: Envelope = serde_json::from_str(&document).context("the answer is not the envelope")?;
@@ -210,7 +210,7 @@ fn optional(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.trim().is_empty())
 }
 
-/// A date, or an instant with an offset, in milliseconds since 1970.
+/// Parses a date, or an instant with an offset, into milliseconds since 1970.
 fn millis(text: &str) -> Result<i64> {
     let text = text.trim();
     if let Ok(date) = text.parse::<jiff::civil::Date>()
@@ -228,7 +228,7 @@ fn millis(text: &str) -> Result<i64> {
 }
 
 impl Plain {
-    /// Log in.
+    /// Logs in.
     pub async fn connect(base: &str) -> Result<Self> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -255,7 +255,7 @@ impl Plain {
         Ok(plain)
     }
 
-    /// One item, to its output.
+    /// Runs one item and returns its output.
     pub async fn item(&self, operation: Operation, item: &str) -> Result<String> {
         read(self.exchange(prepare(operation, item)?).await?)
     }

@@ -1,15 +1,15 @@
-//! Programs that are measured or called, each in a process of its own that ends with its value.
+//! Programs that are measured or called, each in a process that is killed when its value is dropped.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
 
-/// A program that goes on until this is dropped.
+/// A running program; dropping it kills the process.
 pub struct Program(Child);
 
 impl Program {
-    /// Start it, and wait for the line by which it says that it is ready.
+    /// Starts the program, and waits for the line that reports it ready.
     pub fn start(command: &mut Command) -> Result<(Self, String)> {
         let name = command.get_program().display().to_string();
         let process = command.stdout(Stdio::piped()).spawn();
@@ -22,7 +22,7 @@ impl Program {
         Ok((program, ready.trim().to_owned()))
     }
 
-    /// Its process.
+    /// The process ID.
     pub fn id(&self) -> u32 {
         self.0.id()
     }
@@ -30,7 +30,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It has nothing to save, and may have ended already.
+        // It has nothing to save, and may have exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,4 +1,4 @@
-//! From the results into the documentation: the table, the chart, three ratios in the README.
+//! Copies results into the documentation: the table, the chart, and the README's ratios.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,7 +19,7 @@ const RATIOS: (&str, &str) = (
     "<!-- /ratios -->",
 );
 
-/// Which ratios the README quotes: section, beginning of the figure's name, and the words around the ratio.
+/// The ratios that the README quotes: section, prefix of the figure's name, and the text around the ratio.
 const QUOTED: [(&str, &str, &str, &str); 2] = [
     (
         "live",
@@ -35,7 +35,7 @@ const QUOTED: [(&str, &str, &str, &str); 2] = [
     ),
 ];
 
-/// Write it all.
+/// Writes everything.
 pub fn publish(report: &Report, root: &Path) -> Result<()> {
     ensure!(!report.is_quick, "results of a quick run are not published");
     let docs = root.join("docs");
@@ -57,7 +57,7 @@ fn ratios(report: &Report) -> Result<String> {
     Ok(lines.trim_end().to_owned())
 }
 
-/// Put `text` between two marks of a file.
+/// Replaces the text between two marks of a file.
 fn replace(path: &Path, (begin, end): (&str, &str), text: &str) -> Result<()> {
     let page = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let page = between(&page, (begin, end), text).with_context(|| path.display().to_string())?;

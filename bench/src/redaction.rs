@@ -1,5 +1,5 @@
-//! Looking an answer through for secrets: a usual one, one that holds a secret, and the worst that a node and a service can
-//! make together.
+//! Searches a response for secrets: a usual response, one that contains a secret, and the worst case that a node and a
+//! service can construct together.
 
 use std::time::Instant;
 
@@ -9,10 +9,10 @@ use nodule::secret::Secret;
 use crate::bench::{Bench, says};
 use crate::figure::{Figure, Of, Target, Unit};
 
-/// Bytes of an answer: the largest that is let in by default.
+/// Size of the responses: the default limit.
 const BYTES: usize = 16_000_000;
-/// The worst answer may take this many times as long as a usual one with a secret in it. Both are linear in the answer; a
-/// product of the answer and the secrets would be hundreds and more.
+/// The worst response may take this many times as long as a usual one with a secret. Redaction is linear in the
+/// response's size; if the number of secrets multiplied the time, the factor would be in the hundreds.
 const WORST: f64 = 10.0;
 
 /// Time per million bytes.
@@ -20,7 +20,7 @@ pub fn measure(bench: &Bench) -> Vec<Figure> {
     let token = Secret::new("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0NzExIn0.dGhlLXNpZ25hdHVyZQ".to_owned());
     let secret = Secret::new("demo-secret/0123456789+abcdef".to_owned());
     let usual = Redactor::for_answers([&token, &secret]);
-    // Sixteen that end at the same bytes, sixteen that nearly stand at every byte.
+    // Eight secrets with a common ending, and eight that almost match at every byte.
     let period = "abcdefgh".repeat(128);
     let same = (0..8).filter_map(|index| period.get(index * 8..).map(str::to_owned));
     let nearly = (0..8).filter_map(|index| Some(format!("{}{index:x}z", period.get(index..)?)));

@@ -1,4 +1,4 @@
-//! One side of the live section, over and over, for a profiler to look at.
+//! Repeats one side of the live section, for a profiler.
 
 use std::io::Write as _;
 
@@ -9,20 +9,20 @@ use crate::bench::{Bench, on_one_thread};
 use crate::plain::{Operation, Plain};
 use crate::work;
 
-/// Items in a round.
+/// Items per round.
 const ITEMS: usize = 40_000;
 
 /// What to repeat.
 #[derive(Debug, clap::Args)]
 pub struct Repeat {
-    /// Whose work it is
+    /// The side to repeat
     side: Side,
     /// The operation
     operation: Operation,
-    /// How many items are under way at once
+    /// How many items are in flight at once
     #[arg(long, default_value_t = 64)]
     under_way: usize,
-    /// How often
+    /// How many rounds
     #[arg(long, default_value_t = 12)]
     rounds: usize,
 }
@@ -34,7 +34,7 @@ enum Side {
 }
 
 impl Repeat {
-    /// Print the microseconds of CPU per item of each round.
+    /// Prints the microseconds of CPU time per item for each round.
     pub fn run(&self, bench: &Bench) -> Result<()> {
         on_one_thread(async {
             let service = bench.service(0)?;

@@ -1,4 +1,4 @@
-//! Items answered from a recording: what the sandbox costs where nothing is sent.
+//! Items replayed from a recording: what the sandbox costs when no request is sent.
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -12,12 +12,12 @@ use crate::plain::{self, Operation};
 use crate::service::{Service, credential};
 use crate::work;
 
-/// Enough for all instances that the host makes by itself.
+/// Enough for all instances that the host makes by default.
 const CONCURRENCY: usize = 64;
-/// Microseconds per item over plain Rust.
+/// Target: at most this many microseconds per item more than plain Rust.
 const MORE: f64 = 12.0;
 
-/// CPU per item.
+/// CPU time per item.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     let count = bench.choose(5_000, 500);
     on_one_thread(async {
@@ -56,7 +56,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     })
 }
 
-/// Record the items against the simulator, the way `nodule run --record` does.
+/// Records the items against the simulator, like `nodule run --record`.
 async fn record(
     bench: &Bench,
     component: &Component,
@@ -80,7 +80,7 @@ async fn record(
     Ok(Recording::load(&path)?)
 }
 
-/// The answers' bodies, in the items' order.
+/// The bodies of the responses, in the items' order.
 fn answers(recording: &Recording, count: usize) -> Result<Vec<Bytes>> {
     let answers: Vec<Bytes> = recording
         .exchanges()
@@ -99,7 +99,7 @@ fn answers(recording: &Recording, count: usize) -> Result<Vec<Bytes>> {
     Ok(answers)
 }
 
-/// The same without a sandbox: check the item, make the request, read the answer.
+/// The same work without a sandbox: checks each item, builds its request and reads its response.
 fn plain_work(operation: Operation, items: &[String], answers: &[Bytes]) -> Result<Cost> {
     let meter = Meter::start();
     for (item, answer) in items.iter().zip(answers) {

@@ -1,4 +1,4 @@
-//! All figures of a run, with what a reader needs to judge them: the machine, the day, the versions.
+//! All figures of a benchmark, with what a reader needs to judge them: machine, date, versions.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,59 +8,59 @@ use serde::{Deserialize, Serialize};
 
 use crate::figure::Figure;
 
-/// What a run found.
+/// The results of a benchmark.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Whether it was in a hurry; then the figures say little.
+    /// Whether this was a quick run, with imprecise figures.
     pub is_quick: bool,
     /// The day, in UTC.
     pub date: String,
-    /// Where it ran.
+    /// The machine that it ran on.
     pub machine: Machine,
-    /// What ran.
+    /// The versions that ran.
     pub versions: Versions,
-    /// What was measured.
+    /// All figures.
     pub figures: Vec<Figure>,
-    /// What could not be measured.
+    /// The sections that failed.
     pub failures: Vec<Failure>,
 }
 
-/// Where it ran.
+/// The machine of a benchmark.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Machine {
     /// The processor's name.
     pub cpu: String,
-    /// How many of them this process may use.
+    /// The number of processors available to this process.
     pub cores: usize,
     /// The kernel's name and version.
     pub kernel: String,
 }
 
-/// What ran.
+/// The versions of a benchmark.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Versions {
-    /// This repository's.
+    /// This repository's version.
     pub nodule: String,
-    /// The commit, with `-dirty` where files were changed.
+    /// The commit, with `-dirty` if files were changed.
     pub commit: String,
-    /// Of `Cargo.lock`.
+    /// Wasmtime's version in `Cargo.lock`.
     pub wasmtime: String,
-    /// The compiler's.
+    /// The compiler's version.
     pub rustc: String,
 }
 
-/// What could not be measured.
+/// A section that could not be measured.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Failure {
-    /// In which section.
+    /// The section's name.
     pub section: String,
-    /// Why.
+    /// The error.
     pub error: String,
 }
 
 impl Report {
-    /// Without figures yet.
+    /// A report without figures.
     pub fn new(is_quick: bool) -> Result<Self> {
         Ok(Self {
             is_quick,
@@ -72,27 +72,27 @@ impl Report {
         })
     }
 
-    /// Read one that was written.
+    /// Loads a report from a file.
     pub fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("{} (`make bench` writes it)", path.display()))?;
         serde_json::from_str(&text).with_context(|| path.display().to_string())
     }
 
-    /// Write it.
+    /// Writes the report to a file.
     pub fn save(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";
         std::fs::write(path, text).with_context(|| path.display().to_string())
     }
 
-    /// The figure of this name, where it was measured.
+    /// The figure with this name, if it was measured.
     pub fn figure(&self, section: &str, name: &str) -> Option<&Figure> {
         self.figures
             .iter()
             .find(|figure| figure.section == section && figure.name.starts_with(name))
     }
 
-    /// Where and of what, on one line.
+    /// The machine, date and versions, on one line.
     pub fn origin(&self) -> String {
         let Machine { cpu, cores, kernel } = &self.machine;
         let Versions {
@@ -136,7 +136,8 @@ impl Versions {
     }
 }
 
-/// What a command prints; an archive of the sources has no commit, and a machine that only runs this no compiler.
+/// A command's output. It may be missing: an archive of the sources has no commit, and a machine that only runs this
+/// has no compiler.
 fn said_by(command: &str, args: &[&str]) -> String {
     let output = Command::new(command).args(args).output();
     match output {
@@ -145,7 +146,7 @@ fn said_by(command: &str, args: &[&str]) -> String {
     }
 }
 
-/// The version of a package that was built in.
+/// A package's version in `Cargo.lock`.
 fn locked(package: &str) -> Result<String> {
     #[derive(Deserialize)]
     struct Lock {

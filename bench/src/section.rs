@@ -6,14 +6,14 @@ use clap::ValueEnum;
 use crate::bench::Bench;
 use crate::figure::Figure;
 
-/// What can be measured, in the order of the table.
+/// The sections, in the table's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Section {
     /// Items over loopback
     Live,
     /// Items from a recording
     Replay,
-    /// Looking answers through for secrets
+    /// Searching responses for secrets
     Redaction,
     /// From the file to the description, and `nodule describe`
     Startup,
@@ -34,14 +34,14 @@ pub enum Section {
 }
 
 impl Section {
-    /// Its name, as the table and `--only` call it.
+    /// The section's name in the table and in `--only`.
     pub fn name(self) -> String {
         self.to_possible_value()
             .map(|value| value.get_name().to_owned())
             .unwrap_or_default()
     }
 
-    /// Measure it.
+    /// Measures the section.
     pub fn measure(self, bench: &Bench) -> Result<Vec<Figure>> {
         match self {
             Self::Live => crate::live::measure(bench),

@@ -1,4 +1,4 @@
-//! Items over the socket of `nodule serve`, beside the same run in the library, both on all processors.
+//! Items over the socket of `nodule serve`, compared with the same run in the library, both on all processors.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,12 +23,12 @@ use crate::service::{Service, credential_json};
 use crate::work;
 
 const CONCURRENCY: usize = 16;
-/// No line of an answer is longer.
+/// Upper bound on a response's line.
 const LINE_BYTES: usize = 4096;
-/// Microseconds.
+/// Target: at most this many microseconds more.
 const MORE: f64 = 10.0;
 
-/// CPU of the process that runs the items, and items a second.
+/// CPU time of the process that runs the items, and items per second.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     let count = bench.choose(60_000, 3_000);
     let operation = Operation::GetMember;
@@ -56,7 +56,7 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     })
 }
 
-/// A server that ends with this value.
+/// A server that stops when this is dropped.
 struct Server {
     process: Program,
     socket: PathBuf,
@@ -85,7 +85,7 @@ impl Server {
         })
     }
 
-    /// The component's digest.
+    /// Loads the component and returns its digest.
     async fn load(&self, component: &Path) -> Result<String> {
         let body = json!({ "path": std::path::absolute(component)? }).to_string();
         let mut answer = self.post("/v1/components", "application/json", body).await?;
@@ -95,7 +95,8 @@ impl Server {
         Ok(digest.with_context(|| answer.to_string())?.to_owned())
     }
 
-    /// Run items; all have to succeed. The items are put together before, and results not taken apart: that is the client's.
+    /// Runs items, all of which must succeed. The items are built before, and the results are not parsed: that is the
+    /// client's work.
     async fn run(&self, service: &Service, digest: &str, operation: Operation, count: usize) -> Result<Cost> {
         let (group, name) = operation.names();
         let credential: Value = serde_json::from_str(&credential_json(service.base()))?;
@@ -113,7 +114,7 @@ impl Server {
         while let Some(frame) = answer.body_mut().frame().await {
             if let Ok(data) = frame?.into_data() {
                 lines += data.split(|byte| *byte == b'\n').count() - 1;
-                // However it is cut, the last line is in it.
+                // However the body is split, this keeps the last line.
                 last.drain(..last.len().saturating_sub(LINE_BYTES));
                 last.extend_from_slice(&data);
             }
@@ -123,7 +124,7 @@ impl Server {
         let end = last.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
         let end: Value = serde_json::from_slice(end.unwrap_or_default())?;
         let done = end.pointer("/end/done").and_then(Value::as_u64);
-        // A line for each item, the first and the last.
+        // One line for each item, plus the first and the last.
         ensure!(
             lines == count + 2 && done == u64::try_from(count).ok(),
             "{group}.{name} over the socket, {lines} lines for {count} items: {end}"
@@ -139,7 +140,7 @@ impl Server {
     ) -> Result<http::Response<hyper::body::Incoming>> {
         let stream = TokioIo::new(UnixStream::connect(&self.socket).await?);
         let (mut sender, connection) = http1::handshake(stream).await?;
-        // What breaks it is what the request ends with.
+        // If the connection breaks, the request returns the error.
         tokio::spawn(connection);
         let request = Request::post(path)
             .header(header::HOST, "nodule")

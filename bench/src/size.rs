@@ -1,4 +1,4 @@
-//! The component's size, and its code by crate; `make size` prints the same.
+//! The component's size, and its code by crate, as `make size` prints them.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::bench::{Bench, says};
 use crate::figure::{Figure, Unit};
 use crate::meter::float;
 
-/// What `xtask size --json` prints.
+/// The output of `xtask size --json`.
 #[derive(Deserialize)]
 struct Sizes {
     component: usize,
@@ -24,7 +24,7 @@ struct Crate {
     bytes: usize,
 }
 
-/// Bytes of the component, of its data, and of its code by the crate that it comes from.
+/// Sizes of the component, its data, and its code by crate.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     says("size", "by crate");
     let module = bench

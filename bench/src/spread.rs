@@ -1,22 +1,22 @@
-//! Several runs of the same thing as one figure: the middle, and how far they lay apart.
+//! Combines several runs into one figure: the median and the range.
 
 use serde::{Deserialize, Serialize};
 
-/// The median of some runs, with the smallest and the largest.
+/// The median of some runs, with the smallest and the largest value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// The one in the middle; of an even number of runs, the mean of the two in the middle.
+    /// The median; of an even number of runs, the mean of the middle two.
     pub median: f64,
     /// The smallest.
     pub min: f64,
     /// The largest.
     pub max: f64,
-    /// How many there were.
+    /// The number of runs.
     pub runs: usize,
 }
 
 impl Spread {
-    /// The spread of some runs. Without any, nothing is known: not a number.
+    /// The spread of some runs; NaN without any.
     pub fn of(runs: &[f64]) -> Self {
         let mut sorted = runs.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -30,7 +30,7 @@ impl Spread {
         }
     }
 
-    /// Of pairs that were measured one after the other: what `of` makes of each.
+    /// The spread of `of` over pairs that were measured one after the other.
     pub fn of_pairs(values: &[f64], yardsticks: &[f64], of: impl Fn(f64, f64) -> f64) -> Self {
         let pairs: Vec<f64> = values
             .iter()
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn pairs_are_compared_one_by_one() {
-        // The machine became twice as fast in between; the ratio did not change.
+        // The machine became twice as fast in between; the ratio is unchanged.
         let ratio = Spread::of_pairs(&[10.0, 5.0, 5.0], &[20.0, 10.0, 10.0], |a, b| a / b);
         assert_eq!((ratio.median, ratio.min, ratio.max), (0.5, 0.5, 0.5));
     }

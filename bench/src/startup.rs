@@ -1,4 +1,4 @@
-//! From the file to the description, and from the start of a process to its output.
+//! From file to description, and from the start of a process to its output.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,18 +11,18 @@ use crate::bench::{Bench, on_one_thread, says};
 use crate::figure::{Figure, Of, Target, Unit};
 use crate::meter::millis;
 
-/// Milliseconds more than the process that has its output ready.
+/// Target: at most this many milliseconds more than a process whose output is ready.
 const MORE: f64 = 10.0;
-/// Starting a process takes a millisecond or two, and varies by as much.
+/// Starting a process takes a millisecond or two, and varies as much, so many starts are needed.
 const STARTS: usize = 30;
 
-/// Loading cold and warm, and `nodule describe` beside a process that prints the same bytes.
+/// Loading cold and warm, and `nodule describe` compared with a process that prints the same bytes.
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     let cache = bench.folder.path().join("cache");
     Ok(vec![load(bench, &cache)?, describe(bench, &cache)?])
 }
 
-/// Loading compiles, or takes what was compiled from the cache; the first description comes with it.
+/// Loading compiles the component or takes it from the cache, and includes the first description.
 fn load(bench: &Bench, cache: &Path) -> Result<Figure> {
     says("startup", "load and describe, cold and warm");
     let rounds = bench.choose(9, 3);
@@ -56,7 +56,7 @@ fn describe(bench: &Bench, cache: &Path) -> Result<Figure> {
         .arg("describe")
         .arg(bench.node())
         .env("NODULE_CACHE_DIR", cache);
-    // The first one compiles; what it prints is what the other process has to print.
+    // The first start compiles; its output is what the yardstick has to print.
     let (_, bytes) = run(&mut describe)?;
     let file = bench.folder.path().join("description");
     std::fs::write(&file, &bytes)?;
@@ -77,7 +77,7 @@ fn describe(bench: &Bench, cache: &Path) -> Result<Figure> {
     )
 }
 
-/// From the start of the process until its output has been read and it has ended.
+/// Runs the command; returns the time until its output is read and it has exited.
 fn run(command: &mut Command) -> Result<(Duration, Vec<u8>)> {
     let begin = Instant::now();
     let output = command

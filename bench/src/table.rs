@@ -1,4 +1,4 @@
-//! The table, for terminals and for a page.
+//! Renders the table for terminals and for Markdown.
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle, presets};
 
@@ -6,7 +6,7 @@ use crate::figure::{Digits, Figure, Of, Unit};
 use crate::report::Report;
 use crate::spread::Spread;
 
-/// A line under the head, and nothing else.
+/// A rule under the header only.
 const TERMINAL: TableStyle = presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─'));
 const HEAD: [&str; 7] = [
     "section",
@@ -17,10 +17,10 @@ const HEAD: [&str; 7] = [
     "target",
     "met",
 ];
-/// Those that hold numbers.
+/// The columns that contain numbers.
 const NUMBERS: [usize; 2] = [2, 4];
 
-/// As text for a wide terminal.
+/// Renders text for a wide terminal.
 pub fn text(report: &Report) -> String {
     let failures = report
         .failures
@@ -32,7 +32,7 @@ pub fn text(report: &Report) -> String {
     lines.join("\n")
 }
 
-/// As Markdown.
+/// Renders Markdown.
 pub fn markdown(report: &Report) -> String {
     let mut lines = table(report, presets::ASCII_MARKDOWN)
         .lines()
@@ -94,7 +94,7 @@ fn row(figure: &Figure) -> [String; 7] {
     ]
 }
 
-/// The median, and from where to where the single runs went.
+/// The median and the range of the runs.
 fn spread(spread: Spread) -> String {
     let median = Digits(spread.median);
     if spread.runs > 1 {

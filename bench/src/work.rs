@@ -1,4 +1,4 @@
-//! Running items through the node and through plain Rust, and what it cost.
+//! Runs items through the node and through plain Rust, and measures the cost.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::{StreamExt as _, stream};
@@ -7,7 +7,7 @@ use nodule::{RunOptions, Runner};
 use crate::meter::{Cost, Meter};
 use crate::plain::{Operation, Plain};
 
-/// Run items through the node; all have to succeed.
+/// Runs items through the node; all must succeed.
 pub async fn node(
     runner: &Runner,
     operation: Operation,
@@ -33,7 +33,7 @@ pub async fn node(
     Ok(cost)
 }
 
-/// Run items through plain Rust; all have to succeed.
+/// Runs items through plain Rust; all must succeed.
 pub async fn plain(
     plain: &Plain,
     operation: Operation,

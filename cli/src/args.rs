@@ -1,4 +1,4 @@
-//! What may be typed. The comments of the fields are the help that is printed.
+//! The command line's arguments. The doc comments of fields and subcommands are the printed help.
 
 #![allow(
     clippy::doc_markdown,

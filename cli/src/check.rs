@@ -1,4 +1,4 @@
-//! `nodule check`: replay every recorded case, and compare what comes of it with what came of it when it was recorded.
+//! `nodule check`: replays every recorded case and compares the results with the recorded ones.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -64,7 +64,7 @@ pub async fn check(args: &Check) -> Result<Exit, Failed> {
     Ok(if failed == 0 { Exit::Done } else { Exit::ItemFailed })
 }
 
-/// The recording of a case. Whoever made the folder may have put a pipe there, for which to wait without end.
+/// Loads the recording of a case. Refuses anything but a regular file: opening a pipe could block forever.
 fn load(file: &Path) -> Result<Recording, Fault> {
     if !file.is_file() {
         return Err(Fault::Unreadable(
@@ -138,7 +138,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What a case says, on one line.
+/// Foreign text of a case, shortened to one line.
 fn shown(text: &str) -> String {
     const SHOWN_CHARS: usize = 300;
     text::shown(text, SHOWN_CHARS)
@@ -207,7 +207,7 @@ fn is_case_of(name: &str, place: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// Whether the requests are those that the operation says it makes.
+/// Checks that the recorded requests match the request that the operation describes.
 fn calls(recording: &Recording, case: &Case, operation: &Operation) -> Vec<Fault> {
     let Some(described) = &operation.request else {
         return Vec::new();
@@ -240,10 +240,10 @@ fn calls(recording: &Recording, case: &Case, operation: &Operation) -> Vec<Fault
     faults
 }
 
-/// The items whose requests met a failure of the transport when they were recorded.
+/// The items with a transport failure in the recording.
 struct Broken {
     items: HashSet<usize>,
-    /// Whether an authentication did, which is of every item.
+    /// A request of `authenticate` failed, which affects every item.
     is_any: bool,
 }
 
@@ -261,8 +261,9 @@ impl Broken {
         }
     }
 
-    /// Whether an item failed for the same reason as when it was recorded. A recording knows transport failures by name, and their
-    /// words are those of the system that it was recorded on; nor does it know what exactly an item was that was no object.
+    /// Whether an item failed for the same reason as in the recording. Two kinds of failure are compared by kind only:
+    /// a transport failure, whose wording depends on the operating system, and an item that was not an object, which a
+    /// recording does not keep exactly.
     fn is_same(&self, index: usize, item: &recording::Item, recorded: &Json, found: &Json) -> bool {
         let is_by_kind = self.is_any || self.items.contains(&index) || !item.parameters.is_object();
         recorded == found || is_by_kind && recorded.get("kind") == found.get("kind")
@@ -301,11 +302,11 @@ fn differences(case: &Case, results: &[ItemResult], broken: &Broken) -> Vec<Faul
 
 fn cut(value: &Json) -> String {
     const CHARS: usize = 300;
-    // As JSON shows it, so that what is to be compared can be told apart.
+    // Escaped as JSON, so that invisible differences show.
     text::shown(&text::json(&value.to_string()), CHARS)
 }
 
-/// The operations without a case that succeeds, each with the file to write.
+/// The operations without a successful case, each with the file to write.
 fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operation, PathBuf)> {
     let succeed: Vec<(String, String)> = files
         .iter()
@@ -335,7 +336,7 @@ fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operat
         .collect()
 }
 
-/// All `.har` files below a folder, in the order of their names. Links to folders are not followed.
+/// All `.har` files below a folder, sorted by path. Links to folders are not followed.
 fn files(dir: &Path) -> Result<Vec<PathBuf>, Failed> {
     let broken =
         |path: &Path, error: &std::io::Error| Failed::usage(format!("{}: {error}", text::path(path)));
@@ -345,7 +346,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, Failed> {
         for entry in std::fs::read_dir(&dir).map_err(|error| broken(&dir, &error))? {
             let entry = entry.map_err(|error| broken(&dir, &error))?;
             let (path, kind) = (entry.path(), entry.file_type());
-            // A link to a folder may lead back to where it stands, in more ways than can be counted.
+            // Links to folders may form cycles.
             if kind.is_ok_and(|kind| kind.is_dir()) {
                 open.push(path);
             } else if path.extension().is_some_and(|extension| extension == "har") {
@@ -368,7 +369,7 @@ fn skeleton(node: &Node, operation: &Operation, cases: &Path, file: &Path) -> Re
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(broken(error)),
         _ => {}
     }
-    // A folder of cases comes with a stranger's node: a link in it would have the skeleton written where the link points.
+    // The folder of cases may come from a stranger: through a link, the skeleton would be written elsewhere.
     if !group.symlink_metadata().is_ok_and(|found| found.is_dir()) {
         return Err(Failed::usage(format!(
             "{}: expected a folder, found a link or something else",
@@ -404,7 +405,7 @@ fn skeleton(node: &Node, operation: &Operation, cases: &Path, file: &Path) -> Re
         "entries": [],
     }});
     let text = format!("{skeleton:#}\n");
-    // As above, with a link to a file that is not there.
+    // `create_new` does not follow a dangling link, for the same reason.
     let mut file = std::fs::File::create_new(file).map_err(broken)?;
     file.write_all(text.as_bytes()).map_err(broken)
 }

@@ -1,12 +1,13 @@
-//! Compiling in a process of its own: nothing interrupts the compiler, and no check of the bytes can promise what it takes.
+//! Compiles components in a process of its own: the compiler cannot be interrupted, and no check of the bytes can bound
+//! its memory.
 //!
-//! The command runs itself again, with the component on standard input and nothing else of its own: no environment, no
-//! other file. The system bounds that process's memory and a clock its time, and what it compiles goes into the cache of compiled
-//! code, where the command finds it. That the same component was compiled within bounds before, by the same compiler, is
-//! kept in a file of no content in the cache's folder.
+//! The command starts itself again with the component on standard input and nothing else of its own: no environment, no
+//! other file. The system limits that process's memory, a timer limits its time, and the compiled code goes into the
+//! compilation cache, where the command finds it. An empty marker file in the cache's folder records that a component
+//! was compiled within bounds by this compiler.
 //!
-//! On Linux memory is bounded by `RLIMIT_DATA`. Other systems do not count what the allocator maps there, or have no such
-//! limit: there, time alone is bounded.
+//! On Linux `RLIMIT_DATA` limits memory. Other systems lack that limit or do not count the allocator's mappings: there,
+//! only time is limited.
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,41 +20,41 @@ use nodule::{Engine, EngineConfig, Error, Precompiler, Uncompiled, text};
 use crate::args;
 use crate::exit::{Exit, Failed, line};
 
-/// The compiler's memory: a node in Rust takes 100 MB of it. With the component and what the system shares, the command stays
-/// below 512 MB.
+/// Default memory limit of the compiler; a node in Rust takes 100 MB. It keeps the whole command below 512 MB.
 const MEGABYTES: u64 = 450;
-/// The compiler's time: a node in Rust takes a third of a second.
+/// Default time limit of the compiler; a node in Rust takes a third of a second.
 const SECONDS: u64 = 8;
-/// Larger bounds, for those who know what they compile: JavaScript and Python nodes contain an engine of their own.
+/// Raise the limits for trusted components: JavaScript and Python nodes contain a language engine.
 const MEGABYTES_VARIABLE: &str = "NODULE_COMPILE_MEGABYTES";
 const SECONDS_VARIABLE: &str = "NODULE_COMPILE_SECONDS";
 
-/// Each thread of the compiler has a stack, and a function's worth of memory: more of them would take memory by the machine.
+/// Each compiler thread has a stack and works on one function: without a limit, memory would grow with the number of
+/// cores.
 const MOST_THREADS: usize = 8;
-/// The process ends itself in time; this much later it is ended.
+/// The process exits by itself when its time is up; after this extra time it is killed.
 const GRACE: Duration = Duration::from_secs(2);
-/// So long nobody asks what the command does.
+/// After this long, tell the user why the command waits.
 const SILENT: Duration = Duration::from_secs(2);
-/// Of what the process says.
+/// Limit on the text that the process may print.
 const MOST_TEXT: u64 = 4096;
-/// What a started process may need to be found and loaded.
+/// Variables that the process may need to be found and loaded.
 const KEPT_VARIABLES: [&str; 3] = ["DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH", "SystemRoot"];
 
-/// How the process ends when the component does not compile, and when its time is up.
+/// Exit codes of the process: the component does not compile, and the time is up.
 const BROKEN: u8 = 3;
 const LATE: u8 = 4;
 
 /// Compiles in a process of its own.
 #[derive(Debug)]
 pub struct Apart {
-    /// Where the engine looks for compiled code; without it each component is compiled twice.
+    /// The engine's compilation cache; without it each component is compiled twice.
     cache: Option<PathBuf>,
     stack_bytes: usize,
     megabytes: u64,
     seconds: u64,
 }
 
-/// Where something larger is allowed.
+/// Tells the user how to raise the limits.
 pub fn hint() -> String {
     format!(
         "if you trust who made it, set {MEGABYTES_VARIABLE} (it is {MEGABYTES}) and {SECONDS_VARIABLE} (it is {SECONDS}) higher once: \
@@ -62,7 +63,7 @@ pub fn hint() -> String {
 }
 
 impl Apart {
-    /// For engines that are configured so.
+    /// For engines with this configuration.
     pub fn new(config: &EngineConfig) -> Result<Self, Failed> {
         Ok(Self {
             cache: config.cache_dir.clone(),
@@ -72,7 +73,7 @@ impl Apart {
         })
     }
 
-    /// Where it says that a component was compiled within bounds.
+    /// The marker file of a component that was compiled within bounds.
     fn mark(&self, component: &Uncompiled<'_>) -> Option<PathBuf> {
         let digest = component.digest.strip_prefix("sha256:")?;
         let folder = self.cache.as_ref()?.join("compiled");
@@ -104,26 +105,26 @@ impl Apart {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         command
             .env("RAYON_NUM_THREADS", threads.min(MOST_THREADS).to_string())
-            // The allocator takes what it needs and no more: all that it has taken counts.
+            // Only committed memory should count, so the allocator commits no more than it uses.
             .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
             .env("MIMALLOC_PAGE_COMMIT_ON_DEMAND", "1")
             .env("MIMALLOC_PURGE_DELAY", "0");
         Ok(command)
     }
 
-    /// How the process ended and what it said; `None` when it did not end.
+    /// The process's exit status and output; `None` on timeout.
     fn run(&self, bytes: &[u8]) -> Result<Option<(ExitStatus, String)>, std::io::Error> {
         let mut child = self.command(bytes.len())?.spawn()?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         std::thread::scope(|threads| {
             let (said, text) = mpsc::channel();
             threads.spawn(move || {
-                // A process that ended early says why by how it ended.
+                // If the process exits early, its exit status tells why.
                 stdin.map(|mut stdin| stdin.write_all(bytes))
             });
             threads.spawn(move || {
                 let mut text = Vec::new();
-                // What cannot be read is not said.
+                // Unreadable output counts as empty.
                 let _ = stdout.map(|stdout| stdout.take(MOST_TEXT).read_to_end(&mut text));
                 said.send(text)
             });
@@ -173,14 +174,14 @@ impl Precompiler for Apart {
         })?;
         self.verdict(ended)?;
         if let Some(mark) = mark {
-            // Without it the next start compiles, or finds the code, in a process again.
+            // Without the marker, the next start only runs the process again.
             let _ = leave(&mark);
         }
         Ok(())
     }
 }
 
-/// What the system says where there is no more memory, in the words of the compiler.
+/// Whether the compiler's message, or the system's, says that memory ran out.
 fn is_about_memory(text: &str) -> bool {
     ["out of memory", "Cannot allocate memory", "memory allocation"]
         .iter()
@@ -198,7 +199,7 @@ fn leave(mark: &Path) -> std::io::Result<()> {
     std::fs::File::create_new(mark).map(|_| ())
 }
 
-/// This very program, also where another one stands in its place by now.
+/// This program's own file, even if it has been replaced on disk.
 pub fn this_program() -> std::io::Result<PathBuf> {
     let link = Path::new("/proc/self/exe");
     if cfg!(target_os = "linux") && link.exists() {
@@ -218,13 +219,14 @@ fn variable(name: &str, default: u64) -> Result<u64, Failed> {
     }
 }
 
-/// The process: read the component from standard input, compile it into the cache, say why if it does not compile.
+/// Runs in the child process: reads the component from standard input, compiles it into the cache, and prints why it
+/// does not compile.
 pub fn compile(args: &args::CompileComponent) -> std::process::ExitCode {
     bound(args);
     match compiled(args) {
         Ok(()) => Exit::Done.into(),
         Err(message) => {
-            // Whoever started this process reads it, or is gone.
+            // If nobody reads it, the parent is gone.
             let _ = std::io::stdout().write_all(message.as_bytes());
             BROKEN.into()
         }
@@ -245,14 +247,14 @@ fn compiled(args: &args::CompileComponent) -> Result<(), String> {
     config.cache_dir.clone_from(&args.cache);
     let engine = Engine::new(&config).map_err(|error| error.to_string())?;
     match engine.precompile(&bytes) {
-        // What was compiled and is no node is told apart by the one that started this process.
+        // The parent detects components that compile but are not nodes.
         Ok(()) | Err(Error::WrongContract { .. }) => Ok(()),
         Err(Error::NotAComponent { found }) => Err(found),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// Let the system and a clock end this process when it takes too much.
+/// Limits this process's memory and time.
 fn bound(args: &args::CompileComponent) {
     #[cfg(unix)]
     {
@@ -261,15 +263,15 @@ fn bound(args: &args::CompileComponent) {
             current: Some(most),
             maximum: Some(most),
         };
-        // A process that was ended for its memory leaves no copy of it.
+        // A process killed for its memory must leave no core dump of it.
         let _ = setrlimit(Resource::Core, at_most(0));
-        // A lower limit, which somebody set before, stays.
+        // An existing lower limit stays.
         let _ = setrlimit(Resource::Data, at_most(args.megabytes.saturating_mul(1_000_000)));
     }
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let seconds = Duration::from_secs(args.seconds);
-    // Without this thread the process is ended by the one that started it.
+    // If the thread does not start, the parent still kills this process.
     let _ = std::thread::Builder::new().spawn(move || {
         std::thread::sleep(seconds);
         std::process::exit(LATE.into())

@@ -2,13 +2,13 @@
 //!
 //! | format | for | escapes |
 //! | --- | --- | --- |
-//! | `text` | people at a terminal | control characters and what turns the direction of writing |
+//! | `text` | people at a terminal | control characters and characters that change the direction of writing |
 //! | `json` | programs; [`nodule::description::Node`] as it is, documented by [`nodule::description::SCHEMA`] | the same, as `\u…` |
 //! | `markdown` | READMEs, generated | the same, Markdown and HTML |
 //! | `n8n` | n8n 2.x: a node and a credential type | texts that n8n would take for an expression, HTML in descriptions |
 //!
-//! A description is checked before it comes here. It was still written by somebody who may be hostile, so each
-//! format makes sure on its own that a text stays a text.
+//! The host checks a description before it gets here. Its author may still be hostile, so each format escapes every
+//! text itself.
 
 use std::error::Error;
 use std::fmt;
@@ -35,7 +35,7 @@ pub enum Format {
     Markdown,
 }
 
-/// What of a node is shown.
+/// The part of a node to show.
 #[derive(Debug, Clone, Copy)]
 pub enum Focus<'a> {
     /// Everything.
@@ -82,12 +82,12 @@ impl From<Unknown> for Refused {
     }
 }
 
-/// The description in a format, ending with a line feed. `text` has ANSI styles in it, for a stream that
-/// takes them out where nobody can see them, and is wrapped at `width` columns.
+/// Renders a description in a format, with a final line feed. `text` contains ANSI styles, which the stream removes
+/// when it is not a terminal, and is wrapped at `width` columns.
 ///
 /// # Errors
 ///
-/// A group or operation that the node does not have, or that the format cannot single out.
+/// The node lacks the group or operation, or the format can only show the whole node.
 pub fn render(
     node: &Node,
     format: Format,
@@ -100,7 +100,7 @@ pub fn render(
         (Some(group), None) => Focus::Group(node.group(group)?),
         (Some(group), Some(operation)) => Focus::Operation(node.operation(group, operation)?),
     };
-    // Every form looks up each of its parameters, and there may be many of both.
+    // Each form looks up all of its parameters: without an index, that is quadratic.
     let indexed = Indexed::new(node);
     match (format, focus) {
         (Format::Text, focus) => Ok(text::render(&indexed, focus, width)),
@@ -113,9 +113,9 @@ pub fn render(
     }
 }
 
-/// The columns to wrap `text` at: the terminal's, but no line that is tiring to read and no table that is squeezed.
+/// The columns to wrap `text` at: the terminal's, within bounds that keep lines readable and tables legible.
 pub fn width() -> usize {
-    /// Of a file or pipe, which has none.
+    /// For files and pipes, which have no width.
     const USUAL: u16 = 100;
     let columns = terminal_size::terminal_size().map_or(USUAL, |(columns, _)| columns.0);
     usize::from(columns.clamp(80, 120))

@@ -1,7 +1,7 @@
-//! What ends a run before its items do: somebody who asks for it, or results that can go nowhere.
+//! Ends a run early: on a signal, or when its results can no longer be written.
 //!
-//! Whatever it is, the same follows: no item starts any more, those under way have some time to end, what is known is written, and the
-//! exit status says what it was.
+//! The reaction is always the same: no further item starts, the items in flight get a grace period, what is known is
+//! written, and the exit status tells the reason.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,16 @@ use crate::output::Lost;
 use crate::signals::{Signal, Signals};
 use crate::{stderr, stream};
 
-/// How long the command may take to write what is known once nothing is under way any more: a standard output that nobody reads
-/// takes nothing.
+/// How long the command may still write after the grace period: a standard output that nobody reads blocks.
 const WRITING: Duration = Duration::from_secs(2);
-/// The same where somebody wants it to end at once.
+/// The same after a second signal.
 const WRITING_AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Why a run ends.
 #[derive(Debug, Clone)]
 pub enum Ending {
     Signal(Signal),
-    /// What this names is read by nobody any more.
+    /// The reader of this output, named here, is gone.
     Closed(String),
     Broken(Arc<Failed>),
 }
@@ -60,24 +59,24 @@ impl Ending {
     }
 }
 
-/// How far the end of a run is.
+/// How far the run has ended.
 #[derive(Debug, Clone, Default)]
 struct State {
-    /// The first reason, which counts.
+    /// The first reason; later ones are ignored.
     ending: Option<Ending>,
     at_once: bool,
-    /// All results were taken.
+    /// All results were received.
     is_over: bool,
 }
 
-/// Listens for what ends a run.
+/// Ends the run on a signal or a failed output.
 #[derive(Debug, Clone)]
 pub struct Endings {
     state: Arc<watch::Sender<State>>,
 }
 
 impl Endings {
-    /// Ends the run by `control`, and the process if that takes longer than it may.
+    /// Stops the run through `control` when it has to end, and exits the process if the run takes too long to stop.
     pub fn listen(mut signals: Signals, control: Control, grace: Duration) -> Self {
         let endings = Self {
             state: Arc::new(watch::Sender::default()),
@@ -87,7 +86,7 @@ impl Endings {
             let mut states = listening.state.subscribe();
             tokio::select! {
                 signal = signals.first() => listening.end(Ending::Signal(signal)),
-                // The sender is here, so that there is no other end.
+                // This task owns a sender too, so the channel never closes.
                 _ = states.wait_for(|state| state.ending.is_some()) => {}
             }
             let Some(ending) = listening.first() else { return };
@@ -98,7 +97,7 @@ impl Endings {
                 stream::give_up();
                 control.abandon();
                 tokio::time::sleep(WRITING).await;
-                // With all results taken, only files are to be written.
+                // Once all results are received, only files are left to write, without a time limit.
                 if listening.state.borrow().is_over {
                     std::future::pending::<()>().await;
                 }
@@ -117,7 +116,7 @@ impl Endings {
         endings
     }
 
-    /// End the run, unless something else has.
+    /// Ends the run, unless it is ending already.
     pub fn end(&self, ending: Ending) {
         self.state.send_if_modified(|state| {
             let is_first = state.ending.is_none();
@@ -126,7 +125,7 @@ impl Endings {
         });
     }
 
-    /// All results were taken: what is left to write takes the time that it takes.
+    /// All results were received: the rest may take as long as it needs to write.
     pub fn over(&self) {
         self.state.send_modify(|state| state.is_over = true);
     }
@@ -136,7 +135,7 @@ impl Endings {
         self.state.borrow().ending.clone()
     }
 
-    /// Nothing is to be waited for any more.
+    /// Completes when the run has to end at once.
     pub async fn at_once(&self) {
         let mut states = self.state.subscribe();
         if states.wait_for(|state| state.at_once).await.is_err() {

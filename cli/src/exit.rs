@@ -1,7 +1,7 @@
-//! How the command ends: the exit status, and the one place that prints errors and hints.
+//! The exit status, and the one place that prints errors and hints.
 //!
-//! Nothing reaches standard error but by this file. Foreign texts are escaped where they enter a message; whatever that missed is
-//! escaped here, so that no text acts on the terminal that shows it.
+//! Only this file writes to standard error. Foreign texts are escaped where they enter a message. This file escapes
+//! whatever that missed, so that no text acts on the terminal.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -18,27 +18,27 @@ use crate::args::{Args, LogFormat};
 use crate::signals::Signal;
 use crate::stderr::{self, Level};
 
-/// The exit status, as scripts rely on it.
+/// The exit status; scripts rely on the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// All items done.
+    /// All items succeeded.
     Done,
     /// An item failed, or the credential was not accepted.
     ItemFailed,
-    /// Wrong usage, file or policy.
+    /// Wrong usage, or an invalid file or policy.
     Usage,
-    /// The component or the run was refused or stopped by policy or limit.
+    /// A policy or limit refused or stopped the component or the run.
     Refused,
-    /// Results, or what else was to be written, could not be.
+    /// Results or another output could not be written.
     Unwritten,
-    /// Nobody reads the results any more.
+    /// The reader of the results closed the pipe.
     Closed,
-    /// By Ctrl-C, `SIGTERM` or `SIGHUP`.
+    /// Ctrl-C, `SIGTERM` or `SIGHUP`.
     Signal(Signal),
 }
 
 impl Exit {
-    /// A shell says 128 and its number of what a signal ended; 13 is the one that says that nobody reads.
+    /// Shells report 128 plus the number of the signal that ended a process; 13 is `SIGPIPE`.
     fn status(self) -> u8 {
         const BY_SIGNAL: u8 = 128;
         match self {
@@ -65,7 +65,7 @@ impl From<Exit> for i32 {
     }
 }
 
-/// The command could not do what it was asked: what, where, and what to do.
+/// Why the command failed, and what to do about it.
 #[derive(Debug)]
 pub struct Failed {
     pub exit: Exit,
@@ -74,7 +74,7 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// Wrong usage, file or policy.
+    /// Wrong usage, or an invalid file or policy.
     pub fn usage(message: String) -> Self {
         Self {
             exit: Exit::Usage,
@@ -83,7 +83,7 @@ impl Failed {
         }
     }
 
-    /// Something that was to be written was not.
+    /// An output could not be written.
     pub fn unwritten(message: String) -> Self {
         Self {
             exit: Exit::Unwritten,
@@ -91,12 +91,12 @@ impl Failed {
         }
     }
 
-    /// The same, with this exit status.
+    /// Replaces the exit status.
     pub fn ended(self, exit: Exit) -> Self {
         Self { exit, ..self }
     }
 
-    /// A failure that ends the command.
+    /// An item's failure that ends the command.
     pub fn item(failure: &Failure) -> Self {
         let exit = if is_refusal(failure) {
             Exit::Refused
@@ -114,13 +114,13 @@ impl Failed {
         }
     }
 
-    /// What to do about it, where a line can say it.
+    /// Adds a hint, if there is one.
     pub fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
         self.hint = hint.into().or(self.hint);
         self
     }
 
-    /// `error:`, and after a blank line `hint:`.
+    /// Prints `error:` and, after a blank line, `hint:`.
     pub fn print(&self) {
         note(Level::Error, &self.message);
         if let Some(text) = &self.hint {
@@ -136,18 +136,18 @@ impl std::fmt::Display for Failed {
     }
 }
 
-/// A hint that ends nothing.
+/// Prints a hint; the command goes on.
 pub fn hint(text: &str) {
     note(Level::Info, text);
 }
 
-/// A warning that ends nothing.
+/// Prints a warning; the command goes on.
 pub fn warning(text: &str) {
     note(Level::Warn, text);
 }
 
-/// What a person who watches a run should hear. It may hold a service's words and an item's key, which are in no event: the library
-/// tells of most notices by their kind, and of two items with one key this does.
+/// Shows a notice to the person who watches the run. It may contain a service's text or an item's key, which events
+/// leave out: the library's events give the kind of most notices. Two items with the same key are reported here only.
 pub fn notice(notice: &Notice) {
     match notice {
         Notice::SameKey { item, earlier, .. } if stderr::is_json() => stderr::json(
@@ -159,7 +159,7 @@ pub fn notice(notice: &Notice) {
     }
 }
 
-/// A line that a label begins, or an event. The style is outside of the text, which has none.
+/// Prints a labelled line, or an event in JSON mode. `text` carries no styles.
 fn note(level: Level, text: &str) {
     let (label, colour) = match level {
         Level::Error => ("error", AnsiColor::Red),
@@ -177,7 +177,7 @@ fn note(level: Level, text: &str) {
     stderr::message(&format!("{style}{label}:{style:#} {}\n", text::lines(text)));
 }
 
-/// A line on standard error.
+/// Prints a line on standard error.
 pub fn line(text: &str) {
     if !stderr::is_json() {
         stderr::message(&format!("{}\n", text::lines(text)));
@@ -186,7 +186,7 @@ pub fn line(text: &str) {
     }
 }
 
-/// Lines that say what a run counts, or the counts as an event.
+/// Prints a run's counts as lines, or as one event in JSON mode.
 pub fn counts(message: &str, lines: &[String], counts: &Summary) {
     if stderr::is_json() {
         return stderr::json(Level::Info, &json!({"message": message, "run": counts.to_json()}));
@@ -196,19 +196,19 @@ pub fn counts(message: &str, lines: &[String], counts: &Summary) {
     }
 }
 
-/// A fault of this program. What it was about may be anybody's data, so that only its place is shown.
+/// Reports a panic. Its message may contain anybody's data, so only the source location is shown.
 pub fn fault(place: &std::panic::PanicHookInfo<'_>) {
     let place = place.location().map(ToString::to_string).unwrap_or_default();
     note(Level::Error, &format!("a fault of this program, at {place}"));
 }
 
-/// What is wrong with the command line, or the help that was asked for.
+/// Prints a usage error, or the help that was asked for.
 pub fn usage(error: &clap::Error) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let shown = as_shown(&arguments);
     let shown = shown.as_ref().unwrap_or(error);
     if !shown.use_stderr() {
-        // Nobody may be there to read it.
+        // A failed write is ignored: nobody may be reading.
         let _ = shown.print();
     } else if wants_json(&arguments) {
         stderr::write_json();
@@ -223,7 +223,7 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// What the arguments say of the log, of which something else is wrong.
+/// Whether the arguments ask for JSON logs, although another argument is invalid.
 fn wants_json(arguments: &[OsString]) -> bool {
     let json = LogFormat::Json.to_possible_value();
     let json = json.as_ref().map_or("", |value| value.get_name());
@@ -233,10 +233,10 @@ fn wants_json(arguments: &[OsString]) -> bool {
     follows || arguments.contains(&format!("--log={json}").into())
 }
 
-/// The same error, about the arguments as they may be shown: a script put them together, of texts that it was given. `None`
-/// where they may be shown as they are.
+/// The same error with the arguments escaped: a script may have built them from foreign texts. `None` if all arguments
+/// are safe to show.
 fn as_shown(arguments: &[OsString]) -> Option<clap::Error> {
-    /// As much as anybody reads of one argument.
+    /// Longest argument shown.
     const SHOWN_CHARS: usize = 200;
     let is_plain = |argument: &OsString| {
         argument
@@ -258,12 +258,12 @@ fn as_shown(arguments: &[OsString]) -> Option<clap::Error> {
     Some(Args::try_parse_from(shown).err().unwrap_or_else(wrong))
 }
 
-/// Where events are written: to standard error, made safe to show.
+/// A writer that makes events safe to show and writes them to standard error.
 #[derive(Debug, Clone, Copy)]
 pub struct Events {
-    /// JSON lines, in which a character can be written as an escape.
+    /// JSON lines: unsafe characters become JSON escapes.
     pub is_json: bool,
-    /// Whether the events have styles, which are the library's own: it escapes those in what it was given.
+    /// Whether the events carry styles. Those are the library's own: it escapes any in foreign texts.
     pub is_styled: bool,
 }
 
@@ -278,7 +278,7 @@ impl Events {
 }
 
 impl io::Write for Events {
-    /// A whole event, as the library hands it over.
+    /// The library writes one whole event per call.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let line = String::from_utf8_lossy(event);
         stderr::event(&self.shown(&line));
@@ -298,7 +298,7 @@ impl MakeWriter<'_> for Events {
     }
 }
 
-/// A text whose styles stay (`ESC [ … m`), and nothing else that acts on a terminal.
+/// Keeps ANSI styles (`ESC [ … m`), and escapes everything else that acts on a terminal.
 pub fn styled(text: &str) -> Cow<'_, str> {
     let mut pieces = text.split_inclusive('\u{1b}').peekable();
     let mut shown = String::with_capacity(text.len());
@@ -323,7 +323,7 @@ pub fn styled(text: &str) -> Cow<'_, str> {
     if is_escaped { shown.into() } else { text.into() }
 }
 
-/// What follows an escape character, where it chooses a colour or weight.
+/// Whether the text after an escape character is a colour or weight.
 fn begins_with_style(text: &str) -> bool {
     let Some(parameters) = text.strip_prefix('[') else {
         return false;
@@ -333,7 +333,7 @@ fn begins_with_style(text: &str) -> bool {
     rest.starts_with('m')
 }
 
-/// Whether policy or a limit stood in the way, which an operator can change and an author cannot.
+/// Whether a policy or a limit caused the failure: the operator can change those, the node's author cannot.
 pub fn is_refusal(failure: &Failure) -> bool {
     matches!(failure, Failure::Denied { .. } | Failure::Limit(_))
 }
@@ -356,7 +356,7 @@ impl From<nodule::Error> for Failed {
             exit,
             message: error.to_string(),
             hint: match &error {
-                // The library's words are for its own callers.
+                // The library's own hints address embedders, not users of the command.
                 nodule::Error::Compile { .. } => Some(crate::compile::hint()),
                 nodule::Error::CredentialMissing { .. } => Some(crate::setup::CREDENTIAL_HINT.to_owned()),
                 error => error.hint(),

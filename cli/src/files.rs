@@ -1,4 +1,4 @@
-//! Small files that are read whole: credentials and policies. What others on the machine can do with one is told.
+//! Small files that are read whole: credentials and policies. Warns if other users can read or change them.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -7,43 +7,44 @@ use nodule::text;
 
 use crate::exit::{Failed, hint, warning};
 
-/// A credential has a handful of fields and a policy some entries for each host; parsed, a text takes up to fifty times its size.
+/// A credential has a handful of fields and a policy a few entries per host; parsed, a text takes up to fifty times its
+/// size.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// What others must not do with a kind of file.
+/// What other users must not do with a kind of file.
 pub struct Care {
-    /// What it is.
+    /// The kind of file, for messages.
     what: &'static str,
-    /// The bits of a file's mode that it should not have.
+    /// Mode bits that the file should not have.
     #[cfg_attr(not(unix), expect(dead_code, reason = "there are no such bits"))]
     unwanted: u32,
     remedy: &'static str,
 }
 
-/// It is a secret, and says where the secret is sent to.
+/// Contains a secret and the URL that it is sent to.
 pub const CREDENTIAL: Care = Care {
     what: "credential",
     unwanted: 0o006,
     remedy: "make it your own (`chown`) and yours alone (`chmod go=`)",
 };
-/// It holds a token and a proxy's password.
+/// Contains a token and a proxy's password.
 pub const SETTINGS: Care = Care {
     what: "settings",
     ..CREDENTIAL
 };
-/// They say which servers are trusted.
+/// Decides which servers are trusted.
 pub const CERTIFICATES: Care = Care {
     what: "file of certificates",
     ..POLICY
 };
-/// It says what a node may reach.
+/// Decides what a node may reach.
 pub const POLICY: Care = Care {
     what: "policy",
     unwanted: 0o002,
     remedy: "make it your own (`chown`), which nobody else may change (`chmod go-w`)",
 };
 
-/// A text file, whole, as UTF-8.
+/// Reads a whole UTF-8 text file.
 pub fn read(path: &Path, care: &Care) -> Result<String, Failed> {
     let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", text::path(path)));
     let file = std::fs::File::open(path).map_err(broken)?;
@@ -72,7 +73,8 @@ pub fn read(path: &Path, care: &Care) -> Result<String, Failed> {
     })
 }
 
-/// What others can do with it. A pipe or device is who gave it's to answer for.
+/// What other users can do with the file. Pipes and devices are not checked: they are the responsibility of the person
+/// who passed them.
 #[cfg(unix)]
 fn problem(found: &std::fs::Metadata, care: &Care) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;

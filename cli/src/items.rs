@@ -1,4 +1,4 @@
-//! Where items come from: the one of `--param`, or JSON lines of a file or of standard input, taken as they are needed.
+//! Sources of items: `--param` makes one; a file or standard input gives JSON lines, read as they are needed.
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -11,18 +11,18 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, BufReader
 
 use crate::exit::Failed;
 
-/// An item as the host takes it: its text, or why it could not be read.
+/// An item as the host takes it: its text, or why it cannot be read.
 pub type Item = Result<String, Failure>;
 pub type Items = Pin<Box<dyn Stream<Item = Item> + Send>>;
 
-/// Standard input is read in pieces of this size: lines of a few hundred bytes, some hundred at a time.
+/// Size of one read of standard input: lines have a few hundred bytes, so this is a few hundred lines.
 const BUFFER: usize = 64 * 1024;
 
-/// The longest line: what a node's memory (`memory-bytes`) could not hold beside its parsed form anyway. Some hundred items are
-/// read ahead.
+/// Longest line. A node could not fit a longer one into its memory (`memory-bytes`) beside its parsed form. Up to a few
+/// hundred items are read ahead.
 const LINE_BYTES: usize = 16 * 1024 * 1024;
 
-/// The items, and how many there are where that can be told.
+/// Opens the items, with their number where it is known.
 pub async fn open(items: Option<&Path>, params: &[String]) -> Result<(Items, Option<u64>), Failed> {
     match items {
         None => {
@@ -48,12 +48,13 @@ pub async fn open(items: Option<&Path>, params: &[String]) -> Result<(Items, Opt
     }
 }
 
-/// How many items a file holds, for the progress. A million take some tens of milliseconds.
+/// Counts a file's items for the progress display. A million take some tens of milliseconds.
 async fn count(path: PathBuf) -> Option<u64> {
     tokio::task::spawn_blocking(move || {
         use std::io::BufRead as _;
         let mut reader = std::io::BufReader::with_capacity(BUFFER, std::fs::File::open(path).ok()?);
-        // Of UTF-16 a line feed is two bytes, which may stand at the edge of a piece: it is rare, and not counted.
+        // UTF-16 files are not counted: a line feed is two bytes there, which a read may split, and such files are
+        // rare.
         if Utf16::of(reader.fill_buf().ok()?).is_some() {
             return None;
         }
@@ -80,11 +81,11 @@ async fn count(path: PathBuf) -> Option<u64> {
     .flatten()
 }
 
-/// Lines as items, in UTF-8 or, as shells on Windows write them, in UTF-16.
+/// Lines as items, in UTF-8 or UTF-16, which shells on Windows write.
 fn in_any_encoding<R: AsyncBufRead + Send + Unpin + 'static>(mut reader: R) -> Items {
     let items = async move {
         let mut beginning = Vec::new();
-        // What cannot be read now is told when it is read again.
+        // The same error occurs again on the next read, which reports it.
         while beginning.len() < 2
             && let Ok(Some(byte)) = byte(&mut reader).await
         {
@@ -93,7 +94,7 @@ fn in_any_encoding<R: AsyncBufRead + Send + Unpin + 'static>(mut reader: R) -> I
         let encoding = Utf16::of(&beginning);
         lines(std::io::Cursor::new(beginning).chain(reader), encoding)
     };
-    // Nothing is waited for before the first item is.
+    // Reads nothing before the first item is polled.
     Box::pin(futures_util::stream::once(items).flatten())
 }
 
@@ -104,7 +105,7 @@ async fn byte(reader: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Optio
     Ok(byte)
 }
 
-/// Lines as items; blank ones are none.
+/// Lines as items; blank lines are skipped.
 fn lines<R: AsyncBufRead + Send + Unpin + 'static>(reader: R, encoding: Option<Utf16>) -> Items {
     Box::pin(futures_util::stream::unfold(
         Some(reader),
@@ -122,7 +123,7 @@ fn lines<R: AsyncBufRead + Send + Unpin + 'static>(reader: R, encoding: Option<U
                     Ok(Some(Line::TooLong)) => Err(Failure::InvalidInput(format!(
                         "the item: expected a line of at most {LINE_BYTES} bytes, found a longer one"
                     ))),
-                    // What is behind it cannot be read, and is not made up: the run ends with this item, failed.
+                    // The rest cannot be read: the run ends with this item as a failure.
                     Err(error) => {
                         let failure =
                             Failure::InvalidInput(format!("the items cannot be read any further: {error}"));
@@ -135,10 +136,10 @@ fn lines<R: AsyncBufRead + Send + Unpin + 'static>(reader: R, encoding: Option<U
     ))
 }
 
-/// A line, as far as it is kept.
+/// A line, unless it is too long to keep.
 enum Line {
     Whole(Vec<u8>),
-    /// It was read to its end, and is gone.
+    /// The line was read to its end and discarded.
     TooLong,
 }
 
@@ -174,7 +175,7 @@ async fn line(reader: &mut (impl AsyncBufRead + Unpin)) -> std::io::Result<Optio
     }
 }
 
-/// [`line`], of UTF-16 and as UTF-8. Half a unit at the end is no part of it.
+/// [`line`] for UTF-16, converted to UTF-8. An incomplete code unit at the end is dropped.
 async fn wide_line(reader: &mut (impl AsyncBufRead + Unpin), utf16: Utf16) -> std::io::Result<Option<Line>> {
     let mut line = Vec::new();
     let mut is_too_long = false;
@@ -207,7 +208,7 @@ fn whole(line: &[u8], is_too_long: bool, utf16: Utf16) -> Line {
 
 fn text(mut line: Vec<u8>) -> Item {
     line.truncate(line.trim_ascii_end().len());
-    // A file that was saved by an editor may begin with a byte order mark.
+    // Editors may put a byte order mark at the beginning of a file.
     if line.starts_with(b"\xef\xbb\xbf") {
         line.drain(..3);
     }
@@ -215,13 +216,13 @@ fn text(mut line: Vec<u8>) -> Item {
         .map_err(|_| Failure::InvalidInput("the item: expected UTF-8, found other bytes".to_owned()))
 }
 
-/// An argument, in a message.
+/// Foreign text of an argument, shortened for a message.
 fn shown(argument: &str) -> String {
     const SHOWN_CHARS: usize = 200;
     text::shown(argument, SHOWN_CHARS)
 }
 
-/// The one item that `--param` makes.
+/// Builds the single item that `--param` describes.
 fn one(params: &[String]) -> Result<String, Failed> {
     let mut fields = Object::new();
     for param in params {
@@ -273,7 +274,7 @@ mod tests {
 
     #[tokio::test]
     async fn lines_of_utf_16_are_items_too() {
-        // U+0A0A and U+010A have the byte of a line feed in them.
+        // U+0A0A and U+010A contain a line feed's byte.
         let text = "{\"a\":\"\u{a0a}\u{10a}🔑\"}\r\n\n{\"b\":2}";
         let expected = [
             Ok("{\"a\":\"\u{a0a}\u{10a}🔑\"}".to_owned()),
@@ -325,7 +326,7 @@ mod tests {
                 matches!(&items[..], [Ok(_), Err(Failure::InvalidInput(words)), Ok(_)] if words.contains("longer"))
             );
         }
-        // At the end of the input, too.
+        // The same at the end of the input.
         let items: Vec<Item> = lines(BufReader::new(long(most + 1)), None).collect().await;
         assert!(matches!(&items[..], [Err(Failure::InvalidInput(_))]));
     }

@@ -27,7 +27,7 @@ use clap::Parser as _;
 use crate::args::{Args, Command};
 use crate::exit::{Exit, Failed};
 
-/// A run makes and drops small texts by the thousand; the system's allocator costs it a tenth of its time.
+/// A run allocates and frees small texts by the thousand; the system's allocator would cost a tenth of its time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

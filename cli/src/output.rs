@@ -1,10 +1,10 @@
-//! What a command writes: results as JSON lines, and documents, on standard output or in files.
+//! Writes results as JSON lines, and documents, to standard output or files.
 //!
-//! A file is written beside its name and renamed when it is whole, so that neither a run that is refused nor one that is killed
-//! loses what was there before. What is no file (a device, a pipe) is written as it is.
+//! A file is written under a temporary name and renamed when complete, so that the old content survives a run that is
+//! refused or killed. Anything that is not a regular file (a device, a pipe) is written directly.
 //!
-//! A result holds what a service or a node said. Characters in it that would act on a terminal are written as JSON's escapes, which
-//! changes no value.
+//! A result contains a service's or a node's text. Characters in it that would act on a terminal are written as JSON
+//! escapes, which changes no value.
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
@@ -18,38 +18,38 @@ use crate::exit::{Exit, Failed, line, styled};
 use crate::places::{Places, Target};
 use crate::stream::{self, Stream};
 
-/// A name of at most 255 bytes has room for what is put behind it.
+/// File names have at most 255 bytes; this leaves room for the suffix.
 const MOST_NAME_BYTES: usize = 200;
 const PART: &str = ".part";
 
-/// Where something is written.
+/// One output of the command.
 pub struct Output {
     sink: Sink,
     name: String,
 }
 
 enum Sink {
-    /// Standard output, which the shell opened: what is in it stays.
+    /// Standard output: the shell opened it, so its content is not truncated.
     Standard(BufWriter<Stream>),
-    /// What is no file, or has no room beside it.
+    /// Not a regular file, or in a folder where no temporary file can be created.
     Direct(BufWriter<Stream>),
     Beside(Box<Beside>),
 }
 
-/// A file that is not under its name yet.
+/// A file that is written under a temporary name.
 struct Beside {
     part: BufWriter<NamedTempFile>,
     target: PathBuf,
-    /// What is there now, which was opened, since its owner may have forbidden that.
+    /// The existing file. It is opened for writing, since its mode may forbid that.
     old: Option<(File, Metadata)>,
 }
 
-/// Why nothing more can be written.
+/// Why the output can no longer be written.
 #[derive(Debug)]
 pub enum Lost {
-    /// Nobody reads it any more: `nodule … | head`.
+    /// The reader is gone: `nodule … | head`.
     Closed(String),
-    /// It cannot be written.
+    /// A write failed.
     Broken(Failed),
 }
 
@@ -65,8 +65,8 @@ impl From<Lost> for Failed {
 }
 
 impl Output {
-    /// Whatever can be refused is refused here, and nothing is lost yet. A new file is its owner's alone, one that is there keeps its
-    /// mode. A link is followed, since a name that is given here was chosen by who gives it.
+    /// Opens an output and reports every error that can be detected before anything is overwritten. A new file is
+    /// private to its owner; an existing file keeps its mode. Links are followed: the user chose the path.
     pub fn open(places: &mut Places, flag: &str, path: &Path) -> Result<Self, Failed> {
         let Some(target) = places.write(flag, path)? else {
             let name = "standard output".to_owned();
@@ -82,7 +82,8 @@ impl Output {
         Ok(Self { sink, name })
     }
 
-    /// The run is known to start: what has to be written in its place is emptied, and what is written stays, however the run ends.
+    /// Called when the run is certain to start: files that are written in place are truncated, and from here on what is
+    /// written is kept, however the run ends.
     pub fn begin(&mut self) -> Result<(), Lost> {
         match &mut self.sink {
             Sink::Standard(_) => Ok(()),
@@ -96,7 +97,7 @@ impl Output {
         }
     }
 
-    /// One line for each output item, or one for the failure.
+    /// Writes one line for each output item, or one for the failure.
     pub fn result(&mut self, item: u64, result: &ItemResult) -> Result<(), Lost> {
         match result {
             Ok(output) => output.iter().try_for_each(|json| {
@@ -111,27 +112,27 @@ impl Output {
         }
     }
 
-    /// A JSON document, on a line.
+    /// Writes a JSON document on one line.
     pub fn json(&mut self, json: &str) -> Result<(), Lost> {
         self.line(&text::json(json))
     }
 
-    /// A line as it is: an item of the user's own, which is to be run again as it was.
+    /// Writes a line unchanged: the user's own item, to be run again as it was.
     pub fn line(&mut self, line: &str) -> Result<(), Lost> {
         self.written(|writer| writeln!(writer, "{line}"))
     }
 
-    /// A text as it is.
+    /// Writes a text unchanged.
     pub fn text(&mut self, text: &str) -> Result<(), Lost> {
         self.written(|writer| writer.write_all(text.as_bytes()))
     }
 
-    /// Show what was written so far.
+    /// Shows what was written so far.
     pub fn flush(&mut self) -> Result<(), Lost> {
         self.written(|writer| writer.flush())
     }
 
-    /// All is written: it gets its name.
+    /// The output is complete: gives the file its name.
     pub fn finish(mut self) -> Result<(), Lost> {
         self.flush()?;
         match self.sink {
@@ -169,7 +170,7 @@ fn sink(Target { path, found }: Target) -> io::Result<Sink> {
             target: path,
             old,
         }))),
-        // A file that may be written in a folder that may not.
+        // The file is writable, but its folder is not.
         (Err(error), Some((file, _))) if is_forbidden(&error) => {
             Ok(Sink::Direct(BufWriter::new(Stream::new(file))))
         }
@@ -182,7 +183,7 @@ fn is_forbidden(error: &io::Error) -> bool {
     matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
 }
 
-/// What is there, for writing. A pipe is open when somebody reads it, who may be late.
+/// Opens an existing file for writing. Opening a pipe waits until it has a reader.
 #[cfg(unix)]
 fn opened(path: &Path) -> io::Result<File> {
     use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -195,7 +196,8 @@ fn opened(path: &Path) -> io::Result<File> {
     let at_once = OFlags::NONBLOCK;
     let flags = at_once.bits().try_into().unwrap_or_default();
     if let Ok(file) = options.clone().custom_flags(flags).open(path) {
-        // Given back: another reader would see the end of the first one.
+        // Clear `O_NONBLOCK` again: writes have to wait for the reader, and processes that share the pipe's file see
+        // the flag.
         fcntl_setfl(&file, fcntl_getfl(&file)? - at_once)?;
         return Ok(file);
     }
@@ -211,7 +213,8 @@ fn opened(path: &Path) -> io::Result<File> {
     File::options().write(true).open(path)
 }
 
-/// In the same folder, since a rename works within one file system only, and with a name that says whose it is.
+/// Creates the temporary file. It is in the target's folder, since a rename cannot cross file systems, and its name
+/// begins with the target's.
 fn part(target: &Path) -> io::Result<NamedTempFile> {
     let folder = target.parent().unwrap_or(Path::new("."));
     let name = target.file_name().filter(|name| name.len() <= MOST_NAME_BYTES);
@@ -226,7 +229,7 @@ fn part(target: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// A device has no length.
+/// Only regular files can be truncated.
 fn emptied(file: &File) -> io::Result<()> {
     if file.metadata()?.is_file() {
         file.set_len(0)?;
@@ -249,7 +252,7 @@ impl Beside {
         } else {
             part
         };
-        // It has other names, another owner, or is mounted by itself: what it holds is replaced, and not the file.
+        // The file has other links, has another owner, or is a mount point: its content is replaced, not the file.
         let Some((mut old, _)) = old else { return Ok(()) };
         let copied = part.reopen().and_then(|mut new| {
             old.set_len(0)?;
@@ -264,13 +267,13 @@ impl Beside {
     }
 }
 
-/// What was written happened, so it stays; it is not whole, so it does not get its name.
+/// Keeps the incomplete output under its temporary name, since its requests were sent, and names it in the error.
 fn kept(part: &NamedTempFile, error: &io::Error) -> io::Error {
     let message = format!("{error}; what was written is in {}", text::path(part.path()));
     io::Error::new(error.kind(), message)
 }
 
-/// Make the new file like the old one, if that can be.
+/// Gives the new file the old one's owner and mode, if possible.
 #[cfg(unix)]
 fn is_like(new: &File, old: &Metadata) -> bool {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
@@ -298,8 +301,8 @@ fn lost(name: &str, error: &io::Error) -> Lost {
     }
 }
 
-/// Print a text on standard output, in colour where it is a terminal. Its styles stay, and nothing else that acts on a terminal.
-/// Whoever reads no more of it has seen enough.
+/// Prints a text to standard output, coloured on a terminal. Styles are kept, and everything else that acts on a
+/// terminal is escaped. A closed pipe is not an error: its reader has seen enough.
 pub fn print(text: &str) -> Result<(), Failed> {
     let mut stdout = anstream::stdout();
     let written = write!(stdout, "{}", styled(text)).and_then(|()| stdout.flush());
@@ -347,7 +350,7 @@ mod tests {
             }
         }
         assert_eq!(names(folder.path()), ["file"]);
-        // Of a run that began, what was written stays.
+        // After `begin`, the output is kept.
         let mut output = open(&path).unwrap();
         output.begin().unwrap();
         output.text("newer").unwrap();
@@ -396,7 +399,7 @@ mod tests {
             assert_eq!(refused.exit, Exit::Usage, "{name}: {refused}");
         }
         assert!(names(folder.path()).is_empty());
-        // The longest name that there is.
+        // The longest possible name.
         let long = folder.path().join("x".repeat(255));
         open(&long).unwrap().finish().unwrap();
         assert!(long.is_file());

@@ -1,7 +1,8 @@
-//! The files of a command, compared before any of them is opened: what is written is nothing else that is read or written.
+//! Checks the files of a command before any is opened: an output must not be the same file as any other input or
+//! output.
 //!
-//! Files are compared as the system knows them, by device and inode, since one has many names: links, `./`, `/dev/stdout`.
-//! A terminal, pipe or device may be given twice: nothing in it is lost.
+//! Files are compared by device and inode, since one file has many names: links, `./`, `/dev/stdout`. Terminals, pipes
+//! and devices may be used twice, since that overwrites nothing.
 
 use std::fs::Metadata;
 use std::io;
@@ -11,25 +12,25 @@ use nodule::text;
 
 use crate::exit::Failed;
 
-/// Links that lead to each other; as many as Linux follows.
+/// Guards against cycles of links; Linux follows as many.
 const MOST_LINKS: usize = 40;
-/// Files that a database makes beside its own.
+/// Files that SQLite creates beside a database, and the journal's lock.
 const BESIDE_A_JOURNAL: [&str; 4] = ["-lock", "-wal", "-shm", "-journal"];
 
-/// A file, whatever it is called.
+/// Identifies a file independently of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Identity {
     #[cfg(unix)]
     File { device: u64, inode: u64 },
-    /// One that is not there yet, or that the system does not number: its folder has no links.
+    /// A file that does not exist yet, or on a system without inode numbers. All links in the path are resolved.
     Named(PathBuf),
 }
 
-/// Where a path leads, through all links.
+/// What a path resolves to, through all links.
 #[derive(Debug)]
 pub struct Target {
     pub path: PathBuf,
-    /// What is there.
+    /// The metadata of an existing file.
     pub found: Option<Metadata>,
 }
 
@@ -40,7 +41,7 @@ impl Target {
                 path: path.canonicalize()?,
                 found: Some(found),
             }),
-            // A name below `/proc/self/fd` may lead to what has no name.
+            // A path below `/proc/self/fd` may lead to something without a name, such as a pipe.
             Ok(found) => Ok(Self {
                 path: path.to_owned(),
                 found: Some(found),
@@ -53,7 +54,7 @@ impl Target {
         }
     }
 
-    /// `None` for what holds nothing, such as a terminal or a pipe.
+    /// `None` for anything that stores nothing, such as a terminal or a pipe.
     fn identity(&self) -> Option<Identity> {
         match &self.found {
             None => Some(Identity::Named(self.path.clone())),
@@ -63,7 +64,7 @@ impl Target {
     }
 }
 
-/// Where a file would be made.
+/// The path at which a new file would be created.
 fn new(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
@@ -96,7 +97,7 @@ fn identity(_: &Metadata, path: &Path) -> Identity {
     Identity::Named(path.to_owned())
 }
 
-/// What a file is for.
+/// How the command uses a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
     Read,
@@ -105,7 +106,7 @@ enum Use {
 
 #[derive(Debug)]
 struct Place {
-    /// `--items`, `standard output`.
+    /// For messages: `--items`, `standard output`.
     name: String,
     identity: Identity,
     used: Use,
@@ -119,7 +120,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// With the streams that the shell may have led into files.
+    /// Starts with the standard streams, which the shell may have redirected to files.
     pub fn new() -> Self {
         let mut places = Self {
             taken: Vec::new(),
@@ -140,7 +141,7 @@ impl Places {
         places
     }
 
-    /// A file that is read; `-` is standard input. One that is not there is told by whoever opens it.
+    /// Registers an input; `-` is standard input. A missing file is reported by the code that opens it.
     pub fn read(&mut self, name: &str, path: &Path) -> Result<(), Failed> {
         let identity = if path == Path::new("-") {
             stream(io::stdin())
@@ -153,7 +154,7 @@ impl Places {
         }
     }
 
-    /// A file that is written, and where its path leads; `None` for standard output, whichever of its names it was given by.
+    /// Registers an output and resolves its path; `None` for standard output, under any of its names.
     pub fn write(&mut self, name: &str, path: &Path) -> Result<Option<Target>, Failed> {
         if path == Path::new("-") {
             return self.write_output(name);
@@ -170,7 +171,7 @@ impl Places {
         Ok(Some(target))
     }
 
-    /// A database, which makes files of its own beside it.
+    /// Registers a database, including the files that it creates beside itself.
     pub fn journal(&mut self, name: &str, path: &Path) -> Result<(), Failed> {
         let Some(target) = self.write(name, path)? else {
             return Err(Failed::usage(format!(
@@ -190,7 +191,7 @@ impl Places {
         Ok(())
     }
 
-    /// It may be the only one.
+    /// Registers standard output, which only one output may use.
     fn write_output(&mut self, name: &str) -> Result<Option<Target>, Failed> {
         const OUTPUT: &str = "-";
         self.take(name.to_owned(), Identity::Named(OUTPUT.into()), Use::Written)?;
@@ -211,7 +212,7 @@ impl Places {
     }
 }
 
-/// The file that a stream leads into.
+/// The file that a standard stream is redirected to.
 #[cfg(unix)]
 fn stream(stream: impl std::os::fd::AsFd) -> Option<Identity> {
     let file = std::fs::File::from(stream.as_fd().try_clone_to_owned().ok()?);

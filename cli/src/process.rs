@@ -1,9 +1,10 @@
-//! The process itself: what others on the machine may see of it.
+//! Protects the process from other users and processes on the machine.
 
-/// Let nobody else write to what is made, whatever the shell allows: compiled components are run as they are found. Write no core dump, and let other processes of the same user read neither memory nor environment: a credential is in both.
-/// Root may still.
+/// Restricts the umask, turns core dumps off, and makes the process unreadable for other processes of its user. No
+/// other user may write to the files it creates, whatever the shell allows, since cached components run without another
+/// check. The memory and the environment contain a credential. Root can still read both.
 ///
-/// What cannot be turned off on this system stays on: a command that refused to run would protect nobody.
+/// A protection that this system lacks is skipped: refusing to run would protect nobody.
 pub fn close() {
     #[cfg(unix)]
     {
@@ -16,7 +17,7 @@ pub fn close() {
         let before = rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
         rustix::process::umask(before | rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH);
     }
-    // It keeps dumps from a handler too, to which the limit does not apply.
+    // Also stops dumps by a crash handler, to which the limit does not apply.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }

@@ -1,4 +1,5 @@
-//! How far a run is, on standard error: a bar on a terminal, a line now and then elsewhere, and a summary at the end.
+//! Shows a run's progress on standard error: a bar on a terminal, otherwise a line now and then, and a summary at the
+//! end.
 
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
@@ -10,16 +11,16 @@ use crate::args::Progress as Mode;
 use crate::exit;
 use crate::stderr;
 
-/// How often a line is printed where there is no terminal: a log is not filled, and nobody waits long for a sign.
+/// How often a line is printed without a terminal: often enough to show that the run goes on, without filling a log.
 const LINE_EVERY: Duration = Duration::from_secs(10);
-/// Counting a result must cost nothing beside running it.
+/// Results are counted far more often than shown; counting must cost next to nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// A bar that is drawn more often only flickers.
+/// Drawn more often, a bar flickers.
 const DRAWN_PER_SECOND: u8 = 8;
-/// Of a terminal that does not say how wide it is.
+/// For terminals that do not report their width.
 const COLUMNS: u16 = 80;
 
-/// Shows what a run counts.
+/// Shows a run's counts.
 pub struct Progress {
     bar: Option<ProgressBar>,
     lines: bool,
@@ -32,7 +33,7 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(mode: Mode, total: Option<u64>, watch: Watch) -> Self {
-        // Events are lines, and a bar is none.
+        // In JSON mode standard error carries events only, so there is no bar.
         let is_terminal = std::io::stderr().is_terminal() && !stderr::is_json();
         let bar = (mode == Mode::Auto && is_terminal).then(|| bar(total));
         let now = Instant::now();
@@ -47,14 +48,14 @@ impl Progress {
         }
     }
 
-    /// There is one more result. The counts are looked at only when they may be drawn.
+    /// Called for each result. Reads the counts only when they may be drawn.
     pub fn result(&mut self) {
         if self.last_look.elapsed() >= LOOK_EVERY {
             self.show();
         }
     }
 
-    /// Show the counts, if it is time to.
+    /// Shows the counts, if it is time to.
     pub fn show(&mut self) {
         self.last_look = Instant::now();
         if self.bar.is_none() && (!self.lines || self.last_line.elapsed() < LINE_EVERY) {
@@ -74,7 +75,7 @@ impl Progress {
         }
     }
 
-    /// Print something else, above the bar.
+    /// Prints something else above the bar.
     pub fn suspend(&self, print: impl FnOnce()) {
         match &self.bar {
             Some(bar) => bar.suspend(print),
@@ -82,14 +83,14 @@ impl Progress {
         }
     }
 
-    /// Take the bar away.
+    /// Removes the bar.
     pub fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 
-    /// Take the bar away and say how the run ended.
+    /// Removes the bar and prints the summary.
     pub fn end(self, run: &Summary) {
         self.clear();
         if self.quiet {
@@ -99,7 +100,7 @@ impl Progress {
     }
 }
 
-/// What a bar says beside how many items have their result.
+/// The bar's text beside the number of results.
 fn beside_the_count(now: &Summary) -> String {
     let mut more = format!(
         "{} done, {} failed, {} in flight",
@@ -113,7 +114,7 @@ fn beside_the_count(now: &Summary) -> String {
     more
 }
 
-/// A line that says the same where there is no bar.
+/// The progress line that replaces the bar without a terminal.
 fn so_far(now: &Summary, total: Option<u64>) -> String {
     let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
     let left = total
@@ -124,7 +125,7 @@ fn so_far(now: &Summary, total: Option<u64>) -> String {
     format!("{}{of} items: {more}, {rate}{left}", now.items)
 }
 
-/// What a run did, in two lines.
+/// The summary, in two lines.
 fn ended(run: &Summary) -> [String; 2] {
     let kinds: Vec<String> = run
         .failed
@@ -175,7 +176,7 @@ pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// How long the rest takes at the rate so far.
+/// The estimated time left at the rate so far.
 #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
 fn left(now: &Summary, total: u64) -> Option<String> {
     let rest = total.checked_sub(now.items)?;
@@ -199,19 +200,20 @@ fn bar(total: Option<u64>) -> ProgressBar {
         ),
     };
     bar.set_draw_target(target);
-    // The template is a constant; a wrong one would show the library's own.
+    // With an invalid template, the library's default remains.
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar
 }
 
-/// The terminal as the bar draws on it: by the thread that writes standard error, so that one that was stopped (Ctrl-S) stops no run.
+/// The terminal that the bar draws on. It writes through standard error's thread, so that a stopped terminal (Ctrl-S)
+/// does not stop the run.
 #[derive(Debug)]
 struct Screen;
 
 impl Screen {
-    /// A control sequence that moves the cursor by so many lines or columns.
+    /// Writes a control sequence that moves the cursor by `count` lines or columns.
     fn moved(&self, count: usize, direction: char) -> io::Result<()> {
         if count == 0 {
             return Ok(());
@@ -254,7 +256,7 @@ impl TermLike for Screen {
         self.write_str("\r\u{1b}[2K")
     }
 
-    /// What is put is on its way.
+    /// Nothing to flush: the queue's thread writes everything.
     fn flush(&self) -> io::Result<()> {
         Ok(())
     }
@@ -302,7 +304,7 @@ mod tests {
             now.retries = 1;
             now.elapsed = Duration::from_secs(10);
         });
-        // Nobody knows how many items standard input holds, nor how long they take before the first is done.
+        // The number of items on standard input is unknown, and so is the time left before the first result.
         let line = "0 items: 0 done, 0 failed, 0 in flight, 1 retry, 0 a second";
         assert_eq!(so_far(&retried, None), line);
         assert_eq!(

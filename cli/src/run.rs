@@ -1,4 +1,4 @@
-//! `nodule run`: an operation on items, results as JSON lines in the items' order.
+//! `nodule run`: runs an operation on items and writes results as JSON lines, in the items' order.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -27,20 +27,20 @@ use crate::setup;
 use crate::signals::Signals;
 use crate::tally::Tally;
 
-/// How often progress is shown while no result comes.
+/// How often the progress is refreshed when there are no results.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Items that are under way, as they were read, for `--failed`.
+/// Texts of the items in flight, as they were read, for `--failed`.
 type Texts = Arc<Mutex<VecDeque<Option<String>>>>;
 
 pub async fn run(args: Run) -> Result<Exit, Failed> {
     let places = read(&args)?;
     let policy = setup::policy(&args.grants)?;
-    // Nothing else leaves.
+    // Only a live run sends requests.
     let is_live = args.replay.is_none() && !args.dry_run;
     let (digest, outbound) = (args.digest.as_deref(), is_live.then_some(&args.outbound));
     let component = setup::component(&args.component, digest, Some(&policy), outbound).await?;
-    // Asked for here, so that a wrong name is told before the items are opened.
+    // Checked here, so that a wrong name is reported before the items are opened.
     component
         .node()
         .operation(&args.group, &args.operation)
@@ -58,7 +58,7 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
     Ok(exit)
 }
 
-/// What the command reads, in files that nothing is written to.
+/// Registers the command's inputs, which no output may overwrite.
 fn read(args: &Run) -> Result<Places, Failed> {
     let mut places = Places::new();
     places.read("COMPONENT", &args.component)?;
@@ -78,7 +78,7 @@ fn read(args: &Run) -> Result<Places, Failed> {
     Ok(places)
 }
 
-/// The component, bound to what the flags say.
+/// Binds the component to what the flags give.
 fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, Failed> {
     let mut builder = component.runner().policy(policy);
     let credential = || setup::credential(component.node(), args.credential.as_deref());
@@ -87,7 +87,7 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
         for trouble in recording.warnings() {
             warning(&trouble);
         }
-        // A recording of this command says itself where the service was.
+        // This command's own recordings contain the base URL.
         if recording.case().is_none()
             && let Some(credential) = credential()?
         {
@@ -97,7 +97,7 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
     }
     let credential = credential()?;
     if let Some(credential) = &credential {
-        // Whose server gets the secret is said before it does.
+        // Tell the user which server gets the secret before it does.
         line(&format!("credential: bound to {}", credential.base_url()));
     }
     let builder = match (&args.record, &credential) {
@@ -122,7 +122,7 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
     .build()?)
 }
 
-/// What a recording says of its run.
+/// The metadata that a recording stores about its run.
 pub fn meta(
     component: &Component,
     credential: &Credential,
@@ -148,7 +148,7 @@ pub fn meta(
     Ok(meta)
 }
 
-/// What the command writes, as long as it can.
+/// The command's outputs; `None` for one that can no longer be written.
 struct Files {
     output: Option<Output>,
     failed: Option<Output>,
@@ -157,7 +157,7 @@ struct Files {
 }
 
 impl Files {
-    /// Whatever can be refused is refused before anything is sent.
+    /// Opens all outputs; whatever can fail fails here, before anything is sent.
     fn open(args: &Run, mut places: Places) -> Result<Self, Failed> {
         if let Some(path) = &args.journal {
             places.journal("--journal", path)?;
@@ -187,7 +187,7 @@ impl Files {
     }
 }
 
-/// Do something with a file, which is given up where it can take no more: that ends the run.
+/// Writes to an output. If that fails, gives the output up and ends the run.
 fn write(file: &mut Option<Output>, endings: &Endings, work: impl FnOnce(&mut Output) -> Result<(), Lost>) {
     if let Some(output) = file
         && let Err(lost) = work(output)
@@ -197,7 +197,7 @@ fn write(file: &mut Option<Output>, endings: &Endings, work: impl FnOnce(&mut Ou
     }
 }
 
-/// Run the items and write their results; says how the command ends.
+/// Runs the items and writes their results; returns the exit status.
 async fn stream(
     args: &Run,
     places: Places,
@@ -208,7 +208,7 @@ async fn stream(
     let mut files = Files::open(args, places)?;
     let texts: Texts = Arc::default();
     let (items, kept) = kept(items, files.failed.is_some().then(|| Arc::clone(&texts)));
-    // Before anything is sent, so that no signal ends the command in the middle of it.
+    // Signals are handled before anything is sent, so that none kills the command in the middle of a write.
     let signals = Signals::listen();
     let items = items.map(|item| item.map_err(ItemError::from));
     let mut results = runner
@@ -229,7 +229,7 @@ async fn stream(
         let next = if let Some(next) = results.next().now_or_never() {
             next
         } else {
-            // Nothing is ready: what is known is shown before waiting.
+            // No result is ready: show what there is before waiting.
             write(&mut files.output, &endings, Output::flush);
             tokio::select! {
                 next = results.next() => next,
@@ -290,7 +290,7 @@ async fn stream(
             counted(index, "item", "items")
         ));
         hint(&how_to_go_on(args));
-        // Why was said when it began to end.
+        // The reason was printed when the run began to end.
         return Ok(ending.exit());
     }
     if let Some(first) = failures.next() {
@@ -303,7 +303,7 @@ async fn stream(
     Ok(tally.exit())
 }
 
-/// Write what is written at the end, and give all files their names; says what could not be written.
+/// Writes the final outputs and gives all files their names; returns what could not be written.
 fn finish(
     files: Files,
     runner: &Runner,
@@ -333,7 +333,7 @@ fn finish(
     written.into_iter().flatten().filter_map(Result::err)
 }
 
-/// The run broke: a journal whose disk is full is as good as a file that cannot be written.
+/// The run broke. A journal on a full disk counts as a file that cannot be written.
 fn broke(error: nodule::Error) -> Failed {
     let is_full =
         matches!(&error, nodule::Error::Journal(error) if matches!(**error, JournalError::Full { .. }));
@@ -362,7 +362,7 @@ fn options(args: &Run) -> RunOptions {
     options
 }
 
-/// What continues a run that was cut short.
+/// Tells how to continue a run that was cut short.
 fn how_to_go_on(args: &Run) -> String {
     match &args.journal {
         Some(journal) => format!(
@@ -373,14 +373,14 @@ fn how_to_go_on(args: &Run) -> String {
     }
 }
 
-/// Print the notices that are there.
+/// Prints the pending notices.
 fn print_notices(notices: &mut Option<mpsc::Receiver<Notice>>, progress: &Progress) {
     while let Some(notice) = notices.as_mut().and_then(|notices| notices.try_recv().ok()) {
         progress.suspend(|| exit::notice(&notice));
     }
 }
 
-/// The next notice; never, where none comes any more.
+/// The next notice; waits forever once the channel is closed.
 async fn next_notice(notices: &mut Option<mpsc::Receiver<Notice>>) -> Option<Notice> {
     match notices {
         Some(receiver) => {
@@ -394,7 +394,7 @@ async fn next_notice(notices: &mut Option<mpsc::Receiver<Notice>>) -> Option<Not
     }
 }
 
-/// The items, remembered while they are under way if somebody wants them back.
+/// Passes the items through, and remembers those in flight for `--failed`.
 fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
     match texts {
         None => (items, false),
@@ -410,7 +410,8 @@ fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
     }
 }
 
-/// Print what would be sent. One item after the other, since requests do not say which item they belong to.
+/// Prints the requests that would be sent. Runs one item at a time, since requests do not say which item they belong
+/// to.
 async fn dry_run(args: &Run, mut places: Places, runner: &Runner, mut items: Items) -> Result<Exit, Failed> {
     let mut output = Output::open(&mut places, "--output", &args.output)?;
     output.begin()?;
@@ -441,7 +442,7 @@ async fn dry_run(args: &Run, mut places: Places, runner: &Runner, mut items: Ite
     Ok(tally.exit())
 }
 
-/// A request that would be sent, as JSON.
+/// A planned request as JSON.
 pub fn shown(request: &nodule::Planned) -> Json {
     let headers: Object = request
         .headers
@@ -450,7 +451,7 @@ pub fn shown(request: &nodule::Planned) -> Json {
         .collect();
     let mut shown = json!({"method": request.method.as_str(), "url": request.url, "headers": headers});
     if !request.body.is_empty() {
-        // JSON as JSON, anything else as the text that it is.
+        // A JSON body is embedded as JSON, anything else as text.
         let body = Json::from_slice(&request.body)
             .unwrap_or_else(|_| Json::from(String::from_utf8_lossy(&request.body).into_owned()));
         if let Some(fields) = shown.as_object_mut() {

@@ -1,7 +1,7 @@
-//! `nodule serve`: the library for engines in any language, over a socket of this machine.
+//! `nodule serve`: the library for engines in any language, over a Unix socket.
 //!
-//! What is loaded and bound comes by requests; what the process may do is settled before it listens. docs/serve.md is for
-//! its users, `/openapi.json` for their programs.
+//! Requests load and bind components; what the process itself may do is fixed before it listens. docs/serve.md
+//! documents the API for people, `/openapi.json` for programs.
 
 mod api;
 mod folders;
@@ -39,14 +39,14 @@ use settings::Settings;
 use token::Token;
 use wire::{Allow, Run};
 
-/// Each has its compiled code in memory. An engine has some hundred nodes.
+/// Limit on loaded components, whose compiled code stays in memory. An engine has a few hundred nodes.
 const MOST_COMPONENTS: usize = 1_024;
-/// How long items that are under way may take to end when the server is told to end.
+/// How long items in flight may run on after the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
-/// How long their last results may take to be read.
+/// How long clients may then read the last results.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Runs until it is told to end.
+/// Runs until the server is told to stop.
 pub fn serve(args: &Serve) -> Result<Exit, Failed> {
     start_clean(args)?;
     let settings = Settings::load(args.settings.as_deref())?;
@@ -55,7 +55,7 @@ pub fn serve(args: &Serve) -> Result<Exit, Failed> {
     let prepared = listen::prepare(&args.socket).map_err(Failed::usage)?;
     let token = Token::new(settings.token.as_ref(), &args.socket)?;
     let folders = Folders::new(&args.read, &args.write)?;
-    // Before there is any other thread: what is bound is this one, and what it starts.
+    // Before any other thread exists: the limits apply to this thread and the threads it starts.
     let missing = protect::confine(&protect::Bounds {
         memory_mb: args.memory_mb,
         read: folders.read(),
@@ -80,7 +80,7 @@ pub fn serve(args: &Serve) -> Result<Exit, Failed> {
     setup::multi_threaded(answer(args, server, prepared))
 }
 
-/// With the cache's folder as an argument, since nothing of the environment is kept.
+/// Starts the program again without its environment. The cache's folder is passed as an argument.
 fn start_clean(args: &Serve) -> Result<(), Failed> {
     let mut extra: Vec<OsString> = Vec::new();
     if args.cache.is_none() {
@@ -133,7 +133,7 @@ async fn answer(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -
         tokio::select! {
             _ = &mut serving => {}
             () = grace => {}
-            // Whoever tells it again does not want to wait.
+            // A second signal means: do not wait.
             () = signals.again() => {}
             () = alone(args.stdio_lifetime) => {}
         }
@@ -141,16 +141,16 @@ async fn answer(args: &Serve, server: Arc<Server>, prepared: listen::Prepared) -
     Ok(Exit::Done)
 }
 
-/// Why the server ends.
+/// Why the server stops.
 #[derive(PartialEq, Eq)]
 enum Why {
     /// A signal.
     Told,
-    /// Whoever started it is gone, and nobody reads its answers.
+    /// The parent process is gone, so nobody reads responses.
     Alone,
 }
 
-/// Completes when whoever started the server is gone, where its end is the server's too.
+/// Completes when the parent process is gone, if the server's life is tied to it; otherwise never.
 async fn alone(stdio_lifetime: bool) {
     if stdio_lifetime {
         listen::stdin_closed().await;
@@ -159,10 +159,10 @@ async fn alone(stdio_lifetime: bool) {
     }
 }
 
-/// What is loaded, and what runs.
+/// The loaded components and the runs.
 pub(crate) struct Server {
     engine: Engine,
-    /// Of runs that bring none.
+    /// For runs without a policy of their own.
     policy: Policy,
     folders: Folders,
     large: Large,
@@ -193,7 +193,7 @@ impl Server {
         forgotten.map(drop).ok_or_else(|| not_loaded(digest))
     }
 
-    /// Room for so many bytes of a component, where that is many.
+    /// Reserves memory for a large component; `None` for a small one.
     async fn room(&self, bytes: usize) -> Option<Room> {
         if bytes > large::SMALL {
             Some(self.large.clone().room(bytes).await)
@@ -238,7 +238,7 @@ impl Server {
             .map_err(|error| Answered::library(&error.into()))
     }
 
-    /// A component, bound to what it may use.
+    /// Binds a component to a tenant, a credential, and a policy with additional rules.
     fn bind(
         &self,
         digest: &str,
@@ -312,7 +312,7 @@ impl Server {
     }
 }
 
-/// A run that can be found by its name, until this is dropped.
+/// A run that can be found by its name until this is dropped.
 pub(crate) struct Registered {
     server: Arc<Server>,
     id: u64,

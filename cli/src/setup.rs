@@ -1,4 +1,4 @@
-//! What commands have in common: the runtime, the log, the component, the policy, the credential.
+//! What commands share: the runtime, the log, the component, the policy, the credential.
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -22,26 +22,27 @@ use crate::files::{self, read};
 use crate::signals::survive_file_size;
 use crate::stderr;
 
-/// The variable that holds a credential, for where no file may.
+/// The variable that contains a credential, where no file may.
 const CREDENTIAL: &str = "NODULE_CREDENTIAL";
-/// The variable that names a file of certificates, as OpenSSL has it.
+/// The variable that names a file of certificates, as in OpenSSL.
 const CERTIFICATES: &str = "SSL_CERT_FILE";
-/// The variable that holds a proxy's URL, for one with a password. Those of other programs are not read.
+/// The variable that contains a proxy's URL, so that its password is not an argument. Other programs' proxy variables
+/// are ignored.
 const PROXY: &str = "NODULE_PROXY";
 pub const CREDENTIAL_HINT: &str = "give it by `--credential FILE`, a JSON object, or in the variable NODULE_CREDENTIAL; never as an argument";
 
-/// Runs a command that does one thing after the other: a runtime without threads starts faster.
+/// Runs a command that does one thing at a time: a runtime without threads starts faster.
 pub fn single_threaded(command: impl Future<Output = Result<Exit, Failed>>) -> Result<Exit, Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     block_on(&runtime.map_err(|error| no_runtime(&error))?, command)
 }
 
-/// Runs a command that runs several instances at once.
+/// Runs a command that runs several instances in parallel.
 pub fn multi_threaded(command: impl Future<Output = Result<Exit, Failed>>) -> Result<Exit, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| no_runtime(&error))?;
     let outcome = block_on(&runtime, command);
-    // A thread that reads a standard input that nobody closes would be waited for without end.
+    // Dropping the runtime would wait, possibly forever, for a thread that blocks on standard input.
     runtime.shutdown_background();
     outcome
 }
@@ -60,7 +61,7 @@ fn no_runtime(error: &std::io::Error) -> Failed {
     Failed::usage(format!("no threads to run on: {error}"))
 }
 
-/// Print events, where that was asked for.
+/// Starts the log, if it was asked for.
 pub fn log(log: &Log) {
     let Some(format) = log.log else { return };
     let level = match log.log_level {
@@ -69,7 +70,7 @@ pub fn log(log: &Log) {
         Level::Info => LevelFilter::INFO,
         Level::Debug => LevelFilter::DEBUG,
     };
-    // Events of the libraries below may hold what they were given; only our own are made to be read by others.
+    // Events of the libraries below may contain foreign data; only our own are safe to show.
     let filter = tracing_subscriber::filter::Targets::new().with_target("nodule", level);
     if format == LogFormat::Json {
         stderr::write_json();
@@ -81,7 +82,7 @@ pub fn log(log: &Log) {
             is_styled,
         })
         .with_ansi(is_styled);
-    // It is set once, at the start.
+    // Fails only if it was set before.
     let _ = match format {
         LogFormat::Text => builder.with_max_level(level).finish().with(filter).try_init(),
         LogFormat::Json => builder
@@ -93,12 +94,12 @@ pub fn log(log: &Log) {
     };
 }
 
-/// Where compiled components are kept between runs; `None` where no variable names a place.
+/// Where compiled components are kept between runs; `None` if no variable names a folder.
 ///
 /// # Errors
 ///
-/// A variable that is empty, or relative: what it names would change with the folder that the command is started in, which may be
-/// anybody's. By the XDG rules an empty `XDG_CACHE_HOME` is as none.
+/// A variable is empty or relative: a relative path would depend on the current folder, which may be anybody's. By the
+/// XDG rules, an empty `XDG_CACHE_HOME` counts as unset.
 pub fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>, String> {
     let absolute = |name: &str, dir: OsString| {
         let dir = PathBuf::from(dir);
@@ -123,8 +124,9 @@ pub fn cache_dir(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<P
     }
 }
 
-/// An engine that keeps what it compiles, where there is a folder that nobody else can write to; and the folder that has to be
-/// there in its place until the code is loaded, which is made in `temporary` where that is given. Compiled code comes from another process by a folder, in any case.
+/// An engine with a compilation cache, if there is a folder that only its user can write to. Otherwise it uses a
+/// temporary folder, made in `temporary` if given and returned: compiled code comes from another process through a
+/// folder, which must exist until the code is loaded.
 pub fn engine(
     config: &EngineConfig,
     cache: Option<&Path>,
@@ -148,7 +150,7 @@ pub fn engine(
         Ok(None) => {}
         Ok(Some(dir)) => match Engine::new(&apart(config.clone().cache_dir(dir))?) {
             Ok(engine) => return Ok((engine, None)),
-            // Without the cache everything works, only later.
+            // The cache only saves time.
             Err(error) => not_kept(&error.to_string(), error.hint()),
         },
         Err(why) => not_kept(&why, None),
@@ -164,7 +166,7 @@ pub fn engine(
     Ok((Engine::new(&apart(config)?)?, temporary))
 }
 
-/// The component, which has to have the digest, if one is given.
+/// Loads the component and checks its digest, if one is given.
 pub async fn component(
     path: &Path,
     digest: Option<&str>,
@@ -179,14 +181,14 @@ pub async fn component(
         config = configure(config, outbound)?;
     }
     let (engine, _temporary) = engine(&config, None, None)?;
-    // Another component than the pinned one is refused before any of it runs.
+    // A component with another digest is refused before any of its code runs.
     Ok(match digest {
         Some(digest) => engine.load_file_pinned(path, digest).await?,
         None => engine.load_file(path).await?,
     })
 }
 
-/// The certificates and the proxy that the flags and the variables give.
+/// Adds the certificates and the proxy from flags and variables.
 fn configure(mut config: EngineConfig, outbound: &Outbound) -> Result<EngineConfig, Failed> {
     let named = outbound.ca.iter().map(|file| ("--ca", file.clone()));
     let variable = std::env::var_os(CERTIFICATES).filter(|file| !file.is_empty());
@@ -214,7 +216,7 @@ fn configure(mut config: EngineConfig, outbound: &Outbound) -> Result<EngineConf
     Ok(config.proxy(proxy))
 }
 
-/// What the flags and the policy file allow.
+/// The policy that the flags and the policy file give.
 pub fn policy(grants: &Grants) -> Result<Policy, Failed> {
     let mut policy = match &grants.policy {
         Some(path) => {
@@ -232,13 +234,13 @@ pub fn policy(grants: &Grants) -> Result<Policy, Failed> {
     Ok(policy)
 }
 
-/// The credential from the file, or from the environment; `None` where neither is there or the node takes none.
+/// The credential from the file or the environment; `None` if there is neither or the node takes none.
 pub fn credential(node: &Node, file: Option<&Path>) -> Result<Option<Credential>, Failed> {
     let text = match (file, std::env::var(CREDENTIAL)) {
         (Some(file), _) => read(file, &files::CREDENTIAL)?,
-        // The environment's credential may be there for another node.
+        // The environment's credential may be meant for another node.
         (None, Ok(_)) if node.credential.is_none() => return Ok(None),
-        // A variable that is set to nothing is how scripts leave one out.
+        // Scripts set a variable to nothing to leave it out.
         (None, Ok(text)) if text.trim().is_empty() => return Ok(None),
         (None, Ok(text)) => text,
         (None, Err(_)) => return Ok(None),

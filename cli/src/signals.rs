@@ -1,10 +1,10 @@
-//! What asks the command to end: Ctrl-C, and on Unix `SIGTERM` and `SIGHUP`, by which services, containers and terminals end what
-//! runs in them.
+//! Signals that ask the command to stop: Ctrl-C, and on Unix also `SIGTERM` and `SIGHUP`, by which service managers,
+//! containers and terminals stop their processes.
 //!
-//! The first of them lets the items under way end. After that `SIGINT` and `SIGTERM` are meant; a `SIGHUP` is not, since whoever
-//! ends a session sends it beside another.
+//! After the first signal the items in flight may finish. A second `SIGINT` or `SIGTERM` stops at once. A second
+//! `SIGHUP` does not: when a session ends, it often arrives beside another signal.
 
-/// Which of them came.
+/// The signal that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// Ctrl-C.
@@ -16,7 +16,7 @@ pub enum Signal {
 }
 
 impl Signal {
-    /// Its number, the same on all systems.
+    /// The signal's number, the same on all systems.
     pub fn number(self) -> u8 {
         match self {
             Signal::Interrupt => 2,
@@ -40,16 +40,16 @@ mod unix {
 
     use super::Signal;
 
-    /// A file grew beyond what the process may write (`ulimit -f`). Linux, macOS and the BSDs have the same number.
+    /// `SIGXFSZ`: a file grew beyond the process's limit (`ulimit -f`). Linux, macOS and the BSDs use the same number.
     const FILE_SIZE: i32 = 25;
 
-    /// Let that be an error of the write, as on a full disk, and not the process's end. It needs a runtime.
+    /// Turns `SIGXFSZ` into a write error, as on a full disk, instead of the process's death. It needs a runtime.
     pub fn survive_file_size() {
-        // Tokio listens until the process ends, whoever hears.
+        // Tokio's handler stays until the process ends, even without a receiver.
         let _ = signal(SignalKind::from_raw(FILE_SIZE));
     }
 
-    /// The signals that come from the moment on in which it is made.
+    /// Receives the signals that arrive after its creation.
     pub struct Signals {
         interrupt: Option<Stream>,
         terminate: Option<Stream>,
@@ -57,7 +57,7 @@ mod unix {
     }
 
     impl Signals {
-        /// What the system does not let us listen for ends the command, as before.
+        /// A signal that cannot be listened for keeps its default effect.
         pub fn listen() -> Self {
             let is_kept = |_: &_| !is_hang_up_ignored();
             Self {
@@ -69,14 +69,14 @@ mod unix {
             }
         }
 
-        /// The first that asks to end.
+        /// Waits for the first signal.
         pub async fn first(&mut self) -> Signal {
             let Self {
                 interrupt,
                 terminate,
                 hang_up,
             } = self;
-            // Of those that came together the last one does not say more.
+            // Of simultaneous signals any one will do.
             tokio::select! {
                 biased;
                 () = one(interrupt) => Signal::Interrupt,
@@ -85,7 +85,7 @@ mod unix {
             }
         }
 
-        /// The next one of somebody who has no patience.
+        /// Waits for a further signal that means: stop at once.
         pub async fn again(&mut self) {
             tokio::select! {
                 () = one(&mut self.interrupt) => {}
@@ -104,13 +104,13 @@ mod unix {
         }
     }
 
-    /// Whether the command was started by `nohup`, which asks it to go on when the terminal goes. Where that cannot be seen it is
-    /// taken to be so.
+    /// Whether the command runs under `nohup`, which asks it to survive its terminal. If that cannot be determined, it
+    /// is assumed.
     fn is_hang_up_ignored() -> bool {
         std::fs::read_to_string("/proc/self/status").map_or(true, |status| ignores_hang_up(&status))
     }
 
-    /// The lowest bit of the mask of ignored signals is the first signal.
+    /// Bit 0 of the mask of ignored signals is signal 1, `SIGHUP`.
     fn ignores_hang_up(status: &str) -> bool {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
@@ -134,7 +134,7 @@ mod unix {
 mod other {
     use super::Signal;
 
-    /// There is no such signal.
+    /// The system has no such signal.
     pub fn survive_file_size() {}
 
     /// Ctrl-C.

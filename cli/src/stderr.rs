@@ -1,10 +1,10 @@
-//! Standard error, written to by a thread of its own: whoever does not read it holds up nobody.
+//! Standard error, written by a thread of its own: a slow reader blocks nobody.
 //!
-//! A run that waited for the reader of its events would leave items half done, and one that ended for want of a reader would
-//! lose its results. So what is said goes into a queue of bounded size, and what does not fit is left out and counted. A
-//! standard error that is closed, or a disk that is full, takes nothing, and ends nothing.
+//! A run that waited for the reader of its events would leave items half done, and one that failed for lack of a reader
+//! would lose its results. So output goes into a bounded queue; what does not fit is dropped and counted. A closed
+//! standard error or a full disk loses text but ends nothing.
 //!
-//! Messages are waited for as long as somebody reads, so that they stand in order with what is printed on standard output.
+//! The command waits for its own messages as long as somebody reads, so that they appear in order with standard output.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -14,28 +14,29 @@ use std::time::{Duration, Instant};
 use nodule::text;
 use serde_json::Value;
 
-/// Some ten thousand events.
+/// Room for some ten thousand events.
 const QUEUE_BYTES: usize = 4 * 1024 * 1024;
-/// Messages go in where events do not any more: there are few, and the last ones say how the command ended.
+/// Messages still fit when events no longer do: they are few, and the last ones say how the command ended.
 const MESSAGE_BYTES: usize = QUEUE_BYTES + 1024 * 1024;
-/// Written at once: as much as a pipe holds.
+/// Largest single write: the capacity of a pipe.
 const PIECE_BYTES: usize = 64 * 1024;
-/// How long a message is waited for, until the first one for which that was in vain.
+/// How long to wait for a message to be written. After one timeout, later messages are not waited for until the reader
+/// reads again.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// How long the end of the command waits for a reader who takes nothing, and for one who takes little.
+/// How long the command waits at exit: for a reader that reads nothing, and in total for a slow one.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What was said and is not written yet.
+/// Text that is not written yet.
 #[derive(Default)]
 struct Queue {
     text: VecDeque<u8>,
-    /// Bytes that were put in and written, from the beginning on.
+    /// Total bytes enqueued and written.
     said: u64,
     written: u64,
-    /// Events and messages that did not fit.
+    /// Number of events and messages dropped.
     left_out: u64,
-    /// A message was waited for in vain, and nothing was written since.
+    /// A wait timed out, and nothing was written since.
     is_stuck: bool,
 }
 
@@ -48,17 +49,17 @@ struct Shared {
 
 static SHARED: OnceLock<Shared> = OnceLock::new();
 
-/// Write events as JSON lines; to be said before anything else is.
+/// Switches to JSON lines; call it before any output.
 pub fn write_json() {
     let _ = SHARED.set(Shared::new(true));
 }
 
-/// Whether events are JSON lines, and so everything else is.
+/// Whether events, and so all output, are JSON lines.
 pub fn is_json() -> bool {
     SHARED.get().is_some_and(|shared| shared.is_json)
 }
 
-/// How important an event is.
+/// An event's severity.
 #[derive(Debug, Clone, Copy)]
 pub enum Level {
     Error,
@@ -66,7 +67,8 @@ pub enum Level {
     Info,
 }
 
-/// A message of the command, as an event like those of the library. Why it ends is told whatever else is left out.
+/// Writes a message of the command as an event like the library's. Errors appear at every log level, since they say why
+/// the command ended.
 pub fn json(level: Level, fields: &Value) {
     const TARGET: &str = "nodule::command";
     let is_wanted = match level {
@@ -93,19 +95,19 @@ fn event_line(level: Level, fields: &Value) -> String {
     format!("{}\n", text::json(&event.to_string()))
 }
 
-/// An event; left out where nobody reads.
+/// Writes an event; it is dropped when nobody reads.
 pub fn event(text: &str) {
     shared().put(text.as_bytes(), QUEUE_BYTES);
 }
 
-/// A message of the command.
+/// Writes a message of the command.
 pub fn message(text: &str) {
     let shared = shared();
     shared.put(text.as_bytes(), MESSAGE_BYTES);
     shared.wait(PATIENCE, PATIENCE);
 }
 
-/// Wait until everything is written, or until nobody has read for a while.
+/// Waits until everything is written, or until the reader has stopped reading for a while.
 pub fn finish() {
     if let Some(shared) = SHARED.get() {
         shared.queue().is_stuck = false;
@@ -147,7 +149,8 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Wait until what was said so far is written: for a time in which nothing is, and for a time in all.
+    /// Waits until all text enqueued so far is written: at most `patience` without progress, and at most `longest` in
+    /// total.
     fn wait(&self, patience: Duration, longest: Duration) {
         let begin = Instant::now();
         let mut queue = self.queue();
@@ -164,7 +167,7 @@ impl Shared {
         }
     }
 
-    /// The thread: writes what is there, without end.
+    /// The thread's loop: writes the queue forever.
     fn write_all(&self) {
         let mut stderr = anstream::stderr();
         loop {
@@ -174,14 +177,14 @@ impl Shared {
             }
             let length = queue.text.len().min(PIECE_BYTES);
             let piece: Vec<u8> = queue.text.drain(..length).collect();
-            // Where there is room again, which is behind the last line that had some.
+            // Report dropped text after the last line that fit, which is where the queue runs empty.
             let left_out = if queue.text.is_empty() {
                 std::mem::take(&mut queue.left_out)
             } else {
                 0
             };
             drop(queue);
-            // Where it cannot be written nobody can be told.
+            // A failed write cannot be reported anywhere.
             let _ = stderr.write_all(&piece);
             if left_out > 0 {
                 let _ = stderr.write_all(note(left_out, self.is_json).as_bytes());
@@ -194,7 +197,7 @@ impl Shared {
     }
 }
 
-/// What stands in the place of what was left out.
+/// The note that replaces dropped text.
 fn note(left_out: u64, is_json: bool) -> String {
     if is_json {
         event_line(
@@ -221,7 +224,7 @@ mod tests {
         assert!(left_out > 4000 && shared.queue().text.len() <= QUEUE_BYTES);
         shared.put(b"message", MESSAGE_BYTES);
         assert_eq!(shared.queue().left_out, left_out);
-        // Nobody writes: the first one waits for a moment, and no other.
+        // Nobody writes: the first wait times out, and later ones return at once.
         shared.wait(Duration::from_millis(1), Duration::MAX);
         assert!(shared.queue().is_stuck);
         shared.wait(Duration::MAX, Duration::MAX);

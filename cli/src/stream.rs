@@ -1,17 +1,17 @@
-//! A stream that somebody reads, or does not: a pipe is written only where there is room, so that a run can end though its reader
-//! takes nothing.
+//! An output stream that can give up its reader: it writes to a pipe only while there is room, so that a run can end
+//! although nobody reads.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A pipe that has room has room for so much, which is written whole (`PIPE_BUF`).
+/// A pipe that is ready for writing takes this many bytes at once (`PIPE_BUF`).
 const PIECE_BYTES: usize = 4096;
 
-/// No reader is waited for any more.
+/// Set once readers are given up.
 static IS_GIVEN_UP: AtomicBool = AtomicBool::new(false);
 
-/// Wait for no reader any more: what one has not taken is lost to him.
+/// Stops waiting for all readers: what they have not read is lost.
 pub fn give_up() {
     IS_GIVEN_UP.store(true, Ordering::Relaxed);
 }
@@ -20,7 +20,7 @@ pub fn give_up() {
 #[derive(Debug)]
 pub struct Stream {
     file: File,
-    /// Whether its reader may have to be waited for.
+    /// Whether it is a pipe or device, whose reader may block a write.
     is_read: bool,
 }
 
@@ -35,7 +35,7 @@ impl Stream {
     }
 }
 
-/// Standard output, without the lines' buffer of the standard library.
+/// Standard output without the standard library's line buffer.
 #[cfg(unix)]
 pub fn standard_output() -> io::Result<Stream> {
     use std::os::fd::AsFd as _;
@@ -68,7 +68,7 @@ impl Write for Stream {
 #[cfg(unix)]
 fn wait_for_room(file: &File) -> io::Result<()> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    /// How long it takes until it is seen that the reader is given up.
+    /// How soon a waiting write notices that the reader is given up.
     const LOOK_EVERY: Timespec = Timespec {
         tv_sec: 0,
         tv_nsec: 100_000_000,
@@ -80,7 +80,7 @@ fn wait_for_room(file: &File) -> io::Result<()> {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody reads it"));
             }
             Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            // A reader that is gone is told by the write.
+            // If the reader is gone, the write reports it.
             Ok(_) => return Ok(()),
             Err(error) => return Err(error.into()),
         }

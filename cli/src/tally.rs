@@ -1,4 +1,4 @@
-//! What failed in a run, and what to do about it.
+//! Counts a run's failures, and tells what to do about them.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use nodule::{Failure, text};
 
 use crate::exit::{Exit, hint, is_refusal, line, warning};
 
-/// Items that a message names one by one.
+/// Number of items that a message lists.
 const NAMED: usize = 20;
 
-/// What failed, as far as the exit status and the hints need it.
+/// The failures, as far as the exit status and the hints need them.
 #[derive(Default)]
 pub struct Tally {
     is_write: bool,
@@ -17,12 +17,12 @@ pub struct Tally {
     refusals: u64,
     hint: Option<String>,
     unknown: u64,
-    /// The first items that may have been done.
+    /// The first items whose write may have taken effect.
     unknown_items: Vec<String>,
 }
 
 impl Tally {
-    /// `is_write`: nobody can run the operation again without risk.
+    /// `is_write`: running the operation twice may do harm.
     pub fn new(is_write: bool) -> Self {
         Self {
             is_write,
@@ -44,12 +44,12 @@ impl Tally {
         }
     }
 
-    /// Whether a plain write may have been done: running it again might do it twice.
+    /// Whether a plain write may have taken effect: running it again might do it twice.
     pub fn is_unknown(&self, failure: &Failure) -> bool {
         self.is_write && failure.is_unknown()
     }
 
-    /// What to do about the failures.
+    /// Prints what to do about the failures.
     pub fn explain(&self, failed: Option<&Path>, has_journal: bool) {
         if let Some(text) = &self.hint {
             line("");
@@ -83,7 +83,7 @@ impl Tally {
         }
     }
 
-    /// A run whose every failure is a refusal was refused; otherwise items failed.
+    /// `Refused` if every failure is a refusal, otherwise `ItemFailed`.
     pub fn exit(&self) -> Exit {
         match (self.failures, self.refusals) {
             (0, _) => Exit::Done,

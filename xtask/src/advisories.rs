@@ -1,7 +1,7 @@
-//! Known security advisories against what the lock files hold.
+//! Checks the lock files against known security advisories.
 //!
-//! The list is kept in the repository, with the day on which it was compared with the public database, so that the check needs no
-//! network. It says only that nothing that stands in it is used; what was published since is for `cargo deny` to find.
+//! The list of advisories is kept in the repository, with the day on which it was last compared with the public
+//! database, so that the check needs no network. The check only covers that list; `cargo deny` finds newer advisories.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use toml::value::Datetime;
 
 const LIST: &str = "advisories.toml";
 const LOCKS: [&str; 3] = ["Cargo.lock", "fuzz/Cargo.lock", "host-test/guests/Cargo.lock"];
-/// Says which features of a package the builds have.
+/// The manifest that selects the packages' features.
 const MANIFEST: &str = "Cargo.toml";
 
 #[derive(Deserialize)]
@@ -30,26 +30,26 @@ struct List {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advisory {
-    /// Several, where they were mended together.
+    /// One ID, or several that one version fixed together.
     ids: Vec<String>,
     package: String,
-    /// A version that meets one of these is mended.
+    /// A version that meets one of these requirements is fixed.
     patched: Vec<VersionReq>,
-    /// A version that meets one of these never had it.
+    /// A version that meets one of these requirements was never affected.
     #[serde(default)]
     unaffected: Vec<VersionReq>,
     about: String,
     accepted: Option<Accepted>,
 }
 
-/// Why a version is used all the same.
+/// Why an affected version is used all the same.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Accepted {
     reason: String,
-    /// The first version for which it is not accepted any more.
+    /// The first version to which the reason no longer applies.
     until: Version,
-    /// A feature of the package that the builds here have to have.
+    /// A feature of the package that the reason depends on.
     feature: Option<String>,
 }
 
@@ -62,11 +62,11 @@ struct Lock {
 struct Package {
     name: String,
     version: Version,
-    /// Absent for the packages of the repository.
+    /// Absent for the repository's own packages.
     source: Option<String>,
 }
 
-/// Check all lock files, and say what was checked.
+/// Checks all lock files, and prints what was checked.
 pub(crate) fn check() -> Result<()> {
     let read = |name: &str| fs::read_to_string(name).with_context(|| format!("`{name}` cannot be read"));
     let list = read(LIST)?;
@@ -82,7 +82,7 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
-/// What was checked, in a line, or everything that is wrong.
+/// What was checked, in one line; the error lists every problem.
 fn checked(list: &str, locks: &[(&str, String)], manifest: &str) -> Result<String> {
     let List { checked, advisories } = toml::from_str(list).with_context(|| format!("`{LIST}`"))?;
     let manifest: Table = toml::from_str(manifest).with_context(|| format!("`{MANIFEST}`"))?;
@@ -172,7 +172,7 @@ impl Advisory {
     }
 }
 
-/// Whether the workspace asks for a feature of a package.
+/// Whether the workspace enables a feature of a package.
 fn has_feature(manifest: &Table, package: &str, feature: &str) -> bool {
     let features = || {
         let dependencies = manifest.get("workspace")?.get("dependencies")?;

@@ -1,4 +1,4 @@
-//! A core module becomes a component.
+//! Turns a core module into a component.
 
 use std::ops::Range;
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use wasmparser::{Parser, Payload};
 
-/// Encode `module` as a component. The imports that it has are exactly those that its code uses, so a node cannot even
-/// ask for an environment or a file; `--target wasm32-wasip2` would add them for the sake of the standard library.
-/// Names and other custom sections are left out of the component: they are for `size`, and a fifth of the file.
+/// Encodes `module` as a component. It imports exactly what its code uses, so a node cannot even ask for an environment
+/// or a file; `--target wasm32-wasip2` would add those imports for the standard library. Names and other custom
+/// sections are removed: only `size` needs them, and they are a fifth of the file.
 pub fn make(module: &Path, output: &Path) -> Result<()> {
     let bytes = std::fs::read(module).with_context(|| format!("read {}", module.display()))?;
     let component = wit_component::ComponentEncoder::default()
@@ -21,14 +21,14 @@ pub fn make(module: &Path, output: &Path) -> Result<()> {
     if let Some(dir) = output.parent() {
         std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
     }
-    // Whoever reads the old one meanwhile reads it whole.
+    // Rename, so that a program that is reading the old file reads all of it.
     let part = output.with_extension("part");
     std::fs::write(&part, component)
         .and_then(|()| std::fs::rename(&part, output))
         .with_context(|| format!("write {}", output.display()))
 }
 
-/// [`make`] of every module that Cargo names after its source; those with a hash in their names are the same ones.
+/// Calls [`make`] for every module that Cargo names after its source; those with a hash in their names are duplicates.
 pub fn make_all(modules: &Path, output: &Path) -> Result<()> {
     for entry in std::fs::read_dir(modules).with_context(|| format!("read {}", modules.display()))? {
         let path = entry?.path();
@@ -42,7 +42,7 @@ pub fn make_all(modules: &Path, output: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The component without names and producers, at any depth.
+/// Removes the names and producers sections at any depth.
 fn without_custom_sections(component: &[u8]) -> Result<Vec<u8>> {
     let mut stack = Vec::new();
     let mut output = Vec::new();
@@ -86,7 +86,7 @@ fn bytes<'a>(component: &'a [u8], range: &Range<u64>) -> Result<&'a [u8]> {
 fn section(output: &mut Vec<u8>, id: u8, bytes: &[u8]) {
     output.push(id);
     let mut length = bytes.len();
-    // LEB128, as every length in WebAssembly.
+    // LEB128, like every length in WebAssembly.
     loop {
         let byte = u8::try_from(length & 0x7f).unwrap_or_default();
         length >>= 7;

@@ -1,4 +1,4 @@
-//! Build steps that Cargo has no words for. `make` calls them; `cargo run -p xtask -- help` lists them.
+//! Build steps that Cargo cannot express. `make` calls them; `cargo run -p xtask -- help` lists them.
 
 mod advisories;
 mod component;

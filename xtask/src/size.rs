@@ -1,4 +1,4 @@
-//! What a component's bytes are, by crate.
+//! Breaks a component's size down by crate.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,16 +7,16 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use wasmparser::{KnownCustom, Name, Parser, Payload};
 
-/// Crates below this share of the code are printed as one line.
+/// Crates with a smaller share of the code are combined.
 const SMALL: f64 = 0.01;
 
-/// What a component weighs.
+/// A component's size, in bytes.
 #[derive(serde::Serialize)]
 struct Sizes {
     component: u64,
     code: usize,
     data: usize,
-    /// The code by crate, the largest first; small ones are one entry.
+    /// The code by crate, largest first; small crates are one entry.
     crates: Vec<Crate>,
 }
 
@@ -26,7 +26,7 @@ struct Crate {
     bytes: usize,
 }
 
-/// Print the component's size, its sections, and the code by the crate that a function's name begins with.
+/// Prints the component's size, its sections, and its code by the crate in each function's name.
 #[expect(clippy::print_stdout, reason = "what this task is for")]
 pub fn print(module: &Path, component: &Path, as_json: bool) -> Result<()> {
     let sizes = sizes(module, component)?;
@@ -130,7 +130,7 @@ fn length(range: &Range<u64>) -> Result<usize> {
     Ok(usize::try_from(range.end - range.start)?)
 }
 
-/// The crate of a mangled name: of `<a::B as c::D>::e` that of `a`, unless `a` is a type of the language.
+/// The crate in a mangled name. For `<a::B as c::D>::e` that is `a`, unless the type is a primitive.
 fn crate_of(name: &str) -> String {
     let name = format!("{:#}", rustc_demangle::demangle(name));
     let path = name

@@ -1,4 +1,4 @@
-//! WASI's interfaces, vendored.
+//! Vendors WASI's interfaces.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,11 +6,11 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-/// The crate that implements the interfaces for the host ships them too: so both are of one version, and nothing but
-/// the crate registry is needed.
+/// The crate that implements the interfaces for the host also ships them. So both have the same version, and vendoring
+/// needs only the crate registry.
 const SOURCE: &str = "wasmtime-wasi-http";
 
-/// Copy the interfaces from the crate's sources, as Cargo.lock has it.
+/// Copies the interfaces from the sources of the version in Cargo.lock.
 pub fn vendor(target: &Path) -> Result<()> {
     let deps = source()?.join("wit/deps");
     std::fs::create_dir_all(target).with_context(|| format!("make {}", target.display()))?;
@@ -18,7 +18,7 @@ pub fn vendor(target: &Path) -> Result<()> {
         let path = entry?.path();
         let Some(name) = path.file_name() else { continue };
         let text = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-        // Written, not copied: the registry's files are read-only.
+        // Written, not copied: the registry's files are read-only, and a copy would be too.
         let target = target.join(name);
         std::fs::write(&target, text).with_context(|| format!("write {}", target.display()))?;
     }

@@ -1,5 +1,4 @@
-//! Prints a file: the yardstick of a process that has its output ready.
-//! usage: `print FILE`
+//! Prints a file: the yardstick for a process whose output is ready. Usage: `print FILE`
 
 use std::io::{self, Write as _};
 

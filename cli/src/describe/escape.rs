@@ -1,11 +1,11 @@
-//! Texts of a description, made harmless for one kind of reader each.
+//! Escapes texts of a description for one output format each.
 
 use std::fmt::Write;
 
 use nodule::description::is_deceptive;
 
-/// One line for a terminal: line feeds become blanks, and every character that acts on a terminal or hides is spelt
-/// out.
+/// One line for a terminal: line feeds become spaces, and every character that acts on a terminal or is invisible is
+/// spelt out.
 pub fn line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
@@ -18,7 +18,7 @@ pub fn line(text: &str) -> String {
     line
 }
 
-/// A JSON document in which such characters, which JSON has only inside of strings, are escaped as JSON does.
+/// A JSON document with the same characters as JSON escapes; in JSON they occur only inside strings.
 pub fn json(document: &str) -> String {
     let mut escaped = String::with_capacity(document.len());
     for character in document.chars() {
@@ -34,7 +34,7 @@ pub fn json(document: &str) -> String {
     escaped
 }
 
-/// Markdown that renders as the text, also in the cell of a table: no markup, no HTML, no link, nobody mentioned.
+/// Markdown that renders as the plain text, also in a table cell: no markup, no HTML, no links, no mentions.
 pub fn markdown(text: &str) -> String {
     let line = line(text);
     let mut escaped = String::with_capacity(line.len());
@@ -62,7 +62,7 @@ fn ends_with_www(text: &str) -> bool {
     last.is_some_and(|last| last.eq_ignore_ascii_case(b"www"))
 }
 
-/// A code span that shows the text, also in the cell of a table.
+/// A code span that shows the text, also in a table cell.
 pub fn code(text: &str) -> String {
     let line = line(text).replace('|', "\\|");
     let longest = line
@@ -71,7 +71,7 @@ pub fn code(text: &str) -> String {
         .max()
         .unwrap_or_default();
     let fence = "`".repeat(longest + 1);
-    // A blank on either side is taken off again; without it a back-tick would join the fence.
+    // Renderers strip one space on each side; without it a back-tick would join the fence.
     let blank = if line.is_empty() || line.starts_with('`') || line.ends_with('`') {
         " "
     } else {
@@ -96,7 +96,7 @@ pub fn target(url: &str) -> String {
     escaped
 }
 
-/// HTML that shows the text.
+/// HTML that renders as the plain text.
 pub fn html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -10,7 +10,7 @@ pub fn render(node: &Node) -> String {
     pretty(node)
 }
 
-/// A document on many lines, with a line feed at its end.
+/// Pretty-prints a document, with a final line feed.
 #[expect(
     clippy::expect_used,
     reason = "keys are texts and nothing in it fails to serialise"

@@ -7,8 +7,8 @@ use nodule::description::{Indexed, Kind, Operation};
 use super::escape::{code, markdown, target};
 use super::words::{self, Place};
 
-/// The table of operations, the credential, and a section for each operation. Headings start at the second level, so
-/// that it fits under the title of a README.
+/// The table of operations, the credential, and a section for each operation. Headings start at level two, to fit under
+/// a README's title.
 pub fn render(node: &Indexed<'_>) -> String {
     let mut page = String::from("## Operations\n\n");
     operations(node, &mut page);
@@ -142,7 +142,7 @@ fn notes(node: &Indexed<'_>, place: &Place<'_>) -> String {
     notes.join("; ")
 }
 
-/// GitHub's name for the heading of an operation's section.
+/// The anchor that GitHub derives from an operation's heading.
 fn anchor(operation: &Operation) -> String {
     let heading = format!("{}-{}", operation.group, operation.name).to_lowercase();
     heading

@@ -1,16 +1,17 @@
 //! `--format n8n`: `{"node": …, "credential": …}`, an `INodeTypeDescription` and an `ICredentialType` of n8n 2.x.
 //!
-//! The shapes are those of `packages/workflow/src/interfaces.ts`, the habits those of n8n's own lint rules
-//! (`eslint-plugin-n8n-nodes-base`, `@n8n/eslint-plugin-community-nodes`). Workflows store a parameter under its name, so
-//! names and values stay as they are.
+//! The shapes come from `packages/workflow/src/interfaces.ts`, the conventions from n8n's own lint rules
+//! (`eslint-plugin-n8n-nodes-base`, `@n8n/eslint-plugin-community-nodes`). Workflows store a parameter under its name,
+//! so names and values stay unchanged.
 //!
-//! Three things that n8n does with texts decide how they are written here:
+//! Three rules of n8n decide how texts are written here:
 //!
-//! - A parameter's text that starts with `=` is an expression, a default too. A literal one becomes an expression that
-//!   gives this text.
+//! - A parameter's text that starts with `=`, a default included, is an expression. A literal text of that form becomes
+//!   an expression that evaluates to it.
 //! - Descriptions and hints are HTML. Names and labels are not.
-//! - A parameter without a value has its default. So what must stay unset until the user sets it needs a default that
-//!   means unset: the empty text, in numbers and choices too. A switch cannot be unset, and becomes a choice.
+//! - A parameter without a value has its default. So a parameter that must stay unset until the user sets it needs a
+//!   default that means unset: the empty text, even for numbers and choices. A switch cannot be unset, so it becomes a
+//!   choice.
 
 use std::collections::HashSet;
 
@@ -23,7 +24,7 @@ use nodule::json::{Json, Object};
 
 use super::escape::html;
 
-/// The node type and, where the node has one, the credential type; `null` where it has none.
+/// The node type, and the credential type or `null`.
 pub fn render(node: &Indexed<'_>) -> Json {
     json!({
         "node": node_type(node),
@@ -57,7 +58,7 @@ fn node_type(node: &Indexed<'_>) -> Json {
     let mut description = object(json!({
         "displayName": node.display_name,
         "name": node.name,
-        // A file that the package puts beside the node.
+        // The package puts this file beside the node.
         "icon": format!("file:{}.svg", node.name),
         "group": ["transform"],
         "version": node.version,
@@ -108,7 +109,8 @@ fn credential_type(node: &Indexed<'_>, credential: &CredentialSpec) -> Json {
     Json::Object(description)
 }
 
-/// The list to pick a resource or an operation from. Neither can be an expression: they decide which form is shown.
+/// The list to select a resource or an operation from. Neither can be an expression, since they decide which form is
+/// shown.
 fn selector(display_name: &str, name: &str, options: &[Object], resource: Option<&str>) -> Json {
     let first = options.first().and_then(|option| option.get("value"));
     let mut property = object(json!({
@@ -142,7 +144,7 @@ fn operation_option(operation: &Operation) -> Object {
     option
 }
 
-/// One entry of a list, with a description where that says more than the name.
+/// One entry of a list, with a description if it says more than the name.
 fn option(name: &str, value: &Json, about: &str) -> Object {
     let mut option = object(json!({"name": name, "value": value}));
     if let Some(description) = description(name, about) {
@@ -155,10 +157,10 @@ fn description(name: &str, about: &str) -> Option<String> {
     (!about.trim().is_empty() && about != name).then(|| html(about.trim()))
 }
 
-/// What a value that stays unset is called where nothing is changed by it.
+/// Label of the unset value, for operations where unset fields change nothing.
 const NOT_SET: &str = "Not Set";
 
-/// An operation that sets the same values again is an update: what it is not given stays.
+/// The label of the unset value. An idempotent operation is an update: unset fields keep their value.
 fn unset(effect: &Effect) -> &'static str {
     if *effect == Effect::Idempotent {
         "Leave Unchanged"
@@ -167,16 +169,16 @@ fn unset(effect: &Effect) -> &'static str {
     }
 }
 
-/// What one form's properties are made from.
+/// The context of one form's properties.
 struct Form<'a> {
     node: &'a Indexed<'a>,
-    /// The IDs of the parameters outside of every row and group.
+    /// The IDs of the parameters outside rows and groups.
     top: &'a [String],
     unset: &'static str,
 }
 
 impl Form<'_> {
-    /// A parameter without its display options; `depth` is 0 outside of rows and groups.
+    /// A parameter without its display options; `depth` is 0 outside rows and groups.
     fn property(&self, parameter: &Parameter, depth: usize) -> Object {
         let mut property = object(json!({"displayName": parameter.display_name, "name": parameter.name}));
         property.extend(self.typed(parameter, depth));
@@ -192,7 +194,7 @@ impl Form<'_> {
         property
     }
 
-    /// What follows from the kind: type, options, limits and the default, which n8n needs for each property.
+    /// What the kind decides: type, options, limits, and the default, which n8n requires for each property.
     fn typed(&self, parameter: &Parameter, depth: usize) -> Object {
         let default = || {
             parameter
@@ -213,12 +215,12 @@ impl Form<'_> {
                 let yes_or_no = vec![option("Yes", &json!(true), ""), option("No", &json!(false), "")];
                 Json::Object(self.options(parameter, yes_or_no))
             }
-            // n8n's own picker of dates adds a time.
+            // n8n's date picker adds a time.
             Kind::Date => json!({"type": "string", "default": default(), "placeholder": "yyyy-MM-dd"}),
             Kind::DateTime => json!({
                 "type": "dateTime",
                 "default": default(),
-                // The package gives it that offset before the call; for the component it would be UTC.
+                // The package adds that offset before the call; the component would assume UTC.
                 "hint": "A time without an offset is in the workflow's time zone",
             }),
             Kind::Choice(choices) => self.choice(parameter, choices),
@@ -255,21 +257,21 @@ impl Form<'_> {
             .map(|choice| option(&choice.label, &literal(&choice.value), &choice.summary))
             .collect();
         if let Some(default) = &parameter.default {
-            // An open choice may have a default that it does not list, and n8n shows what is listed.
+            // An open choice may have an unlisted default, and n8n shows listed values only.
             if !choices.known.iter().any(|choice| choice.value == *default) {
                 known.push(option(&plain(default), &literal(default), ""));
             }
         }
         let mut property = self.options(parameter, known);
         if choices.open {
-            // Without it the editor says of every other value that it is not supported.
+            // Without it the editor reports every other value as unsupported.
             property.insert("allowArbitraryValues", json!(true));
             property.insert("hint", json!("Other values are passed on too, by expression"));
         }
         Json::Object(property)
     }
 
-    /// A list to choose from; with an entry for "nothing" where nothing may be chosen.
+    /// A list of options, with an entry for the unset value if the parameter is optional and has no default.
     fn options(&self, parameter: &Parameter, mut options: Vec<Object>) -> Object {
         let has_blank = options
             .iter()
@@ -283,7 +285,7 @@ impl Form<'_> {
 
     /// The properties of a group's fields or a row's columns.
     fn nested(&self, ids: &[String], depth: usize, optional: bool) -> Vec<Json> {
-        // A checked description does not go deeper; one that was not checked must not go on for ever.
+        // The check limits the depth; this also stops for an unchecked description.
         if depth >= MAX_NESTING {
             return Vec::new();
         }
@@ -292,7 +294,7 @@ impl Form<'_> {
             .map(|parameter| {
                 let mut property = self.property(parameter, depth + 1);
                 if optional {
-                    // A field of a collection is there once it is added.
+                    // A collection's field is always optional: the user adds it.
                     property.remove("required");
                 }
                 let show = self.conditions(parameter, depth + 1);
@@ -304,8 +306,9 @@ impl Form<'_> {
             .collect()
     }
 
-    /// The conditions as `displayOptions.show`. In it, names count from where the parameter is, or from the whole with a
-    /// `/` before them; values of one name are alternatives, so two conditions on it leave what both allow.
+    /// The conditions as `displayOptions.show`. Names are relative to the parameter's position, or to the whole form
+    /// with a leading `/`. Values of one name are alternatives, so two conditions on one name become the intersection
+    /// of their values.
     fn conditions(&self, parameter: &Parameter, depth: usize) -> Object {
         let mut show = Object::new();
         for Condition {
@@ -350,7 +353,7 @@ fn number(value: f64) -> Json {
     Json::parse(&value.to_string()).unwrap_or_default()
 }
 
-/// A default as n8n stores values of that kind: JSON as its text, all others as themselves.
+/// A default as n8n stores values of that kind: JSON as text, everything else as itself.
 fn stored(node: &Indexed<'_>, kind: &Kind, value: &Json) -> Json {
     match (kind, value) {
         (Kind::AnyJson, value) => Json::String(value.to_string()),
@@ -378,8 +381,8 @@ fn members(node: &Indexed<'_>, ids: &[String], given: &Object) -> Json {
     Json::Object(members.collect())
 }
 
-/// A value that n8n takes as it is. A text that starts with `=` would be an expression; it becomes the expression whose
-/// value is that text. Braces are spelt out, since two of them would end it.
+/// A value that n8n takes literally. A text that starts with `=` would be an expression, so it becomes an expression
+/// that evaluates to it. Braces are escaped, since two of them would close the expression.
 fn literal(value: &Json) -> Json {
     match value {
         Json::String(text) if text.starts_with('=') => {
@@ -391,7 +394,7 @@ fn literal(value: &Json) -> Json {
     }
 }
 
-/// A scalar as a label: a text without its quotes.
+/// A scalar as a label: a text loses its quotes.
 fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -1,5 +1,5 @@
-//! The library's description in each format, as files beside this one (`UPDATE=1` writes them anew), then descriptions that
-//! want to be more than text.
+//! Renders the library's example in each format and compares it with files beside this one (`UPDATE=1` rewrites them),
+//! then renders descriptions with hostile texts.
 
 use std::path::Path;
 use std::{env, fs};
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// The invented node that the library's own tests use.
+/// The fictional node that the library's own tests use.
 fn library() -> Node {
     serde_json::from_str::<Node>(EXAMPLE).unwrap().check().unwrap()
 }
@@ -23,7 +23,7 @@ fn schema() -> Value {
     serde_json::from_str(SCHEMA).unwrap()
 }
 
-/// Compares with a file, or writes it where the environment says so.
+/// Compares with a file, or writes it with `UPDATE=1`.
 fn is_as_in(file: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("src/describe/testdata")
@@ -46,7 +46,7 @@ fn parameter<'a>(node: &'a mut Node, id: &str) -> &'a mut nodule::description::P
         .unwrap()
 }
 
-/// The n8n property of this name, of this operation.
+/// The n8n property with this name in this operation.
 fn property(node: &Node, operation: &str, name: &str) -> Json {
     let rendered = n8n::render(&Indexed::new(node));
     let properties = rendered["node"]["properties"].as_array().unwrap();
@@ -150,7 +150,7 @@ fn json_reads_back_and_fits_its_schema() {
     assert_eq!(errors, Vec::<String>::new());
 }
 
-/// The schema and the types refuse the same documents, so that neither promises what the other does not keep.
+/// The schema and the types refuse the same documents: neither accepts what the other rejects.
 #[test]
 fn the_schema_refuses_what_the_types_refuse() {
     use serde_json::json;
@@ -234,7 +234,8 @@ fn the_schema_has_the_limits_of_the_check() {
     );
 }
 
-/// What a terminal, a browser or a reader would take for something else. Not checked: the formats stand on their own.
+/// A description with texts that a terminal, a browser or a reader would misinterpret. It is not checked first, so each
+/// format has to escape them by itself.
 fn hostile() -> Node {
     let mut node = library();
     node.display_name = "City\u{1b}]0;owned\u{7} \u{202e}yrarbiL".to_owned();
@@ -251,7 +252,7 @@ fn nothing_acts_on_a_terminal() {
     let node = hostile();
     for format in [Format::Text, Format::Json, Format::Markdown, Format::N8n] {
         for group in [None, Some("book")] {
-            // The styles of the text format are its own, and the only escapes.
+            // The text format's own styles are the only escapes.
             let Ok(text) = render(&node, format, group, None, 100) else {
                 continue;
             };

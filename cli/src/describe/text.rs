@@ -1,4 +1,4 @@
-//! `--format text`: for people. Columns are aligned and long texts wrapped, so that it reads without colour too.
+//! `--format text`: for people. Columns are aligned and long texts wrapped, so that it reads well without colour.
 
 use std::fmt::Write;
 
@@ -13,10 +13,10 @@ const TITLE: Style = Style::new().bold();
 const NAME: Style = AnsiColor::Cyan.on_default();
 const FAINT: Style = Style::new().dimmed();
 
-/// Two blanks between columns: enough to tell them apart without lines.
+/// Two spaces between columns separate them without rules.
 const GAP: usize = 2;
 
-/// The description, or a part of it, wrapped at `width` columns.
+/// Renders the description, or a part of it, wrapped at `width` columns.
 pub fn render(node: &Indexed<'_>, focus: Focus<'_>, width: usize) -> String {
     let mut page = Page {
         text: String::new(),
@@ -116,7 +116,7 @@ fn kind(parameter: &Parameter) -> String {
     words::kind(&parameter.kind) + required
 }
 
-/// The lines about a parameter: what it is, then what a caller has to know.
+/// The lines about a parameter: its label and summary, then what a caller has to know.
 fn about(node: &Indexed<'_>, parameter: &Parameter) -> Vec<(String, Style)> {
     let mut texts = vec![(
         labelled(&parameter.display_name, &parameter.summary),
@@ -148,7 +148,7 @@ fn about(node: &Indexed<'_>, parameter: &Parameter) -> Vec<(String, Style)> {
     texts
 }
 
-/// `Label: summary`, without a summary that is empty or says the label again.
+/// `Label: summary`, or the label alone if the summary is empty or repeats it.
 fn labelled(label: &str, summary: &str) -> String {
     if summary.is_empty() || summary.eq_ignore_ascii_case(label) {
         label.to_owned()
@@ -157,14 +157,14 @@ fn labelled(label: &str, summary: &str) -> String {
     }
 }
 
-/// One row of a table: two short columns, and texts below each other in the third.
+/// One table row: two short columns, and lines of text in the third.
 struct Row {
     name: String,
     middle: String,
     texts: Vec<(String, Style)>,
 }
 
-/// Text as it is written. Everything comes in unescaped and is escaped here, once.
+/// The text written so far. Callers pass unescaped text, which is escaped here, once.
 struct Page {
     text: String,
     width: usize,
@@ -175,7 +175,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A heading, with what it is called elsewhere.
+    /// Writes a heading, with the API name beside it.
     fn title(&mut self, title: &str, beside: &str) {
         let title = line(title);
         let room = self.width.saturating_sub(title.width() + GAP);
@@ -193,15 +193,15 @@ impl Page {
         }
     }
 
-    /// Three columns, the first two as wide as they need, the third wrapped.
+    /// Writes three columns: the first two as wide as needed, the third wrapped.
     fn table(&mut self, rows: &[Row]) {
-        /// Less is no column to read.
+        /// The narrowest legible column.
         const LEAST: usize = 24;
         let widest = |column: fn(&Row) -> &str| rows.iter().map(|row| line(column(row)).width()).max();
         let first = widest(|row| &row.name).unwrap_or_default();
         let second = widest(|row| &row.middle).unwrap_or_default();
         let beside = GAP + first + GAP + second + GAP;
-        // With very long names the texts go below them.
+        // If names are very long, the texts go below them.
         let indent = if beside + LEAST > self.width {
             3 * GAP
         } else {
@@ -238,7 +238,7 @@ impl Page {
     }
 }
 
-/// The lines of an escaped text; none for an empty one.
+/// Escapes and wraps a text; no lines if it is blank.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let text = line(text);
     if text.trim().is_empty() {

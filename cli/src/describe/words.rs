@@ -1,9 +1,9 @@
-//! What a description means, in words that the formats for people share.
+//! A description's meaning in words, shared by the formats for people.
 
 use nodule::description::{Choices, Condition, Effect, Indexed, IntegerRange, Kind, MAX_NESTING, Parameter};
 use nodule::json::Json;
 
-/// What a parameter takes.
+/// The kind of values that a parameter takes.
 pub fn kind(kind: &Kind) -> String {
     match kind {
         Kind::Text => "text".to_owned(),
@@ -34,12 +34,13 @@ pub fn kind(kind: &Kind) -> String {
     }
 }
 
-/// What the contract says of a kind's values beyond what they look like; where another engine reads them, it may differ.
+/// What the contract adds about a kind's values. Other engines may read them differently.
 pub fn reading(kind: &Kind) -> Option<&'static str> {
     (*kind == Kind::DateTime).then_some("without an offset it is UTC")
 }
 
-/// What running an operation twice does, after `Run twice:`; the name in it is quoted by the caller.
+/// The effect of running an operation twice, to follow `Run twice:`; the caller chooses the quotes for the parameter's
+/// name.
 pub fn effect(node: &Indexed<'_>, effect: &Effect, quote: impl Fn(&str) -> String) -> String {
     match effect {
         Effect::Read => "changes nothing".to_owned(),
@@ -52,7 +53,7 @@ pub fn effect(node: &Indexed<'_>, effect: &Effect, quote: impl Fn(&str) -> Strin
     }
 }
 
-/// When a parameter is there: `returnAll is false`; nothing where it always is.
+/// When a parameter is present: `returnAll is false`; empty if it always is.
 pub fn conditions(
     node: &Indexed<'_>,
     conditions: &[Condition],
@@ -75,7 +76,7 @@ pub fn conditions(
     (!all.is_empty()).then(|| all.join(" and "))
 }
 
-/// A default that somebody would read; nothing for none, and for an empty text, which is none.
+/// A default worth showing; `None` without a default, or if it is the empty text.
 pub fn default(parameter: &Parameter) -> Option<String> {
     match &parameter.default {
         None => None,
@@ -84,17 +85,17 @@ pub fn default(parameter: &Parameter) -> Option<String> {
     }
 }
 
-/// A parameter where it stands: how deep, and by which keys it is reached from an item.
+/// A parameter with its depth and its path in an item.
 pub struct Place<'a> {
     /// The parameter.
     pub parameter: &'a Parameter,
-    /// 0 for one of the operation itself.
+    /// 0 for a parameter of the operation itself.
     pub depth: usize,
     /// `books.book[].isbn`
     pub path: String,
 }
 
-/// The parameters of a list and, after each, what is inside of it.
+/// The parameters of a list, each followed by the parameters inside it.
 pub fn places<'a>(node: &Indexed<'a>, ids: &[String]) -> Vec<Place<'a>> {
     let mut places = Vec::new();
     collect(node, ids, 0, "", &mut places);
@@ -102,7 +103,7 @@ pub fn places<'a>(node: &Indexed<'a>, ids: &[String]) -> Vec<Place<'a>> {
 }
 
 fn collect<'a>(node: &Indexed<'a>, ids: &[String], depth: usize, prefix: &str, places: &mut Vec<Place<'a>>) {
-    // A checked description does not go deeper; one that was not checked must not go on for ever.
+    // The check limits the depth; this also stops for an unchecked description.
     if depth > MAX_NESTING {
         return;
     }

@@ -1,4 +1,4 @@
-//! The interface but for runs, and the document that describes it all.
+//! The API without runs, and the `OpenAPI` document that describes all of it.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::wire::{self, About, Binding, ComponentFile, CredentialCheck, Loaded};
 use super::{Server, large, run};
 use crate::describe::{self, Format};
 
-/// What is no component and no run: a binding, with its policy.
+/// Limit on a body that is neither a component nor a run: a binding with its policy.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(OpenApi)]
@@ -50,7 +50,7 @@ impl utoipa::Modify for Token {
     }
 }
 
-/// What is served. Every request has to say the token first.
+/// The routes. Every request needs the token.
 pub fn router(server: Arc<Server>) -> axum::Router {
     axum::Router::new()
         .route("/v1", get(about))
@@ -99,7 +99,7 @@ async fn authorised(
     .into_response()
 }
 
-/// The server, and what it does.
+/// The server's version, its components and its runs.
 #[utoipa::path(get, path = "/v1", tag = "server", responses((status = 200, body = About)))]
 async fn about(State(server): State<Arc<Server>>) -> Json<About> {
     Json(About {
@@ -110,7 +110,7 @@ async fn about(State(server): State<Arc<Server>>) -> Json<About> {
     })
 }
 
-/// This interface as an `OpenAPI` document.
+/// This API as an `OpenAPI` document.
 #[utoipa::path(get, path = "/openapi.json", tag = "server", responses((status = 200, body = serde_json::Value)))]
 async fn document() -> Json<utoipa::openapi::OpenApi> {
     Json(Document::openapi())
@@ -119,11 +119,11 @@ async fn document() -> Json<utoipa::openapi::OpenApi> {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 struct Pin {
-    /// Refuses another component: `sha256:` and 64 hexadecimal digits.
+    /// Refuses a component with another digest: `sha256:` and 64 hexadecimal digits.
     digest: Option<String>,
 }
 
-/// Load a component, by its bytes or from a file. One that is loaded is not compiled again.
+/// Load a component, from the request's body or from a file. A loaded component is not compiled again.
 #[utoipa::path(
     post, path = "/v1/components", tag = "components", params(Pin),
     request_body(content((Vec<u8> = "application/wasm"), (ComponentFile = "application/json"))),
@@ -146,7 +146,7 @@ async fn load(
         Some(b"application/json") => {
             let file: ComponentFile = parse(&body, "a component's file")?;
             let path = server.folders.readable(&file.path)?;
-            // What cannot be asked is refused when it is read.
+            // If the size is unknown, reading the file fails and reports why.
             let found = tokio::fs::metadata(&path).await.map_or(0, |found| found.len());
             let _room = server.room(usize::try_from(found).unwrap_or(usize::MAX)).await;
             server.load_file(path, file.digest.or(digest)).await?
@@ -179,7 +179,7 @@ struct Shown {
     format: Shape,
 }
 
-/// As `nodule describe --format` has them.
+/// The formats of `nodule describe --format`.
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Shape {
@@ -213,12 +213,12 @@ async fn describe(
     };
     let text = describe::render(component.node(), format, None, None, describe::width())
         .map_err(|refused| Answered::request(refused.to_string()))?;
-    // Its styles are for terminals.
+    // The styles are for terminals.
     let text = anstream::adapter::strip_str(&text).to_string();
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }
 
-/// Forget a component. Runs under way go on.
+/// Unload a component. Runs in progress go on.
 #[utoipa::path(
     delete, path = "/v1/components/{digest}", tag = "components", params(("digest" = String, Path)),
     responses((status = 204), (status = 404, body = wire::ProblemBody, description = "It is not loaded.")),
@@ -230,7 +230,7 @@ async fn forget(
     server.forget(&digest).map(|()| StatusCode::NO_CONTENT)
 }
 
-/// Say whether a credential works, by a session that is made for that.
+/// Check a credential by making a session with it.
 #[utoipa::path(
     post, path = "/v1/check-credential", tag = "runs", request_body = Binding,
     responses((status = 200, body = CredentialCheck), (status = "4XX", body = wire::ProblemBody, description = "There is nothing to check.")),
@@ -258,7 +258,7 @@ async fn check_credential(
     }))
 }
 
-/// How far a run is.
+/// A run's progress.
 #[utoipa::path(
     get, path = "/v1/runs/{id}", tag = "runs", params(("id" = String, Path)),
     responses((status = 200, body = wire::RunSummary), (status = 404, body = wire::ProblemBody, description = "It has ended.")),
@@ -271,7 +271,7 @@ async fn progress(
     Ok(Json(watch.summary().to_json()))
 }
 
-/// Take no more items; those under way end.
+/// Take no more items from a run; the items in flight finish.
 #[utoipa::path(
     post, path = "/v1/runs/{id}/stop", tag = "runs", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = wire::ProblemBody, description = "It has ended.")),
@@ -281,7 +281,7 @@ async fn stop(State(server): State<Arc<Server>>, Path(id): Path<String>) -> Resu
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// End what is under way too; each item has a result that says what is known.
+/// Cancel a run, including its items in flight. Each item has a result that says what is known.
 #[utoipa::path(
     post, path = "/v1/runs/{id}/abandon", tag = "runs", params(("id" = String, Path)),
     responses((status = 204), (status = 404, body = wire::ProblemBody, description = "It has ended.")),

@@ -1,12 +1,12 @@
-//! Which files the server may touch for those who ask it to: those below the folders that it was started with. On Linux the
-//! kernel holds it to them too.
+//! The files that the server may use for its clients: those below the folders that it was started with. On Linux the
+//! kernel enforces the same.
 
 use std::path::{Path, PathBuf};
 
 use super::problem::Answered;
 use crate::exit::Failed;
 
-/// The folders, by their real paths.
+/// The folders, with all links resolved.
 pub struct Folders {
     read: Vec<PathBuf>,
     write: Vec<PathBuf>,
@@ -43,7 +43,7 @@ impl Folders {
         &self.write
     }
 
-    /// The real path of a file that may be read.
+    /// The real path of a file, if it may be read.
     pub fn readable(&self, path: &Path) -> Result<PathBuf, Answered> {
         let real = path.canonicalize();
         let real = real
@@ -52,7 +52,7 @@ impl Folders {
         real.ok_or_else(|| refused(path, "--read"))
     }
 
-    /// That a file may be written, whether it is there or not.
+    /// Checks that a file may be written, whether or not it exists.
     pub fn writable(&self, path: &Path) -> Result<(), Answered> {
         let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
         let real = match (path.canonicalize(), folder, path.file_name()) {
@@ -73,7 +73,7 @@ fn is_below<'a>(real: &Path, folders: impl IntoIterator<Item = &'a PathBuf>) -> 
     folders.into_iter().any(|folder| real.starts_with(folder))
 }
 
-/// Whether the file is there is not said: that is nobody's who may not read it.
+/// The error does not say whether the file exists: only those who may read it may know.
 fn refused(path: &Path, flag: &str) -> Answered {
     Answered::request(format!(
         "{}: no file below a folder of `{flag}`",

@@ -1,37 +1,37 @@
-//! Memory for what is large: items and components of many megabytes, of which some may be in memory at once, whoever sends
-//! them. The others wait in their sockets.
+//! Limits the memory for large items and components, across all clients. What does not fit yet waits in its socket.
 //!
-//! When the process has no memory left, it ends, and with it the runs of everybody: two dozen tenants with an item
-//! of 60 MB each would be enough. So what is larger than [`SMALL`] waits for room before it is read.
+//! When the process runs out of memory, it dies, and all runs with it: two dozen tenants with a 60 MB item each would
+//! be enough. So anything larger than [`SMALL`] waits for memory before it is read.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What fits into this is read without asking.
+/// Up to this size, nothing is reserved.
 pub const SMALL: usize = MIB;
-/// The largest that anything may be: a component.
+/// The largest size of anything: a component.
 pub const MOST_BYTES: usize = 80 * MIB;
 
 const MIB: usize = 1024 * 1024;
-/// An item is in memory as a line, as text, and in its node; a part is left for all that is small.
+/// Large data may use one part in four: an item is in memory as a line, as text, and in its node, and the rest is for
+/// small data.
 const SHARE: u64 = 4;
 
-/// Room for all that is large at once.
+/// The memory that all large data shares.
 #[derive(Debug, Clone)]
 pub struct Large {
     mebibytes: Arc<Semaphore>,
 }
 
-/// Room that is taken until this is dropped.
+/// Reserved memory, released on drop.
 #[derive(Debug)]
 pub struct Room {
-    /// `None` where the semaphore was closed, which nobody does.
+    /// `None` if the semaphore is closed, which never happens.
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Large {
-    /// For a process of so many megabytes.
+    /// For a process with this memory limit, in megabytes.
     pub fn new(memory_mb: u64) -> Self {
         let share = usize::try_from(memory_mb / SHARE).unwrap_or(Semaphore::MAX_PERMITS);
         let mebibytes = share.clamp(MOST_BYTES / MIB, Semaphore::MAX_PERMITS);
@@ -40,7 +40,7 @@ impl Large {
         }
     }
 
-    /// Waits for room for so many bytes, in the order of those who ask.
+    /// Waits until this many bytes are free, first come, first served.
     pub async fn room(self, bytes: usize) -> Room {
         let permits = u32::try_from(mebibytes(bytes.min(MOST_BYTES))).unwrap_or(u32::MAX);
         Room {
@@ -50,7 +50,7 @@ impl Large {
 }
 
 impl Room {
-    /// Gives back what is more than so many bytes need.
+    /// Releases what this many bytes do not need.
     pub fn shrink(&mut self, bytes: usize) {
         if let Some(permit) = &mut self.permit {
             let rest = permit.num_permits().saturating_sub(mebibytes(bytes));

@@ -1,4 +1,4 @@
-//! The lines of a request's body, taken as they are needed: what is not read yet waits in the socket.
+//! Reads a request's body line by line, on demand: unread data waits in the socket.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,26 +10,26 @@ use futures_util::Stream;
 
 use super::large::{Large, Room, SMALL};
 
-/// A policy and a credential fit.
+/// Limit on the first line; a policy and a credential fit.
 const MOST_FIRST_BYTES: usize = 4 * 1024 * 1024;
-/// An item whose parameters hold a file as Base64 fits; more than a node's memory holds does not.
+/// Limit on an item. A file as Base64 in its parameters fits; more would not fit into a node's memory.
 const MOST_ITEM_BYTES: usize = 64 * 1024 * 1024;
 
-/// The lines of a body, without those that are blank. After an error there are none.
+/// The non-blank lines of a body. An error is the last one.
 pub struct Lines {
     body: BodyDataStream,
     buffer: BytesMut,
-    /// So much of it has no line feed.
+    /// Number of bytes at the buffer's start without a line feed.
     searched: usize,
     most: usize,
     is_over: bool,
     large: Large,
-    /// For what is in the buffer, once that is large.
+    /// The reservation for the buffer, once that is large.
     room: Option<Room>,
     waiting: Option<Pin<Box<dyn Future<Output = Room> + Send>>>,
 }
 
-/// A line, and the room that it takes while it is in use.
+/// A line, with its reservation of memory while it is in use.
 #[derive(Debug)]
 pub struct Line {
     pub bytes: Bytes,
@@ -50,7 +50,7 @@ impl Lines {
         }
     }
 
-    /// The first line; longer ones may follow.
+    /// The first line; later lines may be longer.
     pub async fn first(&mut self) -> Option<Result<Line, String>> {
         let first = std::future::poll_fn(|context| self.poll(context)).await;
         self.most = MOST_ITEM_BYTES;
@@ -88,19 +88,19 @@ impl Lines {
             }
             match std::task::ready!(Pin::new(&mut self.body).poll_next(context)) {
                 Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
-                // What is behind it cannot be read, and is not made up.
+                // The rest cannot be read, so this error ends the lines.
                 Some(Err(error)) => return self.end(format!("the body cannot be read any further: {error}")),
                 None => self.is_over = true,
             }
         }
     }
 
-    /// The line without white space at its ends, and what room it needs; `None` where nothing is left.
+    /// Trims a line and gives it its reservation; `None` if the line is blank.
     fn line(&mut self, line: &Bytes) -> Option<Line> {
         let mut room = self.room.take();
         if let Some(room) = &mut room {
             room.shrink(line.len());
-            // What follows shares the line's memory, and would hold it for as long as the body goes on.
+            // Copy the rest: it shares the line's allocation and would keep that alive as long as the body goes on.
             self.buffer = BytesMut::from(&*self.buffer);
         }
         let text = line.trim_ascii();
@@ -180,7 +180,7 @@ mod tests {
         drop(held);
         let read = lines.next().await.unwrap().unwrap();
         assert_eq!(read.bytes, text);
-        // Three mebibytes of eighty are taken until the line is done with.
+        // The line takes three mebibytes of eighty until it is dropped.
         let room = |mebibytes: usize| large.clone().room(mebibytes * SMALL).now_or_never();
         assert!(room(78).is_none() && room(77).is_some());
         drop(read);

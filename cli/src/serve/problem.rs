@@ -1,4 +1,4 @@
-//! What is wrong with a request: a status, and what a person can do about it.
+//! A problem response: a status, and what a person can do about it.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::wire::{Problem, ProblemBody};
 
-/// A request that is answered with a problem.
+/// A problem that is sent as the response.
 #[derive(Debug)]
 pub struct Answered {
     status: StatusCode,
@@ -15,7 +15,7 @@ pub struct Answered {
 }
 
 impl Answered {
-    /// The request cannot be read, or does not go together.
+    /// The request is malformed or inconsistent.
     pub fn request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid-request", message)
     }
@@ -39,13 +39,13 @@ impl Answered {
         self.hinted(Some(hint.into()))
     }
 
-    /// What to do about it, where a line can say it.
+    /// Adds a hint, if there is one.
     pub fn hinted(mut self, hint: Option<String>) -> Self {
         self.problem.hint = hint;
         self
     }
 
-    /// What the library had against it.
+    /// Maps an error of the library.
     pub fn library(error: &nodule::Error) -> Self {
         let status = match error {
             nodule::Error::UnknownOperation(_) => StatusCode::NOT_FOUND,
@@ -87,7 +87,7 @@ impl From<&nodule::Error> for Problem {
             _ => "invalid-request",
         };
         let hint = match error {
-            // The library's words are for its own callers.
+            // The library's own hints address embedders, not clients.
             Error::CredentialMissing { .. } => Some("give its fields as `credential`".to_owned()),
             Error::StackSize { .. } => Some("leave `stack-bytes` out of the policy".to_owned()),
             error => error.hint(),
@@ -100,7 +100,7 @@ impl From<&nodule::Error> for Problem {
     }
 }
 
-/// Reads JSON. Of what stands there nothing is repeated: a credential may be in it.
+/// Parses JSON. The error repeats nothing of the text, since that may contain a credential.
 pub fn parse<T: DeserializeOwned>(text: &[u8], what: &str) -> Result<T, Answered> {
     serde_json::from_slice(text).map_err(|error| {
         let problem = if error.is_data() {
@@ -117,7 +117,7 @@ pub fn parse<T: DeserializeOwned>(text: &[u8], what: &str) -> Result<T, Answered
     })
 }
 
-/// Of serde's words, those that name a key of ours; the others may repeat a value.
+/// Keeps those of serde's messages that name only a key of ours; others may repeat a value.
 fn known(words: &str) -> String {
     match words.split('`').collect::<Vec<_>>().as_slice() {
         ["missing field ", key, ..] => format!("no `{key}`"),

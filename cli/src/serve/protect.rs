@@ -1,13 +1,13 @@
-//! What `nodule serve` takes from itself before it listens: what it inherited, memory without a bound, rights that it does not need.
+//! Drops what `nodule serve` does not need before it listens: inherited data, unbounded memory, permissions.
 //!
-//! Nodes run in Wasmtime and never see any of this. It is for the day on which one of them breaks out: the process then has no
-//! environment to read, no descriptor of the engine that started it, no file beyond its folders, no other process to look into.
+//! Nodes run in Wasmtime and never see this. It limits the damage if one escapes: the process has no environment to
+//! read, no descriptor of the engine that started it, no file outside its folders, and no access to other processes.
 //!
-//! - [`start_clean`] replaces the process by a new one of the same program, with no environment and no descriptor but the standard
-//!   three. The new one has the same process number. An environment cannot be removed in place: it stays in the memory that
+//! - [`start_clean`] replaces the process by a new one of the same program, with no environment and only the three
+//!   standard descriptors. The process ID stays. An environment cannot be removed in place: it stays in the memory that
 //!   `/proc/PID/environ` shows, and libraries have read it by then.
-//! - [`confine`] bounds the memory, lets the process gain no privileges, and takes rights from it by Landlock and seccomp.
-//!   Both hold for the calling thread and for those that it starts, so there must be no other one yet.
+//! - [`confine`] limits the memory, stops the process from gaining privileges, and removes permissions by Landlock and
+//!   seccomp. Both apply to the calling thread and the threads it starts, so there must be no other thread yet.
 //!
 //! On Windows the environment and inherited handles stay, since a process cannot be replaced there; `confine` says so.
 
@@ -22,12 +22,12 @@ use std::path::{Path, PathBuf};
 
 use crate::exit::Failed;
 
-/// The argument that [`start_clean`] adds: a process that has it and is not clean is not started again.
+/// The argument that [`start_clean`] adds, so that a process which is still not clean fails instead of starting again.
 #[cfg_attr(not(unix), expect(dead_code, reason = "nothing is started anew there"))]
 const CLEAN: &str = "--clean";
 
-/// All of the environment that the process has: constants. The allocator reads it before `main`. By itself it takes a gigabyte
-/// that may be written to ahead, which counts as used where memory is bounded: a server of 512 MB would not start.
+/// The process's whole environment, all constants. The allocator reads it before `main`. By default, the allocator
+/// commits a gigabyte in advance, which counts against the memory limit: a server of 512 MB would not start.
 #[cfg(unix)]
 const ENVIRONMENT: [(&str, &str); 1] = [("MIMALLOC_ARENA_EAGER_COMMIT", "0")];
 
@@ -35,15 +35,15 @@ const ENVIRONMENT: [(&str, &str); 1] = [("MIMALLOC_ARENA_EAGER_COMMIT", "0")];
 #[cfg(unix)]
 const FIRST_FOREIGN: i32 = 3;
 
-/// Replaces this process by one of the same program that inherits nothing, with `extra_args` added to its arguments. Returns when
-/// nothing was inherited, so that the new process goes on behind the call.
+/// Replaces this process by one of the same program that inherits nothing, with `extra_args` added to its arguments.
+/// Returns if this process inherited nothing, so the new process continues after the call.
 ///
-/// Rust opens `/dev/null` in the place of a standard descriptor that is closed at the start, and `exec` gives `SIGPIPE` its
-/// default. A mask of blocked signals is inherited.
+/// If a standard descriptor is closed at the start, Rust opens `/dev/null` in its place. `exec` resets `SIGPIPE` to its
+/// default. The mask of blocked signals is inherited.
 ///
 /// # Errors
 ///
-/// The program cannot be started, or something is there after a start without anything.
+/// The program cannot be started, or the restarted process has inherited something all the same.
 #[cfg(unix)]
 pub fn start_clean(extra_args: &[OsString]) -> io::Result<()> {
     use std::os::unix::process::CommandExt as _;
@@ -71,13 +71,13 @@ pub fn start_clean(extra_args: &[OsString]) -> io::Result<()> {
         .exec())
 }
 
-/// A process cannot be replaced here.
+/// The system cannot replace a process.
 #[cfg(not(unix))]
 pub fn start_clean(_extra_args: &[OsString]) -> io::Result<()> {
     Ok(())
 }
 
-/// Something that whoever started this process left to it.
+/// Names one thing that the process inherited.
 #[cfg(unix)]
 fn inherited() -> Option<String> {
     let is_own =
@@ -94,7 +94,7 @@ fn inherited() -> Option<String> {
         .map(|descriptor| format!("the descriptor {descriptor}"))
 }
 
-/// This very program: by its path, after which the system names the process, where the path still leads to it.
+/// This program: by its own path, so that the system shows the right process name, if the path still leads to it.
 #[cfg(unix)]
 fn program() -> io::Result<PathBuf> {
     use std::os::unix::fs::MetadataExt as _;
@@ -114,25 +114,25 @@ fn program() -> io::Result<PathBuf> {
     expect(dead_code, reason = "files are bound on Linux only")
 )]
 pub struct Bounds<'a> {
-    /// The most memory, in megabytes of 1,000,000 bytes.
+    /// The memory limit, in megabytes of 1,000,000 bytes.
     pub memory_mb: u64,
     /// Folders to read from.
     pub read: &'a [PathBuf],
     /// Folders to read from and write to.
     pub write: &'a [PathBuf],
-    /// The folder of compiled components; it is made where it is not there.
+    /// The compilation cache's folder, created if it is missing.
     pub cache: Option<&'a Path>,
-    /// The socket's folder, from which the socket is removed at the end.
+    /// The socket's folder; the process removes the socket from it at exit.
     pub socket_dir: &'a Path,
 }
 
-/// Binds this process and all that it starts. The sentences that come back say what could not be bound here.
+/// Confines this process and everything it starts. Returns sentences about the protections that this system lacks.
 ///
-/// It has to be called before there is a second thread, and after the socket is bound: the process cannot make another one.
+/// Call it before a second thread exists, and after the socket is bound: the process cannot create another socket.
 ///
 /// # Errors
 ///
-/// A folder cannot be used, there are other threads already, or the system refused what it claims to have.
+/// A folder cannot be used, other threads exist already, or the system refused a protection that it claims to support.
 pub fn confine(bounds: &Bounds<'_>) -> Result<Vec<String>, Failed> {
     let mut missing = Vec::new();
     #[cfg(unix)]
@@ -153,12 +153,13 @@ pub fn confine(bounds: &Bounds<'_>) -> Result<Vec<String>, Failed> {
     Ok(missing)
 }
 
-/// The memory that may be written to, and as many descriptors as the system allows: each run and each request has one.
+/// Limits writable memory, and allows as many descriptors as the system does, since each run and each request needs
+/// one.
 #[cfg(unix)]
 fn limits(bounds: &Bounds<'_>, missing: &mut Vec<String>) -> Result<(), Failed> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-    // A system that refuses leaves as many as there were.
+    // If the system refuses, the old limit stays.
     let descriptors = getrlimit(Resource::Nofile);
     let _ = setrlimit(
         Resource::Nofile,
@@ -174,10 +175,10 @@ fn limits(bounds: &Bounds<'_>, missing: &mut Vec<String>) -> Result<(), Failed> 
         ));
         return Ok(());
     }
-    // `RLIMIT_DATA` counts what may be written to. `RLIMIT_AS` would count the gigabytes of addresses that Wasmtime
+    // `RLIMIT_DATA` counts writable memory. `RLIMIT_AS` would also count the gigabytes of address space that Wasmtime
     // reserves for each instance and never maps.
     let wanted = bounds.memory_mb.saturating_mul(1_000_000);
-    // A lower limit, which somebody set before, stays.
+    // An existing lower limit stays.
     let most = getrlimit(Resource::Data)
         .maximum
         .map_or(wanted, |set| set.min(wanted));
@@ -189,7 +190,7 @@ fn limits(bounds: &Bounds<'_>, missing: &mut Vec<String>) -> Result<(), Failed> 
         .map_err(|error| Failed::usage(format!("the memory cannot be bounded by {most} bytes: {error}")))
 }
 
-/// What follows holds for this thread and for those that it starts.
+/// Checks that there is one thread: Landlock and seccomp apply to this thread and the threads it starts.
 #[cfg(target_os = "linux")]
 fn alone() -> Result<(), Failed> {
     let threads = std::fs::read_dir("/proc/self/task")
@@ -220,7 +221,7 @@ mod tests {
         result.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
     }
 
-    /// What holds for a thread ends with it.
+    /// A thread's confinement ends with the thread.
     fn confined<T: Send>(bounds: &Bounds<'_>, deed: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|threads| {
             let confined = threads.spawn(|| {
@@ -347,7 +348,7 @@ mod tests {
         let socket = place.at("write/socket");
         let _living = UnixListener::bind(&socket).unwrap();
         place.confined(|| {
-            // A name that only /etc/hosts has.
+            // This name is in /etc/hosts only.
             let addresses: Vec<_> = ("localhost", port).to_socket_addrs().unwrap().collect();
             assert!(
                 addresses.iter().any(|address| address.ip().is_loopback()),
@@ -393,7 +394,7 @@ mod tests {
                 cache: None,
                 socket_dir: &run,
             };
-            // Nothing is confined where something is wrong.
+            // On an error, nothing is confined.
             let error = files::confine(&bounds, &mut Vec::new()).unwrap_err();
             assert!(fs::read("/etc/passwd").is_ok());
             error.to_string()

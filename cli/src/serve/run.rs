@@ -1,4 +1,4 @@
-//! A run: items as lines of the request's body, results as lines of the answer's, both at the same time.
+//! A run: items as lines of the request's body and results as lines of the response's, both at the same time.
 
 use std::collections::VecDeque;
 use std::future;
@@ -30,9 +30,9 @@ use crate::exit::Failed;
 use crate::output::Output;
 use crate::places::Places;
 
-/// Lines are sent together up to this size, and no later than when nothing more is ready.
+/// Lines are sent together up to this size, or as soon as no further line is ready.
 const FRAME_BYTES: usize = 64 * 1024;
-/// A caller's name for an item is given back with its result, and kept until then.
+/// The caller's ID of an item is kept until its result, which repeats it.
 const MOST_ID_BYTES: usize = 256;
 
 /// Run an operation on items.
@@ -78,7 +78,7 @@ pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Respon
     Ok(ndjson(futures_util::stream::iter([first]).chain(lines)))
 }
 
-/// The file of a recording, which is none that the run reads or writes otherwise. It can be written before anything is sent.
+/// Opens a recording's file, which must not be the journal. Fails before anything is sent if it cannot be written.
 fn recorded(run: &Run) -> Result<Option<(Output, String)>, Answered> {
     let Some(record) = &run.record else {
         return Ok(None);
@@ -93,7 +93,7 @@ fn recorded(run: &Run) -> Result<Option<(Output, String)>, Answered> {
     Ok(Some((file, nodule::text::path(&record.path))))
 }
 
-/// Say what each item would send, and send nothing.
+/// Report the requests that each item would send, without sending them.
 #[utoipa::path(
     post, path = "/v1/plan", tag = "runs",
     request_body(content = Run, content_type = "application/x-ndjson", description = "As of a run."),
@@ -138,7 +138,7 @@ fn ndjson(lines: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     ([(CONTENT_TYPE, "application/x-ndjson")], body).into_response()
 }
 
-/// What the first line says, and the items behind it.
+/// Reads the first line; the items follow.
 async fn opened(server: &Server, body: Body) -> Result<(Run, Items), Answered> {
     let mut lines = Lines::new(body, &server.large);
     let run = match lines.first().await {
@@ -150,7 +150,7 @@ async fn opened(server: &Server, body: Body) -> Result<(Run, Items), Answered> {
     Ok((run, Items { lines, ids }))
 }
 
-/// Builds what a run is bound to, with where its requests go.
+/// Builds the runner for a run, with its recording or replay.
 impl Server {
     fn runner(&self, run: &Run) -> Result<Runner, Answered> {
         let mut builder = self.builder(run)?;
@@ -191,10 +191,10 @@ impl Server {
     }
 }
 
-/// A caller's name for an item, as JSON.
+/// The caller's ID of an item, as JSON.
 #[derive(Debug)]
 enum Id {
-    /// The usual one, which takes no memory of its own.
+    /// The usual form; it allocates nothing.
     Number(u64),
     Text(Box<str>),
 }
@@ -208,11 +208,11 @@ impl std::fmt::Display for Id {
     }
 }
 
-/// The names of the items that were taken and have no result yet, and the room that they take.
+/// The IDs of the items without a result, and their reservations of memory.
 #[derive(Default)]
 struct Ids {
     names: VecDeque<Option<(Id, Option<Room>)>>,
-    /// The position of the first of them.
+    /// The position of the first ID.
     first: usize,
 }
 
@@ -283,7 +283,7 @@ fn read_id(id: &str) -> Option<Id> {
         return None;
     }
     match id.as_bytes().first()? {
-        // Half of a surrogate pair is no text: who reads the answer would refuse the whole line.
+        // An unpaired surrogate is not valid text: the client would reject the whole line of the response.
         b'"' if id.contains('\\') && serde_json::from_str::<String>(id).is_err() => None,
         b'"' => Some(Id::Text(id.into())),
         b'0'..=b'9' | b'-' => Some(id.parse().map_or_else(|_| Id::Text(id.into()), Id::Number)),
@@ -291,11 +291,11 @@ fn read_id(id: &str) -> Option<Id> {
     }
 }
 
-/// The answer to a run. Dropping it ends the run: nobody reads it any more.
+/// The response to a run. Dropping it ends the run, since the client is gone.
 struct Answer {
-    /// What is to be sent next.
+    /// Lines to send next.
     lines: Vec<u8>,
-    /// Until they have ended.
+    /// `None` once they have ended.
     results: Option<Results>,
     notices: Option<mpsc::Receiver<Notice>>,
     progress: Option<Interval>,
@@ -304,7 +304,7 @@ struct Answer {
     registered: Registered,
 }
 
-/// Where what was sent and answered is written at the end.
+/// The recording, saved when the run ends.
 struct Recorded {
     runner: Runner,
     file: Output,
@@ -330,7 +330,7 @@ impl Recorded {
     }
 }
 
-/// What comes next in a run.
+/// The next event of a run.
 enum Next {
     Result(Option<Result<Completed, nodule::Error>>),
     Notice(Option<Notice>),
@@ -338,7 +338,7 @@ enum Next {
 }
 
 impl Answer {
-    /// What is ready, at least a line.
+    /// All lines that are ready, at least one.
     async fn frame(&mut self) -> Bytes {
         while self.lines.len() < FRAME_BYTES {
             let next = match self.next().now_or_never() {
@@ -389,7 +389,7 @@ impl Answer {
 
     fn result(&mut self, completed: &Completed) {
         let id = take(&self.ids, completed.index);
-        // Writing to memory cannot fail.
+        // Writing to a vector cannot fail.
         let _ = match &completed.result {
             Ok(output) => {
                 let _ = write!(self.lines, "{{\"item\":{id},\"output\":[");
@@ -409,7 +409,7 @@ impl Answer {
         let _ = writeln!(self.lines, "{{\"{key}\":{value}}}");
     }
 
-    /// The last line: `broken` says why the run has no more results, where that is not how it was to end.
+    /// Writes the last line. `broken` is the error that cut the results short.
     async fn end(&mut self, broken: Option<nodule::Error>) {
         drop(self.results.take());
         let mut problem = broken.map(|error| Problem::from(&error));

@@ -1,5 +1,5 @@
-//! What the server is told when it starts. A token and a proxy's password are in it, so it comes by a file or by standard input,
-//! never as an argument or a variable.
+//! The server's settings at start. They contain a token and a proxy's password, so they come from a file or standard
+//! input, never from an argument or a variable.
 
 use std::io::BufRead as _;
 use std::path::Path;
@@ -12,21 +12,21 @@ use serde::Deserialize;
 use crate::exit::Failed;
 use crate::files::{self, read};
 
-/// A policy and a bundle of certificates fit.
+/// Size limit; a policy and a bundle of certificates fit.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-/// A token that could be guessed protects nothing.
+/// A short token could be guessed.
 const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 32..=256;
 
-/// The settings; each may be left out.
+/// The settings, all optional.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// What every request has to say.
+    /// The token that every request needs.
     pub token: Option<Secret>,
     /// The text of a policy file.
     policy: Option<String>,
-    /// PEM.
+    /// PEM texts.
     #[serde(default)]
     certificates: Vec<String>,
     proxy: Option<Proxy>,
@@ -53,7 +53,7 @@ struct Addresses {
 }
 
 impl Settings {
-    /// From the file; `-` is the first line of standard input, what follows it is left there.
+    /// Reads a file, or for `-` the first line of standard input; the rest of it is not settings.
     pub fn load(path: Option<&Path>) -> Result<Self, Failed> {
         let (text, name) = match path {
             None => return Ok(Self::default()),
@@ -61,7 +61,7 @@ impl Settings {
             Some(path) => (read(path, &files::SETTINGS)?, text::path(path)),
         };
         let settings: Self = serde_json::from_str(&text).map_err(|error| {
-            // Where, and no more: serde's words may repeat what stands there.
+            // Give the position only: serde's message may repeat a value.
             Failed::usage(format!(
                 "{name}: expected the settings, a JSON object of `token`, `policy`, `certificates`, `proxy` and `addresses`, found \
                  something else at line {}, column {}",
@@ -89,7 +89,7 @@ impl Settings {
         .hint("take 32 random bytes as hexadecimal digits, or leave it out: the server makes one".to_owned()))
     }
 
-    /// What runs may reach that bring no policy.
+    /// The policy for runs without a policy of their own.
     pub fn policy(&self) -> Result<Policy, Failed> {
         let Some(text) = &self.policy else {
             return Ok(Policy::default());
@@ -98,7 +98,7 @@ impl Settings {
             .map_err(|error| Failed::usage(format!("settings: {error}")).hint(error.hint()))
     }
 
-    /// The engine's part of it.
+    /// Applies the settings for the engine.
     pub fn configure(&self, mut config: EngineConfig) -> Result<EngineConfig, Failed> {
         let wrong = |key: &str, problem: &dyn std::fmt::Display| {
             Failed::usage(format!("settings: `{key}`: {problem}"))
@@ -125,7 +125,7 @@ impl Settings {
     }
 }
 
-/// The first line of standard input. It is read byte by byte underneath: what follows belongs to nobody, but its end is waited for.
+/// The first line of standard input. Later input is ignored, except for its end, which may stop the server.
 fn first_line() -> Result<String, Failed> {
     use std::io::Read as _;
     let mut line = String::new();

@@ -1,5 +1,5 @@
-//! What every request has to say. The socket's folder is its user's alone; the token keeps out what runs as the same user and
-//! was not told it.
+//! The token that every request needs. The socket's folder keeps other users out; the token keeps out processes of the
+//! same user that were not given it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,16 +9,16 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::exit::Failed;
 
-/// The token, as far as it is needed to know it again.
+/// The keyed digest of the token, enough to verify it.
 pub struct Token {
     key: hmac::Key,
     tag: hmac::Tag,
-    /// Where it was written, which ends with the server.
+    /// The token's file, removed when the server stops.
     file: Option<PathBuf>,
 }
 
 impl Token {
-    /// The given one, or one that is made and written beside the socket.
+    /// Uses the given token, or generates one and writes it beside the socket.
     pub fn new(given: Option<&Secret>, socket: &Path) -> Result<Self, Failed> {
         let random = SystemRandom::new();
         let no_random = |_| Failed::usage("the system has no random numbers".to_owned());
@@ -45,7 +45,7 @@ impl Token {
         })
     }
 
-    /// Whether this is it. The time that it takes says nothing of how much of it was right.
+    /// Whether this is the token, compared in constant time.
     pub fn is(&self, said: &[u8]) -> bool {
         hmac::verify(&self.key, said, self.tag.as_ref()).is_ok()
     }
@@ -59,7 +59,7 @@ impl Drop for Token {
     }
 }
 
-/// Its owner's alone, and not what somebody put there before.
+/// Writes a new file that only its owner can read, and removes an old one first.
 fn write(file: &Path, token: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     match std::fs::remove_file(file) {

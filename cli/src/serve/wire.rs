@@ -1,4 +1,4 @@
-//! What goes over the socket, as types: requests and lines are read into them, and the document is made from them.
+//! The types of requests and lines on the socket. The `OpenAPI` document is generated from them.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-/// Each has its request and its answer in memory.
+/// Limit on items in flight, whose requests and responses stay in memory.
 const MOST_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(10_000).expect("10,000 is not zero");
 
 /// A component that the server reads from a file.
@@ -20,14 +20,14 @@ pub struct ComponentFile {
     /// An absolute path below one of the server's folders.
     #[schema(value_type = String)]
     pub path: PathBuf,
-    /// Refuses another component: `sha256:` and 64 hexadecimal digits.
+    /// Refuses a component with another digest: `sha256:` and 64 hexadecimal digits.
     pub digest: Option<String>,
 }
 
-/// A component that is loaded.
+/// A loaded component.
 #[derive(Serialize, ToSchema)]
 pub struct Loaded {
-    /// By which runs name it.
+    /// The digest that identifies the component in runs.
     pub digest: String,
     /// The node's name.
     pub name: String,
@@ -35,34 +35,34 @@ pub struct Loaded {
     pub version: String,
 }
 
-/// The server, and what it does.
+/// The server's version, its components and its runs.
 #[derive(Serialize, ToSchema)]
 pub struct About {
     /// The server's version.
     pub version: &'static str,
-    /// The contract of the nodes that it runs.
+    /// The contract that nodes must implement.
     pub contract: &'static str,
-    /// The digests of the components that are loaded.
+    /// The digests of the loaded components.
     pub components: Vec<String>,
-    /// The runs that are under way.
+    /// The runs in progress.
     pub runs: Vec<String>,
 }
 
-/// What a component is bound to.
+/// A component with what it may use.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     /// The digest of a loaded component.
     pub component: String,
-    /// Whose run it is. Tenants share neither sessions nor connections.
+    /// The tenant that owns the run. Tenants share neither sessions nor connections.
     #[serde(default)]
     pub tenant: String,
     /// The credential's fields.
     #[schema(value_type = Option<Object>)]
     pub credential: Option<Box<RawValue>>,
-    /// The text of a policy file, in the place of the one in the settings.
+    /// The text of a policy file; it replaces the one in the settings.
     pub policy: Option<String>,
-    /// Rules beside those of the policy.
+    /// Rules to add to the policy's.
     #[serde(default)]
     pub allow: Vec<Allow>,
 }
@@ -71,21 +71,21 @@ pub struct Binding {
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Allow {
-    /// An origin, with a path or without: `https://api.example.com/v1`.
+    /// An origin, with or without a path: `https://api.example.com/v1`.
     Short(String),
-    /// An entry as in a policy file.
+    /// An entry, as in a policy file.
     Long(AllowEntry),
 }
 
-/// An entry as in a policy file.
+/// An entry, as in a policy file.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllowEntry {
     /// Scheme, host and port.
     pub origin: String,
-    /// And below; absent: every path.
+    /// Allows this path and everything below it; absent: every path.
     pub path: Option<String>,
-    /// Absent: every method but CONNECT and TRACE.
+    /// The allowed methods; absent: all but CONNECT and TRACE.
     pub methods: Option<Vec<String>>,
     /// Whether the name may resolve to a private address.
     #[serde(default)]
@@ -99,80 +99,80 @@ pub struct AllowEntry {
 pub struct Run {
     /// The digest of a loaded component.
     pub component: String,
-    /// Whose run it is. Tenants share neither sessions nor connections.
+    /// The tenant that owns the run. Tenants share neither sessions nor connections.
     #[serde(default)]
     pub tenant: String,
     /// The credential's fields.
     #[schema(value_type = Option<Object>)]
     pub credential: Option<Box<RawValue>>,
-    /// The text of a policy file, in the place of the one in the settings.
+    /// The text of a policy file; it replaces the one in the settings.
     pub policy: Option<String>,
-    /// Rules beside those of the policy.
+    /// Rules to add to the policy's.
     #[serde(default)]
     pub allow: Vec<Allow>,
     /// The operation's group.
     pub group: String,
     /// The operation.
     pub operation: String,
-    /// How many items may be under way at once.
+    /// How many items may be in flight.
     #[schema(value_type = Option<u32>, minimum = 1)]
     pub concurrency: Option<NonZeroUsize>,
-    /// What a failed item does to those after it.
+    /// What happens to the remaining items after a failure.
     #[serde(default)]
     #[schema(schema_with = on_failure)]
     pub on_failure: OnFailure,
-    /// In which order results come.
+    /// The order of the results.
     #[serde(default)]
     #[schema(schema_with = order)]
     pub order: ResultOrder,
-    /// How often an item is tried again.
+    /// How often an item is retried.
     #[serde(default)]
     pub retries: u32,
-    /// How long an item is tried, in milliseconds.
+    /// The time limit of an item with its retries, in milliseconds.
     pub item_time_ms: Option<u64>,
-    /// How long the run may take, in milliseconds.
+    /// The time limit of the run, in milliseconds.
     pub run_time_ms: Option<u64>,
-    /// How fast requests may follow each other: `50/s`.
+    /// The rate of requests: `50/s`.
     pub rate: Option<String>,
-    /// How often a line says how far the run is, in milliseconds.
+    /// The interval of progress lines, in milliseconds.
     #[schema(value_type = Option<u64>, minimum = 1)]
     pub progress_ms: Option<std::num::NonZeroU64>,
-    /// Where the run's progress is kept, so that it can be resumed.
+    /// The journal that makes the run resumable.
     pub journal: Option<Journal>,
-    /// Where a recording is written.
+    /// The recording to write.
     pub record: Option<Record>,
-    /// The recording that answers.
+    /// The recording to replay.
     pub replay: Option<Replay>,
 }
 
-/// Where a run's progress is kept.
+/// A run's journal.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Journal {
     /// An absolute path below one of the folders that the server may write to.
     #[schema(value_type = String)]
     pub path: PathBuf,
-    /// Goes on with another build of the component.
+    /// Resumes the run with another build of the component.
     #[serde(default)]
     pub accept_component: bool,
-    /// What becomes of a plain write of which the journal does not know whether it was done.
+    /// What to do with a plain write if the journal does not know whether it was done.
     #[serde(default)]
     #[schema(schema_with = unknown)]
     pub unknown: OnUnknown,
 }
 
-/// Where a recording is written.
+/// A recording to write.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// An absolute path below one of the folders that the server may write to.
     #[schema(value_type = String)]
     pub path: PathBuf,
-    /// What answers, in words, for readers of the recording.
+    /// What the requests were sent to, in words, for readers of the recording.
     pub against: Option<String>,
 }
 
-/// The recording that answers.
+/// A recording to replay.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
@@ -181,21 +181,21 @@ pub struct Replay {
     pub path: PathBuf,
 }
 
-/// An item, a line after the first.
+/// An item: one line after the first.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Item<'a> {
-    /// The caller's name for it, given back with its result; absent: its position, from 0.
+    /// The caller's ID, repeated in the result; absent: the item's position, from 0.
     #[serde(borrow)]
     #[schema(value_type = Option<Id>)]
     pub id: Option<&'a RawValue>,
-    /// By name.
+    /// The parameters by name.
     #[serde(borrow)]
     #[schema(value_type = Object)]
     pub parameters: &'a RawValue,
 }
 
-/// A number or a text of the caller's, of at most 256 bytes.
+/// The caller's ID of an item: a number or a text of at most 256 bytes.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "for the document alone: it is given back as it came")]
@@ -206,7 +206,7 @@ pub enum Id {
     Text(String),
 }
 
-/// A line of the answer to a run; each has exactly one key, but for `item`, beside which stands `output` or `error`.
+/// A line of a run's response. It has one key, except that `item` has `output` or `error` beside it.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "for the document alone: lines are written as texts")]
@@ -218,24 +218,24 @@ pub enum Line {
     },
     /// An item's result: its output items.
     Output {
-        /// The item.
+        /// The item's ID.
         item: Id,
-        /// JSON documents.
+        /// The output items, as JSON documents.
         output: Vec<Value>,
     },
-    /// An item's result: why there is no output.
+    /// An item's result: its failure.
     Error {
-        /// The item.
+        /// The item's ID.
         item: Id,
-        /// As `nodule run` prints it.
+        /// The failure, as `nodule run` prints it.
         error: ItemFailure,
     },
-    /// What a person who watches should hear at once.
+    /// Something that a person who watches should know at once.
     Notice {
-        /// It.
+        /// The notice.
         notice: Told,
     },
-    /// How far the run is.
+    /// The run's progress.
     Progress {
         /// The summary so far.
         progress: RunSummary,
@@ -247,21 +247,21 @@ pub enum Line {
     },
 }
 
-/// A run that has begun.
+/// A run that has started.
 #[derive(Serialize, ToSchema)]
 pub struct Begun {
-    /// Its name for `/v1/runs/{id}`.
+    /// The ID for `/v1/runs/{id}`.
     pub id: String,
-    /// What running the operation twice does: `read`, `idempotent`, `keyed` or `write`.
+    /// The operation's effect: `read`, `idempotent`, `keyed` or `write`.
     pub effect: &'static str,
 }
 
-/// What a person who watches a run should hear at once.
+/// Something that a person who watches a run should know at once.
 #[derive(Serialize, ToSchema)]
 pub struct Told {
     /// `same-key`, `service-down`, `service-back`, `given-up`, `throttled` or `out-of-time`.
     pub kind: &'static str,
-    /// One line.
+    /// The notice's text, one line.
     pub message: String,
 }
 
@@ -280,29 +280,29 @@ impl From<&Notice> for Told {
 #[serde(rename_all = "camelCase")]
 #[expect(dead_code, reason = "for the document alone: the library writes it")]
 pub struct ItemFailure {
-    /// The contract's name for it, such as `invalid-parameters`.
+    /// The contract's name of the failure, such as `invalid-parameters`.
     kind: String,
     /// What happened.
     message: String,
-    /// The HTTP status.
+    /// The response's HTTP status.
     status: Option<u16>,
-    /// The service's own code.
+    /// The service's error code.
     code: Option<String>,
-    /// The service's name for the exchange.
+    /// The service's ID of the request.
     request_id: Option<String>,
-    /// How long the service asks to wait.
+    /// The delay that the service asks for.
     retry_after_ms: Option<u32>,
-    /// Whether it may have been done: `not-done` or `unknown`.
+    /// Whether the operation may have taken effect: `not-done` or `unknown`.
     certainty: Option<String>,
-    /// What is wrong with the parameters.
+    /// The problems of the parameters.
     problems: Option<Vec<ParameterProblem>>,
-    /// Lines that would allow what was refused.
+    /// Policy lines that would allow a denied request.
     hint: Option<String>,
-    /// More, for people.
+    /// Further detail for people.
     detail: Option<Value>,
 }
 
-/// One thing that is wrong with an item's parameters.
+/// One problem of an item's parameters.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "for the document alone: the library writes it")]
 pub struct ParameterProblem {
@@ -314,7 +314,7 @@ pub struct ParameterProblem {
     message: String,
 }
 
-/// What a run did, as `nodule run --summary` writes it.
+/// A run's counts, as `nodule run --summary` writes them.
 #[derive(ToSchema)]
 #[schema(as = Summary)]
 #[serde(rename_all = "camelCase")]
@@ -322,35 +322,35 @@ pub struct ParameterProblem {
 pub struct RunSummary {
     /// Items with a result.
     items: u64,
-    /// Of these, those that are done.
+    /// Items that succeeded.
     done: u64,
-    /// Of the done ones, those that an earlier run had done.
+    /// Of these, items that an earlier run did.
     again: u64,
-    /// Of the done ones, those that were left out as asked for.
+    /// Of these, items that were skipped as requested.
     skipped: u64,
-    /// The others, by the failure's kind.
+    /// Items that failed, by the failure's kind.
     failed: std::collections::BTreeMap<String, u64>,
-    /// Of the failed items of a plain write, those that may have been done.
+    /// Of the failed items of a plain write, those that may have taken effect.
     unknown: u64,
-    /// Tries after the first one of an item.
+    /// Retries of items.
     retries: u64,
-    /// Sessions that were made in the place of an older one.
+    /// Sessions that replaced an older one.
     renewals: u64,
-    /// Requests that left, authentication not included.
+    /// Requests sent, without authentication.
     requests: u64,
-    /// Items with the key of an earlier one.
+    /// Items with the key of an earlier item.
     same_key: u64,
-    /// How long requests took, in milliseconds: `p50`, `p95`, `p99`, `max`.
+    /// Latency of the requests, in milliseconds: `p50`, `p95`, `p99`, `max`.
     latency_ms: std::collections::BTreeMap<String, f64>,
-    /// Since the start, in milliseconds.
+    /// Time since the start, in milliseconds.
     elapsed_ms: f64,
     /// `complete`, `stopped` or `out-of-time`.
     ended: String,
-    /// Where the run itself broke.
+    /// The error that broke the run.
     error: Option<Problem>,
 }
 
-/// A line of the answer to a plan.
+/// A line of a plan's response.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[expect(
@@ -359,18 +359,18 @@ pub struct RunSummary {
     reason = "for the document alone: lines are written as texts"
 )]
 pub enum PlanLine {
-    /// What the item would send.
+    /// The requests that the item would send.
     Requests {
-        /// The item.
+        /// The item's ID.
         item: Id,
-        /// The requests, as far as they can be known without an answer.
+        /// The requests, as far as they are known without a response.
         requests: Vec<PlannedRequest>,
     },
-    /// What is wrong with it.
+    /// The item's failure.
     Error {
-        /// The item.
+        /// The item's ID.
         item: Id,
-        /// As of a run.
+        /// The failure, as in a run.
         error: ItemFailure,
     },
 }
@@ -382,34 +382,34 @@ pub struct PlannedRequest {
     method: String,
     url: String,
     headers: std::collections::BTreeMap<String, String>,
-    /// JSON as it is, anything else as a text.
+    /// A JSON body as JSON, anything else as text.
     body: Option<Value>,
 }
 
-/// Whether a credential works.
+/// The result of a credential check.
 #[derive(Serialize, ToSchema)]
 pub struct CredentialCheck {
-    /// Whether it does.
+    /// Whether the credential works.
     pub ok: bool,
-    /// Why not.
+    /// Why it does not work.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ItemFailure>)]
     pub error: Option<nodule::json::Json>,
 }
 
-/// A problem of the request itself.
+/// A problem with the request itself.
 #[derive(Serialize, ToSchema)]
 pub struct ProblemBody {
-    /// It.
+    /// The problem.
     pub error: Problem,
 }
 
-/// What is wrong, and what to do.
+/// A problem, and what to do about it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// A name for it.
+    /// The problem's name.
     pub kind: &'static str,
-    /// What is wrong.
+    /// The problem's message.
     pub message: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -417,7 +417,7 @@ pub struct Problem {
 }
 
 impl Run {
-    /// The library's options; a journal's file is the caller's to check.
+    /// The library's options. The caller has to check the journal's path.
     pub fn options(&self) -> Result<RunOptions, String> {
         use nodule::retry::Retry;
         use std::time::Duration;
@@ -477,7 +477,7 @@ fn unknown() -> Object {
     )
 }
 
-/// One of some words, as the document describes it.
+/// A schema of several fixed words.
 fn modes<const N: usize>(words: [&'static str; N], default: &'static str, about: &str) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)

@@ -1,4 +1,4 @@
-//! A Unix socket in a folder that is its user's alone.
+//! A Unix socket in a folder that only its user can reach.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -10,7 +10,7 @@ use nodule::text;
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 
-/// The bytes of a path that the system takes for a socket, without the zero that ends it.
+/// The longest path that the system accepts for a socket, without the final NUL.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MOST_PATH_BYTES: usize = 107;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -18,21 +18,22 @@ const MOST_PATH_BYTES: usize = 103;
 
 const ITS_USER_S: u32 = 0o700;
 const WRITTEN_BY_OTHERS: u32 = 0o022;
-/// In such a folder only the owner of a file may rename or remove it.
+/// In a sticky folder only a file's owner can rename or remove it.
 const STICKY: u32 = 0o1000;
 
-/// The socket, bound: who connects waits until it is accepted. Its file is removed when this is dropped.
+/// The bound socket: connections queue until they are accepted. Dropping it removes the socket's file.
 #[derive(Debug)]
 pub struct Prepared {
     listener: StdListener,
     file: SocketFile,
 }
 
-/// Makes the socket, and its folder where it is not there. The socket of a server that is gone is replaced.
+/// Creates the socket, and its folder if it is missing. Replaces the socket of a server that is gone.
 ///
 /// # Errors
 ///
-/// The path is too long, its folder is open to others, or something else is there; the text says what to do.
+/// The path is too long, other users can reach its folder, or something else exists at the path; the text says what to
+/// do.
 pub fn prepare(socket: &Path) -> Result<Prepared, String> {
     let shown = text::path(socket);
     let broken = |error: io::Error| format!("`{shown}`: {error}");
@@ -43,7 +44,7 @@ pub fn prepare(socket: &Path) -> Result<Prepared, String> {
         ));
     };
     make(folder)?;
-    // The path in which no link is left: what was checked is what is bound.
+    // Resolve all links, so that the checked path is the bound path.
     let folder = folder
         .canonicalize()
         .map_err(|error| format!("`{}`: {error}", text::path(folder)))?;
@@ -57,7 +58,7 @@ pub fn prepare(socket: &Path) -> Result<Prepared, String> {
             text::path(&path)
         ));
     }
-    // Of two servers that start at the same time, the second waits here and then finds the first one's socket.
+    // If two servers start at once, the second waits here and then finds the first one's socket.
     let _turn = turn(&folder).map_err(broken)?;
     remove_stale(&path)?;
     let listener = StdListener::bind(&path).map_err(broken)?;
@@ -73,7 +74,7 @@ impl Prepared {
         self.file.path.parent().unwrap_or(Path::new("/"))
     }
 
-    /// Listens, in the Tokio runtime that this is called in.
+    /// Listens in the current Tokio runtime.
     ///
     /// # Errors
     ///
@@ -88,7 +89,7 @@ impl Prepared {
     }
 }
 
-/// Accepts the connections of this user and of root.
+/// Accepts connections of this user and of root.
 #[derive(Debug)]
 pub struct Listener {
     socket: UnixListener,
@@ -110,7 +111,7 @@ impl axum::serve::Listener for Listener {
                     }
                 }
                 Err(error) if is_about_the_connection(&error) => {}
-                // No descriptors, or no memory: those that are in use are given back.
+                // Out of descriptors or memory: wait until other connections release some.
                 Err(_) => tokio::time::sleep(super::PAUSE).await,
             }
         }
@@ -121,7 +122,7 @@ impl axum::serve::Listener for Listener {
     }
 }
 
-/// Root may do everything to this process anyway.
+/// Root controls this process anyway.
 fn may_connect(peer: u32, user: u32) -> bool {
     peer == 0 || peer == user
 }
@@ -136,7 +137,7 @@ fn is_about_the_connection(error: &io::Error) -> bool {
     )
 }
 
-/// The file of a socket, which stays there when its server ends.
+/// The socket's file, which the system does not remove.
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,
@@ -152,7 +153,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Another server's socket may stand there by now.
+        // By now another server may have replaced it.
         if self
             .path
             .symlink_metadata()
@@ -167,7 +168,7 @@ fn id(found: &Metadata) -> (u64, u64) {
     (found.dev(), found.ino())
 }
 
-/// For this user alone, whatever the shell lets others read.
+/// Creates the folder for this user only, whatever the umask.
 fn make(folder: &Path) -> Result<(), String> {
     let mut builder = std::fs::DirBuilder::new();
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, ITS_USER_S);
@@ -177,7 +178,7 @@ fn make(folder: &Path) -> Result<(), String> {
         .map_err(|error| format!("`{}`: {error}", text::path(folder)))
 }
 
-/// That nobody but this user and root reaches what is in the folder, or can put another folder in its place.
+/// Checks that only this user and root can reach the folder's content or replace the folder.
 fn check(folder: &Path) -> Result<(), String> {
     let user = rustix::process::geteuid().as_raw();
     let look = |path: &Path| {
@@ -214,17 +215,17 @@ fn check(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The folder, locked until it is closed.
+/// Locks the folder until the file is closed.
 fn turn(folder: &Path) -> io::Result<File> {
     let folder = File::open(folder)?;
     match folder.lock() {
-        // Two servers that start at once on such a file system may take each other's place.
+        // This file system has no locks: of two servers that start at once, one may replace the other's socket.
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(folder),
         other => other.map(|()| folder),
     }
 }
 
-/// A server that was killed leaves its socket behind.
+/// Removes the socket of a server that was killed.
 fn remove_stale(path: &Path) -> Result<(), String> {
     let shown = text::path(path);
     let broken = |error: io::Error| format!("`{shown}`: {error}");
@@ -247,7 +248,7 @@ fn remove_stale(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Whether somebody listens there. A server whose queue is full does: to wait for it would be to wait for ever.
+/// Whether a server listens. One whose queue is full counts too: waiting for it could block forever.
 fn is_served(path: &Path) -> io::Result<bool> {
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -316,11 +317,11 @@ mod tests {
             set_mode(above, wrong);
             refused(&folder.join("s"), "others may write to");
         }
-        // As `/tmp` is.
+        // Like `/tmp`.
         set_mode(above, 0o1777);
         drop(prepare(&folder.join("s")).unwrap());
         set_mode(above, 0o755);
-        // By whatever name it is reached.
+        // Under any name.
         set_mode(&folder, 0o755);
         let link = base.path().join("link");
         symlink(&folder, &link).unwrap();
@@ -348,7 +349,7 @@ mod tests {
         let prepared = prepare(&socket).unwrap();
         refused(&socket, "listens at");
         assert!(socket.exists(), "a server that is refused removes nothing");
-        // Its queue is full, and nobody accepts.
+        // Fill its queue; nobody accepts.
         let queue: Vec<_> = std::iter::repeat_with(|| {
             let queued = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
             queued.set_nonblocking(true).unwrap();

@@ -1,4 +1,4 @@
-//! A named pipe, whose first instance has to be this server's.
+//! A named pipe, whose first instance must belong to this server.
 
 use std::ffi::OsString;
 use std::io;
@@ -7,21 +7,21 @@ use std::path::{Path, PathBuf};
 use nodule::text;
 use tokio::net::windows::named_pipe::{NamedPipeServer, ServerOptions};
 
-/// Where pipes are.
+/// The prefix of all pipes' names.
 const PIPES: &str = r"\\.\pipe\";
 
-/// A name for a pipe. Its folder has no modes: Windows lets nobody but this user, the system and administrators write to a
-/// pipe, and the token is what decides.
+/// The name of a pipe. Pipes have no folder with a mode: Windows lets only this user, the system and administrators
+/// write to a pipe, and the token decides.
 #[derive(Debug)]
 pub struct Prepared {
     path: PathBuf,
 }
 
-/// Takes the name of a pipe of this machine.
+/// Checks that the path names a pipe of this machine.
 ///
 /// # Errors
 ///
-/// It is not the name of a pipe.
+/// The path is not a pipe's name.
 pub fn prepare(socket: &Path) -> Result<Prepared, String> {
     let is_pipe = socket
         .to_str()
@@ -40,16 +40,16 @@ pub fn prepare(socket: &Path) -> Result<Prepared, String> {
 }
 
 impl Prepared {
-    /// Where its token is written, which has no folder of its own here.
+    /// A pipe has no folder: the current one is used.
     pub fn folder(&self) -> &Path {
         Path::new(".")
     }
 
-    /// Listens, in the Tokio runtime that this is called in.
+    /// Listens in the current Tokio runtime.
     ///
     /// # Errors
     ///
-    /// The pipe is another server's.
+    /// Another server owns the pipe.
     pub fn bind(self) -> io::Result<Listener> {
         let name = self.path.into_os_string();
         Ok(Listener {
@@ -65,8 +65,8 @@ fn options() -> ServerOptions {
     options
 }
 
-/// Accepts connections: each one takes an instance of the pipe, and the next is made before it is handed out, so that the
-/// name is this server's all the time.
+/// Accepts connections. Each takes one instance of the pipe; the next instance is created before a connection is
+/// returned, so that this server always owns the name.
 #[derive(Debug)]
 pub struct Listener {
     waiting: NamedPipeServer,
@@ -87,7 +87,7 @@ impl axum::serve::Listener for Listener {
                         return (stream, self.name.clone());
                     }
                 }
-                // No memory: who is connected waits.
+                // Out of memory: the client waits.
                 Err(_) => tokio::time::sleep(super::PAUSE).await,
             }
         }

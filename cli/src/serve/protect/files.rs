@@ -1,8 +1,8 @@
-//! Which files the process may use, by Landlock: what its folders hold, what looking up names needs, and its own program,
-//! which it runs again to compile. It listens on no TCP port, and sends no signal to a process that it did not start.
+//! Limits file access by Landlock to the server's folders, what name resolution needs, and this program, which compiles
+//! by running itself again. The process can listen on no TCP port, and can signal only processes that it started.
 //!
-//! A rule is about what stands at its path now. What takes the place of a file later is another file: where `/etc/resolv.conf`
-//! is replaced while the server runs, and is no link into a folder below `/run`, names are looked up without it from then on.
+//! A rule applies to the file that is at its path now, not to a later replacement. If `/etc/resolv.conf` is replaced
+//! while the server runs, and is not a link into a folder below `/run`, names are resolved without it from then on.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ use nodule::text;
 use super::Bounds;
 use crate::exit::Failed;
 
-/// The newest version of Landlock that these rules were written for.
+/// The newest Landlock version that these rules know.
 const VERSION: ABI = ABI::V9;
-/// From this version on nothing is open that the rules mean to close; connections to other processes' sockets, which the ninth
-/// adds, are closed by the system calls too.
+/// From this version on, the kernel enforces everything that the rules need. Version 9 adds connections to other
+/// processes' sockets, which seccomp blocks as well.
 const ENOUGH: ABI = ABI::V6;
 
 const READ_FILE: BitFlags<AccessFs> = make_bitflags!(AccessFs::ReadFile);
@@ -30,7 +30,7 @@ const READ_AND_WRITE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{
 });
 const USE_DEVICE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{ReadFile | WriteFile});
 
-/// Where the system's libraries say how names are looked up.
+/// The configuration of name resolution.
 const NAMES: [&str; 7] = [
     "/etc/gai.conf",
     "/etc/host.conf",
@@ -40,7 +40,7 @@ const NAMES: [&str; 7] = [
     "/etc/resolv.conf",
     "/etc/services",
 ];
-/// What tells how many processors there are for this process, and where its memory was written to.
+/// Tells the number of processors for this process, and which of its memory pages were written to.
 const MACHINE: [&str; 6] = [
     "/proc/self/cgroup",
     "/proc/self/maps",
@@ -49,7 +49,7 @@ const MACHINE: [&str; 6] = [
     "/sys/devices/system/cpu",
     "/sys/fs/cgroup",
 ];
-/// Where a program that is linked dynamically finds libraries later, those for looking up names among them.
+/// Where a dynamically linked program loads further libraries from, such as those for name resolution.
 const LIBRARIES: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
 
 pub(super) fn confine(bounds: &Bounds<'_>, missing: &mut Vec<String>) -> Result<(), Failed> {
@@ -72,7 +72,7 @@ pub(super) fn confine(bounds: &Bounds<'_>, missing: &mut Vec<String>) -> Result<
     }
     rules = named(rules, "--socket", bounds.socket_dir, READ_AND_WRITE)?;
     for (path, access) in own() {
-        // What is not there is not read.
+        // Missing files need no rule.
         if let Ok(opened) = PathFd::new(path) {
             rules = rules
                 .add_rule(PathBeneath::new(opened, access))
@@ -93,7 +93,7 @@ pub(super) fn confine(bounds: &Bounds<'_>, missing: &mut Vec<String>) -> Result<
     Ok(())
 }
 
-/// What an older version leaves open.
+/// Describes what an older Landlock version leaves open.
 fn older(version: ABI) -> String {
     let mut open = Vec::new();
     if version < ABI::V3 {
@@ -112,7 +112,7 @@ fn older(version: ABI) -> String {
     )
 }
 
-/// A folder that somebody named has to be one.
+/// Adds a rule for a folder from a flag, and checks that it is a folder.
 fn named(
     rules: RulesetCreated,
     flag: &str,
@@ -132,7 +132,7 @@ fn named(
         .map_err(|error| wrong(&error))
 }
 
-/// Made as the engine would, which can make nothing outside of it any more.
+/// Creates the cache's folder as the engine would: afterwards the engine cannot create anything outside it.
 fn make(folder: &Path) -> Result<(), Failed> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -142,7 +142,7 @@ fn make(folder: &Path) -> Result<(), Failed> {
         .map_err(|error| Failed::usage(format!("--cache: `{}`: {error}", text::path(folder))))
 }
 
-/// What the process needs whatever it is told.
+/// What the process needs in any case.
 fn own() -> Vec<(PathBuf, BitFlags<AccessFs>)> {
     let mut own: Vec<(PathBuf, BitFlags<AccessFs>)> = vec![
         ("/dev/null".into(), USE_DEVICE),
@@ -164,7 +164,7 @@ fn own() -> Vec<(PathBuf, BitFlags<AccessFs>)> {
     own
 }
 
-/// The libraries that this program was loaded with, the loader among them; none where it is linked statically.
+/// The libraries that this program has loaded, including the loader; empty if it is linked statically.
 fn loaded() -> BTreeSet<PathBuf> {
     let own = std::env::current_exe().ok();
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
@@ -175,7 +175,7 @@ fn loaded() -> BTreeSet<PathBuf> {
         .collect()
 }
 
-/// The folder in which a service of this machine writes the file anew, where it is a link to one: `/run/systemd/resolve`.
+/// The folder that `/etc/resolv.conf` links into, if a local service rewrites it there: `/run/systemd/resolve`.
 fn resolver(file: &Path, run: &Path) -> Option<PathBuf> {
     let target = file.canonicalize().ok()?;
     let folder = target.parent()?;
@@ -205,7 +205,7 @@ mod tests {
             folder(&service.join("stub-resolv.conf")),
             Some(service.canonicalize().unwrap())
         );
-        // All that runs on the machine has files there.
+        // `/run` itself contains files of everything on the machine.
         assert_eq!(folder(&run.join("resolv.conf")), None);
         assert_eq!(folder(&base.path().join("elsewhere")), None);
         std::fs::remove_file(&file).unwrap();

@@ -1,8 +1,8 @@
-//! Which system calls the process does without, by seccomp: a list of those that a server of HTTP never makes, and that a
-//! program which broke out of a node would want. Landlock has no say in most of them.
+//! Blocks system calls by seccomp: those that an HTTP server never makes and that code which escaped from a node would
+//! want. Landlock does not cover most of them.
 //!
-//! It is a list of what is refused, so that another version of a library or of the kernel goes on working. What is refused
-//! returns an error, as to a program without the right, and ends nothing.
+//! The list says what is blocked, not what is allowed, so that other versions of a library or the kernel keep working.
+//! A blocked call returns an error, as without permission, and does not kill the process.
 
 use crate::exit::Failed;
 
@@ -31,9 +31,9 @@ mod list {
         BackendError, BpfProgram, SeccompAction, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
     };
 
-    /// Always refused.
+    /// Always blocked.
     const REFUSED: &[i64] = &[
-        // Other processes: their memory, their descriptors.
+        // Access to other processes: memory and descriptors.
         libc::SYS_ptrace,
         libc::SYS_process_vm_readv,
         libc::SYS_process_vm_writev,
@@ -55,7 +55,7 @@ mod list {
         libc::SYS_setns,
         libc::SYS_umount2,
         libc::SYS_unshare,
-        // Modes, owners and attributes by path, which Landlock lets pass. What is open may still be changed.
+        // Mode, owner and attributes by path, which Landlock does not cover. They can still be changed on open files.
         libc::SYS_fchmodat,
         libc::SYS_fchownat,
         libc::SYS_lremovexattr,
@@ -63,7 +63,7 @@ mod list {
         libc::SYS_removexattr,
         libc::SYS_setxattr,
         FCHMODAT2,
-        // Large parts of the kernel that it does without.
+        // Large parts of the kernel that the server does not need.
         libc::SYS_add_key,
         libc::SYS_bpf,
         libc::SYS_io_uring_enter,
@@ -73,7 +73,7 @@ mod list {
         libc::SYS_perf_event_open,
         libc::SYS_request_key,
         libc::SYS_userfaultfd,
-        // The machine itself.
+        // Control of the machine.
         libc::SYS_acct,
         libc::SYS_adjtimex,
         libc::SYS_clock_adjtime,
@@ -94,7 +94,7 @@ mod list {
         libc::SYS_vhangup,
     ];
 
-    /// Older names that other processors do not have.
+    /// Legacy calls that only this architecture has.
     #[cfg(target_arch = "x86_64")]
     const REFUSED_HERE: &[i64] = &[
         libc::SYS_chmod,
@@ -107,25 +107,26 @@ mod list {
     #[cfg(not(target_arch = "x86_64"))]
     const REFUSED_HERE: &[i64] = &[];
 
-    /// Not every C library has the name.
+    /// Not every C library defines it.
     #[cfg(target_arch = "x86_64")]
     const KEXEC_FILE_LOAD: i64 = 320;
     #[cfg(not(target_arch = "x86_64"))]
     const KEXEC_FILE_LOAD: i64 = 294;
 
-    /// The same number on every processor; not every C library has the name.
+    /// The same number on every architecture; not every C library defines it.
     const FCHMODAT2: i64 = 452;
 
-    /// As on every one of these processors; C libraries differ in its type.
+    /// The same value on all these architectures; C libraries differ in its type.
     const TIOCSTI: u64 = 0x5412;
 
-    /// `socket`: its domain and its type, without flags.
+    /// Arguments of `socket`: domain, type and protocol. The mask removes the type's flags.
     const DOMAIN: u8 = 0;
     const TYPE: u8 = 1;
     const PROTOCOL: u8 = 2;
     const TYPE_WITHOUT_FLAGS: u64 = 0xf;
 
-    /// One for what is not permitted, and one for what the C library then does in another way.
+    /// Two filters: one for forbidden calls, and one for a call that the C library replaces by another if it is
+    /// missing.
     pub(super) fn filters() -> Result<[BpfProgram; 2], BackendError> {
         let mut refused: BTreeMap<i64, Vec<SeccompRule>> = REFUSED
             .iter()
@@ -133,20 +134,20 @@ mod list {
             .map(|call| (*call, Vec::new()))
             .collect();
         refused.insert(libc::SYS_socket, sockets()?);
-        // Another user's terminal is written to as if by its keyboard.
+        // Blocks typing into another user's terminal.
         let typed = SeccompRule::new(vec![is(1, Eq, TIOCSTI)?])?;
         refused.insert(libc::SYS_ioctl, vec![typed]);
-        // Limits of other processes.
+        // Blocks changing the limits of other processes.
         let others = SeccompRule::new(vec![is(0, Ne, 0)?])?;
         refused.insert(libc::SYS_prlimit64, vec![others]);
         refused.insert(libc::SYS_clone, namespaces()?);
-        // What it is asked for stands in memory, where no filter sees it.
+        // The flags of `clone3` are in memory, where a filter cannot read them.
         let unseen = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
         Ok([program(refused, libc::EPERM)?, program(unseen, libc::ENOSYS)?])
     }
 
-    /// The Internet, and asking the kernel for this machine's addresses, which looking up names does. No sockets of other
-    /// processes, and no packets of its own making.
+    /// Blocks all sockets except IP and the kernel's interface for this machine's addresses, which name resolution
+    /// uses. So local sockets of other processes and raw packets are blocked.
     fn sockets() -> Result<Vec<SeccompRule>, BackendError> {
         let domain = |op, domain: i32| is(DOMAIN, op, number(domain));
         let is_raw = || is(TYPE, MaskedEq(TYPE_WITHOUT_FLAGS), number(libc::SOCK_RAW));
@@ -165,7 +166,7 @@ mod list {
         ])
     }
 
-    /// Threads and processes in this process's namespaces only.
+    /// Blocks new namespaces: threads and processes stay in this process's.
     fn namespaces() -> Result<Vec<SeccompRule>, BackendError> {
         [
             libc::CLONE_NEWCGROUP,
@@ -185,7 +186,7 @@ mod list {
         SeccompCondition::new(argument, Dword, op, value)
     }
 
-    /// All of them are small and positive.
+    /// All constants here are small and positive.
     fn number(constant: i32) -> u64 {
         u64::from(constant.unsigned_abs())
     }
