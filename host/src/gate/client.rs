@@ -95,8 +95,8 @@ impl Connecting {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The earliest time at which the service could have seen a request that was made at `asked`. Without a connection
-    /// of its own the request may have used one that became free, possibly at once.
+    /// The earliest time at which the service could have seen a request made at `asked`, as far as is known now. If no
+    /// connection was opened for the request, it uses one that became free, perhaps at once.
     pub(crate) fn since(&self, asked: Instant) -> Instant {
         if self.place().is_some() {
             return asked;
