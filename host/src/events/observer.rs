@@ -70,7 +70,7 @@ pub struct ItemEnded<'a> {
 /// [`EngineConfig::observer`](crate::EngineConfig::observer).
 ///
 /// The tasks that do the work call it for every request and every item, so a method should update a metric and return.
-/// A method that blocks delays its task, and one that panics ends it. After a thousand denials in one call, the
+/// A method that blocks delays its task, and one that panics aborts it. After a thousand denials in one call, the
 /// observer hears of no more, like the [events](crate::events).
 pub trait Observer: fmt::Debug + Send + Sync {
     /// A request finished.

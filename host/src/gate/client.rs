@@ -95,8 +95,9 @@ impl Connecting {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The earliest time at which the service could have seen a request made at `asked`, as far as is known now. If no
-    /// connection was opened for the request, it uses one that became free, perhaps at once.
+    /// When the service could first have received a request made at `asked`, as far as is known now: at once if the
+    /// pool had a connection for it, otherwise when the new connection was ready, or is due. Until then the request may
+    /// also get a connection that becomes free.
     pub(crate) fn since(&self, asked: Instant) -> Instant {
         if self.place().is_some() {
             return asked;
@@ -136,7 +137,7 @@ impl OriginClient {
         }
     }
 
-    /// The proxy, if this response is the proxy's own and the request did not reach the service.
+    /// The proxy, if this response's status says that it refused to pass the request on.
     pub(crate) fn refused_by_proxy<B>(&self, answer: &http::Response<B>) -> Option<&Arc<ProxyServer>> {
         let is_refused = answer.status() == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED;
         self.plain_proxy.as_ref().filter(|_| is_refused)

@@ -3,7 +3,6 @@
 //! A service often has an address of each family, and one of them is unreachable: the network drops packets, so that an
 //! attempt waits for the system's long timeout. So the next address is tried after a moment, or at once if the previous
 //! one refused, while earlier attempts continue. All attempts share the request's deadline.
-//! under way go on. The deadline is the request's, for all of them together.
 
 use std::io;
 use std::net::SocketAddr;

@@ -143,7 +143,6 @@ pub(super) async fn send(
 
 /// Whether the connection was closed before any byte of the request was written. If that was a reused connection, the
 /// client has already tried another one.
-/// tried already.
 fn is_unwritten(error: &legacy::Error) -> bool {
     find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
 }

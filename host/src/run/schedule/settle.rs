@@ -153,7 +153,7 @@ impl Schedule {
         self.put(tracked.item.index, result, row, now);
     }
 
-    /// Settles an item that is not sent. It does not hold the lock on its ordering key; another item may.
+    /// Settles an item that is not sent. It has no lock on its ordering key; another item may have one.
     pub(super) fn settle_unsent(&mut self, tracked: Tracked, failure: Failure, now: Now) {
         let result = Err(failure);
         self.record_result(&tracked, &result, now);
