@@ -73,7 +73,7 @@ pub enum JournalError {
     Full {
         /// The file.
         path: PathBuf,
-        /// SQLite's message.
+        /// `SQLite`'s message.
         message: String,
     },
     /// The journal belongs to another run.
@@ -123,12 +123,12 @@ pub enum JournalError {
         /// Why.
         message: String,
     },
-    /// SQLite reported another error.
+    /// `SQLite` reported another error.
     #[error("the journal {}: {}", text::path(path), shown(message))]
     Database {
         /// The file.
         path: PathBuf,
-        /// SQLite's message.
+        /// `SQLite`'s message.
         message: String,
     },
 }
@@ -148,7 +148,7 @@ const IOERR_NO_ROOM: [i32; 2] = [
 ];
 
 impl JournalError {
-    /// The error for a file that was refused before SQLite opened it.
+    /// The error for a file that was refused before `SQLite` opened it.
     #[cfg(feature = "sqlite")]
     pub(crate) fn refused(path: &Path, refused: Refused) -> Self {
         let path = path.to_owned();

@@ -26,9 +26,11 @@ const CLIENT_HEADERS: [&str; 2] = ["accept-encoding", "content-length"];
 
 /// Refused anywhere in a name.
 const ANYWHERE: [&str; 10] = [
-    // `X-HTTP-Method-Override` (Rack, Rails, Symfony, Laravel, Express, ASP.NET), `X-Method-Override`, `X-HTTP-Host-Override`.
+    // `X-HTTP-Method-Override` (Rack, Rails, Symfony, Laravel, Express, ASP.NET), `X-Method-Override`,
+    // `X-HTTP-Host-Override`.
     "override",
-    // `Forwarded` (RFC 7239) and all of `X-Forwarded-…`, of which `-Prefix`, `-Host` and `-Path` make URLs (Spring, Express, Symfony).
+    // `Forwarded` (RFC 7239) and all of `X-Forwarded-…`: `-Prefix`, `-Host` and `-Path` become part of URLs (Spring,
+    // Express, Symfony).
     "forward",
     // `X-Client-IP`, `True-Client-IP`, `Fastly-Client-IP`, `X-Cluster-Client-IP`, `WL-Proxy-Client-IP`.
     "client-ip",
