@@ -1,13 +1,14 @@
-//! Nodule inside of a web service: `POST /run/{group}/{operation}` takes items as JSON lines and answers with their results
-//! as JSON lines, in the items' order, while both go on.
+//! Nodule inside a web service. `POST /run/{group}/{operation}` takes items as JSON lines, and responds with their
+//! results as JSON lines, in the items' order, while items still arrive.
 //!
 //! ```text
 //! cargo run --release -p nodule-host --example axum -- node.wasm credential.json 127.0.0.1:8080
 //! curl -N --data-binary @items.jsonl http://127.0.0.1:8080/run/member/getMember
 //! ```
 //!
-//! A million items take no more memory than a thousand: a client that reads slowly slows the requests of the node, and one
-//! that goes away ends them, since its results are dropped. Everything that the service shares is in its `Runner`.
+//! A million items take no more memory than a thousand: a client that reads slowly slows the node's requests, and a
+//! client that disconnects cancels its run, because its results are dropped. The `Runner` contains everything that
+//! requests share.
 
 use std::error::Error;
 use std::path::Path as File;
@@ -22,7 +23,7 @@ use futures_util::{Stream, StreamExt as _};
 use nodule::retry::Retry;
 use nodule::{Completed, Credential, Engine, EngineConfig, Failure, ItemError, RunOptions, Runner};
 
-/// A line that is longer is no item.
+/// The maximum length of an item's line.
 const LONGEST_LINE: usize = 1024 * 1024;
 
 #[tokio::main]
@@ -50,7 +51,7 @@ async fn run(
     let options = RunOptions::default().concurrency(32).retry(Retry::default());
     match runner.run(&group, &operation, items(body), &options).await {
         Ok(results) => {
-            // A run that breaks breaks the response off: whoever reads it sees that it is not whole.
+            // If the run breaks, the response breaks off too, so the client sees that it is incomplete.
             let lines = results.map(|completed| completed.map(|completed| lines(&completed)));
             (
                 [(header::CONTENT_TYPE, "application/x-ndjson")],
@@ -62,7 +63,7 @@ async fn run(
     }
 }
 
-/// The lines of a request's body, as they come.
+/// Splits a request's body into lines as it arrives.
 fn items(body: Body) -> impl Stream<Item = Result<String, ItemError>> + Send + 'static {
     let start = (Some(body.into_data_stream()), Vec::new());
     futures_util::stream::unfold(start, |(mut body, mut buffer)| async move {
@@ -81,7 +82,7 @@ fn items(body: Body) -> impl Stream<Item = Result<String, ItemError>> + Send + '
             };
             match next {
                 Some(Ok(piece)) => buffer.extend_from_slice(&piece),
-                // The client went away in the middle: what it did not send is not made up.
+                // The client disconnected within a line; the incomplete line is not an item.
                 Some(Err(error)) => {
                     let error = ItemError::Source(error.into());
                     return Some((Err(error), (None, Vec::new())));
@@ -103,7 +104,7 @@ fn item(line: Vec<u8>) -> Result<String, ItemError> {
     String::from_utf8(line).map_err(|_| invalid("the item: expected UTF-8, found other bytes".to_owned()))
 }
 
-/// One line for each output item, or one for the failure.
+/// One line for each output item, or one line for the failure.
 #[expect(clippy::format_collect, reason = "an item has few outputs")]
 fn lines(completed: &Completed) -> Bytes {
     let item = completed.index;

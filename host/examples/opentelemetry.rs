@@ -1,11 +1,12 @@
-//! Runs in OpenTelemetry: the library's events in spans of the embedder's own, and durations by node, operation and tenant.
+//! Exports runs to OpenTelemetry: the library's events in the embedder's spans, and durations by node, operation and
+//! tenant.
 //!
 //! ```text
 //! cargo run --release -p nodule --example opentelemetry -- node.wasm credential.json member getMember '{"cardNo":"M1"}'
 //! ```
 //!
-//! What is exported stays in memory here, and is printed at the end; a service puts an exporter to its collector in the place of the
-//! two. Copy [`Metrics`] and [`spans`].
+//! This example keeps what it exports in memory and prints it when the run has finished. A service replaces the two
+//! exporters with those of its collector. Copy [`Metrics`] and [`spans`].
 
 use std::error::Error;
 use std::io::Write as _;
@@ -21,7 +22,7 @@ use tracing::{Instrument as _, Subscriber};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Durations in seconds, which count, too, and counters of what has no duration.
+/// Histograms of durations in seconds, which also count, and counters of events without a duration.
 #[derive(Debug)]
 pub struct Metrics {
     requests: Histogram<f64>,
@@ -32,7 +33,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The instruments, in this meter.
+    /// Creates the instruments in this meter.
     #[must_use]
     pub fn new(meter: &Meter) -> Self {
         let seconds = |name| meter.f64_histogram(name).with_unit("s").build();
@@ -46,7 +47,7 @@ impl Metrics {
     }
 }
 
-/// What a metric is told apart by. The ID of a run is not in it: there are too many of them.
+/// The attributes of a metric. The run's ID is not among them: it has too many values.
 fn attributes(source: Source<'_>, name: &'static str, value: &str) -> [KeyValue; 4] {
     let attribute = |name, value: &str| KeyValue::new(name, value.to_owned());
     [
@@ -92,7 +93,7 @@ impl Observer for Metrics {
     }
 }
 
-/// Exports spans, with the events that are in them.
+/// Exports spans with their events.
 #[must_use]
 pub fn spans<S: Subscriber + for<'a> LookupSpan<'a>>(tracers: &SdkTracerProvider) -> impl Layer<S> {
     tracing_opentelemetry::layer().with_tracer(tracers.tracer("nodule"))
@@ -122,7 +123,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .credential(credential)
         .tenant("tenant-7")
         .build()?;
-    // The events of the run are in this span, and name it.
+    // The events of the run are in this span, and carry its name.
     let workflow = tracing::info_span!("workflow", workflow = "demo");
     let options = RunOptions::default().run_id("demo-1");
     let items = vec![serde_json::from_str::<nodule::json::Json>(item)?];

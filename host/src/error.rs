@@ -1,4 +1,4 @@
-//! What can go wrong before or beside a run; what goes wrong with an item is a [`crate::Failure`].
+//! Errors outside of an item. The failure of an item is a [`crate::Failure`].
 
 mod journal;
 
@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use nodule_core::description::DescriptionProblem;
 use nodule_core::text::shown;
 
-/// Longer texts are cut where they are shown.
+/// `Display` truncates longer texts.
 const SHOWN_CHARS: usize = 1_000;
 
 pub use self::journal::JournalError;
 
-/// What can go wrong before or beside a run, one variant per remedy.
+/// Everything that can go wrong outside of an item, one variant per remedy.
 ///
-/// [`Error::hint`] gives a line that helps, where there is one. The fields may hold foreign texts as they came; `Display`
-/// shows them without characters that act on a terminal.
+/// [`Error::hint`] gives the remedy in one line, where there is one. The fields may contain foreign text unchanged;
+/// `Display` escapes the characters that act on a terminal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -24,36 +24,36 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The bytes are no WebAssembly component.
+    /// The bytes are not a WebAssembly component.
     #[error("expected a WebAssembly component, found {found}")]
     NotAComponent {
-        /// What it is instead, as far as it can be told.
+        /// What the bytes seem to be instead.
         found: String,
     },
-    /// A name in the component has characters that names do not have, which acts on whoever shows it or makes code of it.
+    /// A name in the component contains characters that could act on a terminal or be taken for code.
     #[error("the component is refused: the name `{name}` of {place} (at byte {at}): {problem}")]
     Name {
-        /// What is called by it.
+        /// What kind of thing has the name: `an import`, for example.
         place: &'static str,
-        /// Where, in bytes from the component's start.
+        /// The offset in the component, in bytes.
         at: usize,
-        /// The name, escaped and cut.
+        /// The name, escaped and truncated.
         name: String,
         /// What is wrong with it.
         problem: String,
     },
-    /// The component is made of more than this host compiles.
+    /// The component has more parts of one kind than this host compiles.
     #[error("the component is refused: it has more than {most} {what}")]
     TooLarge {
-        /// What there is too much of.
+        /// Which kind of part.
         what: &'static str,
-        /// How much there may be.
+        /// The maximum.
         most: u64,
     },
-    /// The component was not compiled within the bounds that compiling has here.
+    /// The component did not compile within the time or memory allowed for it.
     #[error("the component could not be compiled: {message}")]
     Compile {
         /// Which bound was reached.
@@ -68,50 +68,50 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// The component was made for another contract, or for none.
+    /// The component exports another version of the contract, or does not export the contract.
     #[error("expected a component that exports `{expected}`, found {found}")]
     WrongContract {
         /// The interface that this host needs.
         expected: &'static str,
-        /// What the component has in its place.
+        /// What the component exports instead.
         found: String,
     },
-    /// The component asks for what this host does not give.
+    /// The component imports interfaces that this host does not provide.
     #[error(
         "the component imports {}, and a node is given only {}",
         named(imports),
         allowed.join(", ")
     )]
     Imports {
-        /// The imports that cannot be met.
+        /// The imports that the host does not provide.
         imports: Vec<String>,
-        /// The interfaces that a node is given.
+        /// The interfaces that a node may import.
         allowed: &'static [&'static str],
     },
-    /// The component is not the one that was pinned.
+    /// The component's digest is not the pinned one.
     #[error(
         "expected a component with the digest `{}`, found `{found}`",
         nodule_core::text::shown(expected, SHOWN_CHARS)
     )]
     Digest {
-        /// What was asked for.
+        /// The pinned digest.
         expected: String,
-        /// What the bytes have.
+        /// The digest of the bytes.
         found: String,
     },
     /// The component could not describe itself.
     #[error("the node could not describe itself: {message}")]
     Describe {
-        /// What happened.
+        /// Why.
         message: String,
     },
-    /// The description is broken, or hostile.
+    /// The node's description is invalid or hostile.
     #[error(
         "the node's description is refused: {}",
         problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     )]
     Description {
-        /// Everything that is wrong with it.
+        /// All problems found in it.
         problems: Vec<DescriptionProblem>,
     },
     /// The node has no such operation.
@@ -120,20 +120,20 @@ pub enum Error {
     /// The credential cannot be used.
     #[error(transparent)]
     Credential(#[from] nodule_core::credential::CredentialError),
-    /// The operation needs a credential and none was given.
+    /// The operation needs a credential, and the runner has none.
     #[error("{}the node needs a credential (`{name}`), and none was given", baseless(recording.as_deref()))]
     CredentialMissing {
         /// The credential's name.
         name: String,
-        /// The recording of another tool that is to be replayed: the credential says where its service was.
+        /// A recording by another tool that is to be replayed. Only the credential says where its service was.
         recording: Option<String>,
     },
-    /// The limits ask for another stack than the engine was set up with.
+    /// The limits set another stack size than the engine's.
     #[error("`stack-bytes` is {wanted}, and the engine was set up with {engine}")]
     StackSize {
-        /// The engine's.
+        /// The engine's stack size, in bytes.
         engine: usize,
-        /// The limits'.
+        /// The stack size in the limits, in bytes.
         wanted: usize,
     },
     /// The policy lowers the effect of an operation that the node does not have.
@@ -142,63 +142,63 @@ pub enum Error {
         nodule_core::text::shown(operation, SHOWN_CHARS)
     )]
     UnknownEffect {
-        /// As the policy names it.
+        /// The operation, as written in the policy.
         operation: String,
     },
-    /// A limit of the embedder's configuration is out of range.
+    /// A limit set in code is out of range.
     #[error(transparent)]
     Limit(#[from] nodule_core::limits::LimitError),
-    /// A recording could not be read, or would hold a secret.
+    /// A recording could not be read, or would contain a secret.
     #[error(transparent)]
     Recording(#[from] nodule_core::recording::Error),
-    /// A recording was to be saved, and none is made.
+    /// The runner was not built to record.
     #[error("nothing was recorded: the runner was not made to record")]
     NotRecorded,
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(std::sync::Arc<JournalError>),
-    /// The source of a run's items failed, or panicked. Items that came before were run, and their results given.
+    /// The source of items failed or panicked. The items before that ran, and their results were given.
     #[error("the source of items failed: {}", shown(message, SHOWN_CHARS))]
     Items {
-        /// What it said.
+        /// The source's message.
         message: String,
     },
-    /// A run of a few items broke. What is known of them is not lost.
+    /// A run over a few items broke. The results so far are kept.
     #[error("{source}")]
     Broken {
-        /// The results up to there, by index; the other items have none.
+        /// The results so far, by index. The other items have no result.
         results: Vec<(usize, nodule_core::outcome::ItemResult)>,
         /// Why.
         source: Box<Error>,
     },
-    /// The host's own code panicked: a bug in it.
+    /// The host's own code panicked. This is a bug in the host.
     #[error("the run broke off: {}", shown(message, SHOWN_CHARS))]
     Panicked {
-        /// What the panic said.
+        /// The panic's message.
         message: String,
     },
-    /// The options of a run do not go together.
+    /// Options of a run contradict each other.
     #[error("{}", nodule_core::text::shown(message, SHOWN_CHARS))]
     RunOptions {
-        /// Which, and why.
+        /// Which options, and why.
         message: String,
     },
-    /// The folder of compiled components cannot be trusted: somebody else could put machine code there.
+    /// The folder of compiled components is not safe: another user could put machine code into it.
     #[error("the cache folder: {}: {problem}", nodule_core::text::path(path))]
     CacheDir {
-        /// The folder, one above it, or what is in it.
+        /// The folder, one of its parents, or a file in it.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
     },
-    /// Certificates to be trusted that cannot be.
+    /// A certificate that is to be trusted cannot be used.
     #[error(
         "trusted certificates: {}{}",
         number.map(|number| format!("certificate {number}: ")).unwrap_or_default(),
         nodule_core::text::shown(message, SHOWN_CHARS)
     )]
     Certificate {
-        /// Which one, from 1; absent if the text has no certificate.
+        /// The certificate's number, from 1; `None` if the text contains no certificate.
         number: Option<usize>,
         /// What is wrong with it.
         message: String,
@@ -209,7 +209,7 @@ pub enum Error {
         nodule_core::text::shown(message, SHOWN_CHARS)
     )]
     Engine {
-        /// What it said.
+        /// Wasmtime's message.
         message: String,
     },
 }
@@ -226,7 +226,7 @@ impl From<std::sync::Arc<JournalError>> for Error {
     }
 }
 
-/// Why a replay needs a credential.
+/// Says why a replay needs a credential; empty without the name of a recording.
 fn baseless(recording: Option<&str>) -> String {
     let baseless = |name| {
         format!(
@@ -237,9 +237,9 @@ fn baseless(recording: Option<&str>) -> String {
     recording.map(baseless).unwrap_or_default()
 }
 
-/// The first of these names, in back-ticks, and how many more there are.
+/// The first names in back-ticks, and the number of the others.
 fn named(names: &[String]) -> String {
-    /// Nobody reads more; a component may have thousands.
+    /// Enough to read in one line; a component may have thousands.
     const NAMED: usize = 10;
     const SHOWN: usize = 100;
     let first = names.iter().take(NAMED);
@@ -254,7 +254,7 @@ fn named(names: &[String]) -> String {
 }
 
 impl Error {
-    /// What to do about it, where a line can say it.
+    /// The remedy in one line, where there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -1,4 +1,4 @@
-//! What operators see: the one list of `tracing` events, and of what an [`Observer`] is told.
+//! What operators see. This is the only list of the library's `tracing` events and of the calls to an [`Observer`].
 #![doc = include_str!("events/events.md")]
 
 mod observer;
@@ -15,10 +15,10 @@ use nodule_core::path_template::PathTemplate;
 
 pub use observer::{AuthenticationEnded, ItemEnded, Observer, RequestEnded, Source};
 
-/// Whose event it is, and who is told of it.
+/// The fields that all events of a run or an authentication share, and the observer to call.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Label {
-    /// The node's name, as its checked description has it.
+    /// The node's name, from its validated description.
     pub(crate) node: String,
     /// The component's digest.
     pub(crate) digest: String,
@@ -26,15 +26,15 @@ pub(crate) struct Label {
     pub(crate) operation: String,
     /// The path that the operation declares, `/v1/things/{code}`.
     pub(crate) path: Option<PathTemplate>,
-    /// Empty where the runner has none.
+    /// Empty if the runner has no tenant.
     pub(crate) tenant: String,
     /// The run's ID; absent outside of a run.
     pub(crate) run: Option<Arc<str>>,
-    /// The engine's.
+    /// The engine's observer.
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
-/// What is shown in the place of a path that no operation declares.
+/// Shown instead of a path that the operation does not declare.
 const UNDECLARED: &str = "…";
 
 impl Label {
@@ -54,7 +54,7 @@ impl Label {
         }
     }
 
-    /// A path without its values.
+    /// The declared template if the path matches it, so that no value in a path is shown.
     pub(crate) fn path(&self, base: Option<&CanonicalUrl>, url: &CanonicalUrl) -> &str {
         let prefix = base.map_or("", |base| base.path().trim_end_matches('/'));
         let path = url.path().strip_prefix(prefix);
@@ -65,22 +65,22 @@ impl Label {
     }
 }
 
-/// One request, answered or not.
+/// One finished request, with or without a response.
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a Method,
-    /// Absent where a node that knows the secret chose it.
+    /// `None` for an authenticating node: it knows the secret and could encode it here.
     pub(crate) origin: Option<String>,
     pub(crate) path: &'a str,
-    /// 0: there was no answer.
+    /// 0 if there was no response.
     pub(crate) status: u16,
     pub(crate) outcome: &'static str,
     pub(crate) since: Instant,
-    /// 0 where a node that knows the secret chose it.
+    /// Always 0 for an authenticating node: it knows the secret and could encode it here.
     pub(crate) sent: usize,
     pub(crate) received: usize,
 }
 
-/// An event with the fields that all have.
+/// Emits an event with its own fields and those that all events have.
 macro_rules! event {
     ($level:ident, $target:literal, $label:expr, $message:literal, { $($fields:tt)* }) => {{
         let Source { node, digest, operation, tenant, run, .. } = $label.source();
@@ -94,7 +94,7 @@ macro_rules! event {
     }};
 }
 
-/// Whether anybody listens to [`request`]: putting one together costs more than asking.
+/// Whether anyone listens to [`request`]: building one costs more than this check.
 pub(crate) fn wants_requests(label: &Label) -> bool {
     label.observer.is_some() || tracing::enabled!(target: "nodule::request", tracing::Level::INFO)
 }
@@ -141,7 +141,7 @@ pub(crate) fn limit(label: &Label, key: &str) {
     label.tell(|observer, source| observer.limit(source, key));
 }
 
-/// More denials and limits of this call than are told one by one.
+/// Says that this call's further denials and limits are not reported.
 pub(crate) fn silence(label: &Label) {
     event!(WARN, "nodule::audit", label, "silence", {});
 }
@@ -165,7 +165,7 @@ pub(crate) fn retry(label: &Label, items: usize, reason: &str) {
     label.tell(|observer, source| observer.retry(source, items, reason));
 }
 
-/// What a person who watches is told in words, which may be the service's.
+/// Reports a notice's kind only: its message may be the service's.
 pub(crate) fn notice(label: &Label, kind: &'static str) {
     event!(WARN, "nodule::run", label, "notice", { kind });
     label.tell(|observer, source| observer.notice(source, kind));
@@ -176,12 +176,12 @@ pub(crate) fn trap(label: &Label) {
     label.tell(|observer, source| observer.trap(source));
 }
 
-/// An item has its result. There may be millions, so that it is no event.
+/// Reports an item's result to the observer. There may be millions, so there is no event for it.
 pub(crate) fn item(label: &Label, result: &ItemResult, tries: u32, duration: Duration) {
     label.tell(|observer, source| {
         let outcome = match result {
             Ok(_) => "done",
-            // The kind of these may be a node's word.
+            // The node may have chosen this failure's kind.
             Err(Failure::Other { .. }) => "other",
             Err(failure) => failure.kind(),
         };
@@ -198,7 +198,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A method is any word, so it could be a message.
+/// A node may use any token as a method, so an unusual one could carry a message.
 fn usual(method: &Method) -> &str {
     const USUAL: [Method; 9] = [
         Method::GET,
@@ -264,14 +264,14 @@ mod tests {
         assert_eq!(usual(&Method::from_bytes(b"S3CR3T").unwrap()), "other");
     }
 
-    /// Keeps what an event of one thread is made of: target, message, level and fields.
+    /// Collects the events of one thread: target, message, level and fields.
     #[derive(Clone)]
     struct Collector {
         thread: ThreadId,
         rows: Arc<Mutex<BTreeSet<String>>>,
     }
 
-    /// The fields of one event: those that the table names.
+    /// The fields of one event that the table names.
     #[derive(Default)]
     struct Fields {
         message: String,
@@ -337,7 +337,8 @@ mod tests {
             run: Some("run".into()),
             ..Label::default()
         };
-        // For all threads: what a thread without a subscriber comes across first is taken for something that nobody wants.
+        // The collector is global, because `tracing` caches whether anyone wants an event: a thread without a
+        // subscriber that emits the event first would disable it for all.
         tracing::subscriber::set_global_default(collector.clone()).unwrap();
         let now = Instant::now();
         let ended = Request {

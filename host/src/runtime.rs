@@ -1,4 +1,5 @@
-//! Components: compiled, instantiated, called within limits, and their requests handed to the [gate](crate::gate).
+//! Components: compiles them, instantiates them, calls them within limits, and passes their requests to the
+//! [gate](crate::gate).
 
 pub(crate) mod bindings;
 mod cache_dir;

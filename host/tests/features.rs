@@ -1,11 +1,11 @@
-//! What depending on this library does to the rest of a program.
+//! What a dependency on this library does to the rest of a program.
 
 use std::process::Command;
 
 use serde::Deserialize;
 
-/// Whoever depends on the library gets no feature of `serde_json` that changes what their own code reads or writes:
-/// `arbitrary_precision` breaks numbers behind serde's attributes, and `preserve_order` changes the order of their keys.
+/// The library turns on no feature of `serde_json` that changes what a dependent's own code reads or writes:
+/// `arbitrary_precision` breaks numbers behind serde's attributes, and `preserve_order` changes the order of keys.
 #[test]
 fn the_library_turns_on_no_feature_that_changes_other_code() {
     let tree = Command::new(env!("CARGO"))
@@ -51,7 +51,7 @@ enum Event {
     Measured { value: f64 },
 }
 
-/// In this program, too, where every feature of the workspace is on.
+/// This also applies to this program, for which every feature of the workspace is on.
 #[test]
 fn the_numbers_of_other_code_are_floats() {
     assert_eq!(
@@ -68,7 +68,7 @@ fn the_numbers_of_other_code_are_floats() {
     );
 }
 
-/// And the library's own keep their digits.
+/// The library's own documents keep their digits all the same.
 #[test]
 fn the_numbers_of_the_library_keep_their_digits() {
     let text = r#"{"kind":"odd","message":"m","detail":[1.50,1e400,12345678901234567890]}"#;

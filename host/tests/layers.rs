@@ -1,4 +1,4 @@
-//! The sources of the library stand in three layers, and imports go in one direction only: `run` uses `runtime`, `runtime` uses
+//! The library's sources form three layers, and imports go in one direction only: `run` uses `runtime`, `runtime` uses
 //! `gate`, and all of them use `error`, `events` and the crate `nodule-core`.
 
 #![allow(
@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From below. What stands first is used by all that follows, and uses none of it.
+/// From bottom to top. A layer uses only the layers before it.
 const LAYERS: [&[&str]; 4] = [&["error", "events"], &["gate"], &["runtime"], &["run"]];
-/// What a gate must not know.
+/// The gate must not use these.
 const OF_WEBASSEMBLY: [&str; 2] = ["wasmtime::", "wasmtime_wasi::"];
 
 fn sources() -> Vec<(PathBuf, String)> {
@@ -40,12 +40,12 @@ fn sources() -> Vec<(PathBuf, String)> {
     paths.into_iter().map(read).collect()
 }
 
-/// The code of a file, without its comments.
+/// The lines of a file without its comments.
 fn code(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| !line.trim_start().starts_with("//"))
 }
 
-/// The modules at the crate's root that a line names.
+/// The modules at the crate's root that a line refers to.
 fn named(line: &str) -> impl Iterator<Item = &str> {
     let is_name = |character: char| character.is_alphanumeric() || character == '_';
     line.split("crate::")
@@ -84,7 +84,7 @@ fn imports_go_down_only() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // The lines are read as they are written here: a layer that seems to use nothing was not read.
+    // If every layer seems to use nothing, the parser above no longer matches how imports are written.
     assert!(
         used["run"].contains("runtime") && used["runtime"].contains("gate"),
         "{used:?}"

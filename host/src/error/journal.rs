@@ -1,4 +1,4 @@
-//! Why a journal cannot be used, by remedy.
+//! Errors of a journal, one variant per remedy.
 
 #[cfg(feature = "sqlite")]
 use std::path::Path;
@@ -11,25 +11,25 @@ use rusqlite::ErrorCode;
 use nodule_core::own_file::Refused;
 use nodule_core::text;
 
-/// Why a journal cannot be used. None of them loses what was recorded before.
+/// Why a journal cannot be used. No variant means that recorded rows were lost.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
-    /// The file, or the one beside it, could not be opened or made.
+    /// The file, or one beside it, could not be opened or created.
     #[error("{}: {source}", text::path(path))]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The file, or one beside it, is another user's, who may change it at any time.
+    /// The file, or one beside it, belongs to another user, who could change it at any time.
     #[error("{} belongs to another user", text::path(path))]
     NotOwn {
         /// The file.
         path: PathBuf,
     },
-    /// The file is something else.
+    /// The file is not a journal.
     #[error(
         "the journal {}: expected a journal or no file, found {}",
         text::path(path),
@@ -41,7 +41,7 @@ pub enum JournalError {
         /// What it is.
         found: String,
     },
-    /// The file is a journal of another version of this program.
+    /// Another version of this program wrote the journal.
     #[error(
         "the journal {}: expected version {expected}, found version {found}",
         text::path(path)
@@ -49,9 +49,9 @@ pub enum JournalError {
     Version {
         /// The file.
         path: PathBuf,
-        /// What this program writes.
+        /// The schema version that this program writes.
         expected: i64,
-        /// What the file has.
+        /// The schema version of the file.
         found: i64,
     },
     /// The file is damaged.
@@ -62,21 +62,21 @@ pub enum JournalError {
         /// What is wrong with it.
         message: String,
     },
-    /// Another process uses it.
+    /// Another process uses the journal.
     #[error("the journal {} is in use by another process", text::path(path))]
     InUse {
         /// The file.
         path: PathBuf,
     },
-    /// The disk is full, or the file may not grow.
+    /// The disk is full, or a quota or file-size limit stops the file from growing.
     #[error("the journal {} cannot grow: {}", text::path(path), shown(message))]
     Full {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// `SQLite`'s message.
         message: String,
     },
-    /// It belongs to another run.
+    /// The journal belongs to another run.
     #[error(
         "the journal {} belongs to another {what}: expected {}, found {}",
         text::path(path),
@@ -88,12 +88,12 @@ pub enum JournalError {
         path: PathBuf,
         /// What differs: `operation`, `component`, `base URL`, `credential` and the like.
         what: &'static str,
-        /// What the journal has.
+        /// The value in the journal.
         expected: String,
-        /// What this run has.
+        /// The value of this run.
         found: String,
     },
-    /// An item is not the one that was recorded at its place.
+    /// An item differs from the item that was recorded at its index.
     #[error(
         "the journal {} belongs to other items: item {item} is not the one that was recorded",
         text::path(path)
@@ -101,10 +101,10 @@ pub enum JournalError {
     OtherItem {
         /// The file.
         path: PathBuf,
-        /// The item's position, from 0.
+        /// The item's index, from 0.
         item: usize,
     },
-    /// There are fewer items than were recorded.
+    /// The source gave fewer items than the journal has.
     #[error(
         "the journal {} belongs to other items: it has {recorded} of them, and {found} were given",
         text::path(path)
@@ -112,35 +112,35 @@ pub enum JournalError {
     FewerItems {
         /// The file.
         path: PathBuf,
-        /// Items that were recorded.
+        /// The number of items in the journal.
         recorded: usize,
-        /// Items that were given.
+        /// The number of items that the source gave.
         found: usize,
     },
-    /// A journal of the embedder's own cannot be used.
+    /// The embedder's own journal failed.
     #[error("the journal: {}", shown(message))]
     Other {
         /// Why.
         message: String,
     },
-    /// The database said something else.
+    /// `SQLite` reported another error.
     #[error("the journal {}: {}", text::path(path), shown(message))]
     Database {
         /// The file.
         path: PathBuf,
-        /// What it said.
+        /// `SQLite`'s message.
         message: String,
     },
 }
 
-/// What another program or an earlier run wrote, on one line.
+/// Another program's or an earlier run's text, on one line.
 fn shown(text: &str) -> String {
-    /// A base URL, and an operation's name, are shorter.
+    /// Base URLs and names of operations are shorter.
     const SHOWN_CHARS: usize = 1_000;
     text::shown(text, SHOWN_CHARS)
 }
 
-/// A write to one of its files that failed, and a file beside it that could not be made as large as it has to be.
+/// A failed write to one of the journal's files, and a shared-memory file that could not grow to its size.
 #[cfg(feature = "sqlite")]
 const IOERR_NO_ROOM: [i32; 2] = [
     rusqlite::ffi::SQLITE_IOERR_WRITE,
@@ -148,7 +148,7 @@ const IOERR_NO_ROOM: [i32; 2] = [
 ];
 
 impl JournalError {
-    /// A file that is not used as it is.
+    /// The error for a file that was refused before `SQLite` opened it.
     #[cfg(feature = "sqlite")]
     pub(crate) fn refused(path: &Path, refused: Refused) -> Self {
         let path = path.to_owned();
@@ -173,7 +173,7 @@ impl JournalError {
                 },
                 ErrorCode::DatabaseCorrupt => Self::Damaged { path, message },
                 ErrorCode::DiskFull => Self::Full { path, message },
-                // What a file-size limit or a quota looks like.
+                // SQLite reports a file-size limit or a quota this way.
                 ErrorCode::SystemIoFailure if IOERR_NO_ROOM.contains(&code.extended_code) => {
                     Self::Full { path, message }
                 }
@@ -184,7 +184,7 @@ impl JournalError {
         }
     }
 
-    /// What to do about it, where a line can say it.
+    /// The remedy in one line, where there is one.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {

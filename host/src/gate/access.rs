@@ -1,5 +1,5 @@
-//! What makes a request an authorised one: headers and query parameters that the [pipeline](super::pipeline) adds outside of the
-//! sandbox, and the secrets among them that responses must not show.
+//! The headers and query parameters of a session. The [pipeline](super::pipeline) adds them to requests outside the
+//! sandbox, and redacts the secrets among them in responses.
 
 mod query;
 
@@ -11,10 +11,10 @@ use nodule_core::secret::Secret;
 
 pub(crate) use query::Query;
 
-/// A header or a query parameter, by its name.
+/// A header or a query parameter, by name.
 pub(crate) type Field<N> = (N, Secret);
 
-/// Headers and query of a session. Its `Debug` shows nothing of them.
+/// The headers and query parameters of a session. Its `Debug` shows none of them.
 pub(crate) struct Access {
     headers: Vec<(HeaderName, Secret)>,
     query: Query,
@@ -28,7 +28,7 @@ impl fmt::Debug for Access {
 }
 
 impl Access {
-    /// `further` are secrets that are added to no request and are to be redacted all the same.
+    /// `further` are secrets that no request gets, but that responses must not show either.
     pub(crate) fn new<'a>(
         headers: Vec<(HeaderName, Secret)>,
         query: Query,
@@ -45,7 +45,7 @@ impl Access {
         }
     }
 
-    /// The headers, as they are set on a request; marked sensitive, so that nothing prints them.
+    /// The headers to set on a request, marked as sensitive so that nothing prints them.
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&HeaderName, HeaderValue)> {
         self.headers.iter().filter_map(|(name, value)| {
             let mut value = HeaderValue::from_str(value.expose()).ok()?;
@@ -54,27 +54,27 @@ impl Access {
         })
     }
 
-    /// The names of the headers that it sets.
+    /// The names of the session's headers.
     pub(crate) fn header_names(&self) -> impl Iterator<Item = &HeaderName> {
         self.headers.iter().map(|(name, _)| name)
     }
 
-    /// The query parameters that it adds.
+    /// The session's query parameters.
     pub(crate) fn query(&self) -> &Query {
         &self.query
     }
 
-    /// Finds the secrets in what comes back.
+    /// Finds the session's secrets in responses.
     pub(crate) fn answers(&self) -> &Answers {
         &self.answers
     }
 
-    /// The values of its headers and query parameters.
+    /// The values of all headers and query parameters.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         secrets(&self.headers, &self.query)
     }
 
-    /// Names and values of its headers.
+    /// The headers, by name.
     pub(crate) fn header_fields(&self) -> &[Field<HeaderName>] {
         &self.headers
     }

@@ -1,4 +1,4 @@
-//! What the requests of several runs share: a rate, and a number of requests in flight.
+//! A rate and a number of requests in flight that several runs share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,9 +10,9 @@ use tokio::time::{Instant as Clock, sleep_until};
 use nodule_core::rate::{Bucket, Rate};
 use nodule_core::retry::countable;
 
-/// A rate and a number of requests in flight for all runs of all runners that are given it, such as those of a tenant or of a
-/// credential: a service counts requests by who sends them, and not by run. Requests that make a session count too. Its clones are
-/// the same budget; set it up first, and clone it then.
+/// A rate and a number of requests in flight, shared by all runs of all runners that get it. Use one for each tenant or
+/// credential: a service counts requests by client, not by run. Requests that make a session count too. Clones share
+/// the budget, so configure it before you clone it.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,14 +22,15 @@ use nodule_core::retry::countable;
 /// # }
 /// ```
 ///
-/// It lies beside the rate of a run and the limits of a runner. A request waits for its turn in its call, so the wait counts towards
-/// the deadline of the call (`run-timeout-ms`). Runs therefore start no more items than their share of the rate serves soon, and
-/// no more than there are requests in flight. Recordings count as runs that are sent; replays and dry runs send nothing.
+/// A budget applies in addition to the rate of a run and the limits of a runner. A request waits for it inside its
+/// call, so the wait counts towards the call's deadline (`run-timeout-ms`). Runs therefore start only as many items as
+/// their share of the rate soon serves, and as the budget allows in flight. Runs that are recorded count as well;
+/// replays and dry runs send nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Budget {
     rate: Option<(Rate, Arc<Bucket>)>,
     in_flight: Option<Arc<InFlight>>,
-    /// How many there are at present.
+    /// The number of current runs with this budget.
     runs: Arc<AtomicUsize>,
 }
 
@@ -37,25 +38,25 @@ pub struct Budget {
 struct InFlight {
     most: usize,
     places: Arc<Semaphore>,
-    /// Requests that wait for a place, and have no turn by the rate yet.
+    /// Requests that wait for a permit, and so have not reserved their time in the rate yet.
     waiting: Arc<AtomicUsize>,
 }
 
 impl Budget {
-    /// One that bounds nothing.
+    /// A budget without bounds.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How fast requests may follow each other, those of all runs together.
+    /// Sets the maximum rate of the requests of all runs together.
     #[must_use]
     pub fn rate(mut self, rate: Rate) -> Self {
         self.rate = Some((rate, Arc::new(Bucket::new(rate, Instant::now()))));
         self
     }
 
-    /// How many requests there may be at once, those of all runs together; 0 is 1.
+    /// Sets the maximum number of requests in flight, of all runs together; 0 means 1.
     #[must_use]
     pub fn requests_in_flight(mut self, requests: usize) -> Self {
         let most = requests.clamp(1, Semaphore::MAX_PERMITS);
@@ -67,14 +68,14 @@ impl Budget {
         self
     }
 
-    /// How many requests there may be at once.
+    /// The maximum number of requests in flight.
     pub(crate) fn most_in_flight(&self) -> usize {
         self.in_flight
             .as_ref()
             .map_or(usize::MAX, |in_flight| in_flight.most)
     }
 
-    /// How many items a run may have in calls, so that none waits longer than this for its turn.
+    /// How many items a run may have in calls, so that none waits longer than this for the rate.
     fn count_in(&self, wait: Duration) -> usize {
         let runs = self.runs.load(Ordering::Relaxed).max(1);
         self.rate
@@ -82,7 +83,7 @@ impl Budget {
             .map_or(usize::MAX, |(_, bucket)| bucket.count_in(wait) / runs)
     }
 
-    /// The next turn that no request has or waits for.
+    /// The earliest time that no request has reserved or will reserve.
     fn next(&self) -> Option<Instant> {
         let (rate, bucket) = self.rate.as_ref()?;
         let waiting = self
@@ -93,7 +94,8 @@ impl Budget {
         Some(bucket.next() + countable(rate.interval().saturating_mul(waiting)))
     }
 
-    /// Wait for a place and then for a turn, so that places which become free at once make no burst.
+    /// Waits for a permit and then for the rate, in this order: permits that become free together must not cause a
+    /// burst.
     async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         let place = match &self.in_flight {
             Some(in_flight) => in_flight.place().await,
@@ -113,12 +115,12 @@ impl InFlight {
             return Some(place);
         }
         let _waiting = Counted::new(&self.waiting);
-        // A semaphore that is closed gives none; this one never is.
+        // Only a closed semaphore fails, and this one is never closed.
         places.acquire_owned().await.ok()
     }
 }
 
-/// One more, for as long as it is there.
+/// Counts one more until it is dropped.
 #[derive(Debug)]
 struct Counted(Arc<AtomicUsize>);
 
@@ -139,17 +141,17 @@ async fn wait_for_turn(bucket: &Bucket) {
     sleep_until(bucket.take(Clock::now().into_std()).into()).await;
 }
 
-/// How fast the requests of a run may follow each other: by its own rate, and by the budget that it shares.
+/// Limits how fast a run's requests may leave: by the run's own rate and by the shared budget.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     pub(crate) own: Option<Bucket>,
     budget: Option<Budget>,
-    /// Among those of the budget.
+    /// Counts the run among those of the budget.
     _run: Option<Counted>,
 }
 
 impl Pace {
-    /// That of a run; `None` where nothing bounds it.
+    /// The pace of a run; `None` if nothing limits it.
     pub(crate) fn of_run(rate: Option<Rate>, budget: Option<&Budget>) -> Option<Arc<Self>> {
         if rate.is_none() && budget.is_none() {
             return None;
@@ -161,7 +163,7 @@ impl Pace {
         }))
     }
 
-    /// That of the requests that make a session, which belong to no run.
+    /// The pace of requests that make a session, which belong to no run.
     pub(crate) fn of_session(budget: Option<&Budget>) -> Option<Arc<Self>> {
         budget.map(|budget| {
             Arc::new(Self {
@@ -179,9 +181,9 @@ impl Pace {
         }
     }
 
-    /// Wait until a request may leave. It has what is given until it is answered.
+    /// Waits until a request may leave. The request keeps the permit until its response is complete.
     pub(crate) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        // First, since nobody else may use a place meanwhile.
+        // The own rate comes first: while a request waits for it, it must not occupy a shared permit.
         if let Some(own) = &self.own {
             wait_for_turn(own).await;
         }
@@ -191,13 +193,13 @@ impl Pace {
         }
     }
 
-    /// The next turn that is free; `None` without a rate.
+    /// The earliest time at which a further request may leave; `None` without a rate.
     pub(crate) fn next(&self) -> Option<Instant> {
         let own = self.own.as_ref().map(Bucket::next);
         own.max(self.budget.as_ref().and_then(Budget::next))
     }
 
-    /// How many requests of the run there may be in so much time.
+    /// How many requests the run may send within this time.
     pub(crate) fn count_in(&self, time: Duration) -> usize {
         let own = self.own.as_ref().map_or(usize::MAX, |rate| rate.count_in(time));
         let shared = self
@@ -218,7 +220,8 @@ mod tests {
         [(); 2].map(|()| Pace::of_run(own.map(|rate| rate.parse().unwrap()), Some(budget)).unwrap())
     }
 
-    /// When `requests` of two runs left that each take so long, and how many there were at once.
+    /// Sends `requests` of two runs, each of which takes `takes`. Returns when they left and the maximum that was in
+    /// flight.
     async fn left(paces: [Arc<Pace>; 2], requests: usize, takes: Duration) -> (Vec<Clock>, usize) {
         let left = Mutex::new(Vec::new());
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -248,7 +251,7 @@ mod tests {
                 gaps.clone().all(|gap| gap >= Duration::from_millis(49)),
                 "{gaps:?}"
             );
-            // No turn is lost, either.
+            // The rate is used fully.
             let all = left[39] - begun;
             assert!(all < Duration::from_secs(3), "{all:?}");
         }
@@ -260,7 +263,7 @@ mod tests {
         let (_, most) = left(paces(&budget, None), 40, Duration::from_millis(10)).await;
         assert_eq!(most, 3);
         let budget = budget.rate("100/s".parse().unwrap());
-        // All places become free at once, time and again.
+        // All permits become free together, again and again.
         let (left, most) = left(paces(&budget, None), 30, Duration::from_millis(500)).await;
         assert_eq!(most, 3);
         let gaps = left.windows(2).map(|two| two[1] - two[0]);
@@ -294,7 +297,7 @@ mod tests {
             assert_eq!((alone.count_in(wait), other.count_in(wait)), (10, 0));
         }
         assert_eq!(alone.count_in(wait), 20);
-        // A request that waits for a place will take a turn.
+        // A request that waits for a permit is going to use the rate.
         let now = Instant::now();
         let budget = Budget::new().requests_in_flight(1).rate("1/s".parse().unwrap());
         let pace = Pace::of_run(None, Some(&budget)).unwrap();

@@ -1,13 +1,12 @@
-//! The pooled HTTP client: one look-up, filtered, pinned.
+//! The pooled HTTP client: one look-up per connection, filtered addresses, pinned connections.
 //!
-//! A name is resolved once, the addresses that may not be reached are dropped, and the connection goes to an address
-//! that was checked, with SNI and `Host` of the name. Nothing else looks names up, follows a redirect or reads a
-//! proxy's address from the environment. Where the engine was given a [`Proxy`], names are the proxy's to look up, and what is
-//! checked is a target that is written as an address. Pools are kept apart by whose their connections are and by what they were allowed to
-//! reach: a service that sends more than it was asked for puts one tenant's data before no other.
+//! It resolves a name once, drops the addresses that may not be reached, and connects to an address that passed, with
+//! the name in SNI and `Host`. Nothing else looks names up, follows a redirect or reads a proxy's address from the
+//! environment. If the engine has a [`Proxy`], the proxy looks names up, and only targets written as addresses are
+//! checked. Each owner and each permit has pools of its own: surplus bytes from a service never reach another tenant.
 //!
-//! A [`Network`] is where both steps touch the system. The filter lies between them, here, and not in what an embedder
-//! puts in its place.
+//! A [`Network`] does both steps on the system. The filter between them is here, so an embedder's [`Network`] cannot
+//! bypass it.
 
 mod keeping;
 mod load;
@@ -57,25 +56,26 @@ use race::connect_to_any;
 pub(crate) use tls::trouble as certificate_trouble;
 
 tokio::task_local! {
-    /// The request under way: waiting for a place counts towards its connection's deadline, so that differs by request,
-    /// and the pool's connector knows of no request.
+    /// The request in flight. A request's deadline for its connection includes its wait for permission to open one, so
+    /// each request has its own; the pool's connector does not know the request otherwise.
     static CONNECTING: Arc<Connecting>;
 }
 
-/// What a request and the connection that is made for it know of each other.
+/// What a request shares with the connection that is opened for it.
 #[derive(Debug)]
 pub(crate) struct Connecting {
-    /// When there has to be a connection.
+    /// The deadline for the connection.
     by: Instant,
-    /// When it was there.
+    /// When the connection was ready.
     connected: OnceLock<Instant>,
-    /// Its place among the connections to the origin, until one is begun: the pool had none to give.
+    /// Permission to open a connection, until one is begun. While it is here, the pool has not asked for a new
+    /// connection.
     place: Mutex<Option<Place>>,
-    /// What is known of the origin's connections.
+    /// The requests and connections of the origin.
     load: Arc<Load>,
-    /// Whether its connection is the one that is tried.
+    /// Whether the request goes out on the connection that is tried.
     is_tried: AtomicBool,
-    /// Whether it may be one that was used before.
+    /// Whether the request may go out on a reused connection.
     is_kept: AtomicBool,
 }
 
@@ -95,8 +95,9 @@ impl Connecting {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From when on the service could have answered a request that was made at this time, as far as is known now: a
-    /// request may get a connection that became free while its own was being made.
+    /// When the service could first have received a request made at `asked`, as far as is known now: at once if the
+    /// pool had a connection for it, otherwise when the new connection was ready, or is due. Until then the request may
+    /// also get a connection that becomes free.
     pub(crate) fn since(&self, asked: Instant) -> Instant {
         if self.place().is_some() {
             return asked;
@@ -105,17 +106,17 @@ impl Connecting {
     }
 }
 
-/// The way to one origin: looked up once by whoever sends many requests there.
+/// The way to one origin. A caller with many requests for the origin looks it up once.
 pub(crate) struct OriginClient {
     pool: Arc<Pool>,
     origin: Origin,
     load: Arc<Load>,
-    /// The proxy that requests are sent to, and not only through.
+    /// The proxy for a plain `http` target: such requests are sent to the proxy itself, not through a tunnel.
     plain_proxy: Option<Arc<ProxyServer>>,
 }
 
 impl OriginClient {
-    /// Whether it leads where this URL points, and nowhere that is not permitted.
+    /// Whether it leads to this URL's origin with this permit.
     pub(crate) fn leads_to(&self, permit: Permit, url: &Uri) -> bool {
         let (scheme, authority) = &self.origin;
         self.pool.key().permit == permit
@@ -123,25 +124,26 @@ impl OriginClient {
             && authority.as_ref() == url.authority()
     }
 
-    /// Count a request, until what is given is dropped: when the answer is read, or there will be none.
+    /// Counts a request until the returned permit is dropped: when the response is complete or the request has failed.
     pub(crate) fn request_permit(&self) -> RequestPermit {
         RequestPermit::new(Arc::clone(&self.load))
     }
 
-    /// Note that a request got lost: on a connection that was kept, the service may have been about to close it.
+    /// Records that a request got no response. If its connection was a reused one, the service may close idle
+    /// connections.
     pub(crate) fn lost(&self, connecting: &Connecting) {
         if connecting.is_kept.load(Ordering::Relaxed) {
             self.load.distrust();
         }
     }
 
-    /// The proxy, where this answer is its own and no service's: it did not pass the request on.
+    /// The proxy, if this response's status says that it refused to pass the request on.
     pub(crate) fn refused_by_proxy<B>(&self, answer: &http::Response<B>) -> Option<&Arc<ProxyServer>> {
         let is_refused = answer.status() == http::StatusCode::PROXY_AUTHENTICATION_REQUIRED;
         self.plain_proxy.as_ref().filter(|_| is_refused)
     }
 
-    /// Send a request, with what is to be known of its connection.
+    /// Sends a request. `connecting` tells the connector about it.
     pub(crate) fn request(
         &self,
         connecting: Arc<Connecting>,
@@ -166,23 +168,23 @@ impl OriginClient {
     }
 }
 
-/// Of the origins of one pool, so many have their TLS sessions kept, eight each: most pools have one.
+/// The TLS sessions that a pool keeps for resumption: rustls counts eight per origin, and most pools have one origin.
 const TLS_SESSIONS: usize = 64;
 
 type Connector = Deadline<HttpsConnector<Pinned>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// How old a pooled connection may be.
+/// How long a pooled connection may have been idle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Freshness {
-    /// Whatever the pool has.
+    /// As long as the pool keeps it.
     Any,
-    /// New, or used within a second.
+    /// At most for half a second, or the connection is new.
     Recent,
 }
 
-/// What an engine has on the way out, the same for all its connections.
+/// The settings that all outgoing connections of an engine share.
 #[derive(Debug, Clone)]
 pub(crate) struct Outbound {
     network: Arc<dyn Network>,
@@ -205,7 +207,7 @@ impl Outbound {
     }
 }
 
-/// The pools of an engine.
+/// The connection pools of an engine.
 pub(crate) struct Clients {
     tls: Arc<rustls::ClientConfig>,
     outbound: Outbound,
@@ -223,12 +225,12 @@ impl Clients {
         })
     }
 
-    /// Whose connections those are that the component of this digest is given for a tenant, with a credential or without one.
+    /// The owner of the connections that a component uses for a tenant and a credential, if any.
     pub(crate) fn owner(&self, digest: &str, tenant: &str, credential: Option<&Credential>) -> Owner {
         self.owners.owner(digest, tenant, credential)
     }
 
-    /// The way to this URL's origin, by a connection of this kind.
+    /// The way to this URL's origin, with connections of this key's pool.
     pub(crate) fn origin_client(&self, key: Key, url: &Uri) -> OriginClient {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         let pool = pools.get(key, || self.connector(key.permit));
@@ -244,7 +246,7 @@ impl Clients {
         }
     }
 
-    /// Opens the connections of one pool. They share no TLS sessions with those of another.
+    /// A connector for one pool. TLS sessions are not shared with other pools.
     fn connector(&self, permit: Permit) -> Connector {
         let mut tls = (*self.tls).clone();
         tls.resumption = rustls::client::Resumption::in_memory_sessions(TLS_SESSIONS);
@@ -259,20 +261,20 @@ impl Clients {
     }
 }
 
-/// Why there is no connection. Nothing has been sent.
+/// Why there is no connection. No byte of the request was sent.
 #[derive(Debug)]
 pub(crate) enum ConnectFailure {
     /// The name has no address, or the look-up failed.
     Name(String),
-    /// The name has addresses, and none of them may be reached.
+    /// The name has addresses, but none of them may be reached.
     Denied(AddressDenial),
-    /// No address answered.
+    /// No address accepted a connection.
     Unreachable(io::Error),
-    /// The operator's proxy gave none.
+    /// The operator's proxy opened no connection.
     Proxy(ProxyFailure),
-    /// It took too long, through this proxy where there is one.
+    /// The deadline passed; with the proxy, if there is one.
     Timeout(Option<Arc<ProxyServer>>),
-    /// The request got another one, and is over.
+    /// The request no longer needs this connection, because it got another one.
     Unwanted,
 }
 
@@ -295,7 +297,7 @@ impl fmt::Display for ConnectFailure {
 
 impl std::error::Error for ConnectFailure {}
 
-/// Looks a name up once and connects to an address that passed.
+/// Looks a name up once and connects to an address that passed the filter.
 #[derive(Clone)]
 pub(crate) struct Pinned {
     permit: Permit,
@@ -342,7 +344,7 @@ async fn connect(outbound: &Outbound, uri: &Uri, permit: Permit) -> Result<Check
         .map_err(ConnectFailure::Unreachable)
 }
 
-/// The addresses of a host; one that is an address needs no look-up.
+/// The addresses of a host. A host that is an address needs no look-up.
 async fn resolve(network: &dyn Network, host: &str) -> Result<Vec<IpAddr>, ConnectFailure> {
     if let Some(address) = literal(host) {
         return Ok(vec![address]);
@@ -353,7 +355,7 @@ async fn resolve(network: &dyn Network, host: &str) -> Result<Vec<IpAddr>, Conne
         .map_err(|error| ConnectFailure::Name(error.to_string()))
 }
 
-/// The address that a host is written as.
+/// The address, if the host is written as one.
 fn literal(host: &str) -> Option<IpAddr> {
     let literal = host
         .strip_prefix('[')
@@ -362,7 +364,7 @@ fn literal(host: &str) -> Option<IpAddr> {
     literal.parse().ok()
 }
 
-/// Ends a connection attempt that takes too long, a proxy's tunnel and TLS included.
+/// Aborts a connection attempt that takes too long; the time includes a proxy's tunnel and TLS.
 #[derive(Clone)]
 pub(crate) struct Deadline<S> {
     inner: S,
@@ -385,7 +387,7 @@ where
     fn call(&mut self, uri: Uri) -> Self::Future {
         let proxy = self.outbound.proxy(&uri).cloned();
         let connecting = self.inner.call(uri);
-        // The pool calls the connector while the request is polled, so what the request knows is in reach.
+        // The pool calls the connector while it polls the request, so the task-local is set.
         let request = CONNECTING.try_with(Arc::clone);
         Box::pin(async move {
             let Ok(request) = request else {
@@ -393,13 +395,13 @@ where
                 return Ok(Counted::new(stream, None, None, false));
             };
             let is_tried = request.is_tried.load(Ordering::Relaxed);
-            // The one that is tried is nobody's to wait for.
+            // The connection that is tried is opened at once.
             let place = request.place().take().filter(|_| !is_tried);
             let counted = async {
                 let open = match place {
-                    // The pool may begin a second one for a request; it is counted with the first.
+                    // The pool may open a second connection for a request. It is not counted separately.
                     None => None,
-                    // The pool goes on with it in a task of its own once the request has another connection.
+                    // If the request gets another connection, the pool continues this future in a task of its own.
                     Some(place) => match place.take(|| CONNECTING.try_with(|_| ()).is_ok()).await {
                         Some(open) => Some(open),
                         None => return Err(ConnectFailure::Unwanted.into()),

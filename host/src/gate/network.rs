@@ -18,21 +18,21 @@ use tokio::net::TcpStream;
 pub(crate) use proxy::ProxyServer;
 pub use proxy::{Proxy, ProxyError, ProxyMistake, ProxyProblem};
 
-/// What the two steps of a [`Network`] give, once they are done.
+/// The result of a step of a [`Network`], when it is done.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
 /// Looks names up and opens connections.
 pub trait Network: fmt::Debug + Send + Sync {
-    /// The addresses of a name: lower-case ASCII, without a trailing dot. It is asked once for each connection.
+    /// Resolves a name: lower-case ASCII, without a trailing dot. It is called once per connection.
     fn resolve<'a>(&'a self, name: &'a str) -> Pending<'a, Vec<IpAddr>>;
 
-    /// A connection to exactly this address.
+    /// Connects to exactly this address.
     fn connect(&self, address: SocketAddr) -> Pending<'_, TcpStream> {
         Box::pin(TcpStream::connect(address))
     }
 }
 
-/// The system's resolver and its sockets.
+/// The system's resolver and sockets.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct System;
 

@@ -1,20 +1,23 @@
-//! What happens to a request of a node. The order is the security argument:
+//! The steps that a node's request passes through. Their order is the security argument:
 //!
-//! 1. size and syntax limits, no header that speaks of another method, path or client, and the URL in its canonical form:
-//!    what is checked below is what is sent
-//! 2. policy: scheme, host, port, method, path; below the credential's base URL as its `base-url` says; an authenticating instance
-//!    reaches the base URL and nothing else, whatever the policy lists
-//! 3. a replay or a dry run answers here: nothing below runs, so no socket is opened
-//! 4. headers that the embedder adds; session headers and query, only below the credential's base URL, every copy the node set removed; nothing from here on
-//!    refuses a request for what the session holds
-//! 5. one look-up, forbidden addresses dropped, a connection to exactly an address that was checked ([`crate::gate::client`])
-//! 6. the request leaves, within its deadlines
-//! 7. the answer is read to its end, decompressed, within its limits
-//! 8. known secrets are redacted, below the credential's base URL, but for those that the node wrote itself before step 4
-//! 9. the exchange is recorded: the request as it was before step 4, the answer as it is after step 8
+//! 1. The request's size and syntax are checked. No header may override the method, path or client. The URL becomes
+//!    canonical: what is checked below is what is sent.
+//! 2. The policy checks scheme, host, port, method and path; below the credential's base URL, its `base-url` rule
+//!    applies. An authenticating instance reaches the base URL and nothing else, whatever the policy lists.
+//! 3. A replay or a dry run finishes the request here. No later step runs, so no socket is opened.
+//! 4. The embedder's headers are added. Below the credential's base URL only, the session's headers and query
+//!    parameters are added, and the node's own of the same names are removed. No later step refuses a request because
+//!    of what the session contains.
+//! 5. The host is looked up once, forbidden addresses are dropped, and the connection goes to exactly an address that
+//!    was checked ([`crate::gate::client`]).
+//! 6. The request is sent, within its deadlines.
+//! 7. The response is read completely and decompressed, within its limits.
+//! 8. Below the credential's base URL, known secrets are redacted, except those that the node's own request contained
+//!    before step 4.
+//! 9. The exchange is recorded: the request as before step 4, the response as after step 8.
 //!
-//! Bodies are whole in memory, up to their limit: redaction and recording need all of an answer, a node reads a JSON
-//! document to its end anyway, and a complete body costs the guest fewer calls than a stream.
+//! Bodies are buffered in memory, up to their limit: redaction and recording need the whole response, a node reads a
+//! JSON document completely anyway, and a complete body costs the guest fewer calls than a stream.
 
 mod authorise;
 mod check;
@@ -58,28 +61,28 @@ pub use hook::{HookedRequest, RequestHook};
 pub(crate) use observed::{Answered, LastAnswer, Observed, Redirect};
 pub(crate) use permit::AUTHENTICATION_REQUESTS;
 
-/// Who is behind a request.
+/// The kind of instance that sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// An executing instance: it has no secret, and what it reaches is the policy's to say.
+    /// An executing instance. It has no secret, and reaches what the policy allows.
     Operation,
-    /// An authenticating instance: it was shown the secret, and reaches the base URL only.
+    /// An authenticating instance. It has seen the secret, and reaches only the base URL.
     Authentication,
 }
 
 /// Where requests go.
 #[derive(Clone)]
 pub(crate) enum Transport {
-    /// To the service, and onto a recording where one is made.
+    /// To the service. A recorder, if any, records the exchanges.
     Live {
-        /// Has the connections.
+        /// The connections.
         clients: Arc<Clients>,
-        /// Keeps what is sent and answered.
+        /// Records requests and responses.
         recorder: Option<Arc<Recorder>>,
     },
-    /// To a recording.
+    /// To a recording, which provides the responses.
     Replay(Arc<Player>),
-    /// Nowhere; they are only shown.
+    /// Nowhere. Requests are only collected.
     DryRun(Arc<Mutex<Vec<Planned>>>),
 }
 
@@ -88,50 +91,50 @@ pub(crate) enum Transport {
 pub struct Planned {
     /// The method.
     pub method: Method,
-    /// The URL, as it would be sent, without what a session adds.
+    /// The URL as it would be sent, without what a session adds.
     pub url: String,
-    /// Names and values, without what the host and a session add.
+    /// The headers by name, without those that the host and a session add.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
 }
 
-/// What the requests of one call have in common.
+/// What the requests of one call share.
 pub(crate) struct Pipeline {
     pub(crate) scope: Scope,
     pub(crate) policy: Arc<Policy>,
     pub(crate) limits: Arc<Limits>,
     /// The credential's base URL.
     pub(crate) base: Option<Arc<Base>>,
-    /// What makes them authorised ones.
+    /// The session's headers and query parameters.
     pub(crate) access: Option<Arc<Access>>,
-    /// Whose connections they use.
+    /// The owner of the connections.
     pub(crate) owner: Owner,
     pub(crate) transport: Transport,
-    /// Adds headers of the embedder's own.
+    /// Adds the embedder's headers.
     pub(crate) hook: Option<Arc<dyn RequestHook>>,
     /// Whether the operation's effect is `write`.
     pub(crate) write: bool,
-    /// The item that the call is for, where it is for one.
+    /// The index of the item, if the call has only one.
     pub(crate) item: Option<usize>,
-    /// Places for requests in flight, shared by all calls of a runner.
+    /// Permits for requests in flight, shared by all calls of a runner.
     pub(crate) slots: Arc<Semaphore>,
-    /// What the host holds of this call's bodies.
+    /// The bodies of this call that the host buffers.
     pub(crate) buffered: Arc<Buffered>,
-    /// Whose requests these are, for events.
+    /// For events.
     pub(crate) label: Arc<Label>,
-    /// How fast requests may follow each other, and what they share with those of other runs.
+    /// The rate of requests, and the budget shared with other runs.
     pub(crate) rate: Option<Arc<Pace>>,
     pub(crate) observed: Mutex<Observed>,
-    /// Where the last request went.
+    /// The origin of the last request.
     pub(crate) origin_client: Mutex<Option<Arc<OriginClient>>>,
 }
 
-/// A request that passed the first step.
+/// A request that passed step 1.
 struct ValidatedRequest {
     method: Method,
     url: CanonicalUrl,
-    /// Whether the credential's base URL covers it.
+    /// Whether the URL is below the credential's base URL.
     below_base: bool,
     headers: HeaderMap,
     body: Bytes,
@@ -146,12 +149,12 @@ impl ValidatedRequest {
     }
 }
 
-/// An answer, whole.
+/// A complete response.
 pub(crate) struct BufferedResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// For the body, for as long as the node has any of it.
+    /// Reserves memory for the body, for as long as the node may read it.
     pub(crate) hold: BufferReservation,
 }
 
@@ -162,10 +165,10 @@ pub(crate) struct RequestLine<'a> {
     pub(crate) url: Option<&'a CanonicalUrl>,
 }
 
-/// Why a node is given no answer.
+/// Why a node gets no response.
 struct NoResponse {
     error: HttpError,
-    /// The answer, where there is one and only its body cannot be read; without that.
+    /// The response without its body, if only the body could not be decoded.
     undecoded: Option<Box<BufferedResponse>>,
 }
 
@@ -189,12 +192,12 @@ impl Pipeline {
         &self.limits
     }
 
-    /// Whether requests go to the service, with a real credential; a replay has a dummy.
+    /// Whether requests go to the service with a real credential; a replay has a dummy.
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.transport, Transport::Live { .. })
     }
 
-    /// Carry out one request; the module says in which order.
+    /// Sends one request through the steps of the module documentation.
     pub(crate) async fn exchange(
         self: Arc<Self>,
         raw: RawRequest,
@@ -230,13 +233,13 @@ impl Pipeline {
         };
         let seen = events::Request {
             method: &request.method,
-            // An authenticating node knows the secret, so what it chose is not shown.
+            // An authenticating node knows the secret and could encode it in what it chooses, so that is not shown.
             origin: (self.scope == Scope::Operation || request.below_base).then(|| request.url.origin()),
             path: self.shown_path(request),
             status,
             outcome: outcome.as_ref().map_or_else(error_name::of, |_| "answered"),
             since,
-            // How much it sent, too.
+            // The size could encode the secret as well.
             sent: if self.scope == Scope::Operation { sent } else { 0 },
             received,
         };
@@ -247,7 +250,7 @@ impl Pipeline {
         }
     }
 
-    /// The path as it was declared, without its values.
+    /// The declared path, without values.
     fn shown_path(&self, asked: &ValidatedRequest) -> &str {
         let base = self.base.as_ref().filter(|_| asked.below_base);
         match self.scope {
@@ -352,7 +355,7 @@ impl Pipeline {
         Err(error.into())
     }
 
-    /// The way to this URL's origin: the same for nearly all requests of a call.
+    /// The way to this URL's origin. Nearly all requests of a call use the same one.
     fn origin_client(&self, clients: &Clients, permit: Permit, url: &Uri) -> Arc<OriginClient> {
         let mut last = self.origin_client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(origin_client) = last
@@ -378,7 +381,7 @@ impl Pipeline {
         Arc::clone(last.insert(origin_client))
     }
 
-    /// Name to the recording what it must not show.
+    /// Tells the recorder which secrets a recording must not contain.
     pub(crate) fn remember_secrets<'a>(&self, secrets: impl Iterator<Item = &'a Secret>) {
         if let Transport::Live {
             recorder: Some(recorder),
@@ -390,7 +393,7 @@ impl Pipeline {
     }
 }
 
-/// Methods that change nothing.
+/// Whether the method changes nothing.
 fn is_safe(method: &Method) -> bool {
     *method == Method::GET || *method == Method::HEAD
 }

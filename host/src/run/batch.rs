@@ -50,9 +50,9 @@ const QUICK: Duration = Duration::from_millis(20);
 const SLOW: Duration = Duration::from_millis(100);
 
 /// The size of the next call. The results of a call arrive together when it finishes, so a large first call would delay
-/// the first result. The first calls therefore hold one item per slot, and later ones more.
+/// the first result. The first calls therefore have one item per slot, and later ones more.
 ///
-/// If results are given in order of completion, a call holds a single item, unless calls finish so quickly that larger
+/// If results are given in order of completion, a call has a single item, unless calls finish so quickly that larger
 /// ones, which cost less per item, delay nothing.
 #[derive(Debug)]
 pub(super) struct BatchSize {
@@ -84,7 +84,7 @@ impl BatchSize {
         if self.rounds == 0 { 1 } else { self.shape.in_flight }
     }
 
-    /// Items that the next call may hold, with this many slots.
+    /// Items that the next call may have, with this many slots.
     pub(super) fn items(&self, slots: usize) -> usize {
         self.shape.items.min(slots * self.rounds.max(1))
     }

@@ -17,7 +17,7 @@ use nodule_core::outcome;
 use nodule_core::outcome::ItemResult;
 
 impl Stop {
-    /// What the item is told.
+    /// The failure that the call's items get.
     pub(crate) fn into_failure(self) -> Failure {
         match self {
             Stop::Limit(limit) => Failure::Limit(limit),
@@ -62,13 +62,13 @@ pub(crate) async fn run_chunk(
     results
 }
 
-/// Results of more bytes than this are looked through on a thread that nobody else waits for: at most `output-bytes`, which takes a
-/// tenth of a second, and costs a hostile node hardly anything.
+/// Results larger than this are scanned on a blocking thread, so that they delay no other task: scanning `output-bytes`
+/// takes a tenth of a second, and making them costs a hostile node almost nothing.
 const READ_HERE: usize = 1024 * 1024;
-/// An output item costs as much as so many bytes.
+/// The cost of scanning an output item, in bytes.
 const OUTPUT_COST: usize = 64;
 
-/// What all calls for a chunk have in common.
+/// What all calls for a chunk share.
 struct Chunk<'a> {
     inner: &'a Inner,
     operation: &'a BoundOperation,
@@ -106,7 +106,7 @@ impl Chunk<'_> {
             .await
         {
             Ok(renewed) => renewed,
-            // The refusal stands; why there is no new session is what its owner has to know.
+            // The reason why there is no new session tells more than the refusal.
             Err(failure) => {
                 for position in refused {
                     set(&mut results, position, Err(failure.clone()));
@@ -117,7 +117,7 @@ impl Chunk<'_> {
         if let Some(renewed) = &renewed {
             operation.stats.session(renewed.generation());
         }
-        // With `stop`, the items after the refused one were not run because of it: they get their turn now.
+        // With `stop`, the items after the refused one did not run, so they run now.
         let again: Vec<usize> = results
             .iter()
             .enumerate()
@@ -135,7 +135,7 @@ impl Chunk<'_> {
         results
     }
 
-    /// All items in one call, or, when that call breaks, each in one of its own.
+    /// Runs all items in one call. If that call breaks, runs each item in a call of its own.
     async fn isolated(
         &self,
         items: &[&Item],
@@ -167,7 +167,7 @@ impl Chunk<'_> {
         }
     }
 
-    /// One call. The results are as many as the items.
+    /// Makes one call. Returns one result per item.
     async fn once(
         &self,
         items: &[&Item],
@@ -187,7 +187,7 @@ impl Chunk<'_> {
         if !operation.is_write() || items.len() != 1 {
             return results;
         }
-        // A plain write is alone in its call, so what the host saw is about this item.
+        // A plain write is alone in its call, so the requests that the host saw belong to this item.
         let results = results.unwrap_or_else(|stop| vec![Err(stop.into_failure())]);
         Ok(results
             .into_iter()
@@ -195,7 +195,7 @@ impl Chunk<'_> {
             .collect())
     }
 
-    /// Call the node, and read its answer with suspicion.
+    /// Calls the node, and validates what it returns.
     async fn execute(
         &self,
         pipeline: &Arc<Pipeline>,
@@ -220,7 +220,7 @@ impl Chunk<'_> {
             },
             in_flight,
             base_url: &base_url,
-            // The host adds it, outside of the sandbox.
+            // The host adds the session to requests outside the sandbox.
             access: None,
         };
         let component = &inner.component;
@@ -272,7 +272,7 @@ fn set(results: &mut [ItemResult], position: usize, result: ItemResult) {
     }
 }
 
-/// One call by itself, without a session, through a pipeline that the caller looks at.
+/// Makes a single call without a session. The caller keeps the pipeline and can inspect it.
 pub(crate) async fn alone(
     inner: &Inner,
     operation: &BoundOperation,
@@ -295,10 +295,10 @@ fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {
     }
 }
 
-/// An output item is one JSON document, on one line. It is not parsed into values, only looked through: one pass without
-/// recursion.
+/// Makes one line of an output item, which must be one JSON document. It is scanned without recursion, and not parsed
+/// into values.
 fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
-    // Outside of strings, where they are not allowed, line ends are only white space.
+    // Strings cannot contain raw line breaks, so all line breaks here are white space.
     let text = if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some() {
         text.replace(['\n', '\r'], " ")
     } else {
@@ -311,7 +311,7 @@ fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
     })
 }
 
-/// A node's failure, bounded, and in the host's words where the host knows more.
+/// Converts a node's failure: bounds it, and explains it if the host knows more.
 fn told(pipeline: &Pipeline, failure: types::Failure) -> Failure {
     pipeline.explain(failure.into())
 }

@@ -34,8 +34,8 @@ use crate::gate::budget::Budget;
 use crate::runtime::instance::ClockAndRng;
 
 /// Size of the window of items, from the first whose result was not given, as a multiple of the concurrency. It is
-/// twice what the calls in flight hold: results are given in order, so a call that finishes before an earlier one would
-/// otherwise find no items for the next, and its slots would go idle.
+/// twice the number of items in the calls in flight: results are given in order, so a call that finishes before an
+/// earlier one would otherwise find no items for the next, and its slots would go idle.
 const WINDOW: usize = 2 * ITEMS_PER_SLOT;
 /// How many further results may wait until the journal is durable: more than arrive while its thread waits for the disk
 /// or for a processor.
@@ -200,7 +200,8 @@ impl Driver {
     {
         loop {
             self.obey();
-            // One timestamp for every item and every decision of this iteration: what is too early by it gets a wake-up.
+            // One timestamp for every item and every decision of this iteration. Whatever is not due at that time gets
+            // a wake-up.
             let now = now();
             // Take the items that are ready without waiting: a fast source makes large calls, a slow one small calls.
             while self.schedule.wants_more() {

@@ -1,4 +1,4 @@
-//! An item, and what a run has to know of it: what it changes, and what makes its repetition harmless.
+//! An item, and what a run needs to know of it: its ordering key and the key that makes repeating it harmless.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::runner::BoundOperation;
 
-/// Keys that are remembered where there is no journal: two megabytes, and far more items than are ever in a window.
+/// The number of keys remembered without a journal: two megabytes, and far more items than are ever in a window.
 const REMEMBERED: usize = 65_536;
 
 /// An item: its index in the run, and its parameters as JSON text.
@@ -24,7 +24,7 @@ pub(crate) struct Item {
     pub(crate) parameters: String,
 }
 
-/// The keys of the last items, by their hashes.
+/// The most recent keys, by hash.
 #[derive(Default)]
 pub(super) struct RecentKeys {
     hasher: RandomState,
@@ -33,7 +33,7 @@ pub(super) struct RecentKeys {
 }
 
 impl RecentKeys {
-    /// The item that had the key first, if it is remembered.
+    /// Remembers a key, and returns the earlier item that had it.
     pub(super) fn note(&mut self, key: &str, item: usize) -> Option<usize> {
         let hash = self.hasher.hash_one(key);
         if let Some(earlier) = self.seen.get(&hash) {
@@ -50,16 +50,17 @@ impl RecentKeys {
     }
 }
 
-/// What a run has to know of an item.
+/// What a run needs to know of an item.
 #[derive(Default)]
 pub(super) struct Facts {
-    /// What it changes, which the values of the path's parameters say. `None` where it changes nothing, or nothing says so.
+    /// What the item changes, from the values of the path's parameters. `None` if it changes nothing, or if the path
+    /// does not say what.
     pub(super) ordering_key: Option<String>,
-    /// What makes its repetition harmless.
+    /// The value that makes repeating the item harmless.
     pub(super) key: Option<String>,
 }
 
-/// The facts of an item, which has to be an object.
+/// Reads the facts of an item, which has to be an object.
 pub(super) fn facts(operation: &BoundOperation, item: &str) -> Result<Facts, Failure> {
     let names = Names {
         path: &operation.path_parameters,
@@ -72,7 +73,7 @@ pub(super) fn facts(operation: &BoundOperation, item: &str) -> Result<Facts, Fai
     let mut reader = serde_json::Deserializer::from_str(item);
     let values = names.deserialize(&mut reader);
     let Ok(values) = values.and_then(|values| reader.end().map(|()| values)) else {
-        // A name that is no text is the node's to refuse.
+        // The node, not the host, refuses a key that is no text.
         return is_object(item).map(|()| Facts::default());
     };
     let ordering_key = (!names.path.is_empty())
@@ -85,7 +86,7 @@ pub(super) fn facts(operation: &BoundOperation, item: &str) -> Result<Facts, Fai
     Ok(Facts { ordering_key, key })
 }
 
-/// A value as the node takes it for a text.
+/// Reads a value as the node reads a text field.
 fn text(value: Option<&RawValue>) -> Value {
     let Some(value) = value.map(RawValue::get) else {
         return Value::Null;
@@ -94,20 +95,20 @@ fn text(value: Option<&RawValue>) -> Value {
         return Value::from(text.trim());
     }
     if value.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-        // A text field takes a number as its digits.
+        // A text field takes a number by its digits.
         return Value::from(value);
     }
     serde_json::from_str(value).unwrap_or_default()
 }
 
-/// What is looked at of an item: most of it is not, and so not read.
+/// The members of an item to read; all others are skipped.
 #[derive(Clone, Copy)]
 struct Names<'n> {
     path: &'n [String],
     key: Option<&'n str>,
 }
 
-/// The values of these names, where they are given; the last of several, as JavaScript reads it.
+/// The values of those members, where present. Of duplicates the last one counts, as in JavaScript.
 struct Values<'a> {
     path: Vec<Option<&'a RawValue>>,
     key: Option<&'a RawValue>,
@@ -152,11 +153,11 @@ impl<'a> Visitor<'a> for Names<'_> {
     }
 }
 
-/// A text, which is copied only where it has escapes in it.
+/// A text, copied only if it contains escapes.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A line that is no JSON object is a failed item, not the end.
+/// Checks that an item is a JSON object. Otherwise the item fails, and the run continues.
 fn is_object(text: &str) -> Result<(), Failure> {
     let found = match serde_json::from_str::<&RawValue>(text) {
         Ok(value) => match value.get().as_bytes().first() {

@@ -1,4 +1,5 @@
-//! The journal of a run: what is known of each item, so that an interrupted run can resume and does nothing twice.
+//! The journal of a run: what is known of each item, so that an interrupted run can resume without repeating finished
+//! items.
 //!
 //! [`SqliteJournal`] (feature `sqlite`, on by default) keeps it in a file. An engine with its own database implements
 //! [`Journal`] and [`OpenJournal`].

@@ -1,4 +1,4 @@
-//! A component bound to what it may use: policy, credential, limits, and where its requests go.
+//! A component bound to what it may use: policy, credential, limits, and the destination of its requests.
 
 mod builder;
 mod operation;
@@ -45,10 +45,10 @@ pub(crate) struct Inner {
     credential: Option<Credential>,
     base: Option<Arc<Base>>,
     session: Option<Arc<SessionSlot>>,
-    /// Whose connections the requests use.
+    /// Whose connections the requests may use.
     owner: Owner,
     slots: Arc<Semaphore>,
-    /// What its runs share with those of others.
+    /// The budget that this runner's runs share with other runners' runs.
     pub(crate) budget: Option<Budget>,
     hook: Option<Arc<dyn RequestHook>>,
     pub(crate) account: Arc<Account>,
@@ -57,7 +57,7 @@ pub(crate) struct Inner {
     label: Arc<Label>,
 }
 
-/// Where requests go, and what is kept of a run.
+/// Where requests go, and what a run records.
 enum Target {
     Live,
     Record {
@@ -71,10 +71,10 @@ enum Target {
     DryRun,
 }
 
-/// What a recording holds beside the exchanges.
+/// What a recording contains beside the exchanges.
 #[derive(Default)]
 struct RecordedItems {
-    /// By index: an item that could not be read is known before those in front of it are.
+    /// By index, because an item that could not be read gets here before the items in front of it.
     items: BTreeMap<usize, Item>,
     secrets: Vec<Secret>,
 }
@@ -96,17 +96,17 @@ impl Runner {
         &self.inner.component
     }
 
-    /// What it may use up, the policy's limits included.
+    /// The limits, those of the policy included.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.inner.limits
     }
 
-    /// Turn the credential into a session, or say why it cannot be: the credential's test.
+    /// Turns the credential into a session: the credential's test.
     ///
     /// # Errors
     ///
-    /// What the service, the policy or the network had against it.
+    /// Why the service, the policy or the network refused it.
     pub async fn check_credential(&self) -> Result<(), Failure> {
         self.inner
             .session(None, ClockAndRng::Real, None)
@@ -114,16 +114,17 @@ impl Runner {
             .map(|_| ())
     }
 
-    /// Forget the session of this component, tenant and credential, and one that is being made: what comes next makes a new one.
-    /// What is under way ends with the one that it has. See [`Engine::forget_sessions`](crate::Engine::forget_sessions).
+    /// Forgets the session of this component, tenant and credential, and one that is still being made. The next call
+    /// makes a new session; calls in flight keep the session that they have. See
+    /// [`Engine::forget_sessions`](crate::Engine::forget_sessions).
     pub fn forget_session(&self) {
         if let Some(session) = &self.inner.session {
             session.forget();
         }
     }
 
-    /// The requests that an item would send, as far as they can be known without an answer, and what the node says of
-    /// the item when it sends none. Only a runner made with [`RunnerBuilder::dry_run`] has any.
+    /// The requests that an item would send, as far as they are known without a response. If it would send none, this
+    /// is the node's failure, if any. Only a runner made with [`RunnerBuilder::dry_run`] plans requests.
     ///
     /// # Errors
     ///
@@ -138,12 +139,12 @@ impl Runner {
         Ok(self.inner.plan(&operation, item).await)
     }
 
-    /// What was recorded, without secrets, as the text of a file; `None` but for a runner made with [`RunnerBuilder::record`]. It is
-    /// empty afterwards.
+    /// Takes the recording as the text of a file, without secrets. `None` unless the runner was made with
+    /// [`RunnerBuilder::record`]. Afterwards the recording is empty. Errors use `file` as its name.
     ///
     /// # Errors
     ///
-    /// A secret could not be kept out of it, or it is larger than a recording may be. `file` is what the error calls it.
+    /// A secret could not be kept out of the recording, or the recording is too large.
     pub fn recording(&self, file: &str) -> Result<Option<String>, Error> {
         let Some((recording, redactor)) = self.recorded()? else {
             return Ok(None);
@@ -151,11 +152,12 @@ impl Runner {
         Ok(Some(recording.to_text(file, |text| redactor.knows(text))?))
     }
 
-    /// Save what [`Runner::recording`] gives, beside `path` and then renamed.
+    /// Writes the text of [`Runner::recording`] to a file beside `path`, and then renames it.
     ///
     /// # Errors
     ///
-    /// As there, or the runner does not record, or the file cannot be written; then nothing is written.
+    /// Those of [`Runner::recording`]; also if the runner does not record or the file cannot be written. No file is
+    /// written in any of these cases.
     pub fn save_recording(&self, path: &Path) -> Result<(), Error> {
         let (recording, redactor) = self.recorded()?.ok_or(Error::NotRecorded)?;
         recording.save(path, |text| redactor.knows(text))?;
@@ -176,7 +178,7 @@ impl Runner {
         Ok(Some((recording, redactor)))
     }
 
-    /// The exchanges of a replay that were never asked for; none without a replay.
+    /// The replay's exchanges that no request used; empty without a replay.
     #[must_use]
     pub fn unused(&self) -> Unused {
         match &self.inner.target {
@@ -187,7 +189,7 @@ impl Runner {
 }
 
 impl Inner {
-    /// How many items one call may hold: one, where the host has to know which item a request belongs to.
+    /// Whether a call takes only one item, because the host has to know which item a request belongs to.
     pub(crate) fn is_one_item_per_call(&self, operation: &BoundOperation) -> bool {
         operation.is_write() || !matches!(self.target, Target::Live)
     }
@@ -196,18 +198,18 @@ impl Inner {
         &self.limits
     }
 
-    /// Whether requests go to the service and nowhere else; only then is anything tried again or kept in a journal. A
-    /// recording that held second tries would not replay, and a replay or a dry run has nothing to wait for.
+    /// Whether requests go to the service. Only then does a run retry or keep a journal: a recording with retries would
+    /// not replay, and a replay or a dry run has nothing to wait for.
     pub(crate) fn is_live(&self) -> bool {
         matches!(self.target, Target::Live)
     }
 
-    /// Whether another tool wrote the recording that answers.
+    /// Whether the replay's recording was written by another tool.
     fn is_foreign_replay(&self) -> bool {
         matches!(&self.target, Target::Replay { player, .. } if player.is_foreign())
     }
 
-    /// The credential, where there is one.
+    /// The credential, if there is one.
     pub(crate) fn credential(&self) -> Option<&Credential> {
         self.credential.as_ref()
     }
@@ -217,7 +219,7 @@ impl Inner {
         matches!(self.target, Target::Record { .. })
     }
 
-    /// Time and randomness of the call for an item.
+    /// The clock and randomness of an item's call.
     pub(crate) fn clock_and_rng(&self, item: usize) -> ClockAndRng {
         match &self.target {
             Target::Live | Target::DryRun => ClockAndRng::Real,
@@ -228,7 +230,7 @@ impl Inner {
                     seed: random_seed(),
                 })
             }
-            // Items beyond those of the recording have the time of the last one.
+            // Items beyond those of the recording get the last recorded time.
             Target::Replay { moments, .. } => match moments.get(item).copied().flatten().or(moments
                 .iter()
                 .rev()
@@ -242,7 +244,7 @@ impl Inner {
         }
     }
 
-    /// Keep an item for the recording, where one is made.
+    /// Adds an item to the recording, if there is one.
     pub(crate) fn keep(
         &self,
         index: usize,
@@ -278,7 +280,8 @@ impl Inner {
         tape.items.insert(index, item);
     }
 
-    /// A session, where the node needs one, made for a run. `refused` is the generation that the service did not accept.
+    /// The session, made if necessary; `None` if the node needs none. `refused` is the generation that the service
+    /// rejected.
     pub(crate) async fn session(
         &self,
         refused: Option<u64>,
@@ -288,12 +291,12 @@ impl Inner {
         let (Some(cell), Some(credential)) = (&self.session, &self.credential) else {
             return Ok(None);
         };
-        // Only for who has to make one.
+        // Only called if a session has to be made.
         let maker = || Authenticator {
             component: &self.component,
             credential,
             account: &self.account,
-            // An answer may name the instant when the session ends, so a recorded one is read at its own time.
+            // A response may say when the session expires, so a recorded response is read at its recorded time.
             clock_and_rng,
             pipeline: {
                 let mut pipeline = self.unshared_pipeline(Scope::Authentication, None, None, None);
@@ -302,7 +305,7 @@ impl Inner {
             },
         };
         let session = match cell.get(refused, clock_and_rng, maker).await {
-            // A browser was logged in before its HAR began, and nothing that is sent has to be authorised.
+            // A browser logged in before its HAR began, and a replay sends nothing that needs a session.
             Err(Failure::Denied { .. }) if refused.is_none() && self.is_foreign_replay() => return Ok(None),
             made => made?,
         };
@@ -385,7 +388,7 @@ impl Inner {
             _ => Vec::new(),
         };
         match outcome {
-            // The request was refused because this is a dry run: that is the plan, not a failure.
+            // A dry run refuses the request: that is the plan, not a failure.
             Ok(results) if planned.is_empty() => match results.into_iter().next() {
                 Some(Err(failure)) => Err(failure),
                 _ => Ok(planned),
@@ -401,7 +404,7 @@ fn random_seed() -> u64 {
     let mut bytes = [0; 8];
     match ring::rand::SystemRandom::new().fill(&mut bytes) {
         Ok(()) => u64::from_le_bytes(bytes),
-        // The seed is kept in the recording: it has to be new, not secret.
+        // The recording keeps the seed: it has to be new, not secret.
         Err(_) => u64::try_from(Timestamp::now().as_nanosecond()).unwrap_or_default(),
     }
 }

@@ -1,13 +1,15 @@
-//! What a run decides: which items start, which are tried again and when, what is recorded, and which results are given.
+//! Decides for a run which items start, which are tried again and when, which rows are recorded, and which results are
+//! given.
 //!
-//! It does no I/O and reads no clock. The [driver](super::driver) tells it what happened and what time it is, and carries out what
-//! it says: calls to [start](Schedule::start), [results](Schedule::results) to give, and the rest in its [outbox](Outbox).
+//! It does no I/O and reads no clock. The [driver](super::driver) passes in events and the time, and carries out the
+//! decisions: it [starts](Schedule::start) calls, gives [results](Schedule::results), and empties the [outbox](Outbox).
 //!
-//! An item is *waiting* until it is part of a call, *in flight* in it, *resting* before another try, and has a *result* at
-//! last, which is given when all before it are, or at once, as the run's options say. At most a window of items lies between
-//! the first whose result was not given and the last that was taken.
-//! Items with the same ordering key, which change the same thing at the service, keep their order and never overlap: the key is
-//! *locked* from the first try of the one to its result.
+//! An item is *waiting* until it is in a call, then *in flight*, *resting* before a retry, and finally has a *result*.
+//! The result is given when all earlier ones are, or at once, depending on the run's options. The window of items, from
+//! the first without a given result to the last one taken, has a bounded size.
+//!
+//! Items with the same ordering key change the same thing at the service. They keep their order and never overlap: the
+//! key is *locked* from an item's first try to its result.
 
 mod give;
 mod record;
@@ -34,126 +36,127 @@ use super::journal::{Row, State, Urgency};
 use super::{Notice, OnFailure, OnUnknown, ResultOrder};
 use give::ResultSlot;
 
-/// What a schedule goes by.
+/// The constants of a schedule.
 pub(super) struct Rules {
-    /// As the node claims it, lowered where the policy says so.
+    /// The effect that the node claims, lowered if the policy says so.
     pub(super) effect: Effect,
     pub(super) on_failure: OnFailure,
     pub(super) on_unknown: OnUnknown,
     pub(super) order: ResultOrder,
     pub(super) retry: Retry,
-    /// How fast requests may follow each other.
+    /// The maximum rate of requests.
     pub(super) rate: Option<Arc<Pace>>,
-    /// How long a request may wait for that, inside its call.
+    /// How long a request may wait inside its call for the rate.
     pub(super) rate_wait: Duration,
     /// How many items may be in flight at once.
     pub(super) slots: usize,
     /// How many items may wait for a slot.
     pub(super) waiting: usize,
-    /// How many items there may be from the first without a given result on. Beyond it no new item is taken, which keeps memory flat.
+    /// The maximum size of the window of items, from the first without a given result. If the window is full, no item
+    /// is taken, so memory does not grow.
     pub(super) window: usize,
-    /// Failures of the service in a row after which it is taken for dead.
+    /// How many consecutive failures mean that the service is down.
     pub(super) threshold: u32,
-    /// No try begins after it.
+    /// No try starts after this time.
     pub(super) ends: Option<Instant>,
-    /// Whether rows are wanted.
+    /// Whether to record rows.
     pub(super) has_journal: bool,
-    /// Whether items that are not sent are wanted, for a recording.
+    /// Whether to report items that are not sent, for a recording.
     pub(super) is_recorded: bool,
 }
 
-/// One moment, by both clocks.
+/// One instant, by both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
     pub(super) instant: Instant,
-    /// For people.
+    /// For timestamps that people read.
     pub(super) wall: Timestamp,
 }
 
-/// An item, from its being taken to its result.
+/// An item, from when it is taken to its result.
 pub(super) struct Tracked {
     pub(super) item: Item,
-    /// What it changes, where that is known.
+    /// What the item changes, if known.
     ordering_key: Option<String>,
-    /// What else a journal says of it, where there is one; apart, since this is moved often.
+    /// What only the journal needs, if there is one. It is boxed, because this struct is moved often.
     journaled: Option<Box<Journaled>>,
-    /// In all runs with the same journal.
+    /// Tries in all runs with the same journal.
     tries: u32,
-    /// In this run.
+    /// Tries in this run.
     tries_here: u32,
-    /// When its first try in this run began.
+    /// When its first try in this run started.
     begun: Option<Instant>,
     backoff: Option<Backoff>,
     is_new: bool,
 }
 
-/// What only a journal says of an item.
+/// What only the journal needs of an item.
 struct Journaled {
     digest: [u8; 32],
     key: Option<String>,
-    /// When its last try began.
+    /// When its last try started.
     started: Option<Timestamp>,
 }
 
-/// An item that is to be tried again.
+/// An item that waits for a retry.
 struct Resting {
     tracked: Tracked,
     failure: Failure,
     ready: Instant,
 }
 
-/// An item that was read.
+/// An item that was read from the source.
 pub(super) struct Taken {
     pub(super) parameters: String,
-    /// What a run has to know of it, or why it cannot be run.
+    /// What the run needs to know of the item, or why it cannot run.
     pub(super) facts: Result<Facts, Failure>,
-    /// Of its text, where there is a journal.
+    /// The digest of the item's text, if there is a journal.
     pub(super) digest: Option<[u8; 32]>,
     pub(super) before: Before,
 }
 
-/// What earlier runs with the same journal made of an item.
+/// What earlier runs with the same journal recorded of an item.
 pub(super) enum Before {
     Nothing,
     Done(ItemResult),
     Tried {
         state: State,
         tries: u32,
-        /// Its last failure, as JSON.
+        /// The last failure, as JSON.
         error: Option<String>,
     },
 }
 
-/// Items to be run in one call.
+/// Items to run in one call.
 pub(super) struct Call {
     pub(super) items: Vec<Tracked>,
     /// How many of them may be in flight at once.
     pub(super) slots: usize,
-    /// The row that has to be durable before it starts; 0: none.
+    /// The row that must be durable before the call starts; 0 if there is none.
     pub(super) row: u64,
 }
 
-/// What is to be told to others.
+/// What the driver passes on to others.
 #[derive(Default)]
 pub(super) struct Outbox {
     pub(super) rows: Vec<(Row, Urgency)>,
     pub(super) notices: Vec<Notice>,
-    /// Kinds of the failures of items that are tried again.
+    /// For each retried item, the kind of its failure.
     pub(super) retries: Vec<String>,
-    /// Items that were not sent, with what became of them.
+    /// Items that were not sent, with their results.
     pub(super) unsent: Vec<(usize, String, ItemResult)>,
 }
 
-/// What is counted.
+/// The schedule's counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Counts {
     /// Done items that an earlier run had done.
     pub(super) again: u64,
-    /// Items of unknown outcome that were left out.
+    /// Items of unknown outcome that were skipped.
     pub(super) skipped: u64,
     /// Tries after the first one of an item.
     pub(super) retries: u64,
-    /// Slots that are taken.
+    /// Slots in use.
     pub(super) in_flight: u64,
 }
 
@@ -165,35 +168,35 @@ pub(super) struct Schedule {
     rules: Rules,
     batch_size: BatchSize,
     breaker: Breaker,
-    /// What the service's last failure said, while it is taken for dead.
+    /// The service's last failure, while the service is down.
     trouble: Option<Failure>,
     has_given_up: bool,
-    /// No item starts before it, as the service asked.
+    /// No item starts before this time, as the service asked.
     paused: Option<Instant>,
     calls: usize,
     taken_slots: usize,
     /// Items in the calls in flight.
     in_flight: usize,
-    /// Items that were taken and have not been tried, in order.
+    /// Items that were taken but not tried, in order.
     waiting: VecDeque<Tracked>,
     resting: Vec<Resting>,
     /// The next item's index.
     taken: usize,
-    /// Results from the first one that was not given yet.
+    /// The results from the first one that was not given.
     results: VecDeque<ResultSlot>,
-    /// The index of that one.
+    /// The index of the first result that was not given.
     given: usize,
-    /// The indices of those that are known and not given, where they are given as they come.
+    /// The indices of known results that were not given; only in order of completion.
     known: VecDeque<usize>,
-    /// The ordering keys of items in flight or at rest.
+    /// The ordering keys of items in flight or resting.
     locked_keys: HashSet<String>,
-    /// Keys of the last items, where no journal knows them all.
+    /// The most recent keys, without a journal that knows all keys.
     recent: RecentKeys,
-    /// No more items come, or none is wanted.
+    /// No more items come, or no more are wanted.
     has_all: bool,
-    /// Nothing starts any more, and nothing is tried again.
+    /// Nothing starts or is retried any more.
     is_closed: bool,
-    /// An item failed, and the run was to stop then.
+    /// An item failed, and the options say to stop then.
     failed: bool,
     out_of_time: bool,
     /// The number of the last row.
@@ -232,19 +235,19 @@ impl Schedule {
         }
     }
 
-    /// Whether another item is to be taken.
+    /// Whether to take another item.
     pub(super) fn wants_more(&self) -> bool {
         !self.has_all
             && self.waiting.len() < self.rules.waiting
             && self.taken - self.given < self.rules.window
     }
 
-    /// The index of the item that is taken next.
+    /// The index of the next item.
     pub(super) fn next_index(&self) -> usize {
         self.taken
     }
 
-    /// Take an item.
+    /// Takes an item.
     pub(super) fn take(&mut self, taken: Taken, now: Now) {
         let Taken {
             parameters,
@@ -305,19 +308,19 @@ impl Schedule {
         self.waiting.push_back(tracked);
     }
 
-    /// No more items come.
+    /// The source has no more items.
     pub(super) fn end_of_items(&mut self) {
         self.has_all = true;
     }
 
-    /// An item cannot be taken, nor any after it; what is in flight ends.
+    /// The next item cannot be taken, nor can any after it. Items in flight finish.
     pub(super) fn refuse_item(&mut self) {
         self.taken += 1;
         self.results.push_back(ResultSlot::NotRun);
         self.has_all = true;
     }
 
-    /// Start nothing more and try nothing again; what is in flight ends.
+    /// Starts and retries nothing more. Items in flight finish.
     pub(super) fn close(&mut self, now: Now) {
         self.has_all = true;
         self.is_closed = true;
@@ -329,7 +332,7 @@ impl Schedule {
         }
     }
 
-    /// The calls in flight were ended, so that what came of them is not known.
+    /// The calls in flight were aborted, so their outcome is unknown.
     pub(super) fn interrupt(&mut self, now: Now) {
         let is_write = self.is_write();
         let waiting = self.waiting.iter().map(|tracked| tracked.item.index);
@@ -338,13 +341,13 @@ impl Schedule {
         let pending: Vec<usize> = self.pending().filter(|index| !others.contains(index)).collect();
         self.calls = 0;
         for index in pending {
-            // In the journal it stays as started, which is what it is.
+            // The journal keeps the item as started, which remains true.
             let failure = interrupted("its call was under way when the run was interrupted", is_write);
             self.put(index, Err(failure), 0, now);
         }
     }
 
-    /// Whether no item is anywhere between being taken and being given.
+    /// Whether every item that was taken has been given its result.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.resting.is_empty() && self.calls == 0 && self.results.is_empty()
     }
@@ -368,12 +371,12 @@ impl Schedule {
         }
     }
 
-    /// What is to be told to others since it was asked for last.
+    /// Takes the contents of the outbox.
     pub(super) fn outbox(&mut self) -> Outbox {
         std::mem::take(&mut self.outbox)
     }
 
-    /// What earlier runs with the same journal made of the item: its result, or `None` where it is to be run.
+    /// The item's result if an earlier run with the same journal settled it, or `None` if it has to run.
     fn resume(&mut self, tracked: &mut Tracked, before: Before, now: Now) -> Option<ItemResult> {
         match before {
             Before::Nothing => None,
@@ -395,7 +398,7 @@ impl Schedule {
         }
     }
 
-    /// A plain write of which nobody knows whether it was done.
+    /// Handles a plain write that an earlier run may have done.
     fn unknown(
         &mut self,
         tracked: &Tracked,
@@ -409,7 +412,7 @@ impl Schedule {
         let error = error.and_then(|error| Json::parse(error).ok());
         let text = |name: &str| error.as_ref().and_then(|error| error.get(name)?.as_str());
         let (message, detail) = match (text("kind"), text("message")) {
-            // An earlier resumption said it already.
+            // An earlier resumption recorded this failure already.
             (Some(UNKNOWN), Some(message)) => {
                 let detail = error.as_ref().and_then(|error| error.get("detail").cloned());
                 (message.to_owned(), detail)
@@ -439,7 +442,7 @@ impl Schedule {
     }
 }
 
-/// The failure of an item whose run ended before it did.
+/// The failure of an item that the run did not finish.
 fn interrupted(message: &str, may_be_done: bool) -> Failure {
     let failure = Failure::Other {
         kind: "interrupted".into(),

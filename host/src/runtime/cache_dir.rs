@@ -1,28 +1,31 @@
-//! The folder of compiled components, which is used only if nobody else can write to it.
+//! The folder of compiled components. It is used only if no other user can write to it.
 //!
-//! What is read from the folder is run as machine code, so whoever can put a file there, or replace the folder or one above it,
-//! runs code as this user, whatever digest was asked for. Before the folder is used it is made sure, from the root of the file
-//! system downwards, that
+//! Files in the folder run as machine code. Anyone who can put a file there, or replace the folder or one of its
+//! parents, can run code as this user, whatever digest was pinned. So before use, from the root of the file system
+//! downwards:
 //!
-//! - its path is absolute and, with its symbolic links resolved, every folder of it belongs to this user or to root;
-//! - none of these folders can be written by the group or by others, but for those above the last one that are sticky (`/tmp`),
-//!   in which nobody can rename or remove what is another's;
-//! - everything in the folder belongs to this user or to root, cannot be written by others, and is a folder or a file: no link.
+//! - the path has to be absolute, and after resolving its symbolic links, every folder in it has to belong to this user
+//!   or to root;
+//! - neither the group nor others may be able to write to these folders, except to sticky parents such as `/tmp`, where
+//!   nobody can rename or remove another user's files;
+//! - everything in the folder has to belong to this user or to root, must not be writable by others, and has to be a
+//!   folder or a file, not a link.
 //!
-//! The checks go by path. They hold all the same: once a folder has passed, only this user and root can change what its names lead
-//! to, and it passes before anything below it is looked at. What is left is what this user and root do meanwhile.
+//! The checks use paths, which is safe: once a folder has passed, only this user and root can change what its names
+//! refer to, and each folder passes before anything below it is checked. Only what this user and root do meanwhile
+//! remains.
 //!
-//! Not checked: on systems other than Unix nothing is. Access control lists count as far as the mode shows them, which Linux makes
-//! it do (the group's bits are the list's mask).
+//! Nothing is checked on systems other than Unix. Access control lists count only as far as the mode shows them; on
+//! Linux the group bits show the list's mask.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
-/// Make the folder where it is not there, for this user alone, and check it. The path that comes back has no links in it.
+/// Creates the folder if necessary, for this user alone, and checks it. Returns the path without symbolic links.
 pub(crate) fn prepare(dir: &Path) -> Result<PathBuf, Error> {
-    // A relative path, or an empty one, is another folder wherever the process is started.
+    // A relative or empty path depends on the process's working directory.
     if !dir.is_absolute() {
         return Err(Error::CacheDir {
             path: dir.to_owned(),
@@ -52,11 +55,11 @@ mod unix {
 
     use crate::error::Error;
 
-    /// Those who may write beside the owner.
+    /// Write permission for the group or for others.
     const WRITTEN_BY_OTHERS: u32 = 0o022;
-    /// In such a folder only the owner of a file may rename or remove it.
+    /// In a sticky folder only the owner of a file may rename or remove it.
     const STICKY: u32 = 0o1000;
-    /// Wasmtime keeps a file or two for each component, and removes old ones long before there are so many.
+    /// Wasmtime keeps one or two files per component, and removes old ones long before there are this many.
     const MOST_ENTRIES: usize = 100_000;
 
     pub(super) fn check(dir: &Path) -> Result<(), Error> {
@@ -101,7 +104,7 @@ mod unix {
         Ok(())
     }
 
-    /// What is there, links not followed.
+    /// The metadata at the path, without following links.
     fn look(path: &Path) -> Result<Metadata, Error> {
         std::fs::symlink_metadata(path).map_err(|source| Error::File {
             path: path.to_owned(),
@@ -199,7 +202,7 @@ mod tests {
         let link = base.path().join("link");
         symlink(&good, &link).unwrap();
         assert_eq!(prepare(&link).unwrap(), good.canonicalize().unwrap());
-        // What counts is where the link leads to, not where it is.
+        // The target of a link counts, not the folder of the link.
         let link = base.path().join("link-out");
         symlink(open.join("cache"), &link).unwrap();
         assert!(problem(&link).contains("others may write"));
@@ -214,7 +217,8 @@ mod tests {
         }
     }
 
-    /// Only root can give a file away; elsewhere the row of the hostile tests is not run either.
+    /// Only root can change a file's owner, so without root the test does nothing, as does the row of the hostile
+    /// tests.
     #[test]
     fn what_belongs_to_another_user_is_refused() {
         if !rustix::process::geteuid().is_root() {

@@ -1,4 +1,4 @@
-//! A loaded node: compiled, checked, described.
+//! A loaded node: compiled, checked and described.
 
 mod artifact;
 mod body;
@@ -31,10 +31,10 @@ pub(crate) use file::{read, refuse_large};
 
 use compile::{compile, identify};
 
-/// The interface that makes a component a node of this host's contract.
+/// The interface that a component has to export to be a node of this host's contract.
 pub const CONTRACT: &str = "workflow:node/execution@0.1.0";
 
-/// The interface of nodes that can be run by turns.
+/// The interface of nodes that can run by turns.
 const TURNS: &str = "workflow:node/turns@0.1.0";
 
 /// A node that is ready to run. Cheap to clone.
@@ -69,7 +69,7 @@ impl Component {
         .await
     }
 
-    /// Load what [`Component::serialize`] gave.
+    /// Loads the result of [`Component::serialize`].
     pub(crate) async fn load_serialized(
         engine: &Engine,
         artifact: Vec<u8>,
@@ -81,7 +81,7 @@ impl Component {
         Self::load_once(engine, digest, move |engine, _| artifact.link(engine)).await
     }
 
-    /// Load a component that has this digest, unless somebody holds it already. Whoever asks for it in the meantime waits.
+    /// Loads the component with this digest, unless it is loaded already. Concurrent loads of the same component wait.
     async fn load_once(
         engine: &Engine,
         digest: String,
@@ -93,7 +93,8 @@ impl Component {
         }
         let (mut pre, mut loading) = {
             let (engine, digest) = (engine.clone(), digest.clone());
-            // The lock goes along: where this future is dropped, the thread compiles to its end, and nobody else meanwhile.
+            // The lock moves along: if this future is dropped, the thread finishes compiling, and no other thread
+            // starts meanwhile.
             blocking(move || make(&engine, &digest).map(|pre| (pre, loading))).await?
         };
         let node = described::describe(engine, &pre).await?;
@@ -112,18 +113,18 @@ impl Component {
         Ok(Self { inner })
     }
 
-    /// The compiled component, for [`Engine::load_serialized`]: of this version of the library, for engines with the same settings on
-    /// machines of the same kind. It is some megabytes, and is not encrypted. The key signs it: machine code is run as it is, so
-    /// that only who has the key can make an artefact that an engine takes.
+    /// The compiled component, for [`Engine::load_serialized`] in the same version of the library, in engines with the
+    /// same settings, on machines of the same kind. It takes some megabytes and is not encrypted. The key signs it: the
+    /// machine code runs as it is, so an engine accepts artefacts only from holders of the key.
     ///
     /// # Errors
     ///
-    /// The machine has no memory for it.
+    /// The system has no memory for it.
     pub fn serialize(&self, key: &ArtifactKey) -> Result<Vec<u8>, Error> {
         artifact::seal(&self.inner.pre, &self.inner.digest, key)
     }
 
-    /// What the node says about itself, checked.
+    /// The node's checked description.
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.inner.node
@@ -135,7 +136,7 @@ impl Component {
         &self.inner.digest
     }
 
-    /// Check and compile, run nothing: into the engine's cache.
+    /// Checks and compiles a component into the engine's cache without running it.
     pub(crate) fn precompile(engine: &Engine, bytes: &[u8]) -> Result<(), Error> {
         compile(engine, bytes, &identify(bytes, None)?).map(|_| ())
     }
@@ -149,7 +150,8 @@ impl Component {
     }
 }
 
-/// What the parser or Wasmtime say of bytes that are not a component. Their words may hold names from the bytes.
+/// The error of the parser or of Wasmtime about bytes that are not a component. Its text may contain names from the
+/// bytes.
 fn malformed(error: impl Into<wasmtime::Error>) -> Error {
     const SHOWN: usize = 400;
     Error::NotAComponent {
@@ -157,7 +159,7 @@ fn malformed(error: impl Into<wasmtime::Error>) -> Error {
     }
 }
 
-/// Do what takes up to seconds on a thread where nobody else waits.
+/// Runs work that may take seconds on a blocking thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -168,11 +170,10 @@ async fn blocking<T: Send + 'static>(
     })
 }
 
-/// A component that somebody holds, or nobody. Locked while it is loaded.
+/// A loaded component, if it is still in use. The lock is taken while it is being loaded.
 type Slot = Arc<tokio::sync::Mutex<Weak<Inner>>>;
 
-/// The components of an engine by digest, for as long as somebody holds them: what is loaded twice, at once or not, is compiled and
-/// described once.
+/// The components in use of an engine, by digest. A component that is loaded twice is compiled and described once.
 #[derive(Default)]
 pub(crate) struct Loaded(Mutex<HashMap<String, Slot>>);
 

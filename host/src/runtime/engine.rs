@@ -1,4 +1,4 @@
-//! The engine that compiles and runs components: one for a process, shared by every node, run and tenant.
+//! The engine that compiles and runs components. A process has one, shared by all nodes, runs and tenants.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -29,59 +29,63 @@ use crate::runtime::session::Sessions;
 use nodule_core::address::AddressLists;
 use nodule_core::limits::{DEFAULT_MEMORY_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TABLE_ELEMENTS};
 
-/// The packages that a node may import from; nothing else exists for it.
+/// The packages that a node may import from. Nothing else exists for it.
 pub(crate) const ALLOWED_IMPORTS: [&str; 4] = ["wasi:clocks", "wasi:http", "wasi:io", "wasi:random"];
 
-/// How often running code is interrupted so that deadlines are seen and other tasks of the thread go on. A hundredth
-/// of a second is short against every deadline, and long against the microseconds that an interruption takes.
+/// How often running code is interrupted, so that deadlines are checked and other tasks of the thread run. A hundredth
+/// of a second is short compared with every deadline, and long compared with the microseconds that an interruption
+/// takes.
 pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 
-/// The host's own code runs on the guest's fibre too, on top of what the guest may use.
+/// The host's own code also runs on the guest's fibre, in addition to what the guest may use.
 const HOST_STACK_BYTES: usize = 512 * 1024;
 
-/// Wasmtime's part of a folder of compiled components.
+/// Wasmtime's subfolder of the folder of compiled components.
 const COMPILED_CODE: &str = "code";
 
-/// The module, and the two that `wit-component` puts beside it to tie their functions together; one more for an adapter.
+/// The module, the two that `wit-component` adds to link its functions, and one more for an adapter.
 const CORE_INSTANCES: u32 = 4;
-/// The module's own and that of the shim.
+/// The module's own table and that of the shim.
 const TABLES: u32 = 2;
-/// What an instance has touched when it is dropped is zeroed up to here, and not given back to the system, which is dearer.
+/// Up to this size, an instance's memory is zeroed when it is dropped. Beyond it, memory is returned to the system,
+/// which costs more.
 const KEPT_MEMORY_BYTES: usize = 256 * 1024;
-/// As for memory.
+/// The same for tables.
 const KEPT_TABLE_BYTES: usize = 16 * 1024;
-/// As for memory.
+/// The same for stacks.
 const KEPT_STACK_BYTES: usize = 64 * 1024;
 
-/// How the engine is set up. The default compiles at every start; give it a `cache_dir`.
+/// The configuration of an engine. The default compiles every component at every start; set a `cache_dir` to avoid
+/// that.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EngineConfig {
-    /// Where compiled components are kept between runs: an absolute path. What is read from there is run as machine code, so
-    /// [`Engine::new`] refuses a folder that anybody but this user and root may write to, itself, above or below; it is made,
-    /// for this user alone, when it is not there. What Wasmtime writes there has the modes that the process's umask leaves: one
-    /// that lets the group write (002) makes the next start refuse the folder. On systems other than Unix nothing is checked.
+    /// The folder in which compiled components are cached between runs: an absolute path. Its files run as machine
+    /// code, so [`Engine::new`] refuses a folder if anyone but this user and root may write to it, to its parents or to
+    /// anything in it. A missing folder is created for this user alone. Wasmtime's files in it get the modes that the
+    /// process's umask allows: with one that lets the group write (002), the next start refuses the folder. On systems
+    /// other than Unix nothing is checked.
     pub cache_dir: Option<PathBuf>,
-    /// Certificates (DER) trusted beside the public web's, for services of one's own.
+    /// Certificates (DER) to trust in addition to the public web's, for services of your own.
     pub extra_roots: Vec<Vec<u8>>,
-    /// Addresses that are allowed and blocked for all nodes, whatever their policies say.
+    /// Addresses that are allowed or blocked for all nodes, whatever their policies say.
     pub addresses: AddressLists,
-    /// Through which proxy requests go; none, whatever the environment says, unless an embedder sets one.
+    /// The proxy for requests. The default is none, whatever the environment says.
     pub proxy: Option<Proxy>,
-    /// Where names are looked up and connections are opened; the system's, unless an embedder has its own.
+    /// How names are resolved and connections opened. The default is the system's resolver and sockets.
     pub network: Arc<dyn Network>,
-    /// Bytes of stack for a node's calls. An engine has one stack size, so a runner whose `stack-bytes` differs is
+    /// The stack for a node's calls, in bytes. An engine has one stack size, so a runner with another `stack-bytes` is
     /// refused.
     pub stack_bytes: usize,
-    /// How many instances there may be at once, where their memory is reserved ahead; absent: as many as the machine
-    /// allows, each mapped when it is made.
+    /// The maximum number of instances, if their memory is reserved in advance. `None`: as many as the machine allows,
+    /// each mapped when it is made.
     pub pooling: Option<NonZeroU32>,
-    /// Whether a node that can be run by turns is.
+    /// Whether nodes that can run by turns do so.
     pub turns: bool,
-    /// Where components are compiled within bounds, before the engine takes their code from the cache; without it
-    /// the engine compiles by itself.
+    /// Compiles components within bounds before the engine takes their code from the cache. Without it, the engine
+    /// compiles them itself.
     pub precompiler: Option<Arc<dyn Precompiler>>,
-    /// Who counts and measures what happens.
+    /// Counts and measures what happens.
     pub observer: Option<Arc<dyn Observer>>,
 }
 
@@ -103,85 +107,86 @@ impl Default for EngineConfig {
 }
 
 impl EngineConfig {
-    /// Keep compiled components in `dir`.
+    /// Caches compiled components in `dir`.
     #[must_use]
     pub fn cache_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(dir.into());
         self
     }
 
-    /// Allow and block these addresses for all nodes.
+    /// Allows and blocks these addresses for all nodes.
     #[must_use]
     pub fn addresses(mut self, lists: AddressLists) -> Self {
         self.addresses = lists;
         self
     }
 
-    /// Send requests through this proxy. It looks names up itself, past the address rules: see [`Proxy`].
+    /// Sends requests through this proxy. The proxy resolves names itself, without the address rules: see [`Proxy`].
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = Some(proxy);
         self
     }
 
-    /// Look names up and open connections by this.
+    /// Resolves names and opens connections with this network.
     #[must_use]
     pub fn network(mut self, network: impl Network + 'static) -> Self {
         self.network = Arc::new(network);
         self
     }
 
-    /// Give a node's calls this much stack.
+    /// Sets the stack for a node's calls, in bytes.
     #[must_use]
     pub fn stack_bytes(mut self, bytes: usize) -> Self {
         self.stack_bytes = bytes;
         self
     }
 
-    /// Reserve address space for so many instances ahead, and use it again: instances are made faster, and thousands of them
-    /// do not exhaust the system's mappings. 0 reserves none. One call too many fails with a `limit`, and no node here has
-    /// more memory than [`DEFAULT_MEMORY_BYTES`](nodule_core::limits::DEFAULT_MEMORY_BYTES), whatever its limit says.
+    /// Reserves address space for this many instances and reuses it: instances are made faster, and thousands of them
+    /// do not exhaust the system's mappings. 0 reserves none. A call that finds no free instance fails with `limit`,
+    /// and no node gets more memory than [`DEFAULT_MEMORY_BYTES`](nodule_core::limits::DEFAULT_MEMORY_BYTES), whatever
+    /// its limit says.
     #[must_use]
     pub fn pooling(mut self, instances: u32) -> Self {
         self.pooling = NonZeroU32::new(instances);
         self
     }
 
-    /// Run nodes by turns where they can be, which is quicker, or as every other host does, through `wasi:http`. Nothing else
-    /// differs.
+    /// Whether to run nodes by turns if they can, which is faster, or through `wasi:http` as other hosts do. Nothing
+    /// else differs.
     #[must_use]
     pub fn turns(mut self, turns: bool) -> Self {
         self.turns = turns;
         self
     }
 
-    /// Compile components by this before they are loaded; it needs the engine's [`cache_dir`](Self::cache_dir).
+    /// Compiles components with this precompiler before they are loaded. It requires a [`cache_dir`](Self::cache_dir).
     #[must_use]
     pub fn precompiler(mut self, precompiler: impl Precompiler + 'static) -> Self {
         self.precompiler = Some(Arc::new(precompiler));
         self
     }
 
-    /// Count and measure what happens by this.
+    /// Counts and measures what happens with this observer.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
 
-    /// Trust this certificate (DER) beside the public web's.
+    /// Trusts this certificate (DER) in addition to the public web's.
     #[must_use]
     pub fn extra_root(mut self, certificate: Vec<u8>) -> Self {
         self.extra_roots.push(certificate);
         self
     }
 
-    /// Trust every certificate of this text (PEM), which may be a bundle of many, beside the public web's. What else is in it, such
-    /// as comments, is left out.
+    /// Trusts every certificate in this text (PEM), which may be a bundle, in addition to the public web's. Everything
+    /// else in the text, such as comments, is ignored.
     ///
     /// # Errors
     ///
-    /// There is no certificate in it, or one that is broken.
+    /// The text contains no certificate, or an invalid one.
     pub fn extra_roots_pem(mut self, pem: &str) -> Result<Self, Error> {
         let broken = |number: usize, message: String| Error::Certificate {
             number: Some(number),
@@ -206,8 +211,8 @@ impl EngineConfig {
     }
 }
 
-/// Compiles and runs components. Cheap to clone; its caches (compiled code, connections, sessions) are shared by the
-/// clones and kept apart by what they belong to.
+/// Compiles and runs components. Cheap to clone. Clones share the caches of compiled code, connections and sessions,
+/// which keep the data of different owners apart.
 #[derive(Clone)]
 pub struct Engine {
     inner: Arc<Inner>,
@@ -232,12 +237,12 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Set up an engine.
+    /// Sets up an engine.
     ///
     /// # Errors
     ///
-    /// The cache's directory cannot be used ([`Error::CacheDir`] where others could write to it), a certificate is none, or
-    /// the machine is not supported.
+    /// The cache's folder cannot be used ([`Error::CacheDir`] if others could write to it), a certificate is invalid,
+    /// or the machine is not supported.
     pub fn new(config: &EngineConfig) -> Result<Self, Error> {
         let broken = |error: wasmtime::Error| Error::Engine {
             message: format!("{error:#}"),
@@ -245,26 +250,27 @@ impl Engine {
         let mut settings = wasmtime::Config::new();
         settings
             .epoch_interruption(true)
-            // Nodes are plain WASI 0.2 components: without the machinery of component-model-async a call is cheaper.
+            // Nodes are plain WASI 0.2 components. Without the machinery of component-model-async, calls are cheaper.
             .concurrency_support(false)
             .max_wasm_stack(config.stack_bytes)
             .async_stack_size(config.stack_bytes.saturating_add(HOST_STACK_BYTES))
-            // What a node describes is a function of its bytes, on every machine: the bits of a NaN and the liberties of
-            // relaxed SIMD would tell one from another.
+            // A node's description must be a function of its bytes on every machine. NaN bits and relaxed SIMD could
+            // tell machines apart.
             .cranelift_nan_canonicalization(true)
             .relaxed_simd_deterministic(true)
-            // What nodes are compiled from needs no collector; compiled in, it only keeps clear of RUSTSEC-2026-0570.
+            // The languages that nodes are compiled from need no garbage collector. Leaving it out also avoids
+            // RUSTSEC-2026-0570.
             .gc_support(false)
-            // A module may declare exceptions without that; nothing that nodes are compiled from throws.
+            // A module may declare exceptions without this; the languages that nodes are compiled from throw none.
             .wasm_exceptions(false)
-            // Backtraces of guests are for their authors, and cost time where a hostile node traps on purpose.
+            // Backtraces of guests help only their authors, and cost time if a hostile node traps on purpose.
             .wasm_backtrace_max_frames(None);
         if let Some(instances) = config.pooling {
             settings.allocation_strategy(pool(instances.get()));
         }
         if let Some(dir) = &config.cache_dir {
             let mut cache = wasmtime::CacheConfig::new();
-            // Wasmtime clears its folder of what it does not know.
+            // Wasmtime removes files that it does not know from its folder.
             cache.with_directory(cache_dir::prepare(dir)?.join(COMPILED_CODE));
             settings.cache(Some(wasmtime::Cache::new(cache).map_err(broken)?));
         }
@@ -290,96 +296,98 @@ impl Engine {
         })
     }
 
-    /// Check that a component is a node of this contract's version, compile it (or take it from the cache), and let
-    /// it describe itself. Bytes that are loaded already, and held by somebody, are not compiled or described again; who loads them
-    /// while somebody else does waits for that. Must be called within a Tokio runtime, as everything that runs a node.
+    /// Checks that a component is a node of this contract's version, compiles it (or takes it from the cache), and asks
+    /// for its description. A component that is already loaded and in use is neither compiled nor described again;
+    /// concurrent loads of the same component wait. Must be called within a Tokio runtime, like everything that runs a
+    /// node.
     ///
-    /// Names, sizes, imports and exports are checked from the bytes, before anything is compiled; see [`Precompiler`] for
-    /// what bounds the compiler itself. All of it is done on tokio's threads for blocking work, and goes on there
-    /// when the future is dropped.
+    /// Names, sizes, imports and exports are checked in the bytes, before anything is compiled; see [`Precompiler`] for
+    /// what bounds the compiler itself. The work is done on Tokio's blocking threads, and continues there if the future
+    /// is dropped.
     ///
     /// # Errors
     ///
-    /// It is no component, has names or sizes that components do not have, is a node for another version, asks for more than
-    /// a node is given, does not compile, or describes itself in a way that is broken or hostile.
+    /// The bytes are not a component, have names or sizes that are refused, are a node for another version of the
+    /// contract, import more than a node may, or do not compile, or the description is invalid or hostile.
     pub async fn load(&self, bytes: &[u8]) -> Result<Component, Error> {
         refuse_large(bytes.len() as u64)?;
         Component::load(self, bytes.to_vec(), None).await
     }
 
-    /// [`Engine::load`] of a component that has to have this digest, `sha256:` and 64 hexadecimal digits. Another one is
-    /// refused before any of it is compiled or run.
+    /// [`Engine::load`] for a component that must have this digest, `sha256:` and 64 hexadecimal digits. A component
+    /// with another digest is refused before any of it is compiled or run.
     ///
     /// # Errors
     ///
-    /// As [`Engine::load`], or the digest is another one; both are named.
+    /// As for [`Engine::load`], or the digest differs; the error has both digests.
     pub async fn load_pinned(&self, bytes: &[u8], digest: &str) -> Result<Component, Error> {
         refuse_large(bytes.len() as u64)?;
         Component::load(self, bytes.to_vec(), Some(digest.to_owned())).await
     }
 
-    /// [`Engine::load`] of a file, which has to be a regular one: devices and pipes may have no end.
+    /// [`Engine::load`] for a regular file. Devices and pipes are refused, since they may never end.
     ///
     /// # Errors
     ///
-    /// As [`Engine::load`], or the file cannot be read or is no regular one.
+    /// As for [`Engine::load`], or the file cannot be read or is not a regular one.
     pub async fn load_file(&self, path: impl Into<PathBuf>) -> Result<Component, Error> {
         Component::load(self, read(path.into()).await?, None).await
     }
 
-    /// [`Engine::load_pinned`] of a file.
+    /// [`Engine::load_pinned`] for a file.
     ///
     /// # Errors
     ///
-    /// As [`Engine::load_pinned`], or the file cannot be read.
+    /// As for [`Engine::load_pinned`], or the file cannot be read.
     pub async fn load_file_pinned(&self, path: impl Into<PathBuf>, digest: &str) -> Result<Component, Error> {
         Component::load(self, read(path.into()).await?, Some(digest.to_owned())).await
     }
 
-    /// Load what [`Component::serialize`] gave, which compiles nothing. Its code is run as it is, so its key is checked first: see
-    /// [`ArtifactKey`]. Look at [`Component::digest`] where it has to be a certain one.
+    /// Loads the result of [`Component::serialize`] without compiling anything. The code runs as it is, so its key is
+    /// checked first: see [`ArtifactKey`]. If you expect a certain component, compare [`Component::digest`].
     ///
     /// # Errors
     ///
-    /// It was made with another key, was changed, is of another version of this library, or of an engine with other settings or
-    /// for another machine.
+    /// The artefact was made with another key, was changed, or belongs to another version of this library, to an engine
+    /// with other settings or to another machine.
     pub async fn load_serialized(&self, artifact: &[u8], key: &ArtifactKey) -> Result<Component, Error> {
         Component::load_serialized(self, artifact.to_vec(), key.clone()).await
     }
 
-    /// Check and compile a component into the engine's cache, and run nothing of it: the other side of a
-    /// [`Precompiler`]. Blocks for as long as compiling takes.
+    /// Checks and compiles a component into the engine's cache without running it: the other side of a [`Precompiler`].
+    /// Blocks while it compiles.
     ///
     /// # Errors
     ///
-    /// As [`Engine::load`], but for the description.
+    /// As for [`Engine::load`], except for the description.
     pub fn precompile(&self, bytes: &[u8]) -> Result<(), Error> {
         Component::precompile(self, bytes)
     }
 
-    /// Forget the sessions of a tenant: those that are kept, and those that are being made, whatever runners there are. No call
-    /// begins with one of them any more; a call that is under way ends with the one that it has. A runner that is still there makes a new one when it
-    /// needs one, since it has the credential: drop the tenant's runs and runners first where that must not be.
+    /// Forgets the sessions of a tenant, in all runners: those that are kept and those that are being made. No later
+    /// call starts with one of them; a call in flight keeps the session that it has. A runner that still exists makes a
+    /// new session when it needs one, since it has the credential. If that must not happen, drop the tenant's runs and
+    /// runners first.
     pub fn forget_sessions(&self, tenant: &str) {
         self.inner.sessions.forget(tenant);
     }
 
-    /// Where components are compiled before they are.
+    /// The precompiler, if there is one.
     pub(crate) fn precompiler(&self) -> Option<&dyn Precompiler> {
         self.inner.precompiler.as_deref()
     }
 
-    /// Who counts and measures.
+    /// The observer, if there is one.
     pub(crate) fn observer(&self) -> Option<&Arc<dyn Observer>> {
         self.inner.observer.as_ref()
     }
 
-    /// Whether a node that can be run by turns is.
+    /// Whether nodes that can run by turns do so.
     pub(crate) fn turns(&self) -> bool {
         self.inner.turns
     }
 
-    /// The stack that every node's calls have here.
+    /// The stack size of every node's calls, in bytes.
     pub(crate) fn stack_bytes(&self) -> usize {
         self.inner.stack_bytes
     }
@@ -400,13 +408,14 @@ impl Engine {
         &self.inner.sessions
     }
 
-    /// The components that somebody holds.
+    /// The components in use.
     pub(crate) fn loaded(&self) -> &Loaded {
         &self.inner.loaded
     }
 }
 
-/// What a node may import, interface by interface: no environment, arguments, files, sockets or standard streams.
+/// The interfaces that a node may import. There is no environment, no arguments, no files, no sockets and no standard
+/// streams.
 fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
@@ -422,7 +431,7 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     Ok(linker)
 }
 
-/// Room for so many instances of components as `wit-component` makes them.
+/// A pool for this many instances of components as `wit-component` makes them.
 fn pool(instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
@@ -439,7 +448,7 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
     pool
 }
 
-/// Let the engine's clock tick for as long as the engine lives.
+/// Increments the engine's epoch for as long as the engine lives.
 fn tick(engine: &wasmtime::Engine) -> Result<(), Error> {
     let weak = engine.weak();
     std::thread::Builder::new()

@@ -1,4 +1,4 @@
-//! A node's requests, by `wasi:http` or by turns, as the [pipeline](crate::gate::pipeline) takes them.
+//! Converts a node's requests, through `wasi:http` or by turns, for the [pipeline](crate::gate::pipeline).
 
 pub(crate) mod handler;
 pub(crate) mod hooks;

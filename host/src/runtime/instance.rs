@@ -36,34 +36,34 @@ pub(crate) use clock_and_rng::{ClockAndRng, ReplaySeed};
 use reached_limit::ReachedLimit;
 pub(crate) use share::Account;
 
-/// What Wasmtime keeps for an instance.
+/// The data of an instance's store.
 pub(crate) struct State {
     table: ResourceTable,
     wasi: WasiCtx,
-    /// The clock and the randomness in `wasi`, where they are recorded ones.
+    /// The clock and the randomness in `wasi`, if they are virtual.
     staged: Option<Staged>,
     http: WasiHttpCtx,
     hooks: Hooks,
-    /// Without one every request is denied.
+    /// Without a pipeline every request is denied.
     pipeline: Option<Arc<Pipeline>>,
-    /// What all calls of its runner have computed.
+    /// The CPU time of all calls of the runner.
     account: Option<Arc<Account>>,
     budget: Budget,
     in_flight: InFlight,
 }
 
 impl State {
-    /// Its requests that have no answer yet.
+    /// The requests without a response.
     pub(crate) fn in_flight(&self) -> &InFlight {
         &self.in_flight
     }
 
-    /// Whether it is there to say what it is, and nothing else.
+    /// Whether the instance only describes itself.
     fn only_describes(&self) -> bool {
         self.pipeline.is_none()
     }
 
-    /// Where its requests go.
+    /// The pipeline for the instance's requests.
     pub(crate) fn pipeline(&self) -> Option<Arc<Pipeline>> {
         self.pipeline.clone()
     }
@@ -94,12 +94,12 @@ impl WasiHttpView for State {
     }
 }
 
-/// Why a call gave no result.
+/// Why a call returned no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// The node did what WebAssembly does not allow, or gave up.
+    /// The node trapped or gave up.
     Trap(String),
-    /// The node used up its share; says of what.
+    /// The node reached a limit; says which.
     Limit(String),
 }
 
@@ -115,17 +115,17 @@ impl fmt::Display for Stop {
 /// What bounds a call.
 struct Bounds {
     run_timeout: Duration,
-    /// The items that it is for.
+    /// The number of items in the call.
     items: u32,
     pipeline: Option<Arc<Pipeline>>,
     account: Option<Arc<Account>>,
     in_flight: InFlight,
 }
 
-/// A store for one call at a time, and the bounds of that call.
+/// A store for one call at a time, and the call's timeout.
 pub(crate) struct InstanceStore {
     store: Store<State>,
-    /// The instance, once there is one.
+    /// The instance; `None` before the first call.
     node: Option<Executing>,
     run_timeout: Duration,
 }
@@ -143,7 +143,7 @@ impl InstanceStore {
         Self::build(engine, &limits, Some((pipeline, account)), clock_and_rng)
     }
 
-    /// An instance that only says what it is: its every request is denied, and its waits are over at once.
+    /// An instance that only describes itself: all its requests are denied, and its waits finish at once.
     pub(crate) fn offline(engine: &Engine, limits: &Limits, clock_and_rng: ClockAndRng) -> Self {
         Self::build(engine, limits, None, clock_and_rng)
     }
@@ -175,8 +175,8 @@ impl InstanceStore {
         store.limiter(|state| &mut state.budget);
         store.set_hostcall_fuel(limits.output_bytes);
         store.set_max_component_handles(limits.host_resources);
-        // At every tick the call gives way to the other tasks of its thread; that is also where a deadline is noticed,
-        // by dropping the call.
+        // At every tick the call yields to the other tasks of its thread. There the deadline is checked, too, and drops
+        // the call.
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         Self {
@@ -186,7 +186,7 @@ impl InstanceStore {
         }
     }
 
-    /// Make it ready for another call: with its own requests, time and randomness.
+    /// Prepares the instance for another call, with its own requests, time and randomness.
     fn rebind(&mut self, pipeline: Arc<Pipeline>, clock_and_rng: ClockAndRng) {
         let state = self.store.data_mut();
         match (&state.staged, clock_and_rng) {
@@ -198,7 +198,7 @@ impl InstanceStore {
         self.store.set_epoch_deadline(1);
     }
 
-    /// Whether nothing of the call is left over: no request under way, no answer half read, and memory to spare.
+    /// Whether the call left nothing behind: no request in flight, no half-read response, and memory to spare.
     fn is_clean(&self) -> bool {
         let State {
             table,
@@ -220,7 +220,7 @@ impl InstanceStore {
         }
     }
 
-    /// Call `describe`.
+    /// Calls `describe`.
     pub(crate) async fn describe(&mut self, pre: &NodePre) -> Result<description::Node, Stop> {
         let bounds = self.bounds();
         let store = &mut self.store;
@@ -231,7 +231,7 @@ impl InstanceStore {
         self.settle(result)
     }
 
-    /// Call `headers` of the interface `turns`.
+    /// Calls `headers` of the interface `turns`.
     pub(crate) async fn looked_at(&mut self, pre: &NodePre) -> Result<Vec<String>, Stop> {
         let bounds = self.bounds();
         let result = {
@@ -241,7 +241,7 @@ impl InstanceStore {
         self.settle(result)
     }
 
-    /// Call `authenticate`.
+    /// Calls `authenticate`.
     pub(crate) async fn authenticate(
         &mut self,
         pre: &NodePre,
@@ -260,7 +260,7 @@ impl InstanceStore {
         self.settle(result)
     }
 
-    /// Call `execute`.
+    /// Calls `execute`.
     pub(crate) async fn execute(
         &mut self,
         pre: &NodePre,
@@ -269,7 +269,8 @@ impl InstanceStore {
         let mut bounds = self.bounds();
         bounds.items = u32::try_from(call.items.len()).unwrap_or(u32::MAX);
         let Self { store, node, .. } = self;
-        // Put back only when the call ended well: an instance that trapped, or was dropped in its call, is not used again.
+        // Put back only after a successful call: an instance that trapped, or whose call was dropped, is not used
+        // again.
         let instance = node.take();
         let result = {
             let call = pin!(async {
@@ -291,7 +292,7 @@ impl InstanceStore {
         self.settle(result)
     }
 
-    /// Tell a limit from a trap.
+    /// Distinguishes limits from traps.
     fn settle<T>(&self, result: Option<wasmtime::Result<T>>) -> Result<T, Stop> {
         let error = match result {
             Some(Ok(value)) => return Ok(value),
@@ -313,7 +314,7 @@ impl InstanceStore {
 
     fn limit(&self, reached: &ReachedLimit) -> Stop {
         let Some(pipeline) = &self.store.data().pipeline else {
-            // The limits of a description are the host's own; no key of a policy changes them.
+            // The limits of a description are constants of the host; a policy has no key for them.
             return Stop::Limit(reached.to_string());
         };
         pipeline.note_limit(reached.key());
@@ -321,14 +322,14 @@ impl InstanceStore {
     }
 }
 
-/// The instances of one run that wait for their next call: made once, used for many calls of the same operation by the
-/// same tenant, and gone with the run. The contract says that a node keeps nothing between two calls, and what it might
-/// keep all the same is its own run's.
+/// The instances of one run that wait for their next call. An instance is made once and used for many calls, all of the
+/// same operation and tenant, and is dropped with the run. The contract says that a node keeps nothing between two
+/// calls; whatever it keeps nevertheless stays within its run.
 #[derive(Default)]
 pub(crate) struct Idle(Mutex<Vec<InstanceStore>>);
 
 impl Idle {
-    /// An instance for a call: one that waits, or else a new one.
+    /// An instance for a call: an idle one if possible, else a new one.
     pub(crate) fn take(
         &self,
         engine: &Engine,
@@ -345,7 +346,7 @@ impl Idle {
         }
     }
 
-    /// Keep the instance of a call that ended well, if the call left nothing behind.
+    /// Keeps the instance after a successful call, if the call left nothing behind.
     pub(crate) fn put(&self, guard: InstanceStore) {
         if guard.is_clean() {
             self.lock().push(guard);
@@ -357,10 +358,10 @@ impl Idle {
     }
 }
 
-/// A header takes more memory than its bytes; the byte count itself is checked where the request is sent.
+/// Headers take more memory than their bytes. The pipeline checks the bytes when the request is sent.
 const FIELD_OVERHEAD: usize = 64 * 1024;
 
-/// Runs a call, with its requests beside it; `None` on timeout. Dropping the call there ends it, wherever it is.
+/// Runs a call together with its requests; `None` on timeout. Dropping the future stops the call wherever it is.
 async fn bounded<T>(bounds: Bounds, call: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     let Bounds {
         run_timeout,

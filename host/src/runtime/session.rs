@@ -33,7 +33,7 @@ use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
 use nodule_core::secret::Secret;
 
-/// What `authenticate` gave. Its `Debug` shows nothing of it.
+/// The result of `authenticate`. Its `Debug` shows none of it.
 pub(crate) struct Session {
     generation: u64,
     access: Arc<Access>,
@@ -41,7 +41,8 @@ pub(crate) struct Session {
     ends: Option<End>,
 }
 
-/// When a session ends, by the clock of the call that it was made for: so that a replay makes sessions where its recording did.
+/// When a session expires, by the clock of the call that it was made for, so that a replay makes sessions where its
+/// recording did.
 #[derive(Clone, Copy)]
 enum End {
     Real(Instant),
@@ -70,17 +71,17 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// Which renewal made it; a refusal of an older one renews nothing.
+    /// The number of the renewal that made it. A refused session of an earlier generation causes no renewal.
     pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// What it adds to requests.
+    /// The headers and query parameters that it adds to requests.
     pub(crate) fn access(&self) -> &Arc<Access> {
         &self.access
     }
 
-    /// Whether it has ended at the time of a call.
+    /// Whether it has expired at the time of a call.
     fn has_ended(&self, clock_and_rng: ClockAndRng) -> bool {
         match (self.ends, clock_and_rng) {
             (Some(End::Real(end)), _) => end <= Instant::now(),
@@ -89,12 +90,12 @@ impl Session {
         }
     }
 
-    /// Everything in it that must not be seen.
+    /// All its secrets.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.access.secrets().chain(&self.renewal)
     }
 
-    /// As the node's own `authenticate` gave it, for its renewal.
+    /// As the node's `authenticate` returned it, for a renewal.
     fn as_given(&self) -> authentication::Session {
         let field = |name: &str, value: &Secret| types::Field {
             name: name.to_owned(),
@@ -122,7 +123,7 @@ impl Session {
     }
 }
 
-/// More sessions than this are not kept for later runs; those that a run uses are kept in any case.
+/// The maximum number of sessions kept for later runs; sessions in use are kept in any case.
 const KEPT: usize = 1024;
 
 /// The sessions of an engine.
@@ -133,9 +134,9 @@ pub(crate) struct Sessions {
 
 #[derive(Default)]
 struct Slots {
-    /// Those that runners of the same component, tenant and credential share.
+    /// Slots that runners with the same component, tenant and credential share.
     shared: HashMap<KeyedDigest, Kept>,
-    /// Those that a runner has to itself, which last as long as it does.
+    /// Slots of single runners; each lives as long as its runner.
     own: Vec<(KeyedDigest, Weak<SessionSlot>)>,
 }
 
@@ -145,12 +146,12 @@ struct Kept {
     slot: Arc<SessionSlot>,
 }
 
-/// The place of one session.
+/// A slot for one session.
 #[derive(Default)]
 pub(crate) struct SessionSlot {
-    /// Who makes a session has it. The failure is that of the last flight, where that had one.
+    /// Locked while a session is being made. Contains the failure of the last attempt, if it failed.
     flight: tokio::sync::Mutex<Option<Failure>>,
-    /// The number of the newest flight that ended, readable while one is under way.
+    /// The number of the last finished attempt, readable while another one is in progress.
     landed: AtomicU64,
     current: Mutex<Current>,
 }
@@ -158,14 +159,14 @@ pub(crate) struct SessionSlot {
 #[derive(Default)]
 struct Current {
     session: Option<Arc<Session>>,
-    /// How often the slot's sessions were forgotten: one that is made meanwhile is not kept.
+    /// How often the slot was told to forget its session: a session that was being made meanwhile is not kept.
     forgotten: u64,
 }
 
 impl Sessions {
     /// # Errors
     ///
-    /// The machine has no randomness.
+    /// The system provides no randomness.
     pub(crate) fn new() -> Result<Self, Error> {
         Ok(Self {
             digests: KeyedDigests::new()?,
@@ -173,7 +174,7 @@ impl Sessions {
         })
     }
 
-    /// The slot of this component's session for this credential.
+    /// The slot for this component, tenant and credential.
     pub(crate) fn shared(
         &self,
         component: &Component,
@@ -183,7 +184,7 @@ impl Sessions {
         self.slot(tenant, &[component.digest(), tenant, credential.json().expose()])
     }
 
-    /// A slot that nobody shares.
+    /// A slot for one runner only.
     pub(crate) fn own(&self, tenant: &str) -> Arc<SessionSlot> {
         let (tenant, slot) = (self.digests.of([tenant]), Arc::default());
         let mut slots = self.slots();
@@ -194,7 +195,7 @@ impl Sessions {
         slot
     }
 
-    /// Forget the sessions of a tenant, in whatever slot they are.
+    /// Forgets all sessions of a tenant, shared or not.
     pub(crate) fn forget(&self, tenant: &str) {
         let tenant = self.digests.of([tenant]);
         let mut slots = self.slots();
@@ -216,7 +217,7 @@ impl Sessions {
         let (tenant, key) = (self.digests.of([tenant]), self.digests.of(parts.iter().copied()));
         let mut slots = self.slots();
         if slots.shared.len() >= KEPT && !slots.shared.contains_key(&key) {
-            // A session that no runner uses is only a credential at rest.
+            // Without a runner, a session is only a credential at rest.
             slots.shared.retain(|_, kept| kept.is_used());
         }
         let kept = slots.shared.entry(key).or_insert_with(|| Kept {
@@ -232,14 +233,15 @@ impl Sessions {
 }
 
 impl Kept {
-    /// Whether a runner has it.
+    /// Whether a runner uses it.
     fn is_used(&self) -> bool {
         Arc::strong_count(&self.slot) > 1
     }
 }
 
 impl SessionSlot {
-    /// A session that is not the refused one, nor one that has ended. Whoever comes while one is made waits for it.
+    /// Returns a session that was neither refused nor has expired, and makes one if necessary. Callers that arrive
+    /// meanwhile wait for it.
     pub(crate) async fn get<'a>(
         &self,
         refused: Option<u64>,
@@ -262,10 +264,10 @@ impl SessionSlot {
             if landed != seen
                 && let Some(failure) = &*failed
             {
-                // That flight was under way when this caller came: its failure is this caller's too.
+                // That attempt was in progress when this caller arrived, so its failure is this caller's too.
                 return Err(failure.clone());
             }
-            // After a refusal a new session is asked for, not a renewal of what was refused.
+            // After a refusal the node authenticates anew instead of renewing the refused session.
             let renew = last.filter(|session| !was_refused && session.renewal.is_some());
             let outcome = maker().make(landed + 1, renew.as_deref()).await;
             self.landed.fetch_add(1, AcqRel);
@@ -276,7 +278,7 @@ impl SessionSlot {
                     if self.keep(&session, forgotten) {
                         return Ok(session);
                     }
-                    // It was forgotten while it was made: another takes its place.
+                    // The session was forgotten while it was being made, so another one is made.
                 }
                 Err(failure) => {
                     *failed = Some(failure.clone());
@@ -286,20 +288,20 @@ impl SessionSlot {
         }
     }
 
-    /// Forget its session, and that which is being made.
+    /// Forgets the session, and one that is being made.
     pub(crate) fn forget(&self) {
         let mut current = self.current();
         current.forgotten += 1;
         current.session = None;
     }
 
-    /// The session, which is gone if nobody puts it back.
+    /// Takes the session out. It is gone unless it is put back.
     fn take(&self) -> (Option<Arc<Session>>, u64) {
         let mut current = self.current();
         (current.session.take(), current.forgotten)
     }
 
-    /// Keep a session, unless it was forgotten meanwhile.
+    /// Keeps a session, unless the slot was told to forget meanwhile.
     fn keep(&self, session: &Arc<Session>, forgotten: u64) -> bool {
         let mut current = self.current();
         let is_kept = current.forgotten == forgotten;
@@ -314,11 +316,11 @@ impl SessionSlot {
     }
 }
 
-/// Everything that making a session takes.
+/// Everything that is needed to make a session.
 pub(crate) struct Authenticator<'a> {
     pub(crate) component: &'a Component,
     pub(crate) credential: &'a Credential,
-    /// What all calls of the runner have computed.
+    /// The CPU time of all calls of the runner.
     pub(crate) account: &'a Arc<Account>,
     pub(crate) clock_and_rng: ClockAndRng,
     /// Reaches the credential's base URL and nothing else.
@@ -335,12 +337,12 @@ impl Authenticator<'_> {
             Arc::clone(&self.pipeline),
             self.clock_and_rng,
         );
-        // The bindings want a `String`; this copy is wiped, those that they make of it are not ours to wipe.
+        // The bindings need a `String`. This copy is zeroized; the copies that the bindings make are out of reach.
         let credential = Zeroizing::new(self.credential.json().expose().to_owned());
         let answer = guard
             .authenticate(self.component.pre(), &credential, renew.as_ref())
             .await;
-        // The instance held the secret: it goes before anything else happens.
+        // The instance knows the secret, so it is dropped before anything else happens.
         drop(guard);
         let renewal = renew.is_some();
         renew.iter_mut().for_each(wipe);
@@ -348,7 +350,7 @@ impl Authenticator<'_> {
             Ok(Ok(session)) => self.checked(generation, session),
             Ok(Err(failure)) => Err(self.bare(&failure)),
             Err(Stop::Limit(limit)) => Err(Failure::Limit(format!("authenticate: {limit}"))),
-            // Of what trapped it a number may be the node's, such as that of a handle that is none.
+            // A trap's message may contain a number that the node chose, such as an invalid handle.
             Err(Stop::Trap(_)) => Err(Failure::Other {
                 kind: "trap".into(),
                 message: "authenticate: the node stopped".into(),
@@ -368,7 +370,7 @@ impl Authenticator<'_> {
     }
 }
 
-/// The bindings want their own copies; these are ours to wipe.
+/// Zeroizes the copies that were made for the bindings.
 fn wipe(session: &mut authentication::Session) {
     let types::Access { headers, query } = &mut session.access;
     headers
@@ -433,7 +435,7 @@ mod tests {
         sessions.forget("one");
         assert!(mine.iter().all(|slot| slot.take().0.is_none()));
         assert!(others.iter().all(|slot| slot.take().0.is_some()));
-        // Runners go on to share the slot; what no runner has is gone.
+        // Slots that runners use stay shared; the unused one is gone.
         assert!(Arc::ptr_eq(&mine[0], &sessions.slot("one", &["a"])));
         assert_eq!(sessions.slots().shared.len(), 2);
     }

@@ -9,10 +9,11 @@ use zeroize::Zeroizing;
 
 use nodule_core::secret::Secret;
 
-/// The parameters, as they were given and as they are sent. Its `Debug` shows nothing of them.
+/// The parameters, as given and as sent. Its `Debug` shows none of them.
 pub(crate) struct Query {
     fields: Vec<(String, Secret)>,
-    /// `&name=value` of each, with everything percent-encoded but letters and digits: it can be added to every URL.
+    /// `&name=value` for each parameter, with everything but letters and digits percent-encoded, so that any URL can
+    /// take it.
     encoded: Secret,
 }
 
@@ -29,7 +30,7 @@ impl Query {
             let value = utf8_percent_encode(value.expose(), NON_ALPHANUMERIC);
             ["&"].into_iter().chain(name).chain(["="]).chain(value)
         });
-        // Put together in one piece, since a text that grows leaves copies behind.
+        // Allocated once, since a growing string leaves copies of the secret behind.
         let mut encoded = String::with_capacity(pairs.clone().map(str::len).sum());
         encoded.extend(pairs);
         Self {
@@ -38,22 +39,22 @@ impl Query {
         }
     }
 
-    /// Names and values.
+    /// The parameters, by name.
     pub(crate) fn fields(&self) -> &[(String, Secret)] {
         &self.fields
     }
 
-    /// How many bytes they add to a URL.
+    /// The number of bytes that the parameters add to a URL.
     pub(crate) fn encoded_bytes(&self) -> usize {
         self.encoded.expose().len()
     }
 
-    /// A node's URL with these parameters in the place of the node's own of the same names: a service that reads the first of
-    /// two would take the node's.
+    /// Adds these parameters to a node's URL and removes the node's own of the same names: a service that reads only
+    /// the first of two would use the node's.
     ///
     /// # Errors
     ///
-    /// None for a URL that [`CanonicalUrl`](nodule_core::canonical::CanonicalUrl) made, and a session that was accepted.
+    /// None for a URL made by [`CanonicalUrl`](nodule_core::canonical::CanonicalUrl) and a session that was accepted.
     pub(crate) fn added_to(&self, url: &Uri) -> Result<Uri, http::Error> {
         if self.fields.is_empty() {
             return Ok(url.clone());
@@ -64,7 +65,7 @@ impl Query {
         text.push_str(url.path());
         let mut separator = '?';
         for pair in own.split('&').filter(|_| !own.is_empty()) {
-            // Some services take a semicolon for another `&`.
+            // Some services treat a semicolon like `&`.
             let is_kept = |part: &&str| !self.has(part);
             let mut kept = pair.split(';').filter(is_kept).peekable();
             if kept.peek().is_none() {
@@ -89,7 +90,7 @@ impl Query {
         Ok(Uri::from_parts(parts)?)
     }
 
-    /// Whether a parameter of a node's own has one of these names, as a service reads it.
+    /// Whether one of the node's own parameters has one of these names, as a service decodes it.
     fn has(&self, own: &str) -> bool {
         let name = own.split('=').next().unwrap_or_default();
         let name = name.replace('+', " ");
@@ -159,7 +160,7 @@ mod tests {
         );
     }
 
-    /// Names that only look alike are other parameters.
+    /// Names that only look alike belong to other parameters.
     #[test]
     fn other_parameters_stay_as_they_are() {
         for own in [

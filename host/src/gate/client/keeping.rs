@@ -10,21 +10,22 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A connection that is left open for so long by the service is kept by it; one that is closed sooner was not to be used again.
+/// If the service leaves a connection open for this long, it keeps connections. If it closes one sooner, that
+/// connection was not meant for reuse.
 pub(super) const KEPT: Duration = Duration::from_secs(1);
 
-/// On which connection a request goes out.
+/// Which connection a request uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Choice {
-    /// On one that is kept, or on a new one that will be.
+    /// A kept connection, or a new one that is then kept.
     Kept,
-    /// On a new one, which is left alone afterwards to see what becomes of it.
+    /// A new connection, which is then left idle to see whether the service closes it.
     Tried,
-    /// On a new one, which is closed afterwards.
+    /// A new connection, which is then closed.
     New,
 }
 
-/// What is known of a service.
+/// What the host knows of a service's connections.
 #[derive(Debug)]
 pub(super) struct Keeping {
     state: Mutex<State>,
@@ -32,17 +33,17 @@ pub(super) struct Keeping {
 
 #[derive(Debug)]
 enum State {
-    /// It does not matter: what is lost is sent again.
+    /// It does not matter: a lost request is sent again.
     Indifferent,
-    /// Nothing.
+    /// Nothing is known.
     Unknown,
-    /// A connection is tried.
+    /// One connection is being tried.
     Trying {
         begun: Instant,
-        /// When there was something on it last.
+        /// When the last bytes arrived on it.
         answered: Option<Instant>,
     },
-    /// It keeps them.
+    /// The service keeps connections.
     Keeps,
 }
 
@@ -66,7 +67,7 @@ impl Keeping {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// On which connection the next request goes.
+    /// Which connection the next request uses.
     pub(super) fn choose(&self) -> Choice {
         let mut state = self.state();
         let now = Instant::now();
@@ -82,7 +83,7 @@ impl Keeping {
             State::Trying {
                 answered: Some(_), ..
             } => Choice::New,
-            // It was never made, or takes its time to answer.
+            // The tried connection was never opened, or its response is slow.
             State::Trying {
                 begun,
                 answered: None,
@@ -97,12 +98,12 @@ impl Keeping {
         }
     }
 
-    /// Whether requests wait for connections to become free.
+    /// Whether requests may wait for a connection to become free.
     pub(super) fn is_kept(&self) -> bool {
         matches!(*self.state(), State::Indifferent | State::Keeps)
     }
 
-    /// There was something on the connection that is tried.
+    /// Bytes arrived on the tried connection.
     pub(super) fn answered(&self) {
         if let State::Trying { answered, .. } = &mut *self.state() {
             *answered = Some(Instant::now());

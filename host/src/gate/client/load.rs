@@ -22,34 +22,35 @@ use tokio::time::{Instant, sleep};
 
 use super::keeping::{self, Choice, Keeping};
 
-/// A connection that does not become free for so long is counted wrongly, or lost: then there is one too many.
+/// If no connection becomes free for this long, the count is wrong or one was lost, so another may be opened.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// For so long no connection is kept to an origin that sent what nobody had asked for, or closed what it was expected to keep. It costs a handshake for each request, so that it
-/// has to end: some servers say `408` on an idle connection before they close it.
+/// How long no connection is kept to an origin that sent unsolicited bytes or closed a kept connection. Meanwhile each
+/// request costs a handshake, so this has to expire: some servers send `408` on an idle connection before they close
+/// it.
 const DISTRUST: Duration = Duration::from_mins(1);
 
-/// Read at once where the other side's end is looked for.
+/// How many bytes to read at once while the service may close the connection.
 const PIECE_BYTES: usize = 64;
 
-/// The requests to one origin under way, and the connections that there are to it.
+/// The requests in flight to one origin, and the connections to it.
 #[derive(Debug, Default)]
 pub(super) struct Load {
     asking: AtomicUsize,
     open: AtomicUsize,
     fewer: Notify,
-    /// The connections of the whole engine.
+    /// The number of connections of the whole engine.
     all_open: Arc<AtomicUsize>,
-    /// Whether it was distrusted, ever.
+    /// Whether the origin was ever distrusted.
     was_distrusted: AtomicBool,
-    /// When it was the last time.
+    /// When it was last distrusted.
     distrusted: Mutex<Option<Instant>>,
-    /// Whether it keeps connections.
+    /// Whether the service keeps connections.
     pub(super) keeping: Keeping,
 }
 
 impl Load {
-    /// One whose connections are counted with all others.
+    /// A load whose connections also count towards those of the engine.
     pub(super) fn of(all_open: &Arc<AtomicUsize>, keeping: Keeping) -> Self {
         Self {
             all_open: Arc::clone(all_open),
@@ -58,12 +59,12 @@ impl Load {
         }
     }
 
-    /// How many connections there are.
+    /// The number of open connections.
     pub(super) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Whether its connections may be used again.
+    /// Whether connections to the origin may be reused.
     pub(super) fn is_trusted(&self) -> bool {
         !self.was_distrusted.load(Ordering::Relaxed)
             || self
@@ -79,7 +80,7 @@ impl Load {
         self.keeping.forget();
     }
 
-    /// On which connection the next request goes.
+    /// Which connection the next request uses.
     pub(super) fn choose(&self) -> Choice {
         if self.is_trusted() {
             self.keeping.choose()
@@ -89,7 +90,7 @@ impl Load {
     }
 }
 
-/// A request under way, until it is dropped.
+/// Counts a request in flight until it is dropped.
 #[derive(Debug)]
 pub(crate) struct RequestPermit(Arc<Load>);
 
@@ -99,12 +100,12 @@ impl RequestPermit {
         Self(load)
     }
 
-    /// What it is counted with.
+    /// The load that counts the request.
     pub(super) fn load(&self) -> Arc<Load> {
         Arc::clone(&self.0)
     }
 
-    /// The place for a connection that is begun for this request.
+    /// Permission to open a connection for this request, to be waited for.
     pub(super) fn place(&self) -> Place {
         Place(Arc::clone(&self.0))
     }
@@ -116,19 +117,19 @@ impl Drop for RequestPermit {
     }
 }
 
-/// A place that a connection is to have.
+/// Permission to open a connection. [`Place::take`] waits for it.
 #[derive(Debug)]
 pub(super) struct Place(Arc<Load>);
 
 impl Place {
-    /// Wait for it. Nothing, where the request got another connection meanwhile: `is_wanted` is asked whenever the waiting
-    /// is polled.
+    /// Waits until a connection may be opened. `None` if the request got another connection meanwhile: every poll asks
+    /// `is_wanted`.
     pub(super) async fn take(self, is_wanted: impl Fn() -> bool) -> Option<Open> {
         let Self(load) = self;
         loop {
             let fewer = load.fewer.notified();
             let asking = load.asking.load(Ordering::Relaxed);
-            // Where none is kept, none becomes free.
+            // If no connection is kept, none becomes free.
             let is_now = !load.is_trusted() || !load.keeping.is_kept();
             let one_more = |open| (is_now || open < asking).then_some(open + 1);
             if load
@@ -160,7 +161,7 @@ impl Place {
     }
 }
 
-/// A connection, until it is dropped.
+/// Counts an open connection until it is dropped.
 #[derive(Debug)]
 pub(super) struct Open(Arc<Load>);
 
@@ -172,23 +173,23 @@ impl Drop for Open {
     }
 }
 
-/// A stream that is counted, and says when there was something on it that nobody had asked for, and when it was closed without a word.
+/// A counted stream. It reports to its [`Load`] when the service sends unsolicited bytes or closes a kept connection.
 #[derive(Debug)]
 pub(crate) struct Counted<S> {
     stream: S,
-    /// Absent for a second connection of a request.
+    /// `None` for the second connection of one request.
     _open: Option<Open>,
-    /// Absent for a connection that is no request's.
+    /// `None` for a connection that belongs to no request.
     load: Option<Arc<Load>>,
-    /// Whether what happened last was that something was read.
+    /// Whether the last operation was a successful read.
     has_read: bool,
-    /// Whether hyper is done with it.
+    /// Whether hyper has shut it down.
     is_shut: bool,
-    /// Present for the one that is tried.
+    /// Set for the connection that is tried.
     tried: Option<Arc<Load>>,
-    /// Since when there was nothing on it, neither way; absent before the first answer, and while one is waited for.
+    /// When the last bytes arrived. `None` before the first response, and from a write to the next bytes.
     quiet: Option<Instant>,
-    /// Whether the last piece that was read was full, so that there is rather more of an answer than its end.
+    /// Whether the last read filled its buffer, so that more of a response is likely to follow.
     is_amid: bool,
 }
 
@@ -206,7 +207,7 @@ impl<S> Counted<S> {
         }
     }
 
-    /// Something came.
+    /// Bytes arrived.
     fn note_read(&mut self) {
         self.quiet = Some(Instant::now());
         if let Some(load) = &self.tried {
@@ -214,7 +215,7 @@ impl<S> Counted<S> {
         }
     }
 
-    /// The other side ended it. Hyper would have ended it first where the answer had said so.
+    /// The service closed the connection. If the response had announced this, hyper would have closed it first.
     fn note_end(&mut self) {
         let quiet = self.quiet.take();
         let is_early = quiet.is_some_and(|since| since.elapsed() < keeping::KEPT);
@@ -230,8 +231,9 @@ impl<S> Counted<S> {
 }
 
 impl<S> Drop for Counted<S> {
-    /// Hyper shuts a connection down when it is done with it: at its end, after an error, when nobody needs it any more. One on which it
-    /// finds bytes between two requests it drops, right after it has read them.
+    /// Hyper shuts a connection down when it is done with it: at its end, after an error, or when it is no longer
+    /// needed. If hyper finds bytes between two requests, it drops the connection right after that read, without a
+    /// shutdown.
     fn drop(&mut self) {
         if let (Some(load), true, false) = (&self.load, self.has_read, self.is_shut) {
             load.distrust();
@@ -251,8 +253,8 @@ impl<S: Read + Unpin> Read for Counted<S> {
         context: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<std::io::Result<()>> {
-        // How much came is not to be seen of a buffer that was handed on. It is known where the end may come between two requests: a
-        // little is read first then, and all that there is by the next call.
+        // A buffer that was passed on does not show how many bytes arrived. So while the service may close the
+        // connection, this reads a small piece into a buffer of its own, and leaves the rest to the next call.
         let room = buffer.remaining().min(PIECE_BYTES);
         let mut piece = [0; PIECE_BYTES];
         let read = match piece.get_mut(..room) {
@@ -332,7 +334,7 @@ mod tests {
         let other = second.place().take(|| true).await;
         assert!(open.is_some() && other.is_some());
 
-        // The first is over, its connection free: what is asked for next gets that one.
+        // The first request is done and its connection is free, so the next request gets that one.
         drop(first);
         let third = RequestPermit::new(Arc::clone(&load));
         let is_wanted = AtomicBool::new(true);
@@ -341,7 +343,7 @@ mod tests {
         is_wanted.store(false, Ordering::Relaxed);
         assert!(waiting.await.is_none());
 
-        // A connection that is lost makes room.
+        // A lost connection makes room for a new one.
         drop(open);
         assert!(matches!(
             third.place().take(|| true).now_or_never(),

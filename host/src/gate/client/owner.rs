@@ -1,4 +1,4 @@
-//! Whose connections they are: a component, a tenant and a credential, secret included.
+//! The owner of a connection: a component, a tenant and a credential with its secret.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::gate::keyed_digest::{KeyedDigest, KeyedDigests};
 use nodule_core::credential::Credential;
 
-/// A keyed digest of component, tenant and credential: what is kept of them in a pool's key says nothing.
+/// A keyed digest of component, tenant and credential, so that a pool's key reveals none of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Owner(KeyedDigest);
 
@@ -16,18 +16,18 @@ impl fmt::Debug for Owner {
     }
 }
 
-/// Tells the owners of one engine apart.
+/// Distinguishes the owners of one engine.
 pub(super) struct Owners(KeyedDigests);
 
 impl Owners {
     /// # Errors
     ///
-    /// The machine has no randomness.
+    /// The system provides no randomness.
     pub(super) fn new() -> Result<Self, Error> {
         Ok(Self(KeyedDigests::new()?))
     }
 
-    /// The owner of what the component of this digest does for a tenant, with a credential or without one.
+    /// The owner of the connections that a component uses for a tenant and a credential, if any.
     pub(super) fn owner(&self, digest: &str, tenant: &str, credential: Option<&Credential>) -> Owner {
         let secret = credential.map(|credential| credential.json().expose());
         let parts = [digest, tenant].into_iter().chain(secret);

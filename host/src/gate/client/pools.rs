@@ -1,4 +1,4 @@
-//! The pools of connections, one for each owner, and how many of them are kept.
+//! The connection pools, one for each key, and the number of connections that they keep.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,63 +16,63 @@ use super::load::Load;
 use super::{Connector, Freshness, Owner};
 use nodule_core::address::Permit;
 
-/// A connection that has been idle for longer may have been closed by the server without our knowing. For a request
-/// that must not be sent twice that is a risk not worth a handshake. It is half of the time for which the service was seen to leave one open
-/// (`KEPT`): what is closed meanwhile is closed on purpose.
+/// How long a connection may be idle and still carry a request that must not be sent twice: later, the service may have
+/// closed it unnoticed, and a handshake costs less than that risk. This is half of `KEPT`, the time for which the
+/// service was seen to leave one open; a service that closes one sooner does so on purpose.
 const FRESH: Duration = Duration::from_millis(500);
-/// Common servers keep an idle connection for a minute or more; longer is a connection that is found closed.
+/// Common servers keep an idle connection for a minute or more. After a longer time it would often be found closed.
 const IDLE: Duration = Duration::from_secs(55);
-/// Enough for every request in flight, few enough for the file handles of a process.
+/// Enough for every request in flight, and few enough for a process's file handles.
 const IDLE_PER_HOST: usize = 256;
 
-/// More than this are looked through for those that nobody uses any more.
+/// With more origins than this, unused ones are removed.
 const ORIGINS: usize = 1024;
 
-/// More pools than this are not kept for later calls; those that a call uses are kept in any case. One takes some kilobytes,
-/// and whoever comes back to one that is gone pays one handshake.
+/// How many pools to keep for later calls; pools in use are kept in any case. A pool takes some kilobytes, and a caller
+/// whose pool was dropped pays one handshake.
 const KEPT: usize = 256;
-/// More connections than this, in use or idle, and the pools that nobody uses are given up, those first that were not used for the longest
-/// time. Common systems allow a process 1024 open files.
+/// With more connections than this, in use or idle, unused pools are dropped, least recently used first. Common systems
+/// allow a process 1024 open files.
 const KEPT_CONNECTIONS: usize = 512;
 
-/// Hyper refuses to work with less.
+/// The minimum that hyper accepts.
 const MIN_BUFFER: usize = 8 * 1024;
 
-/// What the connections of one pool have in common; nothing is shared between two keys.
+/// What the connections of one pool have in common. Two keys share no connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
-    /// Whose they are.
+    /// The owner of the connections.
     pub(crate) owner: Owner,
-    /// Whether they are an authenticating instance's, which was shown the secret: what is sent on one of its connections, and comes
-    /// late, is no executing instance's to read.
+    /// Whether an authenticating instance uses them. It has seen the secret, so no executing instance may read bytes
+    /// that arrive late on one of its connections.
     pub(crate) authenticates: bool,
-    /// How far they may go.
+    /// Which addresses they may reach.
     pub(crate) permit: Permit,
     /// How long they may be idle.
     pub(crate) freshness: Freshness,
-    /// Headers of an answer.
+    /// The maximum number of headers in a response.
     pub(crate) header_count: usize,
-    /// Bytes of an answer's headers.
+    /// The maximum size of a response's headers, in bytes.
     pub(crate) header_bytes: usize,
 }
 
 pub(super) type Origin = (Option<Scheme>, Option<Authority>);
 pub(super) type HttpClient = Client<Connector, Full<Bytes>>;
 
-/// A pool, and how much its connections are wanted.
+/// A pool of connections with one key.
 pub(super) struct Pool {
     key: Key,
     connector: Connector,
     client: HttpClient,
-    /// Keeps no connection; made when it is needed.
+    /// Keeps no connection; created on first use.
     unkept: OnceLock<HttpClient>,
-    /// Has the connections that are tried, one for each origin; made when it is needed.
+    /// Has the connections that are tried, one for each origin; created on first use.
     tried: OnceLock<HttpClient>,
-    /// By origin.
+    /// The load of each origin.
     loads: Mutex<HashMap<Origin, Arc<Load>>>,
-    /// All connections of the engine.
+    /// The number of connections of the engine.
     connections: Arc<AtomicUsize>,
-    /// When it was asked for, as a number that grows.
+    /// When the pool was last used, by the clock of [`Pools`].
     used: AtomicUsize,
 }
 
@@ -90,7 +90,7 @@ impl Pool {
         }
     }
 
-    /// The client that has such connections.
+    /// The client for connections of this choice.
     pub(super) fn client(&self, choice: Choice) -> &HttpClient {
         let client = |kept| client(self.key, self.connector.clone(), IDLE, kept);
         match choice {
@@ -107,7 +107,7 @@ impl Pool {
     pub(super) fn load(&self, origin: &Origin) -> Arc<Load> {
         let mut loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
         if loads.len() >= ORIGINS {
-            // Whoever is counted goes on being counted by who asks, and the others begin at nothing.
+            // Loads in use stay, since requests still count on them. The others can start again from zero.
             loads.retain(|_, load| Arc::strong_count(load) > 1);
         }
         let load = loads.entry(origin.clone());
@@ -120,14 +120,14 @@ impl Pool {
         }))
     }
 
-    /// How many connections it has.
+    /// The number of open connections.
     fn open(&self) -> usize {
         let loads = self.loads.lock().unwrap_or_else(PoisonError::into_inner);
         loads.values().map(|load| load.open()).sum()
     }
 }
 
-/// How long its connections may be idle.
+/// How long connections may be idle.
 fn idle(freshness: Freshness) -> Duration {
     match freshness {
         Freshness::Any => IDLE,
@@ -135,8 +135,9 @@ fn idle(freshness: Freshness) -> Duration {
     }
 }
 
-/// Header lines are read as a user agent may (RFC 9112, section 5): folded ones, and with blanks before the colon. A line that is no header
-/// is left out, as browsers do it; what says where the answer ends is read strictly, and what is sent beyond that is noticed.
+/// The client accepts folded header lines and blanks before the colon, as a user agent may (RFC 9112, section 5), and
+/// ignores invalid header lines, as browsers do. It is strict about the headers that delimit a response; bytes beyond
+/// the response are noticed.
 fn client(key: Key, connector: Connector, idle: Duration, idle_per_host: usize) -> HttpClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
@@ -150,17 +151,17 @@ fn client(key: Key, connector: Connector, idle: Duration, idle_per_host: usize) 
         .build(connector)
 }
 
-/// The pools of an engine.
+/// The connection pools of an engine.
 #[derive(Default)]
 pub(super) struct Pools {
     all: HashMap<Key, Arc<Pool>>,
     connections: Arc<AtomicUsize>,
-    /// Grows with every use.
+    /// Incremented by every use.
     clock: usize,
 }
 
 impl Pools {
-    /// The pool of this key, which is used for as long as somebody holds it.
+    /// The pool of this key. It counts as used while the caller keeps it.
     pub(super) fn get(&mut self, key: Key, connector: impl FnOnce() -> Connector) -> Arc<Pool> {
         if self.connections.load(Ordering::Relaxed) > KEPT_CONNECTIONS
             || self.all.len() >= KEPT && !self.all.contains_key(&key)
@@ -177,8 +178,8 @@ impl Pools {
         Arc::clone(pool)
     }
 
-    /// Give up pools that nobody uses, and their connections with them, until half of what may be kept is left, so that it is not
-    /// done again for the next one. `wanted` stays.
+    /// Drops unused pools with their connections until half of the maximum is left, so that the next caller need not do
+    /// so again. The pool `wanted` stays.
     fn make_room(&mut self, wanted: &Key) {
         let mut unused: Vec<(usize, usize, Key)> = self
             .all
@@ -193,7 +194,7 @@ impl Pools {
                 break;
             }
             self.all.remove(&key);
-            // They close in tasks of their own, a moment later.
+            // The connections close a moment later, in tasks of their own.
             connections = connections.saturating_sub(open);
         }
     }

@@ -1,6 +1,7 @@
-//! Connections through the operator's proxy: to the proxy for an `http` target, through a tunnel for an `https` one.
+//! Connections through the operator's proxy. For an `http` target the client talks to the proxy itself, for an `https`
+//! target through a tunnel.
 //!
-//! A target that is written as an address is held against the address rules before. A name is the proxy's to look up.
+//! A target written as an address is checked against the address rules first. A name is looked up by the proxy.
 
 #[cfg(test)]
 mod tests;
@@ -21,12 +22,12 @@ use super::unread::CheckedStream;
 use super::{ConnectFailure, Outbound, connect_to_any, resolve};
 use crate::gate::network::ProxyServer;
 
-/// An answer to `CONNECT` is a line and a few headers, and no place to fill the host's memory.
+/// The maximum size of the head of a response to `CONNECT`: a status line and a few headers.
 const ANSWER_BYTES: usize = 8 * 1024;
-/// As above.
+/// The maximum number of headers in a response to `CONNECT`.
 const ANSWER_HEADERS: usize = 64;
 
-/// Why a proxy gave no connection.
+/// Why the proxy opened no connection.
 #[derive(Debug)]
 pub(crate) struct ProxyFailure {
     proxy: Arc<ProxyServer>,
@@ -65,7 +66,7 @@ impl fmt::Display for ProxyFailure {
     }
 }
 
-/// What is said of a request that the proxy refused to pass on.
+/// The message for a request that the proxy refused to pass on.
 pub(crate) fn asks_for_credentials(proxy: &Arc<ProxyServer>) -> String {
     let proxy = Arc::clone(proxy);
     ProxyFailure {
@@ -75,7 +76,7 @@ pub(crate) fn asks_for_credentials(proxy: &Arc<ProxyServer>) -> String {
     .to_string()
 }
 
-/// A connection to a target through this proxy.
+/// Connects to a target through this proxy.
 pub(super) async fn connect(
     outbound: &Outbound,
     proxy: &Arc<ProxyServer>,
@@ -89,7 +90,7 @@ pub(super) async fn connect(
         })
     };
     let network = &*outbound.network;
-    // Where the operator's own proxy stands is no node's doing, so that no address rule is about it.
+    // The operator chose the proxy's address, not a node, so no address rule applies.
     let addresses = match resolve(network, &proxy.host).await {
         Ok(addresses) => addresses,
         Err(ConnectFailure::Name(reason)) => return Err(failed(Why::Name(reason))),
@@ -108,7 +109,7 @@ pub(super) async fn connect(
     tunnel(stream, proxy, target, port).await.map_err(failed)
 }
 
-/// Ask for a tunnel, and give the stream back when it is one.
+/// Requests a tunnel, and returns the stream once the tunnel is open.
 async fn tunnel(
     stream: CheckedStream,
     proxy: &ProxyServer,
@@ -146,13 +147,13 @@ async fn tunnel(
     let upgraded = tokio::select! {
         biased;
         upgraded = &mut asking => upgraded,
-        // Its part is done when the stream is handed over; an error of it is the request's too.
+        // The connection is done when it hands the stream over; an error of the connection also reaches the request.
         _ = &mut connection => asking.await,
     }?;
     let parts = upgraded
         .downcast::<CheckedStream>()
         .map_err(|_| Why::Broken("the connection was lost".to_owned()))?;
-    // The side that speaks first in TLS is ours.
+    // In TLS the client speaks first, so bytes from the service here are unsolicited.
     if parts.read_buf.is_empty() {
         Ok(parts.io)
     } else {

@@ -1,8 +1,8 @@
-//! A connection to whichever of several addresses answers first (RFC 8305).
+//! Connects to whichever of several addresses responds first (RFC 8305).
 //!
-//! A service has often an address of each family, and one of them leads nowhere: packets are dropped on the way, so that nothing comes
-//! back for as long as the system waits. So the next address is tried after a moment, or at once where the one before was refused, and those
-//! under way go on. The deadline is the request's, for all of them together.
+//! A service often has an address of each family, and one of them is unreachable: the network drops packets, so that an
+//! attempt waits for the system's long timeout. So the next address is tried after a moment, or at once if the previous
+//! one refused, while earlier attempts continue. All attempts share the request's deadline.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,10 +15,11 @@ use tokio::time::sleep;
 
 use crate::gate::network::Network;
 
-/// Between two attempts: as RFC 8305 recommends it.
+/// The delay between two attempts, as RFC 8305 recommends.
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 
-/// A connection to one of these addresses; the others are given up. They are tried in their order, the families by turns.
+/// Connects to one of these addresses and abandons the other attempts. Addresses are tried in their order, with the
+/// families interleaved.
 pub(super) async fn connect_to_any(
     network: &dyn Network,
     addresses: impl IntoIterator<Item = SocketAddr>,
@@ -36,7 +37,7 @@ pub(super) async fn connect_to_any(
             biased;
             attempt = attempts.next() => match attempt {
                 Some(Ok(stream)) => {
-                    // A request is written at once; waiting for more to send only delays it.
+                    // A request is written in one piece, so waiting for more data only delays it.
                     let _ = stream.set_nodelay(true);
                     return Ok(stream);
                 }
@@ -48,7 +49,7 @@ pub(super) async fn connect_to_any(
     }
 }
 
-/// The addresses in their order, but for the families, which take turns from the first one's on.
+/// Interleaves the address families, starting with the first address's family, and keeps the order within each.
 fn by_turns(addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     let mut addresses = addresses.into_iter().peekable();
     let is_ipv4 = addresses.peek().is_some_and(SocketAddr::is_ipv4);
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
     use crate::gate::network::Pending;
 
-    /// Addresses of 192.0.2.0/24 are silent, those of 198.51.100.0/24 refuse, and all others lead to one listener.
+    /// Addresses in 192.0.2.0/24 never respond, those in 198.51.100.0/24 refuse, and all others lead to one listener.
     #[derive(Debug)]
     struct Fake {
         listener: SocketAddr,

@@ -31,7 +31,7 @@ fn key(clients: &Clients, owner: &str) -> Key {
     }
 }
 
-/// Send a GET by this client and read its answer.
+/// Sends a GET with this client and returns the body of the response.
 async fn get(origin_client: &OriginClient, url: &Uri) -> Result<Bytes, legacy::Error> {
     let asking = origin_client.request_permit();
     let by = Instant::now() + Duration::from_secs(20);
@@ -42,11 +42,11 @@ async fn get(origin_client: &OriginClient, url: &Uri) -> Result<Bytes, legacy::E
     Ok(answer.into_body().collect().await.unwrap().to_bytes())
 }
 
-/// A server that answers with the path. What `late` gives for a path is sent behind the answer, when it is asked for.
+/// A server that responds with the request's path. On demand it sends `late` after a response.
 struct Server {
     url: String,
     accepted: mpsc::Receiver<()>,
-    /// Asks for what comes late; it has arrived when the second one answers.
+    /// Demands `late`; `sent` confirms that it was written.
     ask: mpsc::Sender<()>,
     sent: mpsc::Receiver<()>,
 }
@@ -108,7 +108,7 @@ impl Server {
         format!("{}{path}", self.url).parse().unwrap()
     }
 
-    /// How many connections there were since the last time.
+    /// The number of connections accepted since the last call.
     fn connections(&self) -> usize {
         self.accepted.try_iter().count()
     }
@@ -116,7 +116,7 @@ impl Server {
 
 const SURPLUS: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nsurplus";
 
-/// The thread waits for the bytes, so that Tokio cannot learn of them before the next request is written.
+/// The thread blocks on the write of the bytes, so Tokio cannot see them before the next request is written.
 #[tokio::test]
 async fn bytes_that_have_arrived_are_not_the_answer_to_the_next_request() {
     for late in [
@@ -129,22 +129,22 @@ async fn bytes_that_have_arrived_are_not_the_answer_to_the_next_request() {
         let clients = clients();
         let origin_client = clients.origin_client(key(&clients, "a"), &server.url("/"));
         assert_eq!(get(&origin_client, &server.url("/1")).await.unwrap(), "/1");
-        // Until the connection is idle, and its task waits.
+        // Until the connection is idle and its task waits.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
         server.ask.send(()).unwrap();
         server.sent.recv().unwrap();
-        // The request goes out on another connection, and is not sent twice.
+        // The request goes out on another connection, and only once.
         assert_eq!(get(&origin_client, &server.url("/2")).await.unwrap(), "/2");
         assert_eq!(server.connections(), 2);
-        // From here on none is kept.
+        // From here on no connection is kept.
         server.ask.send(()).unwrap();
         assert_eq!(get(&origin_client, &server.url("/3")).await.unwrap(), "/3");
         assert_eq!(server.connections(), 1);
     }
 }
 
-/// As above, but Tokio knows of the bytes and hyper finds them.
+/// As above, but Tokio sees the bytes and hyper finds them.
 #[tokio::test]
 async fn an_origin_that_sends_what_nobody_asked_for_has_no_connection_kept() {
     let server = Server::start(Some(SURPLUS));
@@ -161,7 +161,7 @@ async fn an_origin_that_sends_what_nobody_asked_for_has_no_connection_kept() {
         assert_eq!(get(&origin_client, &server.url(path)).await.unwrap(), path);
     }
     assert_eq!(server.connections(), 3);
-    // Another owner is asked for its own.
+    // Another owner has a load of its own.
     let other = clients.origin_client(key(&clients, "b"), &server.url("/"));
     assert!(other.load.is_trusted());
 }
@@ -173,7 +173,7 @@ async fn a_connection_belongs_to_one_owner_and_is_kept_for_it() {
     for (name, connections) in [("a", 1), ("a", 0), ("b", 1), ("a", 0), ("b", 0)] {
         let origin_client = clients.origin_client(key(&clients, name), &server.url("/"));
         assert_eq!(get(&origin_client, &server.url("/x")).await.unwrap(), "/x");
-        // Once its task has seen the end of the answer, the connection is free.
+        // The connection is free once its task has read the last byte of the response.
         while clients.pools.lock().unwrap().connections() > 0 && !is_idle().await {}
         assert_eq!(server.connections(), connections, "{name}");
         assert!(origin_client.load.is_trusted());
@@ -187,7 +187,7 @@ async fn a_connection_belongs_to_one_owner_and_is_kept_for_it() {
     assert_eq!(server.connections(), 1);
 }
 
-/// Lets every task that can go on do so.
+/// Lets every task run that can.
 async fn is_idle() -> bool {
     for _ in 0..16 {
         tokio::task::yield_now().await;
@@ -206,7 +206,7 @@ async fn pools_that_nobody_uses_do_not_pile_up() {
     assert!(clients.pools.lock().unwrap().len() <= 256);
     let again = clients.origin_client(key(&clients, "used"), &url);
     assert!(Arc::ptr_eq(&used.pool, &again.pool));
-    // The newest ones are there still.
+    // The newest pools still exist.
     let newest = clients.origin_client(key(&clients, "999"), &url);
     assert!(Arc::strong_count(&newest.pool) == 2);
 }
@@ -215,7 +215,7 @@ async fn pools_that_nobody_uses_do_not_pile_up() {
 async fn connections_that_nobody_uses_do_not_pile_up() {
     let server = Server::start(None);
     let clients = clients();
-    // Each owner has three, as many as it has requests at once.
+    // Each owner has three connections, for its three concurrent requests.
     for index in 0..200 {
         let origin_client = clients.origin_client(key(&clients, &index.to_string()), &server.url("/"));
         let url = server.url("/x");
@@ -228,7 +228,7 @@ async fn connections_that_nobody_uses_do_not_pile_up() {
         assert!(clients.pools.lock().unwrap().connections() <= 540);
     }
     assert_eq!(server.connections(), 600);
-    // Those of a pool that is gone are closed by their tasks.
+    // The tasks of a dropped pool close its connections.
     clients.origin_client(key(&clients, "last"), &server.url("/"));
     for _ in 0..1000 {
         if clients.pools.lock().unwrap().connections() < 512 {
@@ -271,7 +271,7 @@ async fn an_address_that_the_engine_allows_is_connected_to_though_the_policy_doe
     assert_eq!(get(&origin_client, &server.url("/x")).await.unwrap(), "/x");
 }
 
-/// A server that closes a connection once it has answered, without a word beforehand.
+/// A server that closes each connection after its response without announcing it.
 fn closing() -> (String, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());

@@ -1,7 +1,8 @@
-//! Which certificates are trusted: those of the public web's authorities, and of the ones that the operator gives.
+//! Trusts the certificates of the public web's authorities and those that the operator adds.
 //!
-//! A certificate that the operator gives may be a service's own, signed by itself. What makes such a certificate most often marks it as an authority's, which
-//! webpki takes for no server's. It is the very one that was trusted, so its name and its time are what is left to check.
+//! A certificate that the operator adds may be a service's own, self-signed one. Tools that make such a certificate
+//! mostly mark it as an authority's, and webpki accepts no authority's certificate for a server. As it is the very
+//! certificate that the operator trusts, only its name and its validity period remain to be checked.
 
 use std::sync::Arc;
 
@@ -16,12 +17,12 @@ use webpki::EndEntityCert;
 
 use crate::error;
 
-/// A certificate that nobody but itself vouches for.
+/// The certificate is self-signed.
 #[derive(Debug, thiserror::Error)]
 #[error("the certificate is signed by itself")]
 pub(crate) struct SelfSigned;
 
-/// What all connections have in common.
+/// The TLS configuration of all connections.
 pub(super) fn config(extra_roots: &[Vec<u8>]) -> Result<ClientConfig, error::Error> {
     let broken = |message: String| error::Error::Engine { message };
     let mut roots = RootCertStore {
@@ -49,7 +50,7 @@ pub(super) fn config(extra_roots: &[Vec<u8>]) -> Result<ClientConfig, error::Err
 #[derive(Debug)]
 struct Verifier {
     webpki: Arc<WebPkiServerVerifier>,
-    /// What the operator gave.
+    /// The operator's certificates.
     own: Vec<CertificateDer<'static>>,
 }
 
@@ -66,7 +67,7 @@ impl ServerCertVerifier for Verifier {
             self.webpki
                 .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match &verified {
-            // Its time was checked before what it is for.
+            // webpki checks the validity period before it checks the purpose, so the period is fine here.
             Err(Error::InvalidCertificate(reason))
                 if is_authority(reason) && self.own.contains(end_entity) =>
             {
@@ -108,13 +109,14 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether a certificate is refused for being an authority's.
+/// Whether a certificate was refused because it is an authority's.
 fn is_authority(reason: &CertificateError) -> bool {
     matches!(reason, CertificateError::Other(OtherError(why))
         if why.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity))
 }
 
-/// Whether a certificate is refused because of who signed it. One that is trusted may have the same name, and another key.
+/// Whether a certificate was refused because of its issuer. A trusted certificate may have the same name and another
+/// key.
 fn is_not_vouched_for(reason: &CertificateError) -> bool {
     is_authority(reason)
         || matches!(
@@ -128,8 +130,8 @@ fn is_signed_by_itself(certificate: &CertificateDer<'_>) -> bool {
         .is_ok_and(|certificate| certificate.issuer() == certificate.subject())
 }
 
-/// What is wrong with a certificate, in the words of whoever has to renew it or to trust it. The certificate's own words stay out: they
-/// are the server's to choose.
+/// Describes what is wrong with a certificate to the person who has to renew or trust it. It contains no text from the
+/// certificate, which the server chose.
 pub(crate) fn trouble(reason: &CertificateError) -> String {
     use CertificateError as E;
     const TRUST: &str = "to trust it, give it or its authority's by `--ca FILE` or SSL_CERT_FILE, to a server by `certificates` in its \

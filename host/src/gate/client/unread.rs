@@ -1,14 +1,14 @@
-//! No request is written to a connection on which bytes wait to be read, but for what came within
-//! 20 µs before (`MOMENT`).
+//! Refuses to write a request to a connection that has unread bytes, unless they arrived within the last 20 µs
+//! (`MOMENT`).
 //!
-//! A connection that is kept may hold bytes that nobody asked for: a second answer to the last request, or what belongs to
-//! somebody else. Taken for the beginning of an answer, they would be the answer to another request. Hyper reads an idle
-//! connection before it writes the next request to it, and gives the connection up where there is anything; but Tokio
-//! learns of bytes from the system only now and then, and says until then that there are none. So where it says so again, as it
-//! does right before a request is written, the socket itself is asked: one system call for each request.
+//! A kept connection may have bytes that belong to no request: a second response to the last request, or data of
+//! somebody else. They would be taken for the start of the next response. Hyper reads an idle connection before it
+//! writes a request to it, and drops the connection if there are bytes. But Tokio learns of new bytes only when it
+//! polls the system, and reports none until then. So if Tokio reports none twice in a row, as it does right before a
+//! request is written, this stream asks the socket itself: one system call for each request.
 //!
-//! The request was not written, so it goes to another connection. Below TLS the bytes are read and not only looked at: what the TLS
-//! library makes of them, a ticket or the other side's farewell, is no surplus.
+//! If there are bytes, the request was not written, and goes out on another connection. The bytes are read from the
+//! socket, not peeked at, and go to the TLS library: a session ticket or a closing alert is not a surplus response.
 
 use std::io;
 use std::pin::Pin;
@@ -21,19 +21,21 @@ use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-/// Read at once of what is waiting. There is hardly ever any, and one byte is too many; the rest is read by the next call.
+/// How many bytes to read at once. There are hardly ever any, and one is enough to drop the connection; the next call
+/// reads the rest.
 const PIECE_BYTES: usize = 64;
 
-/// How long an answer of the socket counts. Bytes that come so shortly before a request might as well have come right behind it.
+/// How long a look at the socket remains valid. Bytes that arrive this shortly before a request might as well have
+/// arrived right after it.
 const MOMENT: Duration = Duration::from_micros(20);
 
-/// A stream whose socket is asked for unread bytes.
+/// A stream that asks its socket for unread bytes.
 #[derive(Debug)]
 pub(crate) struct CheckedStream {
     stream: TokioIo<TcpStream>,
-    /// When there was nothing to read, if there was not the last time.
+    /// When the last read found nothing; `None` if it found something.
     quiet: Option<Instant>,
-    /// Whether requests are sent to a proxy, which has to be told where they go.
+    /// Whether requests are sent to a proxy, and so need an absolute URL.
     is_to_proxy: bool,
 }
 
@@ -46,13 +48,14 @@ impl CheckedStream {
         }
     }
 
-    /// The same stream, for requests that are sent to a proxy.
+    /// Marks the stream as one to a proxy.
     pub(super) fn sent_to_proxy(mut self) -> Self {
         self.is_to_proxy = true;
         self
     }
 
-    /// What the system has for this socket, whether Tokio knows of it or not; nothing at the end of the stream.
+    /// Reads what the system has for this socket, whether or not Tokio knows of it. `None` if there is nothing; 0 bytes
+    /// at the end of the stream.
     fn unread(&self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
         let socket = SockRef::from(self.stream.inner());
         match io::Read::read(&mut &*socket, buffer) {

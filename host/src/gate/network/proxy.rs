@@ -1,4 +1,4 @@
-//! Through which proxy an engine's requests go, as its operator says.
+//! The proxies of an engine, and the targets that use none.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,30 +13,30 @@ use url::{Host, Url};
 
 use nodule_core::text::shown;
 
-/// Longer entries are cut where they are shown.
+/// Longer entries are truncated where they are shown.
 const SHOWN_CHARS: usize = 100;
 
-/// The HTTP proxies of an engine: one for `http` targets, one for `https` targets, and where none is used.
+/// The HTTP proxies of an engine: one for `http` targets, one for `https` targets, and the targets that use neither.
 ///
-/// An `https` target is reached through a tunnel (`CONNECT`) with TLS to the target inside; an `http` target's request is sent to
-/// the proxy. **A proxy looks names up itself**: the address rules of a policy and of
-/// [`AddressLists`](nodule_core::address::AddressLists) hold for targets that are written as addresses, and for those that go to no
-/// proxy. Where a name leads is the proxy's to decide, so that a proxy for nodes that run untrusted has to refuse private
-/// addresses itself.
+/// A request for an `https` target goes through a tunnel (`CONNECT`) with TLS to the target inside; a request for an
+/// `http` target is sent to the proxy. **The proxy looks names up itself**: the address rules of a policy and of
+/// [`AddressLists`](nodule_core::address::AddressLists) apply only to targets written as addresses, and to targets that
+/// use no proxy. The proxy decides where a name leads, so a proxy for untrusted nodes has to refuse private addresses
+/// itself.
 ///
-/// Where no proxy is used is said as in the variable `NO_PROXY`, and read as the package `proxy-from-env` does: entries are
-/// separated by commas or spaces, and case does not matter.
+/// The targets that use no proxy are listed as in the variable `NO_PROXY`, and read as the package `proxy-from-env`
+/// does: commas or spaces separate entries, and case does not matter.
 ///
 /// | entry | goes to no proxy |
 /// | --- | --- |
 /// | `*` | everything |
-/// | `crm.internal`, `10.1.2.3`, `[::1]` | that host, and not those below it |
-/// | `crm.internal:8443` | that host at that port |
-/// | `.internal`, `*.internal` | all names that end so, and not `internal` |
-/// | `10.0.0.0/8` | targets that are written as addresses of that range |
+/// | `crm.internal`, `10.1.2.3`, `[::1]` | that host, but not its subdomains |
+/// | `crm.internal:8443` | that host on that port |
+/// | `.internal`, `*.internal` | all subdomains of `internal`, but not `internal` itself |
+/// | `10.0.0.0/8` | targets written as addresses in that range |
 ///
-/// The user and the password of a proxy are in its URL, `http://user:password@proxy.example:3128`, percent-encoded where they
-/// have to be. They are sent to the proxy alone and shown nowhere. The environment's variables are not read.
+/// A proxy's user and password are part of its URL, `http://user:password@proxy.example:3128`, percent-encoded where
+/// necessary. They are sent to the proxy only and never shown. The environment's variables are not read.
 ///
 /// ```
 /// use nodule::network::Proxy;
@@ -56,11 +56,11 @@ pub(crate) struct ProxyServer {
     /// A name or an address, without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// What it wants to be told of who asks.
+    /// The `Proxy-Authorization` header, if the URL has a user.
     pub(crate) authorization: Option<HeaderValue>,
 }
 
-/// As it may be shown: without its user.
+/// Shows the proxy without its user.
 impl fmt::Display for ProxyServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (open, close) = if self.host.contains(':') {
@@ -78,7 +78,7 @@ impl fmt::Debug for ProxyServer {
     }
 }
 
-/// An entry of where no proxy is used.
+/// An entry of the list of targets that use no proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Direct {
     which: Which,
@@ -94,12 +94,12 @@ enum Which {
 }
 
 impl Proxy {
-    /// The proxies of `http` and of `https` targets, each the URL of an HTTP proxy (`http://` may be left out, an empty text is
-    /// none), and where none is used.
+    /// Takes the URLs of the HTTP proxies for `http` and for `https` targets (without a scheme, `http://` is assumed;
+    /// an empty text means no proxy), and the list of targets that use neither.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with the three.
+    /// All problems of the three.
     pub fn new(http: Option<&str>, https: Option<&str>, no: &str) -> Result<Self, ProxyError> {
         let mut problems = Vec::new();
         let mut server = |targets, url: Option<&str>| {
@@ -130,7 +130,7 @@ impl Proxy {
         }
     }
 
-    /// The proxy that a request for this URL goes through; `None` says that it goes to its target.
+    /// The proxy for requests to this URL; `None` if they go directly to their target.
     pub(crate) fn of(&self, target: &Uri) -> Option<&Arc<ProxyServer>> {
         let is_tls = target.scheme_str() == Some("https");
         let server = if is_tls { &self.https } else { &self.http }.as_ref()?;
@@ -142,7 +142,7 @@ impl Proxy {
 }
 
 impl Direct {
-    /// Whether the entry is about this host, in lower case, and port.
+    /// Whether the entry matches this host, in lower case, and port.
     fn is_for(&self, host: &str, port: u16) -> bool {
         if self.port.is_some_and(|listed| listed != port) {
             return false;
@@ -172,7 +172,7 @@ fn server(url: &str) -> Result<ProxyServer, ProxyMistake> {
         with_scheme = format!("http://{url}");
         &with_scheme
     };
-    // Its errors say nothing of the text.
+    // The parser's errors do not quote the text, which may contain a password.
     let url = Url::parse(url).map_err(|error| ProxyMistake::Unreadable(error.to_string()))?;
     if url.scheme() != "http" {
         return Err(ProxyMistake::Scheme(shown(url.scheme(), SHOWN_CHARS)));
@@ -193,7 +193,7 @@ fn server(url: &str) -> Result<ProxyServer, ProxyMistake> {
     })
 }
 
-/// `Basic` with the URL's user and password (RFC 7617), where there are any.
+/// The `Basic` credentials of the URL's user and password (RFC 7617), if it has any.
 fn authorization(url: &Url) -> Result<Option<HeaderValue>, ProxyMistake> {
     if url.username().is_empty() && url.password().is_none() {
         return Ok(None);
@@ -209,7 +209,7 @@ fn authorization(url: &Url) -> Result<Option<HeaderValue>, ProxyMistake> {
     Ok(Some(value))
 }
 
-/// An entry; `None` if the table has no such form.
+/// Parses an entry; `None` if it has none of the table's forms.
 fn direct_entry(entry: &str) -> Option<Direct> {
     let all_ports = |which| Some(Direct { which, port: None });
     let entry = entry.to_ascii_lowercase();
@@ -243,19 +243,19 @@ fn direct_entry(entry: &str) -> Option<Direct> {
     }
 }
 
-/// What is wrong with the proxies, all of it. Never a user or a password.
+/// All problems of the proxies. It never contains a user or a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProxyError {
-    /// At least one.
+    /// The problems, at least one.
     pub problems: Vec<ProxyProblem>,
 }
 
-/// One thing that is wrong with the proxies.
+/// One problem of the proxies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyProblem {
-    /// The URL of a proxy.
+    /// A proxy's URL cannot be used.
     #[error("the proxy for `{targets}` targets: {mistake}")]
     Url {
         /// `http` or `https`.
@@ -263,7 +263,7 @@ pub enum ProxyProblem {
         /// What is wrong with it.
         mistake: ProxyMistake,
     },
-    /// An entry of where no proxy is used.
+    /// An entry of the list of targets that use no proxy cannot be read.
     #[error(
         "where no proxy is used: expected a host, `host:port`, `.suffix`, `*` or a range of addresses, found `{entry}`"
     )]
@@ -273,14 +273,14 @@ pub enum ProxyProblem {
     },
 }
 
-/// What is wrong with the URL of a proxy.
+/// What is wrong with a proxy's URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyMistake {
-    /// It is no URL.
+    /// It is not a URL.
     #[error("expected a URL such as `http://proxy.example:3128`: {0}")]
     Unreadable(String),
-    /// It is no HTTP proxy, or one that is reached by TLS.
+    /// Its scheme is not `http`; a proxy reached through TLS is not supported.
     #[error("expected a proxy with the scheme `http`, found `{0}`")]
     Scheme(String),
     /// It has a path, a query or a fragment.
@@ -292,7 +292,7 @@ pub enum ProxyMistake {
 }
 
 impl ProxyError {
-    /// What to write instead.
+    /// The form of a proxy's URL.
     #[must_use]
     pub fn hint(&self) -> String {
         "a proxy is `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`, special characters percent-encoded".to_owned()

@@ -1,4 +1,4 @@
-//! Where a session meets a request: added behind everything that records.
+//! Step 4: adds the session to a request, after everything that is recorded was fixed.
 
 use http::{HeaderName, Uri};
 use wasmtime_wasi_http::Error as HttpError;
@@ -7,7 +7,7 @@ use super::header::is_respelled;
 use super::{Pipeline, Scope, ValidatedRequest};
 
 impl Pipeline {
-    /// Add the session, below the credential's base URL and nowhere else; the URL that is sent.
+    /// Adds the session to a request below the credential's base URL, and to no other. Returns the URL to send.
     pub(super) fn authorise(&self, request: &mut ValidatedRequest) -> Result<Uri, HttpError> {
         let access = self
             .access
@@ -16,7 +16,7 @@ impl Pipeline {
         let Some(access) = access else {
             return Ok(request.url.uri().clone());
         };
-        // In another spelling it would be the same header to some servers.
+        // Some servers would take another spelling for the same header.
         let own = request.headers.keys();
         let respelled: Vec<HeaderName> = own
             .filter(|own| access.header_names().any(|name| is_respelled(name, own)))
@@ -31,7 +31,7 @@ impl Pipeline {
         for (name, value) in access.headers() {
             request.headers.append(name.clone(), value);
         }
-        // No session that was accepted makes this fail; were it to, the error would have no words.
+        // No accepted session makes this fail. If one did, the error must not show the URL.
         access
             .query()
             .added_to(request.url.uri())

@@ -1,4 +1,4 @@
-//! The first step: what a node asks for, whole and within its limits, or refused.
+//! Step 1: a node's request is complete and within its limits, or refused.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
@@ -10,7 +10,7 @@ use super::held::BufferReservation;
 use super::{Pipeline, RequestLine, ValidatedRequest};
 use nodule_core::canonical::{CanonicalUrl, UrlError};
 
-/// A request as a node put it together.
+/// A request as the node made it.
 pub(crate) struct RawRequest {
     pub(crate) method: Method,
     pub(crate) scheme: &'static str,
@@ -24,16 +24,16 @@ pub(crate) struct RawRequest {
 pub(crate) enum Content {
     None,
     Whole(Bytes),
-    /// It is being written.
+    /// The node is still writing it.
     Draft(WasiBody),
 }
 
-/// Set from the URL and the body by the HTTP client; how answers are encoded is the host's affair.
+/// The HTTP client sets these from the URL and the body; the host decides which encodings it accepts.
 const SET_BY_THE_CLIENT: [header::HeaderName; 3] =
     [header::HOST, header::CONTENT_LENGTH, header::ACCEPT_ENCODING];
 
 impl Pipeline {
-    /// Size and syntax.
+    /// Checks size and syntax.
     pub(super) async fn check(&self, raw: RawRequest) -> Result<ValidatedRequest, HttpError> {
         let RawRequest {
             method,
@@ -43,8 +43,8 @@ impl Pipeline {
             mut headers,
             body,
         } = raw;
-        // The body is read in any case, since a node that writes to a stream that nobody reads sees it break, and not
-        // why the request was refused.
+        // The body is read even if the request is going to be refused: otherwise the node would see its stream break
+        // instead of the reason.
         let body = match body {
             Content::None => Ok(Bytes::new()),
             Content::Whole(body) => self.held(body),
@@ -93,7 +93,7 @@ impl Pipeline {
         })
     }
 
-    /// As many and as large as the limits allow.
+    /// Checks the number and the size of headers.
     pub(crate) fn check_headers(&self, headers: &HeaderMap) -> Result<(), HttpError> {
         let bytes: usize = headers
             .iter()
@@ -118,7 +118,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// A body that came whole, as far as there is room for it.
+    /// Reserves memory for a complete body.
     fn held(&self, body: Bytes) -> Result<Bytes, HttpError> {
         if body.len() > self.limits.request_body_bytes {
             return Err(HttpError::HttpRequestBodySize(u64::try_from(body.len()).ok()));
@@ -130,7 +130,7 @@ impl Pipeline {
         Ok(hold.bind(body))
     }
 
-    /// Say which limit a body was too large for.
+    /// Records which limit a body exceeded.
     fn note_size(&self, error: &HttpError) {
         match error {
             HttpError::HttpRequestBodySize(Some(_)) => {

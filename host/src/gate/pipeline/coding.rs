@@ -1,15 +1,16 @@
-//! Content codings: what a service did to a body before it sent it, undone.
+//! Content codings: decodes a response's body.
 //!
-//! | what the answer says | what is done |
+//! | the response says | the host |
 //! | --- | --- |
-//! | `gzip`, `deflate` (with zlib's header or bare), `br`, `zstd`, several of them | decoded, the last one first |
-//! | `compress` and others that exist | the answer has a status and no body that can be read |
-//! | `identity`, nothing, `UTF-8`, `none`, `aws-chunked` | passed on as it came: these are no codings |
+//! | `gzip`, `deflate` (with zlib's header or without), `br`, `zstd`, several of them | decodes them, the last one
+//! first |
+//! | `compress` and other existing codings | reports the status, and that the body cannot be read |
+//! | `identity`, nothing, `UTF-8`, `none`, `aws-chunked` | passes the body on unchanged: these are not codings |
 //!
-//! Several headers of the name are one list. Codings of `Transfer-Encoding` before `chunked` are undone as well; there, what is
-//! unknown is a coding all the same. Every step has the limit of a body (`response-bytes`), and there are
-//! few steps. Nobody is asked for anything but `gzip`: it is what every service has, and the others are for those that send
-//! what they were not asked for.
+//! Several headers of the same name form one list. Codings of `Transfer-Encoding` before `chunked` are decoded as well;
+//! there, an unknown name counts as a coding. Each step has the limit of a body (`response-bytes`), and the number of
+//! steps is bounded. The host asks only for `gzip`, which every service supports; the other decoders are for services
+//! that send what nobody asked for.
 
 use std::io::{self, Read};
 
@@ -18,16 +19,16 @@ use flate2::bufread::GzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 use http::{HeaderMap, HeaderName, header};
 
-/// As many as curl undoes: each is a pass over the whole body.
+/// The maximum number of codings, the same as curl's: each is a pass over the whole body.
 const MOST: usize = 5;
-/// What a decoder of a `zstd` body may be asked to remember, as a power of two (RFC 9659): 8 MB.
+/// The maximum window of a `zstd` body, as a power of two (RFC 9659): 8 MB.
 const ZSTD_WINDOW_LOG: u32 = 23;
-/// Read at once of a `br` body.
+/// The buffer for a `br` body.
 const PIECE_BYTES: usize = 4096;
 /// Gzip's first two bytes.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Codings that exist (IANA's registry, and what is met beside it) and are not undone here.
+/// Existing codings (from IANA's registry and from practice) that the host does not decode.
 const NOT_DECODED: [&str; 14] = [
     "aes128gcm",
     "bzip2",
@@ -45,12 +46,12 @@ const NOT_DECODED: [&str; 14] = [
     "xz",
 ];
 
-/// Why there is no plain body.
+/// Why a body could not be decoded.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Undecoded {
-    /// It is larger than it may be.
+    /// The decoded body exceeds the limit.
     TooLarge,
-    /// In the host's words; of the answer's own it repeats nothing but names of codings.
+    /// The message. Of the response it contains only names of codings.
     Unreadable(String),
 }
 
@@ -86,10 +87,10 @@ impl Coding {
     }
 }
 
-/// The body as the service meant it, and headers that say so.
+/// Decodes the body, and removes the headers that described the encoded one.
 pub(super) fn decode(headers: &mut HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, Undecoded> {
     let codings = codings(headers).map_err(Undecoded::Unreadable)?;
-    // The answer to a HEAD, or one without a body.
+    // A response to HEAD, or one without a body.
     if codings.is_empty() || body.is_empty() {
         return Ok(body);
     }
@@ -113,7 +114,7 @@ pub(super) fn decode(headers: &mut HeaderMap, body: Bytes, limit: usize) -> Resu
     Ok(body)
 }
 
-/// What is wrong with an answer whose body could not be decoded, as far as its headers tell.
+/// Why a response's body could not be decoded, as far as its headers tell.
 pub(super) fn trouble(headers: &HeaderMap) -> String {
     codings(headers).map_or_else(|words| words, |codings| unlike(&codings))
 }
@@ -126,7 +127,7 @@ fn unlike(codings: &[Coding]) -> String {
     )
 }
 
-/// The codings of an answer, in the order in which they were applied.
+/// The codings of a response, in the order in which the service applied them.
 fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, String> {
     let mut codings = Vec::new();
     let content = list(headers, &header::CONTENT_ENCODING).map(|token| (token, false));
@@ -158,7 +159,7 @@ fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, String> {
     Ok(codings)
 }
 
-/// The tokens of all headers of a name, in lower case and without what is behind a semicolon.
+/// The tokens of all headers with this name, in lower case and without parameters.
 pub(super) fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = String> + use<'a> {
     let values = headers.get_all(name).iter();
     values
@@ -170,7 +171,7 @@ pub(super) fn list<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterat
         .filter(|token| !token.is_empty())
 }
 
-/// All that a decoder gives, and one byte more than the limit where there is more.
+/// Reads a decoder to its end, or to one byte more than the limit.
 fn all(decoder: impl Read, limit: usize) -> io::Result<Vec<u8>> {
     let mut plain = Vec::new();
     decoder.take(one_more(limit)).read_to_end(&mut plain)?;
@@ -181,7 +182,8 @@ fn one_more(limit: usize) -> u64 {
     u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1)
 }
 
-/// All members of a gzip body (RFC 1952, section 2.2). Trailing bytes that are not a member are ignored, as other clients do.
+/// Decodes all members of a gzip body (RFC 1952, section 2.2). Like other clients, ignores trailing bytes that are not
+/// a member.
 fn gunzip(body: &[u8], limit: usize) -> io::Result<Vec<u8>> {
     let (mut plain, mut rest) = (Vec::new(), body);
     loop {
@@ -195,7 +197,7 @@ fn gunzip(body: &[u8], limit: usize) -> io::Result<Vec<u8>> {
     }
 }
 
-/// A deflate body, to its own end: the library's readers take one that breaks off for a whole one.
+/// Decodes a deflate body up to its end marker. The library's own readers accept a truncated body as complete.
 fn inflate(body: &[u8], has_header: bool, limit: usize) -> io::Result<Vec<u8>> {
     let mut inflating = Decompress::new(has_header);
     let mut plain = Vec::new();

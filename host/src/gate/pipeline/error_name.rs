@@ -1,10 +1,10 @@
-//! Names for transport failures, as recordings keep them.
+//! The names of transport errors in recordings.
 
 use wasmtime_wasi_http::Error as HttpError;
 
 type Named = (&'static str, fn() -> HttpError);
 
-/// Name and failure, without what a failure carries: a replay needs to fail in the same way, not in the same words.
+/// Names and errors, without the errors' data: a replay has to fail in the same way, not with the same text.
 const NAMES: [Named; 16] = [
     ("dns-timeout", || HttpError::DnsTimeout),
     ("dns-error", || HttpError::DnsError {
@@ -33,7 +33,7 @@ const NAMES: [Named; 16] = [
     ("http-protocol-error", || HttpError::HttpProtocolError),
 ];
 
-/// The name of the failure that a recording knows this one by.
+/// The name of an error in a recording.
 pub(super) fn of(error: &HttpError) -> &'static str {
     NAMES
         .iter()
@@ -41,7 +41,7 @@ pub(super) fn of(error: &HttpError) -> &'static str {
         .map_or("http-protocol-error", |(name, _)| name)
 }
 
-/// The failure of a name; none of another tool's words.
+/// The error with this name; `None` for the text of another tool.
 pub(super) fn parse(name: &str) -> Option<HttpError> {
     let mut names = NAMES.iter();
     let (_, make) = names.find(|(known, _)| *known == name)?;

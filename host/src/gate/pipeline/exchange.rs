@@ -1,4 +1,4 @@
-//! Sending one request and reading its answer to the end, within the limits.
+//! Sends one request and reads its response completely, within the limits.
 
 use std::error::Error as StdError;
 use std::pin::pin;
@@ -24,19 +24,19 @@ use crate::gate::client::{
 use nodule_core::address::AddressDenial;
 use nodule_core::limits::Limits;
 
-/// Why there is no answer.
+/// Why there is no response.
 pub(super) enum Stopped {
-    /// The name leads to forbidden addresses only.
+    /// The name has only forbidden addresses.
     Denied(AddressDenial),
-    /// The answer is larger than allowed; the limit's key.
+    /// The response exceeds a limit; with the limit's key.
     Limit(&'static str, TransportError),
-    /// The network, the service, or a deadline.
+    /// The network, the service or a deadline failed the request.
     Broken(TransportError),
-    /// The answer is there, but for its body, which cannot be read.
+    /// The response's body could not be decoded; the response without it.
     Undecoded(Box<BufferedResponse>),
 }
 
-/// The deadlines of one request: the host's, or the node's where it is in more of a hurry.
+/// The deadlines of one request: the host's, or the node's if it is sooner.
 struct Deadlines {
     connect: Duration,
     first_byte: Duration,
@@ -57,7 +57,7 @@ impl Deadlines {
     }
 }
 
-/// Send a request that may be sent. `pipeline` is told when it begins to leave.
+/// Sends a request that passed all checks. Tells `pipeline` when the request starts to leave.
 pub(super) async fn send(
     pipeline: &Pipeline,
     origin_client: &OriginClient,
@@ -68,7 +68,7 @@ pub(super) async fn send(
     let limits = pipeline.limits();
     let mut now = Instant::now();
     let deadlines = Deadlines::new(now, limits, options);
-    // Waiting for a place and connecting share one deadline.
+    // Waiting for a slot and connecting share one deadline.
     let connect_by = now + deadlines.connect;
     let slot = if let Ok(slot) = pipeline.slots.try_acquire() {
         Ok(Ok(slot))
@@ -87,7 +87,7 @@ pub(super) async fn send(
             ),
         ));
     };
-    // A semaphore that is closed lets nobody in; this one never is.
+    // Only a closed semaphore fails, and this one is never closed.
     let _slot = slot;
     let changing = u32::from(!super::is_safe(&request.method));
     let asking = origin_client.request_permit();
@@ -95,10 +95,10 @@ pub(super) async fn send(
     let asked_at = now;
     let answer = origin_client.request(Arc::clone(&connecting), outgoing(request, url));
     let mut answer = pin!(answer);
-    // Noted before it leaves: a call that is dropped from here on may have been carried out.
+    // Recorded before the request leaves: if the call is dropped from here on, the service may have done it.
     pipeline.sending(changing);
-    // One timer for both deadlines. The one for the first byte begins with the connection, which is looked at when it
-    // seems to be over; before there is one, the connector has a deadline of its own.
+    // One timer serves both deadlines. The first-byte deadline starts with the connection, which is looked at when the
+    // timer fires. Before there is a connection, the connector enforces its own deadline.
     let mut first_byte_by = asked_at + deadlines.first_byte;
     let response = loop {
         let wake = first_byte_by.min(deadlines.end);
@@ -116,7 +116,7 @@ pub(super) async fn send(
                 format!("no answer within {seconds} seconds (`first-byte-timeout-ms`)"),
             ));
         }
-        // A connection that is there sooner than it has to be is seen no later than then.
+        // If the connection is not there yet, look again at the latest time when it can be.
         first_byte_by = if since > wake {
             since
         } else {
@@ -125,7 +125,8 @@ pub(super) async fn send(
     };
     match response {
         Ok(response) if let Some(proxy) = origin_client.refused_by_proxy(&response) => {
-            // A service may answer so itself, after it has done what it was asked: nobody knows whether it was the proxy.
+            // The service itself may send this status after it has done the request, so nobody knows whether it came
+            // from the proxy.
             Err(broken(HttpError::ConnectionRefused, asks_for_credentials(proxy)))
         }
         Ok(response) => receive(pipeline, response, limits, &deadlines).await,
@@ -140,13 +141,13 @@ pub(super) async fn send(
     }
 }
 
-/// Whether a request found its connection given up before any of it was written. Where the connection had been used before, another one was
-/// tried already.
+/// Whether the connection was closed before any byte of the request was written. If that was a reused connection, the
+/// client has already tried another one.
 fn is_unwritten(error: &legacy::Error) -> bool {
     find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
 }
 
-/// Takes headers and body along; what was asked for stays.
+/// Moves headers and body out; method and URL stay for events and recordings.
 fn outgoing(request: &mut ValidatedRequest, url: Uri) -> http::Request<Full<Bytes>> {
     let mut outgoing = http::Request::new(Full::new(std::mem::take(&mut request.body)));
     *outgoing.method_mut() = request.method.clone();
@@ -186,7 +187,7 @@ async fn receive(
                 hold: BufferReservation::new(&pipeline.buffered),
             })));
         }
-        // What a service says besides a status that is no success is for people to read.
+        // The body of a failed response is only read by people, so a message can replace it.
         Err(Undecoded::Unreadable(words)) => format!("({words})").into(),
     };
     if !hold.set(body.len()) {
@@ -200,7 +201,7 @@ async fn receive(
     })
 }
 
-/// The body as it came, within its limit.
+/// Reads the encoded body, within its limit.
 async fn collect(
     pipeline: &Pipeline,
     headers: &HeaderMap,
@@ -249,9 +250,10 @@ async fn collect(
     Ok(if more.is_empty() { first } else { more.freeze() })
 }
 
-/// How long a body is that is said to have the transfer coding `identity`. That is none, by a name that HTTP/1.1 once had, and
-/// hyper reads on to the end of the connection, which a service that keeps it open does not send. So only so much is read here. The
-/// connection is given up then, so that what may follow is nobody's answer.
+/// The length of a body whose transfer coding is `identity`. HTTP/1.1 once had this name for no coding. Hyper reads
+/// such a body to the end of the connection, which a service that keeps the connection open does not send. So only
+/// `content-length` bytes are read, and then the connection is closed, so that later bytes cannot become part of
+/// another response.
 fn length_beside_identity(headers: &HeaderMap) -> Option<usize> {
     let mut codings = coding::list(headers, &header::TRANSFER_ENCODING).peekable();
     codings.peek()?;
@@ -264,13 +266,13 @@ fn length_beside_identity(headers: &HeaderMap) -> Option<usize> {
     is_one.then(|| length.parse().ok())?
 }
 
-/// More of the body, in time.
+/// Reads the next frame of the body, within the deadlines.
 async fn next_frame(
     body: &mut Incoming,
     limits: &Limits,
     deadlines: &Deadlines,
 ) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Stopped> {
-    // What is there already needs no timer.
+    // Data that has arrived needs no timer.
     if let Some(next) = body.frame().now_or_never() {
         return Ok(next);
     }
@@ -348,7 +350,7 @@ fn classify(error: &legacy::Error, limits: &Limits) -> Stopped {
     )
 }
 
-/// The first error of this type among an error's causes. An `io::Error` that wraps another hides it from `source`.
+/// The first error of this type in the chain of causes. `source` skips an error that an `io::Error` wraps.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -366,7 +368,7 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
-/// What is at the bottom of it.
+/// The message of the root cause.
 fn cause(error: &(dyn StdError + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {

@@ -1,14 +1,15 @@
-//! Headers that are not a node's to set.
+//! Headers that a node may not set.
 //!
-//! A policy is about a method, an origin and a path. Servers and the proxies before them take other words for these from headers: a
-//! `POST` with `X-HTTP-Method-Override: DELETE` is carried out as a `DELETE`, and `X-Original-URL` names the path that counts. The
-//! same goes for who asks: the address that a request comes from, and the user whom a proxy has let in. What is decided about a
-//! request has to be what is carried out, so none of these leaves.
+//! A policy decides on a method, an origin and a path. Servers and the proxies in front of them take other values for
+//! these from headers: they carry out a `POST` with `X-HTTP-Method-Override: DELETE` as a `DELETE`, and use the path in
+//! `X-Original-URL`. The same applies to the client: the address that a request comes from, and the user whom a proxy
+//! authenticated. The service has to carry out what the policy decided on, so a request with such a header is refused.
 //!
-//! Names are compared as CGI and what came after it hand them on, where `-`, `_` and every other sign are one: `X_HTTP_METHOD_OVERRIDE` is
-//! the same header to PHP, Rack and WSGI, and `X.HTTP.Method.Override` to some of the servers before them.
+//! Names are compared as CGI and its successors pass them on: `-`, `_` and every other sign are the same. PHP, Rack and
+//! WSGI read `X_HTTP_METHOD_OVERRIDE` as the same header, and some servers in front of them `X.HTTP.Method.Override`.
 //!
-//! What stands in a query, a body, or a header that is the service's own (`Destination`, `x-amz-copy-source`) cannot be seen here.
+//! This cannot see overrides in a query, in a body, or in headers of a particular service (`Destination`,
+//! `x-amz-copy-source`).
 
 use std::borrow::Cow;
 
@@ -17,24 +18,26 @@ use wasmtime_wasi_http::DEFAULT_FORBIDDEN_HEADERS;
 
 use super::Scope;
 
-/// Headers of one connection, or of the host's own making: a node sets none of them.
+/// Headers of one connection, and headers that only the host makes.
 const HOST_HEADERS: [&str; 4] = ["te", "trailer", "expect", "proxy-authentication-info"];
 
-/// Set by the HTTP client; in another spelling they would go out beside what it sets.
+/// The HTTP client sets these. In another spelling they would be sent in addition to the client's.
 const CLIENT_HEADERS: [&str; 2] = ["accept-encoding", "content-length"];
 
-/// Refused wherever they stand in a name.
+/// Refused anywhere in a name.
 const ANYWHERE: [&str; 10] = [
-    // `X-HTTP-Method-Override` (Rack, Rails, Symfony, Laravel, Express, ASP.NET), `X-Method-Override`, `X-HTTP-Host-Override`.
+    // `X-HTTP-Method-Override` (Rack, Rails, Symfony, Laravel, Express, ASP.NET), `X-Method-Override`,
+    // `X-HTTP-Host-Override`.
     "override",
-    // `Forwarded` (RFC 7239) and all of `X-Forwarded-…`, of which `-Prefix`, `-Host` and `-Path` make URLs (Spring, Express, Symfony).
+    // `Forwarded` (RFC 7239) and all of `X-Forwarded-…`: `-Prefix`, `-Host` and `-Path` become part of URLs (Spring,
+    // Express, Symfony).
     "forward",
     // `X-Client-IP`, `True-Client-IP`, `Fastly-Client-IP`, `X-Cluster-Client-IP`, `WL-Proxy-Client-IP`.
     "client-ip",
     "clientip",
     // `CF-Connecting-IP`, `DO-Connecting-IP`.
     "connecting-ip",
-    // Nginx's.
+    // Nginx.
     "real-ip",
     "remote-ip",
     "remote-addr",
@@ -43,7 +46,7 @@ const ANYWHERE: [&str; 10] = [
     "socketip",
 ];
 
-/// Refused at the beginning of a name.
+/// Refused at the start of a name.
 const BEGINNINGS: [&str; 27] = [
     // `X-HTTP-Method` (OData, SharePoint).
     "x-http-method",
@@ -51,21 +54,22 @@ const BEGINNINGS: [&str; 27] = [
     "x-original-",
     "x-rewrite-",
     "x-proxy-",
-    // Where Rack sends a file from.
+    // Tells Rack where to find a file to send.
     "x-accel-",
     "x-sendfile",
-    // What Next.js tells itself: whether its middleware has been passed, and which path was meant.
+    // Next.js sends these to itself: whether its middleware has run, and which path was matched.
     "x-middleware-",
     "x-invoke-",
     "x-matched-path",
     "x-now-route-",
-    // What the proxies of Envoy, Azure, App Engine, Cloudflare and ASP.NET say of a request, and take from nobody else.
+    // Internal headers of the proxies of Envoy, Azure, App Engine, Cloudflare and ASP.NET.
     "x-envoy-",
     "x-arr-",
     "x-appengine-",
     "cf-",
     "ms-aspnetcore-",
-    // Who has logged in, as a proxy says: Authelia, Kubernetes, Grafana, oauth2-proxy, Authentik, Pomerium, Tailscale, Google, Azure, AWS.
+    // The user whom a proxy has authenticated: Authelia, Kubernetes, Grafana, oauth2-proxy, Authentik, Pomerium,
+    // Tailscale, Google, Azure, AWS.
     "remote-",
     "x-remote-",
     "x-webauth-",
@@ -77,11 +81,11 @@ const BEGINNINGS: [&str; 27] = [
     "x-goog-iap-",
     "x-ms-client-principal",
     "x-amzn-oidc-",
-    // A certificate that a proxy has seen.
+    // A certificate that a proxy has verified.
     "x-ssl-",
 ];
 
-/// Refused as whole names.
+/// Refused as complete names.
 const NAMES: [&str; 21] = [
     "x-method",
     "x-url",
@@ -92,14 +96,14 @@ const NAMES: [&str; 21] = [
     "x-scheme",
     "x-url-scheme",
     "front-end-https",
-    // The path of an application, as gunicorn and its like take it.
+    // The path of an application, as gunicorn and similar servers read it.
     "script-name",
     "x-script-name",
     "path-info",
     "x-path-info",
     "request-uri",
     "x-request-uri",
-    // `HTTP_PROXY` in the environment of CGI programs.
+    // Becomes `HTTP_PROXY` in the environment of CGI programs.
     "proxy",
     "via",
     "cdn-loop",
@@ -108,7 +112,8 @@ const NAMES: [&str; 21] = [
     "x-client-verify",
 ];
 
-/// Whether a header belongs to one connection or to the host: a node sets it on no request and sees it of no answer.
+/// Whether a header belongs to one connection or to the host: a node cannot set it in a request or see it in a
+/// response.
 pub(crate) fn is_of_connection(name: &HeaderName) -> bool {
     let folded = folded(name);
     DEFAULT_FORBIDDEN_HEADERS
@@ -119,13 +124,13 @@ pub(crate) fn is_of_connection(name: &HeaderName) -> bool {
         || name.as_str() != folded && CLIENT_HEADERS.contains(&&*folded)
 }
 
-/// Whether an instance may not set this header on a request. `Cookie` is a way to authenticate, and nothing that an executing
-/// instance has to do with.
+/// Whether an instance may not set this header on a request. `Cookie` authenticates, so an executing instance may not
+/// set it.
 pub(super) fn is_forbidden(scope: Scope, name: &HeaderName) -> bool {
     is_forbidden_in_session(name) || scope == Scope::Operation && is_cookie(name)
 }
 
-/// Whether a session may not set this header on the requests that it is added to. It may set `Cookie`.
+/// Whether a session may not set this header on requests. `Cookie` is allowed.
 pub(crate) fn is_forbidden_in_session(name: &HeaderName) -> bool {
     if is_common(name) {
         return false;
@@ -137,7 +142,7 @@ pub(crate) fn is_forbidden_in_session(name: &HeaderName) -> bool {
         || NAMES.contains(&&*folded)
 }
 
-/// What most requests have, and none of what is refused: they are not looked for in the lists.
+/// Frequent names that are never refused, so the lists need not be searched for them.
 fn is_common(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
@@ -156,7 +161,7 @@ fn is_common(name: &HeaderName) -> bool {
     )
 }
 
-/// Whether two names differ, and not to a server that does not tell their signs apart.
+/// Whether two different names are the same to a server that treats all signs alike.
 pub(super) fn is_respelled(one: &HeaderName, other: &HeaderName) -> bool {
     one.as_str().len() == other.as_str().len() && one != other && folded(one) == folded(other)
 }
@@ -165,7 +170,7 @@ fn is_cookie(name: &HeaderName) -> bool {
     ["cookie", "cookie2"].contains(&&*folded(name))
 }
 
-/// Names are in lower case already.
+/// Replaces every sign in a name with `-`. Header names are in lower case already.
 fn folded(name: &HeaderName) -> Cow<'_, str> {
     let name = name.as_str();
     let is_sign = |c: char| !c.is_ascii_alphanumeric();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
-/// What is held, and what may be.
+/// The bytes that are buffered, and the limit.
 #[derive(Debug)]
 pub(crate) struct Buffered {
     bytes: AtomicUsize,
@@ -24,7 +24,7 @@ impl Buffered {
     }
 }
 
-/// Some of it, until it is dropped.
+/// Reserves some of the bytes until it is dropped.
 #[derive(Debug)]
 pub(crate) struct BufferReservation {
     buffered: Arc<Buffered>,
@@ -39,7 +39,7 @@ impl BufferReservation {
         }
     }
 
-    /// Holds more; `false` says that it would be too much, and then nothing more is held.
+    /// Reserves more bytes. Returns `false`, and reserves nothing, if that would exceed the limit.
     pub(crate) fn add(&mut self, more: usize) -> bool {
         let add = |held: usize| held.checked_add(more).filter(|sum| *sum <= self.buffered.limit);
         let added = self
@@ -53,7 +53,7 @@ impl BufferReservation {
         added
     }
 
-    /// Holds as much as this, neither more nor less; `false` as for [`BufferReservation::add`].
+    /// Changes the reservation to exactly this size; `false` as for [`BufferReservation::add`].
     pub(crate) fn set(&mut self, bytes: usize) -> bool {
         match self.bytes.checked_sub(bytes) {
             Some(less) => {
@@ -65,7 +65,7 @@ impl BufferReservation {
         }
     }
 
-    /// All of what is held, with this holding nothing any more.
+    /// Moves the whole reservation out.
     pub(crate) fn split_off(&mut self) -> Self {
         Self {
             buffered: Arc::clone(&self.buffered),
@@ -73,7 +73,7 @@ impl BufferReservation {
         }
     }
 
-    /// The bytes, which hold their share until the last piece of them is gone.
+    /// Ties the reservation to the bytes: it is released with their last clone or slice.
     pub(crate) fn bind(self, bytes: Bytes) -> Bytes {
         if bytes.is_empty() {
             bytes

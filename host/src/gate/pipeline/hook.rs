@@ -10,11 +10,12 @@ use super::header::{is_forbidden, is_respelled};
 use super::{Pipeline, Scope, ValidatedRequest};
 use crate::events::Source;
 
-/// A request that may be sent, as a [`RequestHook`] sees it: without its values, its body, and what a session adds.
+/// A request about to be sent, as a [`RequestHook`] sees it: without the path's values, its body, and what a session
+/// adds.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct HookedRequest<'a> {
-    /// Whose it is. Requests that make a session have the operation `authenticate`.
+    /// What the request belongs to. Requests that make a session have the operation `authenticate`.
     pub source: Source<'a>,
     /// The method.
     pub method: &'a Method,
@@ -24,21 +25,22 @@ pub struct HookedRequest<'a> {
     pub path: &'a str,
 }
 
-/// Adds headers to requests that are sent, after the policy let them pass.
+/// Adds headers to requests that the policy allowed.
 ///
-/// A header takes the place of the node's own of that name; a session's takes the place of this. Headers that a node must not set, since they
-/// speak of another method, path, host or client, or belong to the connection, are not for a hook either: the request is refused,
-/// and the rule is `request-hook`. All headers together keep to `header-count` and `header-bytes`. What is added is in no
-/// recording and in no plan of a dry run, and a node sees it only where a service repeats it: a secret does not belong in it.
+/// A hook's header replaces the node's header of that name, and a session's header replaces the hook's. A hook may not
+/// set the headers that a node may not set, because they override the method, path, host or client, or belong to the
+/// connection: such a request is refused by the rule `request-hook`. All headers together must stay within
+/// `header-count` and `header-bytes`. Recordings and plans of a dry run do not contain a hook's headers, and a node
+/// sees them only if a service repeats them: do not put a secret into one.
 ///
-/// It is called in the task of the request, in the caller's span, and should return at once.
+/// The hook is called in the task of the request, in the caller's span, and should return at once.
 pub trait RequestHook: fmt::Debug + Send + Sync {
-    /// The headers for this request.
+    /// Returns the headers to add to this request.
     fn headers(&self, request: HookedRequest<'_>) -> Vec<(HeaderName, HeaderValue)>;
 }
 
 impl Pipeline {
-    /// Add the embedder's headers.
+    /// Adds the embedder's headers.
     pub(super) fn add_hooked(&self, request: &mut ValidatedRequest) -> Result<(), HttpError> {
         let Some(hook) = &self.hook else { return Ok(()) };
         let origin = request.url.origin();

@@ -1,4 +1,4 @@
-//! What the host sees of a call's requests, and what it makes of a node's word about them.
+//! What the host observes of a call's requests, and how it corrects a node's failure with that.
 
 use nodule_core::outcome::Changing;
 use std::cmp::Ordering;
@@ -14,56 +14,57 @@ use crate::events;
 use nodule_core::canonical::CanonicalUrl;
 use nodule_core::failure::{Certainty, Failure};
 
-/// Denials and limits of one call that are told one by one: all of an honest one, which has a handful for each item. A hostile
-/// one would fill the disk with them otherwise, or hide those of others among them.
+/// How many denials and limits of one call are reported one by one. An honest call has a handful per item; a hostile
+/// one could fill the disk with them, or hide another call's among them.
 const AUDITED: u32 = 1024;
 
-/// What the host saw of a call's requests; it trusts this more than what the node says.
+/// What the host observed of a call's requests. The host trusts this more than the node's failure.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observed {
-    /// Requests that began to leave.
+    /// Requests that started to leave.
     pub(crate) sent: u32,
-    /// Those that policy let pass and that are not GET or HEAD.
+    /// Requests that the policy allowed and that are neither GET nor HEAD.
     allowed_changing: u32,
-    /// Requests that were answered to the end.
+    /// Requests with a complete response.
     pub(crate) answered: u32,
-    /// Bytes of the bodies of these answers.
+    /// The total size of these responses' bodies.
     received: u64,
-    /// Those that left and are not GET or HEAD.
+    /// Requests that left and are neither GET nor HEAD.
     pub(crate) changing: Changing,
-    /// How long each request took that was sent to the service, in the order of their ends.
+    /// The duration of each request to the service, in the order in which they finished.
     pub(crate) took: Vec<Duration>,
     pub(super) denial: Option<(String, Option<String>)>,
     pub(super) limit: Option<String>,
     pub(super) trouble: Option<String>,
-    /// The status of an answer whose body could not be read, and what is wrong with that.
+    /// The status of a response whose body could not be decoded, and why.
     undecoded: Option<(u16, String)>,
-    /// Requests of an authenticating instance that were allowed.
+    /// The requests of an authenticating instance that were allowed.
     authenticating: u32,
-    /// Events of things that cost a node nothing.
+    /// The number of denials and limits so far.
     audited: u32,
-    /// The last answer to an authenticating instance, where the last of its requests had one.
+    /// The response to an authenticating instance's last request; `None` if it had none.
     last_answer: Option<LastAnswer>,
 }
 
-/// What the host saw of an answer.
+/// What the host keeps of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LastAnswer {
     pub(crate) status: u16,
     /// How long the service asks to wait, in milliseconds.
     pub(crate) retry_after_ms: Option<u32>,
-    /// Whether it is a page, and no document.
+    /// Whether it is an HTML page.
     pub(crate) is_html: bool,
-    /// Where it leads, where it is a redirect.
+    /// Where it redirects to, if it does.
     pub(crate) redirect: Option<Redirect>,
 }
 
-/// Where a redirect leads, seen from the base URL; no more, since the place itself may hold what the node sent.
+/// Where a redirect leads, relative to the base URL. The target itself is not kept, since it may contain what the node
+/// sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Redirect {
-    /// To `https`, at the same host.
+    /// To `https` on the same host.
     Https,
-    /// To another path or port of the same host.
+    /// To another path or port on the same host.
     SameHost,
     /// To another host.
     OtherHost,
@@ -86,7 +87,7 @@ impl Redirect {
     }
 }
 
-/// Whether an answer is a page, by what it says or by how it begins.
+/// Whether a response is an HTML page, by its content type or its first character.
 fn is_html(answer: &BufferedResponse) -> bool {
     let kind = answer
         .headers
@@ -99,16 +100,16 @@ fn is_html(answer: &BufferedResponse) -> bool {
     }) || answer.body.trim_ascii_start().starts_with(b"<")
 }
 
-/// Answers that a call got.
+/// The number and size of a call's responses.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Answered {
     pub(crate) answers: u32,
-    /// Of their bodies.
+    /// The total size of their bodies.
     pub(crate) bytes: u64,
 }
 
 impl Answered {
-    /// Those that came after `earlier`.
+    /// The responses since `earlier`.
     pub(crate) fn since(self, earlier: Self) -> Self {
         Self {
             answers: self.answers.saturating_sub(earlier.answers),
@@ -124,14 +125,14 @@ impl Observed {
         self.changing.answered += changing;
     }
 
-    /// Count a request of an authenticating instance; whether it may be sent.
+    /// Counts a request of an authenticating instance. Returns whether it may be sent.
     pub(super) fn may_authenticate_further(&mut self) -> bool {
         let is_allowed = self.authenticating < AUTHENTICATION_REQUESTS;
         self.authenticating += u32::from(is_allowed);
         is_allowed
     }
 
-    /// Count a request that is not GET or HEAD; whether it may be sent where `most` may.
+    /// Counts a request that is neither GET nor HEAD. Returns whether it may be sent if `most` are allowed.
     pub(super) fn may_change_further(&mut self, most: u32) -> bool {
         let is_allowed = self.allowed_changing < most;
         self.allowed_changing += u32::from(is_allowed);
@@ -140,7 +141,7 @@ impl Observed {
 }
 
 impl Pipeline {
-    /// What the host saw of this call's requests so far.
+    /// What the host has observed of this call so far.
     pub(crate) fn observed(&self) -> Observed {
         self.notes().clone()
     }
@@ -154,7 +155,8 @@ impl Pipeline {
         self.notes().limit.get_or_insert(message);
     }
 
-    /// Tell of something that a node can do a million times a second: the first times, and then that it goes on.
+    /// Reports something that a node can cause a million times a second: each of the first times, and then once that
+    /// more follow.
     pub(super) fn audit(&self, tell: impl FnOnce()) {
         let told = {
             let mut notes = self.notes();
@@ -168,26 +170,26 @@ impl Pipeline {
         }
     }
 
-    /// A limit that is not the node's failure, or not by itself.
+    /// Reports a limit that does not become the node's failure, or not by itself.
     pub(crate) fn note_limit(&self, key: &str) {
         events::limit(&self.label, key);
     }
 
-    /// Note that a request begins to leave; `changing` is 1 for one that is not GET or HEAD.
+    /// Records that a request starts to leave. `changing` is 1 if it is neither GET nor HEAD.
     pub(super) fn sending(&self, changing: u32) {
         let mut notes = self.notes();
         notes.sent += 1;
         notes.changing.sent += changing;
     }
 
-    /// Note that it did not leave after all: there was no connection.
+    /// Records that the request did not leave after all.
     pub(super) fn not_sent(&self, changing: u32) {
         let mut notes = self.notes();
         notes.sent = notes.sent.saturating_sub(1);
         notes.changing.sent = notes.changing.sent.saturating_sub(changing);
     }
 
-    /// Note that a request to the service ended, with its answer where that was read to its end.
+    /// Records that a request to the service finished, with its response if that is complete.
     pub(super) fn ended(&self, took: Duration, answer: Option<&BufferedResponse>, changing: u32) {
         let mut notes = self.notes();
         notes.took.push(took);
@@ -196,12 +198,12 @@ impl Pipeline {
         }
     }
 
-    /// Note that a recording had an answer.
+    /// Records that a recording provided a response.
     pub(super) fn answered(&self, answer: &BufferedResponse, changing: u32) {
         self.notes().answer(answer, changing);
     }
 
-    /// The answers of this call so far.
+    /// The responses of this call so far.
     pub(crate) fn answered_so_far(&self) -> Answered {
         let notes = self.notes();
         Answered {
@@ -210,31 +212,31 @@ impl Pipeline {
         }
     }
 
-    /// The status of an answer whose body could not be read, and what is wrong with it.
+    /// The status of a response whose body could not be decoded, and why.
     pub(crate) fn undecoded(&self) -> Option<(u16, String)> {
         self.notes().undecoded.clone()
     }
 
-    /// Why a request of this call was denied, or which limit it reached, in the host's own words.
+    /// The host's reason why a request of this call was denied, or the limit that it reached.
     pub(crate) fn refusal(&self) -> Option<Failure> {
         let Observed { denial, limit, .. } = self.observed();
         let denied = denial.map(|(message, hint)| Failure::Denied { message, hint });
         denied.or_else(|| limit.map(Failure::Limit))
     }
 
-    /// What the network said, where a request got no answer.
+    /// The transport error of a request without a response.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.notes().trouble.clone()
     }
 
-    /// Note an answer whose body could not be read.
+    /// Records a response whose body could not be decoded.
     pub(super) fn note_undecoded(&self, answer: &BufferedResponse) {
         let words = coding::trouble(&answer.headers);
         let mut notes = self.notes();
         notes.undecoded.get_or_insert((answer.status.as_u16(), words));
     }
 
-    /// Note how a request of an authenticating instance ended.
+    /// Records how a request of an authenticating instance finished.
     pub(super) fn note_answer(&self, outcome: &Result<BufferedResponse, HttpError>) {
         self.notes().last_answer = outcome.as_ref().ok().map(|answer| LastAnswer {
             status: answer.status.as_u16(),
@@ -248,13 +250,13 @@ impl Pipeline {
         });
     }
 
-    /// The answer to the last request of an authenticating instance, where there was one.
+    /// The response to an authenticating instance's last request, if it had one.
     pub(crate) fn last_answer(&self) -> Option<LastAnswer> {
         self.notes().last_answer
     }
 
-    /// A node's failure in the host's own words, where the host knows more: which rule denied, which limit was reached,
-    /// what the network said, and whether anything was sent at all.
+    /// Replaces the node's explanation of a failure where the host knows better: which rule denied, which limit was
+    /// reached, what the transport error was, and whether any request was sent at all.
     pub(crate) fn explain(&self, failure: Failure) -> Failure {
         let observed = self.observed();
         match failure {
@@ -287,7 +289,7 @@ impl Pipeline {
                     retry_after_ms,
                 }
             }
-            // 0 is the status of an answer that the node was not given.
+            // Status 0 means that the node did not get the response.
             Failure::Unintelligible(mut answer) if answer.status == 0 => {
                 if let Some((status, words)) = observed.undecoded {
                     answer.status = status;
@@ -300,8 +302,8 @@ impl Pipeline {
     }
 }
 
-/// A refusal of which the host knows nothing. Whoever reads it may widen a policy or a limit on the strength of it, so it is
-/// not passed off as the host's own word.
+/// Marks a refusal that the host did not observe as the node's claim. An operator may widen a policy or a limit because
+/// of the message, so it must not look like the host's.
 fn claimed(message: &str) -> String {
     format!("the node says: {message}")
 }

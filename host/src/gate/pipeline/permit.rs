@@ -1,5 +1,5 @@
-//! The second step: whether a request may be sent, and how far its connection may go. And how a refusal is told, whichever step
-//! it comes from.
+//! Step 2: whether a request may be sent, and which addresses its connection may reach. Also reports refusals, from any
+//! step.
 
 use http::Method;
 use nodule_core::address::Permit;
@@ -10,26 +10,25 @@ use wasmtime_wasi_http::Error as HttpError;
 use super::{Pipeline, RequestLine, Scope, ValidatedRequest, is_safe};
 use crate::events;
 
-/// Rules by which a request below the base URL is refused for nothing that the node chose.
+/// Rules that may refuse a request below the base URL independently of what the node chose.
 const OF_THE_BASE: [&str; 3] = ["address", "authentication-requests", "request-hook"];
 
-/// Requests that one `authenticate` may send. A handshake of several steps takes five or six: finding the endpoints, a nonce,
-/// a token, its exchange for another, a renewal that failed before. With no limit it could write the secret to as many places
-/// of the service as it likes.
+/// How many requests one `authenticate` may send. A handshake takes up to five or six: discovery, a nonce, a token, a
+/// token exchange, a failed renewal before. Without a limit, a node could store the secret anywhere on the service.
 pub(crate) const AUTHENTICATION_REQUESTS: u32 = 16;
 
-/// Why a request is refused.
+/// Why a request was refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     /// The rule's stable name, for events.
     pub(super) rule: &'static str,
-    /// What is wrong, for the failure of the item.
+    /// The message for the item's failure.
     pub(super) message: String,
-    /// The lines that would allow it.
+    /// The lines for the policy file that would allow it.
     pub(super) hint: Option<String>,
 }
 
-/// What policy and credential say of a request by itself, whatever was sent before it.
+/// Decides on a request by itself, from the policy and the credential, regardless of earlier requests.
 pub(super) fn decide(policy: &Policy, scope: Scope, request: &ValidatedRequest) -> Result<Permit, Refusal> {
     let ValidatedRequest {
         method,
@@ -48,7 +47,7 @@ pub(super) fn decide(policy: &Policy, scope: Scope, request: &ValidatedRequest) 
                 hint: None,
             });
         }
-        // By a rule, or by having given the credential, where the policy does not say otherwise.
+        // Allowed by a rule, or because the credential was given and the policy does not say otherwise.
         (_, true) => policy.decide_below_base(method, url),
         (Scope::Operation, false) => policy.decide(method, url).map(Rule::permit),
     };
@@ -57,7 +56,7 @@ pub(super) fn decide(policy: &Policy, scope: Scope, request: &ValidatedRequest) 
         Err(denial) => Err(Refusal {
             rule: match scope {
                 Scope::Operation => denial.why.rule(),
-                // Which of the rules it was is this node's choice.
+                // The node could encode the secret in which rule it breaks.
                 Scope::Authentication => "authentication",
             },
             message: denial.to_string(),
@@ -67,14 +66,14 @@ pub(super) fn decide(policy: &Policy, scope: Scope, request: &ValidatedRequest) 
 }
 
 impl Pipeline {
-    /// The policy's word, and how far the connection may go.
+    /// Decides on a request, counts it, and returns which addresses its connection may reach.
     pub(super) fn permit(&self, request: &ValidatedRequest) -> Result<Permit, HttpError> {
         decide(&self.policy, self.scope, request)
             .and_then(|permit| self.count(&request.method).map(|()| permit))
             .map_err(|refusal| self.refuse(request.line(), refusal))
     }
 
-    /// Count a request that may be sent by itself; refuse one too many of them.
+    /// Counts a request that was allowed by itself, and refuses it if that is one too many.
     fn count(&self, method: &Method) -> Result<(), Refusal> {
         let mut notes = self.notes();
         match self.scope {
@@ -100,7 +99,7 @@ impl Pipeline {
         }
     }
 
-    /// Refuse a request: a failure for the node, an event for the operator, and the lines to paste for whoever has to act.
+    /// Refuses a request: with a failure for the node, an event for the operator, and lines to paste into the policy.
     pub(crate) fn deny(
         &self,
         line: RequestLine<'_>,
@@ -117,7 +116,7 @@ impl Pipeline {
             .url
             .is_some_and(|url| self.base.as_ref().is_some_and(|base| base.covers(url)));
         let (line, message, hint) = match self.scope {
-            // This node knows the secret: where it wanted to go, in whatever words, may be the secret.
+            // This node knows the secret and could encode it in where its request goes, so that is not shown.
             Scope::Authentication if self.is_live() && !(below_base && OF_THE_BASE.contains(&rule)) => (
                 RequestLine {
                     method: None,

@@ -1,5 +1,5 @@
-//! Requests and responses as a recording has them, and the replay that answers from one: no socket is opened, and nothing of a
-//! session is there.
+//! Converts requests and responses from and to recordings, and replays a recording without opening a socket. None of
+//! them contains anything of a session.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,7 +12,7 @@ use super::{
 };
 
 impl Pipeline {
-    /// The request for a recording, or refused where none can hold it.
+    /// Converts a request for the recording. Refuses the request if a recording cannot contain it.
     pub(super) fn recordable(&self, request: &ValidatedRequest) -> Result<Request, HttpError> {
         let message = || "the URL cannot be recorded".to_owned();
         request
@@ -20,7 +20,7 @@ impl Pipeline {
             .ok_or_else(|| self.deny(request.line(), "recording", message(), None))
     }
 
-    /// The recorded outcome of this request.
+    /// Looks up the recorded outcome of this request.
     pub(super) fn replay(
         &self,
         player: &Player,
@@ -65,7 +65,7 @@ impl Pipeline {
         }
     }
 
-    /// A transport failure of a recording. What another tool says of it is told, since its name here says less.
+    /// A transport error from a recording. If another tool wrote it, its text is kept, because the name here says less.
     fn recorded_failure(&self, error: &str) -> HttpError {
         const SHOWN_CHARS: usize = 200;
         let known = error_name::parse(error);
@@ -97,7 +97,7 @@ fn header_list(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 impl ValidatedRequest {
-    /// As a recording has it, or `None` for a URL that the recording's URL type does not take.
+    /// Converts to a recording's request. `None` if the recording's URL type rejects the URL.
     fn recorded(&self) -> Option<Request> {
         Some(Request {
             method: self.method.clone(),
@@ -107,7 +107,7 @@ impl ValidatedRequest {
         })
     }
 
-    /// As it is written; `url` is its own.
+    /// The request as written, with its URL in `url`.
     fn spelled<'a>(&'a self, url: &'a str) -> Spelled<'a> {
         Spelled {
             method: &self.method,

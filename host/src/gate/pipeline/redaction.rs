@@ -1,7 +1,7 @@
-//! Where secrets are taken out of an answer before anything of it is handed on.
+//! Step 8: removes secrets from a response before anything of it is passed on.
 //!
-//! It is done where the session went, and nowhere else: no other host was given the session, so none can give it back, and
-//! what would be taken out of its answers are guesses. What the node wrote itself stays; see [`nodule_core::redact::answers`].
+//! This applies only to hosts that got the session. No other host can return it, so matches in their responses would be
+//! coincidences. Text that the node's own request contained stays; see [`nodule_core::redact::answers`].
 
 use http::header;
 use tokio::task::yield_now;
@@ -11,8 +11,7 @@ use nodule_core::redact::answers::Answers;
 use nodule_core::redact::{self, PIECE};
 
 impl Pipeline {
-    /// What is looked for in the answer to a request. An authenticating instance knows the secrets anyway, and has to read
-    /// its token.
+    /// The secrets to look for in a response. An authenticating instance knows them already, and has to read its token.
     fn answers(&self, request: &ValidatedRequest) -> Option<&Answers> {
         let access = self
             .access
@@ -21,7 +20,7 @@ impl Pipeline {
         Some(access.answers())
     }
 
-    /// Take note of the secrets that the node wrote itself. The request is as the node made it.
+    /// Finds the secrets that the node wrote itself. The request must not contain the session yet.
     pub(super) async fn listen(&self, request: &ValidatedRequest) {
         let Some(answers) = self.answers(request) else {
             return;
@@ -45,7 +44,7 @@ impl Pipeline {
         }
     }
 
-    /// The answer as the node may see it.
+    /// The response as the node may see it.
     pub(super) async fn redacted(
         &self,
         request: &ValidatedRequest,
@@ -61,14 +60,14 @@ impl Pipeline {
         }
         if let Some(redacted) = without_secrets(answers, &answer.body).await {
             answer.body = redacted.into();
-            // It would say how long what is gone was.
+            // The length would reveal that of the secret.
             answer.headers.remove(header::CONTENT_LENGTH);
         }
         answer
     }
 }
 
-/// What is left of a text that holds secrets.
+/// The text without its secrets; `None` if it contains none.
 async fn without_secrets(answers: &Answers, text: &[u8]) -> Option<Vec<u8>> {
     let mut search = answers.search(text)?;
     while search.step() {
@@ -77,8 +76,8 @@ async fn without_secrets(answers: &Answers, text: &[u8]) -> Option<Vec<u8>> {
     search.finish()
 }
 
-/// Let the others of this thread have their turn, and the call's deadline be noticed. Texts of the usual size are read in one
-/// go.
+/// Lets other tasks of this thread run, and the call's deadline fire. Texts of the usual size are processed without a
+/// pause.
 async fn rest(text: &[u8]) {
     if text.len() > PIECE {
         yield_now().await;
@@ -90,7 +89,7 @@ mod tests {
     use super::*;
     use nodule_core::secret::Secret;
 
-    /// On one thread: whoever else is on it, a deadline among them, has its turn while a long answer is looked through.
+    /// On one thread: other tasks, such as a deadline, run while a long response is searched.
     #[tokio::test]
     async fn a_long_answer_leaves_the_thread_to_others_in_between() {
         let secret = Secret::new("0123456789abcdef".to_owned());

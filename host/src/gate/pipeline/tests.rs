@@ -1,5 +1,5 @@
-//! The pipeline by itself: a request in, a decision or a response out. There is no component and no simulator. What is sent goes to
-//! a server of the test, whatever name and address the node asked for.
+//! The pipeline without a component or a simulator: a request in, a decision or a response out. All connections go to
+//! the test's own server, whatever name and address the node asked for.
 
 mod counting;
 mod deadlines;
@@ -30,17 +30,17 @@ use crate::gate::network::{Network, Pending};
 
 /// The credential's base URL.
 const BASE: &str = "http://crm.example.com/api";
-/// Below it.
+/// A URL below it.
 const THINGS: &str = "http://crm.example.com/api/things";
-/// Elsewhere.
+/// A URL that is not below it.
 const OTHER: &str = "http://other.example.com/things";
-/// A policy that allows [`OTHER`], too.
+/// A policy that also allows [`OTHER`].
 const ALLOWS_OTHER: &str = "[[allow]]\norigin = \"http://other.example.com\"";
 const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(93, 184, 216, 34));
-/// Of a session; long and varied enough to be looked for in responses.
+/// A session's secret, long and varied enough for redaction to look for it.
 const SECRET: &str = "t0k3n-0123456789-abcdef";
 
-/// A network without a network: every name has the same addresses, and every connection leads to the test's server.
+/// A simulated network: every name has the same addresses, and every connection leads to the test's server.
 #[derive(Debug)]
 struct Names {
     addresses: io::Result<Vec<IpAddr>>,
@@ -54,7 +54,7 @@ enum Leads {
     To(SocketAddr),
     /// Connections are refused.
     Nowhere,
-    /// Connections are neither made nor refused.
+    /// Connections neither open nor fail.
     IntoTheVoid,
 }
 
@@ -68,7 +68,8 @@ impl Network for Names {
 
     fn connect(&self, address: SocketAddr) -> Pending<'_, TcpStream> {
         self.connected.lock().unwrap().push(address);
-        // At once, so that no clock goes on meanwhile: the server's system takes connections that it has not accepted yet.
+        // Connects synchronously, so that a paused clock cannot jump meanwhile. The server's system accepts the
+        // connection.
         let connect = |to| {
             let stream = std::net::TcpStream::connect(to)?;
             stream.set_nonblocking(true)?;
@@ -82,7 +83,7 @@ impl Network for Names {
     }
 }
 
-/// Answers every request with the same bytes.
+/// Sends the same bytes as the response to every request.
 struct Server {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
@@ -96,17 +97,17 @@ enum Manner {
 }
 
 impl Server {
-    /// One that goes on waiting for requests; with no bytes, one that is silent.
+    /// Keeps its connections open. Without bytes, it never responds.
     fn start(reply: impl Into<Vec<u8>>) -> Self {
         Self::build(reply.into(), Manner::Keeps)
     }
 
-    /// One that closes the connection after its reply.
+    /// Closes the connection after its response.
     fn closing(reply: impl Into<Vec<u8>>) -> Self {
         Self::build(reply.into(), Manner::Closes)
     }
 
-    /// One that replies to the first bytes, whatever they are, and closes the connection.
+    /// Sends its response after the first bytes, whatever they are, and closes the connection.
     fn interrupting(reply: impl Into<Vec<u8>>) -> Self {
         Self::build(reply.into(), Manner::Interrupts)
     }
@@ -139,12 +140,13 @@ impl Server {
         Self { address, seen }
     }
 
-    /// The requests that have arrived: each line of a head in lower case, with a line feed, and after an empty line the body.
+    /// The requests that have arrived: each line of the head in lower case with a line feed, and the body after an
+    /// empty line.
     fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 
-    /// The one request that has arrived.
+    /// The only request that has arrived.
     fn one(&self) -> String {
         let seen = self.seen();
         let [request] = &seen[..] else {
@@ -154,7 +156,7 @@ impl Server {
     }
 }
 
-/// A request's head, and its body.
+/// Reads a request's head and its body.
 async fn read(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
@@ -174,7 +176,7 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-/// A response of HTTP/1.1.
+/// An HTTP/1.1 response.
 fn response(status: &str, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
@@ -192,7 +194,7 @@ fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
     response("200 OK", &[], body)
 }
 
-/// What a pipeline is made of.
+/// The parts of a pipeline.
 struct Kit {
     scope: Scope,
     policy: Policy,
@@ -206,7 +208,7 @@ struct Kit {
 }
 
 impl Kit {
-    /// For a read below [`BASE`], without a session.
+    /// For a read operation below [`BASE`], without a session.
     fn new(leads: Leads) -> Self {
         Self {
             scope: Scope::Operation,
@@ -225,7 +227,7 @@ impl Kit {
         Self::new(Leads::To(server.address))
     }
 
-    /// For requests that must not leave.
+    /// For requests that must not be sent.
     fn offline() -> Self {
         Self::new(Leads::Nowhere)
     }
@@ -240,7 +242,7 @@ impl Kit {
         self
     }
 
-    /// With the secret in this header.
+    /// With the secret in this header of the session.
     fn session(mut self, header: &'static str) -> Self {
         let headers = vec![(HeaderName::from_static(header), Secret::new(SECRET.to_owned()))];
         self.access = Some(Access::new(headers, Query::new(Vec::new()), std::iter::empty()));
@@ -329,7 +331,7 @@ impl Kit {
     }
 }
 
-/// A pipeline to the service, and what it does with the network.
+/// A pipeline to the service, and its simulated network.
 struct Gate {
     pipeline: Arc<Pipeline>,
     names: Arc<Names>,
@@ -340,17 +342,17 @@ impl Gate {
         Arc::clone(&self.pipeline).exchange(request, None).await
     }
 
-    /// The request is carried out.
+    /// Sends a request that must succeed.
     async fn sent(&self, request: RawRequest) -> BufferedResponse {
         self.send(request).await.unwrap()
     }
 
-    /// The request has no response; the error by its name.
+    /// Sends a request that must fail. Returns the error's name.
     async fn fails(&self, request: RawRequest) -> &'static str {
         error_name::of(&self.send(request).await.err().unwrap())
     }
 
-    /// The request is refused, and the network not asked for anything; message and hint.
+    /// Sends a request that must be refused without any use of the network. Returns message and hint.
     async fn denied(&self, request: RawRequest) -> (String, Option<String>) {
         assert_eq!(self.fails(request).await, "http-request-denied");
         assert!(self.looked_up().is_empty() && self.connected().is_empty());
@@ -366,7 +368,7 @@ impl Gate {
         self.names.connected.lock().unwrap().clone()
     }
 
-    /// What the network said of a request without a response.
+    /// The transport error of a request without a response.
     fn trouble(&self) -> String {
         self.pipeline.trouble().unwrap_or_default()
     }
@@ -419,7 +421,7 @@ fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Raw
     }
 }
 
-/// A request as it passed the first step.
+/// A request that has passed step 1.
 fn checked(method: Method, url: &str) -> ValidatedRequest {
     let url = CanonicalUrl::parse(url).unwrap();
     ValidatedRequest {

@@ -1,23 +1,24 @@
-//! How long a service asks to wait, where the host has to know it: in the place of an authenticating node.
+//! How long a service asks to wait. The host reads this itself for an authenticating node, of whose failure it passes
+//! on only the kind.
 
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, header};
 
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
-/// When the window ends in which requests are counted.
+/// When the service's rate-limit window ends.
 const RESETS: [HeaderName; 3] = [
     HeaderName::from_static("ratelimit-reset"),
     HeaderName::from_static("x-ratelimit-reset"),
     HeaderName::from_static("x-rate-limit-reset"),
 ];
-/// From here on a number of seconds is an instant: as a span it is thirty years.
+/// From this number of seconds on, a value is an instant; as a duration it would be thirty years.
 const MIN_INSTANT_S: f64 = 1e9;
-/// From here on a number is an instant in milliseconds.
+/// From this number on, a value is an instant in milliseconds.
 const MIN_INSTANT_MS: f64 = 1e12;
 
-/// The wait in milliseconds, 0 where the time has come. An instant counts from the answer's own `Date`, so that a replay reads the same; where it
-/// has none, from now.
+/// The wait in milliseconds; 0 if the time has passed. An instant is compared with the response's own `Date`, so that a
+/// replay gives the same, or with the current time if there is no `Date`.
 pub(super) fn ms(headers: &HeaderMap) -> Option<u32> {
     let text = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
     let date = |text: &str| httpdate::parse_http_date(text).ok();
@@ -47,7 +48,7 @@ pub(super) fn ms(headers: &HeaderMap) -> Option<u32> {
     Some(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX))
 }
 
-/// Digits, with or without others behind a point.
+/// A decimal number without a sign.
 fn number(text: &str) -> Option<f64> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     text.parse().ok().filter(|_| is_number)

@@ -78,7 +78,7 @@ impl SqliteJournal {
         notices: NoticeSender,
     ) -> Result<Open, JournalError> {
         let path = self.path.as_path();
-        // Before any file is created beside it.
+        // Checked before any file is created beside it.
         if path.symlink_metadata().is_ok() {
             own_file::open(path, own_file::options().read(true))
                 .map_err(|refused| JournalError::refused(path, refused))?;

@@ -1,4 +1,4 @@
-//! What a runner is made of, and whether it goes together.
+//! Builds a runner, and checks that its parts go together.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use nodule_core::policy::Policy;
 use nodule_core::recording::{Meta, Player, Recorder, Recording};
 use nodule_core::secret::Secret;
 
-/// Configures what a component may use; [`RunnerBuilder::build`] makes the runner. By default nothing is allowed.
+/// Configures what a component may use. By default it may use nothing. [`RunnerBuilder::build`] makes the runner.
 #[derive(Debug)]
 #[must_use]
 pub struct RunnerBuilder {
@@ -44,7 +44,7 @@ enum Mode {
 }
 
 impl Component {
-    /// Bind the component to what it may use.
+    /// Starts to configure a runner for this component.
     pub fn runner(&self) -> RunnerBuilder {
         RunnerBuilder {
             component: self.clone(),
@@ -61,20 +61,20 @@ impl Component {
 }
 
 impl Component {
-    /// What the node has against an item before it sends anything, such as missing or malformed parameters: for a form, or for a workflow that
-    /// is checked before anybody has a credential. Nothing is sent; the node is told that its service is at a name that does not exist. What the
-    /// service would say of the item is not known.
+    /// Checks an item as far as the node can without the service, such as for missing or malformed parameters. A form
+    /// can use it, or a workflow that is checked before anyone has a credential. No request is sent: the node gets a
+    /// base URL whose name does not exist. Whether the service would accept the item is unknown.
     ///
     /// # Errors
     ///
-    /// The outer one: the operation is unknown. The inner one: what is wrong with the item.
+    /// The outer error: the operation is unknown. The inner one: what is wrong with the item.
     pub async fn validate(
         &self,
         group: &str,
         operation: &str,
         item: &str,
     ) -> Result<Result<(), Failure>, Error> {
-        /// Reserved by RFC 2606 for names that never resolve.
+        /// RFC 2606 reserves this name, so that it never resolves.
         const NOWHERE: &str = "https://validation.invalid/";
         let mut builder = self.runner().dry_run();
         builder.limits.stack_bytes = self.engine().stack_bytes();
@@ -83,7 +83,7 @@ impl Component {
         }
         let planned = builder.build()?.plan(group, operation, item).await?;
         Ok(match planned {
-            // It came as far as a request, to a place that only a policy can allow.
+            // The item passed the node's checks: the node sent a request, which the empty policy denied.
             Ok(_) | Err(Failure::Denied { .. }) => Ok(()),
             Err(failure) => Err(failure),
         })
@@ -91,75 +91,77 @@ impl Component {
 }
 
 impl RunnerBuilder {
-    /// What it may reach beside the credential's base URL. Its `[limits]` lie over those given here.
+    /// Sets the origins that the component may reach, beside the credential's base URL. The policy's `[limits]`
+    /// override the limits set here.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// What it may use up.
+    /// Sets the limits of the component.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Who it acts for. Its base URL is allowed by giving it, subject to the rules about addresses.
+    /// Sets the credential. Its base URL is thereby allowed, if its address is.
     pub fn credential(mut self, credential: Credential) -> Self {
         self.credential = Some(credential);
         self
     }
 
-    /// Whose run it is, in an engine that serves several: tenants share neither sessions nor connections.
+    /// Sets the tenant, in an engine that serves several. Tenants share neither sessions nor connections.
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.tenant = tenant.into();
         self
     }
 
-    /// Make a session of its own instead of using the one that all runners of the same component, tenant and credential share:
-    /// a credential's test says what is so now.
+    /// Gives the runner a session of its own, instead of the one that all runners of the same component, tenant and
+    /// credential share: a test of the credential must not rely on an earlier session.
     pub fn own_session(mut self) -> Self {
         self.own_session = true;
         self
     }
 
-    /// What its requests share with those of other runners, beside the rates of runs and its own `requests-in-flight`.
+    /// Counts the runner's requests against a budget that other runners share. Rates of runs and the runner's own
+    /// `requests-in-flight` apply as well.
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = Some(budget);
         self
     }
 
-    /// Add headers to its requests, such as `traceparent`, those that make a session included.
+    /// Adds headers to requests, such as `traceparent`; also to the requests that make a session.
     pub fn request_hook(mut self, hook: impl RequestHook + 'static) -> Self {
         self.hook = Some(Arc::new(hook));
         self
     }
 
-    /// Send requests and keep what was sent and answered; [`Runner::save_recording`] writes it. Items run one at a time, each
-    /// with a clock that stands still and random numbers of its own, which are kept too.
+    /// Sends requests and records them with their responses; [`Runner::save_recording`] writes the recording. Items run
+    /// one at a time, each with a fixed clock and its own random numbers, which are recorded too.
     pub fn record(mut self, meta: Meta) -> Self {
         self.mode = Mode::Record(Box::new(meta));
         self
     }
 
-    /// Answer from a recording; nothing is sent. One of another tool does not say where the service was: a node that needs a
-    /// credential needs one for it, too.
+    /// Takes responses from a recording and sends nothing. A recording by another tool does not say where the service
+    /// was: if the node needs a credential, such a replay needs one too.
     pub fn replay(mut self, recording: Recording) -> Self {
         self.mode = Mode::Replay(Box::new(recording));
         self
     }
 
-    /// Send nothing; [`Runner::plan`] gives the requests of an item.
+    /// Sends nothing; [`Runner::plan`] returns the requests of an item.
     pub fn dry_run(mut self) -> Self {
         self.mode = Mode::DryRun;
         self
     }
 
-    /// Make the runner.
+    /// Makes the runner.
     ///
     /// # Errors
     ///
-    /// A limit is out of range, the node needs a credential and none was given, or the recording does not say which
-    /// base URL it was made with.
+    /// A limit is out of range, the node needs a credential and has none, or the recording does not say which base URL
+    /// it was made with.
     pub fn build(self) -> Result<Runner, Error> {
         let Self {
             component,
@@ -188,7 +190,8 @@ impl RunnerBuilder {
         }
         let needs = component.node().credential.as_ref();
         if let Mode::Replay(recording) = &mode {
-            // Nothing is sent, so whatever credential there is stays out of it, but where it says where the service was.
+            // A replay sends nothing and needs no real credential, unless only the credential says where the service
+            // was.
             credential = match (needs, recording.case()) {
                 (Some(_), Some(case)) => Some(Credential::dummy(component.node(), case.base_url.as_str())?),
                 (Some(_), None) => credential,
@@ -205,7 +208,8 @@ impl RunnerBuilder {
             });
         }
         let target = target(mode, credential.as_ref())?;
-        // A replay's session comes from its recording, and a recording holds how its session was made: neither shares.
+        // Neither a replay nor a recording shares a session: the first takes its session from the recording, and the
+        // second has to contain how the session was made.
         let session = credential.as_ref().map(|credential| match target {
             Target::Live if !own_session => component
                 .engine()
@@ -292,7 +296,7 @@ fn has_operation(component: &Component, name: &str) -> bool {
 
 fn player(recording: Recording, base: Option<&CanonicalUrl>) -> Result<Player, Error> {
     let recorded = recording.case().map(|case| case.base_url.to_string());
-    // A node that takes no credential has no base URL either, and asks for whole addresses: none is below this one.
+    // A node without a credential has no base URL and requests absolute URLs. None of them is below this one.
     let base = base
         .map(ToString::to_string)
         .or(recorded)
@@ -303,7 +307,7 @@ fn player(recording: Recording, base: Option<&CanonicalUrl>) -> Result<Player, E
     Ok(Player::new(recording, &base))
 }
 
-/// Where the clock stood and what the random numbers were made from, item by item.
+/// The clock and the seed of the random numbers, for each item.
 fn moments(recording: &Recording) -> Vec<Option<ReplaySeed>> {
     let items = recording
         .case()

@@ -1,4 +1,4 @@
-//! An operation as a run uses it: what its description says, and what the policy makes of it.
+//! An operation as a run uses it: its description, with the policy applied.
 
 use std::sync::Arc;
 
@@ -10,23 +10,23 @@ use crate::run::Stats;
 use crate::runtime::instance::Idle;
 use nodule_core::description::Effect;
 
-/// An operation, and what the host makes of it.
+/// An operation, bound to the state of a run.
 pub(crate) struct BoundOperation {
     pub(crate) group: String,
     pub(crate) name: String,
-    /// As the node claims it, lowered where the policy says so.
+    /// The effect that the node claims, lowered if the policy says so.
     pub(crate) effect: Effect,
-    /// The parameters that stand in the path: they name the thing that is changed.
+    /// The parameters in the path: they identify what the operation changes.
     pub(crate) path_parameters: Vec<String>,
     /// For events.
     pub(crate) label: Arc<Label>,
-    /// The parameter that makes a repetition harmless, by the name that items use.
+    /// The parameter that makes a repetition harmless, by its name in items.
     pub(crate) key_parameter: Option<String>,
-    /// What its run counts.
+    /// The counters of the run.
     pub(crate) stats: Arc<Stats>,
-    /// How fast its requests may follow each other, and what they share with those of other runs.
+    /// The rate of requests, and the budget that they share with other runs.
     pub(crate) rate: Option<Arc<Pace>>,
-    /// Instances that its run uses again.
+    /// Instances that the run can use again.
     pub(crate) idle: Idle,
 }
 
@@ -66,13 +66,13 @@ impl BoundOperation {
         })
     }
 
-    /// Give its run a name, for events; a random one, where it is given none.
+    /// Sets the run's ID in events; random if `None`.
     pub(crate) fn name_run(&mut self, id: Option<&str>) {
         let id = id.map_or_else(|| format!("{:016x}", super::random_seed()).into(), Arc::from);
         Arc::make_mut(&mut self.label).run = Some(id);
     }
 
-    /// What its run is called.
+    /// The run's ID.
     pub(crate) fn run(&self) -> Option<&Arc<str>> {
         self.label.run.as_ref()
     }

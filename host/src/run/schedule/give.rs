@@ -1,4 +1,4 @@
-//! Giving results: in the items' order, or as they become known.
+//! Gives results, in the items' order or in order of completion.
 
 use std::time::{Duration, Instant};
 
@@ -8,18 +8,18 @@ use nodule_core::outcome::ItemResult;
 use super::{Now, Schedule, interrupted};
 use crate::run::{Completed, OnFailure, ResultOrder};
 
-/// How many results are given at once; the reader's pace is the run's.
+/// The size of a batch of results; the reader sets the run's pace.
 const GIVEN_AT_ONCE: usize = 32;
 
-/// What is known of an item's result.
+/// The state of an item's result.
 pub(super) enum ResultSlot {
-    /// It is to come. What is known of the item's tries so far.
+    /// Not known yet; with the item's tries so far.
     Pending { tries: u32, begun: Option<Instant> },
-    /// It will not come: the run was stopped before the item started.
+    /// There will be none: the run was stopped before the item started.
     NotRun,
-    /// It is there; given when the journal is durable up to this row.
+    /// Known. It is given when the journal is durable up to this row.
     Known(Completed, u64),
-    /// It was given, before one of an earlier item.
+    /// Given, before the result of an earlier item.
     Given,
 }
 
@@ -38,27 +38,27 @@ impl Schedule {
         self.results.get_mut(position)
     }
 
-    /// Note that a try of an item begins.
+    /// Records that a try of an item starts.
     pub(super) fn note_try(&mut self, index: usize, tries: u32, begun: Option<Instant>) {
         if let Some(slot) = self.slot(index) {
             *slot = ResultSlot::Pending { tries, begun };
         }
     }
 
-    /// An item that does not start.
+    /// Records that an item does not start.
     pub(super) fn skip(&mut self, index: usize) {
         if let Some(slot) = self.slot(index) {
             *slot = ResultSlot::NotRun;
         }
     }
 
-    /// The indices of the items whose results are to come.
+    /// The indices of the items whose results are not known yet.
     pub(super) fn pending(&self) -> impl Iterator<Item = usize> {
         let slots = (self.given..).zip(&self.results);
         slots.filter_map(|(index, slot)| matches!(slot, ResultSlot::Pending { .. }).then_some(index))
     }
 
-    /// A result, to be given when the journal is durable up to `row`.
+    /// Stores a result. It is given when the journal is durable up to `row`.
     pub(super) fn put(&mut self, index: usize, result: ItemResult, row: u64, now: Now) {
         if result.is_err() && self.rules.on_failure == OnFailure::Stop {
             self.failed = true;
@@ -83,7 +83,7 @@ impl Schedule {
         }
     }
 
-    /// Whether a result would be given if the journal were durable.
+    /// Whether a result waits only for the journal.
     pub(in crate::run) fn awaits_journal(&self) -> bool {
         match self.rules.order {
             ResultOrder::Items => matches!(self.results.front(), Some(ResultSlot::Known(..))),
@@ -91,7 +91,7 @@ impl Schedule {
         }
     }
 
-    /// The next results that may be given, with the journal durable up to `row`.
+    /// The next results to give, if the journal is durable up to `row`.
     pub(in crate::run) fn results(&mut self, row: u64) -> Vec<Completed> {
         match self.rules.order {
             ResultOrder::Items => self.next_in_order(row),
@@ -107,7 +107,7 @@ impl Schedule {
                 None | Some(ResultSlot::Pending { .. }) => break,
                 Some(ResultSlot::NotRun) => {
                     if self.results.iter().all(|slot| matches!(slot, ResultSlot::NotRun)) {
-                        // Nothing behind it has started: here the results end.
+                        // No later item has started, so the results finish here.
                         self.results.clear();
                         break;
                     }
@@ -155,8 +155,8 @@ impl Schedule {
         next
     }
 
-    /// Items that never started have a result only where one after them has: so the results end in the same place in both
-    /// orders.
+    /// An item that never started gets a result only if a later item has one. So the results finish with the same item
+    /// in both orders.
     fn give_not_run(&mut self, next: &mut Vec<Completed>) {
         while let Some(ResultSlot::NotRun) = self.results.back() {
             self.results.pop_back();

@@ -1,4 +1,4 @@
-//! What of an item goes into the journal, where there is one.
+//! Writes an item's progress to the journal, if there is one.
 
 use nodule_core::failure::Failure;
 use nodule_core::outcome::ItemResult;
@@ -7,7 +7,7 @@ use super::{Now, Schedule, Tracked};
 use crate::run::journal::{Row, State, Urgency, list};
 
 impl Schedule {
-    /// Record that an item waits or has started, or what went wrong with it. Gives the number of its row; 0 without a journal.
+    /// Records that an item waits or has started, or why it failed. Returns the number of the row; 0 without a journal.
     pub(super) fn record(
         &mut self,
         tracked: &Tracked,
@@ -23,7 +23,7 @@ impl Schedule {
         self.write(tracked, state, None, error, urgency, now)
     }
 
-    /// Record how an item ended.
+    /// Records an item's result.
     pub(super) fn record_result(&mut self, tracked: &Tracked, result: &ItemResult, now: Now) -> u64 {
         if !self.rules.has_journal {
             return 0;
@@ -31,7 +31,7 @@ impl Schedule {
         let urgency = self.urgency(Urgency::Soon);
         match result {
             Ok(output) => self.write(tracked, State::Done, Some(list(output)), None, urgency, now),
-            // It is not run, and may be later.
+            // The item has not run, and a later run may run it.
             Err(Failure::NotRun) => self.record(tracked, State::Waiting, None, urgency, now),
             Err(failure) if self.is_write() && failure.is_unknown() => {
                 self.record(tracked, State::Unknown, Some(failure), urgency, now)
@@ -40,7 +40,7 @@ impl Schedule {
         }
     }
 
-    /// Of a plain write the journal has to know everything at once, since what it does not know may have been done.
+    /// The journal has to know everything about a plain write at once: what it does not know may have been done.
     pub(super) fn urgency(&self, of_others: Urgency) -> Urgency {
         if self.is_write() { Urgency::Now } else { of_others }
     }

@@ -1,4 +1,4 @@
-//! What becomes of the results of a call: given, or tried again.
+//! Settles the results of a call: each is given, or its item is tried again.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::run::Notice;
 use crate::run::journal::{State, Urgency};
 
 impl Schedule {
-    /// A call ended that had so many slots.
+    /// Handles the results of a finished call, and frees its slots.
     pub(in crate::run) fn ended(
         &mut self,
         slots: usize,
@@ -29,7 +29,8 @@ impl Schedule {
             self.note_health(&result, now);
             match result {
                 Err(Failure::NotRun) if !self.is_closed => {
-                    // It was behind one that failed in the same call, which may come to a good end yet.
+                    // The item was behind one that failed in the same call. That one may still succeed when it is tried
+                    // again.
                     tracked.tries = tracked.tries.saturating_sub(1);
                     tracked.tries_here = tracked.tries_here.saturating_sub(1);
                     not_run.push(tracked);
@@ -55,7 +56,7 @@ impl Schedule {
         }
     }
 
-    /// When the item may be tried again, if it may.
+    /// When the item may be tried again; `None` if it may not.
     fn next_try(&mut self, tracked: &Tracked, failure: &Failure, now: Now) -> Option<Instant> {
         let Verdict::Again(asked) = verdict(&self.rules.effect, failure) else {
             return None;
@@ -74,7 +75,7 @@ impl Schedule {
         Some(now.instant + asked)
     }
 
-    /// The service asked for it, of all of its clients alike.
+    /// Pauses the whole run: the service asks all clients to wait, not only this item.
     fn pause(&mut self, wait: Duration, now: Now) {
         if self.paused.is_none_or(|paused| paused <= now.instant) {
             self.outbox.notices.push(Notice::Throttled { wait });
@@ -83,7 +84,8 @@ impl Schedule {
         self.paused = Some(self.paused.map_or(until, |paused| paused.max(until)));
     }
 
-    /// `asked` is when the service allows it; the item's own wait may be longer.
+    /// Lets the item rest until a retry. `asked` is the earliest time that the service allows; the item's own backoff
+    /// may be longer.
     fn rest(&mut self, mut tracked: Tracked, failure: Failure, asked: Instant, now: Now) {
         let backoff = tracked.backoff.get_or_insert_with(|| self.rules.retry.backoff());
         let own = backoff.next().unwrap_or(self.rules.retry.longest_wait);
@@ -91,7 +93,7 @@ impl Schedule {
         if ready >= self.deadline(&tracked, now) {
             return self.conclude(tracked, Err(failure), now);
         }
-        // Of a plain write the journal says at once that it is not in flight any more.
+        // The journal has to know at once that a plain write is no longer in flight.
         let urgency = self.urgency(Urgency::Later);
         self.record(&tracked, State::Waiting, Some(&failure), urgency, now);
         self.outbox.retries.push(failure.kind().to_owned());
@@ -102,11 +104,11 @@ impl Schedule {
         });
     }
 
-    /// Whether the service is there, as far as a result tells.
+    /// Updates the breaker with what a result says about the service.
     fn note_health(&mut self, result: &ItemResult, now: Now) {
         let is_alive = match result {
             Err(Failure::Unavailable { .. }) => false,
-            // These are about something else than the service.
+            // These failures say nothing about the service.
             Err(
                 Failure::InvalidParameters(_)
                 | Failure::InvalidInput(_)
@@ -121,7 +123,7 @@ impl Schedule {
         if let (Err(failure), false) = (result, is_alive) {
             self.trouble = Some(failure.clone());
         }
-        // Who tries nothing again looks after the service without our help.
+        // Without retries, the embedder handles an unavailable service itself.
         if self.rules.retry.tries.get() == 1 {
             return;
         }
@@ -138,7 +140,7 @@ impl Schedule {
         }
     }
 
-    /// A result that stays.
+    /// Makes a result final.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "the item ends here, so nobody may use it afterwards"
@@ -151,7 +153,7 @@ impl Schedule {
         self.put(tracked.item.index, result, row, now);
     }
 
-    /// An item that is not sent: its ordering key, where it is locked, is another's.
+    /// Settles an item that is not sent. It has no lock on its ordering key; another item may have one.
     pub(super) fn settle_unsent(&mut self, tracked: Tracked, failure: Failure, now: Now) {
         let result = Err(failure);
         self.record_result(&tracked, &result, now);

@@ -1,4 +1,4 @@
-//! Which items start.
+//! Decides which items start.
 
 use std::collections::HashSet;
 
@@ -9,11 +9,11 @@ use crate::run::OnFailure;
 use crate::run::journal::{State, Urgency};
 
 impl Schedule {
-    /// The next call to start, if there is something to start and a slot for it.
+    /// The next call to start, if an item can start and a slot is free.
     pub(in crate::run) fn start(&mut self, now: Now) -> Option<Call> {
-        // A failure of one item must be known before the next starts, where calls hold one item each.
+        // If calls have one item each, the outcome of one must be known before the next starts.
         let is_careful = self.rules.on_failure == OnFailure::Stop && self.calls > 0;
-        // A call takes its share of the slots, or what calls with few items left over.
+        // A call gets its share of the slots, or those that smaller calls left free.
         let free = self.rules.slots.saturating_sub(self.taken_slots);
         let share = self.batch_size.in_flight().min(free);
         if is_careful || share == 0 || self.is_closed {
@@ -29,7 +29,7 @@ impl Schedule {
         if most == 0 || self.paused.is_some_and(|until| until > now.instant) {
             return None;
         }
-        // Whether those that wait run at all depends on those at rest.
+        // A resting item may still fail, and then the waiting items must not run.
         let is_held = self.rules.on_failure == OnFailure::Stop && !self.resting.is_empty();
         if is_held && self.resting.iter().all(|resting| resting.ready > now.instant) {
             return None;
@@ -40,12 +40,12 @@ impl Schedule {
         if items.is_empty() {
             return None;
         }
-        // Where no other item waits for a slot, none is left unused.
+        // If no other item waits for a slot, the call gets all free slots.
         let slots = if self.waiting.is_empty() { free } else { share }.min(items.len());
         Some(self.begin(items, slots, now))
     }
 
-    /// Items that have rested long enough.
+    /// Takes up to `most` items whose rest is over.
     fn rested(&mut self, now: Now, most: usize) -> Vec<Tracked> {
         let mut rested = Vec::new();
         let mut position = 0;
@@ -62,10 +62,11 @@ impl Schedule {
         rested
     }
 
-    /// Items that have not been tried, but for those whose ordering key is locked, or is that of one before them.
+    /// Adds items that were not tried yet. It passes over an item whose ordering key is locked or belongs to an earlier
+    /// waiting item.
     fn add_waiting(&mut self, items: &mut Vec<Tracked>, most: usize) {
         if self.rules.on_failure == OnFailure::Stop && !items.is_empty() {
-            // Whether they run at all depends on those.
+            // If a retried item fails, the waiting items must not run.
             return;
         }
         let mut held_up: HashSet<String> = HashSet::new();
@@ -96,7 +97,7 @@ impl Schedule {
             tracked.tries_here += 1;
             self.counts.retries += u64::from(tracked.tries_here > 1);
             self.note_try(tracked.item.index, tracked.tries_here, tracked.begun);
-            // Of a plain write the disk has to know before the service does.
+            // A plain write must be on disk before the service gets it.
             row = self.record(tracked, State::Started, None, self.urgency(Urgency::Later), now);
             tracked.is_new = false;
         }

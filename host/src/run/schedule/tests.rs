@@ -10,7 +10,7 @@ use crate::run::{Completed, ResultOrder};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A schedule, and the clock that its tests step.
+/// A schedule with a clock that the test steps.
 struct Stepped {
     schedule: Schedule,
     now: Now,
@@ -80,7 +80,7 @@ impl Stepped {
         self.schedule.start(self.now)
     }
 
-    /// The indices of the items of all calls that start now; the calls are given too.
+    /// Starts all calls that can start now. Returns the indices of their items, and the calls.
     fn start_all(&mut self) -> (Vec<Vec<usize>>, Vec<Call>) {
         let calls: Vec<Call> = std::iter::from_fn(|| self.start()).collect();
         let indices = calls
@@ -170,7 +170,7 @@ fn a_result_says_how_often_its_item_was_tried_and_how_long_it_took() {
     run.pass(SECOND);
     run.end(call, |_| unavailable(Certainty::Unknown));
     assert!(run.start().is_none(), "it rests");
-    // The wait has jitter, which may double it.
+    // Jitter may double the wait.
     run.pass(2 * SECOND);
     let call = run.start().unwrap();
     run.pass(SECOND);
@@ -297,7 +297,7 @@ fn a_dead_service_is_left_alone_and_then_probed_by_one_item() {
     }
     run.end(last, |_| rejected());
     run.take(None);
-    // That one was answered, which says that the service is there.
+    // The service responded to that one, so it is up.
     let notices = run.schedule.outbox().notices;
     assert!(
         matches!(notices[..], [Notice::ServiceDown { .. }, Notice::ServiceBack]),
@@ -311,7 +311,7 @@ fn a_dead_service_is_left_alone_and_then_probed_by_one_item() {
     while let Some(call) = run.start() {
         run.end(call, |_| unavailable(Certainty::NotDone));
     }
-    // It is down now: nothing starts at once, and one item after a rest.
+    // The service is down now: nothing starts at once, and one item starts later as a probe.
     run.pass(Duration::ZERO);
     assert!(run.start().is_none());
     run.pass(2 * SECOND);

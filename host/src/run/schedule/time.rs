@@ -1,4 +1,4 @@
-//! What time alone changes, and when the next such moment is.
+//! Applies what changes with time alone, and says when the next such change is due.
 
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,12 @@ use super::{Now, Resting, Schedule, Tracked};
 use crate::gate::budget::Pace;
 use crate::run::Notice;
 
-/// A timer that is not needed.
+/// When to wake if nothing is due.
 const FAR: Duration = Duration::from_hours(24);
 
 impl Schedule {
-    /// Settle what time alone changes: items at rest whose time is up, a run whose time is up, a service that is given up.
+    /// Settles resting items whose time is up, a run whose time is up, and items that wait for a service that stays
+    /// down.
     pub(in crate::run) fn keep_time(&mut self, now: Now) {
         if self.failed {
             for tracked in std::mem::take(&mut self.waiting) {
@@ -49,7 +50,7 @@ impl Schedule {
                 });
             }
             let is_probing = matches!(self.breaker.gate(now.instant), Gate::Probe);
-            // One item looks whether it is back.
+            // One waiting item is kept to probe the service.
             let kept = usize::from(is_probing && self.calls == 0 && self.resting.is_empty());
             while self.waiting.len() > kept
                 && let Some(tracked) = self.waiting.pop_back()
@@ -59,14 +60,13 @@ impl Schedule {
         }
     }
 
-    /// No try of the item begins after it.
+    /// No try of the item starts after this time.
     pub(super) fn deadline(&self, tracked: &Tracked, now: Now) -> Instant {
         let item = tracked.begun.unwrap_or(now.instant) + self.rules.retry.item_time;
         self.rules.ends.map_or(item, |ends| ends.min(item))
     }
 
-    /// When something is to be done that nothing else announces. What could not start though it was time waits for the end
-    /// of a call.
+    /// When to look again if nothing else happens. What was due but could not start waits for a call to finish instead.
     pub(in crate::run) fn wake(&self, now: Now) -> Instant {
         let mut wake = now.instant + FAR;
         let shut = match self.breaker.gate(now.instant) {
@@ -100,8 +100,8 @@ impl Schedule {
             .map_or(wake, |ends| wake.min(ends))
     }
 
-    /// How many more items may be in calls, so that they keep the rate and none of them waits in vain: requests wait for their
-    /// times inside their calls, whose time goes on.
+    /// How many more items may start. A request waits for the rate inside its call, whose time runs meanwhile, so no
+    /// more items start than can get through within `rate_wait`.
     pub(super) fn paced(&self, now: Now) -> usize {
         match &self.rules.rate {
             Some(pace) => room(pace, self.rules.rate_wait, self.in_flight, now.instant),
@@ -109,7 +109,7 @@ impl Schedule {
         }
     }
 
-    /// When the next request's time is near enough for its item to start, where it is not now.
+    /// When the next request's time is near enough for its item to start; `None` if it is near enough now.
     fn rate_is_near(&self, now: Now) -> Option<Instant> {
         let (next, wait) = (self.rules.rate.as_ref()?.next()?, self.rules.rate_wait);
         let near = next.checked_sub(wait)?;
@@ -124,7 +124,7 @@ fn room(pace: &Pace, wait: Duration, in_flight: usize, now: Instant) -> usize {
     pace.count_in(wait).max(1).saturating_sub(in_flight)
 }
 
-/// The failure of an item that was not sent, since the service is dead.
+/// The failure of an item that was not sent because the service is down.
 fn unsent(trouble: &Failure) -> Failure {
     Failure::Unavailable {
         certainty: Certainty::NotDone,
@@ -170,7 +170,7 @@ mod tests {
         let hour = Duration::from_hours(1);
         assert_eq!(pace.next(), Some(now + hour));
         assert_eq!(room(&pace, WAIT, 0, now + hour.saturating_sub(WAIT)), 1);
-        // However long nobody asked, one is all that is there.
+        // However long there was no request, the rate saves up only one.
         assert_eq!(room(&pace, WAIT, 0, now + 10 * hour), 1);
     }
 

@@ -1,4 +1,4 @@
-//! The contract's description as this crate's own.
+//! Converts the contract's description into this crate's own.
 
 use nodule_core::json::Json;
 
@@ -9,8 +9,8 @@ use nodule_core::description::{
     place_of_parameter, quoted, values_in,
 };
 
-/// The description that a node gave, its JSON documents parsed. Every document that is none is a problem of its own;
-/// the records are checked afterwards, by [`plain::Node::check`].
+/// Converts a node's description and parses its JSON documents. Each invalid document is a problem;
+/// [`plain::Node::check`] checks the records afterwards.
 pub(crate) fn describe(node: description::Node) -> Result<plain::Node, Vec<DescriptionProblem>> {
     let mut documents = Documents {
         problems: Problems::default(),
@@ -21,8 +21,8 @@ pub(crate) fn describe(node: description::Node) -> Result<plain::Node, Vec<Descr
     documents.problems.or(described)
 }
 
-/// Parses the JSON documents inside a description and remembers those that do not. None is parsed beyond what all of them
-/// may come to together: a node may give one text many times, and a value takes fifty times its text.
+/// Parses the JSON documents of a description and collects the invalid ones. It stops parsing at a limit for all
+/// documents together: a node may repeat one text many times, and a parsed value takes fifty times its text.
 struct Documents {
     problems: Problems,
     bytes_left: usize,
@@ -40,7 +40,7 @@ impl Documents {
             return self.too_much("values", MAX_JSON_VALUES);
         };
         self.values_left = values_left;
-        // The place is put into words for a problem only: a description has many documents, and long names.
+        // The path is formatted only for a problem: a description has many documents, and long names.
         parse_json(text, "").unwrap_or_else(|problem| {
             self.problems.add(at(), problem.message);
             Json::Null

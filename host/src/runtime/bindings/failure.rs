@@ -1,8 +1,8 @@
-//! A node's own failure, as a plain type of this crate: bounded before anything is parsed, copied or shown.
+//! Converts a node's failure into a plain type of this crate, and bounds it before anything is parsed, copied or shown.
 //!
-//! A node chooses every text of its failure, and a failure of a whole call becomes the failure of each of its items. What the
-//! host lifts out of the node is bounded by `output-bytes`; here each failure is cut to what people read, so that no number
-//! of items, and nothing that parsing adds, makes more of it.
+//! A node chooses every text of its failure, and the failure of a whole call becomes the failure of each item.
+//! `output-bytes` bounds what the host copies out of the node. Here each failure is truncated to what people read, so
+//! that neither the number of items nor parsing multiplies it.
 
 use nodule_core::json::Json;
 
@@ -10,16 +10,16 @@ use super::types;
 use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem, UNKNOWN};
 use nodule_core::json_size::{Most, within};
 
-/// A message is read by people: longer ones are cut.
+/// People read messages, so longer ones are truncated.
 const MESSAGE_CHARS: usize = 4_000;
-/// Codes, names of exchanges and the like are names. Services have some of a hundred characters.
+/// The maximum length of codes, names of exchanges and other names. Some services have names of a hundred characters.
 const NAME_CHARS: usize = 256;
-/// The contract's own kinds have up to eighteen letters.
+/// The maximum length of a kind. The contract's own kinds have up to eighteen letters.
 const KIND_CHARS: usize = 64;
-/// What a kind becomes that is not in kebab-case, or not the node's to give: it is a key that people group and count by.
+/// Replaces a kind that is not in kebab-case or that a node may not use: people group and count by kinds.
 const OTHER: &str = "other";
-/// What the contract and the host call failures. A node that gave one of its own such a name would speak for the host: an item
-/// would count as perhaps done that was never sent, or as one that policy refused.
+/// The kinds that the contract and the host use. A node that used one would speak for the host: an item that was never
+/// sent would count as perhaps done, or as denied by the policy.
 const TAKEN: [&str; 18] = [
     "authentication",
     "bad-output",
@@ -40,13 +40,14 @@ const TAKEN: [&str; 18] = [
     "unintelligible",
     UNKNOWN,
 ];
-/// More problems than anybody reads.
+/// The maximum number of problems; nobody reads more.
 const PROBLEMS: usize = 1_000;
-/// For all problems together: a thousand in one line of some 60 bytes. At least one is kept.
+/// The maximum size of all problems together: a thousand of some 60 bytes each. At least one is kept.
 const PROBLEMS_BYTES: usize = 64 * 1024;
-/// A detail is for people; a larger one is left out, since half of a JSON document is not JSON.
+/// The maximum size of a detail. A larger one is omitted, since half of a JSON document is not JSON.
 const DETAIL_BYTES: usize = 64 * 1024;
-/// A parsed value takes some hundred bytes, so this many take less than half a megabyte. A detail with more is left out.
+/// The maximum number of values in a detail. A parsed value takes some hundred bytes, so these take less than half a
+/// megabyte.
 const DETAIL: Most = Most {
     depth: 64,
     values: 4_096,
@@ -109,7 +110,7 @@ impl From<types::Certainty> for Certainty {
     }
 }
 
-/// The first problems, as many as fit.
+/// The first problems that fit into the limits.
 fn problems(problems: Vec<types::Problem>) -> Vec<ParameterProblem> {
     let mut left = PROBLEMS_BYTES;
     let mut kept = Vec::new();
@@ -129,8 +130,8 @@ fn problems(problems: Vec<types::Problem>) -> Vec<ParameterProblem> {
     kept
 }
 
-/// A detail that is no JSON is kept as the text it is: it is there for people. One that is too large, or would be once it is
-/// parsed, is left out.
+/// Parses a detail. Text that is not JSON is kept as a string, since people read it. A detail that is too large, or
+/// would be when parsed, is omitted.
 fn detail(text: String) -> Option<Json> {
     if text.len() > DETAIL_BYTES || within(text.as_bytes(), DETAIL).is_err() {
         return None;
@@ -156,7 +157,7 @@ fn cut(text: String) -> String {
     bounded(text, MESSAGE_CHARS)
 }
 
-/// At most so many characters. The memory of what is cut off is given back.
+/// Truncates a text to this many characters and frees the memory of the rest.
 fn bounded(mut text: String, most: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(most) {
         text.truncate(end);
@@ -224,7 +225,7 @@ mod tests {
         }
     }
 
-    /// Every kind that the sources of this crate give, but for those in tests.
+    /// Checks every kind in the sources of this crate, except in tests.
     #[test]
     fn no_kind_of_the_hosts_own_is_a_nodes_to_give() {
         fn kinds(folder: &std::path::Path, found: &mut Vec<String>) {

@@ -1,9 +1,10 @@
-//! Compiled components as bytes, to be kept or sent by an embedder and loaded again.
+//! Compiled components as bytes that an embedder can store or send, and load again.
 //!
-//! Compiled code is run as it is: whoever can change it runs code of their own in this process, outside of the sandbox. Wasmtime's
-//! function that loads it is therefore `unsafe`, and asks that the bytes are what its counterpart gave. An artefact has a
-//! keyed digest (HMAC-SHA-256) of all that is in it, with a key that the embedder has; it is checked, on bytes that nobody else
-//! can change meanwhile, before anything of them is read. Another key, a changed byte or another version of this library is an error.
+//! Compiled code runs as it is: whoever can change it can run their own code in this process, outside the sandbox.
+//! Wasmtime's function that loads it is therefore `unsafe`, and requires bytes that its counterpart made. An artefact
+//! carries a keyed digest (HMAC-SHA-256) of its whole content, with the embedder's key. The digest is checked before
+//! anything is read, on bytes that nobody else can change meanwhile. Another key, a changed byte or another version of
+//! this library is an error.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,26 +16,27 @@ use crate::error::Error;
 use crate::runtime::bindings::NodePre;
 use crate::runtime::engine::Engine;
 
-/// What an artefact begins with; the number is that of its format.
+/// The first bytes of an artefact, with the number of its format.
 const MAGIC: &[u8] = b"nodule component 1\n";
-/// Of a tag by HMAC-SHA-256.
+/// The size of an HMAC-SHA-256 tag.
 const TAG_BYTES: usize = 32;
-/// As long as the digest: a key that is shorter can be guessed sooner.
+/// The minimum size of a key, the digest's: a shorter one is easier to guess.
 const KEY_BYTES: usize = 32;
-/// What an artefact of this build says of itself. Another version may refuse components that this one takes.
+/// The version in artefacts of this build. Another version may refuse components that this one accepts.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Signs compiled components, and says which of them an engine takes: whoever has it can run machine code in every process that
-/// loads artefacts with it. Keep it as a secret, and apart from the artefacts. Its `Debug` shows nothing of it.
+/// Signs compiled components, and decides which artefacts an engine accepts. Whoever has the key can run machine code
+/// in every process that loads artefacts with it, so keep it secret and apart from the artefacts. Its `Debug` does not
+/// show it.
 #[derive(Clone)]
 pub struct ArtifactKey(hmac::Key);
 
 impl ArtifactKey {
-    /// A key of at least 32 random bytes.
+    /// Makes a key from at least 32 random bytes.
     ///
     /// # Errors
     ///
-    /// It is shorter.
+    /// The secret is shorter.
     pub fn new(secret: &[u8]) -> Result<Self, Error> {
         if secret.len() < KEY_BYTES {
             return Err(broken(format!(
@@ -52,16 +54,16 @@ impl fmt::Debug for ArtifactKey {
     }
 }
 
-/// An artefact whose key was the right one.
+/// An artefact that this key signed.
 pub(super) struct Opened {
-    /// Of the component.
+    /// The component's digest.
     pub(super) digest: String,
     artifact: Vec<u8>,
-    /// Where in it the code is.
+    /// The position of the code in the artefact.
     code: Range<usize>,
 }
 
-/// The artefact of a compiled component.
+/// Makes an artefact of a compiled component.
 pub(super) fn seal(pre: &NodePre, digest: &str, key: &ArtifactKey) -> Result<Vec<u8>, Error> {
     let code = pre
         .component()
@@ -74,14 +76,14 @@ pub(super) fn seal(pre: &NodePre, digest: &str, key: &ArtifactKey) -> Result<Vec
     Ok(artifact)
 }
 
-/// Check that this key made the artefact. Blocks for as long as reading some megabytes takes.
+/// Checks that this key signed the artefact. Blocks while it reads some megabytes.
 pub(super) fn open(artifact: Vec<u8>, key: &ArtifactKey) -> Result<Opened, Error> {
     let none = || broken("it is none, or has another format".to_owned());
     let (signed, tag) = artifact.split_last_chunk::<TAG_BYTES>().ok_or_else(none)?;
     let content = signed.strip_prefix(MAGIC).ok_or_else(none)?;
     hmac::verify(&key.0, signed, tag)
         .map_err(|_| broken("another key made it, or it was changed afterwards".to_owned()))?;
-    // From here on it is what `seal` gave.
+    // From here on, the content is what `seal` wrote.
     let mut lines = content.splitn(3, |byte| *byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
     let (version, digest, code) = (line(), line(), line());
@@ -99,7 +101,7 @@ pub(super) fn open(artifact: Vec<u8>, key: &ArtifactKey) -> Result<Opened, Error
 }
 
 impl Opened {
-    /// Make its code ready to run. Blocks.
+    /// Makes the code ready to run. Blocks.
     pub(super) fn link(&self, engine: &Engine) -> Result<NodePre, Error> {
         let code = self.artifact.get(self.code.clone()).unwrap_or_default();
         #[expect(
@@ -107,7 +109,8 @@ impl Opened {
             reason = "the bytes are those that `Component::serialize` gave: `open` checked a keyed digest of all of them, and nobody \
                       else has had them since"
         )]
-        // SAFETY: as the reason says. Of another version of Wasmtime, other settings or another machine, they are an error.
+        // SAFETY: see the reason. Code of another Wasmtime version, of other settings or for another machine gives an
+        // error.
         let component = unsafe { wasmtime::component::Component::deserialize(engine.wasmtime(), code) };
         compile::link(engine, &component.map_err(|error| broken(format!("{error:#}")))?)
     }

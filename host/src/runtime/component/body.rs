@@ -1,8 +1,8 @@
 //! What the code of one function costs to compile.
 //!
-//! Most of the compiler's work grows with the length of the code. Two things grow faster: for each local variable it keeps
-//! the value at each place where branches meet, and an instruction of two bytes may take and leave as many operands as
-//! a signature has, or branch to as many places as stand in a table.
+//! Most of the compiler's work grows with the length of the code. Two things grow faster. For each local variable, the
+//! compiler tracks its value wherever branches meet. And an instruction of two bytes may take and leave as many
+//! operands as a signature has, or branch to as many targets as a table lists.
 
 use wasmtime_parser::{BlockType, FunctionBody, Operator};
 
@@ -10,7 +10,7 @@ use super::cost::{self, Budget};
 use super::malformed;
 use crate::error::Error;
 
-/// How many operands something takes and leaves.
+/// The number of operands that something takes and leaves.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Arity {
     pub(super) takes: u32,
@@ -23,9 +23,9 @@ impl Arity {
     }
 }
 
-/// What a body refers to.
+/// The types and functions that a body refers to.
 pub(super) struct Signatures<'a> {
-    /// By the index of the type.
+    /// The signatures, by the index of the type.
     pub(super) types: &'a [Arity],
     /// The type of each function.
     pub(super) functions: &'a [u32],
@@ -33,7 +33,7 @@ pub(super) struct Signatures<'a> {
 
 impl Signatures<'_> {
     fn of_type(&self, index: u32) -> Arity {
-        // What is not there is refused when the code is validated.
+        // Validation refuses a missing type later.
         self.types.get(index as usize).copied().unwrap_or_default()
     }
 
@@ -51,7 +51,7 @@ impl Signatures<'_> {
     }
 }
 
-/// Refuse a body that costs more than its length says.
+/// Refuses a body that costs more than its length suggests.
 pub(super) fn check(
     body: &FunctionBody<'_>,
     function: u32,
@@ -92,9 +92,9 @@ pub(super) fn check(
 
 struct Code<'a> {
     signatures: &'a Signatures<'a>,
-    /// What a branch to each of the open blocks takes along.
+    /// For each open block, the number of operands that a branch to it takes along.
     labels: Vec<u32>,
-    /// Places that code branches from or to.
+    /// The number of points that code branches from or to.
     branches: u64,
     operands: u64,
 }
@@ -142,7 +142,7 @@ impl Code<'_> {
                 self.takes(self.signatures.of_function(*function_index));
                 Ok(())
             }
-            // A function of a table is made when it is called for the first time: the code has a branch for that.
+            // The first call creates a function of a lazily initialised table: the compiler emits a branch for that.
             Operator::CallIndirect { type_index, .. } | Operator::ReturnCallIndirect { type_index, .. } => {
                 self.takes(self.signatures.of_type(*type_index));
                 self.branch(0);

@@ -1,8 +1,8 @@
-//! What is checked of a component before anything is compiled: from its bytes alone, in one pass over all modules and components
-//! in it, in time and memory that grow with its size and no faster.
+//! Checks a component's bytes before anything is compiled. One pass reads all nested modules and components, in time
+//! and memory proportional to the component's size.
 //!
-//! The pass reads with the very version of the parser that Wasmtime reads with, so that both see the same component. It
-//! does not validate, which Wasmtime does; what it cannot read is refused.
+//! The pass uses the same version of the parser as Wasmtime, so both see the same component. It does not validate,
+//! which Wasmtime does; it refuses what it cannot read.
 
 use wasmtime_parser::{
     BinaryReader, CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance,
@@ -16,7 +16,7 @@ use super::sizes::{Size, Space};
 use super::{custom, malformed, names, types};
 use crate::error::Error;
 
-/// What a component asks for and offers.
+/// The imports and exports of a component.
 #[derive(Debug, Default)]
 pub(super) struct Outside {
     pub(super) imports: Vec<Import>,
@@ -26,11 +26,11 @@ pub(super) struct Outside {
 #[derive(Debug)]
 pub(super) struct Import {
     pub(super) name: String,
-    /// An interface without functions or resources asks for nothing.
+    /// Whether the interface has neither functions nor resources, and so asks for nothing.
     pub(super) has_only_types: bool,
 }
 
-/// Say what a file is that is no component, before the parser says it in its own words.
+/// Names what a file is that is not a component, in clearer words than the parser's.
 pub(super) fn refuse_foreign(bytes: &[u8]) -> Result<(), Error> {
     const MODULE: &[u8] = b"\0asm\x01\0\0\0";
     let found = if bytes.is_empty() {
@@ -47,7 +47,7 @@ pub(super) fn refuse_foreign(bytes: &[u8]) -> Result<(), Error> {
     })
 }
 
-/// Check the names and the costs of a component, and say what it imports and exports.
+/// Checks the names and the costs of a component. Returns its imports and exports.
 pub(super) fn inspect(bytes: &[u8]) -> Result<Outside, Error> {
     let mut walk = Walk {
         bytes,
@@ -64,7 +64,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Outside, Error> {
 struct Walk<'a> {
     bytes: &'a [u8],
     budget: Budget,
-    /// The module or component that is being read, inside of those that it is in.
+    /// The module or component being read, and those that it is nested in.
     levels: Vec<Level>,
     outside: Outside,
 }
@@ -77,16 +77,16 @@ enum Level {
 #[derive(Default)]
 struct Component {
     space: Space,
-    /// What instantiating each module once comes to.
+    /// The cost of instantiating each module once.
     modules: Vec<Weight>,
-    /// The same, and what an instance of each has.
+    /// The cost of instantiating each component once, and the size of its instance.
     components: Vec<(Weight, Size)>,
-    /// What instantiating this component once comes to.
+    /// The cost of instantiating this component once.
     own: Weight,
 }
 
-/// What Wasmtime lays out, links and instantiates. A component that instantiates another one twice, which instantiates
-/// another one twice, and so on, is doubled by each.
+/// What Wasmtime has to lay out, link and instantiate. A component that instantiates another one twice doubles its
+/// cost; if that one instantiates a third one twice, it doubles again, and so on.
 #[derive(Debug, Clone, Copy, Default)]
 struct Weight {
     instances: u64,
@@ -99,7 +99,7 @@ impl Weight {
         self.linked = self.linked.saturating_add(more.linked);
     }
 
-    /// An instance of what weighs this, given so many arguments.
+    /// The cost of an instance with this many arguments.
     fn instance(mut self, arguments: usize) -> Self {
         self.add(Weight {
             instances: 1,
@@ -165,7 +165,7 @@ impl<'a> Walk<'a> {
             KnownCustom::Name(reader) => custom::names(reader, &mut self.budget),
             KnownCustom::ComponentName(reader) => custom::component_names(reader, &mut self.budget),
             KnownCustom::Producers(reader) => custom::producers(reader, &mut self.budget),
-            // Nothing that a host or an engine reads: debug information, features, package documentation.
+            // Neither the host nor the engine reads these: debug information, features, package documentation.
             _ => Ok(()),
         }
     }
@@ -195,7 +195,7 @@ impl<'a> Walk<'a> {
                 types::sized(range.len())?;
                 let content = bytes.get(range.clone()).unwrap_or_default();
                 let mut reader = BinaryReader::new(content, range.start);
-                // This component is no level up.
+                // Level 0 is this component itself.
                 let up = |count: usize| match outer.iter().rev().nth(count.saturating_sub(1)) {
                     Some(Level::Component(component)) => Some(&component.space),
                     _ => None,
@@ -256,21 +256,21 @@ impl<'a> Walk<'a> {
                     inner.canonical(&function, budget)?;
                 }
             }
-            // Modules and components in this one follow as payloads of their own.
+            // Nested modules and components follow as payloads of their own.
             _ => {}
         }
         inner.weighed(budget)
     }
 }
 
-/// Nodes hand each other no code: what is instantiated is in the component, and is known.
+/// A node may not import, export or pass on code: everything that is instantiated is inside the component and known.
 fn hands_over_code(at: usize) -> Error {
     Error::NotAComponent {
         found: format!("one that takes, gives or passes on modules or components (at byte {at})"),
     }
 }
 
-/// What a reference refers to is not there.
+/// The target of a reference is missing.
 fn missing(at: usize) -> Error {
     Error::NotAComponent {
         found: format!("a broken one: what is referred to at byte {at} is not there"),
@@ -278,13 +278,13 @@ fn missing(at: usize) -> Error {
 }
 
 impl Component {
-    /// Refuse what is too much for one component, with all that is in it.
+    /// Refuses a component that costs too much, including everything nested in it.
     fn weighed(&self, budget: &Budget) -> Result<(), Error> {
         budget.instances.holds(self.own.instances)?;
         budget.linked.holds(self.own.linked)
     }
 
-    /// Something that is imported; says whether it asks for nothing but types.
+    /// Counts an import. Returns whether it asks for types only.
     fn import(&mut self, of: ComponentTypeRef, at: usize, budget: &mut Budget) -> Result<bool, Error> {
         let size = self.space.reference(of);
         self.define(of.kind(), size, at, budget)?;
@@ -295,7 +295,7 @@ impl Component {
         })
     }
 
-    /// Something more to refer to.
+    /// Counts a definition that others can refer to.
     fn define(
         &mut self,
         kind: ComponentExternalKind,
@@ -312,7 +312,7 @@ impl Component {
         self.own.linked = self.own.linked.saturating_add(more);
     }
 
-    /// A function between a component and its modules: code is made for it, by all parts of its type.
+    /// Counts a function between a component and its modules. The compiler generates code for all parts of its type.
     fn canonical(&mut self, function: &CanonicalFunction, budget: &mut Budget) -> Result<(), Error> {
         self.link(1);
         match function {

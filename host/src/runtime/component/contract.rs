@@ -1,4 +1,4 @@
-//! Whether a component is a node of this host's contract, and asks only for what nodes are given.
+//! Checks that a component is a node of this host's contract, and imports only what nodes may import.
 
 use super::CONTRACT;
 use super::bytes::{Import, Outside};
@@ -6,12 +6,12 @@ use crate::error::Error;
 use crate::runtime::engine::ALLOWED_IMPORTS;
 use nodule_core::text::shown;
 
-/// Of a name of an interface in a message.
+/// The length of an interface's name in a message.
 const SHOWN: usize = 100;
-/// Of the linker's words, which hold names and types.
+/// The length of the linker's message, which contains names and types.
 const SHOWN_WORDS: usize = 400;
 
-/// Refuse what cannot be a node, by what it imports and exports.
+/// Refuses a component that cannot be a node because of its imports or exports.
 pub(super) fn refuse_foreign(outside: &Outside) -> Result<(), Error> {
     let exports = &outside.exports;
     if !exports.iter().any(|name| name == CONTRACT) {
@@ -43,7 +43,7 @@ pub(super) fn refuse_foreign(outside: &Outside) -> Result<(), Error> {
     }
 }
 
-/// An interface of the contract is there, and is another one than it should be.
+/// The component exports the interface of the contract, but with other types.
 pub(super) fn wrong(expected: &'static str, error: &wasmtime::Error) -> Error {
     Error::WrongContract {
         expected,
@@ -51,7 +51,7 @@ pub(super) fn wrong(expected: &'static str, error: &wasmtime::Error) -> Error {
     }
 }
 
-/// Whether an import belongs to a package that nodes are given, in a version that is compatible with ours.
+/// Whether an import belongs to a package that nodes may import, in a compatible version.
 fn is_given(import: &str) -> bool {
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
     let package = interface.split('/').next().unwrap_or(interface);

@@ -1,13 +1,13 @@
-//! How much there may be of a component.
+//! The limits on what a component contains.
 //!
-//! Compiling takes memory and time by what a component is made of, not by its size: a million empty functions of eight
-//! megabytes take gigabytes, and so does one function of 165 KB with many variables and many branches. Each count has a bound
-//! far above the largest real components (the interpreters of Python and JavaScript: 14 to 18 MB, 13,000 functions), and so has each
-//! product where the compiler's work is one.
+//! The memory and time of compiling depend on a component's contents, not on its size: a million empty functions in
+//! eight megabytes take gigabytes, and so does one function of 165 KB with many variables and many branches. Each count
+//! has a limit far above the largest real components (the interpreters of Python and JavaScript: 14 to 18 MB, 13,000
+//! functions). So does each product that the compiler's work is proportional to.
 
 use crate::error::Error;
 
-/// One thing that is counted.
+/// A count with its limit.
 #[derive(Debug)]
 pub(super) struct Count {
     what: &'static str,
@@ -20,19 +20,19 @@ impl Count {
         Self { what, most, found: 0 }
     }
 
-    /// Some more of it.
+    /// Adds to the count, up to its limit.
     pub(super) fn add(&mut self, more: u64) -> Result<(), Error> {
         self.found = self.found.saturating_add(more);
         within(self.found, self.most, self.what)
     }
 
-    /// Refuse more of it in one place.
+    /// Refuses a single number above the limit.
     pub(super) fn holds(&self, found: u64) -> Result<(), Error> {
         within(found, self.most, self.what)
     }
 }
 
-/// Refuse more of something than a component may have.
+/// Refuses a number above its maximum.
 pub(super) fn within(found: u64, most: u64, what: &'static str) -> Result<(), Error> {
     if found > most {
         return Err(Error::TooLarge { what, most });
@@ -40,23 +40,26 @@ pub(super) fn within(found: u64, most: u64, what: &'static str) -> Result<(), Er
     Ok(())
 }
 
-/// Levels of components in components, and of types in types. `wit-component` makes two of each; who composes components adds one.
+/// The nesting of components in components, and of types in types. `wit-component` makes two levels of each; composing
+/// components adds one.
 pub(super) const NESTING: usize = 8;
-/// Operands of one function: parameters or results of a signature. The canonical ABI has at most 16 parameters; C has some dozen.
+/// The operands of one function: parameters or results of a signature. The canonical ABI has at most 16 parameters; C
+/// functions have some dozen.
 pub(super) const ARITY: usize = 256;
-/// Bytes of one function's code. Python's longest has 430 KB, JavaScript's 170 KB.
+/// The bytes of one function's code. The longest function of Python's interpreter has 430 KB, of JavaScript's 170 KB.
 pub(super) const BODY_BYTES: u64 = 1024 * 1024;
-/// Local variables of one function. Python's and JavaScript's interpreters have at most 280, unoptimised code has more.
+/// The local variables of one function. The interpreters of Python and JavaScript have at most 280, unoptimised code
+/// has more.
 pub(super) const LOCALS: u64 = 10_000;
-/// Blocks inside of blocks of one function: a `switch` nests one for each of its cases. Python's nest 780 deep.
+/// The nesting of blocks in one function: a `switch` nests one per case. Python's interpreter nests 780 deep.
 pub(super) const BLOCK_DEPTH: usize = 5_000;
-/// Variables times branches of one function: for each of them the compiler keeps which value it has where, in up to 40 bytes.
-/// The largest function of JavaScript's has 700,000.
+/// Variables times branches of one function: for each pair the compiler tracks a value, in up to 40 bytes. The largest
+/// function of JavaScript's interpreter has 700,000.
 pub(super) const VARIABLES_BY_BRANCHES: u64 = 8_000_000;
-/// Bytes of one constant expression: an address, or a base and an offset.
+/// The bytes of one constant expression: an address, or a base and an offset.
 pub(super) const CONSTANT_BYTES: usize = 256;
 
-/// Everything that is counted over all of a component.
+/// The counts over a whole component.
 #[derive(Debug)]
 pub(super) struct Budget {
     pub(super) parts: Count,
@@ -86,33 +89,34 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn new() -> Self {
         Self {
-            // Python's has 20.
+            // Python's interpreter has 20.
             parts: Count::new("modules and components", 500),
             types: Count::new("types", 20_000),
             imports: Count::new("imports of modules", 30_000),
-            // Libraries export every function that another one may call.
+            // A library exports every function that another one may call.
             exports: Count::new("exports of modules", 60_000),
-            // Each takes several kilobytes of the compiler's memory, however short it is. Python's and JavaScript's interpreters have 13,000.
+            // Each takes several kilobytes of the compiler's memory, however short it is. The interpreters of Python
+            // and JavaScript have 13,000.
             functions: Count::new("functions", 50_000),
-            // Each takes the compiler 20 bytes and more. Python's and JavaScript's interpreters have 10 MB.
+            // Each byte takes the compiler 20 bytes and more. The interpreters of Python and JavaScript have 10 MB.
             code: Count::new("bytes of code", 32 * 1024 * 1024),
             globals: Count::new("globals", 20_000),
             tables: Count::new("tables", 64),
-            // They are written out where the compiler can say what is in them.
+            // The compiler writes tables out if their contents are known.
             table_elements: Count::new("elements of tables", 200_000),
-            // An image of each is made ahead, of up to 16 MiB.
+            // The compiler makes an image of each, of up to 16 MiB.
             memories: Count::new("memories", 8),
-            // What takes a snapshot of a program that has started writes up to 10,000.
+            // A snapshot of an initialised program has up to 10,000.
             data_segments: Count::new("data segments", 40_000),
             element_segments: Count::new("element segments", 2_000),
             elements: Count::new("elements of segments", 200_000),
             constants: Count::new("bytes of constant expressions", 1_000_000),
             locals: Count::new("local variables", 1_000_000),
-            // What instructions take and leave by signatures, and targets of branches.
-            // Python's and JavaScript's interpreters have a million.
+            // The operands of instructions with signatures, and targets of branches. The interpreters of Python and
+            // JavaScript have a million.
             operands: Count::new("operands and targets of branches", 10_000_000),
             variables_by_branches: Count::new("variables times branches", 100_000_000),
-            // A type that is referred to counts wherever it is. Python's has 56,000.
+            // A type counts again wherever it is referred to. Python's interpreter has 56,000.
             shared: Count::new("parts of types, those that are shared multiplied", 1_000_000),
             items: Count::new(
                 "parts of types, aliases, arguments, and functions of the canonical ABI",

@@ -1,4 +1,4 @@
-//! The names in sections that are there for people: of debug names and of the tools that made a component.
+//! The names in sections for people: debug names, and the tools that made a component.
 
 use wasmtime_parser::{
     ComponentName, ComponentNameSectionReader, IndirectNameMap, Name, NameMap, NameSectionReader,
@@ -9,7 +9,7 @@ use super::cost::Budget;
 use super::{malformed, names};
 use crate::error::Error;
 
-/// A module's debug names.
+/// Checks a module's debug names.
 pub(super) fn names(reader: NameSectionReader<'_>, budget: &mut Budget) -> Result<(), Error> {
     for part in reader {
         match part.map_err(malformed)? {
@@ -23,14 +23,14 @@ pub(super) fn names(reader: NameSectionReader<'_>, budget: &mut Budget) -> Resul
             | Name::Data(map)
             | Name::Tag(map) => flat(map, budget)?,
             Name::Local(map) | Name::Label(map) | Name::Field(map) => nested(map, budget)?,
-            // Nobody knows what it names.
+            // An unknown kind of name.
             Name::Unknown { .. } => {}
         }
     }
     Ok(())
 }
 
-/// A component's debug names.
+/// Checks a component's debug names.
 pub(super) fn component_names(
     reader: ComponentNameSectionReader<'_>,
     budget: &mut Budget,
@@ -59,7 +59,7 @@ pub(super) fn component_names(
     Ok(())
 }
 
-/// The tools that made it.
+/// Checks the names of the tools that made the component.
 pub(super) fn producers(reader: ProducersSectionReader<'_>, budget: &mut Budget) -> Result<(), Error> {
     for field in reader.into_iter_with_offsets() {
         let (at, field) = field.map_err(malformed)?;

@@ -1,13 +1,13 @@
-//! What a node says about itself: asked once, in an instance of its own, and checked.
+//! A node's description: requested once, from an instance of its own, and checked.
 //!
-//! Whoever pins a digest has looked at what the component describes: its operations, their effects, what may be tried
-//! again. So a description is a function of the component's bytes. The instance that gives it has a clock that stands still,
-//! random numbers that are always the same, waits that are over at once, and limits that no policy changes; it sends
-//! nothing. A growth of memory that the system refuses, which would tell machines apart, ends the call.
+//! An operator who pins a digest has read the component's description: its operations, their effects, and what may be
+//! retried. So the description has to be a function of the component's bytes. The instance that gives it has a fixed
+//! clock, fixed random numbers, waits that finish at once, and limits that no policy changes; it sends nothing. If the
+//! system refuses to grow a memory, which would reveal the machine, the call stops.
 //!
-//! The description is foreign input of the size that its author likes. It is bounded as it is copied out of the instance,
-//! before anything is parsed; what is parsed is bounded by what all documents may come to together; and all of it has one
-//! deadline. Parsing and checking run on a thread that may block.
+//! The description is foreign input of any size. It is bounded while it is copied out of the instance, before anything
+//! is parsed; parsing is bounded for all documents together; and everything has one deadline. Parsing and checking run
+//! on a blocking thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,32 +24,32 @@ use crate::runtime::instance::{ClockAndRng, InstanceStore, ReplaySeed, Stop};
 use nodule_core::description::{MAX_DESCRIPTION_BYTES, Node, quoted};
 use nodule_core::limits::Limits;
 
-/// A description is made of constants; whoever needs longer for it is in a loop, and somebody waits for the node to load.
+/// A description consists of constants. A node that takes longer is in a loop, and somebody waits for it to load.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Bytes that the host takes out of the instance: the largest description that passes the check, and the records that hold
-/// its texts here, which are up to four times as large where the texts are short.
+/// How many bytes the host copies out of the instance: the largest description that passes the check, plus the records
+/// around its texts, which take up to four times as much if the texts are short.
 const LIFTED_BYTES: usize = 6 * MAX_DESCRIPTION_BYTES;
 
-/// The time and the randomness of every description: any would do, as long as they never change.
+/// The time and seed for every description; they only have to stay the same.
 const MOMENT: ReplaySeed = ReplaySeed {
-    // 2025-01-01T00:00:00Z: libraries that read the clock when they start take it for a plausible time.
+    // 2025-01-01T00:00:00Z, a plausible time for libraries that read the clock when they start.
     clock_ms: 1_735_689_600_000,
     seed: 0,
 };
 
-/// Each is looked for in every answer.
+/// The maximum number of names; each is looked up in every response.
 const MOST_HEADERS: usize = 64;
 
-/// Bytes of one header's name; the longest registered one has 60.
+/// The maximum size of a header's name; the longest registered name has 60 bytes.
 const HEADER_NAME_BYTES: usize = 256;
 
-/// Ask the node to describe itself, and check what it says.
+/// Asks the node for its description, and checks it.
 ///
 /// # Errors
 ///
-/// It traps, takes longer than five seconds with the check, hands over more than a description may have, or says what
-/// [`Node::check`] refuses.
+/// The node traps, takes longer than five seconds including the check, or returns too much, or [`Node::check`] refuses
+/// its description.
 pub(super) async fn describe(engine: &Engine, pre: &NodePre) -> Result<Node, Error> {
     let deadline = Instant::now() + TIMEOUT;
     let raw = instance(engine)
@@ -69,12 +69,11 @@ pub(super) async fn describe(engine: &Engine, pre: &NodePre) -> Result<Node, Err
     }
 }
 
-/// The headers of answers that the node is handed when it is run by turns: of those that it looks at, the ones that are a
-/// node's to see.
+/// The response headers that the node gets when it runs by turns: those that it reads and may see.
 ///
 /// # Errors
 ///
-/// As for [`describe`], or what it says are no names of headers.
+/// As for [`describe`], or the names are not header names.
 pub(super) async fn looked_at(engine: &Engine, pre: &NodePre) -> Result<Arc<[HeaderName]>, Error> {
     let names = instance(engine)
         .looked_at(pre)
@@ -107,7 +106,7 @@ fn headers(names: &[String]) -> Result<Arc<[HeaderName]>, String> {
         .collect()
 }
 
-/// An instance that only says what it is.
+/// An instance that only describes itself.
 fn instance(engine: &Engine) -> InstanceStore {
     let mut limits = Limits::default();
     limits.run_timeout = TIMEOUT;

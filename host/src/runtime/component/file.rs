@@ -1,4 +1,4 @@
-//! Reading a component's file: a bounded number of bytes, of a file that has an end.
+//! Reads a component's file: a regular file, up to a maximum size.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
-/// The most bytes of a component. A node with Python's interpreter has 18 MB; a node in Rust has a quarter megabyte.
+/// The maximum size of a component. A node with Python's interpreter has 18 MB; a node in Rust has a quarter of a
+/// megabyte.
 const COMPONENT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Refuse a component by its size alone, before it is read, copied or hashed.
+/// Refuses a component by its size, before it is read, copied or hashed.
 pub(crate) fn refuse_large(bytes: u64) -> Result<(), Error> {
     if bytes > COMPONENT_BYTES {
         return Err(Error::NotAComponent {
@@ -19,7 +20,7 @@ pub(crate) fn refuse_large(bytes: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// The bytes of a regular file, no more of them than a component may have.
+/// Reads a regular file, up to the maximum size of a component.
 pub(crate) async fn read(path: PathBuf) -> Result<Vec<u8>, Error> {
     let reading = tokio::task::spawn_blocking(move || read_now(&path));
     reading.await.unwrap_or_else(|_| {
@@ -35,7 +36,7 @@ fn read_now(path: &Path) -> Result<Vec<u8>, Error> {
         source,
     };
     let file = open(path).map_err(failed)?;
-    // Of the opened file: at its path there may be another one by now.
+    // The metadata of the opened file: its path may lead to another file by now.
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(failed(io::ErrorKind::IsADirectory.into()));
@@ -47,7 +48,7 @@ fn read_now(path: &Path) -> Result<Vec<u8>, Error> {
         )));
     }
     refuse_large(metadata.len())?;
-    // Another process may be writing to it.
+    // Another process may be writing to the file.
     let most = COMPONENT_BYTES.saturating_add(1);
     let mut bytes = Vec::new();
     bytes
@@ -58,7 +59,7 @@ fn read_now(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Opened without waiting: a named pipe that nobody writes to would be waited for without end.
+/// Opens without blocking: opening a named pipe without a writer would block forever.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -96,7 +97,7 @@ mod tests {
     async fn a_large_file_is_refused_by_its_size() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("large.wasm");
-        // Sparse: reading it would show in the test's time, and in its memory.
+        // A sparse file: reading it would show in the test's time and memory.
         File::create(&path).unwrap().set_len(3 << 40).unwrap();
         let error = read(path).await.unwrap_err();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What is counted of a core module, and the names in it.
+//! Counts the parts of a core module, and checks its names.
 
 use wasmtime_parser::{
     CompositeInnerType, ConstExpr, DataKind, Element, ElementItems, ElementKind, Export, Payload, RecGroup,
@@ -10,20 +10,20 @@ use super::cost::{self, Budget};
 use super::{malformed, names, types};
 use crate::error::Error;
 
-/// One core module, as far as it was read.
+/// A core module, as far as it has been read.
 #[derive(Default)]
 pub(super) struct Module {
     types: Vec<Arity>,
     /// The type of each function, imported ones first.
     functions: Vec<u32>,
     imported: u32,
-    /// Bodies read so far.
+    /// The number of bodies read so far.
     bodies: u32,
     linked: u64,
 }
 
 impl Module {
-    /// Its imports and exports: what there is to link each time that it is instantiated.
+    /// The number of imports and exports, which every instantiation links.
     pub(super) fn linked(&self) -> u64 {
         self.linked
     }

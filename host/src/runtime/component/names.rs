@@ -1,49 +1,50 @@
-//! Which names a component may have.
+//! The names that a component may have.
 //!
-//! Names of imports, exports, types and their parts are chosen by whoever wrote the component, and others put them into what
-//! they make of it: generated JavaScript, messages, logs. One grammar for all of them, at every level of nesting, is kept
-//! before anything is compiled, generated or printed: it has no character that ends or escapes a text in any language, acts
-//! on a terminal, or looks like another one.
+//! The author of a component chooses the names of its imports, exports, types and their parts, and other programs put
+//! them into generated JavaScript, messages and logs. All names, at every level of nesting, have to follow one grammar,
+//! which is checked before anything is compiled, generated or printed. It allows no character that closes or escapes a
+//! string in any language, acts on a terminal, or looks like another character.
 //!
-//! | name | may have |
+//! | name | allowed characters |
 //! | --- | --- |
-//! | of an import, export, alias, argument, type, field, case | ASCII letters, digits, `_-.:/@[]#$+` and the vertical bar |
+//! | of an import, export, alias, argument, type, field, case | ASCII letters, digits, `_-.:/@[]#$+` and the vertical
+//! bar |
 //! | of a custom section | those and spaces |
 //! | in a section of debug names and producers | every character that is not [deceptive](is_deceptive) |
 //!
-//! Debug names hold what compilers write there (`<T as Trait<'_>>::{{closure}}`). Nothing links by them and the host shows
-//! none, but an engine's stack traces may: they are held to what is safe to print.
+//! Compilers write debug names such as `<T as Trait<'_>>::{{closure}}`. Nothing links by them and the host shows none,
+//! but an engine's stack traces may, so they have to be safe to print.
 
 use crate::error::Error;
 use nodule_core::text::{is_deceptive, shown};
 
-/// C++ mangles templates into names of several hundred bytes; those of interfaces stay below a hundred.
+/// C++ mangles templates into names of several hundred bytes; names of interfaces stay below a hundred.
 const NAME_BYTES: usize = 2048;
 
 /// Rust's debug names spell types out; those of nested futures have some thousand bytes.
 const DEBUG_NAME_BYTES: usize = 64 * 1024;
 
-/// In messages.
+/// The length of a name in a message.
 const SHOWN: usize = 60;
 
-/// What a name may have beside ASCII letters and digits.
+/// The characters that a name may have beside ASCII letters and digits.
 const PUNCTUATION: &str = "_-.:/@[]#$|+";
 
-/// Refuse the name of something that is linked by its name; `place` says of what.
+/// Refuses an invalid name that something is linked by; `place` says what it names.
 pub(super) fn linked(name: &str, place: &'static str, at: usize) -> Result<(), Error> {
     checked(name, place, at, NAME_BYTES, |character| {
         character.is_ascii_alphanumeric() || PUNCTUATION.contains(character)
     })
 }
 
-/// Refuse the name of a custom section.
+/// Refuses an invalid name of a custom section.
 pub(super) fn section(name: &str, at: usize) -> Result<(), Error> {
     checked(name, "a custom section", at, NAME_BYTES, |character| {
         character.is_ascii_alphanumeric() || character == ' ' || PUNCTUATION.contains(character)
     })
 }
 
-/// Refuse a name that is there for people who debug.
+/// Refuses an invalid debug name.
 pub(super) fn debug(name: &str, place: &'static str, at: usize) -> Result<(), Error> {
     checked(name, place, at, DEBUG_NAME_BYTES, |character| {
         !is_deceptive(character)
@@ -57,7 +58,7 @@ fn checked(
     most: usize,
     may_have: impl Fn(char) -> bool,
 ) -> Result<(), Error> {
-    // As a key of a JavaScript object this replaces the object's prototype.
+    // As the key of a JavaScript object literal, this replaces the object's prototype.
     if name == "__proto__" {
         return Err(refused(
             name,

@@ -1,8 +1,9 @@
-//! How large types are with all that they refer to.
+//! The sizes of types, with everything that they refer to.
 //!
-//! A type refers to others by their numbers, and may refer to one twice that refers to one twice, and so on: what a compiler
-//! or linker walks through is doubled by each, where the bytes grow by four. Each type, and each use of one, counts as large
-//! as all that it leads to. Where the parts of an instance are not told apart, each counts as the largest of them.
+//! A type refers to other types by their indices. If it refers twice to a type that refers twice to another one, and so
+//! on, each level adds four bytes but doubles what a compiler or linker has to walk. So each type, and each use of one,
+//! counts with everything that it leads to. Where the parts of an instance are not distinguished, each counts as the
+//! largest of them.
 
 use wasmtime_parser::{
     ComponentDefinedType, ComponentExternalKind, ComponentFuncType, ComponentTypeRef, ComponentValType,
@@ -12,19 +13,19 @@ use wasmtime_parser::{
 use super::cost::Budget;
 use crate::error::Error;
 
-/// How large something is that has parts.
+/// The size of something with parts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size {
-    /// With all parts.
+    /// The size with all parts.
     pub(super) total: u64,
-    /// Of the largest part, for what has parts of its own to refer to: an instance.
+    /// The size of the largest part; only for an instance, whose parts can be referred to.
     largest: u64,
-    /// What the contract's check wants to know: an instance that has types and nothing else.
+    /// Whether it is an instance that has only types; the check of the contract needs this.
     pub(super) has_only_types: bool,
 }
 
 impl Size {
-    /// Of something without parts to refer to.
+    /// The size of something whose parts cannot be referred to.
     pub(super) fn of(total: u64) -> Self {
         Self {
             total,
@@ -33,7 +34,7 @@ impl Size {
         }
     }
 
-    /// Of an instance that has nothing yet.
+    /// The size of an instance without parts.
     pub(super) fn empty() -> Self {
         Self {
             total: 1,
@@ -42,7 +43,7 @@ impl Size {
         }
     }
 
-    /// One part more.
+    /// Adds a part.
     fn add(&mut self, part: Size, is_type: bool) {
         self.total = self.total.saturating_add(part.total);
         self.largest = self.largest.max(part.total);
@@ -50,13 +51,13 @@ impl Size {
     }
 }
 
-/// What has numbers in one component, or in one type that has parts.
+/// The index spaces of a component, or of a type that has parts.
 #[derive(Debug)]
 pub(super) struct Space {
     types: Vec<Size>,
     functions: Vec<Size>,
     instances: Vec<Size>,
-    /// What it exports, or imports where it is a type: what an instance of it has.
+    /// What an instance of it has: its exports, and for a type also its imports.
     pub(super) own: Size,
 }
 
@@ -71,7 +72,7 @@ impl Default for Space {
     }
 }
 
-/// What is not there is refused when the component is validated.
+/// Validation refuses a missing index later.
 fn at(sizes: &[Size], index: u32) -> Size {
     sizes.get(index as usize).copied().unwrap_or(Size::of(1))
 }
@@ -81,7 +82,7 @@ impl Space {
         at(&self.types, index)
     }
 
-    /// Something more to refer to by a number.
+    /// Adds something to its index space.
     pub(super) fn define(
         &mut self,
         kind: ComponentExternalKind,
@@ -92,7 +93,7 @@ impl Space {
             ComponentExternalKind::Type => self.types.push(size),
             ComponentExternalKind::Func => self.functions.push(size),
             ComponentExternalKind::Instance => self.instances.push(size),
-            // These are refused, where they are not of types that nothing uses.
+            // These are refused, unless they are in a type that nothing uses.
             ComponentExternalKind::Module
             | ComponentExternalKind::Component
             | ComponentExternalKind::Value => {}
@@ -100,12 +101,12 @@ impl Space {
         budget.shared.add(size.total)
     }
 
-    /// What is exported, or imported by a type: a part of an instance.
+    /// Adds an export, or an import of a type, as a part of an instance.
     pub(super) fn part(&mut self, size: Size, is_type: bool) {
         self.own.add(size, is_type);
     }
 
-    /// What has this number.
+    /// The size of the item with this index.
     pub(super) fn item(&self, kind: ComponentExternalKind, index: u32) -> Size {
         match kind {
             ComponentExternalKind::Type => at(&self.types, index),
@@ -115,7 +116,7 @@ impl Space {
         }
     }
 
-    /// Some part of an instance.
+    /// The size of a part of an instance: the largest one's.
     pub(super) fn part_of(&self, instance: u32) -> Size {
         let of = at(&self.instances, instance);
         Size {
@@ -124,7 +125,7 @@ impl Space {
         }
     }
 
-    /// Something of this type.
+    /// The size of something with this type.
     pub(super) fn reference(&self, of: ComponentTypeRef) -> Size {
         match of {
             ComponentTypeRef::Func(index)

@@ -1,4 +1,4 @@
-//! What is refused of a component's bytes.
+//! Which bytes of a component are refused.
 
 use super::bytes::{inspect, refuse_foreign};
 use crate::error::Error;
@@ -31,7 +31,7 @@ fn module(sections: &[Vec<u8>]) -> Vec<u8> {
     section(1, &[MODULE, &sections.concat()].concat())
 }
 
-/// A module of one function of this code, which has so many local variables of `i32`.
+/// A module with one function of this code, which has this many local variables of type `i32`.
 fn function(locals: usize, code: &[u8]) -> Vec<u8> {
     let body = [&[1], &*uleb(locals), &[0x7f], code, &[0x0b]].concat();
     module(&[
@@ -90,10 +90,10 @@ fn a_type_counts_as_often_as_it_is_used() {
         too_large(&[doubling(60)]),
         "parts of types, those that are shared multiplied"
     );
-    // The same, by the types of instances, and by aliases of their parts.
+    // The same through the types of instances and aliases of their parts.
     let mut types = vec![vec![0x42, 2, 1, 0x7d, 4, 0, 1, b'a', 3, 0, 0]];
     for of in 0..60 {
-        // Alias the one before from outside, and have two instances of it.
+        // Aliases the previous type from outside, and exports two instances of it.
         let alias = [vec![2, 3, 2, 1], uleb(of)].concat();
         let parts = [4, 0, 1, b'a', 5, 0, 4, 0, 1, b'b', 5, 0];
         types.push([vec![0x42, 3], alias, parts.to_vec()].concat());
@@ -113,7 +113,7 @@ fn components_that_nest_by_the_thousand_are_refused() {
 
 #[test]
 fn instances_count_as_often_as_they_are_made() {
-    // Component 0 instantiates a module; each further one instantiates the one before it twice.
+    // Component 0 instantiates a module; each further component instantiates the previous one twice.
     let first = component(&[module(&[]), section(2, &[1, 0, 0, 0])]);
     let doubling = |levels: usize| {
         let mut sections = vec![section(4, &first)];

@@ -1,7 +1,7 @@
-//! The types of a component: how deep they nest, how many parts they have, and their names.
+//! The types of a component: their nesting, the number of their parts, and their names.
 //!
-//! Read here because the parser's own reader calls itself for each level of a type: three bytes for each level would be
-//! a stack overflow of the process.
+//! This module reads types itself, because the parser's reader recurses for each level of a type: at three bytes per
+//! level, a component could overflow the process's stack.
 
 use wasmtime_parser::{
     BinaryReader, ComponentAlias, ComponentDefinedType, ComponentExternName, ComponentExternalKind,
@@ -14,24 +14,24 @@ use super::sizes::{Size, Space};
 use super::{malformed, names};
 use crate::error::Error;
 
-/// The most bytes of one section of types, which is read at once.
+/// The maximum size of a section of types, which is read in one piece.
 const TYPE_SECTION_BYTES: usize = 4 * 1024 * 1024;
 
 const COMPONENT: u8 = 0x41;
 const INSTANCE: u8 = 0x42;
 
-/// Where types are read, and what they may refer to.
+/// The state of reading types, and what they may refer to.
 struct Within<'a> {
-    /// The component that they are in.
+    /// The component that contains the types.
     component: &'a mut Space,
-    /// The components that this one is in, by how many levels up.
+    /// The enclosing components, by the number of levels up.
     outer: &'a dyn Fn(usize) -> Option<&'a Space>,
     budget: &'a mut Budget,
-    /// The types that have parts and are being read, inside of one another.
+    /// The types with parts that are being read, outermost first.
     spaces: Vec<Space>,
 }
 
-/// A section of types.
+/// Reads a section of types.
 pub(super) fn section<'a>(
     reader: &mut BinaryReader<'_>,
     component: &'a mut Space,
@@ -51,7 +51,7 @@ pub(super) fn section<'a>(
     Ok(())
 }
 
-/// Refuse a section that is too long to be read at once.
+/// Refuses a section that is too large to be read in one piece.
 pub(super) fn sized(bytes: usize) -> Result<(), Error> {
     cost::within(
         bytes as u64,
@@ -61,12 +61,12 @@ pub(super) fn sized(bytes: usize) -> Result<(), Error> {
 }
 
 impl Within<'_> {
-    /// The innermost.
+    /// The innermost space.
     fn space(&mut self) -> &mut Space {
         self.spaces.last_mut().unwrap_or(self.component)
     }
 
-    /// Read a type, and give it a number.
+    /// Reads a type, and gives it an index.
     fn define(&mut self, reader: &mut BinaryReader<'_>) -> Result<(), Error> {
         let size = self.read(reader)?;
         self.number(ComponentExternalKind::Type, size)
@@ -84,7 +84,7 @@ impl Within<'_> {
         let mut ahead = reader.clone();
         let byte = ahead.read_u8().map_err(malformed)?;
         if !matches!(byte, COMPONENT | INSTANCE) {
-            // Not one of these calls itself.
+            // The parser does not recurse for any of these.
             return self.plain(&reader.read().map_err(malformed)?, at);
         }
         *reader = ahead;
@@ -98,7 +98,7 @@ impl Within<'_> {
         Ok(size)
     }
 
-    /// One declaration inside of a type.
+    /// Reads one declaration in a type.
     fn declaration(&mut self, reader: &mut BinaryReader<'_>, of: u8) -> Result<(), Error> {
         self.budget.items.add(1)?;
         let at = reader.original_position();
@@ -123,10 +123,10 @@ impl Within<'_> {
         }
     }
 
-    /// Something that an instance of the type has.
+    /// Counts a part of the type's instances.
     fn part(&mut self, of: ComponentTypeRef) -> Result<(), Error> {
         let size = self.space().reference(of);
-        // A resource has functions of its own: to drop it, at least.
+        // A resource has functions, at least the one that drops it.
         let is_type = matches!(of, ComponentTypeRef::Type(TypeBounds::Eq(_)));
         self.space().part(size, is_type);
         self.number(of.kind(), size)
@@ -171,7 +171,7 @@ impl Within<'_> {
                 fields("a parameter", of.params.iter().map(|(name, _)| *name), at, budget)?;
                 Ok(self.space().function(of))
             }
-            // The former nest, and are read by `read`.
+            // `read` handles components and instances, since they nest.
             ComponentType::Component(_) | ComponentType::Instance(_) | ComponentType::Resource { .. } => {
                 Ok(Size::of(1))
             }
@@ -179,7 +179,7 @@ impl Within<'_> {
     }
 }
 
-/// A section of core types.
+/// Counts the parts of a core type, and checks their names.
 pub(super) fn core(of: &CoreType<'_>, at: usize, budget: &mut Budget) -> Result<(), Error> {
     match of {
         CoreType::Rec(group) => budget.types.add(group.types().len() as u64),
@@ -203,7 +203,7 @@ pub(super) fn core(of: &CoreType<'_>, at: usize, budget: &mut Budget) -> Result<
     }
 }
 
-/// What something is called on the outside of a component.
+/// Checks the name of an import or export.
 pub(super) fn extern_name(
     name: &ComponentExternName<'_>,
     place: &'static str,

@@ -1,8 +1,8 @@
 //! `wasi:http/outgoing-handler` and `future-incoming-response`, over a [`Pipeline`].
 //!
-//! wasmtime-wasi-http has its own, which put the request together as one of the `http` crate, only for the host to take it
-//! apart again, and answer by a task in any case. These hand the parts over as they are, carry requests out where the node
-//! [waits](super::polling), and answer at once where no socket is needed.
+//! wasmtime-wasi-http's own handler builds a request of the `http` crate, which the host would have to take apart
+//! again, and always responds through a task. This one passes the parts on directly, sends requests while the node
+//! [waits](super::polling), and responds at once if no socket is needed.
 
 use std::sync::Arc;
 
@@ -22,16 +22,16 @@ use super::outgoing_body;
 use crate::gate::pipeline::{Content, Pipeline, RawRequest};
 use crate::runtime::instance::State;
 
-/// As wasmtime-wasi-http names them; a component that was built with another 0.2 finds them too.
+/// The name in wasmtime-wasi-http. A component built with another 0.2 version finds it too.
 const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 /// As above.
 const TYPES: &str = "wasi:http/types@0.2.12";
 
 pub(super) type Store<'a> = StoreContextMut<'a, State>;
-/// What `get` says: nothing yet, or that it said all before, or how the request ended.
+/// The result of `get`: `None` while pending, `Some(Err)` if it was taken before, or how the request finished.
 type Got = Option<Result<Result<Resource<Incoming>, ErrorCode>, ()>>;
 
-/// Let the nodes of this linker, which has wasmtime-wasi-http's types already, send requests.
+/// Lets the nodes of this linker send requests. The linker must have wasmtime-wasi-http's types already.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.instance(HANDLER)?.func_wrap(
         "handle",
@@ -58,7 +58,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     Ok(())
 }
 
-/// A resource that is a `T` in the instance's table, and goes with the node's hold of it.
+/// Defines a resource that is a `T` in the instance's table. It is deleted when the node drops its handle.
 pub(super) fn resource<T: Send + 'static>(
     types: &mut LinkerInstance<'_, State>,
     name: &str,
@@ -91,7 +91,7 @@ fn add_future(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     )
 }
 
-/// The code that a node is told, as wasmtime-wasi-http translates it.
+/// The error code for the node, as wasmtime-wasi-http translates it.
 pub(crate) fn code(state: &mut State, error: HttpError) -> wasmtime::Result<ErrorCode> {
     let mut http = state.http();
     let theirs = http.table.push(HostFutureIncomingResponse::Ready(Err(error)))?;
@@ -110,7 +110,7 @@ fn begin(
     options: Option<RequestOptions>,
 ) -> Result<Awaited, ErrorCode> {
     let raw = read(request)?;
-    // An instance without one only describes itself.
+    // An instance without a pipeline only describes itself.
     let pipeline = pipeline.ok_or(ErrorCode::HttpRequestDenied)?;
     let is_live = pipeline.is_live();
     let exchange = pipeline.exchange(raw, options);

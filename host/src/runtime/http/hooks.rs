@@ -1,4 +1,4 @@
-//! What wasmtime-wasi-http asks its host about, beside the requests, which a [handler](super::handler) takes.
+//! The hooks that wasmtime-wasi-http calls, beside requests, which a [handler](super::handler) takes.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::gate::pipeline::header;
 type Response = http::Response<WasiBody>;
 type Sent = Result<(Response, Box<dyn Future<Output = Result<(), HttpError>> + Send>), HttpError>;
 
-/// Says which headers belong to the connection. Which others are not a node's to set, the pipeline says of the whole request, since a
-/// node may copy the headers of an answer.
+/// Rejects headers of the connection. The pipeline checks the other forbidden headers when a request is sent, since a
+/// node may copy the headers of a response.
 pub(crate) struct Hooks;
 
 impl WasiHttpHooks for Hooks {
@@ -25,7 +25,7 @@ impl WasiHttpHooks for Hooks {
         Arc::new(header::is_of_connection)
     }
 
-    /// Nothing is sent past the pipeline: what would come here, if the linker had another handler, is denied.
+    /// No request bypasses the pipeline: if the linker had another handler, its requests would be denied here.
     fn send_request(
         &mut self,
         _: http::Request<WasiBody>,

@@ -20,26 +20,26 @@ use crate::gate::pipeline::BufferedResponse;
 
 type Outcome = Result<BufferedResponse, HttpError>;
 
-/// The requests of one instance; its clones are the same.
+/// The requests of one instance. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct InFlight(Arc<Mutex<Requests>>);
 
 #[derive(Default)]
 struct Requests {
     all: FuturesUnordered<Abortable<Carried>>,
-    /// Whether one was taken in that has not begun.
+    /// Whether a request was added that has not started.
     has_new: bool,
 }
 
 type Carried = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl InFlight {
-    /// Take in a request. It begins when the node waits, or has had its turn.
+    /// Adds a request. It starts when the node waits or its poll returns.
     pub(super) fn begin(&self, exchange: impl Future<Output = Outcome> + Send + 'static) -> Awaited {
         let answer = Arc::new(Mutex::new(Answer::Pending));
         let (abort, registration) = AbortHandle::new_pair();
         let place = Arc::clone(&answer);
-        // Not as an async block, which would have room for the exchange twice.
+        // An async block would reserve memory for the exchange twice.
         let carried: Carried = Box::pin(exchange.map(move |outcome| *lock(&place) = Answer::Ready(outcome)));
         let mut requests = lock(&self.0);
         requests.all.push(Abortable::new(carried, registration));
@@ -50,17 +50,17 @@ impl InFlight {
         }
     }
 
-    /// Runs a call of the instance, with its requests going on whenever it waits.
+    /// Runs a call of the instance, and its requests whenever the call waits.
     ///
-    /// Each poll of this polls the call once, whatever the call does: a node whose requests end as soon as they begin, since
-    /// they are denied or dropped, would never let go of its thread otherwise, and its deadline would never be looked at.
+    /// Each poll of this future polls the call exactly once. If a node's requests finish at once, because they are
+    /// denied or dropped, polling it again would keep the thread busy and never check the deadline.
     pub(crate) async fn beside<T>(&self, mut call: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|context| {
             self.drive(context);
             if let Poll::Ready(result) = call.as_mut().poll(context) {
                 return Poll::Ready(result);
             }
-            // What it asked for meanwhile leaves now. Only an answer to that is news for it.
+            // Requests that the call has just added start now. Only their responses can be news for it.
             let is_new = std::mem::take(&mut lock(&self.0).has_new);
             if is_new && self.drive(context) {
                 context.waker().wake_by_ref();
@@ -70,11 +70,11 @@ impl InFlight {
         .await
     }
 
-    /// Go on with every request that can go on; whether one ended.
+    /// Polls every request that is ready to make progress. Returns whether one finished.
     fn drive(&self, context: &mut Context<'_>) -> bool {
         let mut has_ended = false;
         let all = &mut lock(&self.0).all;
-        // Each is one of many things that this task waits for: a budget for one would let the last of them go hungry.
+        // This task waits for many requests: with Tokio's budget for a task, the last of them could starve.
         let ended = unconstrained(async {
             while all.next().await.is_some() {
                 has_ended = true;
@@ -84,7 +84,7 @@ impl InFlight {
         has_ended
     }
 
-    /// Whether nothing is under way.
+    /// Whether no request is in flight.
     pub(crate) fn is_empty(&self) -> bool {
         lock(&self.0).all.is_empty()
     }
@@ -93,19 +93,19 @@ impl InFlight {
 enum Answer {
     Pending,
     Ready(Outcome),
-    /// The node has taken it.
+    /// The node has taken the response.
     Gone,
 }
 
-/// What the node holds of a request: `future-incoming-response`. The request ends with it.
+/// The node's handle of a request: `future-incoming-response`. Dropping it cancels the request.
 pub(crate) struct Awaited {
     answer: Arc<Mutex<Answer>>,
-    /// Absent where nothing is under way.
+    /// `None` if the request finished at once.
     abort: Option<AbortHandle>,
 }
 
 impl Awaited {
-    /// A request that is answered already.
+    /// A request that has finished already.
     pub(super) fn answered(outcome: Outcome) -> Self {
         Self {
             answer: Arc::new(Mutex::new(Answer::Ready(outcome))),
@@ -117,7 +117,7 @@ impl Awaited {
         matches!(*lock(&self.answer), Answer::Pending)
     }
 
-    /// `None` as long as there is no answer; `Err` when it was taken before.
+    /// `None` while there is no response; `Some(Err)` if it was taken before.
     pub(super) fn take(&self) -> Option<Result<Outcome, ()>> {
         let mut answer = lock(&self.answer);
         match *answer {
@@ -145,7 +145,7 @@ impl Drop for Awaited {
 
 #[async_trait::async_trait]
 impl Pollable for Awaited {
-    /// Wakes nobody: the call is looked after when its requests are, see [`InFlight::beside`].
+    /// Registers no waker: [`InFlight::beside`] polls the call whenever its requests make progress.
     async fn ready(&mut self) {
         poll_fn(|_| {
             if self.is_pending() {

@@ -1,7 +1,7 @@
-//! What a node holds of an answer: `incoming-response` and `incoming-body` of `wasi:http/types`.
+//! The node's handles of a response: `incoming-response` and `incoming-body` of `wasi:http/types`.
 //!
-//! The answer is whole by then, so that its body is bytes to be handed out; wasmtime-wasi-http's own are made for bodies that
-//! are still on their way, and cost accordingly.
+//! The response is complete by then, so its body is just bytes. wasmtime-wasi-http's own types are made for bodies that
+//! are still arriving, and cost more.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -16,13 +16,13 @@ use super::handler::{Store, resource};
 use crate::gate::pipeline::BufferedResponse;
 use crate::runtime::instance::State;
 
-/// An answer.
+/// A response.
 pub(super) struct Incoming {
     status: u16,
     headers: HeaderMap,
-    /// They as well, once they were asked for: however often that is, there is one copy.
+    /// The headers, once the node has asked for them. It may ask repeatedly and shares one copy.
     fields: Option<FieldMap>,
-    /// Until it is consumed.
+    /// `None` once consumed.
     body: Option<Bytes>,
 }
 
@@ -37,10 +37,10 @@ impl From<BufferedResponse> for Incoming {
     }
 }
 
-/// Its body, and its bytes until somebody reads them.
+/// A body, with its bytes until the node takes the stream.
 struct Body(Option<Bytes>);
 
-/// The rest of a body.
+/// The unread rest of a body.
 struct Rest(Bytes);
 
 #[async_trait::async_trait]
@@ -57,7 +57,7 @@ impl InputStream for Rest {
     }
 }
 
-/// Put them in the place of wasmtime-wasi-http's.
+/// Replaces wasmtime-wasi-http's types.
 pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     resource::<Incoming>(types, "incoming-response")?;
     types.func_wrap(
@@ -106,7 +106,7 @@ pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::
         |mut store: Store<'_>, (body,): (Resource<Body>,)| {
             let table = store.data_mut().table();
             table.delete(body)?;
-            // Trailers are not read.
+            // Trailers are not supported.
             Ok((table.push(HostFutureTrailers::Done(Ok(None)))?,))
         },
     )

@@ -1,7 +1,7 @@
-//! What a node writes of a request's body: `outgoing-body` of `wasi:http/types`.
+//! The body of a request while the node writes it: `outgoing-body` of `wasi:http/types`.
 //!
-//! The pipeline wants a body whole, so that what is written is kept here until it is finished, within the limits, and nobody
-//! waits for anybody.
+//! The pipeline needs a complete body, so it is collected here until the node finishes it, within the limits. Writing
+//! never waits.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,24 +23,24 @@ use super::handler::{Store, resource};
 use crate::gate::pipeline::{BufferReservation, Buffered};
 use crate::runtime::instance::State;
 
-/// How much may be written in one call: most bodies whole.
+/// How much a node may write in one call: enough for most bodies.
 const PERMIT: usize = 64 * 1024;
 
-/// A body that is being written.
+/// A body that the node is writing.
 struct Draft {
     first: Bytes,
-    /// All of it, where there was more than one piece.
+    /// The whole body, if it was written in several pieces.
     more: Vec<u8>,
-    /// How much was written, kept or not.
+    /// How much was written, whether kept or not.
     length: usize,
-    /// The most that is kept.
+    /// The maximum that is kept.
     limit: usize,
     fits: bool,
     hold: BufferReservation,
-    /// What the node announced.
+    /// The `content-length` that the node set.
     announced: Option<u64>,
     end: Option<End>,
-    /// Whoever waits for the end.
+    /// The task that waits for the body to be finished.
     waker: Option<Waker>,
 }
 
@@ -48,13 +48,13 @@ struct Draft {
 enum End {
     Finished,
     Aborted,
-    /// It was read, or nobody will.
+    /// The pipeline read the body, or dropped it.
     Gone,
 }
 
 impl Draft {
-    /// Written beyond its limits it is written to its end, so that the node sees why and not a broken stream, and kept no
-    /// longer.
+    /// Takes a piece of the body. Beyond the limits a node can still write, so that it sees the limit as the reason and
+    /// not a broken stream, but nothing is kept.
     fn write(&mut self, bytes: Bytes) {
         self.length = self.length.saturating_add(bytes.len());
         self.fits = self.fits && self.length <= self.limit && self.hold.add(bytes.len());
@@ -75,7 +75,7 @@ impl Draft {
         self.hold.set(0);
     }
 
-    /// Whether it is as long as announced.
+    /// Whether the length is the announced one.
     fn is_as_announced(&self) -> bool {
         self.announced
             .is_none_or(|announced| u64::try_from(self.length) == Ok(announced))
@@ -110,7 +110,7 @@ impl Draft {
     }
 }
 
-/// The body as the node has it.
+/// The node's handle of a body.
 struct Body {
     draft: Shared,
     has_stream: bool,
@@ -128,7 +128,7 @@ fn lock(draft: &Mutex<Draft>) -> MutexGuard<'_, Draft> {
     draft.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where the node writes.
+/// The stream that the node writes to.
 struct Pen(Shared);
 
 #[async_trait::async_trait]
@@ -162,7 +162,7 @@ impl OutputStream for Pen {
     }
 }
 
-/// The body as the pipeline has it: one frame, when it is finished.
+/// The body as the pipeline reads it: one frame once it is finished.
 struct Reader(Shared);
 
 impl http_body::Body for Reader {
@@ -197,7 +197,7 @@ impl Drop for Reader {
     }
 }
 
-/// Put it in the place of wasmtime-wasi-http's.
+/// Replaces wasmtime-wasi-http's type.
 pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     resource::<Body>(types, "outgoing-body")?;
     types.func_wrap(
@@ -206,7 +206,7 @@ pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::
             let state = store.data_mut();
             let (limit, buffered) = match state.pipeline() {
                 Some(pipeline) => (pipeline.limits.request_body_bytes, Arc::clone(&pipeline.buffered)),
-                // It is refused, whatever is in it.
+                // The request is going to be denied anyway.
                 None => (0, Buffered::new(0)),
             };
             let table = state.table();
@@ -254,7 +254,7 @@ pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::
             let table = store.data_mut().table();
             let body = table.delete(body)?;
             if let Some(trailers) = trailers {
-                // The pipeline sends none.
+                // The pipeline sends no trailers.
                 table.delete(trailers)?;
             }
             let mut draft = lock(&body.draft);
@@ -270,7 +270,7 @@ pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::
     )
 }
 
-/// The length that the headers announce, where they do.
+/// The `content-length` in the headers, if any.
 fn announced(headers: &FieldMap) -> Result<Option<u64>, ()> {
     let length = headers.get(header::CONTENT_LENGTH);
     length

@@ -1,8 +1,8 @@
 //! `wasi:io/poll`, where a node waits.
 //!
-//! Each call of `poll` costs in proportion to what is waited for, and not to what is ready. With sixty-four requests under way
-//! and an instance that is woken by each answer by itself, that was a fifth of all time. So an instance that waits for many
-//! things lets the other tasks of its thread go first: by its turn, many of them are ready.
+//! Each call of `poll` costs in proportion to the number of pollables, not of ready ones. With 64 requests in flight
+//! and a wake-up for each response, this took a fifth of all time. So an instance that waits for many pollables first
+//! yields to the other tasks of its thread; meanwhile many pollables become ready.
 
 use tokio::task::yield_now;
 use wasmtime::component::{Linker, Resource};
@@ -13,12 +13,12 @@ use wasmtime_wasi_io::poll::DynPollable;
 use super::handler::Store;
 use crate::runtime::instance::State;
 
-/// As wasmtime-wasi-io names it; a component that was built with another 0.2 finds it too.
+/// The name in wasmtime-wasi-io. A component built with another 0.2 version finds it too.
 const INTERFACE: &str = "wasi:io/poll@0.2.12";
-/// Waiting for fewer is cheap, and the wait for their turn would be what is felt.
+/// Fewer pollables are cheap, and yielding would only add latency.
 const MANY: usize = 8;
 
-/// Put it in the place of wasmtime-wasi-io's, which the linker has already.
+/// Replaces wasmtime-wasi-io's functions, which the linker must have already.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut poll = linker.instance(INTERFACE)?;
@@ -37,7 +37,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         "[method]pollable.ready",
         |mut store: Store<'_>, (pollable,): (Resource<DynPollable>,)| {
             Box::new(async move {
-                // A node that asks again and again, and never waits, gets its answers too.
+                // A node that asks repeatedly without waiting has to get its responses too.
                 yield_now().await;
                 Ok((store.data_mut().table().ready(pollable).await?,))
             })

@@ -1,4 +1,4 @@
-//! The requests of a turn: whole, and answered whole.
+//! The requests of a turn, with complete bodies and complete responses.
 
 use std::sync::Arc;
 
@@ -13,19 +13,19 @@ use crate::gate::pipeline::{
 use crate::runtime::bindings::turns;
 use crate::runtime::bindings::types::Field;
 
-/// What the requests of a turn have in common.
+/// What the requests of a turn share.
 pub(crate) struct Turn {
     headers: Result<HeaderMap, Unfit>,
-    /// Of the answers' headers, those that the node looks at and may see.
+    /// The response headers that the node reads and may see.
     looked_at: Arc<[HeaderName]>,
 }
 
-/// What a node sees of an answer.
+/// What a node sees of a response.
 pub(crate) struct TurnResponse {
     status: u16,
     headers: Vec<Field>,
     body: Bytes,
-    /// For the body, for as long as the host has it.
+    /// Reserves memory for the body, as long as the host has it.
     _hold: BufferReservation,
 }
 
@@ -34,7 +34,7 @@ impl TurnResponse {
         self.headers.iter().collect()
     }
 
-    /// `headers` are its [own](Self::headers).
+    /// `headers` is the result of [`TurnResponse::headers`].
     pub(crate) fn response<'a>(&'a self, headers: &'a [&'a Field]) -> turns::Response<'a> {
         turns::Response {
             status: self.status,
@@ -44,7 +44,7 @@ impl TurnResponse {
     }
 }
 
-/// Headers that are not HTTP's.
+/// A header is not valid HTTP.
 struct Unfit;
 
 impl Turn {
@@ -56,18 +56,18 @@ impl Turn {
     }
 }
 
-/// Headers beside others; which of them a node may set, the pipeline says.
+/// Adds headers to a map. The pipeline decides which of them a node may set.
 fn add(mut map: HeaderMap, headers: Vec<Field>) -> Result<HeaderMap, Unfit> {
     for Field { name, value } in headers {
         let name = HeaderName::try_from(name).map_err(|_| Unfit)?;
         let value = HeaderValue::try_from(value).map_err(|_| Unfit)?;
-        // There are more than a map can hold, and more than any limit allows.
+        // A map takes more headers than any limit allows.
         map.try_append(name, value).map_err(|_| Unfit)?;
     }
     Ok(map)
 }
 
-/// Carry out a request, and keep of its answer what the node looks at.
+/// Sends a request, and keeps what the node reads of its response.
 pub(crate) async fn carry_out(
     pipeline: Arc<Pipeline>,
     turn: Arc<Turn>,
@@ -81,7 +81,7 @@ pub(crate) async fn carry_out(
 fn raw_request(pipeline: &Pipeline, turn: &Turn, request: turns::Request) -> Result<RawRequest, HttpError> {
     let method = method(request.method);
     let in_common = turn.headers.as_ref().map_err(|Unfit| unfit(pipeline, &method))?;
-    // What is copied for each of many requests has to be small, whatever comes of the request.
+    // These headers are copied for each request, so their size is checked first, whatever becomes of the requests.
     pipeline.check_headers(in_common)?;
     let headers = add(in_common.clone(), request.headers).map_err(|Unfit| unfit(pipeline, &method))?;
     Ok(RawRequest {
@@ -147,7 +147,7 @@ fn method(method: turns::Method) -> Method {
     }
 }
 
-/// The code without what it carries.
+/// The error code without its data.
 pub(crate) fn bare(code: &ErrorCode) -> turns::ErrorCode {
     use ErrorCode as C;
     use turns::ErrorCode as E;

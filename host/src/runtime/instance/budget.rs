@@ -1,11 +1,12 @@
-//! What an instance may still take of memory, tables and core instances. Wasmtime asks before each growth.
+//! How much memory, how many table elements and how many core instances an instance may still take. Wasmtime asks
+//! before each growth.
 
 use nodule_core::limits::Limits;
 use wasmtime::ResourceLimiter;
 
 use super::reached_limit::ReachedLimit;
 
-/// What is left of an instance's memory, tables and core instances.
+/// The remaining memory, table elements and core instances.
 pub(super) struct Budget {
     memory_limit: usize,
     memory_left: usize,
@@ -38,9 +39,9 @@ impl ResourceLimiter for Budget {
         desired: usize,
         most: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        // An error traps at once, so that the limit is what is reported, not what the guest makes of a failed growth.
+        // An error traps at once, so that the limit is what is reported, not what the guest does after a failed growth.
         match self.memory_left.checked_sub(desired.saturating_sub(current)) {
-            // Beyond its own declared end a memory does not grow, and uses up nothing.
+            // A memory cannot grow beyond its declared maximum, so this uses up nothing.
             Some(_) if most.is_some_and(|most| desired > most) => Ok(false),
             Some(left) => {
                 self.memory_left = left;
@@ -50,7 +51,8 @@ impl ResourceLimiter for Budget {
         }
     }
 
-    /// The system has no more memory. The node is not told: what it does must not depend on the machine.
+    /// The system has no more memory. The call stops instead of telling the node, whose behaviour must not depend on
+    /// the machine.
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
         Err(error)
     }

@@ -1,4 +1,4 @@
-//! Where an instance's time and randomness come from: the machine, or a recording.
+//! The sources of an instance's time and randomness: the machine or a recording.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +9,12 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _, TryRng};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
 
-/// Where an instance's time and randomness come from.
+/// The sources of an instance's time and randomness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClockAndRng {
-    /// The machine's.
+    /// The machine.
     Real,
-    /// A clock that stands still and a seeded generator, so that a recorded call can be made again to the byte.
+    /// A fixed clock and a seeded generator, so that a recorded call can be repeated exactly.
     Virtual(ReplaySeed),
 }
 
@@ -23,12 +23,13 @@ pub(crate) enum ClockAndRng {
 pub(crate) struct ReplaySeed {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub(crate) clock_ms: u64,
-    /// Of the random bytes.
+    /// The seed of the random bytes.
     pub(crate) seed: u64,
 }
 
 impl ClockAndRng {
-    /// What WASI takes them from, and how to change them from one recorded call to the next.
+    /// A WASI context with these sources. If they are virtual, also the means to change them for the next recorded
+    /// call.
     pub(super) fn wasi(self) -> (WasiCtx, Option<Staged>) {
         let mut builder = WasiCtx::builder();
         let staged = match self {
@@ -47,15 +48,15 @@ impl ClockAndRng {
     }
 }
 
-/// The clock and the generator that a `WasiCtx` of a recorded call has: making another one for each call takes longer than
-/// many a call.
+/// The clock and the generator in the `WasiCtx` of a recorded call. Making a new context for each call takes longer
+/// than many a call.
 pub(super) struct Staged {
     clock: Standing,
     random: Seeded,
 }
 
 impl Staged {
-    /// Another call: its random numbers begin anew.
+    /// Sets the time and seed of another call.
     pub(super) fn set(&self, moment: ReplaySeed) {
         self.clock.0.store(moment.clock_ms, Ordering::Relaxed);
         *self.random.0.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -63,7 +64,7 @@ impl Staged {
     }
 }
 
-/// A clock that stands still.
+/// A fixed clock.
 #[derive(Clone)]
 struct Standing(Arc<AtomicU64>);
 
@@ -83,12 +84,12 @@ impl HostMonotonicClock for Standing {
     }
 
     fn now(&self) -> u64 {
-        // It starts at zero with every call, as a clock that only measures spans may.
+        // Every call starts at zero, which a clock that only measures durations may do.
         0
     }
 }
 
-/// A generator that yields the same numbers for the same seed.
+/// A generator that gives the same numbers for the same seed.
 #[derive(Clone)]
 struct Seeded(Arc<Mutex<ChaCha20Rng>>);
 

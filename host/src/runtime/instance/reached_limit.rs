@@ -1,15 +1,15 @@
-//! Which limit ended a call, by the error that it ended with.
+//! Determines from a call's error which limit the call reached.
 //!
-//! An error's type says so: the host's own is [`ReachedLimit`] itself, and Wasmtime's are public types. For three of its limits
-//! Wasmtime has no public type, and no count that the host could read; these are told by Wasmtime's words, which are compared
-//! here and nowhere else. A test has Wasmtime say them.
+//! The error's type usually says so: the host's own error is [`ReachedLimit`], and Wasmtime's errors are public types.
+//! Three of Wasmtime's limits have no public type and no count that the host could read. They are recognised by
+//! Wasmtime's messages, which are compared only here; a test makes Wasmtime produce them.
 
 use std::time::Duration;
 
 use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
-/// A limit that a call reached. As an error it ends the call.
+/// A limit that a call reached. Returned as an error, it stops the call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ReachedLimit {
     #[error("the call took longer than {} seconds", .0.as_secs_f64())]
@@ -26,13 +26,13 @@ pub(super) enum ReachedLimit {
     HostResources,
     #[error("the node hands over too much at once")]
     Output,
-    /// Of the engine, which all nodes share.
+    /// The engine's instances, which all nodes share.
     #[error("no instance is free: too many calls at once")]
     Pool,
 }
 
 impl ReachedLimit {
-    /// The limit's key in a policy file; that of the pool is none of them.
+    /// The limit's key in a policy file. `pooling` is not a key of the policy.
     pub(super) fn key(&self) -> &'static str {
         match self {
             Self::Time(_) => "run-timeout-ms",
@@ -46,7 +46,7 @@ impl ReachedLimit {
         }
     }
 
-    /// The limit that ended a call with this error, where one did.
+    /// The limit behind this error, if there is one.
     pub(super) fn of(error: &wasmtime::Error) -> Option<Self> {
         if let Some(reached) = error.downcast_ref::<Self>() {
             return Some(reached.clone());
@@ -57,7 +57,7 @@ impl ReachedLimit {
         if error.is::<PoolConcurrencyLimitError>() {
             return Some(Self::Pool);
         }
-        // Some of the errors of wasmtime-wasi have it as their source.
+        // Some errors of wasmtime-wasi have it as their source.
         let mut causes = error.chain();
         if causes.any(|cause| matches!(cause.downcast_ref(), Some(ResourceTableError::Full))) {
             return Some(Self::HostResources);
@@ -65,8 +65,8 @@ impl ReachedLimit {
         Self::of_words(error.root_cause().to_string())
     }
 
-    /// What Wasmtime has no public type for: the handles in a component's own tables, which hold resources that it defines itself
-    /// beside the host's; the bytes of one lift; and the parts of a component.
+    /// Recognises the limits without a public type: the handles in a component's own tables, which contain its own
+    /// resources and the host's; the bytes copied at once; and the parts of a component.
     fn of_words(words: String) -> Option<Self> {
         const HANDLES: [&str; 2] = [
             "cannot allocate another handle: store handle limit exceeded",
@@ -102,7 +102,7 @@ mod tests {
     }
 
     impl Bench {
-        /// A store as every instance has, with limits so changed.
+        /// A store like every instance's, with changed limits.
         fn new(change: impl FnOnce(&mut Limits)) -> Self {
             let engine = Engine::new(&EngineConfig::default()).unwrap();
             let mut limits = Limits::default();
@@ -126,7 +126,7 @@ mod tests {
         }
     }
 
-    /// A component of one module.
+    /// A component with one module.
     fn of_module(module: &str) -> String {
         format!("(component (core module $m {module}) (core instance (instantiate $m)))")
     }
@@ -178,7 +178,7 @@ mod tests {
                 "(component (core module $m) (core instance (instantiate $m)) (core instance (instantiate $m)))"
                     .to_owned()
             } else {
-                // One module of two, since an instance counts as well.
+                // A module with two of them, since an instance counts as well.
                 of_module(&part.repeat(2))
             };
             let reached = bench.reached(&text).await;

@@ -1,14 +1,14 @@
-//! How much of its thread a call takes.
+//! How much of its thread a call may take.
 //!
-//! A call that computes and never waits would have its thread nearly to itself: the other tasks' turns are short. So a call
-//! has a debt. The time that it runs adds to it. The time that it leaves to others, and the answers that it gets, take from
-//! it: a node that runs items sends requests, on a busy machine too, and is not held up. A call that owes more than
-//! [`ALLOWANCE`] rests until it does not, which leaves five sixths of the thread to the others.
+//! A call that computes and never waits would occupy its thread almost alone, since the other tasks' polls are short.
+//! So a call has a debt. Its run time adds to the debt. The time that it leaves to others and the responses that it
+//! gets reduce it: a node that runs items sends requests, even on a busy machine, so it is not delayed. A call that
+//! owes more than [`ALLOWANCE`] rests until it does not, which leaves five sixths of the thread to others.
 //!
-//! Only answers count, not requests: one that is denied, or dropped at once, costs a hostile node nothing.
+//! Only responses count, not requests: requests that are denied or dropped at once cost a hostile node nothing.
 //!
-//! All calls of a runner have an [`Account`] together, with a sixth of all threads. Without it a node that computes for a moment
-//! in each of ten thousand calls, or in a hundred at once, would owe nothing in any of them.
+//! All calls of a runner share an [`Account`] with a sixth of all threads. Without it, a node that computes for a
+//! moment in each of ten thousand calls, or in a hundred at the same time, would owe nothing in any of them.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -21,21 +21,21 @@ use tokio::runtime::Handle;
 
 use crate::gate::pipeline::{Answered, Pipeline};
 
-/// Three interruptions: what a node computes for an item without an answer takes microseconds, and what it does with its answers
-/// is counted for it.
+/// Three interruptions. A node computes microseconds for an item without a response, and responses pay for what it does
+/// with them.
 const ALLOWANCE: Duration = Duration::from_millis(30);
 
-/// What a time of its own costs a call in time that it leaves to others. As many such calls as threads then lengthen what the
-/// others do by a fifth.
+/// How much time a call leaves to others for each unit of its own. With as many such calls as threads, other work takes
+/// a fifth longer.
 const PRICE: u32 = 5;
 
-/// Twice what an item of a small answer takes, the host's work included (docs/bench.md).
+/// Twice the cost of an item with a small response, including the host's work (docs/bench.md).
 const WORTH_OF_AN_ANSWER: Duration = Duration::from_micros(100);
 
-/// Some three times what a node takes to read JSON, so that one that does more with it is not held up either.
+/// About three times what a node takes to read JSON, so that a node that does more with it is not delayed either.
 const NANOS_OF_A_BYTE: u64 = 20;
 
-/// Polls a call for so many items, with the rests that it needs between its turns.
+/// Polls a call with this many items, and lets it rest between polls as necessary.
 pub(super) async fn fairly<T>(
     pipeline: Option<&Pipeline>,
     account: Option<&Account>,
@@ -44,7 +44,7 @@ pub(super) async fn fairly<T>(
 ) -> T {
     let mut share = Share::new(Instant::now());
     let threads = u32::try_from(Handle::current().metrics().num_workers()).unwrap_or(u32::MAX);
-    // Of the answers, those that were counted for the account.
+    // The responses that the account has counted.
     let mut counted = Answered::default();
     let owed = account.and_then(|account| account.owes(threads, Instant::now()));
     let mut rest = owed.map(|owed| Box::pin(tokio::time::sleep(owed)));
@@ -61,7 +61,7 @@ pub(super) async fn fairly<T>(
         let answered = || pipeline.map(Pipeline::answered_so_far).unwrap_or_default();
         if polled.is_ready() {
             if let Some(account) = account {
-                // An item without a request is worth as much as an answer.
+                // An item without a request counts as much as a response.
                 let worth = worth(answered().since(counted)) + WORTH_OF_AN_ANSWER.saturating_mul(items);
                 account.end(threads, begin, end, worth);
             }
@@ -94,14 +94,15 @@ pub(crate) struct Account(Mutex<Joint>);
 
 #[derive(Debug, Default)]
 struct Joint {
-    /// In the calls' own time.
+    /// In run time of the calls.
     debt: Duration,
-    /// Up to when the time that was left to others is counted.
+    /// The time up to which the time left to others is counted.
     counted: Option<Instant>,
 }
 
 impl Account {
-    /// Count a turn of one of the calls; how long that call has to rest. Those that end together rest one after the other.
+    /// Counts one poll of a call. Returns how long the call has to rest. Calls that finish a poll together rest one
+    /// after the other.
     fn turn(
         &self,
         threads: u32,
@@ -113,20 +114,20 @@ impl Account {
         joint.count(threads, end);
         joint.debt += end.saturating_duration_since(begin);
         if joint.owed(threads).is_some() {
-            // Looked at only now, as in a call.
+            // Asked only now, as for a single call.
             joint.debt = joint.debt.saturating_sub(worth());
         }
         joint.owed(threads)
     }
 
-    /// Count the last turn of a call, and what the call was worth that was not counted yet.
+    /// Counts the last poll of a call, and the worth of the call that was not counted yet.
     fn end(&self, threads: u32, begin: Instant, end: Instant, worth: Duration) {
         let mut joint = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         joint.count(threads, end);
         joint.debt = (joint.debt + end.saturating_duration_since(begin)).saturating_sub(worth);
     }
 
-    /// How long a call that is to begin has to rest.
+    /// How long a new call has to rest before it starts.
     fn owes(&self, threads: u32, now: Instant) -> Option<Duration> {
         let mut joint = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         joint.count(threads, now);
@@ -135,7 +136,7 @@ impl Account {
 }
 
 impl Joint {
-    /// Time passes, and the calls' part of it pays.
+    /// Pays off debt with the calls' share of the time that has passed.
     fn count(&mut self, threads: u32, now: Instant) {
         let passed = self.counted.map(|counted| now.saturating_duration_since(counted));
         let paid = passed.unwrap_or_default().saturating_mul(threads) / (PRICE + 1);
@@ -150,13 +151,13 @@ impl Joint {
     }
 }
 
-/// What a call owes.
+/// What one call owes.
 struct Share {
-    /// In its own time.
+    /// In run time of the call.
     debt: Duration,
-    /// The end of the last turn.
+    /// When the last poll returned.
     last: Instant,
-    /// The answers that were counted.
+    /// The responses that were counted.
     counted: Answered,
 }
 
@@ -169,7 +170,7 @@ impl Share {
         }
     }
 
-    /// Count a turn of the call; how long it has to rest.
+    /// Counts one poll of the call. Returns how long the call has to rest.
     fn turn(
         &mut self,
         begin: Instant,
@@ -182,7 +183,7 @@ impl Share {
         if self.debt <= ALLOWANCE {
             return None;
         }
-        // Looked at only now: nearly every turn ends above.
+        // Asked only now, since nearly every poll returns above.
         let answered = answered();
         self.debt = self.debt.saturating_sub(worth(answered.since(self.counted)));
         self.counted = answered;
@@ -191,7 +192,7 @@ impl Share {
     }
 }
 
-/// The time that the work behind these answers may take.
+/// How much time the work for these responses may take.
 fn worth(Answered { answers, bytes }: Answered) -> Duration {
     WORTH_OF_AN_ANSWER.saturating_mul(answers) + Duration::from_nanos(bytes.saturating_mul(NANOS_OF_A_BYTE))
 }
@@ -202,7 +203,8 @@ mod tests {
 
     const TURN: Duration = Duration::from_millis(10);
 
-    /// So many turns of 10 ms in a row, each with these answers more; how long the call rested in all.
+    /// This many polls of 10 ms in a row, each with these additional responses. Returns how long the call rested in
+    /// all.
     fn rests(turns: u32, each: Answered) -> Duration {
         let mut now = Instant::now();
         let mut share = Share::new(now);
@@ -234,7 +236,7 @@ mod tests {
     #[test]
     fn a_call_that_gets_answers_does_not_rest() {
         assert_eq!(rests(1000, answers(100, 100 * 200)), Duration::ZERO);
-        // A large answer at a time, which takes its time.
+        // Large responses, one at a time, which take time to read.
         assert_eq!(rests(1000, answers(1, 1 << 20)), Duration::ZERO);
     }
 
@@ -243,7 +245,7 @@ mod tests {
         assert!(rests(110, answers(1, 200)) > TURN * 95 * PRICE);
     }
 
-    /// So many calls, one after the other, each of one turn of 9 ms and worth so much; how long the last ones waited in all.
+    /// This many calls in sequence, each with one poll of 9 ms and this worth. Returns how long they rested in all.
     fn calls(count: u32, threads: u32, worth: Duration) -> Duration {
         const TURN: Duration = Duration::from_millis(9);
         let (account, mut now, mut rested) = (Account::default(), Instant::now(), Duration::ZERO);

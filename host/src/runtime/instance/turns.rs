@@ -1,7 +1,7 @@
-//! A call by turns: requests come out of the instance by what it returns, and answers go back in by what it is called with.
+//! Runs a call by turns: the instance returns its requests, and the next component call passes their responses in.
 //!
-//! A request costs no component call of its own, and nothing runs on the instance's stack while it is under way. What may be
-//! asked for is the [pipeline](crate::gate::pipeline)'s to say, as in a call through `wasi:http`.
+//! A request needs no component call of its own, and the instance's stack is empty while it is in flight. The
+//! [pipeline](crate::gate::pipeline) decides on requests as in a call through `wasi:http`.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -24,13 +24,13 @@ use crate::runtime::bindings::{execution, turns};
 use crate::runtime::http::handler::code;
 use crate::runtime::http::turn::{self, Turn, TurnResponse, bare};
 
-/// Waiting for one alone is not made longer.
+/// With fewer requests, waiting longer for several responses gains nothing.
 const SEVERAL: usize = 2;
 
-/// A request that ended, by its ID.
+/// A finished request, by its ID.
 type Ended = (u32, Result<TurnResponse, HttpError>);
 
-/// Do a call to its end. `looked_at` are the headers of answers that the node wants.
+/// Runs a call to its result. `looked_at` are the response headers that the node reads.
 pub(super) async fn execute(
     store: &mut Store<State>,
     node: &turns::Guest,
@@ -82,7 +82,7 @@ pub(super) async fn execute(
             }
         });
         let answered: Vec<_> = answered.collect();
-        // The node has them then, and they are let go of: the next ones may be long in coming.
+        // The node copies the responses here. The host frees them then, since the next ones may take long.
         turn = node
             .call_next(&mut *store, turns::Step::Resume(&answered))
             .await?;
@@ -93,13 +93,13 @@ async fn carry_out(pipeline: Option<Arc<Pipeline>>, turn: Arc<Turn>, request: tu
     let id = request.id;
     let outcome = match pipeline {
         Some(pipeline) => turn::carry_out(pipeline, turn, request).await,
-        // An instance without one only describes itself.
+        // An instance without a pipeline only describes itself.
         None => Err(HttpError::HttpRequestDenied),
     };
     (id, outcome)
 }
 
-/// Those that have ended, at least one.
+/// Waits for finished requests, at least one.
 async fn next_ended<F: Future<Output = Ended>>(in_flight: &mut FuturesUnordered<F>) -> Vec<Ended> {
     let mut ended = Vec::new();
     poll_fn(|context| {
@@ -111,7 +111,7 @@ async fn next_ended<F: Future<Output = Ended>>(in_flight: &mut FuturesUnordered<
         }
     })
     .await;
-    // A turn costs the same however many answers it brings: those that are on their way get their chance.
+    // A turn costs the same for any number of responses, so those about to arrive get a chance.
     if in_flight.len() >= SEVERAL {
         yield_now().await;
         poll_fn(|context| {
@@ -123,13 +123,13 @@ async fn next_ended<F: Future<Output = Ended>>(in_flight: &mut FuturesUnordered<
     ended
 }
 
-/// Go on with every request that can go on, and take those that end.
+/// Polls every request that is ready to make progress, and collects the finished ones.
 fn take<F: Future<Output = Ended>>(
     in_flight: &mut FuturesUnordered<F>,
     ended: &mut Vec<Ended>,
     context: &mut Context<'_>,
 ) {
-    // Each is one of many things that this task waits for: a budget for one would let the last of them go hungry.
+    // This task waits for many requests: with Tokio's budget for a task, the last of them could starve.
     let all = unconstrained(async {
         while let Some(one) = in_flight.next().await {
             ended.push(one);

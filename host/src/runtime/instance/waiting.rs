@@ -1,7 +1,7 @@
 //! `wasi:clocks/monotonic-clock`, where a node waits for a time.
 //!
-//! An instance that only describes itself has a clock that stands still. Its waits are over at once: one that took its time
-//! would tell how fast the machine is, and what a node describes is to depend on nothing but its bytes.
+//! An instance that only describes itself has a fixed clock. Its waits finish at once: a real wait would reveal how
+//! fast the machine is, and a description must depend only on the node's bytes.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -11,12 +11,12 @@ use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 
 use super::State;
 
-/// As wasmtime-wasi names it; a component that was built with another 0.2 finds it too.
+/// The name in wasmtime-wasi. A component built with another 0.2 version finds it too.
 const INTERFACE: &str = "wasi:clocks/monotonic-clock@0.2.12";
 
 type Waited = wasmtime::Result<(Resource<DynPollable>,)>;
 
-/// Put it in the place of wasmtime-wasi's, which the linker has already.
+/// Replaces wasmtime-wasi's functions, which the linker must have already.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut clock = linker.instance(INTERFACE)?;

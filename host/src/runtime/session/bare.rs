@@ -1,7 +1,7 @@
-//! What goes on of a failed `authenticate`: which kind of failure it was, and what the host saw itself.
+//! What the host passes on of a failed `authenticate`: the kind of failure, and what the host observed itself.
 //!
-//! The node was shown the secret, so that every word, code and number of its failure may be a piece of it. Of the node's own
-//! there is the kind, one of nine, and with `invalid-parameters` one field of the description.
+//! The node has seen the secret, so every word, code and number of its failure may be a piece of it. The host passes on
+//! only the kind, one of nine, and for `invalid-parameters` one field of the description.
 
 use super::Authenticator;
 use crate::gate::pipeline::{LastAnswer, Redirect};
@@ -9,12 +9,12 @@ use crate::runtime::bindings::types;
 use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem};
 
 impl Authenticator<'_> {
-    /// A node's failure in the host's words.
+    /// Rewrites a node's failure in the host's words.
     pub(super) fn bare(&self, failure: &types::Failure) -> Failure {
         let seen = self.pipeline.last_answer();
         let retry_after_ms = seen.and_then(|seen| seen.retry_after_ms);
         let answer = |message: &str| Answer {
-            // 0, as in a recording, where the service said nothing.
+            // 0 if there was no response, as in a recording.
             status: seen.map_or(0, |seen| seen.status),
             code: None,
             message: message.to_owned(),
@@ -42,7 +42,7 @@ impl Authenticator<'_> {
                 retry_after_ms,
             },
             types::Failure::Unavailable(_) => Failure::Unavailable {
-                // What the item asks for has not been sent yet.
+                // The item's own request has not been sent yet.
                 certainty: Certainty::NotDone,
                 message: match (seen, self.pipeline.trouble()) {
                     (Some(seen), _) => format!("authentication failed: the service answered {}", seen.status),
@@ -60,8 +60,9 @@ impl Authenticator<'_> {
         }
     }
 
-    /// Why an answer is rather another's than the service's: the credential may be right, and its base URL wrong. Of the answer there is its
-    /// status and what kind of thing it is, and where a redirect leads only by kind: the service may repeat what the node sent.
+    /// Why a response is probably not the service's: the credential may be right and its base URL wrong. The message
+    /// contains the status, the kind of the response, and the kind of a redirect's target; more could repeat what the
+    /// node sent.
     fn not_of_the_service(&self, seen: LastAnswer) -> Option<String> {
         let LastAnswer { status, redirect, .. } = seen;
         let base = self.base_url();
@@ -93,7 +94,7 @@ impl Authenticator<'_> {
         })
     }
 
-    /// What is said of an answer that the node did not understand.
+    /// Describes a response that the node did not understand.
     fn not_understood(&self, seen: Option<LastAnswer>) -> Answer {
         let mut status = seen.map_or(0, |seen| seen.status);
         let what = "the service's answer to the authentication could not be understood";
@@ -124,8 +125,8 @@ impl Authenticator<'_> {
         base.map(|base| base.url().to_string()).unwrap_or_default()
     }
 
-    /// Which field it is, in the description's words. It is one: which of many fields are wrong would be as many bits of the
-    /// node's choice, and in what order still more.
+    /// The field that is wrong, in the description's words. Only one is reported: a set of wrong fields, or their
+    /// order, would carry many bits of the node's choice.
     fn bare_problem(&self, problems: &[types::Problem]) -> ParameterProblem {
         let node = self.component.node();
         let described = node.credential.iter();
@@ -150,7 +151,7 @@ impl Authenticator<'_> {
     }
 }
 
-/// A failure that has no kind of its own here.
+/// For failures whose kind is not passed on.
 fn unnamed() -> Failure {
     Failure::Other {
         kind: "authentication".into(),

@@ -1,8 +1,8 @@
-//! What a session may be: it comes out of the sandbox, from a node that knows the secret.
+//! Checks a session, which comes out of the sandbox from a node that knows the secret.
 //!
-//! Whatever is accepted here is added to every request below the base URL that a node may make, and the host refuses none
-//! of them for the session's sake: otherwise the executing instance would learn the session's length, or whether it holds
-//! this or that, by trying which of its requests are refused. So what could be refused is refused here, once.
+//! An accepted session is added to every request that a node may send below the base URL, and the host never refuses a
+//! request because of the session. Otherwise the executing instance could learn the session's length or contents by
+//! trying which of its requests are refused. So everything that could be a reason to refuse is checked here, once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,33 +16,33 @@ use crate::runtime::bindings::authentication;
 use nodule_core::failure::Failure;
 use nodule_core::secret::Secret;
 
-/// A session that claims to last longer is asked for again after this: a day is what a token's owner may take to
-/// notice that it should be revoked.
+/// A session that claims to last longer is made anew after this time: within a day, the owner of a token may notice
+/// that it should be revoked.
 const LONGEST: Duration = Duration::from_hours(24);
-/// A session that claims to end at once would be renewed for every request; this is one renewal a second at the most.
+/// A session that claims to expire at once would be renewed for every request; this limits it to one renewal a second.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// More headers and query parameters than any scheme of authentication sets.
+/// The maximum number of headers and query parameters, more than any authentication scheme sets.
 const FIELDS: usize = 16;
-/// Longer than the name of any header or parameter of a scheme of authentication.
+/// The maximum length of a name, longer than any authentication scheme's.
 const NAME_BYTES: usize = 128;
-/// The longest header line that servers are made to take: tokens with many roles or groups in them reach 16 KB and more.
+/// The maximum size of a value, as large as servers accept: tokens with many roles or groups reach 16 KB and more.
 const VALUE_BYTES: usize = 32 * 1024;
-/// All names and values together. It also bounds the tables for redaction.
+/// The maximum size of all names and values together. It also bounds the redaction tables.
 const ACCESS_BYTES: usize = 48 * 1024;
-/// The query as it is added to a URL, percent-encoded: a token of two kilobytes. The longest URL of a node and this are far
-/// below the longest URL that can be sent.
+/// The maximum size of the percent-encoded query: enough for a token of two kilobytes. Together with a node's longest
+/// URL, it is far below the longest URL that can be sent.
 const QUERY_BYTES: usize = 4 * 1024;
-/// A renewal is a token or a small document.
+/// The maximum size of a renewal, which is a token or a small document.
 const RENEWAL_BYTES: usize = 32 * 1024;
 
-/// Headers that say nothing of who asks, but which answer is wanted, or how the request is framed. A session that sets one of
-/// them would be added behind the checks of the request, and what it asks for (`range: bytes=0-41`) is a number that the
-/// executing instance can read off the answer.
+/// Headers that do not authenticate, but select the response or frame the request. A session's headers are added after
+/// the checks of the request, and a value such as `range: bytes=0-41` is a number that the executing instance could
+/// read off the response.
 const NOT_OF_A_SESSION: [&str; 4] = ["max-forwards", "pragma", "prefer", "range"];
-/// Beginnings of the names of further ones.
+/// Further such headers, by the start of their names.
 const NOT_OF_A_SESSION_FROM: [&str; 4] = ["accept", "cache-", "content-", "if-"];
 
-/// Why a session is refused, in the host's words alone.
+/// Why a session is refused, without any of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum BadSession {
     #[error("has more than {FIELDS} headers and query parameters")]
@@ -91,7 +91,7 @@ impl Authenticator<'_> {
     }
 }
 
-/// A session without what it takes to use it.
+/// The parts of a session.
 struct Parts {
     headers: Vec<(HeaderName, Secret)>,
     query: Query,
@@ -106,7 +106,7 @@ impl Parts {
             expires_in_s,
             renewal,
         } = session;
-        // Wiped whatever comes of them.
+        // As secrets, they are zeroized in any case.
         let secrets = |fields: Vec<crate::runtime::bindings::types::Field>| -> Vec<(String, Secret)> {
             fields
                 .into_iter()
@@ -225,7 +225,7 @@ mod tests {
             (name(NAME_BYTES), name(NAME_BYTES + 1)),
             (None, Some(BadSession::Size))
         );
-        // Percent-encoded each of these is three bytes.
+        // Percent-encoding makes three bytes of each of these.
         let query = |value: usize| refused(&[], &[("q", &"-".repeat(value))]);
         let most = (QUERY_BYTES - "&q=".len()) / 3;
         assert_eq!((query(most), query(most + 1)), (None, Some(BadSession::Query)));
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(Parts::check(renewed).err(), Some(BadSession::Renewal));
     }
 
-    /// A `content-length` would be sent in the place of the right one, and the connection be out of step with the service.
+    /// A `content-length` would replace the right one and desynchronise the connection with the service.
     #[test]
     fn a_session_says_who_asks_and_nothing_of_the_request() {
         for name in [
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(refused(&[], &[("", "v")]), Some(BadSession::Name));
     }
 
-    /// Whatever was accepted: no request of a node is refused for its sake.
+    /// The largest session fits any request of a node, so that no request is refused because of it.
     #[test]
     fn the_largest_session_goes_with_the_longest_url_of_a_node() {
         let value = "\u{10ffff}".repeat((QUERY_BYTES - "&q=".len()) / 12);

@@ -21,7 +21,7 @@ const PASSWORD: &str = "topsecret";
 /// `topuser:topsecret`
 const ENCODED: &str = "dG9wdXNlcjp0b3BzZWNyZXQ=";
 
-/// A network in which no name but the proxy's is looked up.
+/// A network that looks up no name but the proxy's.
 #[derive(Debug)]
 struct OnlyTheProxy;
 
@@ -39,18 +39,18 @@ impl Network for OnlyTheProxy {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Manner {
-    /// Passes on what is asked for, by who gives user and password.
+    /// Passes requests on if the user and password are right.
     Honest,
-    /// Answers with this.
+    /// Sends this response.
     Answers(&'static str),
-    /// Says nothing.
+    /// Never responds.
     Silent,
 }
 
-/// A proxy that leads every name to one service.
+/// A proxy that connects every name to one service.
 struct TestProxy {
     port: u16,
-    /// The heads of what it was asked.
+    /// The heads of the requests that it received.
     heads: Arc<Mutex<Vec<String>>>,
 }
 
@@ -115,7 +115,7 @@ async fn head(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     Some(String::from_utf8(bytes).unwrap())
 }
 
-/// Answers each request with its path.
+/// Responds to each request with its path.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     while let Some(head) = head(&mut stream).await {
         let path = head.split(' ').nth(1).unwrap();
@@ -137,7 +137,7 @@ async fn plain_service() -> u16 {
     port
 }
 
-/// A service by TLS that is `service.example` to who trusts its certificate, which is given; it answers to no other name.
+/// A TLS service with a certificate for `service.example` only. Returns its port and the certificate.
 async fn tls_service() -> (u16, Vec<u8>) {
     let signed = rcgen::generate_simple_self_signed(vec!["service.example".to_owned()]).unwrap();
     let key = PrivateKeyDer::Pkcs8(signed.signing_key.serialize_der().into());
@@ -168,7 +168,7 @@ async fn tls_service() -> (u16, Vec<u8>) {
     (port, signed.cert.der().to_vec())
 }
 
-/// The clients of an engine with this proxy for everything.
+/// The clients of an engine that sends everything through this proxy.
 fn clients(url: &str, no: &str) -> Clients {
     clients_trusting(&[], url, no)
 }
@@ -216,7 +216,7 @@ async fn get(clients: &Clients, permit: Permit, url: &str) -> Result<String, Str
     Ok(String::from_utf8(body.to_vec()).unwrap())
 }
 
-/// All that is said of an error, which never is the proxy's user.
+/// All messages of an error; asserts that the proxy's user is not among them.
 fn words(error: &legacy::Error) -> String {
     let all = format!("{error:?}");
     for secret in [USER, PASSWORD, ENCODED] {
@@ -251,14 +251,14 @@ async fn a_tls_target_is_reached_through_a_tunnel_with_its_own_name_inside() {
         let url = format!("https://service.example{path}");
         assert_eq!(get(&clients, Permit::PublicOnly, &url).await.unwrap(), path);
     }
-    // One tunnel, used twice, and nothing of the requests is the proxy's to see.
+    // One tunnel, used twice. The proxy sees nothing of the requests.
     let heads = proxy.heads();
     assert_eq!(heads.len(), 1, "{heads:?}");
     assert!(
         heads[0].starts_with("CONNECT service.example:443 HTTP/1.1\r\n"),
         "{heads:?}"
     );
-    // Another name is not the certificate's.
+    // The certificate is not for this name.
     let error = get(&clients, Permit::PublicOnly, "https://other.example/")
         .await
         .unwrap_err();
@@ -297,7 +297,7 @@ async fn where_no_proxy_is_used_the_target_itself_is_reached_under_all_rules() {
     assert_eq!(get(&clients, here, &url).await.unwrap(), "/x");
     let error = get(&clients, Permit::PublicOnly, &url).await.unwrap_err();
     assert!(error.contains("no address may be connected to"), "{error}");
-    // The proxy's own name, as that of a target, is one like any other: private.
+    // As a target, the proxy's own name is checked like any other, and it is private.
     let error = get(&clients, Permit::PublicOnly, "https://proxy.internal/")
         .await
         .unwrap_err();

@@ -1,4 +1,4 @@
-//! What the host sees of a call's requests, which counts for more than the node's word.
+//! What the host observes of a call's requests, and trusts more than the node's failure.
 
 use std::cell::Cell;
 
@@ -24,7 +24,7 @@ async fn what_is_sent_and_what_is_answered_is_counted() {
     assert_eq!((observed.changing.sent, observed.changing.answered), (2, 2));
     assert_eq!(observed.took.len(), 4);
     let answered = gate.pipeline.answered_so_far().since(before);
-    // The response to HEAD has no body.
+    // A response to HEAD has no body.
     assert_eq!((answered.answers, answered.bytes), (4, 12));
 }
 
@@ -45,7 +45,7 @@ async fn a_call_that_is_dropped_leaves_its_request_sent() {
     assert_eq!((observed.changing.sent, observed.changing.answered), (1, 0));
 }
 
-/// A node can be denied a million times a second.
+/// A node can cause a million denials a second.
 #[test]
 fn what_costs_a_node_nothing_is_told_a_thousand_times() {
     let pipeline = Kit::offline().dry_run().0;
@@ -53,7 +53,7 @@ fn what_costs_a_node_nothing_is_told_a_thousand_times() {
     for _ in 0..5000 {
         pipeline.audit(|| told.set(told.get() + 1));
     }
-    // And once that it goes on.
+    // The 1024th report is the event `silence`.
     assert_eq!(told.get(), 1023);
 }
 
@@ -217,7 +217,7 @@ async fn a_response_that_the_node_could_not_read_has_the_status_that_the_host_sa
     };
     assert_eq!(said.status, 200);
     assert!(said.message.contains("compress"), "{said:?}");
-    // What the node read itself stays.
+    // A response that the node did read stays as the node described it.
     let read = Said {
         status: 418,
         message: "tea".to_owned(),

@@ -1,5 +1,5 @@
-//! Deadlines. The clock stands still and jumps to the next deadline once nobody has anything to do; where a server writes, it is the
-//! real one, and the deadline the only short one.
+//! Deadlines. The clock is paused and jumps to the next deadline when every task waits. Where a server writes, the
+//! clock is real and only the tested deadline is short.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(1000);
 
-/// With one deadline of 2 seconds and no other near it.
+/// Makes all deadlines long; `change` shortens the tested one.
 fn with_deadlines(kit: Kit, change: impl FnOnce(&mut Limits)) -> Kit {
     kit.limits(|limits| {
         (limits.connect_timeout, limits.first_byte_timeout) = (LONG, LONG);
@@ -28,7 +28,7 @@ async fn ends_after(gate: &Gate, options: Option<RequestOptions>) -> (&'static s
     (error_name::of(&outcome.err().unwrap()), clock.elapsed())
 }
 
-/// Tokio's timers count in milliseconds.
+/// Tokio's timers have a resolution of a millisecond.
 fn is_about(found: Duration, expected: Duration) -> bool {
     found >= expected && found < expected + Duration::from_millis(10)
 }

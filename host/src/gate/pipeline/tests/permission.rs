@@ -1,4 +1,4 @@
-//! The second step: what policy and credential allow.
+//! Step 2: what policy and credential allow.
 
 use super::permit::{Refusal, decide};
 use super::*;
@@ -102,7 +102,7 @@ async fn of_several_denials_the_first_is_told() {
     assert!(message.contains("other.example.com"), "{message}");
 }
 
-/// Where it wanted to go may be the secret, which it knows.
+/// The node knows the secret and could encode it in where its request goes.
 #[tokio::test]
 async fn where_an_authenticating_node_wanted_to_go_is_not_told() {
     for wanted in [

@@ -1,4 +1,4 @@
-//! The ninth step: a request is recorded as it was before the session, a response as it is after redaction.
+//! Step 9: requests are recorded as before the session was added, responses as after redaction.
 
 use nodule_core::recording::Role;
 
@@ -11,7 +11,7 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.as_str())
 }
 
-/// The one exchange that was recorded.
+/// The only recorded exchange.
 fn exchange(recorder: &Recorder) -> Exchange {
     let recording = finished(recorder);
     let [exchange] = recording.exchanges() else {
@@ -24,7 +24,7 @@ fn exchange(recorder: &Recorder) -> Exchange {
 async fn a_request_is_recorded_without_its_session_and_a_response_without_its_secrets() {
     let body = format!("hello {SECRET}");
     let server = Server::start(response("200 OK", &[("x-token", SECRET)], body));
-    // By a name that recordings do not leave out in any case.
+    // Recordings omit some headers by name; this is not one of them.
     let (kit, recorder) = Kit::to(&server).session("x-ticket").recorded();
     kit.live()
         .sent(request("POST", THINGS, &[("x-own", "1")], "{}"))

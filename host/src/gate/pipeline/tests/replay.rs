@@ -1,4 +1,4 @@
-//! The third step: a replay and a dry run answer there, and open no socket. The pipelines here have no network at all.
+//! Step 3: a replay and a dry run finish there and open no socket. These pipelines have no network.
 
 use super::*;
 
@@ -23,7 +23,7 @@ async fn a_replay_answers_from_the_recording() {
     let observed = pipeline.observed();
     assert_eq!((observed.sent, observed.answered), (1, 1));
     assert_eq!((observed.changing.sent, observed.changing.answered), (1, 1));
-    // How long the service took is in the recording, and says nothing of this host.
+    // The recorded duration says nothing about this host.
     assert!(observed.took.is_empty());
 }
 

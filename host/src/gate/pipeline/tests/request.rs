@@ -1,4 +1,4 @@
-//! The first step: what is refused of a request by itself, and what is left of it.
+//! Step 1: which requests are refused by themselves, and what remains of the others.
 
 use super::*;
 
@@ -115,7 +115,7 @@ async fn headers_have_a_number_and_a_size() {
 #[tokio::test]
 async fn as_many_headers_as_the_limits_allow_are_sent() {
     let server = Server::start(ok(""));
-    // The response has the same limits: `content-length: 0`.
+    // The limits also apply to the response, which has `content-length: 0`.
     let exact = |limits: &mut Limits| (limits.header_count, limits.header_bytes) = (2, 15);
     let gate = Kit::to(&server).limits(exact).live();
     gate.sent(request("GET", THINGS, &[("a", "12345"), ("b", "12345678")], ""))

@@ -1,4 +1,4 @@
-//! The seventh step: a response is read to its end, decompressed, within its limits.
+//! Step 7: a response is read completely and decompressed, within its limits.
 
 use std::io::Write as _;
 

@@ -1,4 +1,4 @@
-//! The fourth step and the eighth: a session goes to the credential's base URL and nowhere else, and comes back to nobody.
+//! Steps 4 and 8: a session goes to the credential's base URL only, and no response shows it.
 
 use super::*;
 
@@ -100,7 +100,7 @@ async fn a_secret_that_comes_back_is_redacted_from_headers_and_body() {
     let response = gate.sent(get(THINGS)).await;
     assert_eq!(&*response.body, br#"{"token":"[redacted]"}"#);
     assert_eq!(response.headers["x-token"], "[redacted]");
-    // It would say how long the secret was.
+    // The length would reveal that of the secret.
     assert!(!response.headers.contains_key("content-length"));
 }
 

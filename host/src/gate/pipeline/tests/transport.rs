@@ -1,4 +1,4 @@
-//! The fifth step and the sixth: where a connection goes, and what is made of one that is not there or breaks.
+//! Steps 5 and 6: where connections go, and what happens if one fails.
 
 use super::*;
 
@@ -85,7 +85,7 @@ async fn a_refused_connection_fails_and_sends_nothing() {
     assert_eq!(observed.took.len(), 1);
 }
 
-/// The service has it, and may have done it.
+/// The service received the request and may have carried it out.
 #[tokio::test]
 async fn a_connection_that_is_closed_without_a_response_leaves_the_request_sent() {
     let server = Server::closing("");

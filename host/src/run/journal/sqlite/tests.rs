@@ -44,7 +44,7 @@ fn row(item: usize, state: State) -> Row {
     }
 }
 
-/// A later state of an item that the journal has.
+/// A later state of an item that is in the journal already.
 fn later_row(item: usize, state: State) -> Row {
     Row {
         is_new: false,
@@ -97,12 +97,12 @@ async fn the_second_item_with_a_key_is_named_with_the_first() {
             .writer
             .write(vec![(row(item, State::Started), Urgency::Later)]);
     }
-    // A later state of the same item is no second item.
+    // A later state of the same item does not count as a second item.
     journal
         .writer
         .write(vec![(later_row(3, State::Done), Urgency::Soon)]);
     assert!(durable(journal.writer.progress(), 5).await);
-    // The second one is written, the first one perhaps not: that it came first is what counts.
+    // Item 6 is written, item 5 may not be yet: what counts is that item 5 arrived first.
     journal.writer.write(vec![(row(6, State::Done), Urgency::Soon)]);
     journal.writer.close().unwrap();
     for item in [3, 6] {
