@@ -23,7 +23,8 @@
 //! deeper than [`MAX_DEPTH`], and Nodule's own files that contradict themselves (two results for three items).
 //!
 //! A HAR of another tool has no case. Whoever replays it supplies the items, the operation and the credential. The
-//! credential says where the service was, and names the exchange that makes a session by its method and path.
+//! credential says where the service was. Of the entries with the method and path of the node's authentication request,
+//! the first makes the session.
 //!
 //! Secrets: [`Recorder`] never keeps the headers that carry credentials, and it hides the secrets of authentication
 //! exchanges. [`Recording::map_strings`] lets the host redact the secrets that it knows, and [`Recording::save`]

@@ -137,7 +137,7 @@ pub enum ExpiryName {
     None,
 }
 
-/// The name of the access token in the token answer.
+/// The name of the access token in the token response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "camelCase")]
 pub enum TokenName {

@@ -24,9 +24,9 @@
 //!
 //! - The credential is `demo` with `demo-secret-0123456789`. Requests carry the bare access token. A refresh carries
 //!   the refresh token as `Authorization`, as the vendor's node does, and each refresh token works once.
-//! - Members `M0` to `M999999` exist, each with consumer `C<n>`, points account `P<n>` with 1000 points, phone `+86
-//!   13000000000 + n`, e-mail `c<n>@example.com`, employee ID `E<n>`. New members and consumers get the numbers from
-//!   1000000 on.
+//! - Members `M0` to `M999999` exist, each with consumer `C<n>`, points account `P<n>` with 1000 points, phone
+//!   `+86 13000000000 + n`, e-mail `c<n>@example.com`, employee ID `E<n>`. New members and consumers get the numbers
+//!   from 1000000 on.
 //! - Codes `F<n>` have lists of exactly n rows, for testing pagination: `F250` is a consumer with 250 members or
 //!   transactions, a card with 250 accounts, an account with 250 records. No other operation knows them.
 //! - Each `operationId` counts once, whatever card it comes for; so do each `transactionCode` and each `eventId`. The

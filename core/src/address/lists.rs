@@ -17,10 +17,10 @@ const SHOWN_CHARS: usize = 100;
 /// address:
 ///
 /// 1. An allowed address passes, private or not, whatever the entry says. An entry that names an address still permits
-/// only that one, and an address that [hides an IPv4 address](super::Special::hides_ipv4) can never be allowed this
-/// way.
+///    only that one, and an address that [hides an IPv4 address](super::Special::hides_ipv4) can never be allowed this
+///    way.
 /// 2. A blocked address is refused, even if the entry names it or permits private addresses. An address that hides a
-/// blocked IPv4 address is refused too.
+///    blocked IPv4 address is refused too.
 /// 3. For all others the entry decides.
 ///
 /// ```
