@@ -3,7 +3,6 @@
 //! A parsed value takes about a hundred bytes, whatever it is, so `[0,0,0,…]` grows to fifty times its text. So the
 //! values are counted first, in one pass without recursion or allocation that understands only strings, brackets and
 //! commas.
-//! brackets.
 
 /// The most that a JSON text may contain.
 #[derive(Debug, Clone, Copy)]
