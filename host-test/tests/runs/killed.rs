@@ -135,7 +135,7 @@ fn five_thousand_adjustments_are_made_exactly_once_through_twenty_kills() {
     let mut dice = Dice(0x5eed);
     let mut before = 0;
     for kill in 0..KILLS {
-        // Every finished result is printed again, so this many are new.
+        // Every finished result is printed again, so each run has to get further than the last one.
         let share = (ITEMS - before) / (KILLS - kill + 1);
         let printed = story.kill_after(
             &mut story.command(adjust, "64"),

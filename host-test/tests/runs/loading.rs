@@ -125,7 +125,7 @@ async fn a_component_is_serialised_and_loaded_again_without_compiling() {
     let second = another.load_serialized(&artifact, &key).await.unwrap();
     assert_eq!(counting.0.load(Ordering::Relaxed), 0);
     assert_eq!((second.digest(), second.node()), (first.digest(), first.node()));
-    // The component and its serialized form are the same.
+    // The component's bytes and its serialized form give the same node.
     let third = another.load(&bytes()).await.unwrap();
     assert!(std::ptr::eq(second.node(), third.node()));
     assert_eq!(counting.0.load(Ordering::Relaxed), 0);

@@ -70,8 +70,7 @@ async fn runs_of_two_runners_share_the_requests_in_flight() {
     });
     let (_, component) = loaded(&EngineConfig::default()).await;
     let budget = Budget::new().requests_in_flight(1);
-    // Requests run one after the other; two separate runs would have two in flight, because a run cannot be limited to
-    // less than one.
+    // Requests run one after the other; without the shared budget, those of the two runs would overlap.
     let took = both(&component, &simulator, &budget).await;
     assert!(took >= latency * 12, "{took:?}");
 }
