@@ -1,23 +1,23 @@
 //! Which network addresses a node's request may be connected to.
 //!
-//! A name in an allow-list says who is meant; its DNS answer says where the packets go, and whoever answers for the name
-//! decides that. So every address is classified after the one look-up and before the connection, and everything that is
-//! not plainly a public unicast address is dropped: the host's own services, its neighbours, the cloud's metadata
-//! service, and every notation that carries an IPv4 address inside an IPv6 one.
+//! A policy entry names a host, but DNS says where its packets go, and whoever controls the name controls its DNS
+//! response. So the host classifies every address after the one look-up and before the connection. It drops every
+//! address that is not plainly a public unicast one: the host's own services, its neighbours, the cloud's metadata
+//! service, and every notation that embeds an IPv4 address in an IPv6 one.
 //!
 //! | permit | addresses that pass |
 //! | --- | --- |
-//! | [`Permit::PublicOnly`] | those that [`classify`] has nothing to say about |
-//! | [`Permit::Literal`] | that one address, whatever it is: the entry in the policy is the address itself |
+//! | [`Permit::PublicOnly`] | those for which [`classify`] returns `None` |
+//! | [`Permit::Literal`] | that one address, special or not: the policy entry is the address itself |
 //! | [`Permit::PrivateAllowed`] | all but those that [hide an IPv4 address](Special::hides_ipv4) |
 //!
-//! An engine's operator has [`AddressLists`] beside these, for all nodes alike.
+//! [`AddressLists`] come on top: an engine's operator sets them for all nodes.
 //!
 //! The table follows the IANA special-purpose address registries (RFC 6890 and its successors) and adds the metadata
-//! services of the large clouds, of which one, Azure's, has an address that looks public. IPv6 outside `2000::/3` is not
-//! assigned as global unicast and counts as reserved. What cannot be seen in an address, such as a NAT64 prefix that a
-//! network chose for itself (RFC 6052), is not refused here. The ranges are `ipnet`'s; which of them are special is written
-//! out, since the standard library's `is_global` is not stable and has nothing to say about metadata services.
+//! services of the large clouds, including Azure's, whose address looks public. IPv6 outside `2000::/3` is not assigned
+//! as global unicast and counts as reserved. An address that does not show what it is, such as one in a NAT64 prefix
+//! that a network chose for itself (RFC 6052), is not refused here. The table is written out because the standard
+//! library's `is_global` is not stable and does not know metadata services.
 
 mod lists;
 #[cfg(test)]
@@ -48,7 +48,7 @@ pub enum Special {
     LinkLocal,
     /// `fec0::/10`, deprecated but still routed by some.
     SiteLocal,
-    /// Where a cloud hands credentials to its machines.
+    /// The metadata service, from which a cloud's machines get their credentials.
     Metadata,
     /// `100.64.0.0/10`, the carrier's side of a shared address, RFC 6598.
     CarrierGradeNat,
@@ -60,9 +60,9 @@ pub enum Special {
     Multicast,
     /// `255.255.255.255`.
     Broadcast,
-    /// `192.0.0.0/24`, `2001::/23` and others that the IETF holds for protocols.
+    /// `192.0.0.0/24`, `2001::/23` and others that the IETF reserves for protocols.
     Protocol,
-    /// Not assigned to anybody, or for the future.
+    /// Unassigned, or reserved for the future.
     Reserved,
     /// `::ffff:0:0/96` and `::ffff:0:0:0/96`.
     MappedIpv4,
@@ -77,8 +77,8 @@ pub enum Special {
 }
 
 impl Special {
-    /// Whether the packets end at an IPv4 address inside this one, which a translator or relay picks out. Such an
-    /// address is refused even where private ones are allowed, since no checked name has a reason to use it.
+    /// Whether packets to this address reach an IPv4 address inside it, which a translator or relay extracts. Such an
+    /// address is refused even where private ones are allowed, since no legitimate name needs one.
     #[must_use]
     pub fn hides_ipv4(self) -> bool {
         matches!(
@@ -114,7 +114,7 @@ impl fmt::Display for Special {
     }
 }
 
-/// What is special about an address; `None` says that it is a public unicast one.
+/// Classifies an address; `None` means public unicast.
 ///
 /// ```
 /// use nodule_core::address::{classify, Special};
@@ -139,8 +139,8 @@ pub fn classify(address: IpAddr) -> Option<Special> {
     }
 }
 
-/// How far the entry that allowed a request lets its connection go. Part of a connection pool's key, since a connection
-/// that was made under one permit says nothing about another.
+/// Which addresses the policy entry that allowed a request lets it connect to. The permit is part of a connection
+/// pool's key: a connection made under one permit must not serve another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Permit {
     /// Public unicast addresses.
@@ -152,7 +152,7 @@ pub enum Permit {
 }
 
 impl Permit {
-    /// Why this permit does not cover an address; `None` says that it does.
+    /// Why this permit does not cover an address; `None` if it does.
     #[must_use]
     pub fn refuses(self, address: IpAddr) -> Option<Refusal> {
         match self {
@@ -170,11 +170,11 @@ impl Permit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// It is not a public one.
+    /// The address is not public.
     Special(Special),
     /// The entry names another address.
     NotTheListedAddress,
-    /// It, or an IPv4 address that it hides, is in this range of the engine's blocked addresses.
+    /// The address, or an IPv4 address that it hides, is in this range of the engine's blocked addresses.
     Blocked(IpNet),
 }
 
@@ -188,13 +188,13 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Keep the addresses that a permit and the engine's lists let through, in their order.
+/// Keeps the addresses that the permit and the engine's lists allow, in order.
 ///
-/// The caller connects to one of them and looks nothing up again.
+/// The caller connects to one of them, without another look-up.
 ///
 /// # Errors
 ///
-/// No address passed: the name does not resolve, or to forbidden addresses only.
+/// No address is left: the name resolves to nothing, or to forbidden addresses only.
 pub fn filter(
     addresses: impl IntoIterator<Item = SocketAddr>,
     permit: Permit,
@@ -219,12 +219,12 @@ pub fn filter(
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AddressDenial {
-    /// The addresses and what is wrong with each; empty where the name has none.
+    /// The addresses, each with its reason; empty if the name has no address.
     pub refused: Vec<(IpAddr, Refusal)>,
 }
 
 impl AddressDenial {
-    /// The lines that would allow it, where that is the operator's to allow.
+    /// The policy lines that would allow it, if the operator may allow it.
     #[must_use]
     pub fn hint(&self, url: &CanonicalUrl) -> Option<String> {
         let blocked = self.refused.iter().find_map(|(address, refusal)| match refusal {
@@ -275,7 +275,7 @@ const fn v6(bits: u8, segments: [u16; 8]) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::from_segments(segments), bits)
 }
 
-/// The first that contains an address counts, so a narrow range stands before the wide one around it.
+/// The first matching range counts, so narrow ranges precede the wide ones around them.
 const IPV4: &[(Ipv4Net, Special)] = &[
     // AWS, Azure, Google and most others; AWS tasks; AWS pods.
     (v4(169, 254, 169, 254, 32), Special::Metadata),
@@ -303,10 +303,10 @@ const IPV4: &[(Ipv4Net, Special)] = &[
     (v4(240, 0, 0, 0, 4), Special::Reserved),
 ];
 
-/// What IANA hands out as IPv6 global unicast.
+/// What IANA assigns as IPv6 global unicast.
 const GLOBAL_UNICAST: Ipv6Net = v6(3, [0x2000, 0, 0, 0, 0, 0, 0, 0]);
 
-/// As [`IPV4`]. An address that hides an IPv4 one is named by its notation, whatever it hides.
+/// Ordered like [`IPV4`]. An address that hides an IPv4 one is classified by its notation, whatever it hides.
 const IPV6: &[(Ipv6Net, Special)] = &[
     // AWS, its pods, Google, each inside `fc00::/7`.
     (v6(128, [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254]), Special::Metadata),

@@ -1,4 +1,4 @@
-//! Why an item has no output, split by who has to act: the contract's `failure`, as a plain type.
+//! Why an item has no output, by who has to act: the contract's `failure` as a plain type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,10 +11,10 @@ use crate::text::shown;
 
 mod stored;
 
-/// The kind of an item of a resumed run whose outcome an earlier run did not learn.
+/// The kind of failure of an item in a resumed run whose outcome the earlier run did not learn.
 pub const UNKNOWN: &str = "unknown";
 
-/// The longest line that `Display` gives: room for the list of a thousand problems.
+/// The longest line that `Display` writes: enough for a list of a thousand problems.
 const SHOWN_CHARS: usize = 64 * 1024;
 
 /// Why an item has no output.
@@ -22,8 +22,8 @@ const SHOWN_CHARS: usize = 64 * 1024;
 /// [`Failure::to_json`] gives the shape that engines store and `nodule run` prints: an object with `kind` (the
 /// contract's name, for example `invalid-parameters`), `message`, and the facts that the kind has.
 ///
-/// Its texts are the node's and the service's, as they came. `Display` shows them on one line, without characters that act on
-/// a terminal.
+/// Texts are kept as the node and the service sent them. `Display` writes one line, without characters that control a
+/// terminal.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Failure {
@@ -31,47 +31,47 @@ pub enum Failure {
     InvalidParameters(Vec<ParameterProblem>),
     /// The engine acts: the call itself is malformed.
     InvalidInput(String),
-    /// The owner of the credential acts: the service did not accept who is asking, with a fresh session too.
+    /// The owner of the credential acts: the service did not accept the session, nor a fresh one.
     Unauthenticated(Answer),
-    /// The service understood and said no.
+    /// The service understood the request and refused it.
     Rejected(Answer),
-    /// Wait, then try again; nothing was done.
+    /// The service asks to wait; nothing was done. The item can be tried again later.
     Throttled {
-        /// What the service said.
+        /// The service's response.
         answer: Answer,
-        /// How long it asks to wait.
+        /// How long the service asks to wait.
         retry_after_ms: Option<u32>,
     },
     /// The service failed, or could not be reached.
     Unavailable {
-        /// Whether the thing may have been done.
+        /// Whether the request may have had its effect.
         certainty: Certainty,
-        /// What happened, naming where.
+        /// What happened, and where.
         message: String,
-        /// What the service said, where it said something.
+        /// The service's response, if there was one.
         answer: Option<Answer>,
-        /// How long it asks to wait.
+        /// How long the service asks to wait.
         retry_after_ms: Option<u32>,
     },
     /// The operator acts: the host's policy refused a request before it left.
     Denied {
-        /// What was refused, and which rule was missing.
+        /// What was refused, and which rule is missing.
         message: String,
-        /// Lines to paste that would allow it.
+        /// Policy lines that would allow it, ready to paste.
         hint: Option<String>,
     },
-    /// The author of the node acts: the answer could not be understood.
+    /// The author of the node acts: the node could not understand the response.
     Unintelligible(Answer),
-    /// The operator acts: a limit was reached; says which.
+    /// The operator acts: the item reached a limit. The text says which.
     Limit(String),
-    /// An item before this one failed and the run said to stop.
+    /// Never run: an earlier item failed, and the run stops at failures.
     NotRun,
-    /// A plain write failed as the failure inside says, and may have been done all the same: the host saw its request leave
-    /// and nothing that rules it out. Never tried again by the host.
+    /// A plain write failed with the inner failure but may still have had its effect: the host sent the request, and
+    /// nothing rules the effect out. The host never retries it.
     Uncertain(Box<Failure>),
     /// Anything else: a node that trapped (`trap`), or a case that the contract has no name for yet.
     Other {
-        /// A name for it, in kebab-case.
+        /// A name for the kind, in kebab-case.
         kind: String,
         /// What happened.
         message: String,
@@ -91,24 +91,24 @@ pub struct ParameterProblem {
     pub message: String,
 }
 
-/// What the service said.
+/// The service's response, as a failure keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// The service's own code, where it sends one.
+    /// The service's own code, if it sends one.
     pub code: Option<String>,
-    /// The service's own words.
+    /// The service's own message.
     pub message: String,
-    /// The service's name for this exchange, where it sends one.
+    /// The service's ID for this exchange, if it sends one.
     pub request_id: Option<String>,
 }
 
-/// Whether the service may have done what it was asked.
+/// Whether the request may have had its effect on the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Certainty {
-    /// Surely not.
+    /// Certainly not.
     NotDone,
     /// Perhaps.
     Unknown,
@@ -126,7 +126,7 @@ impl Certainty {
 }
 
 impl Failure {
-    /// The contract's name for it; of [`Failure::Other`], its own kind.
+    /// The contract's name for the kind; for [`Failure::Other`], its own.
     #[must_use]
     pub fn kind(&self) -> &str {
         match self {
@@ -145,7 +145,7 @@ impl Failure {
         }
     }
 
-    /// What the service said, where it said something.
+    /// The service's response, if there was one.
     #[must_use]
     pub fn answer(&self) -> Option<&Answer> {
         match self {
@@ -159,7 +159,7 @@ impl Failure {
         }
     }
 
-    /// Whether the thing may have been done.
+    /// Whether the request may have had its effect.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         match self {
@@ -170,9 +170,9 @@ impl Failure {
         }
     }
 
-    /// As engines store it: `kind`, `message`, then what the kind has of `status`, `code`, `requestId`,
-    /// `retryAfterMs`, `certainty`, `problems`, `hint` and `detail`. The texts are as they came;
-    /// [`text::json`](crate::text::json()) makes what it is written as safe to print.
+    /// The JSON form that engines store: `kind`, `message`, then those of `status`, `code`, `requestId`,
+    /// `retryAfterMs`, `certainty`, `problems`, `hint` and `detail` that the kind has. Texts are unchanged;
+    /// [`text::json`](crate::text::json()) makes the written form safe to print.
     #[must_use]
     pub fn to_json(&self) -> Json {
         let mut fields = Object::new();
@@ -235,7 +235,7 @@ impl Failure {
 }
 
 impl Failure {
-    /// What happened, in the form's or the service's own words, as they came.
+    /// What happened, in the form's or the service's own words, unchanged.
     fn message(&self) -> Cow<'_, str> {
         match self {
             Failure::InvalidParameters(problems) => {
@@ -325,7 +325,7 @@ mod tests {
                 "{shown}"
             );
             assert!(!shown.chars().any(crate::text::is_deceptive), "{shown}");
-            // Who stores it has it as it was.
+            // The stored form keeps the whole message.
             assert!(failure.to_json()["message"].as_str().unwrap().contains(&message));
         }
     }

@@ -1,7 +1,7 @@
 //! JSON documents whose numbers keep their digits and whose objects keep their order.
 //!
-//! `serde_json`'s own value does both with the features `arbitrary_precision` and `preserve_order`. Cargo would turn these on
-//! in the whole program of whoever depends on this crate, and the first one breaks programs: with it, a number behind
+//! `serde_json`'s own value does both with the features `arbitrary_precision` and `preserve_order`. Cargo would turn
+//! these on in the whole program that depends on this crate, and `arbitrary_precision` breaks programs: a number behind
 //! `#[serde(untagged)]`, `#[serde(tag = …)]` or `#[serde(flatten)]` no longer deserialises into an `f64`.
 //!
 //! ```
@@ -14,8 +14,9 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!
-//! Serde writes and reads a [`Json`] like any other value. Digits and depth are those of the text where `serde_json` reads it
-//! directly; behind the attributes above, and in other formats, a number has passed through an `f64` or a 64-bit integer.
+//! Serde reads and writes a [`Json`] like any other value. Numbers keep their digits where `serde_json` reads the text
+//! directly. Behind the attributes above, and in other formats, a number has passed through an `f64` or a 64-bit
+//! integer.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -32,7 +33,7 @@ mod tests;
 pub use self::number::Number;
 pub use self::object::Object;
 
-/// How deep lists and objects may be nested: as deep as `serde_json` reads them.
+/// How deep lists and objects may nest: as deep as `serde_json` reads them.
 pub const MAX_DEPTH: usize = 127;
 
 /// A JSON value.
@@ -43,13 +44,13 @@ pub enum Json {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number, by its digits: `1.0` and `1.00` are two values.
+    /// A number with its digits: `1.0` and `1.00` are different values.
     Number(Number),
     /// A text.
     String(String),
     /// A list.
     Array(Vec<Json>),
-    /// An object; its order does not count when it is compared.
+    /// An object; comparison ignores the order of its fields.
     Object(Object),
 }
 
@@ -63,7 +64,7 @@ impl Json {
         parse::document(serde_json::from_str(text), text.as_bytes())
     }
 
-    /// Reads a document from bytes, which have to be UTF-8.
+    /// Reads a document from UTF-8 bytes.
     ///
     /// # Errors
     ///
@@ -102,7 +103,7 @@ impl Json {
         matches!(self, Self::Object(_))
     }
 
-    /// The text that it is.
+    /// The text, if it is one.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -111,7 +112,7 @@ impl Json {
         }
     }
 
-    /// The truth value that it is.
+    /// The boolean, if it is one.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
@@ -120,25 +121,25 @@ impl Json {
         }
     }
 
-    /// The number that it is, where it is a whole one that fits.
+    /// The number, if it is a whole number that fits.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         self.as_number()?.as_u64()
     }
 
-    /// The number that it is, where it is a whole one that fits.
+    /// The number, if it is a whole number that fits.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         self.as_number()?.as_i64()
     }
 
-    /// The nearest float to the number that it is, where that is finite.
+    /// The nearest float, if it is a number and the float is finite.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         self.as_number()?.as_f64()
     }
 
-    /// The number that it is.
+    /// The number, if it is one.
     #[must_use]
     pub fn as_number(&self) -> Option<&Number> {
         match self {
@@ -147,7 +148,7 @@ impl Json {
         }
     }
 
-    /// The list that it is.
+    /// The list, if it is one.
     #[must_use]
     pub fn as_array(&self) -> Option<&Vec<Json>> {
         match self {
@@ -156,7 +157,7 @@ impl Json {
         }
     }
 
-    /// The object that it is.
+    /// The object, if it is one.
     #[must_use]
     pub fn as_object(&self) -> Option<&Object> {
         match self {
@@ -165,7 +166,7 @@ impl Json {
         }
     }
 
-    /// The object that it is, to be changed.
+    /// The object for changing, if it is one.
     pub fn as_object_mut(&mut self) -> Option<&mut Object> {
         match self {
             Self::Object(fields) => Some(fields),
@@ -173,13 +174,13 @@ impl Json {
         }
     }
 
-    /// A field of the object that it is.
+    /// A field, if it is an object that has the field.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.as_object()?.get(name)
     }
 
-    /// Sorts the keys of all its objects.
+    /// Sorts the keys of all objects inside.
     pub fn sort_keys(&mut self) {
         match self {
             Self::Array(list) => list.iter_mut().for_each(Self::sort_keys),
@@ -212,7 +213,7 @@ impl ops::Index<usize> for Json {
     }
 }
 
-/// JSON on one line; in the alternate form (`{:#}`) indented, on many.
+/// Compact JSON; in the alternate form (`{:#}`) indented, on several lines.
 impl Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_indented = f.alternate();
@@ -226,7 +227,7 @@ impl Display for Json {
     }
 }
 
-/// What `serde_json` writes is UTF-8, each text in one piece.
+/// `serde_json` writes valid UTF-8, and each text in one piece.
 struct Writer<'f, 'b>(&'f mut fmt::Formatter<'b>);
 
 impl io::Write for Writer<'_, '_> {
@@ -241,9 +242,10 @@ impl io::Write for Writer<'_, '_> {
     }
 }
 
-/// Makes a [`Json`] as it is written: `json!({"a": [1, null], "b": text})`.
+/// Makes a [`Json`] from JSON syntax: `json!({"a": [1, null], "b": text})`.
 ///
-/// A value that is not a literal is any expression of a type that a [`Json`] can be made [`from`](From); it is copied.
+/// A value that is not a literal is any expression of a type that converts to a [`Json`] by [`from`](From); it is
+/// copied.
 #[macro_export]
 macro_rules! json {
     (null) => { $crate::json::Json::Null };

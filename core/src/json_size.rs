@@ -1,29 +1,30 @@
-//! How much a JSON text takes once it is parsed, found out before it is.
+//! Measures a JSON text before it is parsed.
 //!
-//! A parsed value takes some hundred bytes, whatever it is: of `[0,0,0,…]` that is fifty times its text. So the values are
-//! counted first, in one pass without recursion that allocates nothing and knows no more of JSON than its strings.
+//! A parsed value takes about a hundred bytes, whatever it is, so `[0,0,0,…]` grows to fifty times its text. So the
+//! values are counted first, in one pass without recursion or allocation that understands only strings, brackets and
+//! commas.
 
-/// What a JSON text may hold.
+/// The most that a JSON text may contain.
 #[derive(Debug, Clone, Copy)]
 pub struct Most {
-    /// How deep lists and objects may be nested.
+    /// How deep lists and objects may nest.
     pub depth: usize,
-    /// Texts, numbers, truth values, nulls, lists and objects, all together.
+    /// Texts, numbers, booleans, nulls, lists and objects together.
     pub values: usize,
 }
 
-/// What there is too much of.
+/// Which limit a text exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Excess {
-    /// Lists and objects in each other.
+    /// Nested lists and objects.
     Depth,
     /// Values.
     Values,
 }
 
-/// Refuse a text that holds more. A text that is no JSON may pass: the parser refuses it.
+/// Refuses a text that contains more than `most`. Text that is not JSON may pass, because the parser refuses it.
 pub fn within(text: &[u8], most: Most) -> Result<(), Excess> {
-    // One for the document. Each list or object adds itself, and each comma one more of its elements.
+    // The document counts as one value. Each list or object adds one, and each comma adds one element.
     let (mut values, mut depth) = (1_usize, 0_usize);
     let (mut quoted, mut escaped) = (false, false);
     for byte in text {
@@ -76,7 +77,7 @@ mod tests {
         assert_eq!(measured("[[0]]", 2, 99), Ok(()));
         assert_eq!(measured("[[0]]", 1, 99), Err(Excess::Depth));
         assert_eq!(measured(r#"["[[[["]"#, 1, 99), Ok(()));
-        // No JSON, and no harm.
+        // Not JSON, but harmless.
         assert_eq!(measured("]]]][", 1, 99), Ok(()));
     }
 }

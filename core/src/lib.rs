@@ -1,5 +1,4 @@
-//! The rules by which a host of workflow nodes decides: plain data and pure functions, without WebAssembly and without
-//! sockets.
+//! Rules for hosts of workflow nodes: plain data and pure functions, without WebAssembly and without sockets.
 //!
 //! | question | modules |
 //! | --- | --- |

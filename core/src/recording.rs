@@ -1,32 +1,34 @@
-//! Recorded HTTP exchanges: written while a case runs live, read to run it again without a network.
+//! Recorded HTTP exchanges: written while a case runs live, read to replay it without a network.
 //!
-//! The file is a HAR 1.2 log, so that browsers, proxies and viewers read it and can write it. What HAR has no place for
-//! stands beside it in fields that begin with `_`, as HAR allows:
+//! The file is a HAR 1.2 log, so browsers, proxies and viewers can read and write it. Facts for which HAR has no fields
+//! are in fields that begin with `_`, as HAR allows:
 //!
 //! | field | holds |
 //! | --- | --- |
 //! | `log._component` | `{name, version, digest}` of the component that was run |
-//! | `log._recordedAgainst` | what answered, in words: `simulator` |
+//! | `log._recordedAgainst` | what responded, in words: `simulator` |
 //! | `log._case` | `{group, operation, onFailure, baseUrl, declared: {method, path}, items, results}`; a result is `{"output": […]}` or `{"error": {…}}` |
 //! | `log._calls` | `{clock, seed}` for each item, `null` for one that was never called: RFC 3339 and 16 hexadecimal digits |
 //! | `entry._role` | `authentication` or `operation`; absent is `operation` |
-//! | `entry._item` | the index of the item that it belongs to |
-//! | `entry._error` | the transport failure; with status 0 instead of an answer, otherwise in the middle of its body |
+//! | `entry._item` | the index of its item |
+//! | `entry._error` | the transport failure: with status 0 if there was no response, otherwise in the middle of the body |
 //! | `postData._encoding` | `base64` for a request body that is not UTF-8 |
 //!
-//! Reading is liberal: fields of other tools are kept and written back as they were, an answer without headers is an
-//! answer, and each [entry](Unreadable) is read by itself: one that cannot be read is counted and named, and hinders no other.
-//! Reading is strict where a replay would otherwise quietly be wrong: a body that a browser did not save is no empty answer, and
-//! a request for it fails with [`Outcome::NO_BODY`].
+//! Reading is liberal: other tools' fields are kept and written back unchanged, a response needs no headers, and each
+//! [entry](Unreadable) is read separately. An entry that cannot be read is counted and named, and does not affect the
+//! others. Reading is strict where a replay would otherwise be silently wrong: a body that a browser did not save is
+//! not an empty response, and a request for it fails with [`Outcome::NO_BODY`].
 //!
-//! What is refused: a file that is no HAR log, that is larger than [`MAX_BYTES`], has more than [`MAX_VALUES`] or is nested deeper
-//! than [`MAX_DEPTH`], and one of ours that contradicts itself (two results for three items).
+//! Refused are files that are not HAR logs, are larger than [`MAX_BYTES`], have more values than [`MAX_VALUES`] or nest
+//! deeper than [`MAX_DEPTH`], and Nodule's own files that contradict themselves (two results for three items).
 //!
-//! A HAR of another tool has no case. It is replayed with the items, the operation and the credential of whoever replays it: the
-//! credential says where the service was, and the exchange that makes a session is the one with that method and path.
+//! A HAR of another tool has no case. Whoever replays it supplies the items, the operation and the credential. The
+//! credential says where the service was. Of the entries with the method and path of the node's authentication request,
+//! the first makes the session.
 //!
-//! Secrets: [`Recorder`] never keeps the headers that carry credentials and hides what an authentication exchange is made of;
-//! [`Recording::map_strings`] lets the host redact what it knows, and [`Recording::save`] refuses what is left.
+//! Secrets: [`Recorder`] never keeps the headers that carry credentials, and it hides the secrets of authentication
+//! exchanges. [`Recording::map_strings`] lets the host redact the secrets that it knows, and [`Recording::save`]
+//! refuses a recording in which one is left.
 
 mod case;
 mod conceal;
@@ -68,20 +70,20 @@ pub use player::{Player, Unused, UnusedExchange};
 pub use recorder::{Meta, Recorder};
 pub use request_key::Spelled;
 
-/// The largest recording that is read or written. A replay holds a recording as text, as values and as exchanges: one of this
-/// size takes some 300 MB, a usual case of a few hundred exchanges is smaller by a hundred times.
+/// The largest recording that is read or written. A replay keeps a recording as text, as values and as exchanges, so
+/// one of this size takes about 300 MB. A usual case of a few hundred exchanges is a hundred times smaller.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The most JSON values (texts, numbers, lists, objects …) that a recording may have. Each takes some hundred bytes once it is
-/// read, however short its text is; an exchange has about a hundred.
+/// The most JSON values (texts, numbers, lists, objects and so on) in a recording. Each takes about a hundred bytes in
+/// memory, however short its text is; an exchange has about a hundred values.
 pub const MAX_VALUES: usize = 2_000_000;
 
-/// How deep a recording may be nested. The JSON reader stops at 128, so what is written stays below.
+/// How deep a recording may nest. The JSON reader stops at 128 levels, so written recordings stay below.
 pub const MAX_DEPTH: usize = 120;
 
-/// A HAR log, with what Nodule needs of it already read.
+/// A HAR log, with the parts that Nodule needs already extracted.
 ///
-/// The document is the truth: whatever was loaded is written back, in its order and with its digits.
+/// The document is authoritative: a loaded document is written back in its order and with its digits.
 #[derive(Clone)]
 pub struct Recording {
     name: String,
@@ -92,18 +94,18 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Read a HAR document. `name` stands in errors for the file.
+    /// Reads a HAR document. `name` represents the file in errors.
     ///
     /// # Errors
-    /// The text is not JSON, is larger than [`MAX_BYTES`], has more than [`MAX_VALUES`], is nested too deep, or is not a HAR log
-    /// that can be relied on.
+    /// The text is not JSON, is larger than [`MAX_BYTES`], has more values than [`MAX_VALUES`], nests too deep, or is
+    /// not a valid HAR log.
     pub fn from_json(text: &[u8], name: &str) -> Result<Self, Error> {
         let (document, lost) = Self::parse(text.to_vec(), name)?;
         let recording = Self::from_document(document, name.to_owned())?;
         Ok(Self { lost, ..recording })
     }
 
-    /// The document, and how many of its characters could not be read.
+    /// Parses the document. Also returns how many characters could not be read.
     fn parse(text: Vec<u8>, name: &str) -> Result<(Json, usize), Error> {
         let file = || name.to_owned();
         let packed = match &*text {
@@ -114,7 +116,7 @@ impl Recording {
         if let Some(what) = packed {
             return Err(Error::Packed { file: file(), what });
         }
-        // Proxies on Windows begin a HAR with a byte order mark, and shells there write UTF-16.
+        // Proxies on Windows start a HAR with a byte order mark, and shells there write UTF-16.
         let text = text::utf8(text);
         bounded(&text, name)?;
         if let Ok(document) = Json::from_slice(&text) {
@@ -135,11 +137,12 @@ impl Recording {
             })
     }
 
-    /// Read a HAR file.
+    /// Reads a HAR file.
     ///
     /// # Errors
-    /// The file cannot be read, and everything that [`Recording::from_json`] refuses. Of a file that is larger than
-    /// [`MAX_BYTES`] nothing is read; of what has no size (a pipe, a device), or grows meanwhile, so much and one byte more.
+    /// The file cannot be read, or [`Recording::from_json`] refuses it. A file larger than [`MAX_BYTES`] is not read at
+    /// all. A file without a size (a pipe, a device), or one that grows meanwhile, is read up to one byte more than
+    /// that.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let name = path.display().to_string();
         let unreadable = |source| Error::Read {
@@ -159,7 +162,7 @@ impl Recording {
             .take(MAX_BYTES + 1)
             .read_to_end(&mut text)
             .map_err(unreadable)?;
-        // The text is as large as what is made of it, and not kept.
+        // The text is as large as the document built from it, so it is dropped.
         let (document, lost) = Self::parse(text, &name)?;
         let recording = Self::from_document(document, name)?;
         Ok(Self { lost, ..recording })
@@ -177,17 +180,18 @@ impl Recording {
         }
     }
 
-    /// The document as text: indented, a line feed at the end, the same bytes for the same recording.
+    /// The document as indented text with a line feed after it; the same recording gives the same bytes.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // The alternate form of a `Json` is its indented text.
+        // The alternate form of `Json` is indented text.
         format!("{:#}\n", self.document)
     }
 
-    /// The document as a file shows it. A recording of which [`Recording::contains`] says that it holds what `is_secret` knows has none.
+    /// The document as a file contains it. Refuses a recording that [`contains`](Recording::contains) a text for which
+    /// `is_secret` is true.
     ///
     /// # Errors
-    /// It holds a secret, or is one that [`Recording::load`] would refuse. `file` is what the error calls it.
+    /// The recording contains a secret, or [`Recording::load`] would refuse it. `file` names it in the error.
     pub fn to_text(&self, file: &str, is_secret: impl FnMut(&str) -> bool) -> Result<String, Error> {
         if self.contains(is_secret) {
             return Err(Error::Secret {
@@ -200,24 +204,24 @@ impl Recording {
         Ok(text.into_owned())
     }
 
-    /// Write the document beside `path` and rename it there, so that `path` never holds half a recording. A new file is its
-    /// owner's alone; one that takes the place of an older file of the same owner has that one's mode. A recording that
-    /// [`Recording::to_text`] refuses is not written at all.
+    /// Writes the document beside `path` and renames it to `path`, so that `path` never contains half a recording. A
+    /// new file is accessible to its owner only; a file that replaces an older file of the same owner keeps that file's
+    /// mode. A recording that [`Recording::to_text`] refuses is not written at all.
     ///
     /// # Errors
-    /// As [`Recording::to_text`], or the file cannot be written, or `path` is a folder, device or pipe.
+    /// As [`Recording::to_text`]; or the file cannot be written; or `path` is a folder, device or pipe.
     pub fn save(&self, path: &Path, is_secret: impl FnMut(&str) -> bool) -> Result<(), Error> {
         let file = path.display().to_string();
         let text = self.to_text(&file, is_secret)?;
         write_whole(path, text.as_bytes()).map_err(|source| Error::Write { file, source })
     }
 
-    /// Pass every text through `map`: values, keys, numbers by their digits, and bodies in base64 as what they decode to (a
-    /// body that is changed becomes text).
+    /// Passes every text through `map`: values, keys, the digits of numbers, and the decoded content of base64 bodies
+    /// (a changed body becomes plain text).
     ///
     /// # Errors
-    /// What came out is no longer a recording, for example because an address was replaced by something that is none.
-    /// The recording is then unchanged and must not be saved.
+    /// The result is no longer a recording, for example because a URL was replaced by something else. The recording is
+    /// then unchanged and must not be saved.
     pub fn map_strings(&mut self, mut map: impl for<'a> FnMut(&'a str) -> Cow<'a, str>) -> Result<(), Error> {
         let mut document = self.document.clone();
         strings::map(&mut document, &mut map);
@@ -231,12 +235,12 @@ impl Recording {
         Ok(())
     }
 
-    /// Whether any text of the recording, as [`Recording::map_strings`] sees them, is one that `found` knows.
+    /// Whether `found` is true for any text of the recording, as [`Recording::map_strings`] visits them.
     pub fn contains(&self, mut found: impl FnMut(&str) -> bool) -> bool {
         strings::any(&self.document, &mut found)
     }
 
-    /// What errors call the recording: its file, or what [`Recording::from_json`] was given.
+    /// The recording's name in errors: its file, or the name given to [`Recording::from_json`].
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -254,7 +258,7 @@ impl Recording {
         &self.view.unreadable
     }
 
-    /// What of the file could not be read, in sentences for whoever replays it.
+    /// What could not be read in the file, in sentences for the person who replays it.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let name = error::shown(&self.name);
@@ -277,7 +281,7 @@ impl Recording {
         unreadable.into_iter().chain(lost).collect()
     }
 
-    /// The case that was recorded; absent in a HAR of another tool.
+    /// The recorded case; absent in a HAR of another tool.
     #[must_use]
     pub fn case(&self) -> Option<&Case> {
         self.view.case.as_ref()
@@ -289,7 +293,7 @@ impl Recording {
         self.view.component.as_ref()
     }
 
-    /// What answered, for example `simulator`.
+    /// What responded, for example `simulator`.
     #[must_use]
     pub fn recorded_against(&self) -> Option<&str> {
         self.view.recorded_against.as_deref()
@@ -302,7 +306,7 @@ impl Recording {
     }
 }
 
-/// Shows sizes only: a recording that is not redacted yet holds secrets.
+/// Shows sizes only: a recording that is not yet redacted contains secrets.
 impl std::fmt::Debug for Recording {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Recording")
@@ -312,7 +316,7 @@ impl std::fmt::Debug for Recording {
     }
 }
 
-/// Refuse what is too much, before any of it is parsed.
+/// Refuses a text with too much content, before parsing it.
 fn bounded(text: &[u8], name: &str) -> Result<(), Error> {
     let file = name.to_owned();
     if text.len() as u64 > MAX_BYTES {
@@ -338,14 +342,14 @@ fn bounded(text: &[u8], name: &str) -> Result<(), Error> {
 }
 
 fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
-    // A rename would put a file in its place. A link is replaced.
+    // A rename would replace such a thing with a file. A symbolic link is replaced.
     if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_symlink()) {
         return Err(io::Error::other(
             "expected a file or no file, found something else",
         ));
     }
     let beside = beside(path)?;
-    // `create_new` follows no link that somebody has put there.
+    // `create_new` follows no link that somebody else has created.
     let written = own_file::options()
         .write(true)
         .create_new(true)
@@ -357,13 +361,13 @@ fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
         });
     let renamed = written.and_then(|()| fs::rename(&beside, path));
     if renamed.is_err() {
-        // The first failure is the one to tell; a leftover is only untidy.
+        // The first error is the one to report; a leftover file is only untidy.
         let _ = fs::remove_file(&beside);
     }
     renamed
 }
 
-/// A name in the same folder, since a rename is atomic within one file system only.
+/// A name in the same folder, because a rename is atomic only within one file system.
 fn beside(path: &Path) -> io::Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let name = path

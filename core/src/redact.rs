@@ -1,31 +1,32 @@
-//! Taking known secrets out of what a service answers, before a node, a log or a recording sees it.
+//! Removes known secrets from a service's responses before a node, a log or a recording sees them.
 //!
-//! | form of a secret | found |
+//! | form of a secret | where it is found |
 //! | --- | --- |
-//! | as it is | anywhere |
-//! | base64, standard and URL-safe, padded or not | anywhere, also inside a longer encoded text, wherever it begins there |
-//! | percent-encoded, whichever characters and digits' case | anywhere |
-//! | JSON-escaped, whichever characters, `\/` and `\u0073` too | anywhere |
-//! | shorter than [`SHORTEST_ANYWHERE`] characters | only as a whole header value, or a whole string value of a JSON document; in a node's answers not at all |
+//! | unchanged | anywhere |
+//! | base64, standard and URL-safe, padded or not | anywhere, also inside a longer encoded text, at any offset |
+//! | percent-encoded, whichever characters are escaped, digits in either case | anywhere |
+//! | JSON-escaped, whichever characters are escaped, also as `\/` and `\u0073` | anywhere |
+//! | shorter than [`SHORTEST_ANYWHERE`] characters | only as a whole header value or a whole string value of a JSON document; in a node's responses never |
 //!
-//! Where a secret begins with the name of an authentication scheme, as in `Bearer abc`, what follows is a secret too. Of one
-//! with blanks around it, both spellings are: HTTP takes the blanks off a header's value.
+//! If a secret begins with the name of an authentication scheme, as in `Bearer abc`, the text after the name is a
+//! secret too. If a secret has blanks around it, so is the secret without them, because HTTP strips the blanks of a
+//! header's value.
 //!
-//! There are two kinds of redactor, since who reads the result decides what may be looked for:
+//! There are two kinds of redactor, because the reader of the result decides what is safe to look for:
 //!
-//! - [`Redactor::new`] is for recordings, events and errors. No node reads them, so everything is looked for.
-//! - [`Redactor::for_answers`] is for what a node reads. A node that is handed a list of guesses sees which one is gone,
-//!   so only secrets are looked for that nobody lists: of at least [`SHORTEST_ANYWHERE`] characters, at least
-//!   [`FEWEST_DISTINCT`] of them different.
+//! - [`Redactor::new`] is for recordings, events and errors. No node reads them, so it looks for everything.
+//! - [`Redactor::for_answers`] is for responses that a node reads. A node that receives a list of guesses sees which
+//!   one is missing, so this redactor looks only for secrets that nobody can list: those of at least
+//!   [`SHORTEST_ANYWHERE`] characters, at least [`FEWEST_DISTINCT`] of them different.
 //!
-//! This is the last of several protections and best effort: a service that encrypts, splits or encodes a secret twice
-//! gets past it. A base64 text that goes on around a secret keeps the character at either end, of which up to four bits
-//! are the secret's. What is found is replaced by `[redacted]`; a secret that is a bare JSON number makes the document
-//! unreadable, which is the safe side.
+//! Redaction is the last of several protections, and best effort: it misses a secret that the service encrypts, splits
+//! or encodes twice. If a base64 text continues around a secret, the character at either side stays, and up to four of
+//! its bits are the secret's. `[redacted]` replaces what is found. If a secret is a bare JSON number, the document is
+//! no longer valid JSON, which is the safe side.
 //!
-//! Looking runs on every answer, so what holds no secret comes back as it is, without an allocation. The time is linear in
-//! the answer whatever the secrets are, the memory a small multiple of the answer. The tables that are looked things up in
-//! hold the secrets, and cannot be wiped: a [`Redactor`] lives no longer than its session.
+//! Every response is searched, so a response without secrets is returned unchanged, without an allocation. The time is
+//! linear in the response, whatever the secrets are; the memory is a small multiple of the response. The lookup tables
+//! contain the secrets and cannot be wiped, so a [`Redactor`] lives no longer than its session.
 
 pub mod answers;
 mod encoding;
@@ -46,15 +47,15 @@ pub use search::PIECE;
 use search::Search;
 use whole::WholeStrings;
 
-/// What stands in a secret's place.
+/// The text that replaces a secret.
 pub const REDACTED: &str = "[redacted]";
 
-/// Characters of the shortest secret that is looked for inside other text; a shorter one could be a word of it.
+/// Characters of the shortest secret that is looked for inside other text. A shorter one could be an ordinary word.
 pub const SHORTEST_ANYWHERE: usize = 16;
 
-/// Different characters of a secret that is looked for in a node's answers. With fewer it is a text such as `0000…` or
-/// `abababab…`, which innocent answers hold and which can be guessed. Of sixteen random digits four in a thousand have
-/// fewer, of sixteen random hexadecimal digits one in twenty thousand.
+/// The fewest different characters of a secret that is looked for in a node's responses. A text with fewer, such as
+/// `0000…` or `abababab…`, can be guessed and occurs in innocent responses. Four in a thousand texts of sixteen random
+/// digits have fewer, and one in twenty thousand of sixteen random hexadecimal digits.
 pub const FEWEST_DISTINCT: usize = 6;
 
 /// Finds the secrets that it was made from. The default knows none.
@@ -71,22 +72,22 @@ pub struct Redactor(Option<Arc<Known>>);
 
 struct Known {
     patterns: Lookup,
-    /// Secrets that count as whole values only.
+    /// Secrets that count only as whole values.
     short: Vec<Secret>,
     whole: Option<WholeStrings>,
 }
 
-/// How secrets are looked for.
+/// How the redactor looks for secrets.
 enum Lookup {
-    /// There are none that count anywhere.
+    /// No secret counts anywhere.
     None,
     In(Box<Patterns>),
-    /// They are more than the tables can hold, so every text counts as one of them.
+    /// The secrets exceed what the tables can store, so every text counts as a secret.
     Everything,
 }
 
 impl Redactor {
-    /// A redactor for what no node reads: recordings, events and errors. Empty secrets are passed over.
+    /// Makes a redactor for recordings, events and errors, which no node reads. Skips empty secrets.
     #[must_use]
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let (mut long, mut short) = (Vec::new(), Vec::new());
@@ -107,14 +108,13 @@ impl Redactor {
         Self::build(forms, &short)
     }
 
-    /// A redactor for the answers that a node reads. Secrets that a node could list are passed over; see the
-    /// [module](self).
+    /// Makes a redactor for responses that a node reads. Skips secrets that a node could list; see the [module](self).
     #[must_use]
     pub fn for_answers<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut secrets: Vec<&str> = secrets.into_iter().map(Secret::expose).collect();
         secrets.sort_unstable();
         secrets.dedup();
-        // What follows the scheme is what has to be hard to guess.
+        // Only the text after the scheme has to be hard to guess.
         let secrets = secrets.into_iter().filter_map(|secret| {
             let rest = without_scheme(secret);
             is_hard_to_guess(rest.unwrap_or(secret).trim()).then_some((secret, rest))
@@ -122,7 +122,8 @@ impl Redactor {
         let forms = secrets.map(|(secret, rest)| {
             let spellings = spellings(secret).into_iter();
             match rest {
-                // The rest is found in every form; with the scheme in front as it is, so that nothing of it is left.
+                // Finds the text after the scheme in every form, and also with the scheme unencoded in front, so that
+                // the scheme disappears with it.
                 Some(rest) => spellings
                     .flat_map(encoding::plain_forms)
                     .chain(encoding::forms(rest))
@@ -133,7 +134,7 @@ impl Redactor {
         Self::build(forms, &[])
     }
 
-    /// `forms` are those of each secret that counts anywhere.
+    /// `forms` has the forms of each secret that counts anywhere.
     fn build(forms: impl Iterator<Item = Vec<encoding::Form>>, short: &[&str]) -> Self {
         let forms: Vec<Vec<encoding::Form>> = forms.collect();
         if forms.is_empty() && short.is_empty() {
@@ -160,13 +161,13 @@ impl Redactor {
         })))
     }
 
-    /// Whether a text holds, or as a whole is, a secret.
+    /// Whether a text contains a secret, or is one as a whole.
     #[must_use]
     pub fn knows(&self, text: &str) -> bool {
         matches!(self.value(text), Cow::Owned(_))
     }
 
-    /// An answer's body without the secrets.
+    /// Removes the secrets from a response's body.
     #[must_use]
     pub fn body(&self, body: Bytes) -> Bytes {
         match self.bytes(&body) {
@@ -175,7 +176,7 @@ impl Redactor {
         }
     }
 
-    /// Bytes without the secrets.
+    /// Removes the secrets from bytes.
     #[must_use]
     pub fn bytes<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
         let Some(known) = &self.0 else {
@@ -186,7 +187,7 @@ impl Redactor {
         search.finish().map_or(Cow::Borrowed(bytes), Cow::Owned)
     }
 
-    /// A text without the secrets: a message, a log line, a JSON document.
+    /// Removes the secrets from a text: a message, a log line, a JSON document.
     #[must_use]
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self.bytes(text.as_bytes()) {
@@ -195,8 +196,8 @@ impl Redactor {
         }
     }
 
-    /// A text that stands alone without the secrets: a header's value, a string of a JSON document. Here short secrets
-    /// count too.
+    /// Removes the secrets from a complete value, such as a header's value or a string of a JSON document. Short
+    /// secrets count here, too.
     #[must_use]
     pub fn value<'t>(&self, value: &'t str) -> Cow<'t, str> {
         if self.is_short_secret(value.as_bytes()) {
@@ -206,7 +207,7 @@ impl Redactor {
         }
     }
 
-    /// Take the secrets out of the values of headers.
+    /// Removes the secrets from the values of headers.
     pub fn headers(&self, headers: &mut HeaderMap) {
         if self.0.is_none() {
             return;
@@ -226,7 +227,7 @@ impl Redactor {
     }
 }
 
-/// Shows how many patterns there are, and none of them.
+/// Shows the number of patterns, never the patterns.
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let patterns = self.0.as_ref().map_or(0, |known| match &known.patterns {
@@ -239,13 +240,13 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// A header's value of what redaction left.
+/// Makes a header value of the redacted bytes.
 #[must_use]
 pub fn header_value(redacted: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(redacted).unwrap_or(HeaderValue::from_static(REDACTED))
 }
 
-/// Whether nobody finds a text by listing texts; see [`FEWEST_DISTINCT`].
+/// Whether a text is too varied to be found by listing texts; see [`FEWEST_DISTINCT`].
 fn is_hard_to_guess(text: &str) -> bool {
     let mut distinct: Vec<char> = Vec::with_capacity(FEWEST_DISTINCT);
     for character in text.chars() {
@@ -256,14 +257,14 @@ fn is_hard_to_guess(text: &str) -> bool {
     distinct.len() == FEWEST_DISTINCT && text.chars().count() >= SHORTEST_ANYWHERE
 }
 
-/// A secret as it was given, and without the blanks around it, where it has any: HTTP takes them off a header's value, and a
-/// service off a field.
+/// A secret as given and, if it has blanks around it, without them: HTTP strips the blanks of a header's value, and a
+/// service strips those of a field.
 fn spellings(secret: &str) -> impl IntoIterator<Item = &str> {
     let trimmed = Some(secret.trim()).filter(|trimmed| *trimmed != secret);
     [Some(secret), trimmed].into_iter().flatten()
 }
 
-/// What follows the name of an authentication scheme.
+/// The text after the name of an authentication scheme.
 fn without_scheme(secret: &str) -> Option<&str> {
     const SCHEMES: [&str; 6] = ["Bearer", "Basic", "Token", "ApiKey", "Api-Key", "DPoP"];
     let (scheme, rest) = secret.trim().split_once(' ')?;
@@ -273,7 +274,7 @@ fn without_scheme(secret: &str) -> Option<&str> {
         .then(|| rest.trim())
 }
 
-/// Secrets are text, so that what is left around them is text.
+/// Removing UTF-8 secrets from UTF-8 text leaves UTF-8 text.
 fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

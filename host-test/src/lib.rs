@@ -1,4 +1,4 @@
-//! What the tests of several places share.
+//! What several test crates share.
 
 #![allow(
     clippy::expect_used,

@@ -1,8 +1,8 @@
-//! Services as they are: a server that answers byte for byte as a scenario says, and what a run has to make of it.
+//! Services as they really behave: a server that responds byte for byte as a scenario says, and the outcome that a run
+//! must have.
 //!
-//! A scenario is chosen by the first segment of the path, so that one server stands for all of them:
-//! `http://127.0.0.1:PORT/SCENARIO` is a base URL. Requests below `/v1/auth/` are answered with a token, unless the scenario is
-//! about that answer.
+//! The first segment of the path selects the scenario, so one server serves them all: `http://127.0.0.1:PORT/SCENARIO`
+//! is a base URL. Requests below `/v1/auth/` get a token, unless the scenario is about that response.
 
 mod bodies;
 mod codings;
@@ -25,7 +25,7 @@ use socket2::SockRef;
 
 pub use expected::{Expectation, Expected, TRIES};
 
-/// The document of an answer that is in order.
+/// The document of a normal response.
 pub const DATA: &str = r#"{"code":"200","msg":"success","data":{"name":"张三"}}"#;
 
 const TOKEN: &str =
@@ -35,15 +35,15 @@ const TOKEN: &str =
 pub struct Scenario {
     /// The first segment of its paths.
     pub name: &'static str,
-    /// What is answered to the first request, to the second, and so on; the last goes for all that follow.
+    /// The responses to the first request, the second, and so on; the last one repeats.
     pub answers: Vec<Answer>,
-    /// The answer to a request for a token.
+    /// The response to a request for a token.
     pub token: Answer,
     /// Lines of a policy file.
     pub policy: &'static str,
-    /// What an operation comes to that only reads.
+    /// The outcome of an operation that only reads.
     pub read: Expectation,
-    /// What an operation comes to that must not be sent twice.
+    /// The outcome of an operation that must not be sent twice.
     pub write: Expectation,
 }
 
@@ -87,24 +87,24 @@ impl Scenario {
     }
 }
 
-/// Bytes, and what becomes of the connection behind them.
+/// Bytes to send, and what happens to the connection after them.
 #[derive(Clone)]
 pub struct Answer {
     bytes: Vec<u8>,
-    /// So many are sent at once.
+    /// Bytes per write.
     piece: usize,
     then: Then,
 }
 
 #[derive(Clone, Copy)]
 enum Then {
-    /// The next request is read.
+    /// Reads the next request.
     Keep,
-    /// The connection is closed, after so many milliseconds.
+    /// Closes the connection, after this many milliseconds.
     Close(u64),
-    /// It is reset.
+    /// Resets the connection.
     Reset,
-    /// Nothing more happens on it.
+    /// Leaves the connection open and does nothing more.
     Silence,
 }
 
@@ -115,7 +115,7 @@ impl From<Answer> for Vec<Answer> {
 }
 
 impl Answer {
-    /// These bytes, and nothing else.
+    /// Sends these bytes and nothing else.
     fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             bytes: bytes.into(),
@@ -124,19 +124,19 @@ impl Answer {
         }
     }
 
-    /// An answer as most services send them.
+    /// A response as most services send it.
     fn ok(body: impl AsRef<[u8]>) -> Self {
         Self::of("200 OK", "Content-Type: application/json\r\n", body)
     }
 
-    /// An answer with a status, header lines and a body of a known length.
+    /// A response with a status, header lines and a body of known length.
     fn of(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
         let length = body.len();
         Self::head(&format!("{status}\r\n{headers}Content-Length: {length}"), body)
     }
 
-    /// An answer whose status and header lines are these, without the last line's end.
+    /// A response with these status and header lines, without the last line break.
     fn head(head: &str, body: impl AsRef<[u8]>) -> Self {
         Self::raw([format!("HTTP/1.1 {head}\r\n\r\n").as_bytes(), body.as_ref()].concat())
     }
@@ -161,7 +161,7 @@ impl Answer {
         self
     }
 
-    /// No answer, but a reset.
+    /// Resets the connection without a response.
     fn reset() -> Self {
         Self {
             bytes: Vec::new(),
@@ -171,7 +171,7 @@ impl Answer {
     }
 }
 
-/// Listens on a port of this machine until it is dropped.
+/// Listens on a local port until it is dropped.
 pub struct Server {
     address: SocketAddr,
     state: Arc<State>,
@@ -179,13 +179,13 @@ pub struct Server {
 
 struct State {
     scenarios: HashMap<&'static str, Scenario>,
-    /// Requests by scenario, those for tokens left out.
+    /// Requests by scenario, without those for tokens.
     requests: Mutex<HashMap<&'static str, usize>>,
     is_over: AtomicBool,
 }
 
 impl Server {
-    /// A server for these scenarios.
+    /// Starts a server for these scenarios.
     #[must_use]
     pub fn start(scenarios: Vec<Scenario>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -216,7 +216,7 @@ impl Server {
         format!("http://{}/{name}", self.address)
     }
 
-    /// How many requests of operations a scenario had so far.
+    /// The number of a scenario's operation requests so far.
     #[must_use]
     pub fn requests(&self, name: &str) -> usize {
         self.state
@@ -232,12 +232,12 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.state.is_over.store(true, Ordering::SeqCst);
-        // So that the thread that accepts sees it.
+        // Wakes the accepting thread, which then sees the flag.
         let _ = TcpStream::connect(self.address);
     }
 }
 
-/// Answer what comes in on one connection, until either side ends it.
+/// Serves one connection until either side closes it.
 fn serve(mut stream: &TcpStream, state: &State) {
     let _ = stream.set_nodelay(true);
     let mut read = Vec::new();
@@ -258,7 +258,7 @@ fn serve(mut stream: &TcpStream, state: &State) {
                 return;
             }
             Then::Silence => {
-                // Until the other side gives up.
+                // Wait until the client gives up.
                 let _ = stream.read(&mut [0]);
                 return;
             }
@@ -280,7 +280,7 @@ impl State {
     }
 }
 
-/// Read one request; gives its path.
+/// Reads one request and returns its path.
 fn request(mut stream: &TcpStream, read: &mut Vec<u8>) -> Option<String> {
     let mut piece = [0; 4096];
     let mut more = |read: &mut Vec<u8>| {

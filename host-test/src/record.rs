@@ -1,11 +1,11 @@
-//! `make record`: record the cases of `cases.json` again, each by `nodule run --record` against a simulator of its own.
+//! `make record`: records the cases of `cases.json` again, each by `nodule run --record` against its own simulator.
 //!
-//! A recording says in itself that it was made against the simulator. What is not said there: `before` runs operations
-//! that a case builds on, `faults` makes the simulator misbehave, `secret` is a wrong one, and `answer` is the body of
-//! every answer, for an operation that the simulator does not know or refuses.
+//! A recording says that it was made against the simulator. It does not say what the fields of a case did: `before`
+//! runs operations that the case builds on, `faults` makes the simulator misbehave, `secret` is a wrong secret, and
+//! `answer` is the body of every response, for an operation that the simulator does not know or refuses.
 //!
-//! `record --missing` records only cases that have no recording, and adds a case for each operation that has none. Its
-//! items are those of `node/tests/wire.txt`. `UPDATE=1 make test` does this.
+//! `record --missing` records only cases without a recording, and adds a case for each operation that has none, with
+//! the items of `node/tests/wire.txt`. `UPDATE=1 make test` runs it.
 
 use std::fmt;
 use std::io::Write as _;
@@ -22,13 +22,13 @@ const COMPONENT: &str = "target/socialhub.wasm";
 const CASES: &str = "host-test/cases.json";
 const RECORDINGS: &str = "host-test/cases";
 const WIRE: &str = "node/tests/wire.txt";
-/// 2026-01-01T00:00:00Z: what the simulator writes into its answers is the same at every recording.
+/// 2026-01-01T00:00:00Z: every recording has the same times in the simulator's responses.
 const EPOCH: i64 = 1_767_225_600;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Case {
-    /// `group/operation` or `group/operation-variant`: the file's name.
+    /// `group/operation` or `group/operation-variant`, which names the file.
     #[serde(rename = "case")]
     name: String,
     items: Vec<Value>,
@@ -47,7 +47,7 @@ impl Case {
     }
 }
 
-/// Something that is done first and not recorded.
+/// An operation to run first, without recording it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Before {
@@ -77,7 +77,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Records a case of each operation that has none, and adds it to the list.
+/// Records a case for each operation that has none, and adds it to the list.
 fn add_cases(cases: &[Case], mut text: String) -> Result<()> {
     let described = Command::new(NODULE)
         .args(["describe", COMPONENT, "--format", "json"])
@@ -132,7 +132,7 @@ fn has_output(case: &Case) -> Result<bool> {
     Ok(results.is_some_and(|results| results.iter().any(|result| result.get("output").is_some())))
 }
 
-/// What the node's own tests give the operation.
+/// The items from the node's own tests of the operation.
 fn items(group: &str, operation: &str) -> Result<Vec<Value>> {
     let wire = std::fs::read_to_string(WIRE).context(WIRE)?;
     let given = format!("{group}.{operation} ");
@@ -197,7 +197,7 @@ fn record(case: &Case) -> Result<()> {
         "--on-failure",
         mode,
     ];
-    // Items that fail are what some cases are about.
+    // Some cases are about items that fail.
     match nodule(&simulator, place, &case.items, secret, &record)? {
         Some(0 | 1) => {}
         status => bail!("nodule run ended with {status:?}"),

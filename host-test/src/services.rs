@@ -1,5 +1,5 @@
-//! The raw server as a program, for tests in other languages: a line of JSON for each scenario, with its base URL and what is to come of
-//! it. It runs until standard input closes.
+//! The raw server as a program, for tests in other languages. Prints a line of JSON for each scenario, with its base
+//! URL and the expected outcome. Runs until standard input closes.
 
 use std::io::{self, Read as _, Write as _};
 

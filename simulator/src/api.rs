@@ -1,4 +1,4 @@
-//! One request from its head and body to its delivery: routes, tokens, story, faults. No sockets here.
+//! Handles one request from its head and body to its delivery: routes, tokens, story, faults. Opens no sockets.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use crate::log::Log;
 use crate::routes::{self, Endpoint, NoRoute};
 use crate::story::{Call, Setting, Story};
 
-/// Everything that the connections of one simulator share.
+/// The state that all connections of one simulator share.
 pub(crate) struct Api {
     pub(crate) config: Config,
     pub(crate) auth: Auth,
@@ -40,23 +40,23 @@ pub(crate) struct Counters {
     unauthorised: AtomicU64,
 }
 
-/// Numbers since the start.
+/// Counters since the start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
-    /// Connections accepted, those of the control endpoints included.
+    /// Connections accepted, including those to the control endpoints.
     pub connections: u64,
     /// Connections open now.
     pub open_connections: u64,
-    /// API requests received, whatever became of them.
+    /// API requests received, whatever their outcome.
     pub requests: u64,
-    /// API requests by endpoint; endpoints that were never asked are left out.
+    /// API requests by endpoint; endpoints without requests are left out.
     pub by_endpoint: BTreeMap<Endpoint, u64>,
     /// Requests for tokens, by credential or by refresh token.
     pub token_requests: u64,
-    /// Requests that were refused for want of a valid token.
+    /// Requests refused because they had no valid token.
     pub unauthorised: u64,
-    /// API requests for which there is no endpoint.
+    /// API requests to unknown endpoints.
     pub unrouted: u64,
     /// Faults that fired.
     pub faults: u64,
@@ -77,7 +77,7 @@ impl Api {
         }
     }
 
-    /// Answers an API request, or does what a fault wants.
+    /// Responds to an API request, or applies a fault.
     pub(crate) async fn answer(&self, parts: &Parts, body: &[u8]) -> Delivery {
         let authorization = authorization(&parts.headers);
         if self.log.is_on() {
@@ -99,7 +99,7 @@ impl Api {
         let decision = self.faults.decide(&parts.method, path);
         let before = self.config.latency + decision.before;
         if !before.is_zero() {
-            // Tokio's timers go by whole milliseconds: a latency would be longer than it says, and answers come in bunches.
+            // Tokio's timers have millisecond resolution: they would lengthen the latency and bunch the responses.
             Timer::after(before).await;
         }
         let mut reply = if decision.act {
@@ -148,7 +148,7 @@ impl Api {
         }
     }
 
-    /// Carries the request out.
+    /// Executes the request.
     fn act(
         &self,
         route: Result<(Endpoint, &str), NoRoute>,

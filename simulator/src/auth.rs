@@ -1,4 +1,4 @@
-//! Tokens: exchanged, renewed, expired, revoked. The API takes the bare token; `Bearer …` is refused.
+//! Tokens: issued, refreshed, expired, revoked. The API takes the bare token and refuses `Bearer …`.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::config::{Config, Credential, Expiry, ExpiryName, TokenName};
 use crate::envelope::{Outcome, Refused, codes, data};
 use crate::story::Call;
 
-/// Issued tokens beyond this number cause a look for expired ones, so that they cannot pile up.
+/// More issued tokens than this trigger a removal of expired ones, so that they cannot accumulate.
 const PRUNE_AT: usize = 4096;
 
 pub(crate) struct Auth {
@@ -34,7 +34,7 @@ struct Sessions {
 }
 
 struct Grant {
-    /// How many tokens had been issued when this one was; the log tells tokens apart by it.
+    /// The number of tokens issued before this one; the log identifies tokens by it.
     ordinal: u64,
     until: Instant,
 }
@@ -70,7 +70,7 @@ impl Auth {
         self.issue(&mut self.lock())
     }
 
-    /// `POST /v1/auth/refreshToken`. A refresh token serves once; the old access token stays good until it expires.
+    /// `POST /v1/auth/refreshToken`. A refresh token works once; the old access token stays valid until it expires.
     pub(crate) fn refresh(&self, call: &Call<'_>, authorization: Option<&str>) -> Outcome {
         let body = call.object(&[must("refreshToken", Kind::Text)])?;
         let token = body
@@ -91,19 +91,19 @@ impl Auth {
         }
     }
 
-    /// The ordinal of a token that is good now.
+    /// The ordinal of a token, if the token is valid now.
     pub(crate) fn admit(&self, authorization: Option<&str>) -> Option<u64> {
         let sessions = self.lock();
         let grant = sessions.access.get(authorization?)?;
         (Instant::now() < grant.until).then_some(grant.ordinal)
     }
 
-    /// The ordinal of a token that was issued and not yet forgotten, good or not.
+    /// The ordinal of a token that is still stored, valid or not.
     pub(crate) fn ordinal(&self, authorization: &str) -> Option<u64> {
         self.lock().access.get(authorization).map(|grant| grant.ordinal)
     }
 
-    /// Ends every access token, and the refresh tokens unless they are to be kept.
+    /// Revokes every access token, and the refresh tokens unless they are to be kept.
     pub(crate) fn revoke(&self, keep_refresh: bool) {
         let now = Instant::now();
         let mut sessions = self.lock();
@@ -158,7 +158,7 @@ impl Auth {
         format!("{:016x}{:016x}", scramble(self.seed, n), scramble(!self.seed, n))
     }
 
-    /// The name and number that state the end of a token which is issued now.
+    /// The name and value of the field that states when a token issued now expires.
     fn end(&self) -> Option<(&'static str, i64)> {
         let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
         let end_ms = self.clock.now_ms().saturating_add(lifetime.saturating_mul(1000));

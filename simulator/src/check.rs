@@ -1,7 +1,7 @@
-//! What a strict server would not let pass: absent, blank, mistyped and unknown fields, each refused by its name.
+//! Checks requests as a strict server would: missing, blank, mistyped and unknown fields are refused by name.
 //!
-//! A real server may well be more lenient. This one is not, so that a wrong wire format is noticed: a field that the API
-//! does not have, a number sent as text, an optional field sent as `""`, a date that no calendar has.
+//! A real server may well be more lenient. This one is strict so that a wrong wire format is noticed: a field that the
+//! API does not have, a number sent as text, an optional field sent as `""`, a date that does not exist.
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -18,7 +18,7 @@ pub(crate) struct Field {
     clearable: bool,
 }
 
-/// A field that must be there.
+/// A required field.
 pub(crate) const fn must(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
@@ -28,7 +28,7 @@ pub(crate) const fn must(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-/// A field that may be left out, and is not blank when it is there.
+/// An optional field, which must not be blank if present.
 pub(crate) const fn may(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
@@ -38,7 +38,7 @@ pub(crate) const fn may(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-/// A field of an update: left out it stays as it is, `null` clears it.
+/// A field of an update: if absent it is unchanged, and `null` clears it.
 pub(crate) const fn clearable(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
@@ -48,10 +48,10 @@ pub(crate) const fn clearable(name: &'static str, kind: Kind) -> Field {
     }
 }
 
-/// What a field may hold.
+/// The values that a field accepts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
-    /// Text that is not blank.
+    /// A text that is not blank.
     Text,
     /// A whole number of any length, without fraction or exponent.
     Int,
@@ -76,7 +76,7 @@ pub(crate) enum Kind {
     Rows(&'static [Field]),
 }
 
-/// Checks every field of an object and that it has no other.
+/// Checks every field of an object, and that it has no other fields.
 pub(crate) fn object(map: &Object, fields: &[Field], at: &str) -> Result<(), Refused> {
     for field in fields {
         match map.get(field.name) {
@@ -148,7 +148,7 @@ fn value(found: &Json, field: Field, at: &str) -> Result<(), Refused> {
     }
 }
 
-/// What was expected, where the text is not it.
+/// What was expected, if the text is not it.
 fn expected_text(kind: Kind, text: &str) -> Option<&'static str> {
     match kind {
         Kind::Word(allowed) if !allowed.contains(&text) => Some("one of the documented words"),
@@ -160,7 +160,7 @@ fn expected_text(kind: Kind, text: &str) -> Option<&'static str> {
     }
 }
 
-/// Checks a query: names, no repetition, and each value by the text it would be in JSON.
+/// Checks a query: known names, no repetition, and each value as it would be written in JSON.
 pub(crate) fn query(pairs: &[(String, String)], fields: &[Field]) -> Result<(), Refused> {
     for (index, (name, text)) in pairs.iter().enumerate() {
         let Some(field) = fields.iter().find(|field| field.name == name) else {
@@ -184,7 +184,7 @@ pub(crate) fn query(pairs: &[(String, String)], fields: &[Field]) -> Result<(), 
     Ok(())
 }
 
-/// Unix milliseconds of an ISO 8601 date-time or date; without an offset it is UTC.
+/// Unix milliseconds of an ISO 8601 date-time or date, in UTC if it has no offset.
 pub(crate) fn instant(text: &str) -> Option<i64> {
     if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
         return Some(timestamp.as_millisecond());
@@ -231,7 +231,7 @@ fn not_allowed(name: &str, expected: &str, found: &Json) -> Refused {
     )
 }
 
-/// The beginning of a value: an error message is no place for a megabyte.
+/// The start of a value, so that no error message contains a megabyte.
 fn excerpt(found: &Json) -> String {
     let text = found.to_string();
     match text.char_indices().nth(80) {

@@ -1,9 +1,9 @@
-//! Time, identifiers and chance: everything that would otherwise differ between two runs.
+//! Time, identifiers and randomness: everything that would otherwise differ between two runs.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The clock of generated instants.
+/// The clock for generated times.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     fixed_ms: Option<i64>,
@@ -16,7 +16,7 @@ impl Clock {
         }
     }
 
-    /// The present in Unix milliseconds.
+    /// The current time in Unix milliseconds.
     pub(crate) fn now_ms(self) -> i64 {
         self.fixed_ms.unwrap_or_else(|| {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -25,7 +25,7 @@ impl Clock {
     }
 }
 
-/// Numbers API requests in the order of their arrival, from which their IDs are made.
+/// Numbers API requests in order of arrival; request IDs derive from these numbers.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
     seed: u64,
@@ -46,8 +46,8 @@ impl RequestIds {
     }
 }
 
-/// The `n`th 64-bit value of the sequence that `seed` begins (`SplitMix64`, by Steele, Lea and Flood). It spreads values; it
-/// guards nothing.
+/// The `n`th 64-bit value of the sequence that `seed` starts (`SplitMix64`, by Steele, Lea and Flood). The values are
+/// well distributed, not cryptographically secure.
 pub(crate) fn scramble(seed: u64, n: u64) -> u64 {
     let mut z = seed.wrapping_add(n.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,48 +1,48 @@
-//! What a simulator can be told before it starts. Every spelling that the public clients accept can be chosen, so that
-//! each of them can be tried.
+//! The settings of a simulator. Every spelling that the public clients accept can be chosen, so that each can be
+//! tested.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The app ID that a simulator accepts unless it is told otherwise.
+/// The app ID that a simulator accepts by default.
 pub const DEMO_APP_ID: &str = "demo";
 
-/// The secret that belongs to [`DEMO_APP_ID`]. It opens nothing but a simulator.
+/// The secret that belongs to [`DEMO_APP_ID`]. It grants access to simulators only.
 pub const DEMO_APP_SECRET: &str = "demo-secret-0123456789";
 
-/// The settings of one simulator; [`Config::default`] is what the binary does without flags.
+/// The settings of one simulator; [`Config::default`] is what the binary uses without flags.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The port on 127.0.0.1; 0 lets the system choose a free one.
+    /// The port on 127.0.0.1; 0 chooses a free one.
     pub port: u16,
-    /// Threads that serve; one is enough for tests and is what makes answers depend on nothing but the order of requests.
+    /// Threads that serve. One is enough for tests, and makes responses depend only on the order of requests.
     pub workers: usize,
     /// The credentials that `/v1/auth/token` accepts.
     pub credentials: Vec<Credential>,
-    /// How long an access token is accepted.
+    /// How long an access token is valid.
     pub token_lifetime: Duration,
-    /// How long a refresh token is accepted.
+    /// How long a refresh token is valid.
     pub refresh_lifetime: Duration,
-    /// How the token answer states the access token's end.
+    /// How the token response states when the access token expires.
     pub expiry: Expiry,
-    /// The name under which the token answer carries the access token.
+    /// The name of the access token in the token response.
     pub token_name: TokenName,
     /// The spelling of the envelope.
     pub envelope: Spelling,
     /// How a request without a valid token is refused.
     pub refusal: Refusal,
-    /// A delay before every API request is carried out.
+    /// A delay before every API request is executed.
     pub latency: Duration,
-    /// The most rows of a page, whatever `pageSize` asks for; at most 100.
+    /// The most rows of a page, whatever `pageSize` says; at most 100.
     pub page_cap: usize,
-    /// Whether requests are kept for `GET /_simulator/requests`.
+    /// Whether to store requests for `GET /_simulator/requests`.
     pub log_requests: bool,
-    /// A fixed clock, in Unix seconds, for every generated instant; the system's clock when absent. A token's real
-    /// lifetime is measured by the monotonic clock in both cases.
+    /// A fixed clock, in Unix seconds, for every generated time; absent for the system's clock. The monotonic clock
+    /// measures a token's real lifetime in both cases.
     pub epoch: Option<i64>,
-    /// The seed of tokens, request IDs and faults that fire by chance.
+    /// The seed of tokens, request IDs and random faults.
     pub seed: u64,
 }
 
@@ -67,7 +67,7 @@ impl Default for Config {
     }
 }
 
-/// An app ID and its secret. `Debug` shows the ID alone.
+/// An app ID and its secret. `Debug` shows only the ID.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
     pub(crate) app_id: String,
@@ -75,7 +75,7 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// A credential that the simulator is to accept.
+    /// A credential for the simulator to accept.
     pub fn new(app_id: impl Into<String>, app_secret: impl Into<String>) -> Self {
         Self {
             app_id: app_id.into(),
@@ -92,14 +92,14 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// How the end of an access token is written.
+/// How the expiry of an access token is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expiry {
-    /// The field's name, which also says whether it is a lifetime or an instant.
+    /// The field's name, which also determines whether it is a lifetime or a time.
     pub name: ExpiryName,
-    /// Write the number as JSON text.
+    /// Whether to write the number as JSON text.
     pub as_text: bool,
-    /// Write an instant in milliseconds. Lifetimes, and `expiresTime`, stay in seconds.
+    /// Whether to write a time in milliseconds. Lifetimes, and `expiresTime`, stay in seconds.
     pub millis: bool,
 }
 
@@ -113,7 +113,7 @@ impl Default for Expiry {
     }
 }
 
-/// The names under which the public clients look for the end of a token.
+/// The names under which the public clients look for a token's expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "camelCase")]
 pub enum ExpiryName {
@@ -137,7 +137,7 @@ pub enum ExpiryName {
     None,
 }
 
-/// The name of the access token in the token answer.
+/// The name of the access token in the token response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "camelCase")]
 pub enum TokenName {

@@ -1,5 +1,5 @@
-//! The control endpoints below `/_simulator/`, for tests that run the binary. They take no token, have no faults and are
-//! not counted among the requests. [The crate](crate) lists them.
+//! The control endpoints below `/_simulator/`, for tests that run the binary. They need no token, have no faults and do
+//! not count as API requests. [The crate](crate) lists them.
 
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::envelope::{Answer, JSON};
 use crate::faults::Rule;
 
-/// What all of their paths begin with.
+/// The prefix of all their paths.
 pub(crate) const PREFIX: &str = "/_simulator/";
 
 pub(crate) fn answer(api: &Api, parts: &Parts, body: &[u8]) -> Answer {
@@ -57,13 +57,13 @@ pub(crate) fn answer(api: &Api, parts: &Parts, body: &[u8]) -> Answer {
 fn balance(api: &Api, card_no: &str) -> Answer {
     let card_no = percent_decode_str(card_no).decode_utf8_lossy();
     match api.story.balance(&card_no) {
-        // The balance is a decimal, which is a JSON number as it is.
+        // The balance is a decimal, which is already valid as a JSON number.
         Some(balance) => Answer::new(StatusCode::OK, JSON, format!("{{\"balance\":{balance}}}")),
         None => refused(StatusCode::NOT_FOUND, &format!("there is no member `{card_no}`")),
     }
 }
 
-/// One rule or a list of them.
+/// Reads one rule, or a list of rules.
 fn read_rules(body: &[u8]) -> Result<Vec<Rule>, String> {
     let read = if body.trim_ascii_start().starts_with(b"[") {
         serde_json::from_slice(body)

@@ -1,4 +1,4 @@
-//! From an action and the answer of the request to what goes over the wire.
+//! Applies an action to the response of a request.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::wire::{Script, Step};
 
 mod oversized;
 
-/// How an answer is delivered.
+/// How a response is delivered.
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    /// By hyper.
+    /// Through hyper.
     Whole(Answer),
-    /// By hand.
+    /// On the bare socket.
     Raw(Script),
 }
 
-/// What `action` makes of the answer. `answer` was written in the right spelling; `write` writes another reply like it.
+/// Applies `action` to `answer`, which has the configured spelling; `write` writes another reply in that spelling.
 pub(crate) fn apply(action: Action, answer: Answer, write: impl Fn(Reply) -> Answer) -> Delivery {
     match script(&action, &answer) {
         Some(script) => Delivery::Raw(script),
@@ -29,7 +29,7 @@ pub(crate) fn apply(action: Action, answer: Answer, write: impl Fn(Reply) -> Ans
     }
 }
 
-/// The answer that takes the place of the right one, where HTTP can say it.
+/// Replaces or changes the response, for actions that HTTP can express.
 fn reshape(action: Action, answer: Answer, write: impl Fn(Reply) -> Answer) -> Answer {
     match action {
         Action::Status {
@@ -94,12 +94,12 @@ fn reshape(action: Action, answer: Answer, write: impl Fn(Reply) -> Answer) -> A
                 ..Reply::empty()
             })
         }
-        // Those that have had their effect on the reply already, and those that are scripts.
+        // Actions that have already changed the reply, and actions with a script.
         _ => answer,
     }
 }
 
-/// What is to be written by hand, where HTTP cannot say it.
+/// The script for an action that HTTP cannot express.
 fn script(action: &Action, answer: &Answer) -> Option<Script> {
     let ms = |time: &u64| Duration::from_millis(*time);
     let length = u64::try_from(answer.body.len()).unwrap_or(u64::MAX);
@@ -122,12 +122,13 @@ fn script(action: &Action, answer: &Answer) -> Option<Script> {
         Action::DripBody { ms: pause } => vec![Step::Write(head), Step::Drip(body, ms(pause))],
         Action::WrongContentLength { by } => {
             let head = answer.head(Some(length.saturating_add_signed(*by)));
-            // A promise of more is kept open, or it would be no more than an early end.
+            // If the length promises too much, the connection stays open; otherwise the fault would be just a closed
+            // connection.
             let wait = if *by > 0 { LONGEST_WAIT } else { Duration::ZERO };
             vec![Step::Write(head.into()), Step::Write(body), Step::Silence(wait)]
         }
         Action::ManyHeaders { count, size } => {
-            // hyper would refuse to build so many.
+            // hyper would refuse to build so many headers.
             let head = filled(answer, *count, *size).head(Some(length));
             vec![Step::Write(head.into()), Step::Write(body)]
         }
@@ -149,7 +150,7 @@ fn filled(answer: &Answer, count: u32, size: u32) -> Answer {
 }
 
 fn status(code: u16) -> StatusCode {
-    // Rules with another code are refused when they are added.
+    // Adding a rule with any other code fails.
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
@@ -157,7 +158,7 @@ fn half(answer: &Answer) -> Bytes {
     answer.body.slice(..answer.body.len() / 2)
 }
 
-/// The answer with a message in GBK: 0xB3C9 0xB9A6 is "success", and no UTF-8.
+/// The response with a message in GBK: 0xB3C9 0xB9A6 means "success" and is not valid UTF-8.
 fn in_gbk(mut answer: Answer, declared: Option<String>) -> Answer {
     const MESSAGE: &[u8] = b"{\"code\":\"200\",\"msg\":\"\xB3\xC9\xB9\xA6\",\"data\":{}}";
     let declared = declared.map(|charset| format!("application/json; charset={charset}"));

@@ -1,5 +1,5 @@
-//! What the API says, and the three ways to write it down. Only the envelope's names and its success code are known from
-//! public clients; **every error code below is invented**.
+//! The API's responses, and the three ways to write them. Public clients show only the envelope's names and its success
+//! code; **every error code below is invented**.
 
 use std::borrow::Cow;
 
@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use crate::config::Spelling;
 
-/// The business codes that this stand-in answers with, all of them invented.
+/// The error codes of this stand-in, all of them invented.
 pub mod codes {
-    /// The body is no JSON, has the wrong shape or content type, or the path or query cannot be read.
+    /// The body is not JSON, has the wrong shape or content type, or the path or query cannot be read.
     pub const UNREADABLE: &str = "40000";
     /// A required field is absent, null or blank.
     pub const MISSING: &str = "40001";
@@ -21,7 +21,7 @@ pub mod codes {
     pub const WRONG_TYPE: &str = "40002";
     /// A field or query parameter that the operation does not have.
     pub const UNKNOWN_FIELD: &str = "40003";
-    /// A field has the right type and a value that is not allowed.
+    /// A field has the right type, but a value that is not allowed.
     pub const NOT_ALLOWED: &str = "40004";
     /// The app ID or its secret is not accepted.
     pub const BAD_CREDENTIAL: &str = "40101";
@@ -41,7 +41,7 @@ pub mod codes {
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// A request that was understood and is not carried out; an envelope with this code, at HTTP 200.
+/// A request that was understood but not executed: an envelope with this code, at HTTP 200.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) code: &'static str,
@@ -68,7 +68,7 @@ pub(crate) fn data(value: &impl Serialize) -> Outcome {
     Ok(text)
 }
 
-/// An answer before it is written in one of the spellings.
+/// A response, before it is written in one of the spellings.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -164,11 +164,11 @@ impl From<Outcome> for Reply {
 }
 
 fn push_text(body: &mut Vec<u8>, text: &str) {
-    // Writing a string into memory has no way to fail.
+    // Writing a text to memory cannot fail.
     let _ = serde_json::to_writer(body, text);
 }
 
-/// An answer as HTTP has it.
+/// An HTTP response.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -199,7 +199,7 @@ impl Answer {
         response
     }
 
-    /// The bytes of the status line and the headers, with the empty line; the length is stated unless it is `None`.
+    /// The bytes of status line and headers, including the empty line; without a length header if `length` is `None`.
     pub(crate) fn head(&self, length: Option<u64>) -> Vec<u8> {
         let mut head = Vec::with_capacity(256);
         head.extend_from_slice(b"HTTP/1.1 ");

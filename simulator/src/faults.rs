@@ -1,4 +1,4 @@
-//! Faults on demand: the rules that are in force, and what they decide about each request.
+//! Faults on demand: the active rules, and what they decide about each request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,18 +15,18 @@ mod rule;
 pub use action::{Action, LONGEST_WAIT};
 pub use rule::{Rule, RuleError, When};
 
-/// A rule and how often it has matched and fired.
+/// A rule, and how often it has matched and fired.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RuleState {
     /// The rule.
     pub rule: Rule,
-    /// Requests, or connections, that it was about.
+    /// Requests, or connections, that matched.
     pub matched: u64,
-    /// Times that it fired.
+    /// How often it fired.
     pub fired: u64,
 }
 
-/// What is to happen to a request.
+/// What to do with a request.
 #[derive(Debug, Default)]
 pub(crate) struct Decision {
     pub(crate) before: Duration,
@@ -37,7 +37,7 @@ pub(crate) struct Decision {
 
 pub(crate) struct Faults {
     seed: u64,
-    /// Spares requests the lock as long as there is no rule.
+    /// Saves requests the lock while there are no rules.
     any: AtomicBool,
     rules: Mutex<Vec<RuleState>>,
 }
@@ -51,7 +51,7 @@ impl Faults {
         }
     }
 
-    /// Adds all of these rules or, when one of them is wrong, none.
+    /// Adds all of these rules, or none if one of them is invalid.
     pub(crate) fn add(&self, rules: Vec<Rule>) -> Result<(), RuleError> {
         rules.iter().try_for_each(Rule::validate)?;
         let mut active = self.lock();
@@ -73,7 +73,7 @@ impl Faults {
         self.lock().clone()
     }
 
-    /// What is to happen to a connection that was just accepted.
+    /// Decides about a connection that was just accepted.
     pub(crate) fn decide_connection(&self) -> Option<Action> {
         if !self.any.load(Ordering::Acquire) {
             return None;
@@ -86,7 +86,7 @@ impl Faults {
         connection.find_map(|(index, state)| state.fires(self.seed, index).then(|| state.rule.action.clone()))
     }
 
-    /// What is to happen to a request; `path` is without prefix.
+    /// Decides about a request; `path` has no prefix.
     pub(crate) fn decide(&self, method: &Method, path: &str) -> Decision {
         let mut decision = Decision {
             act: true,
@@ -124,7 +124,7 @@ impl Faults {
 }
 
 impl RuleState {
-    /// Counts a request that the rule is about and says whether it fires.
+    /// Counts a request that matches the rule, and returns whether the rule fires.
     fn fires(&mut self, seed: u64, index: usize) -> bool {
         let When {
             after,
@@ -148,7 +148,7 @@ impl RuleState {
     }
 }
 
-/// A number from 0 to just below 1, from the upper 32 of 64 random bits.
+/// A number in the range 0 to 1, excluding 1, from the upper 32 of 64 random bits.
 fn unit(bits: u64) -> f64 {
     let upper = u32::try_from(bits >> 32).unwrap_or_default();
     f64::from(upper) / (f64::from(u32::MAX) + 1.0)

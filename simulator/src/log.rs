@@ -1,4 +1,4 @@
-//! The log of requests, for tests that look at the wire. It is off by default and bounded.
+//! The log of requests, for tests that examine the wire format. It is off by default, and bounded.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -7,21 +7,21 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::request::Parts;
 use serde::Serialize;
 
-/// Requests beyond this number push out the oldest.
+/// The most requests in the log; further ones replace the oldest.
 pub const LOG_CAPACITY: usize = 10_000;
 
-/// Bodies beyond this many bytes in sum push out the oldest requests.
+/// The most bytes of all bodies in the log; further requests replace the oldest.
 const LOG_BYTES: usize = 64 * 1024 * 1024;
 
-/// A request as it came. **The body of a token exchange holds the secret that was sent**; this is a log of a stand-in, for
-/// tests that compare the wire.
+/// A request as received. **The body of a token exchange contains the secret that was sent**; the log is for tests that
+/// compare the wire format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoggedRequest {
     /// The method.
     pub method: String,
-    /// The request target as received, still encoded and with its prefix. A raw `#`, which no target may hold, and what
-    /// follows it are not seen.
+    /// The request target as received, still encoded and with its prefix. A raw `#`, which no target may contain, and
+    /// the text after it are missing.
     pub target: String,
     /// `User-Agent`.
     pub user_agent: Option<String>,
@@ -29,13 +29,14 @@ pub struct LoggedRequest {
     pub content_type: Option<String>,
     /// `Accept`.
     pub accept: Option<String>,
-    /// Whether there was an `Authorization` header; its value is not kept.
+    /// Whether there was an `Authorization` header; its value is not logged.
     pub authorization: bool,
-    /// Which of the issued access tokens it held, counted from 1; absent where it held none of them.
+    /// The number of the access token that it contained, counted from 1 in order of issue; absent if it contained none
+    /// that was issued.
     pub token: Option<u64>,
-    /// The names of all headers, in lower case and in the order of the header map, which need not be the wire's.
+    /// The names of all headers, in lower case and in the order of the header map, which may differ from the wire.
     pub header_names: Vec<String>,
-    /// The body as text; bytes that are no UTF-8 are replaced.
+    /// The body as text; invalid UTF-8 is replaced.
     pub body: String,
 }
 

@@ -1,4 +1,4 @@
-//! The simulator on its own: prints its base URL and serves until it is interrupted.
+//! Runs the simulator as a program: prints its base URL and serves until it is interrupted.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -86,7 +86,7 @@ impl From<Flags> for Config {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let flags = Flags::parse();
-    // Before the address is printed: whoever reads it may interrupt at once.
+    // Done before the address is printed, because its reader may send the signal at once.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let simulator = Simulator::start(flags.into())?;

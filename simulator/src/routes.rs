@@ -1,9 +1,9 @@
-//! The endpoints, by method and path. The paths are those of the vendor's code, not of its README.
+//! The endpoints, by method and path. The paths follow the vendor's code, not its README.
 
 use http::Method;
 use serde::Serialize;
 
-/// What the simulator knows of the API: two endpoints for tokens, and operations.
+/// The API's endpoints that the simulator knows: two for tokens, and the operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names are the operations'")]
@@ -31,7 +31,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Every endpoint, in the order of its discriminant.
+    /// Every endpoint, in order of its discriminant.
     pub(crate) const ALL: &[Self] = &[
         Self::Token,
         Self::RefreshToken,
@@ -63,7 +63,7 @@ pub(crate) enum NoRoute {
     Method,
 }
 
-/// The prefix below which everything is served a second time, like the vendor's production address.
+/// A second prefix for every endpoint, like the vendor's production URL.
 const PREFIX: &str = "/openapi-prod";
 
 /// The path without [`PREFIX`].
@@ -74,7 +74,7 @@ pub(crate) fn strip_prefix(path: &str) -> &str {
     }
 }
 
-/// The endpoint of a path without prefix, and the path's parameter as it was sent, still percent-encoded.
+/// Returns the endpoint of a path without prefix, and the path's parameter as sent, still percent-encoded.
 pub(crate) fn resolve<'a>(method: &Method, path: &'a str) -> Result<(Endpoint, &'a str), NoRoute> {
     if let Some(found) = find(method, path) {
         return Ok(found);
@@ -124,7 +124,7 @@ fn find<'a>(method: &Method, path: &'a str) -> Option<(Endpoint, &'a str)> {
         ("POST", "masterdata", (Some("store"), None, _)) => (Endpoint::SaveStore, None),
         _ => return None,
     };
-    // An empty segment is no value: `/v1/member/` is not a member.
+    // An empty segment is not a value: `/v1/member/` names no member.
     if parameter == Some("") {
         None
     } else {

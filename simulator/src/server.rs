@@ -1,5 +1,5 @@
-//! Sockets: listening, serving, stopping. Each simulator has a thread and a runtime of its own, so it serves while its test
-//! blocks, does not take part in the test's scheduling, and is gone when its handle is.
+//! Sockets: listening, serving, stopping. Each simulator has its own thread and runtime, so it serves while its test
+//! blocks, stays out of the test's scheduling, and stops when its handle is dropped.
 
 use std::error::Error;
 use std::io;
@@ -34,20 +34,19 @@ use crate::log::LoggedRequest;
 use crate::story::Ledger;
 use crate::wire::Script;
 
-/// Connections that wait to be accepted; a load generator opens hundreds at once.
+/// The length of the accept queue; a load generator opens hundreds of connections at once.
 const BACKLOG: u32 = 1024;
 
 /// Larger bodies are refused with HTTP 413. Ten thousand products are about two megabytes.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-/// What a graceful stop gives requests that are under way.
+/// How long a graceful stop waits for requests in flight.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long accepting rests after it failed, which it does when there are no file descriptors left.
+/// How long to pause after `accept` fails, as it does when file descriptors run out.
 const ACCEPT_REST: Duration = Duration::from_millis(20);
 
-/// A running simulator. It ends when it is dropped: open connections are cut then, while [`Simulator::stop`] lets requests
-/// end that are under way.
+/// A running simulator. Dropping it cuts open connections, while [`Simulator::stop`] lets requests in flight finish.
 #[derive(Debug)]
 pub struct Simulator {
     port: u16,
@@ -56,19 +55,19 @@ pub struct Simulator {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Why a simulator did not start.
+/// The simulator did not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The port is taken or may not be used.
+    /// The port is in use or not permitted.
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen {
-        /// The port that was asked for.
+        /// The requested port.
         port: u16,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// There is no thread or no event queue to be had.
+    /// The system provides no thread or no event queue.
     #[error("cannot start a server thread: {0}")]
     Thread(#[source] io::Error),
 }
@@ -80,7 +79,7 @@ enum Phase {
     Cut,
 }
 
-/// The shared state without a `Debug` of its thousands of rows.
+/// The shared state, with a `Debug` that omits its thousands of rows.
 #[derive(Clone)]
 struct Shared(Arc<Api>);
 
@@ -91,17 +90,17 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Simulator {
-    /// Starts a simulator on 127.0.0.1. It may be called inside and outside of a runtime.
+    /// Starts a simulator on 127.0.0.1. It can be called inside and outside a runtime.
     ///
     /// # Errors
     ///
-    /// When the port cannot be listened on, or the system gives no thread.
+    /// The port is not available, or the system provides no thread.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let shared = Shared(Arc::new(Api::new(config)));
         let api = Arc::clone(&shared.0);
         let (phase, watched) = watch::channel(Phase::Serving);
         let (started, start) = mpsc::sync_channel(1);
-        // The runtime lives and dies in its thread: dropping one inside of another is forbidden.
+        // The runtime is created and dropped in its own thread: dropping a runtime inside another panics.
         let thread = thread::Builder::new()
             .name("simulator".to_owned())
             .spawn(move || run(api, watched, &started))
@@ -116,19 +115,19 @@ impl Simulator {
         })
     }
 
-    /// The address of the API, without a trailing slash: `http://127.0.0.1:PORT`.
+    /// The base URL of the API, without a trailing slash: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The port that is listened on.
+    /// The port that the simulator listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The requests that were logged, oldest first; none unless the log is on.
+    /// The logged requests, oldest first; empty unless the log is on.
     #[must_use]
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.api().log.requests()
@@ -139,7 +138,7 @@ impl Simulator {
         self.api().log.clear();
     }
 
-    /// What was taken in, and how often.
+    /// What was stored, and how often.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.api().story.ledger()
@@ -151,43 +150,43 @@ impl Simulator {
         self.api().story.balance(card_no)
     }
 
-    /// Numbers since the start.
+    /// Counters since the start.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.api().stats()
     }
 
-    /// Adds a rule after those that are there.
+    /// Adds a rule after the existing ones.
     ///
     /// # Errors
     ///
-    /// When the rule cannot be meant so.
+    /// The rule makes no sense.
     pub fn add_fault(&self, rule: Rule) -> Result<(), RuleError> {
         self.api().faults.add(vec![rule])
     }
 
-    /// Removes all rules. What has begun to go wrong goes on.
+    /// Removes all rules. Faults in progress continue.
     pub fn clear_faults(&self) {
         self.api().faults.clear();
     }
 
-    /// The rules and how often each has fired.
+    /// The rules, and how often each has fired.
     #[must_use]
     pub fn faults(&self) -> Vec<RuleState> {
         self.api().faults.state()
     }
 
-    /// Ends all access tokens and refresh tokens.
+    /// Expires all access tokens and refresh tokens.
     pub fn expire_tokens(&self) {
         self.api().auth.revoke(false);
     }
 
-    /// Ends all access tokens; refresh tokens stay good.
+    /// Expires all access tokens; refresh tokens stay valid.
     pub fn expire_access_tokens(&self) {
         self.api().auth.revoke(true);
     }
 
-    /// Stops accepting, lets requests under way end for at most a second, and returns when the port is free.
+    /// Stops accepting, gives requests in flight at most a second to finish, and returns when the port is free.
     pub fn stop(mut self) {
         self.end(Phase::Finishing);
     }
@@ -199,7 +198,7 @@ impl Simulator {
     fn end(&mut self, phase: Phase) {
         self.phase.send_replace(phase);
         if let Some(thread) = self.thread.take() {
-            // A panic of the server has been printed where it happened.
+            // A panic of the server has already been printed.
             let _ = thread.join();
         }
     }
@@ -211,7 +210,7 @@ impl Drop for Simulator {
     }
 }
 
-/// The whole life of a server thread.
+/// Runs the server thread from start to stop.
 fn run(api: Arc<Api>, phase: watch::Receiver<Phase>, started: &SyncSender<Result<u16, StartError>>) {
     let workers = api.config.workers;
     let built = match workers {
@@ -226,7 +225,7 @@ fn run(api: Arc<Api>, phase: watch::Receiver<Phase>, started: &SyncSender<Result
         let listener = listen(&runtime, port).map_err(|source| StartError::Listen { port, source })?;
         Ok((runtime, listener))
     });
-    // Whoever starts a simulator waits for this.
+    // The caller that starts the simulator waits for this message.
     let (runtime, (listener, port)) = match listening {
         Ok(listening) => listening,
         Err(error) => return drop(started.send(Err(error))),
@@ -234,7 +233,8 @@ fn run(api: Arc<Api>, phase: watch::Receiver<Phase>, started: &SyncSender<Result
     let _ = started.send(Ok(port));
     let serving = serve(listener, api, phase);
     if workers > 1 {
-        // Accepting belongs on a worker, or each new connection would wake a second thread. A panic was printed already.
+        // `accept` runs on a worker, because otherwise each new connection would wake a second thread. A panic was
+        // already printed.
         drop(runtime.block_on(runtime.spawn(serving)));
     } else {
         runtime.block_on(serving);
@@ -243,10 +243,10 @@ fn run(api: Arc<Api>, phase: watch::Receiver<Phase>, started: &SyncSender<Result
 }
 
 fn listen(runtime: &Runtime, port: u16) -> io::Result<(TcpListener, u16)> {
-    // Sockets register with the runtime that is entered.
+    // A socket registers with the runtime that is entered.
     let _entered = runtime.enter();
     let socket = TcpSocket::new_v4()?;
-    // A port that was just given up can be taken again.
+    // Allows reuse of a port that was just released.
     socket.set_reuseaddr(true)?;
     socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     let listener = socket.listen(BACKLOG)?;
@@ -259,7 +259,7 @@ async fn serve(listener: TcpListener, api: Arc<Api>, mut phase: watch::Receiver<
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            // An error says that the handle is gone, which is a reason to stop as well.
+            // An error means that the handle was dropped, which is a reason to stop as well.
             _ = phase.changed() => break,
         };
         match accepted {
@@ -274,10 +274,10 @@ async fn serve(listener: TcpListener, api: Arc<Api>, mut phase: watch::Receiver<
     if *phase.borrow() == Phase::Finishing {
         let _ = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     }
-    // What is left is cut by dropping it.
+    // Dropping the set cuts the remaining connections.
 }
 
-/// Counts a connection as open as long as it lives, however it ends.
+/// Counts a connection as open until it is dropped, whatever closes it.
 struct Open<'a>(&'a Api);
 
 impl<'a> Open<'a> {
@@ -296,7 +296,7 @@ impl Drop for Open<'_> {
 
 async fn connection(socket: TcpStream, api: Arc<Api>, mut phase: watch::Receiver<Phase>) {
     let _open = Open::new(&api);
-    // Without it small answers wait for acknowledgements; a socket that is gone already fails on its own.
+    // Without `nodelay`, small responses wait for acknowledgements. A socket that is already closed fails elsewhere.
     let _ = socket.set_nodelay(true);
     if let Some(action) = api.faults.decide_connection() {
         let nothing = Reply::empty().write(api.config.envelope, "");
@@ -309,7 +309,7 @@ async fn connection(socket: TcpStream, api: Arc<Api>, mut phase: watch::Receiver
     }
     let service = service_fn(|request| respond(&api, request));
     let mut served = http1::Builder::new()
-        // The clock of a fixed epoch stands still; a running `Date` would make two recordings differ.
+        // With a fixed epoch the clock stands still; a running `Date` would make two recordings differ.
         .auto_date_header(api.config.epoch.is_none())
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(socket), service);
@@ -329,7 +329,7 @@ async fn connection(socket: TcpStream, api: Arc<Api>, mut phase: watch::Receiver
     }
 }
 
-/// Runs a script until it ends or the simulator does.
+/// Runs a script until it finishes or the simulator stops.
 async fn play(script: Script, socket: TcpStream, phase: &mut watch::Receiver<Phase>) {
     tokio::select! {
         () = script.run(socket) => {}

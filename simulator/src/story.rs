@@ -1,8 +1,8 @@
-//! The state behind the endpoints, one file per resource, and what they share: the call, the lock, pages.
+//! The state behind the endpoints, one file per resource, and what the resources share: the call, the lock, pages.
 //!
-//! A million members exist without being stored. A member, its consumer and its points account have the same number, so
-//! `M17` is the card of consumer `C17`, whose account is `P17`; whoever is created gets the numbers from 1,000,000 on.
-//! State is kept only for what was written.
+//! A million members exist without being stored. A member, its consumer and its points account have the same number:
+//! `M17` is the card of consumer `C17`, whose account is `P17`. New consumers and members get the numbers from
+//! 1,000,000 on. Only changes are stored.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,10 +26,10 @@ mod points;
 /// Members, consumers and accounts below this number exist from the start.
 const IMPLICIT: u32 = 1_000_000;
 
-/// 2023-11-14T22:13:20Z, in milliseconds: the day on which what exists from the start was made.
+/// 2023-11-14T22:13:20Z, in milliseconds: the creation time of everything that exists from the start.
 const BEGINNING_MS: i64 = 1_700_000_000_000;
 
-/// One API request, as far as an operation has to know it.
+/// One API request, as an operation sees it.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     pub(crate) endpoint: Endpoint,
@@ -40,11 +40,11 @@ pub(crate) struct Call<'a> {
     content_type: &'a str,
     now_ms: i64,
     page_cap: usize,
-    /// Whatever page is asked for, the first is given: a fault.
+    /// A fault: return the first page, whatever page is requested.
     same_page: bool,
 }
 
-/// What the server knows about every request and an operation needs.
+/// The server's knowledge about a request that operations need.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setting {
     pub(crate) now_ms: i64,
@@ -99,7 +99,7 @@ impl<'a> Call<'a> {
             .map_err(|error| Refused::new(codes::UNREADABLE, format!("the body is no JSON: {error}")))
     }
 
-    /// The body as an object with these fields and no others.
+    /// The body as an object with exactly these fields.
     pub(crate) fn object(&self, fields: &[Field]) -> Result<Object, Refused> {
         let Json::Object(map) = self.json()? else {
             return Err(Refused::new(codes::UNREADABLE, "the body is no JSON object"));
@@ -108,7 +108,7 @@ impl<'a> Call<'a> {
         Ok(map)
     }
 
-    /// Checks that there is a query of these parameters and no body.
+    /// Checks that the query has these parameters and that there is no body.
     fn reads(&self, fields: &[Field]) -> Result<(), Refused> {
         self.no_body()?;
         check::query(&self.query, fields)
@@ -136,7 +136,7 @@ impl<'a> Call<'a> {
         self.asked(name)?.parse().ok()
     }
 
-    /// The page that a query asks for.
+    /// The page that a query requests.
     fn page(&self) -> Result<Page, Refused> {
         self.page_of(self.asked_number("pageNo"), self.asked_number("pageSize"))
     }
@@ -163,7 +163,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// One `name=value` of a query; a plus sign is a space, as forms have it.
+/// One `name=value` of a query; a plus sign means a space, as in HTML forms.
 fn pair(text: &str) -> Result<(String, String), Refused> {
     let decoded = |text: &str| {
         let spaced = text.replace('+', " ");
@@ -176,7 +176,7 @@ fn pair(text: &str) -> Result<(String, String), Refused> {
     Ok((decoded(name)?, decoded(value)?))
 }
 
-/// A window on a list.
+/// A range of a list.
 #[derive(Clone, Copy, Debug)]
 struct Page {
     skip: usize,
@@ -184,7 +184,7 @@ struct Page {
 }
 
 impl Page {
-    /// `data` with the rows of this page. There is no total: none is attested.
+    /// `data` with the rows of this page. It has no total, because no public client shows one.
     fn of<T: Serialize>(self, rows: impl Iterator<Item = T>) -> Outcome {
         #[derive(Serialize)]
         struct List<T> {
@@ -210,7 +210,7 @@ struct State {
 }
 
 impl Story {
-    /// Carries out an operation.
+    /// Executes an operation.
     pub(crate) fn answer(&self, call: &Call<'_>) -> Outcome {
         match call.endpoint {
             Endpoint::Token | Endpoint::RefreshToken => Err(Refused::new(
@@ -238,7 +238,7 @@ impl Story {
         }
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     pub(crate) fn ledger(&self) -> Ledger {
         let state = self.lock();
         Ledger {
@@ -264,16 +264,16 @@ impl Story {
     }
 }
 
-/// How often something with a key was taken in, and how often it came.
+/// How often a keyed thing was applied, and how often it was received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Count {
-    /// Times that it changed the state; 0 where it was refused, never above 1.
+    /// How often it changed the state: 0 if it was refused, never more than 1.
     pub applied: u32,
-    /// Times that it came with a well-formed request.
+    /// How often it arrived in a well-formed request.
     pub received: u32,
 }
 
-/// What the simulator has taken in, for tests that count effects.
+/// What the simulator has stored, for tests that count effects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     /// Points adjustments by `operationId`.
@@ -282,17 +282,17 @@ pub struct Ledger {
     pub transactions: BTreeMap<String, Count>,
     /// Events by `eventId`.
     pub events: BTreeMap<String, Count>,
-    /// Stores by `organizationCode`: every request added one.
+    /// Stores by `organizationCode`; each request added one.
     pub stores: BTreeMap<String, u32>,
     /// Products by `code`: how often each was written.
     pub products: BTreeMap<String, u32>,
-    /// Admissions by mobile phone, without prefix: every request added one.
+    /// Admissions by mobile phone, without prefix; each request added one.
     pub admissions: BTreeMap<String, u32>,
-    /// Created consumers by mobile phone, without prefix: every request added one.
+    /// Created consumers by mobile phone, without prefix; each request added one.
     pub consumers: BTreeMap<String, u32>,
 }
 
-/// The number behind `letter` in a code such as `M17`; leading zeros are another code.
+/// The number after `letter` in a code such as `M17`. A number with leading zeros is a different code.
 fn number(letter: char, code: &str) -> Option<u32> {
     let digits = code.strip_prefix(letter)?;
     let plain =
@@ -300,18 +300,18 @@ fn number(letter: char, code: &str) -> Option<u32> {
     if plain { digits.parse().ok() } else { None }
 }
 
-/// The length of the lists below a code such as `F250`, which exists only to be paged through: whatever list is asked of
-/// it has that many rows, at most a million.
+/// The length of the lists of a code such as `F250`, which exists only to test pagination: each of its lists has that
+/// many rows, at most a million.
 fn full_list(code: &str) -> Option<u32> {
     number('F', code).filter(|length| *length <= IMPLICIT)
 }
 
-/// The text of a field that was checked to be text, if it is there.
+/// The text of a field, if present; the caller has checked that it is a text.
 fn text<'a>(map: &'a Object, name: &str) -> Option<&'a str> {
     map.get(name).and_then(Json::as_str)
 }
 
-/// The whole number of a field that was checked to be one.
+/// The whole number of a field, if present; the caller has checked that it is one.
 fn int(map: &Object, name: &str) -> Option<i64> {
     map.get(name).and_then(Json::as_i64)
 }

@@ -1,8 +1,8 @@
-//! Below HTTP: what happens on a bare socket once hyper has let go of it.
+//! Below HTTP: writes to a bare socket that hyper has released.
 //!
-//! hyper cannot be made to send a wrong length, half a header or a reset. So a service that is to do such a thing fails
-//! with a [`Script`]; the connection gives its socket back, and the script is run on it. A script is a list of steps, so
-//! that it can be read and so that the stop of the simulator ends it between any two bytes.
+//! hyper cannot send a wrong length, half a header or a reset. For such a fault the service fails with a [`Script`],
+//! the connection releases its socket, and the script runs on it. A script is a list of steps, so it is readable, and
+//! stopping the simulator stops it between any two bytes.
 
 use std::error::Error;
 use std::fmt;
@@ -13,22 +13,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-/// One thing to do on a socket.
+/// One step on a socket.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Write.
+    /// Writes bytes.
     Write(Bytes),
-    /// Write the same so many times.
+    /// Writes the same bytes this many times.
     Repeat(Bytes, u64),
-    /// Write byte by byte, and wait before each.
+    /// Writes byte by byte, with a wait before each.
     Drip(Bytes, Duration),
-    /// Write nothing, until the time is over or the client leaves.
+    /// Writes nothing until the time is over or the client disconnects.
     Silence(Duration),
-    /// End with a TCP reset and not with an orderly close. Nothing follows it.
+    /// Closes the connection by a TCP reset instead of an orderly close. No step follows it.
     Reset,
 }
 
-/// What to do on a socket, which is closed at the end.
+/// Steps on a socket, which is closed after the last.
 #[derive(Clone, Debug)]
 pub(crate) struct Script(pub(crate) Vec<Step>);
 
@@ -41,7 +41,7 @@ impl fmt::Display for Script {
 impl Error for Script {}
 
 impl Script {
-    /// Runs the steps. That the client leaves is no error: it is what most of these scripts are there to see.
+    /// Runs the steps. A client that disconnects is not an error: most scripts exist to provoke that.
     pub(crate) async fn run(self, mut socket: TcpStream) {
         for step in self.0 {
             let done = match step {
@@ -50,7 +50,7 @@ impl Script {
                 Step::Drip(bytes, pause) => drip(&mut socket, &bytes, pause).await,
                 Step::Silence(time) => timeout(time, until_closed(&mut socket)).await.is_err(),
                 Step::Reset => {
-                    // A socket that is already gone needs no reset.
+                    // A closed socket needs no reset.
                     let _ = socket.set_zero_linger();
                     return;
                 }
@@ -82,7 +82,7 @@ async fn drip(socket: &mut TcpStream, bytes: &[u8], pause: Duration) -> bool {
     true
 }
 
-/// Ends when the client has closed its side; what it still sends is dropped.
+/// Waits until the client has closed its side; data that it still sends is dropped.
 async fn until_closed(socket: &mut TcpStream) {
     let mut scratch = [0; 1024];
     while matches!(socket.read(&mut scratch).await, Ok(1..)) {}

@@ -1,4 +1,4 @@
-//! Lists of addresses that an engine's operator allows and blocks, beside the rules about private addresses.
+//! Lists of addresses that an engine's operator allows or blocks, on top of the rules about private addresses.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,19 +8,20 @@ use ipnet::IpNet;
 use super::{Permit, Refusal, Special, classify};
 use crate::text::shown;
 
-/// Longer entries are cut where they are shown.
+/// Longer entries are truncated in messages.
 const SHOWN_CHARS: usize = 100;
 
-/// Addresses that are allowed and blocked for all nodes of an engine; none by default.
+/// Addresses allowed and blocked for all nodes of an engine; empty by default.
 ///
-/// Each address that a name resolves to, and each that is written as one, is looked up in these lists before the policy's
-/// entry decides:
+/// The lists are checked before the policy entry, for each address that a name resolves to and for each literal
+/// address:
 ///
-/// 1. One that is allowed passes: private or not, whatever the entry says. An entry that names an address still leads to that
-///    one only, and an address that [hides an IPv4 address](super::Special::hides_ipv4) is never allowed this way.
-/// 2. One that is blocked is refused, also where the entry names it or may be private. So is one that hides a blocked IPv4
-///    address.
-/// 3. Of all others the entry decides.
+/// 1. An allowed address passes, private or not, whatever the entry says. An entry that names an address still permits
+///    only that one, and an address that [hides an IPv4 address](super::Special::hides_ipv4) can never be allowed this
+///    way.
+/// 2. A blocked address is refused, even if the entry names it or permits private addresses. An address that hides a
+///    blocked IPv4 address is refused too.
+/// 3. For all others the entry decides.
 ///
 /// ```
 /// use nodule_core::address::AddressLists;
@@ -40,11 +41,11 @@ pub struct AddressLists {
 }
 
 impl AddressLists {
-    /// Read both lists; each entry is an address or a range in CIDR notation, of IPv4 or IPv6.
+    /// Parses both lists; each entry is an IPv4 or IPv6 address, or a range in CIDR notation.
     ///
     /// # Errors
     ///
-    /// All entries that are neither, and those of the allowed ones that could never match.
+    /// Lists all entries that are neither an address nor a range, and all allowed entries that could never match.
     pub fn parse(allowed: &[impl AsRef<str>], blocked: &[impl AsRef<str>]) -> Result<Self, AddressListError> {
         let mut problems = Vec::new();
         let lists = Self {
@@ -67,7 +68,7 @@ impl AddressLists {
         }
     }
 
-    /// Why an address may not be connected to under this permit; `None` says that it may.
+    /// Why this permit does not allow a connection to an address; `None` if it does.
     #[must_use]
     pub fn refuses(&self, address: IpAddr, permit: Permit) -> Option<Refusal> {
         if self.allowed.iter().any(|net| net.contains(&address))
@@ -132,7 +133,7 @@ fn hides_ipv4(net: IpNet) -> bool {
         .is_some()
 }
 
-/// Where a connection to an unspecified address leads on many systems: to the machine itself.
+/// The loopback address that many systems connect to when given an unspecified address.
 fn loopback(address: IpAddr) -> Option<IpAddr> {
     match (classify(address), address) {
         (Some(Special::Unspecified), IpAddr::V4(_)) => Some(Ipv4Addr::LOCALHOST.into()),
@@ -141,7 +142,7 @@ fn loopback(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
-/// The IPv4 addresses that packets to this one may end at.
+/// The IPv4 addresses that packets to this address may reach.
 fn hidden(address: IpAddr) -> [Option<Ipv4Addr>; 2] {
     let IpAddr::V6(address) = address else {
         return [None; 2];
@@ -156,7 +157,7 @@ fn hidden(address: IpAddr) -> [Option<Ipv4Addr>; 2] {
     match classify(IpAddr::V6(address)) {
         Some(Special::MappedIpv4 | Special::CompatibleIpv4 | Special::Nat64) => [pair(6), None],
         Some(Special::SixToFour) => [pair(1), None],
-        // The server's, and the client's with its bits turned round.
+        // The server's address, and the client's with its bits inverted.
         Some(Special::Teredo) => [
             pair(2),
             pair(6).map(|address| Ipv4Addr::from_bits(!address.to_bits())),
@@ -165,11 +166,11 @@ fn hidden(address: IpAddr) -> [Option<Ipv4Addr>; 2] {
     }
 }
 
-/// Entries that are no addresses, all of them.
+/// All entries of the lists that are wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AddressListError {
-    /// At least one.
+    /// Never empty.
     pub problems: Vec<AddressListProblem>,
 }
 
@@ -179,19 +180,19 @@ pub struct AddressListError {
 pub struct AddressListProblem {
     /// `allowed` or `blocked`.
     pub list: &'static str,
-    /// As it was written, safe to show.
+    /// The entry as written, made safe to show.
     pub entry: String,
     /// What is wrong with it.
     pub why: AddressListMistake,
 }
 
-/// In what an entry is wrong.
+/// What is wrong with an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AddressListMistake {
-    /// It is neither an address nor a range.
+    /// The entry is neither an address nor a range.
     NoAddress,
-    /// It could never match: the addresses hide IPv4 addresses, which are not allowed this way.
+    /// The entry could never match: its addresses hide IPv4 addresses, which cannot be allowed this way.
     HidesIpv4,
 }
 
@@ -300,7 +301,7 @@ mod tests {
             "64:ff9b:1::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
             "2001:0:a9fe:a9fe::1",
-            // The client's address is written with its bits turned round.
+            // The client's address is written with its bits inverted.
             "2001:0:808:808:0:0:5601:5601",
         ] {
             assert_blocked(&lists, address);

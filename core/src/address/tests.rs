@@ -4,7 +4,7 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// Without lists of the engine's.
+/// Filters without the engine's lists.
 fn filter(
     addresses: impl IntoIterator<Item = SocketAddr>,
     permit: Permit,
@@ -84,7 +84,7 @@ const SPECIAL: &[(&str, Special)] = &[
     ("ff02::1", Special::Multicast),
 ];
 
-/// Public ones, next to the edges of the ranges above.
+/// Public addresses next to the edges of the ranges above.
 const PUBLIC: &[&str] = &[
     "1.1.1.1",
     "8.8.8.8",
@@ -127,8 +127,7 @@ fn public_addresses_are_public() {
     }
 }
 
-/// Whatever IPv4 address is written into a mapped, compatible, NAT64 or 6to4 one, neither permit that goes by
-/// name lets it through.
+/// Neither permit for names lets a mapped, compatible, NAT64 or 6to4 address through, whatever IPv4 address it embeds.
 #[test]
 fn an_embedded_ipv4_address_never_passes() {
     for text in PUBLIC

@@ -1,5 +1,5 @@
-//! How large a description is. This is looked at before anything else: what passes it can be checked, kept and drawn in
-//! time and memory that are proportional to the limits.
+//! Bounds the size of a description. This check runs first: a description that passes can be checked, kept and drawn in
+//! time and memory proportional to the limits.
 
 use crate::json::Json;
 
@@ -12,7 +12,7 @@ use super::json::{Weight, weight};
 use super::text::quoted;
 use super::{Choices, Effect, Kind, Node, Operation, Parameter};
 
-/// Bytes that each record and each entry of a list counts for, beside its texts.
+/// Bytes that each record and each list entry counts for, besides its texts.
 const RECORD: usize = 8;
 
 pub(super) fn check(node: &Node, problems: &mut Problems) {
@@ -30,7 +30,7 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
     lists(node, problems);
 }
 
-/// The length of every list inside.
+/// Checks the length of every list.
 fn lists(node: &Node, problems: &mut Problems) {
     if let Some(credential) = &node.credential {
         siblings(|| "credential".to_owned(), &credential.fields, problems);
@@ -54,7 +54,7 @@ fn lists(node: &Node, problems: &mut Problems) {
     }
 }
 
-/// The length of a list of IDs that one form shows together.
+/// Checks the length of a list of IDs that one form shows together.
 fn siblings(at: impl Fn() -> String, ids: &[String], problems: &mut Problems) {
     too_many(at, "parameters in one list", ids.len(), MAX_SIBLINGS, problems);
 }
@@ -109,7 +109,7 @@ fn operation_weight(operation: &Operation) -> Weight {
     total
 }
 
-/// How large a parameter is, without what is inside of it.
+/// The size of a parameter, without the parameters inside it.
 pub(super) fn parameter_weight(parameter: &Parameter) -> Weight {
     let mut total = record();
     total += texts(&[

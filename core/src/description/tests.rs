@@ -1,4 +1,4 @@
-//! The example is read, written, looked things up in; then broken in one way at a time.
+//! Reads and writes the example, looks things up in it, then breaks it in one way at a time.
 
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ fn numbers_keep_their_digits() {
     assert!(text.contains(r#""maximum":12345678901234567890.10"#));
 }
 
-/// A change to the document, and what the refusal says.
+/// A change to the document, and the message of the refusal.
 type Change = (fn(&mut Value), &'static str);
 
 #[test]

@@ -1,4 +1,4 @@
-//! How a text is quoted in a message about a description.
+//! Quotes a text for a message about a description.
 
 pub use crate::text::is_deceptive;
 

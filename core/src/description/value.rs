@@ -1,4 +1,4 @@
-//! Whether a value fits the kind of parameter that it is the default of, or that a condition compares it with.
+//! Whether a value fits the kind of a parameter, as its default or in a condition.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,12 +12,12 @@ use super::places::ById;
 use super::text::{is_deceptive, quoted};
 use super::{Choices, IntegerRange, Kind, Parameter, RowShape};
 
-/// What the values of a description are compared with: the choices of each parameter and the parameters of each list, to be
-/// found in the same time however many there are.
+/// The choices of each parameter and the parameters of each list, indexed so that a lookup takes the same time however
+/// many there are.
 pub(super) struct Values<'a> {
-    /// The choices of each closed choice, by its ID, as JSON.
+    /// The choices of each closed choice, as JSON, by the parameter's ID.
     choices: HashMap<&'a str, HashSet<String>>,
-    /// What is inside of each group and row, by its ID, by name.
+    /// The parameters inside each group and row, by the parameter's ID, then by name.
     inside: HashMap<&'a str, ById<'a>>,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Values<'a> {
                 }
                 Kind::Group(ids) | Kind::Rows(RowShape { columns: ids, .. }) => {
                     let parameters = ids.iter().filter_map(|id| by_id.get(id.as_str()));
-                    // Of two with one name the first counts, as wherever a list is drawn.
+                    // Of two parameters with one name the first counts, as when a list is drawn.
                     let parameters = parameters.rev().map(|it| (it.name.as_str(), *it));
                     values.inside.insert(id, parameters.collect());
                 }
@@ -45,7 +45,7 @@ impl<'a> Values<'a> {
         values
     }
 
-    /// What is wrong with a default. Only for a description whose parameters do not hold themselves.
+    /// What is wrong with a default, if anything. Requires a description whose parameters do not contain themselves.
     pub(super) fn default_fault(&self, parameter: &Parameter, value: &Json) -> Option<String> {
         if let Some(message) = faults(value) {
             return Some(message);
@@ -68,7 +68,8 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// What is wrong with a value for a parameter that has texts, numbers or booleans as values; none for the others.
+    /// What is wrong with a value for a parameter whose values are texts, numbers or booleans, if anything. `None` for
+    /// other kinds.
     pub(super) fn scalar_fault(&self, parameter: &Parameter, value: &Json) -> Option<String> {
         let text = value.as_str();
         let fits = match &parameter.kind {
@@ -127,7 +128,7 @@ impl<'a> Values<'a> {
     }
 }
 
-/// What a kind takes, for `expected …`.
+/// The values that a kind takes, for `expected …`.
 fn wanted(kind: &Kind) -> String {
     match kind {
         Kind::Text => "one line of text".to_owned(),
@@ -146,7 +147,7 @@ fn wanted(kind: &Kind) -> String {
     }
 }
 
-/// Whether a condition can compare a parameter of this kind with something.
+/// Whether a condition can compare a parameter of this kind.
 pub(super) fn is_comparable(kind: &Kind) -> bool {
     !matches!(
         kind,
@@ -154,7 +155,7 @@ pub(super) fn is_comparable(kind: &Kind) -> bool {
     )
 }
 
-/// What is wrong with a range.
+/// What is wrong with a range, if anything.
 pub(super) fn range_fault(range: &IntegerRange) -> Option<String> {
     let whole = |limit: Option<f64>| limit.is_none_or(|limit| limit.is_finite() && limit.fract() == 0.0);
     match *range {
@@ -176,7 +177,7 @@ fn integer_fits(range: &IntegerRange, value: &Json) -> bool {
     let Json::Number(number) = value else {
         return false;
     };
-    // Digits are looked at rather than a float, which would take the fraction off a long number.
+    // Examines the digits, because a float would lose the fraction of a long number.
     let digits = number.as_str().strip_prefix('-').unwrap_or(number.as_str());
     let whole = digits.bytes().all(|digit| digit.is_ascii_digit());
     let near = number.as_f64().unwrap_or(f64::NAN);

@@ -1,11 +1,11 @@
-//! A failure as engines store it, and back.
+//! Reads and writes a failure as engines store it.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Answer, Certainty, Failure, ParameterProblem};
 use crate::json::Json;
 
-/// What [`Failure::to_json`] writes.
+/// The fields that [`Failure::to_json`] writes.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Stored {
@@ -29,7 +29,8 @@ impl Serialize for Failure {
     }
 }
 
-/// From what [`Failure::to_json`] wrote. An outage's own message stands in the place of the service's, which is not written.
+/// Reads what [`Failure::to_json`] wrote. The service's message of an outage is not written, so the outage's own
+/// message replaces it.
 impl<'de> Deserialize<'de> for Failure {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Stored::deserialize(deserializer).map(Stored::failure)
@@ -72,7 +73,7 @@ impl Stored {
                 retry_after_ms,
             },
             ("unavailable", answer) => Failure::Unavailable {
-                // What does not say otherwise may have been done.
+                // Without a statement to the contrary, the request may have had its effect.
                 certainty: self.certainty.unwrap_or(Certainty::Unknown),
                 message,
                 answer,
@@ -159,7 +160,7 @@ mod tests {
         }
     }
 
-    /// An engine's own event, which has the failure inside.
+    /// An engine's own event with a failure inside.
     #[derive(Deserialize)]
     #[serde(tag = "type")]
     enum Event {

@@ -1,4 +1,4 @@
-//! What a [`Json`] is made from and compared with.
+//! Conversions to [`Json`] and comparisons with it.
 
 use std::borrow::Cow;
 
@@ -40,7 +40,7 @@ impl From<Object> for Json {
     }
 }
 
-/// A copy.
+/// Copies the value.
 impl<T: Into<Json> + Clone> From<&T> for Json {
     fn from(value: &T) -> Self {
         value.clone().into()
@@ -65,14 +65,14 @@ impl<T: Into<Json>, const N: usize> From<[T; N]> for Json {
     }
 }
 
-/// `null` for nothing.
+/// `None` becomes `null`.
 impl<T: Into<Json>> From<Option<T>> for Json {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
 }
 
-/// A float that is not finite is `null`: JSON has no number for it.
+/// A float that is not finite becomes `null`, because JSON has no number for it.
 impl From<f64> for Json {
     fn from(value: f64) -> Self {
         serde_json::Number::from_f64(value)
@@ -110,7 +110,7 @@ impl PartialEq<bool> for Json {
     }
 }
 
-/// Whole numbers, from themselves and beside themselves.
+/// Whole numbers: conversion and comparison.
 macro_rules! integers {
     ($($integer:ty)*) => {$(
         impl From<$integer> for Json {

@@ -1,4 +1,4 @@
-//! Numbers by their digits.
+//! Numbers that keep their digits.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Number(Box<str>);
 
 impl Number {
-    /// Of a text that is known to be a JSON number.
+    /// Makes a number from a text that is known to be a JSON number.
     pub(super) fn of(digits: &str) -> Self {
         Self(digits.into())
     }
@@ -18,19 +18,19 @@ impl Number {
         &self.0
     }
 
-    /// The number, where it is a whole one that fits.
+    /// The number, if it is a whole number that fits.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         self.0.parse().ok()
     }
 
-    /// The number, where it is a whole one that fits.
+    /// The number, if it is a whole number that fits.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         self.0.parse().ok()
     }
 
-    /// The nearest float, where that is finite.
+    /// The nearest float, if it is finite.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         self.0.parse().ok().filter(|float: &f64| float.is_finite())

@@ -1,4 +1,4 @@
-//! Objects in their order.
+//! JSON objects that keep the order of their fields.
 
 use std::ops;
 
@@ -6,88 +6,89 @@ use indexmap::{IndexMap, map};
 
 use super::Json;
 
-/// The fields of a JSON object, in their order; of several with one name the last one's value, in the first one's position.
+/// The fields of a JSON object, in order. If a name occurs several times, the last value counts, in the position of the
+/// first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Object(
-    /// Boxed, since it is three times as large as any other value.
+    /// Boxed because the map is three times as large as any other JSON value.
     Box<IndexMap<String, Json>>,
 );
 
 impl Object {
-    /// Without any field.
+    /// An empty object.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets a field, at its end where it is new. Gives the value that it had.
+    /// Sets a field and returns its previous value. A new field goes last.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Json>) -> Option<Json> {
         self.0.insert(name.into(), value.into())
     }
 
-    /// A field.
+    /// The value of a field.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.0.get(name)
     }
 
-    /// A field, to be changed.
+    /// The value of a field, for changing.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Json> {
         self.0.get_mut(name)
     }
 
-    /// Whether there is such a field.
+    /// Whether the field exists.
     #[must_use]
     pub fn contains_key(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// Takes a field away; the others keep their order.
+    /// Removes a field; the others keep their order.
     pub fn remove(&mut self, name: &str) -> Option<Json> {
         self.0.shift_remove(name)
     }
 
-    /// How many fields there are.
+    /// The number of fields.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether it has no field.
+    /// Whether there are no fields.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The fields, in their order.
+    /// The fields, in order.
     #[must_use]
     pub fn iter(&self) -> map::Iter<'_, String, Json> {
         self.0.iter()
     }
 
-    /// The fields, in their order, their values to be changed.
+    /// The fields, in order, with values for changing.
     pub fn iter_mut(&mut self) -> map::IterMut<'_, String, Json> {
         self.0.iter_mut()
     }
 
-    /// The names, in their order.
+    /// The names, in order.
     #[must_use]
     pub fn keys(&self) -> map::Keys<'_, String, Json> {
         self.0.keys()
     }
 
-    /// The values, in their order.
+    /// The values, in order.
     #[must_use]
     pub fn values(&self) -> map::Values<'_, String, Json> {
         self.0.values()
     }
 
-    /// The values, in their order, to be changed.
+    /// The values, in order, for changing.
     pub fn values_mut(&mut self) -> map::ValuesMut<'_, String, Json> {
         self.0.values_mut()
     }
 
-    /// Sorts the fields by their names.
+    /// Sorts the fields by name.
     pub fn sort(&mut self) {
         self.0.sort_unstable_keys();
     }

@@ -1,35 +1,36 @@
-//! From text to value. `serde_json` says what is JSON; here a text that is JSON is taken apart, in one pass.
+//! Parses valid JSON into values, in one pass. `serde_json` decides what is valid; this module takes the text apart.
 
 use serde_json::value::RawValue;
 
 use super::{Json, MAX_DEPTH, Number, Object};
 
-/// Why a text that is JSON is not taken.
+/// Why valid JSON is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Fault {
     #[error("nested deeper than {MAX_DEPTH} levels")]
     Depth,
     #[error("half of a surrogate pair in a text")]
     Surrogate,
-    /// Not for a text that is JSON.
+    /// Cannot happen for valid JSON.
     #[error("not JSON")]
     Syntax,
 }
 
-/// The document that was read from `text`.
+/// Parses `text`, which is the JSON in a document.
 pub(super) fn document(
     read: Result<&RawValue, serde_json::Error>,
     text: &[u8],
 ) -> Result<Json, serde_json::Error> {
     let found = read.and_then(|json| value(json.get()).map_err(serde::de::Error::custom));
-    // In the words for `serde_json`'s own value, which say where a text is nested too deep, or has half of a surrogate pair.
+    // Errors come from `serde_json`'s own value, whose messages say where a text nests too deeply or has half a
+    // surrogate pair.
     found.map_err(|error| {
         let same = serde_json::from_slice::<serde_json::Value>(text).err();
         same.unwrap_or(error)
     })
 }
 
-/// A text that is JSON.
+/// Parses a valid JSON text.
 fn value(json: &str) -> Result<Json, Fault> {
     Reader { rest: json }.value(MAX_DEPTH)
 }
@@ -39,7 +40,7 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    /// A value of at most so many levels.
+    /// Parses a value of at most `levels` levels.
     fn value(&mut self, levels: usize) -> Result<Json, Fault> {
         match self.next() {
             Some(b'"') => self.text().map(Json::String),
@@ -88,7 +89,7 @@ impl<'t> Reader<'t> {
                 Some(b',') => _ = self.take(1)?,
                 Some(b'"') => {
                     let name = self.text()?;
-                    // The colon.
+                    // Skip the colon.
                     self.next();
                     self.take(1)?;
                     fields.insert(name, self.value(levels)?);
@@ -98,7 +99,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// A text, from its first quotation mark.
+    /// Parses a text, starting at its first quotation mark.
     fn text(&mut self) -> Result<String, Fault> {
         let bytes = self.rest.as_bytes();
         let mut at = 1;
@@ -122,7 +123,7 @@ impl<'t> Reader<'t> {
         text.map(str::to_owned).ok_or(Fault::Syntax)
     }
 
-    /// The first byte after what is blank.
+    /// The first byte after white space.
     fn next(&mut self) -> Option<u8> {
         self.rest = self.rest.trim_start_matches([' ', '\t', '\r', '\n']);
         self.rest.bytes().next()

@@ -1,4 +1,4 @@
-//! Values for serde.
+//! Serde support for JSON values.
 
 use std::fmt;
 
@@ -8,18 +8,19 @@ use serde_json::value::RawValue;
 
 use super::{Json, Number, Object};
 
-/// The newtype by which `serde_json` hands over the text of a value, and the key under which it does. The names are
-/// its own and not documented. [`RawValue`] asks by them, but fails where anything else answers: inside of tagged
-/// enums, and in other formats. With another name numbers would lose their digits, which tests would tell.
+/// The newtype name and the map key under which `serde_json` passes on the text of a value. Both are undocumented
+/// internals of `serde_json`. [`RawValue`] uses them too, but it fails where anything else provides the value: inside
+/// tagged enums and in other formats. If `serde_json` renamed them, numbers would lose their digits, and tests would
+/// fail.
 const RAW: &str = "$serde_json::private::RawValue";
 
-/// The same for a number, in a program that has the feature `arbitrary_precision` from elsewhere.
+/// The same for a number, in a program where another crate turns on the feature `arbitrary_precision`.
 const NUMBER: &str = "$serde_json::private::Number";
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let digits = self.as_str();
-        // As the plain number where that is written with the same digits: other formats know nothing of raw values.
+        // A plain number if it prints with the same digits: other formats do not know raw values.
         if let Some(number) = self.as_i64().filter(|number| *number != 0 || digits == "0") {
             return serializer.serialize_i64(number);
         }
@@ -79,7 +80,7 @@ impl<'de> Visitor<'de> for AnyValue {
         f.write_str("any JSON value")
     }
 
-    /// Not `serde_json`, or something that it has read before.
+    /// Called by a format other than `serde_json`, or by a value that serde has buffered.
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
         deserializer.deserialize_any(self)
     }
@@ -132,7 +133,7 @@ impl<'de> Visitor<'de> for AnyValue {
         let mut fields = Object::new();
         while let Some(name) = members.next_key::<String>()? {
             if fields.is_empty() && (name == RAW || name == NUMBER) {
-                // Anybody's document may have such a key, so the text is checked.
+                // Any document may contain such a key, so the text is validated.
                 let text: String = members.next_value()?;
                 return Json::parse(&text).map_err(de::Error::custom);
             }

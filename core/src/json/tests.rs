@@ -38,7 +38,7 @@ fn of_fields_with_one_name_the_last_counts() {
     );
 }
 
-/// On a few thousand texts, most of them broken in one place.
+/// Runs on a few thousand texts, most of them broken in one position.
 #[test]
 fn what_is_json_is_what_serde_json_says() {
     let whole = r#" {"a": [1, -2.5e+3, "x\u00e9\\\" ü", {"b": null}], "c": [true, false, [], {}]} "#;
@@ -127,7 +127,7 @@ fn digits_are_kept_inside_of_what_serde_derives() {
     assert!(serde_json::from_str::<Plain>(r#"{"value":1,"fields":[]}"#).is_err());
 }
 
-/// What serde has read before comes without its digits, and works all the same.
+/// Values that serde has buffered arrive without their digits, and still work.
 #[test]
 fn a_value_is_read_behind_serdes_attributes_and_from_other_formats() {
     let read: Tagged = serde_json::from_str(r#"{"type":"Held","value":{"a":[1,2.5,"x",null]}}"#).unwrap();
@@ -149,7 +149,7 @@ fn a_value_is_read_behind_serdes_attributes_and_from_other_formats() {
     );
 }
 
-/// The feature `arbitrary_precision`, which breaks this, is on nowhere in this program.
+/// The feature `arbitrary_precision`, which breaks this, is off everywhere in this program.
 #[test]
 fn a_float_behind_an_attribute_is_still_a_float() {
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What was asked of the node and what it said: the part of a recording that HAR has no words for.
+//! The operation, its items and their results: the part of a recording for which HAR has no fields.
 
 use crate::json::Json;
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use crate::description::DeclaredRequest;
 use crate::json_size::{Most, within};
 use crate::outcome::OnFailure;
 
-/// It stands some levels below the document: `log._case.results[0].output[0]`.
+/// A value stands some levels below the document: `log._case.results[0].output[0]`.
 const HELD_DEPTH: usize = MAX_DEPTH - 10;
 
 /// One run of one operation.
@@ -21,9 +21,9 @@ pub struct Case {
     pub operation: String,
     /// What a failed item does to those after it.
     pub on_failure: OnFailure,
-    /// Where the service was; recorded paths are relative to it.
+    /// The service's base URL; recorded paths are relative to it.
     pub base_url: Url,
-    /// Which request the operation says it makes, where that is known.
+    /// The request that the operation declares, if it is known.
     pub declared: Option<DeclaredRequest>,
     /// The items, in order.
     pub items: Vec<Item>,
@@ -32,25 +32,25 @@ pub struct Case {
 /// One item of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
-    /// What it was given: a JSON object, or the text of an item that is none.
+    /// The item's parameters: a JSON object, or the text of an item that is not one.
     pub parameters: Json,
-    /// What came of it; absent where the case is yet to be recorded.
+    /// The item's result; absent if the case is yet to be recorded.
     pub result: Option<RecordedResult>,
-    /// The clock and the random numbers of its call; absent where it never ran.
+    /// The clock and the seed of its call; absent if the item never ran.
     pub call: Option<Call>,
 }
 
-/// What came of an item.
+/// The result of an item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordedResult {
-    /// Its output items, written as `{"output": […]}`.
+    /// The output items, written as `{"output": […]}`.
     Output(Vec<Json>),
-    /// Its failure, written as `{"error": {…}}`.
+    /// The failure, written as `{"error": {…}}`.
     Error(Json),
 }
 
 impl Item {
-    /// The item's text as a run takes it. What was no JSON is held as the text that it was.
+    /// The item's text, as a run takes it. A text that was not JSON is returned as it was.
     #[must_use]
     pub fn text(&self) -> String {
         match &self.parameters {
@@ -60,8 +60,8 @@ impl Item {
     }
 }
 
-/// A JSON text as a recording holds it: its value, or the text where it is nested deeper than a recording may be, or is nothing that
-/// can be held, such as a text with half a surrogate pair.
+/// A JSON text as a recording stores it: its value, or the text itself if it nests too deep for a recording or cannot
+/// be stored as a value, for example with half a surrogate pair.
 #[must_use]
 pub fn held(text: &str) -> Json {
     let most = Most {
@@ -74,12 +74,12 @@ pub fn held(text: &str) -> Json {
     value.unwrap_or_else(|| Json::from(text))
 }
 
-/// What a call saw of the world beside HTTP, so that a replay sends the same bytes.
+/// What a call reads besides HTTP, so that a replay sends the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Where its clock stood.
+    /// The time that its clock showed.
     pub clock: Timestamp,
-    /// What its random numbers were made from.
+    /// The seed of its random numbers.
     pub seed: u64,
 }
 
@@ -90,6 +90,6 @@ pub struct RecordedComponent {
     pub name: String,
     /// The node's version.
     pub version: String,
-    /// `sha256:` and 64 hexadecimal digits, of the file.
+    /// The digest of the component file: `sha256:` and 64 hexadecimal digits.
     pub digest: String,
 }

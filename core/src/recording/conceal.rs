@@ -1,9 +1,10 @@
-//! Hiding what an authentication exchange is made of, so that its answer still authenticates.
+//! Hides the secrets of an authentication exchange, so that a replay of its response still authenticates.
 //!
-//! What was sent is dropped. What came back keeps its shape, with each secret replaced by `redacted-1`, `redacted-2`, …: the
-//! same secret by the same word. Secret is what the caller names (the credential's values, the session's headers, its
-//! renewal) and, in JSON and forms, what stands under a name such as `accessToken`, since an answer may hold tokens that
-//! the node never used. A successful answer that is neither JSON nor a form cannot be judged and is replaced whole.
+//! The request's values are dropped. The response keeps its shape, and `redacted-1`, `redacted-2`, … replace its
+//! secrets: each secret always by the same placeholder. Secrets are the texts that the caller names (the credential's
+//! values, the session's headers, its renewal) and, in JSON and forms, the values under a name such as `accessToken`,
+//! because a response may contain tokens that the node never used. A successful response that is neither JSON nor a
+//! form cannot be judged and is replaced completely.
 
 use crate::json::Json;
 use bytes::Bytes;
@@ -12,16 +13,16 @@ use url::form_urlencoded;
 
 use super::exchange::{Exchange, Outcome, RecordedResponse, Role, header};
 
-/// What stands for a body or a value that is dropped, not only replaced.
+/// Replaces a body or value that is dropped.
 const REDACTED: &str = "redacted";
 
-/// Shorter secrets are replaced only where they are a whole value: as a part they would hit innocent text.
+/// A shorter secret is replaced only where it is a whole value; as a part it would hit innocent text.
 const SHORTEST_PART: usize = 16;
 
-/// Parts of a JSON renewal that are shorter are more likely names and settings than secrets.
+/// Shorter parts of a JSON renewal are more likely names and settings than secrets.
 const SHORTEST_OF_JSON: usize = 8;
 
-/// A name that holds one of these, written in any case and with any separators, holds a secret …
+/// A name that contains one of these, in any case and with any separators, marks a secret …
 const TELLTALE: [&str; 14] = [
     "token",
     "secret",
@@ -39,7 +40,7 @@ const TELLTALE: [&str; 14] = [
     "ticket",
 ];
 
-/// … unless it also holds one of these: `token_type`, `tokenExpiresAt`.
+/// … unless it also contains one of these: `token_type`, `tokenExpiresAt`.
 const HARMLESS: [&str; 9] = [
     "type",
     "expire",
@@ -52,9 +53,9 @@ const HARMLESS: [&str; 9] = [
     "status",
 ];
 
-/// Which placeholder stands for which secret.
+/// Maps each secret to its placeholder.
 pub(super) struct Concealer {
-    /// Longest first, so that a secret is not cut up by another that is a part of it.
+    /// Longest first, so that a secret is not split by another one that is part of it.
     secrets: Vec<String>,
     seen: Vec<String>,
 }
@@ -70,7 +71,7 @@ impl Concealer {
         }
     }
 
-    /// Hides an authentication exchange; leaves any other alone.
+    /// Hides the secrets of an authentication exchange; leaves any other exchange unchanged.
     pub(super) fn conceal(&mut self, exchange: &mut Exchange) {
         if exchange.role != Role::Authentication {
             return;
@@ -113,7 +114,7 @@ impl Concealer {
         if let Ok(mut value) = Json::from_slice(&answer.body) {
             let before = value.clone();
             self.conceal_json(&mut value, false);
-            // An answer without secrets keeps its bytes.
+            // A response without secrets keeps its bytes.
             return if value == before {
                 answer.body.clone()
             } else {
@@ -134,7 +135,7 @@ impl Concealer {
         }
     }
 
-    /// `telltale`: a name above says that what is below is secret. The JSON reader has bounded the depth.
+    /// `telltale` means that a name further up marks everything below as secret. The JSON reader has bounded the depth.
     fn conceal_json(&mut self, value: &mut Json, telltale: bool) {
         match value {
             Json::Null | Json::Bool(_) => {}
@@ -188,7 +189,7 @@ impl Concealer {
     }
 }
 
-/// A secret, and the parts of it that an answer may hold: of `Bearer abc` the token, of a JSON renewal its texts.
+/// A secret and those parts of it that a response may contain: the token of `Bearer abc`, the texts of a JSON renewal.
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = Vec::new();
     match Json::parse(secret) {
@@ -216,7 +217,7 @@ fn texts(value: &Json, forms: &mut Vec<String>) {
     }
 }
 
-/// A date-time or a Unix time: nodes read the end of a session from it, so it must stay.
+/// Whether a text is a date-time or a Unix time. Nodes read from it when a session expires, so it must stay.
 fn is_instant(text: &str) -> bool {
     let is_unix_time = text.len() < SHORTEST_PART && text.bytes().all(|byte| byte.is_ascii_digit());
     is_unix_time || text.parse::<Timestamp>().is_ok() || text.parse::<jiff::civil::Date>().is_ok()

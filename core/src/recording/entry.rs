@@ -1,7 +1,7 @@
-//! One entry of a HAR log, whoever wrote it.
+//! Reads one entry of a HAR log, whichever tool wrote it.
 //!
-//! Tools differ in what they leave out, in types, and in what they say twice. Read is whatever has one meaning only; an entry of which
-//! that cannot be said is [`Unreadable`], which hinders no other.
+//! Tools differ in what they omit, in types, and in what they write twice. Whatever has one meaning is read. Any other
+//! entry is [`Unreadable`], which does not affect the others.
 
 use std::{fmt, time::Duration};
 
@@ -20,15 +20,15 @@ use super::{
     strings::ENCODINGS,
 };
 
-/// An entry that could not be read. A replay does without it.
+/// An entry that could not be read. A replay runs without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unreadable {
     /// Its index in `log.entries`.
     pub entry: usize,
-    /// The place, what belongs there and what is there.
+    /// The location, what belongs there and what was found.
     pub(super) fault: Fault,
-    /// What was asked for, where that much can be read.
+    /// Method and URL, if these could be read.
     pub(super) route: Option<Box<(Method, Url)>>,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Unreadable {
     }
 }
 
-/// Read an entry. One without a time is taken to follow the one before it, whose time is `last`.
+/// Reads an entry. An entry without a time counts as following `last`, the time of the entry before it.
 pub(super) fn read(
     entry: &Place<'_>,
     index: usize,
@@ -73,7 +73,7 @@ fn exchange(entry: &Place<'_>, is_ours: bool, last: Timestamp) -> Result<Exchang
             .get("startedDateTime")
             .and_then(|started| instant(started.value))
             .unwrap_or(last),
-        // Nothing relies on it, and tools write -1, null or nothing where they do not know.
+        // Nothing depends on the duration, and tools that do not know it write -1, null or nothing.
         duration: entry
             .get("time")
             .and_then(|time| Duration::try_from_secs_f64(time.value.as_f64()? / 1000.0).ok())
@@ -89,12 +89,12 @@ fn role(place: &Place<'_>) -> Result<Role, Fault> {
     role.ok_or_else(|| place.expected("`authentication` or `operation`"))
 }
 
-/// When it was, in any of the ways in which tools write it; only the order among exchanges depends on it.
+/// Reads a time in any of the forms that tools write. Only the order of the exchanges depends on it.
 fn instant(value: &Json) -> Option<Timestamp> {
     let Some(text) = value.as_str() else {
         return Timestamp::from_millisecond(value.as_i64()?).ok();
     };
-    // Some tools leave the offset out; the order is the same in any zone.
+    // Some tools omit the offset; the order is the same in any zone.
     let local = || text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
     let instant = text.parse().ok();
     instant
@@ -102,7 +102,7 @@ fn instant(value: &Json) -> Option<Timestamp> {
         .or_else(|| rfc2822::parse(text).ok().map(|zoned| zoned.timestamp()))
 }
 
-/// Method and address alone.
+/// Reads only method and URL.
 fn route(entry: &Place<'_>) -> Result<(Method, Url), Fault> {
     let request = entry.need("request", "a request")?;
     Ok((method(&request)?, url(&request)?))
@@ -137,7 +137,7 @@ fn request(place: &Place<'_>, is_ours: bool) -> Result<Request, Fault> {
             headers.push(("content-type".to_owned(), mime));
         }
     }
-    // A browser calls a body text unless the page says otherwise, and some tools leave its type out.
+    // Browsers report a body as text unless the page declares its type, and some tools omit the type.
     let is_json = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
     let is_vague = header(&headers, "content-type").is_none_or(|mime| mime.trim().starts_with("text/plain"));
     if !is_ours && is_json && is_vague {
@@ -172,7 +172,7 @@ fn sent_body(data: &Place<'_>) -> Result<Bytes, Fault> {
     }
 }
 
-/// A body whose text stands in `text`, decoded.
+/// Decodes the body in `text`.
 fn decoded(body: &Place<'_>, text: &Place<'_>) -> Result<Bytes, Fault> {
     let named = ENCODINGS.into_iter().find_map(|name| body.get(name));
     let encoding = match &named {
@@ -182,13 +182,13 @@ fn decoded(body: &Place<'_>, text: &Place<'_>) -> Result<Bytes, Fault> {
     };
     encoding.bytes(&scalar(text.value)).ok_or_else(|| {
         let mut fault = text.expected("base64");
-        // What it is instead may be anybody's data.
+        // The text may be personal data, so the error does not show it.
         "other text".clone_into(&mut fault.found);
         fault
     })
 }
 
-/// The type of a body that there is, where the tool says one.
+/// The content type of a body, if there is a body and the tool states a type.
 fn mime(of: &Json, body: &Bytes) -> Option<String> {
     let mime = of.get("mimeType")?.as_str()?.trim();
     (!body.is_empty() && !matches!(mime, "" | "x-unknown")).then(|| mime.to_owned())
@@ -199,13 +199,13 @@ fn headers(place: &Place<'_>) -> Result<Vec<(String, String)>, Fault> {
         return Ok(Vec::new());
     };
     let mut headers = pairs(&list)?;
-    // Chrome lists the pseudo-headers of HTTP/2 with the others.
+    // Chrome lists the pseudo-headers of HTTP/2 among the others.
     headers.retain(|(name, _)| !name.starts_with(':'));
     Ok(headers)
 }
 
 fn outcome(entry: &Place<'_>, method: &Method, response: &Place<'_>) -> Result<Outcome, Fault> {
-    // Chrome puts `_error` into the response.
+    // Chrome writes `_error` into the response.
     let error = [entry, response]
         .into_iter()
         .find_map(|place| place.value.get("_error")?.as_str());
@@ -240,7 +240,7 @@ fn outcome(entry: &Place<'_>, method: &Method, response: &Place<'_>) -> Result<O
     }))
 }
 
-/// Nothing where there was no answer, for which tools write 0 or -1.
+/// Reads the status; `None` without a response, for which tools write 0 or -1.
 fn status(place: &Place<'_>) -> Result<Option<StatusCode>, Fault> {
     let number = match place.value {
         Json::Number(number) => number.as_f64(),
@@ -261,7 +261,7 @@ fn status(place: &Place<'_>) -> Result<Option<StatusCode>, Fault> {
     }
 }
 
-/// What the tool saved of the body.
+/// Reads the part of the body that the tool saved.
 fn received_body(content: &Place<'_>) -> Result<Option<Bytes>, Fault> {
     if content.value.is_string() {
         return Ok(Some(scalar(content.value).into()));
@@ -272,7 +272,8 @@ fn received_body(content: &Place<'_>) -> Result<Option<Bytes>, Fault> {
         .transpose()
 }
 
-/// Whether such an answer has no body, whatever its headers say; that of a redirect is nothing to anybody, and Chrome saves none.
+/// Whether such a response has no body, whatever its headers say. The body of a redirect counts as absent: nobody reads
+/// it, and Chrome does not save it.
 fn is_bodiless(method: &Method, status: StatusCode) -> bool {
     *method == Method::HEAD
         || status.is_informational()
@@ -280,7 +281,7 @@ fn is_bodiless(method: &Method, status: StatusCode) -> bool {
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT)
 }
 
-/// Whether the tool saw a body. One of them suffices: the sizes that tools do not know are -1 or 0.
+/// Whether the tool saw a body. One sign is enough, because tools write -1 or 0 for sizes that they do not know.
 fn had_body(response: &Json, headers: &[(String, String)]) -> bool {
     let size = |value: Option<&Json>| value.and_then(Json::as_f64).unwrap_or_default();
     let content = response.get("content").and_then(|content| content.get("size"));
@@ -294,7 +295,8 @@ fn had_body(response: &Json, headers: &[(String, String)]) -> bool {
     .any(|bytes| *bytes > 0.0)
 }
 
-/// Headers that speak about the bytes on the wire: a HAR holds the body after decoding, of which they may be wrong.
+/// Whether a header describes the bytes on the wire. A HAR contains the decoded body, for which such headers may be
+/// wrong.
 fn is_stale(name: &str, value: &str, body: &[u8]) -> bool {
     match name.to_ascii_lowercase().as_str() {
         "content-encoding" | "transfer-encoding" => true,

@@ -1,15 +1,15 @@
-//! What can be wrong with a recording, by who has to do what about it.
+//! Errors of recordings, by who has to do what about them.
 
 use std::{fmt, io};
 
-/// A file's name, or what a foreign file holds, on one line.
+/// Makes a file's name, or a foreign file's content, fit on one line.
 pub(super) fn shown(text: &str) -> String {
-    /// As long as a path may be.
+    /// The longest path that systems accept.
     const SHOWN_CHARS: usize = 4_096;
     crate::text::shown(text, SHOWN_CHARS)
 }
 
-/// A recording that cannot be read, written or relied on.
+/// A recording cannot be read, written or relied on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,15 +18,15 @@ pub enum Error {
     Read {
         /// The recording.
         file: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file cannot be written; what stood there before still does.
+    /// The file cannot be written; its previous content is unchanged.
     #[error("`{}`: cannot be written: {source}", shown(file))]
     Write {
         /// The recording.
         file: String,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The text ends inside the document.
@@ -52,15 +52,15 @@ pub enum Error {
         /// Where and why.
         source: serde_json::Error,
     },
-    /// The file is a compressed one.
+    /// The file is compressed.
     #[error("`{}`: expected a HAR document, found a {what} file", shown(file))]
     Packed {
         /// The recording.
         file: String,
-        /// By what it is compressed.
+        /// The compression format.
         what: &'static str,
     },
-    /// Nested deeper than any recording needs.
+    /// The document nests deeper than any recording needs.
     #[error("`{}`: expected nesting of at most {limit} levels, found more", shown(file))]
     TooDeep {
         /// The recording.
@@ -68,7 +68,7 @@ pub enum Error {
         /// Levels.
         limit: usize,
     },
-    /// Larger than any recording needs.
+    /// The file is larger than any recording needs.
     #[error("`{}`: expected at most {limit} bytes, found more", shown(file))]
     TooLarge {
         /// The recording.
@@ -76,39 +76,39 @@ pub enum Error {
         /// Bytes.
         limit: u64,
     },
-    /// Made of more than any recording needs.
+    /// The document has more values than any recording needs.
     #[error("`{}`: expected at most {limit} JSON values, found more", shown(file))]
     TooMany {
         /// The recording.
         file: String,
-        /// Texts, numbers, lists, objects and the like.
+        /// Texts, numbers, lists, objects and so on.
         limit: usize,
     },
-    /// A secret would have been written; nothing was.
+    /// The recording contains a secret; nothing was written.
     #[error(
         "`{}`: not saved: the recording still holds a secret after redaction",
         shown(file)
     )]
     Secret {
-        /// Where it would have been written.
+        /// The file that was not written.
         file: String,
     },
-    /// JSON, but not what a recording has in this place.
+    /// The file is JSON, but has something else where a recording needs a certain value.
     #[error("`{}`: `{at}`: expected {expected}, found {}", shown(file), shown(found))]
     Unexpected {
         /// The recording.
         file: String,
-        /// The place, as a JavaScript expression: `log.entries[3].request.url`.
+        /// The location, as a JavaScript expression: `log.entries[3].request.url`.
         at: String,
         /// What belongs there.
         expected: String,
-        /// What is there.
+        /// What was found.
         found: String,
     },
 }
 
 impl Error {
-    /// What to do about it, where that can be said in a line.
+    /// What to do about it, if one line can say it.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
@@ -130,7 +130,7 @@ impl Error {
     }
 }
 
-/// The same before it is known which file it is about.
+/// A fault before its file is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) at: String,

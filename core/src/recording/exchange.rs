@@ -1,4 +1,4 @@
-//! One request and what became of it.
+//! One request and its outcome.
 
 use std::{fmt, time::Duration};
 
@@ -7,10 +7,10 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 use url::Url;
 
-/// What an exchange was for.
+/// The purpose of an exchange.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Turning a credential into a session; recorded with placeholders, matched by method and path alone.
+    /// Turns a credential into a session. Recorded with placeholders, matched by method and path only.
     Authentication,
     /// Everything else.
     #[default]
@@ -26,20 +26,20 @@ impl Role {
     }
 }
 
-/// A request as the node made it, before a session is added.
+/// A request as the node made it, before the host adds a session.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// The method.
     pub method: Method,
     /// The absolute address, with its query.
     pub url: Url,
-    /// Name and value, in order, names repeated as often as they were sent.
+    /// Names and values in order; a name may repeat.
     pub headers: Vec<(String, String)>,
-    /// The whole body; empty is none.
+    /// The whole body; empty if there is none.
     pub body: Bytes,
 }
 
-/// Shows no query, header or body: in an authentication they are secrets.
+/// Shows no query, header or body: in an authentication these are secrets.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -51,20 +51,20 @@ impl fmt::Debug for Request {
     }
 }
 
-/// An answer, its body decompressed.
+/// A response, with its body decompressed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecordedResponse {
     /// The HTTP status.
     pub status: StatusCode,
-    /// Name and value, in order.
+    /// Names and values, in order.
     pub headers: Vec<(String, String)>,
-    /// The body, or what came of it before `broken`.
+    /// The body, or the part received before `broken`.
     pub body: Bytes,
     /// The transport failure that ended the body early, for example `connection-reset`.
     pub broken: Option<String>,
 }
 
-/// Shows no header or body: in an authentication they are secrets.
+/// Shows no header or body: in an authentication these are secrets.
 impl fmt::Debug for RecordedResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordedResponse")
@@ -76,50 +76,50 @@ impl fmt::Debug for RecordedResponse {
     }
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The service answered.
+    /// The service responded.
     Answer(RecordedResponse),
-    /// There was no answer.
+    /// There was no response.
     Failed {
-        /// The transport failure by name, for example `connection-reset`. Of a HAR that another tool wrote, its words;
-        /// [`Outcome::NO_ANSWER`] and [`Outcome::NO_BODY`] where it has none.
+        /// The name of the transport failure, for example `connection-reset`. In a HAR of another tool, that tool's
+        /// text, or [`Outcome::NO_ANSWER`] or [`Outcome::NO_BODY`] without one.
         error: String,
     },
 }
 
 impl Outcome {
-    /// A HAR of another tool has no answer here and does not say why.
+    /// The HAR of another tool has no response for the request and does not say why.
     pub const NO_ANSWER: &'static str = "no-answer-recorded";
-    /// A HAR of another tool says that the answer had a body, but does not hold it: browsers drop large ones.
+    /// The HAR of another tool says that the response had a body but does not contain it: browsers drop large bodies.
     pub const NO_BODY: &'static str = "body-not-recorded";
 
-    /// Whether there was an answer with a body, of which the recording does not hold the body.
+    /// Whether the response had a body that the recording does not contain.
     pub(super) fn lacks_body(&self) -> bool {
         matches!(self, Self::Failed { error } if error == Self::NO_BODY)
     }
 }
 
-/// One request and what became of it.
+/// One request and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exchange {
-    /// What it was for.
+    /// The purpose of the exchange.
     pub role: Role,
-    /// The index of the item that it was for; absent for authentication and where several items were under way.
+    /// The index of its item; absent for authentication and where several items were in flight.
     pub item: Option<usize>,
-    /// What was sent.
+    /// The request.
     pub request: Request,
-    /// What came of it.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// When the request was sent. The replay of an authentication takes its clock from here, since an answer may hold
-    /// the instant when the session ends.
+    /// When the request was sent. The replay of an authentication takes its clock from here, because the response may
+    /// state when the session expires.
     pub started: Timestamp,
-    /// From there until the end of the answer.
+    /// From `started` to the last byte of the response.
     pub duration: Duration,
 }
 
-/// The first value of a header, by a name in lower case.
+/// The first value of a header, by its name in lower case.
 pub(super) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers
         .iter()

@@ -1,4 +1,4 @@
-//! Values in the forms in which tools write them: names and values, texts that are something else, encoded bodies.
+//! Reads values in the forms that tools write: lists of names and values, texts of other values, encoded bodies.
 
 use crate::json::Json;
 use base64::engine::GeneralPurposeConfig;
@@ -7,13 +7,13 @@ use bytes::Bytes;
 
 use super::{error::Fault, place::Place};
 
-/// Padding may be there or not.
+/// Accepts base64 with or without padding.
 const CONFIG: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG);
 
-/// What tools call a text that is not encoded: HAR knows `base64` alone, and many write the text's character set.
+/// Names for unencoded text: HAR defines only `base64`, and many tools write the text's character set instead.
 const PLAIN: [&str; 12] = [
     "",
     "utf-8",
@@ -29,7 +29,7 @@ const PLAIN: [&str; 12] = [
     "none",
 ];
 
-/// Names and values: a list of `{name, value}` or of pairs, or an object. What has no name is none.
+/// Reads names and values: a list of `{name, value}` objects or of pairs, or an object. Skips entries without a name.
 pub(super) fn pairs(list: &Place<'_>) -> Result<Vec<(String, String)>, Fault> {
     match list.value {
         Json::Array(elements) => Ok(elements.iter().filter_map(pair).collect()),
@@ -53,7 +53,7 @@ fn pair(element: &Json) -> Option<(String, String)> {
     (!name.is_null()).then(|| (scalar(name), scalar(value)))
 }
 
-/// A text that some tools write as the number or the JSON value that it is.
+/// A text, which some tools write as a number or another JSON value.
 pub(super) fn scalar(value: &Json) -> String {
     match value {
         Json::Null => String::new(),
@@ -62,7 +62,7 @@ pub(super) fn scalar(value: &Json) -> String {
     }
 }
 
-/// How the text of a body stands for its bytes.
+/// How the text of a body encodes its bytes.
 #[derive(Clone, Copy)]
 pub(super) enum Encoding {
     Plain,
@@ -70,7 +70,7 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// `None` for one that is neither.
+    /// `None` for an unknown encoding.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let name = name.trim().to_ascii_lowercase();
         match name.as_str() {
@@ -79,7 +79,7 @@ impl Encoding {
         }
     }
 
-    /// `None` where it is no such text.
+    /// `None` if the text is not valid in this encoding.
     pub(super) fn bytes(self, text: &str) -> Option<Bytes> {
         match self {
             Self::Plain => Some(Bytes::from(text.to_owned())),

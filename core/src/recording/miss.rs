@@ -1,4 +1,4 @@
-//! A request that was not recorded: which recorded one comes nearest, and where the two part.
+//! Explains a request that was not recorded: which recorded request is nearest, and where the two differ.
 
 use std::{collections::BTreeSet, fmt, fmt::Write as _};
 
@@ -13,28 +13,28 @@ use super::{
 
 /// Longer values are cut in errors.
 const SHOWN_CHARS: usize = 80;
-/// As long as a path may be.
+/// The longest path that systems accept.
 const FILE_CHARS: usize = 4_096;
 
-/// A replay was asked for an exchange that it does not hold, or no longer.
+/// A replay needed an exchange that the recording does not have, or that was already served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub struct Miss {
     /// The recording.
     pub recording: String,
-    /// What the request was for.
+    /// The purpose of the request.
     pub role: Role,
-    /// Method, path below the base URL and query, cut: `POST /v1/points?dry=1`.
+    /// Method, path below the base URL and query, shortened: `POST /v1/points?dry=1`.
     pub request: String,
-    /// The recorded exchange that is most like it; absent where the recording has none of this role.
+    /// The most similar recorded exchange; absent if the recording has none of this role.
     pub nearest: Option<Nearest>,
-    /// An entry of the same method and path that could not be read.
+    /// An entry with the same method and path that could not be read.
     pub unreadable: Option<Unreadable>,
-    /// Whether it was recorded, without the body of its answer.
+    /// Whether the exchange was recorded, but without the body of its response.
     pub lacks_body: bool,
 }
 
-/// The recorded exchange that is most like a request.
+/// The recorded exchange that is most similar to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Nearest {
@@ -42,13 +42,13 @@ pub struct Nearest {
     pub entry: usize,
     /// The item that it was recorded for.
     pub item: Option<usize>,
-    /// Whether the replay has already given it away.
+    /// Whether the replay has already served it.
     pub served: bool,
-    /// Where the two part first; absent where they are the same and it has been served.
+    /// The first difference; absent if the requests are equal and the exchange was already served.
     pub difference: Option<Difference>,
 }
 
-/// Where a recorded and a sent request part. Values are ready to be shown: cut, and without control characters.
+/// Where a recorded and a sent request differ. Values are safe to show: shortened, and without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Difference {
@@ -59,7 +59,7 @@ pub enum Difference {
         /// As sent.
         sent: String,
     },
-    /// The paths below the base URL; a whole address where one is not below it.
+    /// The paths below the base URL; a URL that is not below it is given in full.
     Path {
         /// As recorded.
         recorded: String,
@@ -70,34 +70,34 @@ pub enum Difference {
     Query {
         /// Its name.
         name: String,
-        /// As recorded; absent: not there.
+        /// As recorded; absent if it was not recorded.
         recorded: Option<String>,
-        /// As sent; absent: not there.
+        /// As sent; absent if it was not sent.
         sent: Option<String>,
     },
     /// The type of the body, without its parameters.
     ContentType {
-        /// As recorded; empty: none.
+        /// As recorded; empty if absent.
         recorded: String,
-        /// As sent; empty: none.
+        /// As sent; empty if absent.
         sent: String,
     },
-    /// A place in a JSON body.
+    /// A value in a JSON body.
     Body {
-        /// JSON pointer; empty is the whole body.
+        /// JSON pointer; empty for the whole body.
         pointer: String,
-        /// As recorded; absent: not there.
+        /// As recorded; absent if it was not recorded.
         recorded: Option<String>,
-        /// As sent; absent: not there.
+        /// As sent; absent if it was not sent.
         sent: Option<String>,
     },
-    /// A place in a body that is not JSON.
+    /// A position in a body that is not JSON.
     Bytes {
         /// From 0.
         offset: usize,
-        /// From there, as recorded.
+        /// The recorded text at the offset.
         recorded: String,
-        /// From there, as sent.
+        /// The sent text at the offset.
         sent: String,
     },
 }
@@ -224,7 +224,7 @@ fn or_nothing(value: Option<&String>) -> String {
     value.map_or_else(|| "nothing".to_owned(), |value| format!("`{value}`"))
 }
 
-/// How much two requests of the same role differ, and where first.
+/// Counts the differences between two requests of the same role, and returns the first.
 pub(super) fn compare(recorded: &Canonical, sent: &Canonical) -> (usize, Option<Difference>) {
     let mut found = Found::default();
     let [recorded_method, sent_method] = [recorded, sent].map(|side| side.method.to_string());
@@ -254,7 +254,7 @@ pub(super) fn compare(recorded: &Canonical, sent: &Canonical) -> (usize, Option<
                 sent: shown_body(sent),
             }),
         }
-        // Last: where a body is missing, its type is, too, and is not what matters.
+        // Compared last, because a missing body also has no type, and the missing body matters more.
         if recorded.content_type != sent.content_type {
             let [recorded, sent] = [recorded, sent].map(|side| cut(&side.content_type));
             found.add(|| Difference::ContentType { recorded, sent });
@@ -263,7 +263,8 @@ pub(super) fn compare(recorded: &Canonical, sent: &Canonical) -> (usize, Option<
     (found.count, found.first)
 }
 
-/// Method, path and query of a request, for an error. An authentication's query may hold a secret.
+/// Method, path and query of a request, for an error. The query of an authentication may contain a secret, so it is
+/// omitted.
 pub(super) fn summary(request: &Canonical) -> String {
     let mut text = format!("{} {}", request.method, request.target);
     if request.role == Role::Operation {
@@ -315,7 +316,7 @@ fn compare_query(recorded: &[(String, String)], sent: &[(String, String)], found
     }
 }
 
-/// The pairs that are left when each of `others` takes one away. Both are sorted.
+/// The pairs that remain after each of `others` removes one. Both lists are sorted.
 fn without(pairs: &[(String, String)], others: &[(String, String)]) -> Vec<(String, String)> {
     let mut others = others.iter().peekable();
     let mut left = Vec::new();
@@ -328,7 +329,7 @@ fn without(pairs: &[(String, String)], others: &[(String, String)]) -> Vec<(Stri
     left
 }
 
-/// Both were parsed by a reader that bounds the depth.
+/// The reader that parsed both has bounded their depth.
 fn compare_json(recorded: &Json, sent: &Json, pointer: &mut String, found: &mut Found) {
     let at_step = |pointer: &mut String,
                    step: &str,
@@ -409,12 +410,12 @@ fn decoded(text: &str) -> String {
     cut(&percent_decode(text.as_bytes()).decode_utf8_lossy())
 }
 
-/// A text in double quotes, for an error.
+/// The text in double quotes, for an error.
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", cut(text))
 }
 
-/// At most a line's worth of a text, with nothing in it that could steer a terminal or turn its writing round.
+/// At most one line of a text, without characters that control a terminal or change the direction of writing.
 pub(super) fn cut(text: &str) -> String {
     crate::text::shown(text, SHOWN_CHARS)
 }

@@ -1,10 +1,10 @@
-//! Reading JSON that somebody else wrote, with errors that say where.
+//! Reads JSON that another program wrote, with errors that name the location.
 
 use crate::json::{Json, Object};
 
 use super::error::Fault;
 
-/// A value and where it stands. Places are chained on the stack; their text is made only for an error.
+/// A value and its location. Locations are chained on the stack; the text of a location is built only for an error.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'p> {
     pub(super) value: &'p Json,
@@ -28,7 +28,7 @@ impl<'p> Place<'p> {
         }
     }
 
-    /// A field; absent and `null` are the same.
+    /// A field, if it is present and not `null`.
     pub(super) fn get(&'p self, key: &'p str) -> Option<Place<'p>> {
         let value = self.value.get(key)?;
         (!value.is_null()).then_some(Place {
@@ -38,7 +38,7 @@ impl<'p> Place<'p> {
         })
     }
 
-    /// A field that must be there.
+    /// A field that must be present.
     pub(super) fn need(&'p self, key: &'p str, expected: &str) -> Result<Place<'p>, Fault> {
         self.object()?;
         self.get(key).ok_or_else(|| Fault {
@@ -79,7 +79,7 @@ impl<'p> Place<'p> {
         number.ok_or_else(|| self.expected("an index, from 0"))
     }
 
-    /// The fault of something else being here.
+    /// The fault for a value of the wrong kind.
     pub(super) fn expected(&self, expected: impl Into<String>) -> Fault {
         Fault {
             at: self.path(),
@@ -119,7 +119,7 @@ impl<'p> Place<'p> {
     }
 }
 
-/// What is there, short enough for one line.
+/// The value that was found, on one short line.
 fn found(value: &Json) -> String {
     match value {
         Json::Null => "null".to_owned(),

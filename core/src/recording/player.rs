@@ -1,4 +1,4 @@
-//! Answering requests from a recording. Nothing here can open a socket.
+//! Serves requests from a recording. Nothing here can open a socket.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,26 +17,27 @@ use super::{
     request_key::{BasePrefix, Canonical, Key, Spelled, target},
 };
 
-/// How many recorded exchanges a request that was not recorded is compared with, so that ten thousand misses stay cheap.
+/// How many recorded exchanges are compared with a request that was not recorded, so that ten thousand misses stay
+/// cheap.
 const COMPARED: usize = 100;
 
 /// Serves each exchange of a recording once, to any number of tasks.
 ///
-/// Equal exchanges are served in the order in which they were sent when they were recorded. An authentication that a recording of
-/// another tool does not tell from the rest is the first exchange of its method and path.
+/// Equal exchanges are served in the order in which they were sent during recording. If another tool's recording does
+/// not mark authentications, the first exchange with the same method and path is served for one.
 pub struct Player {
     name: String,
     is_foreign: bool,
     base_url: Url,
     recorded_base_url: Url,
     exchanges: Vec<Exchange>,
-    /// Where in `log.entries` each of them stands.
+    /// The index in `log.entries` of each exchange.
     places: Vec<usize>,
     unreadable: Vec<Unreadable>,
     base: BasePrefix,
-    /// Of recorded requests of operations, by how they are written.
+    /// Keys of the recorded operation requests, by their exact spelling.
     spelled: HashMap<Key, Key>,
-    /// The exchanges that share method and path, for what comes nearest to a miss.
+    /// The exchanges with each method and path, to find the nearest one for a miss.
     routes: HashMap<Route, Vec<usize>>,
     /// The same for entries that could not be read, whatever their role.
     unreadable_routes: HashMap<Route, Vec<usize>>,
@@ -55,17 +56,17 @@ struct State {
     served: Vec<bool>,
 }
 
-/// The exchanges that were never asked for.
+/// The exchanges that no request used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unused {
-    /// Those of operations: the node no longer does what it did.
+    /// Exchanges of operations: the node no longer sends what it sent during recording.
     pub operation: Vec<UnusedExchange>,
-    /// Those of authentication: also unused where a host still had a session.
+    /// Exchanges of authentication, which also stay unused if the host already had a session.
     pub authentication: Vec<UnusedExchange>,
 }
 
-/// An exchange that was never asked for.
+/// An exchange that no request used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`log.entries[{entry}]`: recorded and never sent: `{request}`")]
 #[non_exhaustive]
@@ -74,13 +75,13 @@ pub struct UnusedExchange {
     pub entry: usize,
     /// The item that it was recorded for.
     pub item: Option<usize>,
-    /// Method, path below the base URL and query, cut.
+    /// Method, path below the base URL and query, shortened.
     pub request: String,
 }
 
 impl Player {
-    /// Replay `recording` for a run whose service is at `base_url`. Paths are compared below the two base URLs; a HAR of
-    /// another tool has none of its own and is taken to be recorded at `base_url`.
+    /// Prepares the replay of `recording` for a run whose service is at `base_url`. Paths are compared relative to the
+    /// two base URLs. A HAR of another tool has no base URL and counts as recorded at `base_url`.
     #[must_use]
     pub fn new(recording: Recording, base_url: &Url) -> Self {
         let recorded_base_url = recording
@@ -151,16 +152,16 @@ impl Player {
         }
     }
 
-    /// Whether the recording has no case: another tool wrote it.
+    /// Whether another tool wrote the recording, which then has no case.
     pub fn is_foreign(&self) -> bool {
         self.is_foreign
     }
 
-    /// What came of the request when it was recorded. Of equal exchanges one of `item`, where it is known, comes first,
-    /// so that items which overlap do not get each other's answers.
+    /// The recorded outcome of a request. Among equal exchanges one of `item`, if known, is preferred, so that
+    /// overlapping items do not get each other's responses.
     ///
     /// # Errors
-    /// It was not recorded, or less often than it was sent, or without the answer's body.
+    /// The request was not recorded, or was recorded fewer times than it was sent, or without the response's body.
     pub fn serve(&self, role: Role, item: Option<usize>, request: &Request) -> Result<&Outcome, Box<Miss>> {
         let sent = Canonical::new(role, request, &self.base_url);
         let index = self.take(&sent.key(), item).or_else(|| self.take_unmarked(&sent));
@@ -170,8 +171,8 @@ impl Player {
         }
     }
 
-    /// [`Self::serve`] for an operation's request that is written as it was recorded. Nothing where it is not, or was served
-    /// already: then `serve` knows.
+    /// Like [`Self::serve`], for an operation's request in exactly the recorded spelling. `None` if no unserved
+    /// exchange has that spelling; `serve` then decides.
     pub fn serve_spelled(
         &self,
         item: Option<usize>,
@@ -199,7 +200,7 @@ impl Player {
         Some(index)
     }
 
-    /// An authentication in a recording that does not say which exchange is one.
+    /// Finds an authentication in a recording that does not mark its authentications.
     fn take_unmarked(&self, sent: &Canonical) -> Option<usize> {
         if sent.role != Role::Authentication {
             return None;
@@ -213,11 +214,11 @@ impl Player {
         let exchange = self
             .exchanges
             .get(*indices.iter().find(|index| !is_served(index))?)?;
-        // Equals of it come in the same order.
+        // Equal exchanges are served in order.
         self.take(&self.canonical(exchange).key(), None)
     }
 
-    /// What came of an exchange; `sent` is the request, for an error.
+    /// The outcome of an exchange; `sent` is the request, for an error.
     fn outcome(&self, index: usize, sent: impl FnOnce() -> Canonical) -> Result<&Outcome, Box<Miss>> {
         let exchange = self.exchanges.get(index);
         let outcome = exchange.map(|exchange| &exchange.outcome);
@@ -241,7 +242,7 @@ impl Player {
         self.places.get(index).copied().unwrap_or(index)
     }
 
-    /// What was never asked for; call it when the run is over.
+    /// The exchanges that no request used. Call it after the run.
     #[must_use]
     pub fn unused(&self) -> Unused {
         let mut unused = Unused::default();
@@ -278,7 +279,7 @@ impl Player {
         }
     }
 
-    /// The first entry of the same method and path that could not be read.
+    /// The first unreadable entry with the same method and path.
     fn unreadable_of(&self, sent: &Canonical) -> Option<Unreadable> {
         let indices = self.unreadable_routes.get(&Route {
             role: Role::Operation,
@@ -288,8 +289,8 @@ impl Player {
         self.unreadable.get(*indices.first()?).cloned()
     }
 
-    /// Among the exchanges whose path and method come nearest, the one that differs in the fewest places; where that is
-    /// undecided one that still waits, then the first.
+    /// Among the exchanges with the nearest method and path, returns the one with the fewest differences. On a tie,
+    /// unserved exchanges win, then the first.
     fn nearest(&self, sent: &Canonical) -> Option<Nearest> {
         let of_role = self.routes.iter().filter(|(route, _)| route.role == sent.role);
         let ranked = of_role.map(|(route, indices)| {
@@ -326,7 +327,7 @@ impl Player {
         Canonical::new(exchange.role, &exchange.request, &self.recorded_base_url)
     }
 
-    /// Nothing that panics runs under the lock, and a served flag is right at any time.
+    /// A poisoned lock is harmless: no code that panics runs under it, and the served flags are always valid.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -341,7 +342,7 @@ impl std::fmt::Debug for Player {
     }
 }
 
-/// The first exchange of an operation that was not asked for, and how many more; nothing where there is none.
+/// Names the first unused exchange of an operation, and how many more there are; writes nothing if there are none.
 impl fmt::Display for Unused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.operation.first() else {
@@ -356,14 +357,14 @@ impl fmt::Display for Unused {
 }
 
 impl Unused {
-    /// Whether everything was used.
+    /// Whether every exchange was used.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.operation.is_empty() && self.authentication.is_empty()
     }
 }
 
-/// In how many segments two paths differ.
+/// The number of segments in which two paths differ.
 fn path_distance(a: &str, b: &str) -> usize {
     let (mut a, mut b) = (a.split('/'), b.split('/'));
     let mut distance = 0;

@@ -1,5 +1,5 @@
-//! From a HAR document to what a replay needs of it: what is ours is read strictly, since a replay would otherwise quietly be
-//! wrong, and what other tools add to a log is passed over where it has another form.
+//! Extracts from a HAR document what a replay needs. Nodule's own fields are read strictly, because a replay would
+//! otherwise be silently wrong. Other tools' additions are skipped if they have another form.
 
 use crate::json::Json;
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::description::DeclaredRequest;
 
-/// What was read.
+/// The contents of a document.
 #[derive(Clone)]
 pub(super) struct View {
     pub(super) comment: Option<String>,
@@ -24,7 +24,7 @@ pub(super) struct View {
     pub(super) component: Option<RecordedComponent>,
     pub(super) case: Option<Case>,
     pub(super) exchanges: Vec<Exchange>,
-    /// Where in `log.entries` each exchange stands.
+    /// The index in `log.entries` of each exchange.
     pub(super) places: Vec<usize>,
     pub(super) unreadable: Vec<Unreadable>,
 }
@@ -71,7 +71,7 @@ pub(super) fn view(document: &Json) -> Result<View, Fault> {
     })
 }
 
-/// A remark, which is nothing to fail for.
+/// Reads a remark. A remark of the wrong kind is ignored.
 fn text(place: &Place<'_>, key: &str) -> Option<String> {
     place.value.get(key)?.as_str().map(str::to_owned)
 }
@@ -180,7 +180,7 @@ fn declared(place: &Place<'_>) -> Result<DeclaredRequest, Fault> {
 pub(super) fn address(place: &Place<'_>) -> Result<Url, Fault> {
     Url::parse(place.text()?).map_err(|error| {
         let mut fault = place.expected("an absolute URL");
-        // The text itself may hold a secret.
+        // The error's message replaces the text, which may contain a secret.
         fault.found = error.to_string();
         fault
     })

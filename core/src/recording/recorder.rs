@@ -1,4 +1,4 @@
-//! Collecting the exchanges of a run.
+//! Collects the exchanges of a run.
 
 use std::{
     fmt,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::description::DeclaredRequest;
 
-/// Headers that carry credentials, or stand for a session: never kept, whoever set them.
+/// Headers that carry credentials or identify a session. They are never recorded, whoever set them.
 const HIDDEN: [&str; 9] = [
     "authentication-info",
     "authorization",
@@ -32,7 +32,7 @@ const HIDDEN: [&str; 9] = [
     "x-auth-token",
 ];
 
-/// Everything that is known about a run before it begins.
+/// What is known about a run before it begins.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Meta {
@@ -42,20 +42,20 @@ pub struct Meta {
     pub operation: String,
     /// What a failed item does to those after it.
     pub on_failure: OnFailure,
-    /// Where the service is.
+    /// The service's base URL.
     pub base_url: Url,
-    /// Which request the operation says it makes.
+    /// The request that the operation declares.
     pub declared: Option<DeclaredRequest>,
     /// The component that is run.
     pub component: Option<RecordedComponent>,
-    /// What answers, for example `simulator`.
+    /// What responds, for example `simulator`.
     pub recorded_against: Option<String>,
     /// A remark for readers of the file.
     pub comment: Option<String>,
 }
 
 impl Meta {
-    /// Of a run of this operation against a service at this address; the rest is as for one of which no more is known.
+    /// Describes a run of this operation against this base URL; all other facts are unknown.
     #[must_use]
     pub fn new(group: &str, operation: &str, base_url: Url) -> Self {
         Self {
@@ -71,7 +71,8 @@ impl Meta {
     }
 }
 
-/// Collects exchanges from any number of tasks. Until [`Recorder::finish`] it holds secrets, so it shows none.
+/// Collects exchanges from any number of tasks. It contains secrets until [`Recorder::finish`], so its `Debug` shows
+/// none.
 pub struct Recorder {
     meta: Meta,
     hidden: Vec<String>,
@@ -85,7 +86,7 @@ struct State {
 }
 
 impl Recorder {
-    /// `hidden_headers`: names, beside the usual ones, that carry credentials, such as those of the session.
+    /// `hidden_headers` names further headers that carry credentials, such as those of the session.
     pub fn new<'a>(meta: Meta, hidden_headers: impl IntoIterator<Item = &'a str>) -> Self {
         let hidden = HIDDEN
             .into_iter()
@@ -99,7 +100,7 @@ impl Recorder {
         }
     }
 
-    /// Keep an exchange, without the headers that carry credentials.
+    /// Stores an exchange, without the headers that carry credentials.
     pub fn push(&self, mut exchange: Exchange) {
         let retain = |headers: &mut Vec<(String, String)>| {
             headers.retain(|(name, _)| !self.hidden.contains(&name.to_ascii_lowercase()));
@@ -111,30 +112,30 @@ impl Recorder {
         self.state().exchanges.push(exchange);
     }
 
-    /// Name what must not be seen in an authentication exchange, before or after it: the credential's values, the values
-    /// of the session's headers and query, its renewal. Of `Bearer abc` the token alone is replaced too, of a renewal that
-    /// is JSON each of its texts. Empty ones are ignored.
+    /// Names the secrets to hide in authentication exchanges, earlier and later ones: the credential's values, the
+    /// values of the session's headers and query, its renewal. The token of `Bearer abc` is also hidden on its own, and
+    /// so is each text of a JSON renewal. Empty secrets are ignored.
     pub fn add_secrets<S: Into<String>>(&self, secrets: impl IntoIterator<Item = S>) {
         self.state().secrets.extend(secrets.into_iter().map(Into::into));
     }
 
-    /// How many exchanges were kept.
+    /// The number of exchanges stored.
     pub fn len(&self) -> usize {
         self.state().exchanges.len()
     }
 
-    /// Whether none was kept.
+    /// Whether no exchange is stored.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Hide the authentication exchanges and make the recording, in the order in which requests were sent. The recorder is
-    /// empty afterwards.
+    /// Hides the secrets of the authentication exchanges and makes the recording, in the order in which requests were
+    /// sent. The recorder is empty afterwards.
     ///
-    /// Other exchanges are kept as they are: pass the recording through [`Recording::map_strings`] before saving it.
+    /// Other exchanges stay unchanged: pass the recording through [`Recording::map_strings`] before saving it.
     ///
     /// # Errors
-    /// An exchange names an item that is not there.
+    /// An exchange names an item that does not exist.
     pub fn finish(&self, items: Vec<Item>) -> Result<Recording, Error> {
         let State {
             mut exchanges,
@@ -172,7 +173,7 @@ impl Recorder {
         Recording::from_document(document(&head, &exchanges), "the new recording".to_owned())
     }
 
-    /// A panic elsewhere leaves at worst an exchange out; the rest is still worth having.
+    /// A panic elsewhere loses at most one exchange; the others are still useful.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,23 +1,23 @@
-//! Text that is nearly JSON, as tools write it that put texts together themselves.
+//! Repairs text that is nearly JSON, from tools that build JSON by joining texts.
 //!
 //! | found | read as |
 //! | --- | --- |
-//! | half a surrogate pair, bytes that are no UTF-8 | U+FFFD |
-//! | a control character inside of a text | that character |
+//! | half a surrogate pair, invalid UTF-8 | U+FFFD |
+//! | a control character inside a text | that character |
 //! | `NaN`, `Infinity` | `null` |
-//! | NUL bytes at the end, as a crash leaves them | nothing |
+//! | NUL bytes after the document, as a crash leaves them | nothing |
 
-/// What was made of a text.
+/// The repaired text.
 pub(super) struct Repaired {
     pub(super) text: Vec<u8>,
-    /// How many characters were lost.
+    /// The number of characters lost.
     pub(super) lost: usize,
 }
 
-/// What stands for a character that is none, as JSON.
+/// The JSON escape that replaces an invalid character.
 const LOST: &[u8] = br"\ufffd";
 
-/// Repair a text, which gets no longer than `most`: what is longer is left as it is.
+/// Repairs a text. If the result would exceed `most` bytes, returns the text unchanged.
 pub(super) fn repaired(text: &[u8], most: usize) -> Repaired {
     let end = text
         .iter()
@@ -67,7 +67,7 @@ impl Writer {
         }
     }
 
-    /// Outside of a text; how many bytes were taken.
+    /// Repairs one position outside a string. Returns the number of bytes consumed.
     fn bare(&mut self, first: u8, rest: &[u8]) -> usize {
         self.is_quoted = first == b'"';
         if matches!(first, b'N' | b'I' | b'-') {
@@ -82,7 +82,7 @@ impl Writer {
         1
     }
 
-    /// Inside of one.
+    /// Repairs one position inside a string. Returns the number of bytes consumed.
     fn quoted(&mut self, first: u8, rest: &[u8]) -> usize {
         match (first, unit(rest)) {
             (b'\\', Some(0xd800..=0xdbff)) => {
@@ -115,7 +115,7 @@ impl Writer {
     }
 }
 
-/// The unit of `\uXXXX`.
+/// Reads the UTF-16 unit of `\uXXXX`.
 fn unit(text: &[u8]) -> Option<u16> {
     let digits = std::str::from_utf8(text.strip_prefix(br"\u")?.get(..4)?).ok()?;
     u16::from_str_radix(digits, 16).ok()

@@ -1,8 +1,9 @@
-//! What of a request counts when it is compared: method, path below the base URL, query, type and content of the body.
+//! The parts of a request that count in a comparison: method, path below the base URL, query, and the type and content
+//! of the body.
 //!
-//! Two requests are the same if these are the same after decoding: `%41` is `A` but `%2F` is not `/`; query parameters
-//! may stand in any order; JSON may be spaced and its keys ordered in any way, while `1` and `1.0` are different numbers. No
-//! header counts but the type of a body.
+//! Two requests are the same if these parts are the same after decoding: `%41` is `A`, but `%2F` is not `/`. Query
+//! parameters may be in any order, and JSON may have any spacing and order of keys, while `1` and `1.0` are different
+//! numbers. The only header that counts is the content type of a body.
 
 use crate::json::Json;
 use bytes::Bytes;
@@ -13,20 +14,20 @@ use url::Url;
 
 use super::exchange::{Request, Role, header};
 
-/// All that RFC 3986 does not call unreserved.
+/// All characters that RFC 3986 does not call unreserved.
 const RESERVED: AsciiSet = NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// A request in the form in which it is compared.
+/// A request in the form that comparisons use.
 pub(super) struct Canonical {
     pub(super) role: Role,
     pub(super) method: Method,
-    /// The path below the base URL, or the whole address without its query where it is not below.
+    /// The path below the base URL, or the whole URL without its query if it is not below.
     pub(super) target: String,
-    /// Sorted; encoded, so that it can be shown and compared.
+    /// Sorted, and encoded so that it can be shown and compared.
     pub(super) query: Vec<(String, String)>,
     /// Type and subtype of the body, in lower case.
     pub(super) content_type: String,
@@ -35,12 +36,12 @@ pub(super) struct Canonical {
 
 pub(super) enum Body {
     None,
-    /// The keys of its objects sorted.
+    /// JSON with sorted keys.
     Json(Json),
     Bytes(Bytes),
 }
 
-/// Equal for requests that are the same.
+/// A digest that is equal for requests that are the same.
 pub(super) type Key = [u8; 32];
 
 impl Canonical {
@@ -62,7 +63,7 @@ impl Canonical {
         }
     }
 
-    /// An authentication is known by method and path alone: the rest of it is made of secrets.
+    /// An authentication is matched by method and path only, because the rest consists of secrets.
     pub(super) fn key(&self) -> Key {
         let mut parts = Parts::new();
         parts.add(self.role.name().as_bytes());
@@ -91,13 +92,13 @@ impl Canonical {
     }
 }
 
-/// An operation's request as it is written, before anything of it is decoded.
+/// An operation's request as spelled, before any decoding.
 pub struct Spelled<'a> {
     /// The method.
     pub method: &'a Method,
-    /// The URL.
+    /// The URL as text.
     pub url: &'a str,
-    /// The value of `content-type`; empty without one.
+    /// The value of `content-type`; empty if absent.
     pub content_type: &'a [u8],
     /// The body.
     pub body: &'a [u8],
@@ -115,9 +116,9 @@ impl<'a> Spelled<'a> {
         }
     }
 
-    /// Equal for requests that are the same to the byte below their base URLs, and so in [canonical form](Canonical) too:
-    /// taking requests apart and putting them together again was a fifth of a replay's time. Nothing for a request that is
-    /// not below.
+    /// Equal for requests that have the same bytes below their base URLs, and therefore the same [canonical
+    /// form](Canonical). This key saves decoding and re-encoding each request, which took a fifth of a replay's time.
+    /// `None` for a request that is not below the base URL.
     pub(super) fn key(&self, base: &BasePrefix) -> Option<Key> {
         let below = self.url.strip_prefix(base.0.as_ref()?)?;
         if !(below.is_empty() || below.starts_with(['/', '?'])) {
@@ -132,7 +133,7 @@ impl<'a> Spelled<'a> {
     }
 }
 
-/// A base URL as the beginning of those below it; nothing begins with one that has a query.
+/// A base URL as the prefix of the URLs below it; `None` for a base URL with a query, which is a prefix of none.
 pub(super) struct BasePrefix(Option<String>);
 
 impl BasePrefix {
@@ -143,7 +144,7 @@ impl BasePrefix {
     }
 }
 
-/// A digest of parts, each told from its neighbours.
+/// A digest of several parts that keeps their boundaries.
 struct Parts(Context);
 
 impl Parts {
@@ -177,7 +178,7 @@ fn body(bytes: &Bytes, content_type: &str) -> Body {
     if bytes.is_empty() {
         return Body::None;
     }
-    // Browsers send JSON as text/plain, too; a lone number in a text is no JSON to anybody.
+    // Browsers also send JSON as `text/plain`. A lone number in a text does not count as JSON.
     let is_json =
         content_type.ends_with("json") || matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['));
     match Json::from_slice(bytes) {
@@ -189,7 +190,7 @@ fn body(bytes: &Bytes, content_type: &str) -> Body {
     }
 }
 
-/// The path below the base URL, or the whole address without its query where it is not below.
+/// The path below the base URL, or the whole URL without its query if it is not below.
 pub(super) fn target(url: &Url, base_url: &Url) -> String {
     let Some(segments) = url.path_segments() else {
         let mut url = url.clone();
@@ -200,7 +201,7 @@ pub(super) fn target(url: &Url, base_url: &Url) -> String {
     if url.origin() == base_url.origin() {
         let base = base_segments(base_url);
         if let Some(below) = segments.strip_prefix(base.as_slice()) {
-            // Nothing below is the base URL itself, which is not the same as with a slash.
+            // An empty rest is the base URL itself, which differs from the base URL with a slash.
             return if below.is_empty() {
                 String::new()
             } else {
@@ -211,7 +212,7 @@ pub(super) fn target(url: &Url, base_url: &Url) -> String {
     format!("{}/{}", url.origin().ascii_serialization(), segments.join("/"))
 }
 
-/// The base URL's path with or without a slash at its end is the same prefix.
+/// The segments of the base URL's path; a trailing slash does not matter.
 fn base_segments(base_url: &Url) -> Vec<String> {
     let mut segments: Vec<String> = base_url
         .path_segments()
@@ -226,7 +227,7 @@ fn base_segments(base_url: &Url) -> Vec<String> {
 }
 
 fn query(url: &Url) -> Vec<(String, String)> {
-    // Not `query_pairs`: it maps all invalid UTF-8 to the same character.
+    // `query_pairs` would map all invalid UTF-8 to the same character.
     let pairs = url
         .query()
         .unwrap_or_default()

@@ -1,11 +1,11 @@
-//! Every text of a document, for redaction: values, keys, digits, and what is hidden in base64.
+//! Visits every text of a document, for redaction: values, keys, digits, and base64 contents.
 
 use std::borrow::Cow;
 
 use crate::json::Json;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// The names under which a body says that its `text` is base64.
+/// The fields that mark a body's `text` as base64.
 pub(super) const ENCODINGS: [&str; 2] = ["encoding", "_encoding"];
 
 pub(super) fn any(value: &Json, found: &mut dyn FnMut(&str) -> bool) -> bool {
@@ -59,7 +59,7 @@ fn changed(text: &str, change: &mut dyn for<'a> FnMut(&'a str) -> Cow<'a, str>) 
     (new != text).then(|| new.into_owned())
 }
 
-/// A body in base64, decoded: a secret in it stands at any of three offsets, so searching the base64 would miss it.
+/// Decodes a base64 body. A secret inside can have any of three offsets, so a search of the base64 text would miss it.
 fn decoded(value: &Json) -> Option<String> {
     let is_base64 = |name| value.get(name).and_then(Json::as_str) == Some("base64");
     if !ENCODINGS.into_iter().any(is_base64) {

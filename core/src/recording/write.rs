@@ -1,4 +1,4 @@
-//! From what happened to a HAR document that browsers, proxies and viewers accept.
+//! Writes a run as a HAR document that browsers, proxies and viewers accept.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use super::{
     exchange::{Exchange, Outcome, RecordedResponse, Request, Role, header},
 };
 
-/// Everything about a run but its exchanges.
+/// Everything about a run except its exchanges.
 pub(super) struct Head<'a> {
     pub(super) comment: Option<&'a str>,
     pub(super) component: Option<&'a RecordedComponent>,
@@ -86,7 +86,7 @@ fn result(item: &Item) -> Json {
 }
 
 fn call(item: &Item) -> Json {
-    // Texts, since JavaScript's numbers would lose digits of both.
+    // Written as texts, because JavaScript's numbers would lose digits of both.
     item.call.map_or(
         Json::Null,
         |call| json!({"clock": call.clock.to_string(), "seed": format!("{:016x}", call.seed)}),
@@ -117,7 +117,7 @@ fn entry(exchange: &Exchange) -> Json {
     Json::Object(fields)
 }
 
-/// By digits, so that nothing is rounded.
+/// A number from its digits, so that nothing is rounded.
 fn milliseconds(micros: u64) -> Json {
     let text = format!("{}.{:03}", micros / 1000, micros % 1000);
     let digits = text.trim_end_matches('0').trim_end_matches('.');
@@ -143,7 +143,7 @@ fn request(request: &Request, role: Role) -> Json {
         fields.insert("postData", Json::Object(data));
     }
     fields.insert("headersSize", json!(-1));
-    // What an authentication sent was replaced, and its length is nobody's business.
+    // The secrets of an authentication are replaced, so the length of the original would be wrong and tell too much.
     let sized = role == Role::Operation || request.body.is_empty();
     fields.insert(
         "bodySize",
@@ -157,7 +157,7 @@ fn request(request: &Request, role: Role) -> Json {
 }
 
 fn response(answer: &RecordedResponse) -> Json {
-    // HAR wants a type even where the answer has none; this is the word of browsers for it.
+    // HAR requires a type even if the response has none; browsers write this one.
     let mime = header(&answer.headers, "content-type").unwrap_or("x-unknown");
     let redirect = header(&answer.headers, "location").unwrap_or_default();
     let mut content = Object::from_iter([("size", json!(answer.body.len())), ("mimeType", json!(mime))]);
@@ -205,10 +205,10 @@ fn headers(headers: &[(String, String)]) -> Json {
         .collect()
 }
 
-/// User and password in an address are a secret that needs no recording.
+/// User and password in a URL are secrets that a recording does not need.
 fn without_user(url: &Url) -> Url {
     let mut url = url.clone();
-    // Both fail only for addresses that cannot have a user.
+    // Both calls fail only for URLs that cannot have a user.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url

@@ -1,8 +1,8 @@
-//! What is taken out of the answers that a node reads: a session's secrets, but for those that the node wrote itself.
+//! Removes a session's secrets from the responses that a node reads, except secrets that the node wrote itself.
 //!
-//! A node that guesses sends its guesses to a service that sends them back, as the messages of errors do, and sees which one
-//! is gone. So a secret that stands in a request of the node, as the node wrote it and in any form, is the node's own text from
-//! then on, and is looked for no more in any form. Nobody writes a secret that is hard to guess but who knows it.
+//! A node can send guesses to a service that echoes them, as error messages do, and see which guess is missing from the
+//! response. So a secret that occurs in a node's request, in any form, counts as the node's own text from then on and
+//! is no longer looked for in any form. Only somebody who knows a secret that is hard to guess can write it.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +12,11 @@ use super::search::{Heard, Search};
 use super::{Lookup, Redactor};
 use crate::secret::Secret;
 
-/// Takes secrets out of answers. Its `Debug` shows none.
+/// Removes secrets from responses. Its `Debug` shows no secret.
 #[derive(Default)]
 pub struct Answers {
     redactor: Redactor,
-    /// Whether a node wrote the secret of this number.
+    /// For each secret, by number: whether the node wrote it.
     told: Box<[AtomicBool]>,
     is_any_told: AtomicBool,
 }
@@ -28,7 +28,7 @@ impl fmt::Debug for Answers {
 }
 
 impl Answers {
-    /// Look for these secrets.
+    /// Makes the redactor for these secrets.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut answers = Self {
             redactor: Redactor::for_answers(secrets),
@@ -46,7 +46,8 @@ impl Answers {
         }
     }
 
-    /// Look for secrets in a text that a node wrote, unless there are clearly none; [`tell`](Self::tell) takes the result.
+    /// Starts a search for secrets in a text that a node wrote; `None` if the text clearly has none. Pass the finished
+    /// search to [`tell`](Self::tell).
     pub fn heard<'t>(&self, text: &'t [u8]) -> Option<Heard<'_, 't>> {
         let patterns = self
             .patterns()
@@ -54,7 +55,7 @@ impl Answers {
         Some(Heard::new(patterns, text))
     }
 
-    /// The node knows what was found.
+    /// Marks the secrets that were found as known to the node.
     pub fn tell(&self, heard: Heard<'_, '_>) {
         for secret in heard.finish() {
             if let Some(told) = self.told.get(secret) {
@@ -64,7 +65,8 @@ impl Answers {
         }
     }
 
-    /// Look for secrets in an answer, unless there are clearly none. There are no short ones among those of answers.
+    /// Starts a search for secrets in a response; `None` if it clearly has none. Responses are searched for long
+    /// secrets only.
     pub fn search<'t>(&self, text: &'t [u8]) -> Option<Search<'_, 't>> {
         let known = self.redactor.0.as_deref()?;
         if self
@@ -134,7 +136,7 @@ mod tests {
         }
     }
 
-    /// What is looked through has to be, and what is not must not hold anything.
+    /// Both directions: a text that may contain a secret is searched, and a text that is skipped contains none.
     #[test]
     fn a_text_is_looked_through_where_it_may_hold_a_secret_in_any_form() {
         let answers = answers();
@@ -162,7 +164,7 @@ mod tests {
         assert_eq!(read(&answers, TOKEN), "[redacted]");
     }
 
-    /// Otherwise a node hides a guess in a longer secret of its own making.
+    /// Otherwise a node could hide a guess in a longer secret that it made up.
     #[test]
     fn a_secret_inside_of_another_that_a_node_wrote_is_known_too() {
         let secrets = [
@@ -179,7 +181,7 @@ mod tests {
             read(&answers, &format!("{TOKEN} decoy-{TOKEN}")),
             format!("{TOKEN} decoy-{TOKEN}")
         );
-        // The third was not written, and the node sees no more of it than it wrote.
+        // The node did not write the third secret, and sees no more of it than it wrote.
         assert_eq!(read(&answers, &format!("{TOKEN}-decoy")), "[redacted]");
     }
 

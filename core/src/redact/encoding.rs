@@ -1,7 +1,7 @@
 //! The forms that a secret takes on its way through a service.
 //!
-//! Encodings that leave a choice, which character to escape and how, are undone while reading; base64 leaves none, and
-//! is looked for as it is, in each of the three positions that a text can have in it.
+//! Some encodings leave a choice of which characters to escape, and how; these are decoded while reading. Base64 leaves
+//! no choice, so its text is a pattern, once for each of the three offsets that a secret can have in it.
 
 use std::ops::Range;
 
@@ -12,18 +12,18 @@ use zeroize::Zeroizing;
 /// A way to read bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum View {
-    /// Nothing is undone.
+    /// Decodes nothing.
     AsIs,
-    /// RFC 8259's escapes in strings.
+    /// Decodes the escapes of JSON strings (RFC 8259).
     Json,
-    /// `%XX`.
+    /// Decodes `%XX`.
     Percent,
 }
 
 impl View {
     pub(super) const ALL: [Self; 3] = [Self::AsIs, Self::Json, Self::Percent];
 
-    /// The byte that an escape begins with.
+    /// The byte that starts an escape.
     pub(super) fn escape(self) -> Option<u8> {
         match self {
             Self::AsIs => None,
@@ -32,14 +32,15 @@ impl View {
         }
     }
 
-    /// Whether this way of reading may show anything that the bytes themselves do not.
+    /// Whether this view may show something that the bytes themselves do not.
     pub(super) fn applies(self, bytes: &[u8]) -> bool {
         self.escape()
             .is_some_and(|escape| memchr::memchr(escape, bytes).is_some())
     }
 
-    /// Each byte of what is read, with the place that it came from, until a place in `bytes` or a byte for which `each`
-    /// says no more; where reading goes on. What is no escape is read as it is, and an escape is read to its end.
+    /// Passes each decoded byte to `each` with its source range, until position `to` or until `each` returns false.
+    /// Returns the position where reading continues. A byte that is not part of an escape is passed unchanged, and an
+    /// escape is always read completely.
     pub(super) fn read(
         self,
         bytes: &[u8],
@@ -72,7 +73,7 @@ impl View {
     }
 }
 
-/// What an escape means, and how long it is.
+/// A decoded escape and its length.
 #[derive(Debug, Clone, Copy)]
 enum Escaped {
     Byte(u8),
@@ -115,7 +116,7 @@ fn json_escape(text: &[u8]) -> Option<(Escaped, usize)> {
     }
 }
 
-/// The UTF-16 unit of `\uXXXX`.
+/// Reads the UTF-16 unit of `\uXXXX`.
 fn unit(text: &[u8]) -> Option<u16> {
     let [b'\\', b'u', a, b, c, d, ..] = text else {
         return None;
@@ -141,7 +142,7 @@ fn hex_byte(high: u8, low: u8) -> Option<u8> {
 /// A byte string to look for.
 pub(super) type Form = Zeroizing<Vec<u8>>;
 
-/// The byte strings to look for, in every view, for one secret.
+/// All byte strings to look for, in every view, for one secret.
 pub(super) fn forms(secret: &str) -> impl Iterator<Item = Form> {
     let bytes = secret.as_bytes();
     let mut forms: Vec<Form> = plain_forms(secret).collect();
@@ -160,9 +161,9 @@ pub(super) fn forms(secret: &str) -> impl Iterator<Item = Form> {
     forms.into_iter()
 }
 
-/// Those of them that are the secret itself.
+/// Those forms that are the secret itself.
 pub(super) fn plain_forms(secret: &str) -> impl Iterator<Item = Form> {
-    // In a form, a space is a plus sign.
+    // HTML forms encode a space as a plus sign.
     let plus = secret.contains(' ').then(|| secret.replace(' ', "+"));
     [Some(secret.to_owned()), plus]
         .into_iter()
@@ -170,8 +171,8 @@ pub(super) fn plain_forms(secret: &str) -> impl Iterator<Item = Form> {
         .map(|text| Zeroizing::new(text.into_bytes()))
 }
 
-/// The characters of a base64 text that say nothing but the secret, where `offset` bytes stand in front of it in its
-/// first group of three.
+/// The characters of a base64 text that depend on the secret alone, if `offset` bytes precede it in its first group of
+/// three.
 fn inside(engine: &impl base64::Engine, secret: &[u8], offset: usize) -> Form {
     let mut group = Zeroizing::new(vec![0; offset]);
     group.extend_from_slice(secret);

@@ -1,9 +1,9 @@
-//! The tables that secrets are looked up in, and one reading of a text against them.
+//! The tables of secret patterns, and one pass over a text with them.
 //!
-//! Secrets may be chosen by an enemy, so that no step may cost more because they overlap, or because a text nearly holds
-//! one at every byte. An automaton takes one step a byte, and where several patterns end the longest stands for all of
-//! them. What says fast that there is nothing looks for beginnings of fixed length only, since comparing whole patterns at
-//! every byte would be a product of both lengths.
+//! An attacker may choose the secrets, so no step may become slower because patterns overlap, or because a text nearly
+//! matches at every byte. An automaton takes one step per byte, and where several patterns match, the longest
+//! represents them all. The quick test for texts without secrets looks only for prefixes of fixed length: comparing
+//! whole patterns at every byte would cost the product of both lengths.
 
 use std::ops::Range;
 
@@ -14,24 +14,25 @@ use aho_corasick::{Anchored, MatchKind, PatternID, Span, packed};
 use super::PIECE;
 use super::encoding::{Form, View};
 
-/// Bytes of a pattern's beginning that are looked for first. The shortest pattern has as many.
+/// Bytes of a pattern's prefix, for the quick test. The shortest pattern has as many.
 const BEGINNING: usize = super::SHORTEST_ANYWHERE;
 
-/// What secrets look like.
+/// All patterns, which are the forms of the secrets.
 pub(super) struct Patterns {
-    /// Finds the beginnings of the patterns, where the processor has the instructions for it, and they are not too many.
+    /// Finds the prefixes of the patterns; `None` if the processor lacks the instructions or there are too many
+    /// prefixes.
     beginnings: Option<packed::Searcher>,
     automaton: contiguous::NFA,
-    /// Which secret a pattern is a form of, by pattern.
+    /// For each pattern, the number of its secret.
     secrets: Vec<usize>,
     /// Bytes of the longest pattern.
     longest: usize,
-    /// Bytes of the shortest one.
+    /// Bytes of the shortest pattern.
     shortest: usize,
 }
 
 impl Patterns {
-    /// `None` where they are too many for the tables.
+    /// `None` if there are too many patterns for the tables.
     pub(super) fn new(secrets: &[Vec<Form>]) -> Option<Self> {
         let texts = || secrets.iter().flatten().map(|form| form.as_slice());
         let lengths = || texts().map(<[u8]>::len);
@@ -57,22 +58,23 @@ impl Patterns {
         })
     }
 
-    /// How many there are.
+    /// The number of patterns.
     pub(super) fn len(&self) -> usize {
         self.secrets.len()
     }
 
-    /// How many secrets they are forms of.
+    /// The number of secrets.
     pub(super) fn secrets(&self) -> usize {
         self.secrets.last().map_or(0, |last| last + 1)
     }
 
-    /// Whether a text is too short for any of them: what a secret is encoded as is never shorter than the secret.
+    /// Whether a text is too short for every pattern: an encoded secret is never shorter than the secret.
     pub(super) fn are_longer_than(&self, text: &[u8]) -> bool {
         text.len() < self.shortest
     }
 
-    /// Whether one look shows that a text holds none of them, as nearly every answer does not; `false` says nothing.
+    /// Quick test: `true` means that the text contains no pattern, as is the case for nearly every response; `false`
+    /// means nothing.
     pub(super) fn are_clearly_not_in(&self, text: &[u8]) -> bool {
         self.are_longer_than(text)
             || self.beginnings.as_ref().is_some_and(|beginnings| {
@@ -82,7 +84,7 @@ impl Patterns {
             })
     }
 
-    /// The patterns that end where the automaton is in this state, the longest first.
+    /// The patterns that match in this state of the automaton, the longest first.
     pub(super) fn ending(&self, state: StateID) -> impl Iterator<Item = PatternID> + use<'_> {
         (0..self.automaton.match_len(state)).map(move |index| self.automaton.match_pattern(state, index))
     }
@@ -92,45 +94,47 @@ impl Patterns {
         self.automaton.pattern_len(pattern)
     }
 
-    /// The secret that a pattern is a form of, by number.
+    /// The number of the secret whose form this pattern is.
     pub(super) fn secret(&self, pattern: PatternID) -> usize {
         self.secrets.get(pattern.as_usize()).copied().unwrap_or_default()
     }
 }
 
-/// One reading of a text.
+/// One pass over a text, in one view.
 pub(super) struct Pass<'k> {
     patterns: &'k Patterns,
     view: View,
-    /// The automaton's state where nothing has begun.
+    /// The automaton's state when no pattern has begun.
     start: StateID,
     state: StateID,
-    /// Where reading goes on.
+    /// The position where reading continues.
     at: usize,
-    /// Up to where the automaton has read; what lies between is skipped, and may be gone back to.
+    /// The position up to which the automaton has read. Bytes between here and `at` were skipped; the pass may return
+    /// to them.
     walked: usize,
-    /// Bytes that were read.
+    /// The number of decoded bytes.
     read: usize,
-    /// Bytes that were read since the last escape, or since reading went on there.
+    /// Decoded bytes since the last escape, or since the last skip.
     plain: usize,
-    /// Whether nothing that may still be found has begun.
+    /// Whether no pattern that could still match has begun.
     is_idle: bool,
-    /// Where each of the last bytes that were read came from; for readings that undo something, once there is anything.
+    /// The source position of each of the last decoded bytes, as a ring buffer; empty in the plain view and until
+    /// something may match.
     sources: Vec<usize>,
 }
 
-/// Patterns that end at one place.
+/// The patterns that match at one position.
 pub(super) struct Hit<'p> {
     pub(super) state: StateID,
-    /// The end in the text.
+    /// The position in the text after the match.
     end: usize,
-    /// Bytes that were read until then.
+    /// Bytes decoded up to here.
     read: usize,
     sources: &'p [usize],
 }
 
 impl Hit<'_> {
-    /// Where in the text the last so many bytes that were read stand.
+    /// The range in the text from which the last `length` decoded bytes come.
     pub(super) fn span(&self, length: usize) -> Range<usize> {
         let first = self.read.saturating_sub(length);
         let start = match self.sources.len().checked_sub(1) {
@@ -158,7 +162,7 @@ impl<'k> Pass<'k> {
         }
     }
 
-    /// Read on up to there, or a little further; whether there is more.
+    /// Reads up to `to`, or slightly beyond it. Returns whether there is more text.
     pub(super) fn advance(&mut self, text: &[u8], to: usize, mut found: impl FnMut(&Hit<'_>)) -> bool {
         while self.at < to {
             if self.is_idle {
@@ -170,10 +174,10 @@ impl<'k> Pass<'k> {
         self.at < text.len()
     }
 
-    /// Go to where something may begin.
+    /// Skips to the next position where a pattern may begin.
     fn skip(&mut self, text: &[u8], to: usize) {
         let next = match (self.view.escape(), &self.patterns.beginnings) {
-            // A match that is none in the text itself has an escape in it.
+            // A match that only this view shows contains an escape.
             (Some(escape), _) => {
                 let escape = text
                     .get(self.at..to)
@@ -184,7 +188,7 @@ impl<'k> Pass<'k> {
                 })
             }
             (None, Some(beginnings)) => {
-                // One may begin here and go on beyond.
+                // A prefix may begin before `to` and continue beyond it.
                 let end = text.len().min(to + BEGINNING - 1);
                 let span = Span { start: self.at, end };
                 beginnings.find_in(text, span).map(|found| found.start())
@@ -196,7 +200,7 @@ impl<'k> Pass<'k> {
                 self.at = next;
                 self.is_idle = false;
                 self.plain = 0;
-                // Something may have begun right before.
+                // A pattern may have begun just before `next`.
                 if next > self.walked {
                     self.state = self.start;
                 }
@@ -238,7 +242,7 @@ impl<'k> Pass<'k> {
                 });
             }
             is_idle = if escape.is_some() {
-                // Without an escape for that long, there is none in anything that is still to be found.
+                // After so many bytes without an escape, no pattern in progress contains one.
                 let is_escape = escape == text.get(source.start).copied();
                 *plain = if is_escape { 0 } else { *plain + 1 };
                 *plain > patterns.longest

@@ -1,5 +1,5 @@
-//! Looking a text through, a piece at a time: a long one takes milliseconds, and whoever looks may have other things to do
-//! meanwhile.
+//! Searches a text piece by piece, because a long text takes milliseconds and the caller may have other work in
+//! between.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -11,10 +11,10 @@ use super::patterns::{Hit, Pass, Patterns};
 use super::whole::{WholePass, WholeStrings};
 use super::{Known, Lookup, REDACTED};
 
-/// Bytes that are read in one step: a few milliseconds at the slowest.
+/// Bytes read per step; a step takes a few milliseconds at most.
 pub const PIECE: usize = 256 * 1024;
 
-/// Where in a text secrets stand.
+/// A search for the secrets in a text, which removes them.
 pub struct Search<'k, 't> {
     text: &'t [u8],
     anywhere: Option<Passes<'k, 't>>,
@@ -24,18 +24,18 @@ pub struct Search<'k, 't> {
     is_everything: bool,
 }
 
-/// What was found so far.
+/// The matches so far.
 struct Found<'k> {
     patterns: Option<&'k Patterns>,
-    /// Secrets that stay, by number. Missing ones do not.
+    /// For each secret, by number: whether it stays in the text. Secrets beyond the list are removed.
     told: Vec<bool>,
-    /// The longest pattern that does not stay, by state; so that overlapping patterns are looked through once.
+    /// For each state, the longest pattern to remove; cached so that overlapping patterns are examined once.
     longest: HashMap<StateID, Option<usize>>,
     spans: Spans,
 }
 
 impl<'k, 't> Search<'k, 't> {
-    /// `told` are secrets that stay, by number.
+    /// `told` lists, by number, the secrets that stay.
     pub(super) fn new(known: &'k Known, text: &'t [u8], told: Vec<bool>) -> Self {
         let patterns = match &known.patterns {
             Lookup::In(patterns) => Some(&**patterns),
@@ -55,7 +55,7 @@ impl<'k, 't> Search<'k, 't> {
         }
     }
 
-    /// Read a piece; whether there is more.
+    /// Reads one piece. Returns whether there is more.
     pub fn step(&mut self) -> bool {
         let found = &mut self.found;
         if let Some(passes) = &mut self.anywhere {
@@ -76,7 +76,7 @@ impl<'k, 't> Search<'k, 't> {
         self.anywhere.is_some() || self.whole.is_some()
     }
 
-    /// The text without what was found; `None` where that is nothing.
+    /// Returns the text without the secrets; `None` if there were none.
     pub fn finish(self) -> Option<Vec<u8>> {
         if self.is_everything {
             return Some(REDACTED.into());
@@ -119,10 +119,10 @@ impl Found<'_> {
     }
 }
 
-/// Which secrets stand in a text, in whatever form.
+/// A search for which secrets a text contains, in any form.
 pub struct Heard<'k, 't> {
     passes: Passes<'k, 't>,
-    /// States that were met: each says the same again.
+    /// The states already seen; a state always yields the same secrets.
     met: HashSet<StateID>,
     secrets: Vec<usize>,
 }
@@ -136,7 +136,7 @@ impl<'k, 't> Heard<'k, 't> {
         }
     }
 
-    /// Read a piece; whether there is more.
+    /// Reads one piece. Returns whether there is more.
     pub fn step(&mut self) -> bool {
         let Self { passes, met, secrets } = self;
         let patterns = passes.patterns;
@@ -147,19 +147,19 @@ impl<'k, 't> Heard<'k, 't> {
         })
     }
 
-    /// Their numbers.
+    /// The numbers of the secrets found.
     pub(super) fn finish(self) -> Vec<usize> {
         self.secrets
     }
 }
 
-/// Every reading of a text.
+/// Passes over a text in every view.
 struct Passes<'k, 't> {
     patterns: &'k Patterns,
     text: &'t [u8],
     pass: Option<Pass<'k>>,
     later: std::array::IntoIter<View, 3>,
-    /// Where the last piece ended.
+    /// Position after the last piece.
     read: usize,
 }
 
@@ -191,7 +191,7 @@ impl<'k, 't> Passes<'k, 't> {
     }
 }
 
-/// Every reading of a text, for its whole strings.
+/// Passes over a text in every view, for whole JSON strings.
 struct WholePasses<'k, 't> {
     whole: &'k WholeStrings,
     text: &'t [u8],
@@ -234,11 +234,11 @@ impl<'k, 't> WholePasses<'k, 't> {
     }
 }
 
-/// Places in a text, none of which overlaps another of the same reading.
+/// Ranges of a text; those of the same pass do not overlap.
 #[derive(Default)]
 pub(super) struct Spans {
     all: Vec<Range<usize>>,
-    /// How many are of earlier readings.
+    /// How many ranges come from earlier passes.
     earlier: usize,
 }
 
@@ -247,7 +247,7 @@ impl Spans {
         self.earlier = self.all.len();
     }
 
-    /// One that ends no sooner than those before it.
+    /// Adds a range that ends no earlier than those before it, and merges it with the ranges that it overlaps.
     pub(super) fn push(&mut self, mut span: Range<usize>) {
         while self.all.len() > self.earlier
             && let Some(last) = self.all.pop_if(|last| last.end > span.start)
@@ -258,11 +258,11 @@ impl Spans {
         self.all.push(span);
     }
 
-    /// All of them in order, none overlapping another.
+    /// Returns all ranges in order, without overlaps.
     fn merged(self) -> Vec<Range<usize>> {
         let Self { mut all, earlier } = self;
         if earlier > 0 {
-            // Three runs that are sorted already.
+            // The ranges are three sorted runs, which the sort merges quickly.
             all.sort_by_key(|span| span.start);
         }
         let mut merged = Self::default();

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 
 use super::*;
 
-/// Every kind of character that an encoding treats in a way of its own, and a length of each remainder by three.
+/// Contain every kind of character that an encoding treats specially, and have lengths with each remainder modulo
+/// three.
 const SECRETS: &[&str] = &[
     "0123456789abcdef",
     "0123456789abcdefg",
@@ -57,7 +58,7 @@ fn json_units(text: &str, upper: bool, encode: impl Fn(char) -> bool) -> String 
     out
 }
 
-/// Every form in which a service may give a secret back.
+/// Every form in which a service may echo a secret.
 fn forms(secret: &str) -> Vec<String> {
     let is_special = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-._~".contains(&byte);
     let json = serde_json::to_string(secret).unwrap();
@@ -106,7 +107,7 @@ fn a_secret_is_found_in_every_form_and_nothing_of_it_is_left() {
             ] {
                 let text = format!("{before}{form}{after}");
                 let expected = format!("{before}[redacted]{after}");
-                // The backslash in front can make an escape of the form's first character.
+                // The backslash before the form can turn the form's first character into an escape.
                 if before == "\\" && form.starts_with(['\\', '"', 't']) {
                     continue;
                 }
@@ -119,7 +120,7 @@ fn a_secret_is_found_in_every_form_and_nothing_of_it_is_left() {
     }
 }
 
-/// `Authorization: Basic` holds the secret in the middle of an encoded text.
+/// `Authorization: Basic` puts the secret in the middle of an encoded text.
 #[test]
 fn a_secret_inside_a_base64_text_is_found_wherever_it_begins() {
     for secret in SECRETS {
@@ -129,7 +130,7 @@ fn a_secret_inside_a_base64_text_is_found_wherever_it_begins() {
                     let whole = engine.encode(format!("{before}{secret}{after}"));
                     let redacted = redactor(&[secret]).text(&whole).into_owned();
                     assert!(redacted.contains(REDACTED), "{whole}");
-                    // Characters that say something of what is around the secret stay, and no others.
+                    // Only characters that also depend on the text around the secret stay.
                     let (start, end) = (before.len(), before.len() + secret.len());
                     let total = end + after.len();
                     let shared = (start * 8).div_ceil(6) + (total * 8).div_ceil(6) - end * 8 / 6;
@@ -180,7 +181,7 @@ fn bytes_that_are_no_text_are_searched_too() {
     assert_eq!(redacted, b"\xff[redacted]\xfe");
 }
 
-/// A word of fifteen characters or fewer would be found in innocent text.
+/// A word of fifteen characters or fewer would match in innocent text.
 #[test]
 fn a_short_secret_counts_only_as_a_whole_value() {
     let redactor = redactor(&["p/w", "0123456789abcde", ","]);
@@ -253,7 +254,7 @@ fn the_token_of_a_session_header_is_found_without_its_scheme() {
     );
 }
 
-/// HTTP takes the blanks off a header's value, and a service off a field.
+/// HTTP strips the blanks of a header's value, and a service strips those of a field.
 #[test]
 fn of_a_secret_with_blanks_around_it_both_spellings_are_found() {
     const TRIMMED: &str = "tok-0123456789abcdef";
@@ -278,7 +279,7 @@ fn of_a_secret_with_blanks_around_it_both_spellings_are_found() {
     let short = redactor(&[" tiny\n"]);
     assert_eq!(short.value("tiny"), "[redacted]");
     assert_eq!(short.text("{\"token\":\"tiny\"}"), "{\"token\":\"[redacted]\"}");
-    // Blanks make nothing harder to guess.
+    // Blanks do not make a secret harder to guess.
     let guessable = format!("abc{}", " ".repeat(40));
     assert_eq!(for_answers(&[&guessable]).text(&guessable), guessable);
 }
@@ -307,7 +308,7 @@ fn for_answers(secrets: &[&str]) -> Redactor {
     Redactor::for_answers(&secrets)
 }
 
-/// A node that is handed every candidate would see which one is gone.
+/// A node that receives every candidate would see which one is missing.
 #[test]
 fn in_answers_nothing_is_looked_for_that_can_be_listed() {
     for secret in [
@@ -356,7 +357,7 @@ fn in_answers_every_form_of_a_secret_is_found() {
     );
 }
 
-/// Where several patterns end, the automaton names the longest first.
+/// The automaton lists the longest of several matches first.
 #[test]
 fn of_secrets_inside_of_each_other_nothing_is_left() {
     let whole = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -368,7 +369,7 @@ fn of_secrets_inside_of_each_other_nothing_is_left() {
     assert_eq!(for_answers(&parts).text(&format!("<{whole}>")), "<[redacted]z>");
 }
 
-/// Pieces end anywhere: inside of a secret, an escape, or the beginning that is looked for first.
+/// A piece may end anywhere: inside a secret, an escape, or a prefix.
 #[test]
 fn a_secret_is_found_wherever_it_stands_in_a_long_text() {
     let secret = "t0ken/+\u{e9}-0123456789";
@@ -390,7 +391,7 @@ fn a_secret_is_found_wherever_it_stands_in_a_long_text() {
     }
 }
 
-/// Every state of the automaton, and every alignment to a skipped stretch.
+/// Covers every state of the automaton, and every alignment to a skipped stretch.
 #[test]
 fn escapes_far_apart_hide_no_secret() {
     let secret = "0123456789abcdefghijklmnopqrstuv";
@@ -409,8 +410,8 @@ fn escapes_far_apart_hide_no_secret() {
     }
 }
 
-/// What an enemy chooses so that much is found, or nearly found, at every byte. The time is a small multiple of that for a
-/// harmless text; the bound is far above, for a busy machine, and far below what a product of both lengths takes.
+/// Attackers choose texts that match, or nearly match, at every byte. The time must be a small multiple of that for a
+/// harmless text. The bound is generous for a busy machine, and still far below the product of both lengths.
 #[test]
 fn overlapping_secrets_take_no_longer_than_the_text() {
     let same: Vec<String> = (16..32).map(|length| "a".repeat(length)).collect();

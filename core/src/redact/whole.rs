@@ -1,4 +1,4 @@
-//! Short secrets where they are a whole string value of a JSON document.
+//! Finds short secrets that are a whole string value of a JSON document.
 
 use std::ops::Range;
 
@@ -9,15 +9,15 @@ use aho_corasick::{Anchored, MatchKind};
 use super::encoding::View;
 use super::search::Spans;
 
-/// Short secrets, with the quotes around them.
+/// The short secrets, in quotes.
 pub(super) struct WholeStrings {
     automaton: contiguous::NFA,
-    /// Bytes of the longest one.
+    /// Bytes of the longest secret.
     longest: usize,
 }
 
 impl WholeStrings {
-    /// `None` where they are too many for the tables.
+    /// `None` if there are too many secrets for the tables.
     pub(super) fn new(secrets: &[&str]) -> Option<Self> {
         let quoted: Vec<String> = secrets.iter().map(|secret| format!("\"{secret}\"")).collect();
         let automaton = contiguous::NFA::builder()
@@ -32,27 +32,27 @@ impl WholeStrings {
     }
 }
 
-/// One reading of a text.
+/// One pass over a text.
 pub(super) struct WholePass<'k> {
     automaton: &'k contiguous::NFA,
     view: View,
     state: StateID,
     at: usize,
     read: usize,
-    /// The last bytes that were read.
+    /// The last decoded bytes, as a ring buffer.
     last: Vec<Read>,
-    /// The last byte that is no white space.
+    /// The last byte that is not white space.
     visible: Option<u8>,
-    /// Texts in quotes that are values, if what follows says so.
+    /// Matches in quotes; the next byte decides whether they are values.
     pending: Vec<Range<usize>>,
 }
 
-/// A byte that was read.
+/// A decoded byte.
 #[derive(Clone, Copy, Default)]
 struct Read {
-    /// Where it came from.
+    /// Its position in the text.
     source: usize,
-    /// The last byte before it that is no white space.
+    /// The last byte before it that is not white space.
     before: Option<u8>,
 }
 
@@ -70,7 +70,7 @@ impl<'k> WholePass<'k> {
         }
     }
 
-    /// Read on up to there, or a little further; whether there is more.
+    /// Reads up to `to`, or slightly beyond it. Returns whether there is more text.
     pub(super) fn advance(&mut self, text: &[u8], to: usize, spans: &mut Spans) -> bool {
         let Self {
             automaton,
@@ -96,7 +96,7 @@ impl<'k> WholePass<'k> {
             *read += 1;
             *state = automaton.next_state(Anchored::No, *state, byte);
             if automaton.is_match(*state) {
-                // They are of different lengths, and short: no more than a few.
+                // These matches have different lengths and are short, so there are only a few.
                 for index in 0..automaton.match_len(*state) {
                     let length = automaton.pattern_len(automaton.match_pattern(*state, index));
                     let quote = read.saturating_sub(length);
@@ -119,7 +119,7 @@ impl<'k> WholePass<'k> {
     }
 }
 
-/// Whether what stands in quotes is a value, and not a key, nor what lies between two strings, shows in what follows.
+/// The byte after a match decides whether the match is a value, rather than a key or the text between two strings.
 fn settle(pending: &mut Vec<Range<usize>>, after: Option<u8>, spans: &mut Spans) {
     let is_value = matches!(after, None | Some(b',' | b']' | b'}'));
     for span in pending.drain(..).filter(|_| is_value) {

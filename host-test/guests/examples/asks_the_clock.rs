@@ -1,4 +1,4 @@
-//! Never ends, and is in the host most of the time: a chain of host calls of which none waits.
+//! Never finishes, and spends most of its time in the host: an endless chain of host calls that do not block.
 
 use hostile_guests::bindings::wasi::clocks::monotonic_clock;
 use hostile_guests::{Behaviour, Call, Failure, ItemResult, guest, on_hostile_items};

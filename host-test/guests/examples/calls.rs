@@ -1,6 +1,6 @@
-//! Sends what its item says, whatever that is, and reports what it sees: `{"requests": [...]}`. One request that fails
-//! is the item's failure; of several, each outcome is told. For hosts that have to carry them, an item fails as it says:
-//! `{"limit": "which"}` or `{"other": {"kind", "message", "detail"}}`.
+//! Sends the requests that its item lists, whatever they are, and reports what it sees: `{"requests": [...]}`. If the
+//! only request fails, the item fails; of several requests, it reports each outcome. An item can also choose a failure
+//! for the host to transport: `{"limit": "which"}` or `{"other": {"kind", "message", "detail"}}`.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -35,11 +35,11 @@ impl Behaviour for Calls {
     }
 }
 
-/// A call by turns: one request after the other.
+/// A call that runs by turns: one request after the other.
 #[derive(Default)]
 struct Run {
     items: VecDeque<Value>,
-    /// Of the first item.
+    /// The outcomes of the first item's requests.
     outcomes: Vec<Value>,
     results: Vec<ItemResult>,
 }
@@ -52,7 +52,7 @@ impl Run {
     fn turn(&mut self) -> Turn {
         while let Some(item) = self.items.front() {
             match requests(item).get(self.outcomes.len()) {
-                // An ID of its own for each, so that none is answered in another's place.
+                // Each request gets its own ID, so that no response can be taken for another's.
                 Some(request) => match by_turns::request(100 + self.outcomes.len() as u32, request) {
                     Ok(request) => return by_turns::only(request),
                     Err(error) => self.outcomes.push(json!({"error": error})),

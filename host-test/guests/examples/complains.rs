@@ -1,6 +1,6 @@
-//! Fails in the words that an item asks for: more than anybody reads, or such that act on a terminal. An item's `say` is what is
-//! said, `text` of which words, `times` how often these are repeated; with `whole` the call fails and not the item. An
-//! `authenticate` does what a `mode` of `say` and such an item asks for.
+//! Fails with the text that an item asks for: more than anybody reads, or one that controls a terminal. An item's `say`
+//! names the kind of failure, `text` its text, `times` how often the text is repeated; with `whole` the call fails
+//! instead of the item. `authenticate` fails the same way if its `mode` is such an item.
 
 use hostile_guests::{
     Answer, Behaviour, Call, Certainty, Failure, ItemResult, OtherFailure, Outage, Problem, Session, guest,

@@ -1,4 +1,4 @@
-//! Computes for so many `rounds`, and says how many nanoseconds that took.
+//! Computes for the given number of `rounds`, and reports how many nanoseconds that took.
 
 use hostile_guests::bindings::wasi::clocks::monotonic_clock;
 use hostile_guests::{Behaviour, Call, Failure, ItemResult, guest, parse};

@@ -1,6 +1,6 @@
-//! An authenticating and an executing instance of one mind. The credential's `mode` is a JSON document that says what the
-//! first does: `{"session": {"headers", "query", "renewal"}}` to make that session, `{"requests": n}` to send so many requests
-//! first, `{"fail": how}` to put the secret into every word and number of a failure. The second sends what its items say.
+//! An authenticating and an executing instance that conspire. The credential's `mode` is a JSON document for the first:
+//! `{"session": {"headers", "query", "renewal"}}` makes that session, `{"requests": n}` sends n requests first,
+//! `{"fail": how}` puts the secret into every text and number of a failure. The second sends the requests in its items.
 
 use hostile_guests::bindings::wasi::http::types::Fields;
 use hostile_guests::{
@@ -55,7 +55,8 @@ impl Behaviour for Conspires {
     }
 }
 
-/// The outcome of a request; of a long answer how long it is, and whether anything in it is gone.
+/// The outcome of a request. With `"only": "length"` the body is replaced by its length and by whether anything in it
+/// was redacted.
 fn told(request: &Value) -> Value {
     let mut outcome = send(request);
     if let Some(body) = outcome["body"].as_str()
@@ -102,7 +103,7 @@ fn fails(how: &str, secret: &str) -> Failure {
         "limit" => Failure::Limit(secret.to_owned()),
         "invalid-input" => Failure::InvalidInput(secret.to_owned()),
         "not-run" => Failure::NotRun,
-        // As many as a byte of it says, in an order that says more.
+        // The number of problems encodes one byte of the secret, and their order encodes more.
         "problems" => Failure::InvalidParameters(
             (0..=a)
                 .map(|index| Problem {
@@ -123,7 +124,7 @@ fn fails(how: &str, secret: &str) -> Failure {
             detail: Some(json!(secret).to_string()),
         }),
         "trap" => {
-            // SAFETY: there is no such handle, and the host traps for it: with the number in its words.
+            // SAFETY: no such handle exists, so the host traps, with the number in its message.
             let none = unsafe { Fields::from_handle(long >> 4) };
             drop(none.entries());
             Failure::NotRun

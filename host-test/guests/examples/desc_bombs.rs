@@ -1,4 +1,4 @@
-//! Makes much of little while it describes itself, in the way whose name the test writes into the component.
+//! Makes its description expand a little data into much, in the way that the test writes into the component.
 
 use std::mem::ManuallyDrop;
 
@@ -8,10 +8,10 @@ static WAY: [u8; 16] = *b"way: none       ";
 
 struct Bombs;
 
-/// Nothing is given back: some of these texts are the same memory many times.
+/// Never frees memory, because some of these texts share the same bytes.
 struct Leaks;
 
-// SAFETY: memory that is never given back is valid for as long as anybody could use it.
+// SAFETY: memory that is never freed stays valid for every user.
 unsafe impl std::alloc::GlobalAlloc for Leaks {
     unsafe fn alloc(&self, layout: std::alloc::Layout) -> *mut u8 {
         unsafe { std::alloc::System.alloc(layout) }
@@ -22,10 +22,10 @@ unsafe impl std::alloc::GlobalAlloc for Leaks {
 #[global_allocator]
 static LEAKS: Leaks = Leaks;
 
-/// The same text, without a copy.
+/// Returns the same text again, without a copy.
 fn alias(text: &str) -> String {
     let (at, len) = (text.as_ptr().cast_mut(), text.len());
-    // SAFETY: nothing is given back or changed, so that it does not matter to whom it belongs.
+    // SAFETY: nothing is freed or changed, so the number of owners does not matter.
     unsafe { String::from_raw_parts(at, len, len) }
 }
 
@@ -57,7 +57,7 @@ impl Behaviour for Bombs {
             "way: heaviest" => heaviest(&mut node),
             _ => {}
         }
-        // What holds the aliases must not be taken apart.
+        // Dropping the node would drop the aliases.
         let node = ManuallyDrop::new(node);
         unsafe { std::ptr::read(&*node) }
     }
@@ -91,7 +91,7 @@ fn choices(count: usize, label: &str, value: &str) -> d::Kind {
     })
 }
 
-/// Each choice's place was put into words, ID and all.
+/// The host used to format the location of each choice, including the parameter's ID.
 fn long_id(node: &mut d::Node) {
     node.parameters[0].id = "a".repeat(4 << 20);
     node.parameters[0].kind = choices(200_000, "", "1");
@@ -106,7 +106,7 @@ fn operations(node: &mut d::Node, count: usize) {
     node.operations = (0..count).map(one).collect();
 }
 
-/// Many documents, each the same memory.
+/// Many documents that all share the same memory.
 fn hints(node: &mut d::Node, count: usize, text: &str) {
     operations(node, count);
     for operation in &mut node.operations {
@@ -123,7 +123,7 @@ fn parameter(id: String, kind: d::Kind) -> d::Parameter {
     }
 }
 
-/// IDs that are told apart by their last bytes.
+/// IDs that differ only in their last bytes.
 fn id(index: usize) -> String {
     format!("{}{index:05}", "a".repeat(40))
 }
@@ -150,7 +150,7 @@ fn rows(node: &mut d::Node) {
         node.operations[0].parameters.push(rows_of.id.clone());
         node.parameters.push(rows_of);
     }
-    // So that each of the others belongs to something.
+    // Every other parameter belongs to a group.
     for (number, list) in (0..all - 300).collect::<Vec<_>>().chunks(290).enumerate() {
         let group = parameter(
             format!("group{number}"),
@@ -184,7 +184,7 @@ fn conditions(node: &mut d::Node) {
     }
 }
 
-/// A choice of a megabyte in very many forms.
+/// A choice of one megabyte, in very many forms.
 fn shared(node: &mut d::Node) {
     let summary = "&".repeat(1_900);
     let known = (0..500).map(|index| choice(index, "x", &summary)).collect();
@@ -198,7 +198,8 @@ fn shared(node: &mut d::Node) {
     }
 }
 
-/// As much as passes: texts of which every byte is escaped, in as many forms as may be, and as many values.
+/// The heaviest description that is accepted: every byte of its texts needs an escape, with the most forms and the most
+/// values.
 fn heaviest(node: &mut d::Node) {
     let summary = "&".repeat(1_900);
     let known = (0..400).map(|index| choice(index, "x", &summary)).collect();

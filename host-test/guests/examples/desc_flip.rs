@@ -1,4 +1,5 @@
-//! Describes itself by everything that could differ from one time to the next: randomness, clocks, how long a wait takes.
+//! Puts everything into its description that could differ between two times: random numbers, clocks, the duration of a
+//! wait.
 
 use hostile_guests::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use hostile_guests::bindings::wasi::io::poll::poll;
@@ -12,7 +13,7 @@ impl Behaviour for Flips {
     fn describing() -> d::Node {
         let mut node = hostile_guests::describe();
         let seen = seen();
-        // An operation that may be tried again one time, and not the other.
+        // An operation that may be retried one time and not the other.
         let odd = seen
             .bytes()
             .fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte))

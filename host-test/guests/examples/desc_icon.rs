@@ -1,4 +1,4 @@
-//! Has the icon that the test writes into the component in place of this text.
+//! Has the icon that the test writes into the component over this text.
 
 use hostile_guests::{Behaviour, d, guest};
 

@@ -1,8 +1,8 @@
-//! Has escape sequences in every text of its description, each of which is wrong.
+//! Has escape sequences in every text of its description, and every text is invalid.
 
 use hostile_guests::{Behaviour, d, guest};
 
-/// Sets a terminal's title, clears it, turns the direction of writing, and ends a line.
+/// Sets a terminal's title, clears the screen, changes the direction of writing, and starts a new line.
 const TEXT: &str = "\u{1b}]0;pwned\u{7}\u{1b}[31mRED\u{202e}\u{9b}2J\r\nok: all checks passed";
 
 struct Problems;

@@ -1,4 +1,4 @@
-//! Never finishes to describe itself.
+//! Never finishes describing itself.
 
 use hostile_guests::{Behaviour, d, guest};
 

@@ -1,4 +1,4 @@
-//! Begins ten thousand requests to the item's `url` at once, and tells how many ended in which way.
+//! Starts ten thousand requests to the item's `url` at once, and reports how many had which outcome.
 
 use std::collections::BTreeMap;
 

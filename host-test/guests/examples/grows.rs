@@ -1,4 +1,4 @@
-//! Takes memory without end.
+//! Allocates memory without end.
 
 use hostile_guests::{Behaviour, Call, Failure, ItemResult, guest, on_hostile_items};
 

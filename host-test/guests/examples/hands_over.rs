@@ -1,4 +1,4 @@
-//! Hands the host a list of a gigabyte, a thousand times the same megabyte.
+//! Passes a list of one gigabyte to the host: the same megabyte a thousand times.
 
 use std::mem::ManuallyDrop;
 
@@ -16,7 +16,7 @@ impl Behaviour for HandsOver {
 fn hand_over() {
     let mut megabyte = ManuallyDrop::new(vec![b'x'; 1 << 20]);
     let (at, bytes) = (megabyte.as_mut_ptr(), megabyte.len());
-    // SAFETY: nobody writes to it or drops it.
+    // SAFETY: nothing writes to it or drops it.
     let alias = || unsafe { Vec::from_raw_parts(at, bytes, bytes) };
     let values: ManuallyDrop<Vec<Vec<u8>>> = ManuallyDrop::new((0..1024).map(|_| alias()).collect());
     let outcome = Fields::new().set("x", &values);

@@ -1,5 +1,5 @@
-//! Asks for the item's `url` a hundred times and never lets go of an answer, nor reads one. With `often` in the item it asks
-//! for it twice, and in between as often for the first answer's headers, of which it lets go no more.
+//! Requests the item's `url` a hundred times and never drops or reads a response. With `often` in the item it sends two
+//! requests, and between them fetches the first response's headers that many times, also without dropping them.
 
 use hostile_guests::{Behaviour, Call, Failure, ItemResult, answer, begin, failure, guest, parse};
 

@@ -1,4 +1,4 @@
-//! Makes resources that the host keeps, a million of them.
+//! Makes a million resources that the host keeps.
 
 use hostile_guests::bindings::wasi::http::types::Fields;
 use hostile_guests::{Behaviour, Call, Failure, ItemResult, guest, on_hostile_items};

@@ -1,5 +1,5 @@
-//! Authenticates as its credential's `mode` says, `{"requests": [...], "headers": [[name, value]]}`: with these requests, for a session
-//! with these headers. What it executes are requests, as `calls` sends them.
+//! Authenticates as its credential's `mode` says, `{"requests": [...], "headers": [[name, value]]}`: sends these
+//! requests, then returns a session with these headers. It executes requests, as `calls` does.
 
 use hostile_guests::{
     Access, Behaviour, Call, Failure, Field, ItemResult, Session, failure, guest, parse, send,

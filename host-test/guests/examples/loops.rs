@@ -1,5 +1,5 @@
-//! Does one thing with its host in a loop without an end: the one that its item says, or its credential's `mode`, or its own
-//! file, where a test has written it behind [`MARK`]. `{"list": true}` lists what there is.
+//! Does one thing to its host in an endless loop. Its item, its credential's `mode`, or its own file (where a test
+//! writes it behind [`MARK`]) names the thing; `{"list": true}` lists them all.
 
 use std::mem::forget;
 
@@ -19,16 +19,16 @@ use hostile_guests::{
 };
 use serde_json::{Value, json};
 
-/// What follows in the file is what it does while it describes itself: nothing, as it is built.
+/// The text behind this mark in the file names the loop to run during description; as built, none.
 static MARK: [u8; 64] = *b"while describing:                                               ";
 
-/// Requests there are denied.
+/// The policy denies requests to this URL.
 const DENIED: &str = "https://denied.example/";
 
-/// One round of a loop, with a URL that is answered.
+/// One round of a loop. Takes a URL that responds.
 type Round = fn(&str);
 
-/// What a call can do to the host, by the host's function and by how it goes on.
+/// What a call can do to the host: the host's function, and what happens next.
 const ROUNDS: &[(&str, Round)] = &[
     ("nothing", |_| ()),
     ("monotonic-clock now", |_| _ = monotonic_clock::now()),
@@ -172,7 +172,7 @@ fn get(url: &str) -> Result<FutureIncomingResponse, String> {
     begin(&json!({"url": url}))
 }
 
-/// A request whose body is being written still.
+/// A request whose body is not yet complete.
 fn unfinished(url: &str) -> Option<FutureIncomingResponse> {
     let request = OutgoingRequest::new(Fields::new());
     let authority = url.split('/').nth(2).unwrap_or_default();
@@ -192,7 +192,7 @@ fn run(what: &str, url: &str) {
     }
 }
 
-/// What it does turn by turn, without an end.
+/// The endless loop of a node that runs by turns.
 fn turn(item: &Value) -> Option<Turn> {
     let url = item["url"].as_str().unwrap_or_default();
     let ask = |url: &str, ids: std::ops::Range<u32>| {

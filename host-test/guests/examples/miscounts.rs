@@ -1,4 +1,4 @@
-//! Returns one result too many, which are all somebody else's.
+//! Returns one result too many, all of them somebody else's.
 
 use hostile_guests::{Behaviour, Call, Failure, ItemResult, guest};
 

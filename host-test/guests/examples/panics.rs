@@ -1,4 +1,4 @@
-//! Panics on an item that says `{"panic": true}`, and does the others.
+//! Panics on an item with `{"panic": true}`, and succeeds on the others.
 
 use hostile_guests::{Behaviour, Call, Failure, ItemResult, guest, parse};
 

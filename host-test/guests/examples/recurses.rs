@@ -1,4 +1,4 @@
-//! Calls itself, with hardly a frame in linear memory: without end, or as deep as its item says.
+//! Calls itself with almost no stack in linear memory: without end, or as deep as its item says.
 
 use hostile_guests::{Behaviour, Call, Failure, ItemResult, guest, on_hostile_items};
 
@@ -18,7 +18,7 @@ fn deeper(left: u64) -> u64 {
     if left == 0 {
         return 0;
     }
-    // Hidden from the optimiser, which would make a loop of it.
+    // `black_box` keeps the optimiser from making this a loop.
     std::hint::black_box(deeper(std::hint::black_box(left - 1))).wrapping_add(left)
 }
 

@@ -1,4 +1,4 @@
-//! Returns a gigabyte, a thousand times the same megabyte.
+//! Returns one gigabyte: the same megabyte a thousand times.
 
 use std::mem::ManuallyDrop;
 
@@ -13,7 +13,7 @@ impl Behaviour for ReturnsMuch {
         }
         let mut megabyte = ManuallyDrop::new(" ".repeat((1 << 20) - 4) + "null");
         let (at, bytes) = (megabyte.as_mut_ptr(), megabyte.len());
-        // SAFETY: the host copies it before anybody writes to it or drops it.
+        // SAFETY: the host copies it before anything writes to it or drops it.
         let alias = || unsafe { String::from_raw_parts(at, bytes, bytes) };
         Ok(call
             .items

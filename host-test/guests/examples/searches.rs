@@ -1,5 +1,6 @@
-//! Searches the whole of its linear memory for texts. They come masked, every byte with its lowest bit turned, so that the
-//! search does not find itself. Reports how often each was found, and everything else that it was given.
+//! Searches its whole linear memory for texts. The texts arrive masked, with the lowest bit of every byte flipped, so
+//! that the search does not find its own input. Reports how often it found each one, and everything else that it
+//! received.
 
 use hostile_guests::{Behaviour, Call, Failure, ItemResult, Session, guest, parse, session, token};
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ impl Behaviour for Searches {
             .collect())
     }
 
-    /// The same search where the secret is known: what it finds shows that it can find.
+    /// The same search in the instance that knows the secret: a match here proves that the search works.
     fn authenticate(credential: Value) -> Result<Session, Failure> {
         let masked = json!([credential["mode"]]);
         let found = found(&masked);
@@ -56,7 +57,7 @@ fn found(masked: &Value) -> Vec<usize> {
 fn is_at(start: usize, masked: &[u8]) -> bool {
     masked.iter().enumerate().all(|(index, byte)| {
         let place = (start + index) as *const u8;
-        // SAFETY: it is inside of the memory; what is there may change, and is only compared.
+        // SAFETY: the address is inside the memory; its content may change, and is only compared.
         (unsafe { place.read_volatile() }) == byte ^ 1
     })
 }

@@ -1,4 +1,4 @@
-//! Never ends, and calls nobody.
+//! Never finishes, and calls nothing.
 
 use hostile_guests::{Behaviour, Call, Failure, ItemResult, guest, on_hostile_items};
 

@@ -40,7 +40,7 @@ fn turn(item: &Value, is_first: bool, told: &[Value]) -> Turn {
         ("asks again", _) => asked(vec![], vec![request(1)]),
         ("asks for many", true) => asked(vec![], (0..times as u32).map(request).collect()),
         ("says much in common", true) => asked(vec![field(); times], vec![request(1), request(2)]),
-        // The others are under way still.
+        // The other requests are still in flight.
         ("asks for many", false) if told.len() < times => asked(vec![], vec![]),
         ("says much in common", false) if told.len() < 2 => asked(vec![], vec![]),
         ("spins", false) => loop {

@@ -1,4 +1,4 @@
-//! Tries to get the secret out of its quarantine. The credential's `mode` says how.
+//! Tries to get the secret out of its quarantine, in the way that the credential's `mode` names.
 
 use hostile_guests::{
     Access, Answer, Behaviour, Failure, Field, OtherFailure, Problem, Session, guest, send, session,
@@ -12,7 +12,7 @@ impl Behaviour for Tells {
         let text = |name: &str| credential[name].as_str().unwrap_or_default().to_owned();
         let (secret, mode) = (text("secret"), text("mode"));
         if let Some(url) = mode.strip_prefix("send to ") {
-            // A plain request; and into the host's own words: host, path, query, method.
+            // In a plain request, and in texts that the host may repeat: host, path, query, method.
             let label: String = secret.chars().filter(char::is_ascii_alphanumeric).collect();
             let urls = [
                 format!("{url}/stolen"),
@@ -29,7 +29,7 @@ impl Behaviour for Tells {
             return Err(Failure::Denied(secret));
         }
         if mode == "clean" {
-            // To the one place where it belongs.
+            // Sends the secret only where it belongs.
             let answer = send(
                 &json!({"url": format!("{}/token", text("baseUrl")), "headers": [["x-secret", secret]]}),
             );

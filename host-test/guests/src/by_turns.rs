@@ -1,14 +1,14 @@
-//! Requests by turns: the same requests as those of [`crate::send`], said and answered in the same words.
+//! Requests by turns: the same requests as those of [`crate::send`], described and reported in the same way.
 
 use serde_json::{Value, json};
 
 use crate::bindings::exports::workflow::node::turns::{Answered, Asked, ErrorCode, Method, Request, Scheme};
 use crate::{Field, Turn, shown};
 
-/// Those that the rows look for.
+/// The response headers that the rows examine.
 pub const HEADERS: [&str; 5] = ["location", "retry-after", "x-echo", "x-secret", "x-token"];
 
-/// Ask for nothing but this.
+/// A turn with this request only.
 pub fn only(request: Request) -> Turn {
     Turn::Waiting(Asked {
         headers: vec![],
@@ -16,7 +16,7 @@ pub fn only(request: Request) -> Turn {
     })
 }
 
-/// A request as [`crate::begin`] reads it.
+/// Parses a request as [`crate::begin`] does.
 pub fn request(id: u32, request: &Value) -> Result<Request, String> {
     let mut headers = Vec::new();
     for header in request["headers"].as_array().into_iter().flatten() {
@@ -55,7 +55,7 @@ pub fn request(id: u32, request: &Value) -> Result<Request, String> {
     })
 }
 
-/// What a request came to, as [`crate::send`] says it.
+/// Reports the outcome of a request as [`crate::send`] does.
 pub fn told(answered: &Answered) -> Value {
     match &answered.outcome {
         Ok(response) => {

@@ -1,7 +1,7 @@
-//! What the hostile guests share: the contract's bindings, a description that passes, and a plain way to send requests.
+//! What the hostile guests share: the contract's bindings, a valid description, and a simple way to send requests.
 //!
-//! A guest is one file in `guests/` with one behaviour, and the test of the same name in `host-test/tests/hostile`; the
-//! test crate does not compile while one is missing.
+//! Each guest is one file in `examples/` with one behaviour, and its test is in `host-test/tests/hostile`. The test
+//! crate does not compile while a test is missing.
 
 pub mod by_turns;
 
@@ -36,13 +36,13 @@ use bindings::wasi::io::streams::StreamError;
 
 pub use bindings::exports::workflow::node::turns::{Step, Turn};
 
-/// What a guest does; without a word more it is an honest node that does nothing.
+/// A guest's behaviour. By default it is an honest node that does nothing.
 pub trait Behaviour {
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
         Ok(call.items.iter().map(|_| Ok(vec![])).collect())
     }
 
-    /// The token is the secret backwards, so that both can be looked for.
+    /// Makes a session whose token is the secret backwards, so that tests can look for both.
     fn authenticate(credential: Value) -> Result<Session, Failure> {
         Ok(session(&format!("Bearer {}", token(&credential))))
     }
@@ -51,12 +51,12 @@ pub trait Behaviour {
         describe()
     }
 
-    /// The headers of answers that it wants by turns.
+    /// The response headers that it wants in turns.
     fn headers() -> Vec<String> {
         by_turns::HEADERS.map(str::to_owned).into()
     }
 
-    /// The same by turns: in one turn, with requests by `wasi:http`, unless it has another way.
+    /// Runs by turns: by default all in one turn, with requests through `wasi:http`.
     fn next(step: Step) -> Turn {
         let Step::Begin(call) = step else {
             return Turn::Done(vec![]);
@@ -92,7 +92,7 @@ pub fn session(authorization: &str) -> Session {
     }
 }
 
-/// Make a component of a behaviour.
+/// Makes a component from a behaviour.
 #[macro_export]
 macro_rules! guest {
     ($behaviour:ty) => {
@@ -124,7 +124,7 @@ macro_rules! guest {
     };
 }
 
-/// A JSON document, or null.
+/// Parses a JSON document; invalid JSON becomes null.
 pub fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
 }
@@ -191,8 +191,8 @@ pub fn describe() -> d::Node {
     }
 }
 
-/// Begin a request: `{"method", "url", "headers": [[name, value, times]], "body"}`. The URL is taken apart without being
-/// checked, as a hostile node would.
+/// Starts a request: `{"method", "url", "headers": [[name, value, times]], "body"}`. Splits the URL without checking
+/// it, as a hostile node would.
 pub fn begin(request: &Value) -> Result<FutureIncomingResponse, String> {
     let mut headers = Vec::new();
     for header in request["headers"].as_array().into_iter().flatten() {
@@ -238,17 +238,17 @@ pub fn begin(request: &Value) -> Result<FutureIncomingResponse, String> {
         }
     }
     drop(stream);
-    // The answer says what was wrong with it.
+    // The response shows what was wrong with it.
     let _ = OutgoingBody::finish(body, None);
     Ok(exchange)
 }
 
-/// Wait for the answer's head.
+/// Waits for the response's head.
 pub fn answer(exchange: &FutureIncomingResponse) -> Result<IncomingResponse, ErrorCode> {
     answer_by(exchange, || exchange.subscribe().block())
 }
 
-/// Get the answer's head, by this wait between two looks at it.
+/// Polls for the response's head, and calls `wait` after each miss.
 fn answer_by(exchange: &FutureIncomingResponse, wait: impl Fn()) -> Result<IncomingResponse, ErrorCode> {
     loop {
         match exchange.get() {
@@ -259,7 +259,7 @@ fn answer_by(exchange: &FutureIncomingResponse, wait: impl Fn()) -> Result<Incom
     }
 }
 
-/// Do the deed for every item that says `{"hostile": true}`; an honest item comes back as it is.
+/// Calls `deed` for every item with `{"hostile": true}`. Honest items are returned unchanged.
 pub fn on_hostile_items(call: &Call, deed: impl Fn(&Value)) -> Result<Vec<ItemResult>, Failure> {
     let run = |item: &String| {
         let fields = parse(item);
@@ -271,8 +271,8 @@ pub fn on_hostile_items(call: &Call, deed: impl Fn(&Value)) -> Result<Vec<ItemRe
     Ok(call.items.iter().map(run).collect())
 }
 
-/// What a request comes to: `{"status", "headers", "body"}` or `{"error"}`. It may say `{"asks": "get"}` or `{"asks": "ready"}`,
-/// and is then not waited for, but asked for in a loop.
+/// Sends a request and returns its outcome: `{"status", "headers", "body"}` or `{"error"}`. With `{"asks": "get"}` or
+/// `{"asks": "ready"}` it polls for the response in a busy loop instead of waiting.
 pub fn send(request: &Value) -> Value {
     let exchange = match begin(request) {
         Ok(exchange) => exchange,
@@ -306,7 +306,7 @@ pub fn send(request: &Value) -> Value {
     json!({"status": response.status(), "headers": headers, "body": shown(&bytes), "broken": error})
 }
 
-/// A body as text, whatever it is.
+/// Any body as text.
 fn shown(bytes: &[u8]) -> String {
     let mut shown = String::new();
     for piece in bytes.utf8_chunks() {
@@ -318,7 +318,7 @@ fn shown(bytes: &[u8]) -> String {
     shown
 }
 
-/// An error of [`send`] as an honest node would report it.
+/// Reports an error of [`send`] as an honest node would.
 pub fn failure(error: &str) -> Failure {
     if error.contains("RequestDenied") {
         Failure::Denied("denied".to_owned())

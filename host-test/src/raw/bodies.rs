@@ -1,9 +1,9 @@
-//! Bodies: charsets, JSON and what is taken for it.
+//! Bodies: charsets, JSON, and texts that resemble JSON.
 
 use super::expected::{data, outage, output, rejected, unintelligible};
 use super::{Answer, DATA, Scenario};
 
-/// How deep a document may be nested.
+/// How deep a document may nest.
 const LEVELS: usize = 128;
 
 fn utf16(text: &str) -> Vec<u8> {
@@ -64,7 +64,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             Answer::ok(b"{\"code\":\"200\",\"data\":{\"name\":\"a\xff\xfeb\"}}"),
             unintelligible(200, &[charset]),
         ),
-        // Half of a pair of surrogates stands for no character.
+        // Half a surrogate pair does not represent a character.
         Scenario::new(
             "surrogate",
             Answer::ok(r#"{"code":"200","data":{"name":"a\ud83db","emoji":"\ud83d\ude00","k\udc00":1}}"#),
@@ -85,7 +85,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             Answer::ok(r#"{"code":"200","data":{"a":NaN,"b":Infinity}}"#),
             unintelligible(200, &["expected JSON", "NaN"]),
         ),
-        // The last of two members of one name counts, as it does nearly everywhere.
+        // If two members have the same name the last one counts, as it does nearly everywhere.
         Scenario::new(
             "dupkeys",
             Answer::ok(r#"{"code":"200","code":"500","data":{"a":1,"a":2}}"#),
@@ -106,7 +106,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "linesep",
             "{\"code\":\"200\",\"data\":{\"name\":\"a\u{2028}b\u{2029}c\u{85}d\"}}",
         ),
-        // One line, as a result has it.
+        // On one line, as in a result.
         Scenario::new(
             "pretty",
             Answer::ok("{\r\n  \"code\": \"200\",\r\n  \"data\": {\r\n\t\"a\": 1\r\n  }\r\n}"),
@@ -175,7 +175,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 fn nested_as_far_as_allowed() -> Scenario {
-    // The document itself is a level.
+    // The document itself is one level.
     let levels = LEVELS - 1;
     let (open, close) = ("[".repeat(levels), "]".repeat(levels));
     let document = format!(r#"{{"code":"200","data":{open}{close}}}"#);

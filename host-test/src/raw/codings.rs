@@ -1,4 +1,4 @@
-//! `Content-Encoding`: what is decoded, what is passed on as it is, and what cannot be read.
+//! `Content-Encoding`: what is decoded, what is passed on unchanged, and what cannot be read.
 
 use std::io::Write as _;
 
@@ -8,15 +8,15 @@ use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use super::expected::{data, outage, output, undecided, unintelligible};
 use super::{Answer, DATA, Scenario};
 
-/// [`DATA`], by another program.
+/// [`DATA`], compressed by another program.
 const BROTLI: &[u8] = b"\x0b\x1b\x80{\"code\":\"200\",\"msg\":\"success\",\"data\":{\"name\":\"\xe5\xbc\xa0\xe4\xb8\x89\"}}\x03";
-/// As above.
+/// The same in zstd.
 const ZSTD: &[u8] =
     b"\x28\xb5\x2f\xfd\x04\x58\xb9\x01\x00{\"code\":\"200\",\"msg\":\"success\",\"data\":{\"name\":\"\xe5\xbc\xa0\xe4\xb8\x89\"}}\xa8\x13\x9f\xcf";
 /// A frame that claims a window of 128 MB.
 const ZSTD_WIDE: &[u8] = b"\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00";
 
-/// More than the limit that the rows with it have, of a body of which little is left when it is coded.
+/// More than the limit of the rows that use it, although the encoded body is small.
 const INFLATED: usize = 1 << 20;
 const LIMITED: &str = "[limits]\nresponse-bytes = 65536";
 
@@ -38,7 +38,7 @@ fn raw_deflate(bytes: impl AsRef<[u8]>) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// An answer that says so of its body.
+/// A response with this `Content-Encoding`.
 fn coded(coding: &str, body: impl AsRef<[u8]>) -> Answer {
     Answer::of("200 OK", &format!("Content-Encoding: {coding}\r\n"), body)
 }
@@ -142,7 +142,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             coded("gzip,gzip,gzip,gzip,gzip,gzip", &gzipped),
             unintelligible(200, &["more than 5"]),
         ),
-        // The status counts, whether its body can be read or not.
+        // The status counts, even if the body cannot be read.
         Scenario::new(
             "br503",
             Answer::of("503 Service Unavailable", "Content-Encoding: br\r\n", "oops"),

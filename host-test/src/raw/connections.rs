@@ -1,4 +1,4 @@
-//! What happens to the connection, and what is no HTTP.
+//! What happens to the connection, and responses that are not HTTP.
 
 use super::expected::{data, data_or_unknown, outage, rejected};
 use super::{Answer, DATA, Scenario};
@@ -14,7 +14,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             data(),
         ),
         Scenario::new("slow", Answer::ok(DATA).byte_by_byte(), data()),
-        // Without a word beforehand.
+        // Closes without announcing it.
         Scenario::new("kaclose", Answer::ok(DATA).then_close(), data()),
         Scenario::new("kaclose20", Answer::ok(DATA).then_close_after(20), data()),
         Scenario::new("kaclose100", Answer::ok(DATA).then_close_after(100), data()),

@@ -1,4 +1,4 @@
-//! What a run has to make of a service's answers.
+//! The outcomes that a run must produce from a service's responses.
 
 use std::ops::RangeInclusive;
 
@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use super::DATA;
 
-/// How often an item is tried by those who hold a run against its expectation.
+/// How many tries an item gets in the tests that check these expectations.
 pub const TRIES: u32 = 3;
 
-/// What an operation comes to, and how often the service was asked.
+/// The outcome of an operation, and how many requests the service got.
 #[derive(Debug, Clone, Serialize)]
 pub struct Expectation {
     /// The result.
     pub result: Expected,
-    /// Requests that arrived, those for a token left out.
+    /// Requests that arrived, without those for a token.
     pub requests: usize,
 }
 
@@ -29,13 +29,13 @@ pub enum Expected {
     Fails {
         /// Of this kind.
         kind: &'static str,
-        /// With this status; absent: the service's answer has none to tell.
+        /// With this status; absent if the failure has none.
         status: Option<u16>,
-        /// With these words in its message.
+        /// With these words in the message.
         words: Vec<String>,
-        /// What it says of whether the thing was done.
+        /// With this certainty.
         certainty: Option<&'static str>,
-        /// How long the service asks to wait, in seconds.
+        /// With this wait, in seconds, that the service asks for.
         retry_after_s: Option<RangeInclusive<u64>>,
     },
 }
@@ -45,7 +45,7 @@ impl Expectation {
         Self { result, requests }
     }
 
-    /// What is wrong with an outcome, if something is.
+    /// Describes how an outcome differs; `None` if it does not.
     #[must_use]
     pub fn problem(&self, result: &Result<String, Value>, requests: usize) -> Option<String> {
         let is_right = match (&self.result, result) {
@@ -100,7 +100,7 @@ fn fails(
     }
 }
 
-/// The document as it came.
+/// This document, unchanged.
 pub(super) fn output(document: &str) -> Both {
     both(Expected::Output(document.to_owned()), 1)
 }
@@ -110,12 +110,12 @@ pub(super) fn data() -> Both {
     output(DATA)
 }
 
-/// The usual document, after a first answer that says for certain that nothing was done.
+/// The usual document, after a first response which says that nothing was done.
 pub(super) fn data_at_the_second_try() -> Both {
     both(Expected::Output(DATA.to_owned()), 2)
 }
 
-/// A read is tried again and gets the usual document; nobody knows what became of a write.
+/// A read is retried and gets the usual document; the outcome of a write is unknown.
 pub(super) fn data_or_unknown(status: Option<u16>, words: &[&str]) -> Both {
     (
         Expectation::new(Expected::Output(DATA.to_owned()), 2),
@@ -123,7 +123,7 @@ pub(super) fn data_or_unknown(status: Option<u16>, words: &[&str]) -> Both {
     )
 }
 
-/// The same with a wait that the service asks for.
+/// The same, with a wait that the service asks for.
 pub(super) fn data_or_unknown_after(seconds: u64, status: u16, words: &[&str]) -> Both {
     let (read, mut write) = data_or_unknown(Some(status), words);
     if let Expected::Fails { retry_after_s, .. } = &mut write.result {
@@ -132,7 +132,7 @@ pub(super) fn data_or_unknown_after(seconds: u64, status: u16, words: &[&str]) -
     (read, write)
 }
 
-/// No answer, or one of a service that failed, at every try. A write is tried once.
+/// Every try gets no response, or the response of a failing service. A write is tried once.
 pub(super) fn outage(status: Option<u16>, words: &[&str]) -> Both {
     let result = fails("unavailable", status, words, Some("unknown"));
     (
@@ -141,12 +141,12 @@ pub(super) fn outage(status: Option<u16>, words: &[&str]) -> Both {
     )
 }
 
-/// An answer that says no: nothing was done, and nothing is tried again.
+/// A response that refuses: nothing was done, and nothing is retried.
 pub(super) fn rejected(status: u16, words: &[&str]) -> Both {
     both(fails("rejected", Some(status), words, None), 1)
 }
 
-/// An answer of this kind, which does not say whether something was done.
+/// A response of this kind, which leaves open whether something was done.
 pub(super) fn undecided(kind: &'static str, status: Option<u16>, words: &[&str]) -> Both {
     (
         Expectation::new(fails(kind, status, words, None), 1),
@@ -154,12 +154,12 @@ pub(super) fn undecided(kind: &'static str, status: Option<u16>, words: &[&str])
     )
 }
 
-/// An answer that was not understood.
+/// A response that the node did not understand.
 pub(super) fn unintelligible(status: u16, words: &[&str]) -> Both {
     undecided("unintelligible", Some(status), words)
 }
 
-/// A wait that is asked for, longer than the item has.
+/// The service asks to wait longer than the item has.
 pub(super) fn throttled(status: u16, seconds: RangeInclusive<u64>) -> Both {
     both(
         Expected::Fails {
@@ -173,7 +173,7 @@ pub(super) fn throttled(status: u16, seconds: RangeInclusive<u64>) -> Both {
     )
 }
 
-/// A failure to authenticate: the operation's request is never sent.
+/// Authentication fails, and the operation's request is never sent.
 pub(super) fn not_authenticated(kind: &'static str, status: u16, words: &[&str]) -> Both {
     both(fails(kind, Some(status), words, None), 0)
 }

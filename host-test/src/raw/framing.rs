@@ -1,4 +1,4 @@
-//! Where an answer ends: lengths, chunks, the connection's end, statuses without a body.
+//! Where a response ends: lengths, chunks, a closed connection, statuses without a body.
 
 use super::expected::{data, outage, output, unintelligible};
 use super::{Answer, DATA, Scenario};
@@ -13,7 +13,7 @@ fn chunk(bytes: impl AsRef<[u8]>, extension: &str) -> Vec<u8> {
     .concat()
 }
 
-/// An answer in one chunk, with an end.
+/// A response in one chunk, followed by `end`.
 fn chunked(coding: &str, bytes: impl AsRef<[u8]>, end: &str) -> Answer {
     let body = [chunk(bytes, ""), end.as_bytes().to_vec()].concat();
     Answer::head(&format!("200 OK\r\nTransfer-Encoding: {coding}"), body)
@@ -61,7 +61,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             ),
             data(),
         ),
-        // No coding at all, by a name that is no longer one.
+        // `identity` is an obsolete name for no coding.
         Scenario::new(
             "teidentity",
             with_lengths(&format!(

@@ -1,4 +1,4 @@
-//! Status lines and header lines, as they come.
+//! Status lines and header lines in unusual forms.
 
 use super::expected::{data, outage, undecided};
 use super::{Answer, DATA, Scenario};
@@ -24,7 +24,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         line("setcookie", "Set-Cookie: a=b; Path=/\r\nSet-Cookie: c=d"),
         line("emptyval", "Server:"),
         bytes("obstext", b"X-Latin: M\xfcller"),
-        // A user agent may read these (RFC 9112, sections 5.1 and 5.2).
+        // A user agent may accept these (RFC 9112, sections 5.1 and 5.2).
         line("fold", "X-Fold: a\r\n b"),
         line("foldtab", "X-Fold: a\r\n\tb"),
         line("foldtwice", "X-Fold: a\r\n  b\r\n  c"),
@@ -40,7 +40,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             Answer::head(&format!("200 OK\r\nContent-Length:\r\n {length}"), DATA),
             data(),
         ),
-        // A line that is no header is none.
+        // A line that is not a valid header is ignored.
         line("nocolon", "Garbage"),
         line("emptyname", ": a"),
         line("brkname", "X[a]: 1"),

@@ -1,4 +1,4 @@
-//! Statuses, and what a token's refusal is put down to.
+//! Statuses, and the causes that are given for a refused token.
 
 use super::expected::{
     data, data_at_the_second_try, data_or_unknown, data_or_unknown_after, not_authenticated, outage,
@@ -8,7 +8,7 @@ use super::{Answer, DATA, Scenario};
 
 const BUSY: &str = r#"{"msg":"busy"}"#;
 
-/// So at first, and in order from then on.
+/// This response first, and normal ones from then on.
 fn at_first(status: &str, headers: &str, body: &str) -> Vec<Answer> {
     vec![Answer::of(status, headers, body), Answer::ok(DATA)]
 }
@@ -39,7 +39,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             "103",
             "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n",
         ),
-        // Nobody asked for another protocol.
+        // The client did not ask for another protocol.
         Scenario::new(
             "101",
             Answer::head(
@@ -48,7 +48,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             ),
             unintelligible(101, &["HTTP 101"]),
         ),
-        // What was done before one of these is not for the client to know.
+        // The client cannot know what was done before one of these.
         Scenario::new(
             "300",
             Answer::of("300 Multiple", "", ""),
@@ -113,7 +113,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             at_first("429 Too Many", "", BUSY),
             data_at_the_second_try(),
         ),
-        // A status of no class is one of a service that failed (RFC 9110, section 15).
+        // A status outside all classes counts as a failure of the service (RFC 9110, section 15).
         failed("600", "600 Weird", 600),
         failed("999", "999 Denied", 999),
         Scenario::new(
@@ -131,7 +131,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     all
 }
 
-/// Answers to the request for a token. Of them nothing is said but the status and what it means: the node knows the secret.
+/// Responses to the request for a token. The node knows the secret, so failures show only the status and its meaning.
 fn tokens() -> Vec<Scenario> {
     let credential = "did not accept the credential";
     let base_url = "base URL";

@@ -1,17 +1,17 @@
-//! How a service says when to come back.
+//! The ways in which a service says when to retry.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::expected::{data_at_the_second_try, throttled};
 use super::{Answer, DATA, Scenario};
 
-/// Longer than an item is tried, so that the wait is told and not waited for.
+/// Longer than the item's time, so the wait is reported instead of waited for.
 const HOUR: u64 = 3600;
 
-/// An hour, less what passes between the answer being made and being read.
+/// An hour, minus the time between making and reading the response.
 const ABOUT_AN_HOUR: std::ops::RangeInclusive<u64> = HOUR - 600..=HOUR;
 
-/// In an hour, in a form of `strftime`.
+/// The time in one hour, in a `strftime` format.
 fn date(form: &str) -> String {
     let then = SystemTime::now() + std::time::Duration::from_secs(HOUR);
     jiff::Timestamp::try_from(then)
@@ -29,7 +29,7 @@ fn busy(status: &str, headers: &str) -> Answer {
     Answer::of(status, headers, r#"{"msg":"busy"}"#)
 }
 
-/// The header lines of an answer that asks to wait an hour.
+/// The header lines of a response that asks to wait an hour.
 fn in_an_hour() -> Vec<(&'static str, String)> {
     let retry_after = |value: String| format!("Retry-After: {value}\r\n");
     vec![
@@ -72,7 +72,7 @@ fn in_an_hour() -> Vec<(&'static str, String)> {
         ("429_rlt", format!("RateLimit: \"default\";r=0;t={HOUR}\r\n")),
         // The first of two headers counts.
         ("429_dup", format!("Retry-After: {HOUR}\r\nRetry-After: 2\r\n")),
-        // What is meant for this very answer counts more than the window's end.
+        // A wait for this very response takes precedence over the reset of the window.
         (
             "429_both",
             format!("RateLimit-Reset: 7000\r\nRetry-After: {HOUR}\r\n"),
@@ -91,7 +91,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
             )
         })
         .collect();
-    // What is far beyond any run is told as far as it can be counted.
+    // A wait far beyond any run is reported as the longest that the field can represent.
     let longest = u64::from(u32::MAX).div_ceil(1000);
     all.push(Scenario::new(
         "429_huge",
@@ -140,7 +140,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         ),
         throttled(200, ABOUT_AN_HOUR),
     ));
-    // What says nothing, or that the time has come.
+    // Values without meaning, or with a time in the past.
     for (name, headers) in [
         ("429_0", "Retry-After: 0\r\n"),
         ("429_empty", "Retry-After:\r\n"),

@@ -1,4 +1,4 @@
-//! What was built: the component's imports and size, and what the host is built from.
+//! Build results: the component's imports and size, and the sources of the host.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ fn imports(component: &[u8]) -> BTreeSet<String> {
     names
 }
 
-/// The first column of the table below a heading.
+/// The first column of the table under a heading.
 fn listed(markdown: &str, heading: &str) -> BTreeSet<String> {
     let (_, section) = markdown.split_once(heading).expect("the heading");
     section
@@ -52,7 +52,8 @@ fn the_component_imports_what_the_architecture_lists_and_nothing_else() {
     }
 }
 
-/// A quarter of a megabyte for the first 18 operations. One more adds its texts and its schema, about a kilobyte.
+/// A quarter of a megabyte is the limit for the first 18 operations. Each further one adds its texts and its schema,
+/// about a kilobyte.
 #[test]
 fn the_component_is_as_small_as_its_operations_allow() {
     const WITHOUT_OPERATIONS: u64 = 228_400;

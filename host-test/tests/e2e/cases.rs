@@ -1,4 +1,4 @@
-//! The recorded cases, and what `nodule check` says of broken ones.
+//! The recorded cases, and what `nodule check` reports about broken ones.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn check(dir: &Path, code: i32) -> (String, String) {
     (stdout(&output), stderr(&output))
 }
 
-/// A folder with this one case, changed.
+/// A folder with this case only, changed.
 fn changed(case: &str, change: impl FnOnce(&mut Value)) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(case);
@@ -48,7 +48,7 @@ fn every_recording_is_of_a_case_in_the_list_and_every_case_has_one() {
     assert_eq!(recorded, listed);
 }
 
-/// Those that the simulator answers, and one whose item it does not know.
+/// The operations that the simulator supports, and one whose item it does not know.
 #[test]
 fn a_case_is_added_and_recorded_for_each_operation_that_has_none() {
     let without = ["consumer/createConsumer", "order/getTransactionDetail"];

@@ -1,4 +1,4 @@
-//! Pages that are made from the built node: a stale one fails, and `UPDATE=1 make test` rewrites it.
+//! Pages that are generated from the built node: a stale page fails its test, and `UPDATE=1 make test` rewrites it.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ fn the_page_of_operations_is_what_the_node_says() {
     compare(&root().join("docs/socialhub.md"), &page);
 }
 
-/// The table of operations, as lines.
+/// The lines of the operation table.
 fn table() -> Vec<String> {
     let markdown = markdown();
     let lines = markdown.lines().skip_while(|line| !line.starts_with('|'));
@@ -46,7 +46,7 @@ fn table() -> Vec<String> {
     table.map(ToOwned::to_owned).collect()
 }
 
-/// A page with what is between the markers replaced.
+/// Compares the text between the markers of a page, or replaces it.
 fn compare_between(path: &Path, begin: &str, made: &str) {
     const END: &str = "<!-- /operations -->";
     let page = std::fs::read_to_string(path).unwrap();
@@ -62,10 +62,10 @@ fn the_readme_s_table_is_what_the_node_says() {
     compare_between(&root().join("README.md"), begin, &format!("\n\n{table}\n\n"));
 }
 
-/// `n8n/scripts/readme.mjs` makes it too, for whatever node is packed; its test compares the whole page.
+/// `n8n/scripts/readme.mjs` generates the same table for any packed node; its test compares the whole page.
 #[test]
 fn the_table_of_n8n_s_page_is_what_the_node_says() {
-    // A row without its link: `| group | [`name`](#anchor) | …`
+    // Strips the link of a row: `| group | [`name`](#anchor) | …`
     let bare = |row: String| match (row.split_once("| [`"), row.split_once(')')) {
         (Some((before, link)), Some((_, after))) => {
             format!("{before}| `{}`{after}", link.split('`').next().unwrap())
@@ -80,7 +80,7 @@ fn the_table_of_n8n_s_page_is_what_the_node_says() {
     );
 }
 
-/// The blocks of the README that show a command with its output: `$ command`, then what it prints.
+/// The blocks of the README that show a command and its output: `$ command`, then the output.
 #[test]
 fn the_readme_s_outputs_are_real() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
@@ -94,7 +94,7 @@ fn the_readme_s_outputs_are_real() {
         let Some(command) = command.strip_prefix("$ nodule ") else {
             continue;
         };
-        // The rest of a long output is cut where the block says so.
+        // The block marks where it cuts a long output.
         let (expected, is_cut) = match expected.split_once("…\n") {
             Some((expected, _)) => (expected, true),
             None => (expected, false),

@@ -62,7 +62,7 @@ fn what_was_recorded_is_what_was_on_the_wire() {
             .arg("--items")
             .arg(file.path())
             .args(["--concurrency", "1"]);
-        // With a prefix, blanks and a slash at the end: the same requests.
+        // A prefix, blanks and a trailing slash lead to the same requests.
         let base = format!(" {}/openapi-prod/ ", simulator.base_url());
         let _ = command
             .env("NODULE_CREDENTIAL", credential_for(&base))
@@ -161,7 +161,7 @@ fn five_hundred_event_rows_are_one_request() {
     assert_eq!(lines(&output)[0]["json"]["data"]["accepted"], json!(500));
 }
 
-/// Peak resident memory of a run over this many items, in kilobytes; every result is checked on the way.
+/// Peak resident memory, in kilobytes, of a run over this many items; checks every result on the way.
 fn peak_over(count: usize, simulator: &simulator::Simulator) -> u64 {
     let mut command = run("member", "getMember");
     command
@@ -178,7 +178,7 @@ fn peak_over(count: usize, simulator: &simulator::Simulator) -> u64 {
         for item in 0..count {
             writeln!(stdin, "{{\"cardNo\":\"M{item}\"}}").unwrap();
         }
-        // The last line is kept back until the peak was read: the process has to be alive for that.
+        // The last line is sent only after the peak was read, because the process has to be alive for that.
         stdin
     });
     let mut reader = BufReader::new(child.stdout.take().unwrap());
@@ -209,7 +209,7 @@ fn ten_thousand_items_take_no_more_memory_than_a_thousand_and_reuse_their_connec
     let before = simulator.stats().connections;
     let many = peak_over(10_000, &simulator);
     let opened = simulator.stats().connections - before;
-    // And the one to authenticate, which serves nothing else.
+    // One more connection is for authentication, and serves nothing else.
     assert!(opened <= 17, "{opened} connections for 16 places");
     assert!(
         many < few + 20_000,
@@ -217,7 +217,7 @@ fn ten_thousand_items_take_no_more_memory_than_a_thousand_and_reuse_their_connec
     );
 }
 
-/// A service that answers nobody before eight requests have arrived: only requests that overlap get an answer.
+/// A service that responds only after eight requests have arrived: requests get a response only if they overlap.
 #[test]
 fn requests_really_overlap() {
     const PLACES: usize = 8;
@@ -234,7 +234,7 @@ fn requests_really_overlap() {
         .map(|item| format!("{{\"cardNo\":\"M{item}\"}}"))
         .collect();
     let file = items(texts.iter().map(String::as_str));
-    // With requests one after the other nobody is ever answered, and the run ends at its deadlines.
+    // Sequential requests would never get a response, and the run would stop at its deadlines.
     let policy = items(["[limits]", "first-byte-timeout-ms = 20000"]);
     let mut command = run("member", "getMember");
     command
@@ -250,7 +250,7 @@ fn requests_really_overlap() {
     assert!(!server.is_finished());
 }
 
-/// Answers a token at once, and everything else when enough have asked.
+/// Responds to a token request at once, and to everything else when enough requests have arrived.
 fn serve(connection: TcpStream, all_there: &Barrier) {
     let mut writer = connection.try_clone().unwrap();
     let mut reader = BufReader::new(connection);
@@ -267,7 +267,7 @@ fn serve(connection: TcpStream, all_there: &Barrier) {
     }
 }
 
-/// The request line, or `None` at the end of the connection.
+/// The request line, or `None` if the connection was closed.
 fn read_request(reader: &mut BufReader<TcpStream>) -> Option<String> {
     let mut target = String::new();
     if reader.read_line(&mut target).ok()? == 0 {

@@ -1,4 +1,4 @@
-//! What operators see: `--log json` and `--log text`, of every kind of event, and never a secret or an item's data.
+//! What operators see: `--log json` and `--log text`, with every kind of event, and never a secret or an item's data.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -12,7 +12,7 @@ use simulator::{Action, Config, DEMO_APP_ID, DEMO_APP_SECRET, Rule, Simulator};
 
 use crate::support::{credential, expect, items, run, simulator, stderr, stdout};
 
-/// Texts that only items hold.
+/// Texts that occur only in items.
 const CARD: &str = "M4242";
 const NAME: &str = "Zebulon-of-the-items";
 const PHONE: &str = "13987654321";
@@ -41,7 +41,7 @@ fn read(simulator: &Simulator, log: &[&str]) -> Command {
     command
 }
 
-/// The access token that a simulator gives first: the same for every simulator of the same seed.
+/// The first access token of a simulator, which depends only on its seed.
 fn token() -> String {
     let twin = simulator(Config::default());
     let body = json!({"appId": DEMO_APP_ID, "appSecret": DEMO_APP_SECRET}).to_string();
@@ -60,7 +60,7 @@ fn token() -> String {
     token.split('"').next().unwrap().to_owned()
 }
 
-/// In no form that it could be read back from.
+/// Asserts that `what` does not occur in any form from which it could be recovered.
 fn is_not_in(text: &str, what: &str) {
     let percent: Vec<String> = what.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let escaped: Vec<String> = what.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
@@ -88,7 +88,7 @@ fn is_clean(text: &str) {
     }
 }
 
-/// One JSON object a line, and nothing beside them. The fields of each, by message.
+/// Parses one JSON object per line and nothing else. Returns the fields of each event, by message.
 fn events(text: &str) -> BTreeMap<String, Vec<Value>> {
     let mut events = BTreeMap::<_, Vec<Value>>::new();
     for line in text.lines().filter(|line| line.starts_with('{')) {
@@ -107,7 +107,8 @@ fn events(text: &str) -> BTreeMap<String, Vec<Value>> {
     events
 }
 
-/// Runs one of each: answered and refused requests, a denial, a retry of both kinds, a renewal, a limit. What they print.
+/// Runs one of each: successful and refused requests, a denial, both kinds of retry, a renewal, a limit. Returns the
+/// output.
 fn everything(log: &[&str]) -> String {
     let mut all = String::new();
     let mut keep = |output: std::process::Output| {
@@ -117,7 +118,7 @@ fn everything(log: &[&str]) -> String {
         );
         all.push_str(&stderr(&output));
     };
-    // Answered; and refused once, so that a new session is made.
+    // Succeeds; then is refused once, so that a new session is made.
     let service = simulator(Config::default());
     let refusal = Action::Status {
         code: 401,
@@ -128,7 +129,7 @@ fn everything(log: &[&str]) -> String {
         .add_fault(Rule::new(refusal).path("/v1/member/").times(1))
         .unwrap();
     keep(expect(&mut read(&service, log), 0));
-    // Busy once, so that it is tried again.
+    // Busy once, so that the item is retried.
     let busy = Action::Status {
         code: 429,
         retry_after: Some("0".to_owned()),
@@ -139,7 +140,7 @@ fn everything(log: &[&str]) -> String {
         .unwrap();
     keep(expect(&mut read(&service, log), 0));
     service.stop();
-    // A session that ends while the first of two items is under way.
+    // A session that expires while the first of two items is in flight.
     let service = simulator(Config {
         token_lifetime: std::time::Duration::from_secs(1),
         ..Config::default()
@@ -155,7 +156,7 @@ fn everything(log: &[&str]) -> String {
     let file = admissions();
     keep(expect(admit(&service, log).arg("--items").arg(file.path()), 0));
     service.stop();
-    // Denied, and limited.
+    // Denied, and stopped by a limit.
     let service = simulator(Config::default());
     let file = admissions();
     for lines in ["write-requests = 0", "[limits]\nrequest-body-bytes = 100"] {

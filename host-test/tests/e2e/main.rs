@@ -1,7 +1,7 @@
 //! End to end: the built command, the built component and the simulator, as a user has them.
 //!
-//! `make build` comes first; `make test-host` sees to it. Everything stays on loopback, and every server is a value that
-//! ends with its test.
+//! The tests need `make build`; `make test-host` runs it. All traffic stays on loopback, and each server stops when its
+//! test drops it.
 
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! What is published: that each crate is whole by itself. `make test-packages` builds them from what was packed.
+//! Published packages: each crate is complete. `make test-packages` builds them from the packed files.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -6,17 +6,17 @@ use std::process::Command;
 
 use crate::support::root;
 
-/// Folder and package.
+/// Folder and package name.
 const PUBLISHED: [(&str, &str); 3] = [
     ("core", "nodule-core"),
     ("host", "nodule-host"),
     ("cli", "nodule-cli"),
 ];
 
-/// What takes a file, or a folder, into what is compiled.
+/// The constructs that include a file or folder in the compiled code.
 const TAKES: [&str; 4] = ["include_str!(\"", "include_bytes!(\"", "include!(\"", "path: \""];
 
-/// The files that a package has.
+/// The files in a package.
 fn packed(package: &str) -> BTreeSet<PathBuf> {
     let mut list = Command::new(env!("CARGO"));
     list.args([
@@ -38,7 +38,7 @@ fn packed(package: &str) -> BTreeSet<PathBuf> {
     listed.lines().map(PathBuf::from).collect()
 }
 
-/// A path without its `..`, or `None` where it leaves the package.
+/// The path without `..`; `None` if it leaves the package.
 fn below(path: &Path) -> Option<PathBuf> {
     let mut found = PathBuf::new();
     for part in path.components() {
@@ -65,14 +65,14 @@ fn every_file_that_a_published_crate_is_compiled_from_is_in_its_package() {
             .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
         {
             let text = std::fs::read_to_string(root().join(folder).join(source)).unwrap();
-            // A field of that name is no path of the bindings.
+            // Outside `bindgen!`, a field of that name is not a path.
             let is_of_bindings = text.contains("bindgen!");
             let macros = TAKES
                 .iter()
                 .filter(|macro_| is_of_bindings || !macro_.starts_with("path"));
             for (at, macro_) in macros.flat_map(|macro_| text.match_indices(macro_)) {
                 let path = text[at + macro_.len()..].split('"').next().unwrap();
-                // The macros of bindings begin at the crate, and take folders; the others begin at the file.
+                // Paths of bindings start at the crate and name folders; all others start at the file.
                 let from = if macro_.starts_with("path") {
                     Path::new("")
                 } else {

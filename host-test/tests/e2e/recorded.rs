@@ -1,4 +1,4 @@
-//! Whatever `--record` writes, `check` passes.
+//! `check` passes every recording that `--record` writes.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{component, credential_for, expect, items, nodule, run, simulator, stderr, stdout};
 
-/// Record a run; how it ended is the service's affair.
+/// Records a run, whatever its exit status.
 fn record(command: &mut Command, file: &Path) {
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     let output = command.arg("--record").arg(file).output().unwrap();
@@ -21,7 +21,7 @@ fn record(command: &mut Command, file: &Path) {
     );
 }
 
-/// What `check` says of each recording in a folder that it does not pass.
+/// The output of `check` for each recording in a folder that fails.
 fn failed(folder: &Path) -> Vec<String> {
     let output = nodule()
         .arg("check")
@@ -46,7 +46,7 @@ fn failed(folder: &Path) -> Vec<String> {
     failed
 }
 
-/// Each service of [`scenarios`], asked by an operation that reads and by one that must not be sent twice.
+/// Each service of [`scenarios`], with an operation that reads and with one that must not be sent twice.
 #[test]
 fn every_way_in_which_a_service_answers() {
     let server = Server::start(scenarios());
@@ -79,7 +79,7 @@ fn every_way_in_which_a_service_answers() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// Nobody there, and an address that is not allowed.
+/// No server at the address, and an address that is not allowed.
 #[test]
 fn every_way_in_which_there_is_no_service() {
     let folder = tempfile::tempdir().unwrap();
@@ -101,7 +101,7 @@ fn every_way_in_which_there_is_no_service() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// Texts that are no JSON, no object, no UTF-8, or that only some readers take.
+/// Texts that are not JSON, not an object, not UTF-8, or that only some parsers accept.
 #[test]
 fn every_kind_of_item() {
     let simulator = simulator(simulator::Config::default());
@@ -150,7 +150,7 @@ fn every_kind_of_item() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-/// A HAR of a browser: no case, no roles, other secrets, other headers, much that is somebody else's.
+/// A HAR of a browser: no case, no roles, other secrets, other headers, and many unrelated entries.
 fn foreign(base: &str) -> Value {
     let entry = |method: &str, url: String, body: Option<Value>, answer: Value| {
         let mut request =
@@ -205,7 +205,7 @@ fn a_har_of_another_tool_answers_where_the_credential_says_where_the_service_was
         "{told}"
     );
 
-    // The browser was logged in before.
+    // The browser had already logged in.
     let mut har = foreign(base);
     har["log"]["entries"].as_array_mut().unwrap().remove(2);
     let har = items([har.to_string().as_str()]);
@@ -255,7 +255,7 @@ fn an_answer_whose_body_was_not_saved_is_no_broken_connection() {
     );
 }
 
-/// Links to folders are not followed, so that one that leads back is no case of its own.
+/// Links to folders are not followed, so a link that leads back does not add a case.
 #[cfg(unix)]
 #[test]
 fn a_link_that_leads_back_is_not_followed() {

@@ -22,7 +22,7 @@ fn case_items(recording: &Value) -> tempfile::NamedTempFile {
     items(texts.iter().map(String::as_str))
 }
 
-/// `nodule run` on these items, answered from this recording.
+/// `nodule run` on these items, replaying this recording.
 fn replaying(group: &str, operation: &str, items: &tempfile::NamedTempFile, recording: &Path) -> Command {
     let mut command = run(group, operation);
     command
@@ -54,8 +54,8 @@ fn it_prints_the_recorded_result_of_each_item() {
     );
 }
 
-/// The recording is made to say that the service is where this test listens; the same run without `--replay` does call
-/// there, so the test would notice.
+/// The recording is changed to name this test's listener as the service. The same run without `--replay` connects to
+/// it, so the test would notice a connection.
 #[test]
 fn it_opens_no_socket() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! What the tests have in common.
+//! What the end-to-end tests share.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use nodule::description::Node;
 use serde_json::{Value, json};
 use simulator::{Config, DEMO_APP_ID, DEMO_APP_SECRET, Simulator};
 
-/// The top of the repository.
+/// The root of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -21,7 +21,7 @@ pub fn component() -> PathBuf {
     path
 }
 
-/// The recorded cases. With `UPDATE=1` those that are missing are recorded first.
+/// The folder of recorded cases. With `UPDATE=1`, missing ones are recorded first.
 pub fn cases() -> PathBuf {
     static RECORDED: Once = Once::new();
     if std::env::var_os("UPDATE").is_some() {
@@ -33,7 +33,7 @@ pub fn cases() -> PathBuf {
     root().join("host-test/cases")
 }
 
-/// What the node says of itself.
+/// The node's description.
 pub fn described() -> Node {
     let mut describe = nodule();
     describe
@@ -43,7 +43,7 @@ pub fn described() -> Node {
     serde_json::from_slice(&expect(&mut describe, 0).stdout).unwrap()
 }
 
-/// Every recording of the cases.
+/// The recordings of all cases.
 pub fn recordings() -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![cases()];
@@ -60,7 +60,7 @@ pub fn recordings() -> Vec<PathBuf> {
     found
 }
 
-/// Fails unless `seen`, a list of group and name, holds every operation; the message has the file to write.
+/// Fails unless `seen`, a list of group and name, contains every operation. The message names the file to write.
 pub fn assert_every_operation(seen: &HashSet<(String, String)>) {
     let missing: Vec<PathBuf> = described()
         .operations
@@ -72,7 +72,7 @@ pub fn assert_every_operation(seen: &HashSet<(String, String)>) {
     assert!(missing.is_empty(), "no case that succeeds: expected {missing:?}");
 }
 
-/// The command, without what this machine's environment would add to it.
+/// The command, unaffected by this machine's environment.
 pub fn nodule() -> Command {
     let path = root().join("target/release/nodule");
     assert!(path.exists(), "{} is missing: run `make build`", path.display());
@@ -107,7 +107,7 @@ pub fn logging() -> Config {
     }
 }
 
-/// A credential for the simulator, as the variable has it.
+/// A credential for the simulator, as the environment variable contains it.
 pub fn credential(simulator: &Simulator) -> String {
     credential_for(&simulator.base_url())
 }
@@ -142,7 +142,7 @@ pub fn lines(output: &Output) -> Vec<Value> {
         .collect()
 }
 
-/// The command's output, which has to end with this status.
+/// The command's output; asserts the exit status.
 pub fn expect(command: &mut Command, code: i32) -> Output {
     let output = command.output().unwrap();
     assert_eq!(

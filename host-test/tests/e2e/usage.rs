@@ -1,4 +1,4 @@
-//! How the command answers wrong usage, and what `describe` prints: status, standard output and standard error.
+//! Responses of the command to wrong usage, and the output of `describe`: status, standard output and standard error.
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::support::{
     stdout,
 };
 
-/// What a command prints when it is refused.
+/// What a command prints on standard error when it refuses.
 fn refused(command: &mut Command, code: i32) -> String {
     let output = expect(command, code);
     assert_eq!(stdout(&output), "", "data only");
@@ -71,7 +71,7 @@ fn a_credential_of_another_editor_is_read() {
     expect(&mut command, 0);
 }
 
-/// A file's last line break is easily taken along, and the service only says no.
+/// A secret copied from a file often includes the trailing line break, and the service only refuses it.
 #[test]
 fn a_secret_with_a_line_break_at_its_end_is_named_where_the_service_refuses_it() {
     let simulator = simulator(Config::default());
@@ -216,7 +216,7 @@ fn the_json_description_holds_to_its_schema_and_comes_back_the_same() {
     assert_eq!(problems, Vec::<String>::new());
     let node: nodule::description::Node = serde_json::from_value(described.clone()).unwrap();
     assert_eq!(serde_json::to_value(&node).unwrap(), described);
-    // Each resource has operations, and each operation's resource is one of them.
+    // Each resource has operations, and each operation belongs to a resource.
     let resources: HashSet<&String> = node.resources.iter().map(|resource| &resource.name).collect();
     let groups: HashSet<&String> = node.operations.iter().map(|operation| &operation.group).collect();
     assert_eq!(groups, resources);

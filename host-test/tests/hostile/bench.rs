@@ -1,4 +1,4 @@
-//! What the rows have in common: an engine on a network of its own, the guests, the log.
+//! What the rows share: an engine with its own network, the guests, the log.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,15 +16,15 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::network::Fake;
 
-/// The secret of every credential here. Its token is the same backwards.
+/// The secret of every credential. The token of a session is the secret backwards.
 pub const SECRET: &str = "s3cr3t/value+0123456789\"abcdef";
 
-/// A text that only items hold; no event may show it.
+/// A text that occurs only in items; no event may show it.
 pub const ITEM_DATA: &str = "item-data-7f3a9";
 
 pub struct Bench {
     pub engine: Engine,
-    /// Whether nodes are run by turns.
+    /// Whether nodes run by turns.
     pub turns: bool,
     pub network: Fake,
     pub log: Log,
@@ -35,7 +35,7 @@ impl Bench {
     pub fn new() -> Self {
         let network = Fake::default();
         let log = Log::default();
-        // As the command filters: the events of the libraries below may hold anything.
+        // The same filter as the command's: events of other libraries may contain anything.
         let ours = tracing_subscriber::filter::Targets::new()
             .with_target("nodule", tracing_subscriber::filter::LevelFilter::TRACE);
         let lines = tracing_subscriber::fmt::layer()
@@ -53,7 +53,7 @@ impl Bench {
         }
     }
 
-    /// The same, with an engine that runs no node by turns.
+    /// The same bench with an engine that does not run nodes by turns.
     pub fn through_wasi(&self) -> Self {
         Self {
             turns: false,
@@ -61,7 +61,7 @@ impl Bench {
         }
     }
 
-    /// The same, with an engine that is set up in another way.
+    /// The same bench with a differently configured engine.
     pub fn with(&self, change: impl FnOnce(EngineConfig) -> EngineConfig) -> Self {
         let config = EngineConfig::default().network(self.network.clone());
         Self {
@@ -88,7 +88,7 @@ impl Bench {
         }
     }
 
-    /// The node of the repository, which the rows about a service use.
+    /// This repository's node, for the rows about services.
     pub async fn socialhub(&self) -> Component {
         self.engine
             .load_file(target().join("socialhub.wasm"))
@@ -97,7 +97,7 @@ impl Bench {
     }
 }
 
-/// What a guest may use, and where its service is.
+/// A guest, its limits, and its service.
 pub struct Setup {
     pub component: Component,
     pub base: String,
@@ -154,7 +154,7 @@ impl Setup {
             .credential(self.credential())
     }
 
-    /// Run items of `things.read`.
+    /// Runs items of `things.read`.
     pub async fn run(&self, items: Vec<Value>) -> Vec<ItemResult> {
         let options = RunOptions::default();
         self.runner()
@@ -163,7 +163,7 @@ impl Setup {
             .unwrap()
     }
 
-    /// Run one request by the guest `calls`, and then an honest one, which has to be answered.
+    /// Runs one request with the guest `calls`, then an honest request, which has to succeed.
     pub async fn call(&self, request: Value) -> Result<Value, Failure> {
         let honest = json!({"requests": [{"url": format!("{}/things/1", self.base)}]});
         let results = self.run(vec![json!({"requests": [request]}), honest]).await;
@@ -172,7 +172,7 @@ impl Setup {
         first.map(|output| serde_json::from_str(output[0].get()).unwrap())
     }
 
-    /// The same with a plain request to a URL.
+    /// The same with a plain GET of a URL.
     pub async fn get(&self, url: &str) -> Result<Value, Failure> {
         self.call(json!({"url": url})).await
     }
@@ -198,7 +198,7 @@ pub fn kinds(results: &[ItemResult]) -> Vec<String> {
         .collect()
 }
 
-/// The folder of what was built.
+/// The folder of the built files.
 pub fn target() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target")
 }
@@ -208,20 +208,20 @@ pub fn file(guest: &str) -> PathBuf {
     target().join("hostile").join(guest).with_extension("wasm")
 }
 
-/// The command beside this test's own executable.
+/// The command, next to this test's own executable.
 pub fn command() -> PathBuf {
     let here = std::env::current_exe().unwrap();
     here.parent().unwrap().parent().unwrap().join("nodule")
 }
 
-/// What a command printed, and how it ended.
+/// Runs a command and returns its output and status.
 pub async fn finished(mut command: std::process::Command) -> std::process::Output {
     tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
         .unwrap()
 }
 
-/// Every event, as JSON lines.
+/// A log of every event, as JSON lines.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>, Arc<AtomicBool>);
 
@@ -230,12 +230,12 @@ impl Log {
         String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap()
     }
 
-    /// Keep nothing, or everything again: the log is memory too.
+    /// Stops or resumes logging, because the log itself uses memory.
     pub fn pause(&self, paused: bool) {
         self.1.store(paused, Ordering::SeqCst);
     }
 
-    /// Keep nothing until the guard is dropped, by a row that fails too.
+    /// Stops logging until the guard is dropped, even if the row fails.
     pub fn quiet(&self) -> impl Drop + use<> {
         struct Quiet(Log);
         impl Drop for Quiet {

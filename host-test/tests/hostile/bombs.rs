@@ -1,4 +1,4 @@
-//! Components that are made byte by byte: names and sizes that no compiler makes.
+//! Components that are built byte by byte, with names and sizes that no compiler produces.
 
 /// Bytes of a module or component.
 pub type Wasm = Vec<u8>;
@@ -21,7 +21,7 @@ pub fn uleb(mut number: usize) -> Wasm {
     }
 }
 
-/// A text or bytes after their length.
+/// A text or bytes, preceded by their length.
 pub fn sized(content: impl AsRef<[u8]>) -> Wasm {
     [uleb(content.as_ref().len()), content.as_ref().to_vec()].concat()
 }
@@ -30,7 +30,7 @@ pub fn section(id: u8, content: impl AsRef<[u8]>) -> Wasm {
     [vec![id], sized(content)].concat()
 }
 
-/// So many of the same.
+/// A list of `count` equal items.
 pub fn times(count: usize, item: impl AsRef<[u8]>) -> Wasm {
     [uleb(count), item.as_ref().repeat(count)].concat()
 }
@@ -47,22 +47,22 @@ pub fn component(sections: &[Wasm]) -> Wasm {
     [COMPONENT, &sections.concat()].concat()
 }
 
-/// A module inside of a component.
+/// A module inside a component.
 pub fn core_module(module: &Wasm) -> Wasm {
     section(1, module)
 }
 
-/// A component inside of a component.
+/// A component inside a component.
 pub fn inner(component: &Wasm) -> Wasm {
     section(4, component)
 }
 
-/// A component with more sections at its end: still the same node.
+/// Appends sections to a component; it is still the same node.
 pub fn grafted(node: &[u8], sections: &[Wasm]) -> Wasm {
     [node, &sections.concat()].concat()
 }
 
-/// How many modules, core instances and components a component has already.
+/// How many modules and components a component already has.
 #[derive(Default, Clone, Copy)]
 pub struct Has {
     pub modules: usize,
@@ -97,13 +97,13 @@ fn read_uleb(bytes: &[u8], mut at: usize) -> (usize, usize) {
     }
 }
 
-/// A function type of so many `i32`.
+/// A function type with this many `i32` parameters and results.
 pub fn signature(takes: usize, leaves: usize) -> Wasm {
     [vec![0x60], times(takes, [0x7f]), times(leaves, [0x7f])].concat()
 }
 
-/// `count` times the same function: `locals` variables of `i32`, and code without its end. `types` are those of the module, of
-/// which the function's is the first.
+/// A module with `count` copies of a function that has `locals` variables of type `i32`, and `code` without its final
+/// `end`. `types` are the module's types, the first of which is the function's.
 pub fn functions(types: &[Wasm], count: usize, locals: usize, code: &[u8]) -> Wasm {
     let locals = if locals == 0 {
         vec![0]
@@ -126,7 +126,7 @@ pub fn local_set(index: usize) -> Wasm {
     [vec![0x21], uleb(index)].concat()
 }
 
-/// Every variable is set, then branches meet `diamonds` times, then every variable is read.
+/// Sets every variable, then joins `diamonds` branches, then reads every variable.
 pub fn variables_by_branches(count: usize, locals: usize, diamonds: usize) -> Wasm {
     let mut code = Vec::new();
     for index in 0..locals {

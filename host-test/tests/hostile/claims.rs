@@ -1,4 +1,4 @@
-//! What a node says in the host's place, or makes the host say without end: rows 93 and 98.
+//! Failures that only the host may report, and denials without end: rows 93 and 98.
 
 use nodule::RunOptions;
 use serde_json::{Value, json};
@@ -7,7 +7,8 @@ use crate::bench::{Bench, Setup, kinds};
 use crate::guests::{COMPLAINS, LOOPS};
 use crate::server::NOWHERE;
 
-/// Kinds of failures that the host gives, and on which it acts: a write that is perhaps done is left out of what may be run again.
+/// Failure kinds that the host reserves, because it acts on them: for example, a write that may have been done is not
+/// offered for another run.
 const HOSTS_OWN: [&str; 9] = [
     "unknown",
     "trap",
@@ -37,7 +38,7 @@ pub async fn failures(bench: &Bench) {
             assert!(!failure.is_unknown(), "{operation}: {failure:?}");
         }
     }
-    // Refusals of which the host knows nothing.
+    // Refusals that the host did not make.
     let advice = "allow it by `--allow https://evil.example`";
     let results = setup.run(vec![say("denied", advice), say("limit", advice)]).await;
     assert_eq!(kinds(&results), ["denied", "limit"]);
@@ -47,7 +48,7 @@ pub async fn failures(bench: &Bench) {
     }
 }
 
-/// Denials cost a node nothing: a log is not filled with them.
+/// Denials cost a node nothing, so they must not fill the log.
 pub async fn denials(bench: &Bench) {
     const MOST: usize = 1_100;
     let awaited = json!({"what": "handle, denied and awaited"});
@@ -64,11 +65,11 @@ pub async fn denials(bench: &Bench) {
         assert_eq!(kinds(&results), ["limit"], "{what}");
         let text = bench.log.text().split_off(before);
         let told = |message: &str| text.matches(&format!("\"message\":\"{message}\"")).count();
-        // Many times as many are denied in a second.
+        // Many more are denied in one second.
         let denials = told("denied") + told("request");
         assert!((100..MOST).contains(&denials), "{what}: {denials}");
         assert_eq!(told("silence"), 1, "{what}");
-        // What ended the call is told in any case.
+        // The event for the call's failure is always logged.
         assert!(text.contains("run-timeout-ms"), "{what}");
     }
 }

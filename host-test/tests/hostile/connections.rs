@@ -1,4 +1,4 @@
-//! Connections that are kept, and requests that mean another than they seem: rows 77, 79 and 82.
+//! Reused connections, and requests that mean something else than they seem to: rows 77, 79 and 82.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -13,18 +13,18 @@ use crate::bench::{Bench, Setup};
 use crate::guests::{CALLS, LOGS_IN};
 use crate::server::{Server, Step, ok, within};
 
-/// One answer more than was asked for, with the path of the last request.
+/// One surplus response, with the path of the last request.
 fn surplus(request: &crate::server::Request) -> Vec<u8> {
     let text = format!("surplus of {}", request.target());
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len()).into_bytes()
 }
 
-/// The ways in which a service may send more than it is asked for.
+/// The ways in which a service may send more than was requested.
 const WAYS: [&str; 10] = [
     "same", "then", "late", "later", "pieces", "chunked", "204", "304", "head", "1xx",
 ];
 
-/// Answers with the path, and sends more as the path says.
+/// Responds with the path, and sends more in the way that the path names.
 fn more_than_asked(request: &crate::server::Request) -> Vec<Step> {
     let text = request.target().to_owned();
     let body = |bytes: &[Step]| match bytes {
@@ -60,7 +60,7 @@ fn more_than_asked(request: &crate::server::Request) -> Vec<Step> {
             Step::Write(b"HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n".to_vec()),
             Step::Write(more),
         ],
-        // The body that a `HEAD` has none of.
+        // A response to `HEAD` must not have this body.
         "head" => vec![Step::Write(honest), Step::Write(more)],
         "1xx" => vec![
             Step::Write(honest),
@@ -82,7 +82,7 @@ fn runner(setup: &Setup, tenant: &str, secret: &str) -> Runner {
         .unwrap()
 }
 
-/// What came of one request.
+/// The outcome of one request.
 async fn one(runner: &Runner, request: Value) -> Result<Value, Failure> {
     let items = vec![json!({"requests": [request]})];
     let options = RunOptions::default();
@@ -105,7 +105,8 @@ pub async fn surplus_answers(bench: &Bench) {
     nothing_that_had_arrived(bench).await;
 }
 
-/// Two owners in turn: neither sees what the other was sent, by whatever way, and each keeps a connection of its own.
+/// Two owners alternate: neither sees the other's responses, whatever the service sends, and each keeps its own
+/// connection.
 async fn nothing_shared(bench: &Bench, first: (&str, &str), second: (&str, &str)) {
     let server = Server::start(more_than_asked).await;
     let setup = Setup::new(bench, CALLS, format!("{}/api", server.origin())).await;
@@ -125,7 +126,7 @@ async fn nothing_shared(bench: &Bench, first: (&str, &str), second: (&str, &str)
         for round in 0..3 {
             let mut request = get(&format!("a/{round}/{way}"));
             request["method"] = json!(if way == "head" { "HEAD" } else { "GET" });
-            // What it is itself told is the service's word.
+            // The surplus may reach its own owner: the service can send that owner anything.
             let _ = one(&a, request).await;
             let path = format!("b/{round}");
             let seen = one(&b, get(&path)).await.unwrap();
@@ -138,7 +139,7 @@ async fn nothing_shared(bench: &Bench, first: (&str, &str), second: (&str, &str)
     }
 }
 
-/// What an authenticating node, which was shown the secret, is answered late is not for an executing one to read.
+/// A late response to an authenticating node, which knows the secret, must not reach an executing one.
 async fn authentication_apart(bench: &Bench) {
     let server = Server::start(|_| ok("{}")).await;
     let setup = Setup::new(bench, LOGS_IN, format!("{}/api", server.origin())).await;
@@ -159,8 +160,8 @@ async fn authentication_apart(bench: &Bench) {
     assert_eq!(server.connections(), 2, "one to authenticate, and one to execute");
 }
 
-/// Within one owner's runs: bytes that were there before a request left are not its answer. The thread that runs everything waits
-/// for them, so that nothing but the socket knows of them.
+/// Within one owner's runs: bytes that arrived before a request was sent are not its response. The only thread of the
+/// runtime blocks until they have arrived, so nothing but the socket has seen them.
 async fn nothing_that_had_arrived(bench: &Bench) {
     let late = Late::start();
     let setup = Setup::new(bench, CALLS, format!("{}/api", late.origin)).await;
@@ -183,7 +184,7 @@ async fn nothing_that_had_arrived(bench: &Bench) {
                 late.ask.send(()).unwrap();
                 late.sent.recv().unwrap();
                 seen.push(one(runner, get("2")).await.unwrap()["body"].clone());
-                // Of a service that was seen to do so, no connection is kept.
+                // After a service has done this, its connections are not reused.
                 late.accepted.store(0, Ordering::SeqCst);
                 for path in ["2", "2"] {
                     one(runner, get(path)).await.unwrap();
@@ -196,7 +197,7 @@ async fn nothing_that_had_arrived(bench: &Bench) {
     assert_eq!(within("the runs", seen).await.unwrap(), vec![json!("/api/2"); 20]);
 }
 
-/// A server that answers with the path, and once more when it is told to.
+/// A server that responds with the path, and sends another response when told to.
 struct Late {
     origin: String,
     ask: Sender<()>,
@@ -301,7 +302,7 @@ pub async fn narrowed_base(bench: &Bench) {
         assert_eq!(bench.log.last("denied")["rule"], rule, "{request}");
         assert_eq!(server.take().len(), 1, "{request}: only the honest request");
     }
-    // By default it is all granted, whatever is listed beside it.
+    // By default everything below the base URL is granted, whatever entries exist.
     let granted = Setup::new(bench, CALLS, &base)
         .await
         .policy(entry("/api/orders", "[\"GET\"]"));
@@ -310,7 +311,7 @@ pub async fn narrowed_base(bench: &Bench) {
         200
     );
 
-    // What authenticates is the same node: what it may not execute, it may not do with the secret either.
+    // The authenticating instance is the same node, so the same entries restrict what it does with the secret.
     let login = json!({"url": format!("{base}/login"), "method": "POST", "body": "{}"});
     let mode = json!({"requests": [login], "headers": [["x-token", "abc"]]}).to_string();
     let run = async |policy: String| {
@@ -386,7 +387,7 @@ pub async fn override_headers(bench: &Bench) {
         }
         assert_eq!(server.take().len(), 1, "{name}: only the honest request");
     }
-    // Those of a service's own leave as they are.
+    // A service's own headers are sent unchanged.
     let own = json!([["X-Client-Id", "1"], ["api_key", "2"], ["X-Requested-With", "3"]]);
     server.take();
     let sent = setup
@@ -398,7 +399,7 @@ pub async fn override_headers(bench: &Bench) {
         assert_eq!(seen.header(name), [value]);
     }
 
-    // A session may be a cookie, which the node then has no part in, and no method or path.
+    // A session may set a cookie, which the node cannot change. It may not override method or path.
     let session = async |headers: Value, own: Value| {
         let mode = json!({"requests": [], "headers": headers}).to_string();
         let setup = Setup::new(bench, LOGS_IN, &base).await.mode(&mode);
@@ -430,7 +431,7 @@ pub async fn override_headers(bench: &Bench) {
             "{name}: {failure:?}"
         );
     }
-    // An authenticating node may go through a login that wants one.
+    // An authenticating node may send a cookie that a login requires.
     let login = json!({"url": format!("{base}/login"), "headers": [["Cookie", "csrf=1"]]});
     let mode = json!({"requests": [login], "headers": [["Cookie", "sid=1"]]}).to_string();
     let setup = Setup::new(bench, LOGS_IN, &base).await.mode(&mode);

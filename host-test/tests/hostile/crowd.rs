@@ -1,4 +1,4 @@
-//! A node that computes in many calls, each of which is short, or in many at once: row 97.
+//! A node that computes in many short calls, or in many calls at once: row 97.
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ use crate::server::NOWHERE;
 
 const WATCHED: Duration = Duration::from_secs(3);
 
-/// All calls of a run together take a sixth of the threads, with some more at the beginning, where others have work for all of them.
-/// Both are counted in the time that processors work for this process, which is little on a machine that is busy.
+/// While others keep all threads busy, the calls of one run together get a sixth of the threads, and slightly more at
+/// the start. Both are measured in processor time of this process, of which a busy machine gives little.
 pub async fn many_calls(bench: &Bench) {
     const MOST: f64 = 0.4;
     let setup = Setup::new(bench, COMPUTES, NOWHERE).await;
@@ -32,7 +32,7 @@ pub async fn many_calls(bench: &Bench) {
         neighbours.spawn(works());
     }
     for (name, operation, concurrency, millis) in [
-        // Calls of four items, which end before they are interrupted for the first time.
+        // Calls of four items, which finish before their first interruption.
         ("short calls", "read", 2, 2),
         // Calls of one item.
         ("many at once", "write", 64, 20),
@@ -58,7 +58,7 @@ pub async fn many_calls(bench: &Bench) {
     }
 }
 
-/// An honest task that has work without end, and gives way after each millisecond of it.
+/// An honest task with endless work, which yields after each millisecond.
 async fn works() {
     loop {
         let begin = Instant::now();
@@ -69,10 +69,10 @@ async fn works() {
     }
 }
 
-/// The seconds that processors worked for this process.
+/// Processor seconds that this process has used.
 fn worked() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    // Behind the name, which may have anything in it: the 14th and the 15th field, in hundredths of a second.
+    // After the process name, which may contain anything: fields 14 and 15, in hundredths of a second.
     let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
     let ticks: u32 = fields
         .skip(11)

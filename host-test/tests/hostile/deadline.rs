@@ -1,4 +1,4 @@
-//! A call ends at its deadline whatever the guest does, and leaves others their share of the threads: rows 64 and 65.
+//! A call stops at its deadline whatever the guest does, and leaves others their share of the threads: rows 64 and 65.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::bench::{Bench, Setup, file, output};
 use crate::guests::{CALLS, LOOPS};
 use crate::server::{Server, ok, within};
 
-/// So many loops run at once: on two threads that is a crowd, and the rows are soon over.
+/// How many loops run at once: a crowd for two threads, and the rows finish soon.
 const AT_ONCE: usize = 8;
 
-/// What the guest can do by turns.
+/// The loops of the guest that run by turns.
 const TURNS: [&str; 4] = ["denied", "many denied", "answered", "many answered"];
 
-/// Every function that a node may call, begun, ended, dropped or denied, in a loop: in `execute`, in `authenticate`, while it
-/// describes itself, and by turns.
+/// Every function that a node may call, in a loop: started, completed, dropped or denied; in `execute`, in
+/// `authenticate`, during description, and by turns.
 pub async fn every_loop(bench: &'static Bench) {
-    // Denied requests say so, hundreds of thousands of times.
+    // Every denied request logs an event, hundreds of thousands in total.
     let _quiet = bench.log.quiet();
     let server = Server::start(|_| ok(b"{}")).await;
     let base = format!("{}/api", server.origin());
@@ -62,7 +62,7 @@ pub async fn every_loop(bench: &'static Bench) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The guest's file, with what it does while it describes itself.
+/// The guest's file with the loop to run during description.
 fn saying(bytes: &[u8], what: &str) -> Vec<u8> {
     const MARK: &[u8] = b"while describing:";
     let mut bytes = bytes.to_vec();
@@ -75,7 +75,7 @@ fn saying(bytes: &[u8], what: &str) -> Vec<u8> {
     bytes
 }
 
-/// What is wrong with how a call ends.
+/// What is wrong with how a call stops, if anything.
 async fn ends(bench: &Bench, base: String, mode: String, item: Value) -> Option<String> {
     let claim = format!("authenticate: {mode:?}, execute: {item}");
     let setup = Setup::new(bench, LOOPS, base).await.mode(&mode);
@@ -88,7 +88,7 @@ async fn ends(bench: &Bench, base: String, mode: String, item: Value) -> Option<
     (!is_limit(&words)).then(|| format!("{claim}: {words}"))
 }
 
-/// What is wrong with how a component that describes itself ends.
+/// What is wrong with how loading a component stops, if anything.
 async fn ends_describing(bench: &Bench, component: Vec<u8>, what: String) -> Option<String> {
     let words = match within(&what, bench.engine.load(&component)).await {
         Err(error) => error.to_string(),
@@ -97,7 +97,7 @@ async fn ends_describing(bench: &Bench, component: Vec<u8>, what: String) -> Opt
     (!is_limit(&words)).then(|| format!("describe, {what}: {words}"))
 }
 
-/// The time is up, or what it keeps has become too much before.
+/// Whether the call reached its deadline, or a limit on what it keeps before that.
 fn is_limit(words: &str) -> bool {
     [
         "the call took longer than",
@@ -107,7 +107,7 @@ fn is_limit(words: &str) -> bool {
     .any(|limit| words.contains(limit))
 }
 
-/// Two hostile nodes on two threads: an honest node of another tenant has its items answered meanwhile.
+/// Two hostile nodes occupy two threads, and an honest node of another tenant still gets its responses.
 pub async fn neighbours(bench: &Bench) {
     const ITEMS: usize = 200;
     let _quiet = bench.log.quiet();

@@ -1,4 +1,4 @@
-//! What a node says of itself: rows 71, 75 and 83.
+//! Descriptions of hostile nodes: rows 71, 75 and 83.
 
 use std::collections::HashSet;
 use std::os::unix::process::ExitStatusExt as _;
@@ -12,12 +12,12 @@ use crate::bench::{Bench, command, file, finished};
 use crate::guests::{CALLS, DESC_BOMBS, DESC_FLIP, DESC_ICON, DESC_PROBLEMS};
 use crate::many::ALONE;
 
-/// The most memory that describing any component takes.
+/// The most memory that describing a component may take.
 const PEAK_BYTES: u64 = 512 << 20;
-/// It takes less than ten seconds on a machine that is not busy.
+/// It takes less than ten seconds on an idle machine.
 const TIME: Duration = Duration::from_secs(40);
 
-/// How a command ended.
+/// The outcome of a command.
 struct Ended {
     status: ExitStatus,
     peak_bytes: u64,
@@ -25,7 +25,7 @@ struct Ended {
     stderr: String,
 }
 
-/// `nodule describe FILE --format FORMAT`, in a process of its own whose largest size the system tells.
+/// Runs `nodule describe FILE --format FORMAT` in its own process, whose peak memory the system reports.
 async fn described(file: &Path, format: &'static str, cache: &Path) -> Ended {
     let errors = tempfile::NamedTempFile::new().unwrap();
     let mut describe = Command::new(command());
@@ -49,7 +49,7 @@ async fn described(file: &Path, format: &'static str, cache: &Path) -> Ended {
     }
 }
 
-/// Runs a command to its end, as the standard library does, and asks for its use of memory at the same time.
+/// Waits for a command, as the standard library does, and gets its peak memory at the same time.
 #[expect(
     unsafe_code,
     reason = "the standard library waits without asking what the child used"
@@ -57,16 +57,16 @@ async fn described(file: &Path, format: &'static str, cache: &Path) -> Ended {
 fn waited(mut command: Command) -> (ExitStatus, u64) {
     let child = command.spawn().unwrap().id().cast_signed();
     let mut status = 0;
-    // SAFETY: a structure of numbers, of which all zeros is one.
+    // SAFETY: `rusage` consists of numbers, so all zeros is a valid value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: both places are ours for as long as the call takes, and nobody else waits for this child.
+    // SAFETY: both pointers are valid during the call, and nothing else waits for this child.
     let found = unsafe { libc::wait4(child, &raw mut status, 0, &raw mut usage) };
     assert_eq!(found, child, "{}", std::io::Error::last_os_error());
     let kilobytes = u64::try_from(usage.ru_maxrss).unwrap();
     (ExitStatus::from_raw(status), kilobytes * 1024)
 }
 
-/// The guest with another text in the place of this one, which stands in it once, followed by blanks.
+/// The guest with `text` instead of `place`, which occurs in it once, followed by blanks.
 fn written(guest: &str, place: &str, text: &str) -> Vec<u8> {
     let mut bytes = std::fs::read(file(guest)).unwrap();
     let found: Vec<usize> = (0..bytes.len())
@@ -89,13 +89,13 @@ fn written(guest: &str, place: &str, text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Nothing that a terminal acts on, and little.
+/// Whether a text is short and has no characters that control a terminal.
 fn is_harmless(text: &str) -> bool {
     let acts = |character: char| character != '\n' && nodule::description::is_deceptive(character);
     !text.chars().any(acts) && text.len() < 64 * 1024
 }
 
-/// In a process of its own: to a command's use of memory the system adds what its parent had when it started it.
+/// Runs in its own process, because the system counts a parent's memory at start as its child's.
 pub async fn bombs(bench: &Bench) {
     if std::env::var_os(ALONE).is_some() {
         return measured(bench).await;
@@ -108,9 +108,9 @@ pub async fn bombs(bench: &Bench) {
 
 async fn measured(bench: &Bench) {
     let folder = tempfile::tempdir().unwrap();
-    // By itself: what the cache does not know in its folder, it removes.
+    // In its own folder, because the cache removes files that it does not know.
     let cache = folder.path().join("cache");
-    // What the description is refused for, or nothing where it is as large as one may be.
+    // The reason for which each description is refused; empty if it has the largest permitted size.
     let ways = [
         ("ids", "at most 4194304 bytes"),
         ("hints", "too much at once"),
@@ -146,12 +146,12 @@ async fn measured(bench: &Bench) {
             assert!(*peak_bytes < PEAK_BYTES, "{way} {format}: {peak_bytes} bytes");
             assert!(*took < TIME, "{way} {format}: {took:?}");
             if !refusal.is_empty() {
-                // What is refused is refused before it is printed in any form.
+                // A refused description is refused before any format is printed.
                 break;
             }
         }
     }
-    // What a refused description says is harmless: to an embedder, who prints it somewhere, and at a terminal.
+    // The error about a refused description is harmless for an embedder that prints it, and in a terminal.
     let refused = bench.engine.load_file(file(DESC_PROBLEMS)).await;
     let words = refused.unwrap_err().to_string();
     assert!(words.contains("pwned") && is_harmless(&words), "{words:?}");
@@ -164,7 +164,7 @@ pub async fn flips(bench: &Bench) {
     let bytes = std::fs::read(file(DESC_FLIP)).unwrap();
     let mut said = HashSet::new();
     for _ in 0..3 {
-        // Each time by another engine, which knows nothing of the others.
+        // A new engine each time, which shares nothing with the others.
         let config = EngineConfig::default()
             .network(bench.network.clone())
             .turns(bench.turns);
@@ -176,7 +176,7 @@ pub async fn flips(bench: &Bench) {
     let summary = &said.iter().next().unwrap();
     assert!(summary.contains("RequestDenied"), "it sends nothing: {summary}");
 
-    // The command says the same, in processes of their own and whatever the policy limits.
+    // The command prints the same, in separate processes and whatever the policy limits.
     let json = async || {
         let mut describe = Command::new(command());
         describe
@@ -192,7 +192,7 @@ pub async fn flips(bench: &Bench) {
     assert_eq!(json().await, first);
     assert!(said.contains(&serde_json::to_string(&first).unwrap()));
 
-    // Within an engine the same bytes are the same node, code and all, even where they are loaded at once.
+    // Within an engine, equal bytes share one node and its code, even if they are loaded at the same time.
     let (one, other) = tokio::join!(bench.engine.load(&bytes), bench.engine.load(&bytes));
     let (one, other) = (one.unwrap(), other.unwrap());
     assert!(std::ptr::eq(one.node(), other.node()));
@@ -206,7 +206,7 @@ pub async fn flips(bench: &Bench) {
     );
 }
 
-/// An icon of definitions in ten levels, each of which is drawn for every reference in the next.
+/// An icon with definitions in ten levels, each of which is drawn once per reference from the next level.
 fn levels(one: impl Fn(usize) -> String, last: &str) -> String {
     let definitions: String = (1..10).map(one).collect();
     format!(
@@ -237,7 +237,7 @@ pub async fn icons(bench: &Bench) {
             ),
             drawn,
         ),
-        // Nothing but references, and none of them to what is drawn anyway.
+        // Only references, none of them to an element that is drawn anyway.
         (
             levels(
                 |level| format!("<symbol id=\"a{level}\">{}</symbol>", uses(level)),
@@ -275,7 +275,7 @@ pub async fn icons(bench: &Bench) {
             .to_string();
         assert!(words.contains(expected), "{words}");
     }
-    // An honest one uses its parts more than once too.
+    // An honest icon also uses its parts more than once.
     let honest = levels(
         |level| format!("<linearGradient id=\"a{level}\"><stop/></linearGradient>"),
         "<clipPath id=\"c\"><use href=\"#a0\"/></clipPath><g clip-path=\"url(#c)\" fill=\"url(#a1)\">\

@@ -1,4 +1,4 @@
-//! How the command ends when it is told to, and when nobody reads what it says: rows 91, 92 and 100.
+//! How the command stops on a signal, and when nobody reads its output: rows 91, 92 and 100.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::bench::{Bench, SECRET, command, file};
 use crate::guests::CALLS;
 use crate::server::{Server, Step, ok, soon};
 
-/// A command that ends with the test.
+/// A running command, killed when the test drops it.
 struct Running(Child);
 
 impl Drop for Running {
@@ -38,7 +38,7 @@ impl Running {
         status.unwrap()
     }
 
-    /// The results that it wrote to its file.
+    /// The results in its output file.
     fn results(folder: &Path) -> Vec<Value> {
         let text = std::fs::read_to_string(folder.join("results.jsonl")).unwrap();
         text.lines()
@@ -47,7 +47,7 @@ impl Running {
     }
 }
 
-/// A run of so many items, whose results go to a file.
+/// A run of this many items, with results in a file.
 fn run(folder: &Path, server: &Server, items: usize) -> Command {
     let mut command = printing(folder, server, "read", items);
     command.args(["--output", "results.jsonl"]);
@@ -72,9 +72,10 @@ fn printing(folder: &Path, server: &Server, operation: &str, items: usize) -> Co
     command
 }
 
-/// Services and containers end what runs in them with `SIGTERM`, terminals and sessions with `SIGHUP`. What is under way is told.
+/// Service managers and containers stop a process with `SIGTERM`, terminals and sessions with `SIGHUP`. The command
+/// reports the items in flight.
 pub async fn signals(bench: &Bench) {
-    // The command runs nodes in one way.
+    // The command runs nodes in one way only.
     if !bench.turns {
         return;
     }
@@ -87,7 +88,7 @@ pub async fn signals(bench: &Bench) {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(|_| vec![Step::Silence]).await;
         let inner = run(folder.path(), &server, 1);
-        // Whatever these tests were started by (`nohup`) ignores.
+        // Resets signals that the test's own parent (`nohup`) ignores.
         let mut command = Command::new("env");
         command
             .arg("--default-signal=HUP")
@@ -110,7 +111,7 @@ pub async fn signals(bench: &Bench) {
             "{signals:?}: {results:?}"
         );
     }
-    // `nohup`: the terminal may go.
+    // `nohup`: the terminal may close.
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(|_| vec![Step::Silence]).await;
     let inner = run(folder.path(), &server, 1);
@@ -131,7 +132,7 @@ pub async fn signals(bench: &Bench) {
     assert_eq!(running.ended("it ends").await.code(), Some(143));
 }
 
-/// A standard error that nobody reads holds up no run, and one that takes nothing ends none.
+/// A standard error that nobody reads does not delay a run, and one that accepts nothing does not stop it.
 pub async fn unread_events(bench: &Bench) {
     if !bench.turns {
         return;
@@ -139,7 +140,7 @@ pub async fn unread_events(bench: &Bench) {
     const ITEMS: usize = 1_000;
     let server = Server::start(|_| ok("{}")).await;
     let folder = tempfile::tempdir().unwrap();
-    // Several times as much as a pipe holds.
+    // Several times the capacity of a pipe.
     let mut command = run(folder.path(), &server, ITEMS);
     command.args(["--log", "json"]).stderr(Stdio::piped());
     let mut running = Running(command.spawn().unwrap());
@@ -149,7 +150,7 @@ pub async fn unread_events(bench: &Bench) {
     let mut told = Vec::new();
     running.0.stderr.take().unwrap().read_to_end(&mut told).unwrap();
     assert!(told.len() > 4096, "what the pipe holds is there: {}", told.len());
-    // A disk that is full, and no standard error at all.
+    // A full disk, and no standard error at all.
     for redirected in ["2>/dev/full", "2>&-"] {
         let inner = run(folder.path(), &server, ITEMS);
         let mut command = Command::new("sh");
@@ -168,7 +169,7 @@ pub async fn unread_events(bench: &Bench) {
     }
 }
 
-/// Whoever reads the results may have seen enough, or take none: the run ends all the same, and what was answered is known.
+/// A reader of the results may stop reading, or never read: the run stops anyway, and every response is accounted for.
 pub async fn unread_results(bench: &Bench) {
     if !bench.turns {
         return;
@@ -187,7 +188,7 @@ pub async fn unread_results(bench: &Bench) {
         .stderr(Stdio::null());
     let mut running = Running(command.spawn().unwrap());
     let mut stdout = BufReader::new(running.0.stdout.take().unwrap());
-    // Beside the server, which runs on this thread.
+    // On another thread, because the server runs on this one.
     let first = tokio::task::spawn_blocking(move || stdout.read_line(&mut String::new()).unwrap());
     assert!(first.await.unwrap() > 0);
     let status = running.ended("its reader has seen enough").await;
@@ -208,7 +209,7 @@ pub async fn unread_results(bench: &Bench) {
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     let mut running = Running(command.spawn().unwrap());
-    // Its reader takes nothing, so that it comes to rest.
+    // Its reader takes nothing, so the run comes to a halt.
     let states = || states(&folder.path().join("run.sqlite"));
     let mut before = None;
     loop {
@@ -226,7 +227,7 @@ pub async fn unread_results(bench: &Bench) {
     assert_eq!(states().unwrap().1, 0, "what was answered is known");
 }
 
-/// How many items the journal has as done, and as started.
+/// How many items the journal lists as done, and as started.
 fn states(journal: &Path) -> Option<(u32, u32)> {
     let journal = rusqlite::Connection::open(journal).ok()?;
     let count = |state: &str| {

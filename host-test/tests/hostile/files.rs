@@ -1,4 +1,4 @@
-//! The command's files and its process, on a machine that others use too: rows 74, 80, 85 and 86.
+//! The command's files and its process on a machine with other users: rows 74, 80, 85 and 86.
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;
@@ -14,7 +14,7 @@ use crate::bench::{Bench, SECRET, command, file, finished, target};
 use crate::guests::{CALLS, COMPLAINS};
 use crate::server::{NOWHERE, Server, ok};
 
-/// Nobody's number on any machine that this runs on.
+/// A user ID that no machine running these tests uses.
 const STRANGER: u32 = 65_533;
 
 fn mode(path: &Path) -> u32 {
@@ -25,12 +25,12 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Only root can give a file away.
+/// Only root can change a file's owner.
 fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// All that is in a folder, folders before what is in them.
+/// Everything in a folder, folders before their contents.
 fn all(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![folder.to_owned()];
     let mut next = 0;
@@ -43,7 +43,7 @@ fn all(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// How a command ended, and what it told.
+/// A command's exit status and messages.
 async fn told(command: Command) -> (Option<i32>, String) {
     let done = finished(command).await;
     (
@@ -74,7 +74,7 @@ pub async fn cache_folder(_: &Bench) {
         assert_eq!(code, Some(0), "{text}");
         base.path().join("first")
     };
-    // What is compiled of the other component, in the place of what was compiled of the pinned one.
+    // The other component's compiled code replaces that of the pinned one.
     let others = base.path().join("others");
     assert_eq!(told(describe(&others, &other)).await.0, Some(0));
     let largest = |folder: &Path| {
@@ -121,7 +121,7 @@ pub async fn cache_folder(_: &Bench) {
     let link = cache.join("link");
     symlink("/etc/passwd", &link).unwrap();
     refused("a link", &link).await;
-    // A folder that depends on where the command is started is none, and nothing is made there.
+    // A folder that depends on the working directory is not used, and nothing is created there.
     for (name, value) in [
         ("NODULE_CACHE_DIR", "relative"),
         ("NODULE_CACHE_DIR", ""),
@@ -141,7 +141,7 @@ pub async fn cache_folder(_: &Bench) {
         );
     }
     assert!(!base.path().join("relative").exists());
-    // Whatever the shell lets others write: what the command makes, it uses again.
+    // Even if the umask lets others write, the command can reuse what it created.
     let own = base.path().join("own");
     for _ in 0..2 {
         let mut shell = Command::new("sh");
@@ -153,7 +153,7 @@ pub async fn cache_folder(_: &Bench) {
     assert_eq!(mode(&own), 0o700);
 }
 
-/// A folder with a credential for a service, and a command that runs `calls` there on one item.
+/// A folder with a credential for a service, and a command that runs `calls` with it on one item.
 struct Place {
     folder: tempfile::TempDir,
     server: Server,
@@ -211,12 +211,12 @@ pub async fn modes_and_links(_: &Bench) {
         assert_eq!(mode(&place.at(name)), 0o600, "{name}");
         set_mode(&place.at(name), 0o640);
     }
-    // One that is there was opened to others by somebody who meant it.
+    // Somebody opened an existing file to others on purpose, so it keeps its mode.
     assert_eq!(told(place.run(&arguments)).await.0, Some(0));
     for name in files {
         assert_eq!(mode(&place.at(name)), 0o640, "{name}");
     }
-    // A name of the user's own choice may be a link, which stays one.
+    // A name that the user chose may be a link, and stays one.
     for (flag, name) in [("--record", "run.har"), ("--output", "deliberate")] {
         fs::write(place.at("precious"), "precious").unwrap();
         let _ = fs::remove_file(place.at(name));
@@ -226,7 +226,7 @@ pub async fn modes_and_links(_: &Bench) {
         assert_ne!(fs::read(place.at("precious")).unwrap(), b"precious", "{flag}");
     }
     journals(&place).await;
-    // What others may do with a file that decides is told.
+    // The command warns if others may read or change a file that it relies on.
     fs::write(place.at("policy.toml"), "").unwrap();
     for (name, wrong, words) in [
         ("credential.json", 0o644, "may read the credential"),
@@ -257,7 +257,7 @@ async fn journals(place: &Place) {
         assert_eq!(mode(path), 0o600, "{}", path.display());
         set_mode(path, 0o666);
     }
-    // Its owner's alone again, before anything is written to it.
+    // The files are restricted to their owner again before anything is written to them.
     assert_eq!(told(run()).await.0, Some(0));
     for path in made.iter().filter(|path| path.exists()) {
         assert_eq!(mode(path), 0o600, "{}", path.display());
@@ -284,7 +284,7 @@ async fn journals(place: &Place) {
         symlink(&elsewhere, &path).unwrap();
         refused(&format!("a link {end}"), "symbolic link").await;
         assert_eq!(mode(&elsewhere), 0o644, "{end}");
-        // A pipe that nobody writes to would be waited for without end.
+        // Opening a pipe without a writer would block for ever.
         fs::remove_file(&path).unwrap();
         pipe(&path);
         refused(&format!("a pipe {end}"), "run.sqlite").await;
@@ -317,7 +317,7 @@ pub async fn process(_: &Bench) {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    // Root reads everything, so the command and its neighbour are somebody else where that can be.
+    // Root can read everything, so as root the command and its neighbour run as another user.
     let user = if is_root() {
         run.uid(STRANGER).gid(STRANGER);
         STRANGER
@@ -327,7 +327,7 @@ pub async fn process(_: &Bench) {
     let mut child = run.spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     input.write_all(b"{\"n\":1}\n").unwrap();
-    // Its first result says that it is under way.
+    // Its first result shows that it is running.
     let (mut output, line) = tokio::task::spawn_blocking({
         let output = child.stdout.take().unwrap();
         move || {
@@ -377,7 +377,7 @@ pub async fn process(_: &Bench) {
     assert!(done.await.unwrap().success());
 }
 
-/// How the command ended, what it told, and how many bytes of memory it took at most.
+/// A command's exit status, messages and peak memory in bytes.
 async fn measured(mut command: Command) -> (Option<i32>, String, u64) {
     let mut child = command
         .stdout(Stdio::null())
@@ -439,7 +439,7 @@ pub async fn large_files(_: &Bench) {
         );
         assert!(peak < most, "{what}: {} MiB", peak / MIB);
     };
-    // Compiled once, so that compiling is not what is measured.
+    // Compiles beforehand, so that compiling is not measured.
     told(run(&["describe", file(CALLS).to_str().unwrap()])).await;
     let sized = |name: &str, bytes: u64| fs::File::create(place.at(name)).unwrap().set_len(bytes).unwrap();
     sized("large.har", 158 * MIB);
@@ -473,7 +473,7 @@ pub async fn large_files(_: &Bench) {
         fs::write(place.at("values.har"), text).unwrap();
         refused(what, replay("values.har"), "JSON values", 320 * MIB).await;
     }
-    // The largest that is read: a long answer, and as many values as there may be.
+    // The largest recordings that are read: one with a long response, and one with the most values.
     let entry = |body: &str, more: Value| json!({"request": {"method": "GET", "url": "http://127.0.0.1/"}, "response": {"status": 200, "content": {"text": body}}, "_more": more});
     let largest = [
         entry(&"a".repeat(60 * MIB as usize), Value::Null),
@@ -496,7 +496,7 @@ pub async fn large_files(_: &Bench) {
         assert!(!text.contains("at most"), "{text}");
         assert!(peak < 768 * MIB, "{} MiB", peak / MIB);
     }
-    // A folder of cases, with a pipe that nobody writes to, and two links that lead back in more ways than can be counted.
+    // A folder of cases with a pipe without a writer, and two links that lead back along endlessly many paths.
     let cases = place.at("cases");
     fs::create_dir(&cases).unwrap();
     pipe(&cases.join("pipe.har"));

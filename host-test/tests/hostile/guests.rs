@@ -1,4 +1,4 @@
-//! The hostile guests by name. A guest that no row uses is a constant that is never read, which is an error here: a guest
+//! The names of the hostile guests. A guest without a row is an unused constant, which is an error here, so a guest
 //! without a test does not compile.
 
 #![deny(dead_code)]

@@ -1,12 +1,12 @@
-//! How many bytes of the heap are in use, and how many the process has from the system: the second says less, since an allocator
-//! keeps some of what was given back.
+//! Counts the heap bytes in use, and the process's memory from the system. The latter is less precise, because an
+//! allocator keeps some freed memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 static IN_USE: AtomicIsize = AtomicIsize::new(0);
 
-/// The system's allocator, counted.
+/// The system's allocator with a counter.
 struct Counted;
 
 #[global_allocator]
@@ -24,7 +24,7 @@ fn count(more: usize, less: usize) {
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), 0);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
+        // SAFETY: the caller meets the same requirements as the system's allocator has.
         unsafe { System.alloc(layout) }
     }
 
@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Counted {
     }
 }
 
-/// Bytes that were asked for and not given back.
+/// Bytes allocated and not freed.
 pub fn in_use() -> usize {
     IN_USE.load(Ordering::Relaxed).try_into().unwrap_or(0)
 }

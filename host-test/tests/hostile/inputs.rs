@@ -1,4 +1,4 @@
-//! What a run is given: rows 94 to 96.
+//! Inputs of a run: rows 94 to 96.
 
 use std::process::Command;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::bench::{Bench, SECRET, Setup, command, file, finished, kinds};
 use crate::guests::{CALLS, COMPLAINS};
 use crate::server::{NOWHERE, Server, ok, within};
 
-/// A line of items that does not end fails alone, and is not kept.
+/// An item whose line never finishes fails alone, and is not kept in memory.
 pub async fn endless_items(bench: &Bench) {
-    // The command runs nodes in one way.
+    // The command runs nodes in one way only.
     if !bench.turns {
         return;
     }
@@ -49,7 +49,7 @@ pub async fn endless_items(bench: &Bench) {
     );
 }
 
-/// A folder of cases that came with a node: no skeleton is written where a link in it points.
+/// A folder of cases that came with a node: no case is written through a link in it.
 pub async fn linked_cases(bench: &Bench) {
     if !bench.turns {
         return;
@@ -84,7 +84,7 @@ pub async fn linked_cases(bench: &Bench) {
     assert!(folder.path().join("honest/things/read.har").is_file());
 }
 
-/// Times, rates and places that have no end: an engine passes on what its user wrote.
+/// Huge times, rates and slot counts: an engine passes on what its user wrote.
 pub async fn numbers(bench: &Bench) {
     let server = Server::start(|_| ok("{}")).await;
     let setup = Setup::new(bench, CALLS, server.origin()).await;
@@ -97,7 +97,7 @@ pub async fn numbers(bench: &Bench) {
         RunOptions::default().run_time(ever),
         RunOptions::default().rate(slow),
         RunOptions::default().concurrency(usize::MAX),
-        // So many that eight for each are none.
+        // Eight times this number overflows to zero.
         RunOptions::default().concurrency(1 << 61),
     ] {
         let runner = setup.runner();

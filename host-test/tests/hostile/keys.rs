@@ -1,4 +1,4 @@
-//! That every key of a policy file is enforced: rows 42 and 44.
+//! Every key of a policy file is enforced: rows 42 and 44.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::bench::{Bench, Setup};
 use crate::guests::{CALLS, FLOODS, GROWS, HOARDS_ANSWERS, HOARDS_HANDLES, WAITS};
 use crate::server::{NOWHERE, Server, Step, answer, ok, within};
 
-/// Every key of `[limits]`, the smallest value that fits the case, and that it is what stops the node.
+/// Every key of `[limits]`, with a small value that stops the node, and the proof that this value stopped it.
 pub async fn every_limit(bench: &Bench) {
     let server = Server::start(|request| match request.target() {
         "/large" => ok(vec![b'x'; 5000]),
@@ -61,7 +61,7 @@ pub async fn every_limit(bench: &Bench) {
         ("host-resources", 64, HOARDS_HANDLES, json!({"hostile": true})),
         ("output-bytes", 1024, CALLS, to("/large")),
     ];
-    // The engine has one stack, so this one is refused when it differs; row 28 shows that it holds.
+    // The engine has one stack size, so a policy with another one is refused; row 28 shows that the limit works.
     let covered: Vec<&str> = cases
         .iter()
         .map(|(key, ..)| *key)
@@ -98,7 +98,7 @@ pub async fn every_limit(bench: &Bench) {
             Ok(output) => output.iter().map(|json| json.get()).collect(),
         };
         if key == "requests-in-flight" {
-            // One waits for an answer at a time; with the default it would be sixty-four.
+            // One request at a time waits for a response; by default it would be sixty-four.
             let ends: Value = serde_json::from_str(&words).unwrap();
             let answers = ends["ErrorCode::HttpResponseTimeout"]
                 .as_u64()
@@ -107,7 +107,7 @@ pub async fn every_limit(bench: &Bench) {
             continue;
         }
         assert!(words.contains(&format!("`{key}`")), "{key}: {words}");
-        // A default stops the node too, only later: what stops it here is this value.
+        // A default would also stop the node, but later: the message shows that this value did.
         let stopped_by = match key {
             "memory-bytes" => value.to_string(),
             "run-timeout-ms"
@@ -122,7 +122,7 @@ pub async fn every_limit(bench: &Bench) {
     }
 }
 
-/// Every other key of a policy file, with what is allowed beside what is not.
+/// Every other key of a policy file, with one request that it allows and one that it denies.
 pub async fn every_key(bench: &Bench) {
     let (server, other) = (
         Server::start(|_| ok("{}")).await,
@@ -139,7 +139,7 @@ pub async fn every_key(bench: &Bench) {
         let options = RunOptions::default();
         let results = within(policy, runner.execute("things", operation, vec![item], &options)).await;
         match &results.unwrap()[0] {
-            // Of several requests each outcome is told.
+            // With several requests, the guest reports each outcome.
             Ok(output) => output
                 .iter()
                 .map(|json| {

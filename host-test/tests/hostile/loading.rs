@@ -1,4 +1,4 @@
-//! What is in a component's bytes before any of it runs: rows 66, 70 and 81.
+//! The bytes of a component, before any of it runs: rows 66, 70 and 81.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use crate::bombs::{
 };
 use crate::guests::CALLS;
 
-/// What the command and all that it starts may take, in bytes of memory at once in one process.
+/// The most memory, in bytes, that any process of the command may have at once.
 const PEAK_BYTES: u64 = 512_000_000;
-/// On an idle machine it is ten seconds; tests run where much else does.
+/// On an idle machine it takes ten seconds; tests run on busy ones.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Ends a text of JavaScript, acts on a terminal, looks like another name, and so on.
+/// Names that close a JavaScript string, control a terminal, look like another name, and so on.
 const HOSTILE: [&str; 12] = [
     "a':0,[globalThis.x=1]:0,'b",
     "a\"b",
@@ -39,7 +39,7 @@ fn node() -> Wasm {
     std::fs::read(file(CALLS)).unwrap()
 }
 
-/// A module that imports and exports by these names.
+/// A module that imports and exports with these names.
 fn imports(from: &str, name: &str) -> Wasm {
     let import = [sized(from), sized(name), vec![0, 0]].concat();
     module(&[
@@ -58,7 +58,7 @@ fn exports(name: &str) -> Wasm {
     ])
 }
 
-/// Every place of a component that has a name, with this one.
+/// Every part of a component that has a name, with this name.
 fn places(name: &str) -> Vec<(&'static str, Wasm)> {
     let extern_name = |name: &str| [vec![0], sized(name)].concat();
     let record = [vec![0x72], times(1, [sized(name), vec![0x7f]].concat())].concat();
@@ -68,7 +68,7 @@ fn places(name: &str) -> Vec<(&'static str, Wasm)> {
         vec![1, 0],
     ]
     .concat();
-    // An instance type that exports a type, equal to one that it declares.
+    // An instance type that exports a type equal to one that it declares.
     let instance = [vec![0x42, 2, 1, 0x7f, 4], extern_name(name), vec![3, 0, 0]].concat();
     let nested = [vec![0x42, 1, 1], instance.clone()].concat();
     let core_type = [
@@ -209,7 +209,7 @@ fn places(name: &str) -> Vec<(&'static str, Wasm)> {
     ]
 }
 
-/// Nobody links by these, and compilers write quotes and more into them: they are only held to what may be printed.
+/// Debug names link nothing, and compilers put quotes and more into them, so they only have to be printable.
 fn is_for_debugging(place: &str) -> bool {
     place.starts_with("a debug name")
 }
@@ -244,13 +244,14 @@ pub async fn names(bench: &Bench) {
         .await
         .unwrap_err();
     assert!(error.to_string().len() < 500, "{error}");
-    // What Wasmtime and the parser say of broken components holds their names too; nothing of them reaches a terminal raw.
+    // The errors of Wasmtime and of the parser about broken components contain names too; none may reach a terminal
+    // raw.
     for (_, graft) in places(HOSTILE[6]) {
         let measured = describe(&grafted(&node, &[graft])).await;
         assert_eq!(measured.exit, Some(3), "{measured:?}");
         assert!(!measured.said.contains(['\u{1b}', '\u{7}']), "{measured:?}");
     }
-    // No collector, threads or exceptions: these are refused when they are validated.
+    // Garbage collection, threads and exceptions are refused during validation.
     let beyond = [
         ("externref", section(1, times(1, [0x60, 1, 0x6f, 0]))),
         ("a shared memory", section(5, [1, 3, 1, 1])),
@@ -269,13 +270,13 @@ pub async fn names(bench: &Bench) {
     }
 }
 
-/// Refused from its bytes alone, by every host.
+/// Bombs that the library refuses from their bytes alone, in every host.
 fn refused_bombs() -> Vec<(&'static str, Vec<Wasm>)> {
     let of = |module: Wasm| vec![core_module(&module)];
     let none = [signature(0, 0)];
     let deep_loops = [[0x03, 0x40].repeat(20_000), vec![END; 20_000]].concat();
     let many_results = [signature(0, 0), signature(0, 200)];
-    // A call of two bytes leaves 200 operands, which the branch leaves behind.
+    // Each two-byte call leaves 200 operands, which the branch discards.
     let calls = [vec![0x02, 0x40], [0x10, 0].repeat(100_000), vec![0x0c, 0, END]].concat();
     let br_table = |targets: usize, arity: usize| {
         let block = if arity == 0 {
@@ -300,7 +301,7 @@ fn refused_bombs() -> Vec<(&'static str, Vec<Wasm>)> {
     let names = times(1_000_000, [vec![0], sized("f")].concat());
     let deep_types = [[0x42, 1, 1].repeat(1_000_000), vec![0x7f]].concat();
     let deep_components = (0..50).fold(component(&[]), |within, _| component(&[inner(&within)]));
-    // Each instantiates the one before it twice.
+    // Each one instantiates the one before it twice.
     let doubling: Vec<Wasm> = (0..40).map(doubled).collect();
     let nops = vec![0x01; 3_000_000];
     vec![
@@ -393,7 +394,7 @@ fn refused_bombs() -> Vec<(&'static str, Vec<Wasm>)> {
     ]
 }
 
-/// A module that imports a function of the second type, and has one of the first type.
+/// A module that imports a function of the second type, and defines one of the first type.
 fn with_import(types: &[Wasm], code: &[u8]) -> Wasm {
     let body = sized([vec![0], code.to_vec(), vec![END]].concat());
     module(&[
@@ -423,7 +424,7 @@ fn fields(count: usize) -> Wasm {
     [vec![0x72], uleb(count), fields].concat()
 }
 
-/// A component that instantiates the one before it, if there is one, twice.
+/// A component that instantiates the previous one, if any, twice.
 fn doubled(level: usize) -> Wasm {
     let before = has().components + level;
     if level == 0 {
@@ -440,7 +441,7 @@ fn has() -> bombs::Has {
     bombs::has(&node())
 }
 
-/// Let through by what is checked of the bytes, and as dear as that allows.
+/// Bombs that pass the checks of the bytes, and are as expensive as these allow.
 fn dear_bombs() -> Vec<(&'static str, Vec<Wasm>)> {
     let of = |module: Wasm| vec![core_module(&module)];
     let none = [signature(0, 0)];
@@ -505,7 +506,7 @@ fn dear_bombs() -> Vec<(&'static str, Vec<Wasm>)> {
     ]
 }
 
-/// Types of which each has a part twice that has a part twice, and so on; so many of the last one are exported, by so many components.
+/// Types that each contain the previous type twice; `components` components export the last one `count` times.
 fn sharing(count: usize, components: usize) -> Vec<Wasm> {
     let twice = |of: usize| [vec![0x6f, 2], uleb(of), uleb(of)].concat();
     let mut types = vec![vec![0x6f, 2, 0x7d, 0x7d]];
@@ -547,7 +548,7 @@ fn with_memory(count: usize, code: &[u8]) -> Wasm {
     ])
 }
 
-/// Memories whose data lie as far apart as an image may be long.
+/// Memories whose data segments are as far apart as the limit on images allows.
 fn images() -> Wasm {
     let data: Wasm = (0..7_u8)
         .flat_map(|memory| {
@@ -561,7 +562,7 @@ fn images() -> Wasm {
     ])
 }
 
-/// Modules that do this when they are instantiated, beside the node.
+/// Modules that run `code` when they are instantiated, beside the node.
 fn started(code: &[u8]) -> Vec<Wasm> {
     let body = sized([vec![0], code.to_vec(), vec![END]].concat());
     let module = module(&[
@@ -602,7 +603,7 @@ pub async fn compile_bombs(bench: &Bench) {
     }
 }
 
-/// A component is compiled within the bounds that are set, or by a process that has left its code behind.
+/// A component is compiled within the limits, or not at all if an earlier process left its code in the cache.
 fn compiled_within_bounds() {
     let cache = tempfile::tempdir().unwrap();
     let temporary = tempfile::tempdir().unwrap();
@@ -615,10 +616,10 @@ fn compiled_within_bounds() {
     assert!(refused.said.contains("hint: "), "{refused:?}");
     let compiled = measured(file(CALLS), vec![kept()]);
     assert_eq!(compiled.exit, Some(0), "{compiled:?}");
-    // Nothing is left to do that would need more.
+    // With cached code, nothing needs more memory.
     let warm = measured(file(CALLS), vec![kept(), little()]);
     assert_eq!(warm.exit, Some(0), "{warm:?}");
-    // Without a folder for compiled code there is one for this once, and it does not stay.
+    // Without a cache folder, the command makes a temporary one and removes it.
     let alone = || ("TMPDIR", path(temporary.path()));
     let once = measured(file(CALLS), vec![alone()]);
     assert_eq!(once.exit, Some(0), "{once:?}");
@@ -629,7 +630,7 @@ fn compiled_within_bounds() {
 
 pub async fn large_files(_: &Bench) {
     let folder = tempfile::tempdir().unwrap();
-    // Sparse, so that the test takes no room.
+    // Sparse, so that it takes no disk space.
     let large = folder.path().join("large.wasm");
     std::fs::File::create(&large).unwrap().set_len(3 << 30).unwrap();
     let text = folder.path().join("zeros.wasm");
@@ -648,7 +649,7 @@ pub async fn large_files(_: &Bench) {
         let measured = describe_file(path).await;
         assert!(measured.said.contains(words), "{measured:?}");
         assert_eq!(measured.exit, Some(exit), "{measured:?}");
-        // The command itself takes forty; of the file there may be what a component may have.
+        // The command itself takes forty megabytes, and may read as much of a file as a component may have.
         let most = if path == text { 140_000_000 } else { 64_000_000 };
         assert!(measured.peak < most, "{path:?}: {measured:?}");
     }
@@ -658,7 +659,7 @@ pub async fn large_files(_: &Bench) {
 #[allow(dead_code, reason = "shown where a row fails")]
 struct Measured {
     exit: Option<i32>,
-    /// Of the largest of the command's processes, in bytes.
+    /// Bytes, of the largest of the command's processes.
     peak: u64,
     time: Duration,
     said: String,
@@ -671,7 +672,7 @@ async fn describe(bytes: &[u8]) -> Measured {
     describe_file(&path).await
 }
 
-/// `nodule describe`, without anything that was kept.
+/// `nodule describe`, with an empty cache.
 async fn describe_file(path: &Path) -> Measured {
     let path = path.to_owned();
     let cache = tempfile::tempdir().unwrap();
@@ -713,7 +714,7 @@ fn measured(path: PathBuf, variables: Vec<(&str, OsString)>) -> Measured {
     }
 }
 
-/// The most memory that a process, or one that it started, has had so far. The system keeps it for as long as the process lives.
+/// The peak memory of a process and its children so far. The system reports it while the process lives.
 fn peak_of(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let own = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,8 +1,8 @@
 //! The attacks and faults that a host of untrusted nodes has to survive, by number.
 //!
 //! `make test-hostile` runs them all and prints a table; `cargo test -p host-test --test hostile -- 26 31` runs two. A
-//! row's function says what is done and what must come of it; it fails when the protection is taken out. Guests are run in both
-//! ways that there are: by turns, and through `wasi:http`.
+//! row's function performs the attack and asserts the outcome; it fails if the protection is removed. Guests run in
+//! both ways: by turns, and through `wasi:http`.
 
 #![allow(
     clippy::expect_used,
@@ -162,7 +162,8 @@ fn main() -> ExitCode {
         .expect("threads");
     let by_turns: &'static Bench = Box::leak(Box::new(Bench::new()));
     let through_wasi: &'static Bench = Box::leak(Box::new(by_turns.through_wasi()));
-    // Row 35 mixes all guests for a while, row 45 is about turns; the others end before anything runs, or run the command as it is.
+    // Row 35 takes long and mixes all guests, and row 45 is about turns; the other rows stop before anything runs, or
+    // run the command itself.
     let once = |row: &Row| {
         matches!(
             row.number,
@@ -172,7 +173,7 @@ fn main() -> ExitCode {
     let also = ROWS.iter().filter(|row| !once(row));
     let all = ROWS.iter().map(|row| (row, by_turns, ""));
     let all = all.chain(also.map(|row| (row, through_wasi, ", through wasi:http")));
-    // A failed row says why in the table.
+    // The table shows why a row failed.
     std::panic::set_hook(Box::new(|_| ()));
     let mut failures = Vec::new();
     let mut out = std::io::stdout().lock();

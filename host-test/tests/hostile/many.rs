@@ -1,4 +1,4 @@
-//! What ten thousand runs leave behind: row 35.
+//! What remains after ten thousand runs: row 35.
 
 use nodule::RunOptions;
 use serde_json::json;
@@ -11,11 +11,11 @@ use crate::guests::{
 use crate::heap::{in_use, resident};
 use crate::server::{Server, ok};
 
-/// Set where this process runs one row and nothing else.
+/// Set in a process that runs one row and nothing else.
 pub const ALONE: &str = "HOSTILE_ALONE";
 
-/// In a process of its own, since it measures the process: other rows' large allocations teach glibc to keep up to 64 MB of
-/// what is given back, on and off, in each thread's arena. Its threshold for that is held where it starts.
+/// Runs in its own process, because it measures the process: other rows' large allocations make glibc keep up to 64 MB
+/// of freed memory in each thread's arena, intermittently. The environment variable fixes the threshold for that.
 pub async fn many_runs(bench: &Bench) {
     if std::env::var_os(ALONE).is_some() {
         return ten_thousand(bench).await;
@@ -66,7 +66,7 @@ async fn ten_thousand(bench: &Bench) {
     let mut baseline = Use::default();
     let options = RunOptions::default();
     for run in 0..10_000_usize {
-        // Those that use up their time get every fiftieth turn.
+        // Guests that use up their time run once in fifty runs.
         let choice = if run % 50 == 0 {
             10 + run / 50 % slow.len()
         } else {
@@ -78,7 +78,7 @@ async fn ten_thousand(bench: &Bench) {
             .await
             .unwrap();
         assert_eq!(results.len(), 1, "{guest}");
-        // What the server remembers is the test's memory, and none of the host's.
+        // The server's log is the test's memory, not the host's.
         server.take();
         if run == 1000 {
             baseline = Use::now();
@@ -96,19 +96,19 @@ async fn ten_thousand(bench: &Bench) {
         "{baseline:?}, then {after:?}"
     );
     assert!(after.threads <= baseline.threads, "{baseline:?}, then {after:?}");
-    // A connection may be pooled at one time and not at the other.
+    // A pooled connection may be open at one time and not at the other.
     assert!(after.files <= baseline.files + 2, "{baseline:?}, then {after:?}");
 }
 
-/// What the process has.
+/// The resources of the process.
 #[derive(Debug, Clone, Copy, Default)]
 struct Use {
-    /// Bytes that were allocated and not given back.
+    /// Bytes allocated and not freed.
     heap: usize,
-    /// Bytes that the system gave and has not got back.
+    /// Bytes of memory from the system.
     resident: usize,
     threads: usize,
-    /// Sockets too.
+    /// Including sockets.
     files: usize,
 }
 

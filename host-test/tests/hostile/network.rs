@@ -1,4 +1,4 @@
-//! A network without an outside: names have the addresses that a test says, and public addresses lead to a local server.
+//! A network without an outside: tests define the addresses of names, and public addresses lead to a local server.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -8,17 +8,17 @@ use std::sync::{Arc, Mutex};
 use nodule::network::{Network, Pending};
 use tokio::net::TcpStream;
 
-/// Shared by its clones.
+/// Clones share the state.
 #[derive(Debug, Clone, Default)]
 pub struct Fake(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// The answers of successive look-ups; the last one stays.
+    /// The results of successive look-ups; the last one repeats.
     names: HashMap<String, VecDeque<Vec<IpAddr>>>,
     looked_up: Vec<String>,
     connected: Vec<SocketAddr>,
-    /// Where connections to addresses that are not this machine's go.
+    /// Where connections to non-local addresses go.
     outside: Option<SocketAddr>,
 }
 
@@ -38,7 +38,7 @@ impl Fake {
         self.0.lock().unwrap().outside = Some(server);
     }
 
-    /// The names that were looked up and the addresses that were connected to since the last time.
+    /// Returns and clears the names that were looked up and the addresses that were connected to.
     pub fn take(&self) -> (Vec<String>, Vec<SocketAddr>) {
         let mut state = self.0.lock().unwrap();
         (

@@ -1,4 +1,4 @@
-//! What an engine's operator says for all nodes: addresses that are blocked, and a proxy.
+//! Settings of an engine's operator for all nodes: blocked addresses and a proxy.
 
 use nodule::Failure;
 use nodule::address::AddressLists;
@@ -8,10 +8,10 @@ use crate::bench::{Bench, Setup};
 use crate::guests::CALLS;
 use crate::server::{Server, answer, ok};
 
-/// A public address, of nobody that a test reaches.
+/// A public address, which no test really contacts.
 const PUBLIC: &str = "93.184.216.34";
 
-/// Of the proxy.
+/// The proxy's user.
 const USER: &str = "proxy-user";
 const PASSWORD: &str = "proxy-password-4711";
 /// `proxy-user:proxy-password-4711`
@@ -21,7 +21,7 @@ async fn service() -> Server {
     Server::start(|_| ok("{}")).await
 }
 
-/// The request is denied by the engine's lists.
+/// Asserts that the engine's lists deny the request.
 async fn is_blocked(bench: &Bench, setup: &Setup, url: &str) {
     let Err(Failure::Denied { hint: Some(hint), .. }) = setup.get(url).await else {
         panic!("{url} was not denied with a hint")
@@ -53,7 +53,7 @@ pub async fn blocked_addresses(bench: &Bench) {
         "http://blocked.example.com/",
         "http://public.example.com/",
         "http://10.1.2.3/",
-        // The same, to who translates it.
+        // The same address, for a host that translates it.
         "http://[64:ff9b::a01:203]/",
     ] {
         bench.network.take();
@@ -94,7 +94,7 @@ pub async fn proxy(bench: &Bench) {
         .allow("https://other.example")
         .allow(&direct.origin());
 
-    // Names are the proxy's to look up, addresses are not its to judge.
+    // The proxy looks names up; addresses are still checked here.
     bench.network.take();
     let through = setup.get("http://service.example/api/x").await.unwrap();
     assert_eq!(through["status"], 200);
@@ -114,7 +114,7 @@ pub async fn proxy(bench: &Bench) {
         );
     }
 
-    // What goes to no proxy is told nothing of it.
+    // A request that bypasses the proxy reveals nothing about it.
     let past = setup.get(&format!("{}/x", direct.origin())).await.unwrap();
     assert_eq!(past["status"], 200);
     for request in direct.take() {
@@ -125,7 +125,7 @@ pub async fn proxy(bench: &Bench) {
         );
     }
 
-    // A proxy that refuses is named, and its user is not.
+    // The error names a proxy that refuses, but not its user.
     let mut shown = vec![through.to_string(), past.to_string()];
     for (url, said) in [
         ("http://other.example/", "asks for a user and a password (407)"),

@@ -1,5 +1,5 @@
-//! What an authenticating instance, which knows the secret, can tell an executing one, which must not: rows 67 to 69, 76, 78
-//! and 84.
+//! What an authenticating instance, which knows the secret, can pass on to an executing one, which must not know it:
+//! rows 67 to 69, 76, 78 and 84.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use crate::guests::CONSPIRES;
 use crate::heap::in_use;
 use crate::server::{Request, Server, answer, ok, within};
 
-/// Of which the first tells the second something by one of the attacks here.
+/// Attacks run with both secrets: a difference would tell the executing instance something about the secret.
 const SECRETS: [&str; 2] = [
     "4711-s3cr3t/value+0123456789",
     "z&Qx\"other~secret=9876543210-abc",
@@ -26,7 +26,7 @@ fn api(server: &Server) -> String {
     format!("{}/api", server.origin())
 }
 
-/// A session of these fields.
+/// A session with these headers and query parameters.
 fn session(headers: &[(&str, &str)], query: &[(&str, &str)]) -> Value {
     let list = |fields: &[(&str, &str)]| -> Value {
         fields.iter().map(|(name, value)| json!([name, value])).collect()
@@ -34,7 +34,7 @@ fn session(headers: &[(&str, &str)], query: &[(&str, &str)]) -> Value {
     json!({"session": {"headers": list(headers), "query": list(query)}})
 }
 
-/// Run items with this secret, and this for `authenticate` to do.
+/// Runs requests with this secret and this `mode` for `authenticate`.
 async fn run(setup: &Setup, secret: &str, mode: &Value, requests: Vec<Value>) -> ItemResult {
     let json = json!({"baseUrl": setup.base, "secret": secret, "mode": mode.to_string()});
     let credential = Credential::from_json(setup.component.node(), &json.to_string()).unwrap();
@@ -45,7 +45,7 @@ async fn run(setup: &Setup, secret: &str, mode: &Value, requests: Vec<Value>) ->
     within("the run", run).await.unwrap().remove(0)
 }
 
-/// Sends back what it was sent: the body, or the rest of the URL.
+/// Echoes the request: its body, or else its query.
 fn echo(request: &Request) -> Vec<crate::server::Step> {
     let query = request.target().split_once('?').map_or("", |(_, query)| query);
     let body = if request.body.is_empty() {
@@ -56,7 +56,7 @@ fn echo(request: &Request) -> Vec<crate::server::Step> {
     answer("200 OK", &[("x-echo", query)], body)
 }
 
-/// Row 67: a list of guesses comes back whole, whoever sends it back.
+/// Row 67: a list of guesses comes back complete, whoever echoes it.
 pub async fn no_oracle(bench: &Bench) {
     let guess = |value: usize| format!("nodule-covert-00-{value:04x}");
     let guesses: Vec<String> = (0..4096).map(guess).collect();
@@ -68,7 +68,7 @@ pub async fn no_oracle(bench: &Bench) {
         ],
         &[],
     );
-    // A host of the attacker's, which is granted and below no base URL.
+    // A host of the attacker's, which is allowed but is not below a base URL.
     let (listed, in_header) = (list.clone(), value.clone());
     let thief = Server::start(move |_| answer("200 OK", &[("x-echo", &in_header)], &listed)).await;
     let service = Server::start(echo).await;
@@ -82,7 +82,7 @@ pub async fn no_oracle(bench: &Bench) {
         "{}",
         seen["headers"]
     );
-    // The service itself sends back what it is sent.
+    // The service itself echoes the request.
     let percent: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let escaped: String = value.bytes().map(|byte| format!("\\u00{byte:02x}")).collect();
     let written = [list.clone(), STANDARD.encode(&list), percent.clone(), escaped];
@@ -94,7 +94,7 @@ pub async fn no_oracle(bench: &Bench) {
     let request = json!({"url": format!("{}/echo?guess={percent}", api(&service))});
     let seen = output(&run(&setup, SECRETS[0], &mode, vec![request]).await).remove(0);
     assert_eq!(seen["body"], format!("guess={percent}"));
-    // Or keeps it, and shows it later, in another form.
+    // The service stores the request and shows it later, in another form.
     let kept = Arc::new(std::sync::Mutex::new(Vec::new()));
     let shelf = Server::start(move |request| {
         if request.body.is_empty() {
@@ -113,7 +113,7 @@ pub async fn no_oracle(bench: &Bench) {
     ];
     let seen = output(&run(&shelved, SECRETS[0], &mode, requests).await).remove(1);
     assert_eq!(seen["body"], list);
-    // A short secret of the user's, and a long one of few characters, among all that they could be.
+    // A short secret, and a long one with few different characters, each in a list of all its possible values.
     for (secret, list) in [
         (
             "004711",
@@ -141,7 +141,7 @@ pub async fn no_oracle(bench: &Bench) {
             seen["headers"]
         );
     }
-    // What the node did not write is taken out of the service's answers all the same.
+    // Secrets that the node did not write are still removed from the service's responses.
     let leaky = Server::start(|request| ok(request.header("authorization").join(""))).await;
     let setup = Setup::new(bench, CONSPIRES, api(&leaky)).await;
     let request =
@@ -150,7 +150,7 @@ pub async fn no_oracle(bench: &Bench) {
     assert_eq!(seen["body"], "[redacted]");
 }
 
-/// Row 68: which requests the host refuses does not depend on what the session holds.
+/// Row 68: which requests the host refuses does not depend on the session's content.
 pub async fn sizes(bench: &Bench) {
     let server = Server::start(|_| ok("{}")).await;
     let setup = Setup::new(bench, CONSPIRES, api(&server))
@@ -199,7 +199,8 @@ pub async fn sizes(bench: &Bench) {
     }
     let answered = outcomes[0].iter().filter(|seen| seen[0] == 200).count();
     assert_eq!(answered, requests.len() - 3, "{:?}", outcomes[0]);
-    // What is larger, or would shape the request, is refused when the session is made, without a word of it.
+    // A session that is larger, or would change the request's structure, is refused when it is made, and the error does
+    // not quote it.
     let (large, larger) = ("v".repeat(32 * 1024 + 1), "v".repeat(25 * 1024));
     let name = "n".repeat(129);
     for mode in [
@@ -224,7 +225,7 @@ pub async fn sizes(bench: &Bench) {
     }
 }
 
-/// Row 69: however much is to be redacted, it takes a small multiple of the answer, in time and in memory.
+/// Row 69: however much there is to redact, it takes a small multiple of the response, in time and in memory.
 pub async fn bomb(bench: &Bench) {
     const BYTES: usize = 8 << 20;
     let same: Vec<String> = (16..32).map(|length| "a".repeat(length)).collect();
@@ -274,16 +275,16 @@ pub async fn bomb(bench: &Bench) {
         watch.join().unwrap();
         let seen = output(&result).remove(0);
         assert_eq!(seen["body"][1], is_redacted, "{piece} of {}: {seen}", values[0]);
-        // The server's and the node's copies among it.
+        // Including the copies of the server and the node.
         let grown = most.load(Ordering::SeqCst).saturating_sub(before);
         assert!(grown < 16 * BYTES, "{piece} of {}: {} MB", values[0], grown >> 20);
     }
 }
 
-/// Row 76: with another secret every failure is the same.
+/// Row 76: every failure is the same with another secret.
 pub async fn failures(bench: &Bench) {
     let server = Server::start(|request| {
-        // The service's own word is the host's to repeat.
+        // The host may repeat the service's own text.
         match request.target() {
             "/api/0" => answer("429 Too Many Requests", &[("retry-after", "7")], "slow down"),
             _ => ok("{}"),
@@ -310,7 +311,7 @@ pub async fn failures(bench: &Bench) {
             let mode = json!({"fail": how, "requests": requests});
             let mut said = Vec::new();
             for secret in SECRETS {
-                // Tried once: what is asked to be sent again later is not what this is about.
+                // One try only, because this row is not about retries.
                 let json = json!({"baseUrl": setup.base, "secret": secret, "mode": mode.to_string()});
                 let credential = Credential::from_json(setup.component.node(), &json.to_string()).unwrap();
                 let runner = setup.builder().credential(credential).build().unwrap();
@@ -339,7 +340,7 @@ pub async fn failures(bench: &Bench) {
             assert_eq!(said[0], said[1], "{how}: what is said depends on the secret");
         }
     }
-    // How much an authenticating node sends is a number of its choice, and stands in no event.
+    // An authenticating node chooses how many requests it sends, so no event shows that number.
     let text = bench.log.text();
     let mut requests = text
         .lines()
@@ -351,7 +352,7 @@ pub async fn failures(bench: &Bench) {
     assert!(requests.all(|fields| fields["sent"] == 0));
 }
 
-/// Row 78: of a session's query parameter a service sees one, and that is the session's.
+/// Row 78: a service sees the session's query parameter once, with the session's value.
 pub async fn query(bench: &Bench) {
     let server = Server::start(|_| ok("{}")).await;
     let setup = Setup::new(bench, CONSPIRES, api(&server)).await;
@@ -376,7 +377,7 @@ pub async fn query(bench: &Bench) {
         let seen = server.take();
         assert_eq!(seen[0].target(), format!("/api/things?{left}{sent}"), "{own}");
     }
-    // Elsewhere it is the node's own affair, and a recording shows the request as the node made it.
+    // For other hosts the parameter is the node's own, and a recording shows the request as the node made it.
     let json = json!({"baseUrl": setup.base, "secret": SECRETS[0], "mode": mode.to_string()});
     let credential = Credential::from_json(setup.component.node(), &json.to_string()).unwrap();
     let allowed = Setup::new(bench, CONSPIRES, api(&server))
@@ -420,7 +421,7 @@ pub async fn query(bench: &Bench) {
     );
 }
 
-/// Row 84: one `authenticate` sends a few requests, and not a copy of the secret to wherever it likes.
+/// Row 84: `authenticate` may send a few requests, not copies of the secret to wherever it likes.
 pub async fn few_requests(bench: &Bench) {
     let server = Server::start(|_| ok("{}")).await;
     let setup = Setup::new(bench, CONSPIRES, api(&server)).await;

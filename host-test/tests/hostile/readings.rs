@@ -1,4 +1,4 @@
-//! Paths that lead out of a path rule for servers that read them in a way of their own: row 99.
+//! Paths that leave a path rule if a server reads them in its own way: row 99.
 
 use serde_json::json;
 
@@ -31,7 +31,7 @@ pub async fn paths(bench: &Bench) {
         assert_eq!(run(out).await, "denied", "{out}");
         assert!(server.take().is_empty(), "{out} was sent");
     }
-    // Texts of every language are data.
+    // Text of any language is data.
     for data in ["/api/%e7%94%b2%ef%bc%8f%e4%b9%99", "/api/caf%C3%A9%20%E2%80%A6"] {
         assert_eq!(run(data).await, "ok", "{data}");
     }

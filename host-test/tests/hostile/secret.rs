@@ -1,4 +1,4 @@
-//! Who may know the secret: rows 18 to 24, and that no event shows it.
+//! Who may know the secret: rows 18 to 24; and no event shows it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -10,12 +10,12 @@ use crate::bench::{Bench, ITEM_DATA, SECRET, Setup, output};
 use crate::guests::{CALLS, SEARCHES, TELLS};
 use crate::server::{Request, Server, answer, ok};
 
-/// What the guests make of the secret.
+/// The token that the guests derive from the secret.
 fn token() -> String {
     SECRET.chars().rev().collect()
 }
 
-/// Every form in which a secret is known.
+/// Every form of a secret.
 fn forms(secret: &str) -> Vec<String> {
     let percent: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let escaped: String = secret
@@ -38,7 +38,7 @@ fn assert_clean(what: &str, text: &str) {
         for form in forms(&secret) {
             assert!(!text.contains(&form), "{what} shows a secret as `{form}`: {text}");
         }
-        // A part that is long enough to be of use.
+        // A part that is long enough to be useful.
         assert!(
             !text.contains(&secret[..12]) && !text.contains(&secret[12..24]),
             "{what} shows a piece: {text}"
@@ -91,7 +91,7 @@ pub async fn not_added_elsewhere(bench: &Bench) {
 pub async fn memory_search(bench: &Bench) {
     let server = Server::start(|_| ok("{}")).await;
     let mask = |text: &str| text.bytes().map(|byte| char::from(byte ^ 1)).collect::<String>();
-    // The authenticating instance finds it, or traps: the search can find.
+    // The authenticating instance finds the secret or traps, so the search works.
     let setup = Setup::new(bench, SEARCHES, api(&server))
         .await
         .mode(&mask(SECRET));
@@ -128,7 +128,7 @@ pub async fn memory_search(bench: &Bench) {
 pub async fn quarantine(bench: &Bench) {
     let server = Server::start(|_| ok("a-token-0123456789")).await;
     let thief = Server::start(|_| ok("{}")).await;
-    // The policy lists the other host, and the executing instance may go there.
+    // The policy lists the other host, and the executing instance may contact it.
     let setup = |mode: String| async move { Setup::new(bench, TELLS, String::new()).await.mode(&mode) };
     let clean = Setup {
         base: api(&server),
@@ -160,7 +160,7 @@ pub async fn quarantine(bench: &Bench) {
         assert_clean("the event", &bench.log.last("denied").to_string());
         let rule = bench.log.last("denied")["rule"].clone();
         assert!(rule == "authentication" || rule == "forbidden-method", "{rule}");
-        // As the first label of a host it is the secret without its signs.
+        // As the first label of a host name, the secret loses its special characters.
         let label: String = SECRET.chars().filter(char::is_ascii_alphanumeric).collect();
         for text in [
             failure.to_string(),
@@ -179,7 +179,7 @@ pub async fn echo(bench: &Bench) {
         let authorization = request.header("authorization").join("");
         let token = authorization.trim_start_matches("Bearer ").to_owned();
         let forms = [forms(&token), forms(SECRET)].concat();
-        // Each alone, and all together.
+        // Each form alone, and all together.
         let alone = request
             .target()
             .strip_prefix("/api/echo/")
@@ -219,7 +219,7 @@ pub async fn echo(bench: &Bench) {
             .unwrap();
         assert!(header[1].as_str().unwrap().contains("[redacted]"), "{header}");
     }
-    // In pieces over the wire, and compressed, too.
+    // In pieces over the wire, and compressed.
     let gzip = Server::start(|request| {
         use std::io::Write as _;
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -260,14 +260,14 @@ pub async fn own_headers(bench: &Bench) {
             .call(json!({"url": url, "headers": [[name, "x"]]}))
             .await
             .expect_err(name);
-        // Through `wasi:http` they cannot even be put together.
+        // `wasi:http` refuses to build such requests.
         assert!(
             ["invalid-input", "denied"].contains(&failure.kind()),
             "{name}: {failure:?}"
         );
         assert_eq!(server.take().len(), 1, "{name}: only the honest request");
     }
-    // What the session sets, it alone sets, once.
+    // Only the session's value is sent for its headers, once.
     let own = json!([
         ["authorization", "mine"],
         ["Authorization", "mine too"],
@@ -277,7 +277,7 @@ pub async fn own_headers(bench: &Bench) {
     let seen = server.take().swap_remove(0);
     assert_eq!(seen.header("authorization"), [format!("Bearer {}", token())]);
     assert_eq!(seen.header("x-own"), ["kept"]);
-    // A length that lies is refused, and nothing of the request is sent.
+    // A request with a wrong length is refused, and no part of it is sent.
     for (length, body) in [("5", "123"), ("2", "123"), ("x", "123"), ("3", "")] {
         server.take();
         let request =
@@ -315,7 +315,7 @@ pub async fn recording(bench: &Bench) {
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains("[redacted]"), "{text}");
     assert_clean("the recording", &text);
-    // An item that holds the secret itself: redacted in the file, or the save is refused.
+    // If an item contains the secret, the file has it redacted, or is not saved.
     for form in forms(SECRET) {
         let runner = setup.builder().record(meta.clone()).build().unwrap();
         let items = vec![json!({"requests": [{"url": url, "method": "POST", "body": form}], "note": form})];
@@ -348,7 +348,7 @@ pub async fn debug_output(bench: &Bench) {
     );
     assert!(shown.contains("base_url"), "{shown}");
     assert_clean("Debug", &shown);
-    // What is wrong with a credential is said without any value of it.
+    // An error about a credential shows none of its values.
     let node = setup.component.node();
     for json in [
         json!({"secret": SECRET, "mode": "x"}).to_string(),
@@ -360,7 +360,7 @@ pub async fn debug_output(bench: &Bench) {
         let error = Credential::from_json(node, &json).unwrap_err();
         assert_clean("the error", &format!("{error} {error:?}"));
     }
-    // A node that was shown the secret has no words of its own.
+    // The host shows no text from a node that knows the secret.
     let modes = [
         "rejected",
         "unintelligible",
@@ -399,7 +399,7 @@ pub async fn events(bench: &Bench) {
         .get(&format!("https://api.example.com/{data}?{ITEM_DATA}"))
         .await
         .unwrap_err();
-    // By turns there are no such methods.
+    // By turns, methods like this one do not exist.
     let odd = setup.call(json!({"url": api(&server), "method": ITEM_DATA}));
     assert_eq!(odd.await.is_ok(), !bench.turns);
     let text = bench.log.text();
@@ -445,7 +445,7 @@ pub async fn events(bench: &Bench) {
     for message in ["denied", "authentication"] {
         assert!(!ours(message).is_empty(), "{message}");
     }
-    // Everything that any row before this one did, at every level, of this library.
+    // Every event of this library, at every level, from all earlier rows.
     for event in events
         .iter()
         .filter(|event| event["target"].as_str().unwrap().starts_with("nodule"))

@@ -1,5 +1,5 @@
-//! A server that does to connections what the rows need: it reads a request and then writes, waits or breaks off, byte by
-//! byte where it has to. It records what arrived.
+//! A server that treats connections as the rows need: it reads a request and then writes, waits or breaks off, byte by
+//! byte if needed. It records what arrives.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -11,29 +11,29 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// Nothing listens there, and nothing is asked to.
+/// Nothing listens there, and no request goes there.
 pub const NOWHERE: &str = "http://127.0.0.1:9/api";
 
 /// What happens after a request was read.
 #[derive(Clone)]
 pub enum Step {
     Write(Vec<u8>),
-    /// The bytes one by one, so many milliseconds apart.
+    /// Writes the bytes one by one, with this many milliseconds between them.
     Drip(Vec<u8>, u64),
-    /// Nothing for so many milliseconds.
+    /// Waits this many milliseconds.
     Wait(u64),
-    /// The bytes again and again, for as long as somebody takes them.
+    /// Writes the bytes again and again, as long as the client reads them.
     Endless(Vec<u8>),
-    /// Nothing, for longer than any test lasts.
+    /// Stays silent for longer than any test lasts.
     Silence,
-    /// End without a word; the connection is closed.
+    /// Closes the connection without a response.
     Close,
 }
 
-/// A request as it arrived.
+/// A request as received.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The request line and the headers, as text.
+    /// Request line and headers, as text.
     pub head: String,
     pub body: Vec<u8>,
 }
@@ -55,7 +55,7 @@ impl Request {
 
 type Handler = Arc<dyn Fn(&Request) -> Vec<Step> + Send + Sync>;
 
-/// Listens on a port of this machine until it is dropped.
+/// Listens on a local port until it is dropped.
 pub struct Server {
     address: SocketAddr,
     state: Arc<State>,
@@ -76,7 +76,7 @@ impl Drop for Server {
     }
 }
 
-/// A plain answer.
+/// A plain 200 response.
 pub fn ok(body: impl AsRef<[u8]>) -> Vec<Step> {
     answer("200 OK", &[], body)
 }
@@ -112,7 +112,7 @@ impl Server {
         let state = Arc::new(State::default());
         let (kept, handler): (_, Handler) = (Arc::clone(&state), Arc::new(handler));
         let listening = tokio::spawn(async move {
-            // The connections end with the listener.
+            // Dropping the set closes the connections together with the listener.
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 kept.connections.fetch_add(1, Ordering::SeqCst);
@@ -140,7 +140,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// What arrived since the last time.
+    /// Returns and clears the requests that arrived.
     pub fn take(&self) -> Vec<Request> {
         std::mem::take(&mut *self.state.requests.lock().unwrap())
     }
@@ -158,7 +158,7 @@ impl Server {
     }
 }
 
-/// Counts a connection for as long as it is open.
+/// Counts a connection while it is open.
 struct Open(Arc<State>);
 
 impl Open {
@@ -204,7 +204,7 @@ async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: &State, ha
                     }
                 },
                 Step::Silence => {
-                    // Until the other side gives up.
+                    // Wait until the client gives up.
                     let _ = stream.read(&mut [0]).await;
                     false
                 }
@@ -227,7 +227,7 @@ async fn drip(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8], millis: u64)
     true
 }
 
-/// One request with its body, which has a length or is chunked; `None` at the end of the connection.
+/// Reads one request with its body, by its length or in chunks; `None` when the connection is closed.
 async fn read(stream: &mut (impl AsyncRead + Unpin), kept: &mut Vec<u8>) -> Option<Request> {
     let end = until(stream, kept, |bytes| find(bytes, b"\r\n\r\n")).await?;
     let head = String::from_utf8_lossy(&kept[..end]).into_owned();
@@ -247,7 +247,7 @@ async fn read(stream: &mut (impl AsyncRead + Unpin), kept: &mut Vec<u8>) -> Opti
     Some(request)
 }
 
-/// Read until there is what is looked for; its place.
+/// Reads until the pattern arrives, and returns its position.
 async fn until(
     stream: &mut (impl AsyncRead + Unpin),
     kept: &mut Vec<u8>,
@@ -267,7 +267,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what)
 }
 
-/// Wait until something is so, with a limit that only a failure reaches.
+/// Waits until the condition is true, with a timeout that only a failure reaches.
 pub async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     let waited = tokio::time::timeout(Duration::from_secs(10), async {
         while !is_so() {
@@ -277,7 +277,7 @@ pub async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     assert!(waited.await.is_ok(), "{what}");
 }
 
-/// What a future gives, within a time that only a failure reaches.
+/// Awaits a future, with a timeout that only a failure reaches.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(Duration::from_secs(30), future).await {
         Ok(value) => value,

@@ -1,4 +1,4 @@
-//! What the service and the files may do: rows 25 and 36 to 41.
+//! Hostile services and files: rows 25 and 36 to 41.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn members(runner: &Runner, count: usize) -> Vec<ItemResult> {
         .unwrap()
 }
 
-/// The same in calls of one item each, all at once.
+/// The same in calls of one item each, all at the same time.
 async fn members_in_parallel(runner: &Runner, count: usize) -> Vec<ItemResult> {
     let options = RunOptions::default();
     let calls = (0..count).map(|n| {
@@ -80,7 +80,7 @@ fn admissions(simulator: &Simulator) -> u32 {
     simulator.ledger().admissions.values().sum()
 }
 
-/// Requests that admit a member, whatever became of them.
+/// Requests that admit a member, whatever their outcome.
 fn admitting(simulator: &Simulator) -> usize {
     simulator
         .requests()
@@ -120,7 +120,7 @@ pub async fn sessions(bench: &Bench) {
         }
         simulator.stop();
     }
-    // A service that accepts no token, however new it is.
+    // A service that accepts no token, not even a new one.
     let refusals = [
         Action::Status {
             code: 401,
@@ -163,8 +163,8 @@ pub async fn throttled(bench: &Bench) {
         .tries(3)
         .waits(Duration::from_millis(10), Duration::from_millis(20))
         .item_time(Duration::from_secs(10));
-    // What is asked for, and how often a throttled write is then sent: what lies beyond the item's time ends it at once, and
-    // what cannot be read is no wish.
+    // A `Retry-After` value, and how often a throttled write is then sent. A wait beyond the item's time fails the item
+    // at once, and an invalid value is ignored.
     let waits = [
         (Some("0"), 3),
         (Some("-1"), 3),
@@ -198,13 +198,13 @@ pub async fn throttled(bench: &Bench) {
                 failure => panic!("{code} {retry_after:?}: {failure:?}"),
             }
             assert_eq!(admissions(&simulator), 0);
-            // A plain write of which nobody knows whether it was done is not sent twice, whatever the service says.
+            // A plain write whose outcome is unknown is not sent twice, whatever the service says.
             let sent = if code == 503 { 1 } else { sent };
             assert_eq!(admitting(&simulator), sent, "{code} {retry_after:?}");
             simulator.stop();
         }
     }
-    // What lies within the item's time is waited for, and then the item is done.
+    // A wait within the item's time is waited for, and then the item succeeds.
     let simulator = Simulator::start(Config::default()).unwrap();
     let runner = runner(bench, &simulator).await;
     runner.check_credential().await.unwrap();
@@ -234,7 +234,7 @@ fn surely_not_done(refused: &Failure) {
 }
 
 pub async fn resets(bench: &Bench) {
-    // Nobody listens: the one case where surely nothing was done.
+    // Nothing listens: the only case in which certainly nothing was done.
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = closed.local_addr().unwrap();
     drop(closed);
@@ -242,7 +242,7 @@ pub async fn resets(bench: &Bench) {
         .await
         .unwrap_err();
     surely_not_done(&refused);
-    // The same after the session was made: the connection of the write itself is what is refused.
+    // The same after the session was made: the service refuses the connection of the write itself.
     let server =
         Server::start(|_| ok(r#"{"code": 200, "data": {"accessToken": "a-token-0123456789"}}"#)).await;
     let runner_of_server = bound(bench, &server.origin()).await;
@@ -295,7 +295,7 @@ pub async fn resets(bench: &Bench) {
         assert!(admit(&runner).await.is_ok(), "{fault:?}: the next item runs");
         simulator.stop();
     }
-    // Before the request was read: whether any of it was, the host cannot know.
+    // The reset precedes reading the request, but the host cannot know whether any of it was read.
     let simulator = Simulator::start(Config {
         log_requests: true,
         ..Config::default()
@@ -347,7 +347,7 @@ pub async fn bad_answers(bench: &Bench) {
     }
 }
 
-/// A server's certificate for a name, until a year, signed by somebody, or by itself.
+/// A server's certificate for a name, valid for a year, signed by an issuer or by itself.
 fn certificate(
     name: &str,
     until: i32,
@@ -438,7 +438,7 @@ pub async fn certificates(bench: &Bench) {
     }
 }
 
-/// Bytes with other bytes of the same length in the place of some.
+/// Replaces some bytes by others of the same length.
 fn patched(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut patched = bytes.to_vec();
@@ -492,7 +492,7 @@ pub async fn foreign_components(bench: &Bench) {
         words.contains("wasi:sockets/ip-name-lookup") && words.contains("is given only wasi:clocks"),
         "{words}"
     );
-    // A changed component is refused before any of it runs: this one would run for five seconds.
+    // A changed component is refused before any of it runs; this one would run for five seconds.
     let endless = std::fs::read(file(DESCRIBES_FOREVER)).unwrap();
     let pinned = bench.guest(CALLS).await.digest().to_owned();
     let clock = std::time::Instant::now();
@@ -518,7 +518,7 @@ pub async fn foreign_components(bench: &Bench) {
             .await
             .is_ok()
     );
-    // The command's flag.
+    // The same with the command's flag.
     let cache = tempfile::tempdir().unwrap();
     let describe = async |digest: &str| {
         let mut describe = std::process::Command::new(command());
@@ -565,7 +565,7 @@ pub async fn replay(bench: &Bench) {
             .build()
             .unwrap()
     };
-    // As it was.
+    // The same requests as recorded.
     let runner = replaying();
     let results = runner
         .execute("things", "read", items.clone(), &options)
@@ -573,7 +573,7 @@ pub async fn replay(bench: &Bench) {
         .unwrap();
     assert_eq!(output(&results[1])[0]["body"], r#"{"answer": 42}"#);
     assert!(runner.unused().is_empty());
-    // Another request: the nearest recorded one and the first difference.
+    // Another request: the error shows the nearest recorded one and the first difference.
     let runner = replaying();
     let results = runner
         .execute("things", "read", vec![item("/things/1?page=2")], &options)
@@ -586,14 +586,14 @@ pub async fn replay(bench: &Bench) {
         message.contains("page") && message.contains("log.entries[0]"),
         "{message}"
     );
-    // What is recorded and never asked for.
+    // The exchanges that no request used.
     assert_eq!(runner.unused().operation.len(), 2);
     let (looked_up, connected) = bench.network.take();
     assert!(
         looked_up.is_empty() && connected.is_empty(),
         "{looked_up:?} {connected:?}"
     );
-    // Connections are counted in their order, so that any other one comes before this one.
+    // Connections are counted in order, so any other one would be counted before this one.
     let last = tokio::net::TcpStream::connect(server.address()).await.unwrap();
     soon("the last connection is counted", || {
         server.connections() > connections

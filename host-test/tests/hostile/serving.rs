@@ -1,4 +1,4 @@
-//! `nodule serve` on a machine that others use too: rows 89 and 90.
+//! `nodule serve` on a machine with other users: rows 89 and 90.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, command, file};
 use crate::guests::CALLS;
 
-/// Nobody's number on any machine that this runs on.
+/// A user ID that no machine running these tests uses.
 const STRANGER: u32 = 65_533;
 const TOKEN: &str = "a-token-that-nobody-guesses-0123456789";
-/// It turns protections off where this is asked for, and belongs to no server.
+/// Turns protections off for the mutation tests; a server must not inherit it.
 const MUTATION: &str = "NODULE_MUTATION";
 
 fn is_root() -> bool {
@@ -28,7 +28,8 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// A server with a socket in `run`, which may read `read`. Whoever starts it has a secret in its environment and an open file.
+/// A server with a socket in `run`, permitted to read `read`. Its parent has a secret in its environment and an open
+/// file.
 struct Serving {
     child: Child,
     folder: tempfile::TempDir,
@@ -83,11 +84,11 @@ impl Serving {
         self.folder.path().join(name)
     }
 
-    /// All that comes back.
+    /// The complete response.
     fn send(&self, request: &str) -> String {
         let mut stream = UnixStream::connect(self.at("run/s")).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        // A server that refuses need not read to the end.
+        // A server that refuses need not read everything.
         let _ = stream.write_all(request.as_bytes());
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
@@ -112,7 +113,8 @@ pub async fn process(_: &Bench) {
         let serving = Serving::start();
         inherits_nothing(&serving);
         may_gain_nothing(&serving);
-        // What stands in the place of its folder is another folder: no path that a request names, and no link, leads there.
+        // The permission belongs to the folder, not to its name: another folder with that name is refused. No path in a
+        // request and no link leads outside.
         let loaded = serving.load(&serving.at("read/node.wasm"));
         assert!(
             loaded.contains("200 OK") && loaded.contains("sha256:"),
@@ -140,7 +142,7 @@ pub async fn process(_: &Bench) {
 
 fn inherits_nothing(serving: &Serving) {
     if !is_root() {
-        // Another process of its user does not even see it.
+        // Another process of the same user cannot even see it.
         assert!(fs::read(serving.proc("environ")).is_err());
         return;
     }
@@ -158,7 +160,7 @@ fn inherits_nothing(serving: &Serving) {
     );
     for entry in fs::read_dir(serving.proc("fd")).unwrap() {
         let descriptor = entry.unwrap().path();
-        // It may be closed by now.
+        // The descriptor may be closed by now.
         let Ok(leads_to) = fs::read_link(&descriptor) else {
             continue;
         };
@@ -253,12 +255,12 @@ fn without_the_token(serving: &Serving) {
             );
         }
     }
-    // A body is not read for somebody who may not send it.
+    // The body of an unauthorised request is not read.
     let answer = serving.send("POST /v1/components HTTP/1.1\r\nhost: x\r\ncontent-length: 80000000\r\n\r\nx");
     assert!(answer.starts_with("HTTP/1.1 401 Unauthorized"), "{answer}");
 }
 
-/// Also when folder and socket are open to all, as on systems that do not look at a socket's mode.
+/// Also if folder and socket are open to everybody, as on systems that ignore a socket's mode.
 fn of_another_user(serving: &Serving) {
     const ASK: &str = "
 import socket, sys
@@ -309,7 +311,7 @@ fn in_a_foreign_folder() {
         set_mode(&folder.path().join("run"), 0o700);
         prepare(folder.path());
         let mut child = serve(folder.path()).spawn().unwrap();
-        // It may have ended before it reads.
+        // The child may exit before it reads.
         let _ = writeln!(child.stdin.take().unwrap(), "{}", json!({"token": TOKEN}));
         let done = child.wait_with_output().unwrap();
         let said = String::from_utf8(done.stderr).unwrap();

@@ -1,4 +1,4 @@
-//! What a node may use up: rows 26 to 34; and row 45, how it may ask.
+//! What a node may use up: rows 26 to 34; and how it may run by turns: row 45.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +26,7 @@ fn hostile_between_honest() -> Vec<Value> {
     ]
 }
 
-/// The hostile item fails as said, the others do not. What the failure says.
+/// Asserts that the hostile item fails with this kind and the others succeed. Returns the failure's message.
 async fn contained(setup: &Setup, kind: &str) -> String {
     let results = within(kind, setup.run(hostile_between_honest())).await;
     assert_eq!(kinds(&results), ["ok", kind, "ok"], "{results:?}");
@@ -43,7 +43,7 @@ pub async fn endless(bench: &Bench) {
     for guest in [SPINS, ASKS_THE_CLOCK, WAITS] {
         limited(bench, guest, "run-timeout-ms = 200", "run-timeout-ms").await;
     }
-    // One that asks for its answer in a loop, and never waits, is answered all the same.
+    // A guest that polls for its response in a loop, and never waits, still gets the response.
     let server = Server::start(|_| ok(b"{}")).await;
     let setup = Setup::new(bench, CALLS, format!("{}/api", server.origin())).await;
     for asks in ["get", "ready"] {
@@ -51,7 +51,7 @@ pub async fn endless(bench: &Bench) {
         let answer = within(asks, setup.call(request)).await.unwrap();
         assert_eq!(answer["status"], 200, "{asks}");
     }
-    // One that never finishes to describe itself is not loaded; the deadline of a description is no setting.
+    // A guest that never finishes describing itself is not loaded; the deadline for descriptions is not configurable.
     let error = within(
         "describe",
         bench.engine.load_file(crate::bench::file(DESCRIBES_FOREVER)),
@@ -69,7 +69,7 @@ pub async fn memory(bench: &Bench) {
     limited(bench, HOARDS_HANDLES, "", "host-resources").await;
     let words = contained(&Setup::new(bench, WANTS_RANDOM, NOWHERE).await, "trap").await;
     assert!(words.contains("exceeds limit"), "{words}");
-    // Answers that a node never lets go of are memory of the host.
+    // Responses that a node never drops use the host's memory.
     let server = Server::start(|_| ok(vec![b'x'; 1 << 20])).await;
     let setup = Setup::new(bench, HOARDS_ANSWERS, format!("{}/api", server.origin())).await;
     let setup = setup.limits("buffered-bytes = 8388608");
@@ -79,7 +79,7 @@ pub async fn memory(bench: &Bench) {
     let failure = results[0].as_ref().unwrap_err().to_string();
     assert!(failure.contains("`buffered-bytes`"), "{failure}");
     assert_eq!(server.take().len(), 9, "eight of them fit");
-    // Headers are not counted there, so that an answer has them once, however often it is asked.
+    // That limit does not count headers, so a response shares one copy, however often the node asks for them.
     let held = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&held);
     let server = Server::start(move |_| {
@@ -107,7 +107,7 @@ pub async fn turns(bench: &Bench) {
     let setup = setup.limits("run-timeout-ms = 300\nhost-resources = 64\noutput-bytes = 1048576");
     let calls = AtomicUsize::new(0);
     let take = async |mut item: Value| {
-        // Of its own for each call: what a call that was ended had begun to send may arrive during a later one.
+        // Each call has its own path, because a request that a stopped call had started may arrive during a later call.
         let path = format!("/api/things/{}", calls.fetch_add(1, Ordering::SeqCst));
         item["url"] = json!(format!("{}{path}", server.origin()));
         let mut results = within("turns", setup.run(vec![item])).await;
@@ -121,7 +121,7 @@ pub async fn turns(bench: &Bench) {
     for (turns, times, kind, words, sent) in [
         ("waits for nothing", 0, "trap", "has asked for nothing", Some(0)),
         ("spins", 0, "limit", "`run-timeout-ms`", Some(1)),
-        // Every answer brings another request, until the time is up.
+        // Every response triggers another request, until the time is up.
         ("asks again", 0, "limit", "`run-timeout-ms`", None),
         ("panics", 0, "trap", "", Some(1)),
         (
@@ -146,10 +146,10 @@ pub async fn turns(bench: &Bench) {
         assert!(result.is_ok(), "{name}: {result:?}");
         (output(&result)[0].clone(), seen)
     };
-    // As many as may be under way are, and each gets an answer.
+    // With as many requests in flight as permitted, each gets a response.
     let (told, seen) = outcomes(json!({"turns": "asks for many", "times": 64})).await;
     assert!(told[0]["status"] == 200 && seen == 64, "{told} {seen}");
-    // What all requests of a turn have in common is checked as what each has.
+    // The common headers of a turn are checked like the headers of each request.
     let common = |name: &str, value: &str, times: u32| json!({"turns": "says much in common", "name": name, "value": value, "times": times});
     for (name, value, times) in [
         ("host", "evil.example", 1),
@@ -177,7 +177,7 @@ pub async fn recursion(bench: &Bench) {
     let setup = Setup::new(bench, RECURSES, NOWHERE).await;
     let words = contained(&setup, "limit").await;
     assert!(words.contains("`stack-bytes`"), "{words}");
-    // One that would come to an end is stopped too: its calls need two words each, so more than the stack has.
+    // A finite recursion is stopped too: each of its calls takes two words, so in total more than the stack has.
     let depth = nodule::limits::DEFAULT_STACK_BYTES;
     let results = setup
         .run(vec![
@@ -202,13 +202,14 @@ pub async fn flood(bench: &Bench) {
     )
     .await;
     let ends = output(&results[0]).remove(0);
-    // Eight wait for an answer, all others for a place, and they wait no longer than for a connection. On a busy machine the
-    // last ones are sent when the first eight have given up, and eight of them wait for an answer too.
+    // Eight requests wait for a response. All others wait for a slot, no longer than the connect timeout. On a busy
+    // machine, the last requests are sent after the first eight have timed out, and then eight of those wait for a
+    // response too.
     let of = |end: &str| ends[end].as_u64().unwrap_or_default();
     let answers = of("ErrorCode::HttpResponseTimeout");
     assert_eq!(of("ErrorCode::ConnectionTimeout") + answers, 10_000, "{ends}");
     assert!((8..100).contains(&answers), "{ends}");
-    // Not for want of a connection, in whose time they would have waited just as long.
+    // The limit was requests in flight; waiting for a connection would have timed out just as late.
     assert_eq!(bench.log.last("limit")["key"], "requests-in-flight");
     assert!(
         server.most_open() <= 8,
@@ -216,7 +217,7 @@ pub async fn flood(bench: &Bench) {
         server.most_open()
     );
     assert!(clock.elapsed() < Duration::from_secs(15), "{:?}", clock.elapsed());
-    // With the defaults the node runs out of what the host holds for it.
+    // With the default limits, the node exceeds what the host stores for it.
     let setup = Setup::new(bench, FLOODS, format!("{}/api", server.origin())).await;
     let results = within(
         "the flood",
@@ -298,7 +299,7 @@ pub async fn headers(bench: &Bench) {
         json!({"url": format!("{base}/{}", "x".repeat(20_000))}),
     )
     .await;
-    // And what the service sends.
+    // Limits on what the service sends.
     for (key, head) in [
         ("header-bytes", format!("x: {}\r\n", "y".repeat(1 << 20))),
         ("header-count", "x: y\r\n".repeat(200)),
@@ -319,7 +320,7 @@ pub async fn headers(bench: &Bench) {
     }
 }
 
-/// What becomes of one request under these limits.
+/// The failure of one request under these limits.
 async fn one(bench: &Bench, server: &Server, limits: &str, url: &str) -> Failure {
     let setup = Setup::new(bench, CALLS, server.origin())
         .await
@@ -366,7 +367,7 @@ pub async fn bodies(bench: &Bench) {
         matches!(&failure, Failure::Limit(words) if words.contains("`response-bytes`")),
         "{failure:?}"
     );
-    // Small on the wire, in every coding that is undone, once and several times.
+    // Small on the wire, in every coding that is decoded, once and several times.
     let zeros = vec![0; 200 << 20];
     let gzip = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -402,7 +403,7 @@ pub async fn bodies(bench: &Bench) {
             "{coding}: {failure:?}"
         );
     }
-    // What is no such body, and one that was coded more often than anybody does.
+    // Invalid bodies, and one that was encoded more often than anybody would.
     let often = (0..6).fold(b"{}".to_vec(), |body, _| gzip(&body));
     for (coding, body) in [
         ("br", b"x".to_vec()),
@@ -420,7 +421,7 @@ pub async fn bodies(bench: &Bench) {
     }
     let grown = resident().saturating_sub(before);
     assert!(grown < 200 << 20, "{} MB more than before", grown >> 20);
-    // Too short, and too long: what is beyond is not the next answer's.
+    // Too short, and too long: the surplus does not become part of the next response.
     let short = Server::start(|_| {
         vec![
             Step::Write(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}".to_vec()),
@@ -507,7 +508,7 @@ pub async fn drips(bench: &Bench) {
             clock.elapsed()
         );
     }
-    // A connection that is accepted and gets no further: the handshake counts as connecting.
+    // A connection that is accepted but gets no further: the TLS handshake counts as connecting.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("https://{}", silent.local_addr().unwrap());
     let server = Server::start(|_| ok("{}")).await;
@@ -546,7 +547,7 @@ pub async fn panics(bench: &Bench) {
         .map(|n| ["ok", "trap", "not-run"][usize::from(n >= 4) + usize::from(n > 4)])
         .collect();
     assert_eq!(kinds(&results), expected);
-    // Results that are not as many as the items are nobody's.
+    // If results and items differ in number, the results cannot be attributed.
     let setup = Setup::new(bench, MISCOUNTS, NOWHERE).await;
     assert_eq!(
         kinds(&setup.run(vec![json!({}), json!({})]).await),
@@ -571,7 +572,7 @@ pub async fn dropped_run(bench: &Bench) {
     drop((runner, setup));
     soon("their connections are closed", || server.open() == 0).await;
     soon("no task is left", || tasks() <= before).await;
-    // In the middle of the guest's own work, too.
+    // Also while the guest itself computes or waits.
     for guest in [SPINS, WAITS] {
         let runner = Setup::new(bench, guest, NOWHERE).await.runner();
         let items = stream::iter(vec![json!({"hostile": true}).to_string(); 4]).map(Ok);

@@ -1,4 +1,4 @@
-//! What a node says of its failures, and how it is shown: rows 72 and 73.
+//! A node's failures, and how they are shown: rows 72 and 73.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -19,7 +19,7 @@ use crate::server::NOWHERE;
 
 const MIB: usize = 1 << 20;
 
-/// What came of the work, and how many bytes of the heap it took at most, beside what was in use before.
+/// Runs the work, and measures the most heap bytes that it uses on top of those in use before.
 async fn most_in_use<T>(work: impl Future<Output = T>) -> (T, usize) {
     let over = Arc::new(AtomicBool::new(false));
     let before = in_use();
@@ -39,7 +39,7 @@ async fn most_in_use<T>(work: impl Future<Output = T>) -> (T, usize) {
     (result, watch.join().unwrap().saturating_sub(before))
 }
 
-/// Eight megabytes of which a parser makes hundreds, or looks at for nothing.
+/// Eight megabytes that a parser expands to hundreds, or examines in vain.
 fn details() -> [Value; 5] {
     let detail = |head: &str, text: &str, tail: &str| json!({"head": head, "text": text, "tail": tail, "times": 8 * MIB / text.len()});
     [
@@ -67,7 +67,7 @@ pub async fn long_failures(bench: &Bench) {
         };
         assert!(most < 64 * MIB, "{} took {} MiB", detail["text"], most / MIB);
     }
-    // What is parsed stays small: 64 KiB are 32,768 numbers.
+    // A document that is parsed stays small: 64 KiB could be 32,768 numbers.
     let within = say(
         "detail",
         json!({"head": "[", "text": "0,", "tail": "0]", "times": 30_000}),
@@ -77,7 +77,7 @@ pub async fn long_failures(bench: &Bench) {
     let small = say("detail", json!({"head": "{\"a\":", "text": "1", "tail": "}"}));
     let results = setup.run(vec![small]).await;
     assert!(matches!(&results[0], Err(Failure::Other { detail: Some(detail), .. }) if detail["a"] == 1));
-    // A failure of the call is one of each item.
+    // A failure of the call becomes a failure of each item.
     let problems = json!({"problems": 1_000, "text": "p", "times": 4_000, "whole": true});
     let many: Vec<Value> = (0..64).map(|_| say("problems", problems.clone())).collect();
     let (results, most) = most_in_use(setup.run(many)).await;
@@ -87,7 +87,7 @@ pub async fn long_failures(bench: &Bench) {
             .all(|result| matches!(result, Err(Failure::InvalidParameters(_))))
     );
     assert!(most < 128 * MIB, "problems took {} MiB", most / MIB);
-    // What is kept of a megabyte is not a megabyte, whatever part of a failure it is.
+    // Of a failure of one megabyte, only a small part is kept, whichever field it is in.
     for what in ["rejected", "unavailable", "kind", "problems"] {
         let item = say(what, json!({"text": "w", "times": MIB}));
         let before = in_use();
@@ -98,7 +98,7 @@ pub async fn long_failures(bench: &Bench) {
     }
     let kind = setup.run(vec![say("kind", json!({"text": "Some kind\n"}))]).await;
     assert_eq!(kinds(&kind), ["other"]);
-    // An `authenticate` is no other way in.
+    // `authenticate` does not bypass this.
     for detail in details().into_iter().take(2) {
         let mode = format!("say {}", say("detail", detail));
         let telling = Setup::new(bench, COMPLAINS, NOWHERE).await.mode(&mode);
@@ -108,11 +108,11 @@ pub async fn long_failures(bench: &Bench) {
     }
 }
 
-/// Clears the screen, colours, sets a title, turns the direction round, hides, and begins a line of its own.
+/// Clears the screen, sets colours and a title, changes the direction of writing, hides text, and starts a new line.
 const CONTROLS: &str =
     "x\u{1b}[2J\u{1b}[31mred\u{1b}]0;t\u{7}\u{9b}31m\u{7f}\u{202e}\u{200b}\u{e0041}\r\nerror: forged";
 
-/// A command that prints as it does on a terminal, with its styles.
+/// A command that prints as in a terminal, with its styles.
 fn nodule(folder: &Path) -> Command {
     let mut command = Command::new(command());
     command
@@ -122,7 +122,8 @@ fn nodule(folder: &Path) -> Command {
     command
 }
 
-/// Nothing in what was printed acts on a terminal but the command's own styles, and no line is forged.
+/// Asserts that the output has no terminal controls except the command's own styles, and no forged line. Returns the
+/// plain text.
 fn harmless(what: &str, printed: &[u8]) -> String {
     let text = String::from_utf8(printed.to_vec()).unwrap();
     assert!(!text.contains("\u{1b}[31mred"), "{what}: {text:?}");
@@ -155,7 +156,7 @@ async fn shown(what: &str, command: Command) -> (Output, String) {
 
 pub async fn terminal_controls(bench: &Bench) {
     library_errors(bench).await;
-    // The command runs nodes in one way.
+    // The command runs nodes in one way only.
     if !bench.turns {
         return;
     }
@@ -167,7 +168,7 @@ pub async fn terminal_controls(bench: &Bench) {
         json!({"baseUrl": NOWHERE, "secret": SECRET, "mode": "none"}).to_string(),
     )
     .unwrap();
-    // Results, failures, notices, events, counts.
+    // Results, failures, notices, events and counts.
     let mut items: Vec<Value> = vec![
         say("output", json!({"text": CONTROLS})),
         say("rejected", json!({"text": CONTROLS})),
@@ -178,7 +179,7 @@ pub async fn terminal_controls(bench: &Bench) {
             json!({"head": "\"", "text": "\u{9b}\u{202e}", "tail": "\""}),
         ),
     ];
-    // So many that the service is taken to be down.
+    // Enough failures that the service counts as down.
     items.extend((0..40).map(|_| say("unavailable", json!({"text": CONTROLS}))));
     let lines: Vec<String> = items.iter().map(Value::to_string).collect();
     std::fs::write(at("items.jsonl"), lines.join("\n")).unwrap();
@@ -200,7 +201,7 @@ pub async fn terminal_controls(bench: &Bench) {
         run.args(["--failed", "failed.jsonl", "--summary", "summary.json"]);
         run.arg("--credential").arg(&credential);
         let (done, told) = shown(&format!("run --log {format}"), run).await;
-        // What the service says is for people; an event has none of its words.
+        // The service's text is for people; events contain none of it.
         let words = if format == "text" {
             ["forged", "does not answer"]
         } else {
@@ -213,13 +214,13 @@ pub async fn terminal_controls(bench: &Bench) {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
-        // The values are what they were.
+        // The values are unchanged.
         assert_eq!(results[0]["json"], CONTROLS);
         assert_eq!(results[1]["error"]["message"], CONTROLS);
         assert_eq!(results[3]["error"]["problems"][0]["label"], CONTROLS);
         assert_eq!(results[4]["error"]["detail"], "\u{9b}\u{202e}");
         harmless("the summary", &std::fs::read(at("summary.json")).unwrap());
-        // The items are the user's own, to be run again as they were.
+        // The failed items are the user's own, unchanged for another run.
         let failed = std::fs::read_to_string(at("failed.jsonl")).unwrap();
         assert!(failed.lines().eq(lines.iter().skip(1).map(String::as_str)));
     }
@@ -227,7 +228,7 @@ pub async fn terminal_controls(bench: &Bench) {
     foreign_arguments(folder.path(), &credential).await;
 }
 
-/// A HAR that somebody else wrote, in a folder that somebody else made.
+/// A HAR by another author, in a folder by another author.
 async fn foreign_recordings(folder: &Path) {
     let exchange = json!({
         "request": {"method": "GET", "url": "http://127.0.0.1/api/x\u{202e}", "headers": [{"name": CONTROLS, "value": CONTROLS}]},
@@ -287,7 +288,7 @@ async fn foreign_recordings(folder: &Path) {
     assert!(told.contains("recorded and never sent"), "{told}");
 }
 
-/// What a script put together of texts that it was given, and files that somebody else wrote.
+/// Arguments that a script builds from texts that it received, and files by other authors.
 async fn foreign_arguments(folder: &Path, credential: &Path) {
     std::fs::write(
         folder.join("policy.toml"),
@@ -331,7 +332,7 @@ async fn foreign_arguments(folder: &Path, credential: &Path) {
         assert!(matches!(done.status.code(), Some(2 | 3)), "{arguments:?}: {told}");
         assert!(told.contains("error:"), "{arguments:?}: {told}");
     }
-    // Not even Unicode.
+    // Not even valid Unicode.
     let mut command = nodule(folder);
     command
         .arg("describe")
@@ -339,7 +340,7 @@ async fn foreign_arguments(folder: &Path, credential: &Path) {
     shown("other bytes", command).await;
 }
 
-/// The library's errors are what an embedder prints.
+/// Embedders print the library's errors.
 async fn library_errors(bench: &Bench) {
     let policy = nodule::policy::Policy::from_toml("\"a\\u001b[2J\" = 1", CONTROLS).unwrap_err();
     let recording = nodule::recording::Recording::from_json(b"{}", CONTROLS).unwrap_err();

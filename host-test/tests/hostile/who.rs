@@ -1,4 +1,4 @@
-//! Who may be called: rows 1 to 17.
+//! Which hosts may be called: rows 1 to 17.
 
 use nodule::Failure;
 use nodule::policy::Policy;
@@ -8,7 +8,7 @@ use crate::bench::{Bench, SECRET, Setup, command, file, finished};
 use crate::guests::CALLS;
 use crate::server::{Server, Step, answer, ok};
 
-/// A public address, of nobody that a test reaches.
+/// A public address, which no test really contacts.
 const PUBLIC: &str = "93.184.216.34";
 
 async fn service() -> Server {
@@ -19,7 +19,8 @@ fn base(server: &Server) -> String {
     format!("{}/api", server.origin())
 }
 
-/// Each URL is refused before anything leaves: no connection but the honest item's, no look-up, an event with the rule.
+/// Asserts that each URL is refused before anything is sent: no look-up, no connection except the honest item's, and an
+/// event with the rule.
 async fn refused(bench: &Bench, setup: &Setup, server: &Server, urls: &[&str], rules: &[&str]) {
     for url in urls {
         bench.network.take();
@@ -29,7 +30,7 @@ async fn refused(bench: &Bench, setup: &Setup, server: &Server, urls: &[&str], r
         assert!(looked_up.is_empty(), "{url}: looked up {looked_up:?}");
         assert_eq!(server.take().len(), 1, "{url}: only the honest request arrives");
         match failure {
-            // WASI itself takes no such URL.
+            // `wasi:http` itself refuses such a URL.
             Failure::InvalidInput(message) => assert!(message.starts_with("unsendable"), "{url}: {message}"),
             Failure::Denied { message, .. } => {
                 assert!(!message.is_empty());
@@ -114,7 +115,7 @@ pub async fn spellings(bench: &Bench) {
         server.take();
         bench.network.take();
         assert_eq!(setup.get(url).await.unwrap()["status"], 200, "{url}");
-        // One connection serves all four, since they are one name.
+        // One connection serves all four spellings, because they are one name.
         assert!(
             bench.network.take().0.iter().all(|name| name == "good.com"),
             "{url}"
@@ -134,7 +135,7 @@ pub async fn idn(bench: &Bench) {
     let setup = Setup::new(bench, CALLS, base(&server))
         .await
         .allow("https://paypal.com");
-    // The first `a` of the one is Cyrillic.
+    // The first `a` in one of them is Cyrillic.
     let urls = [
         "https://pаypal.com/",
         "https://xn--pypal-4ve.com/",
@@ -173,7 +174,7 @@ pub async fn port_and_scheme(bench: &Bench) {
         setup.get(url).await.expect_err(url);
         assert_eq!(server.take().len(), 1, "{url}: only the honest request arrives");
     }
-    // The credential allows its own origin, and no other port of it.
+    // The credential allows its own origin only, not another port of it.
     let other = service().await;
     let url = format!("{}/api", other.origin());
     refused(bench, &setup, &server, &[&url], &["host", "port"]).await;
@@ -205,7 +206,7 @@ pub async fn paths(bench: &Bench) {
     let urls: Vec<String> = out.iter().map(|path| at(path)).collect();
     let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
     refused(bench, &setup, &server, &urls, &["nothing-allowed", "url", "path"]).await;
-    // What was checked is what is sent.
+    // The URL that was checked is the URL that is sent.
     for (asked, sent) in [("/api/%7eme/%61", "/api/~me/a"), ("/api/a%2fb", "/api/a%2Fb")] {
         server.take();
         setup.get(&at(asked)).await.unwrap();
@@ -257,14 +258,14 @@ pub async fn item_values(bench: &Bench) {
         assert!(!matches!(value, "." | ".." | "%2E%2E" | "%2E"), "{target}");
         sent += 1;
     }
-    // Those that are no path segment in any encoding are refused with a failure.
+    // Values that cannot be a path segment in any encoding fail.
     let failed = results.iter().filter(|result| matches!(result, Err(failure) if failure.kind() == "invalid-parameters" || failure.kind() == "denied"));
     assert_eq!(sent + failed.count(), values.len());
     assert_eq!(simulator.stats().token_requests, 1);
     simulator.stop();
 }
 
-/// An address that nobody listed is refused as such; a listed name that leads there is refused at the connection.
+/// An unlisted address is refused by the policy; a listed name that resolves to it is refused at the connection.
 async fn forbidden(bench: &Bench, addresses: &[&str]) {
     let server = service().await;
     bench.network.outside(server.address());
@@ -311,7 +312,7 @@ pub async fn disguised_addresses(bench: &Bench) {
     let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
     refused(bench, &setup, &server, &urls, &["host", "path", "port"]).await;
     forbidden(bench, &["127.0.0.1", "::1", "::ffff:127.0.0.1", "::127.0.0.1"]).await;
-    // An entry for a name that may be private reaches none of the forms that hide an IPv4 address.
+    // An entry whose name may be private does not allow the notations that hide an IPv4 address.
     bench
         .network
         .name("intern.example.com", &[&["::ffff:127.0.0.1", "64:ff9b::7f00:1"]]);
@@ -356,7 +357,7 @@ pub async fn special_addresses(bench: &Bench) {
         "255.255.255.255",
     ];
     forbidden(bench, &addresses).await;
-    // Unless the entry is that literal.
+    // Unless the entry is that literal address.
     let server = service().await;
     bench.network.outside(server.address());
     let listed = Setup::new(bench, CALLS, base(&server))
@@ -377,13 +378,13 @@ pub async fn names_of_private_addresses(bench: &Bench) {
     let Err(Failure::Denied { hint: Some(hint), .. }) = public.get(&url).await else {
         panic!("no hint")
     };
-    // The lines to paste are lines that help.
+    // The lines in the hint allow the request.
     let lines = hint.split_once("[[allow]]").unwrap().1;
     let private = Setup::new(bench, CALLS, base(&server))
         .await
         .policy(format!("[[allow]]{lines}"));
     assert_eq!(private.get(&url).await.unwrap()["status"], 200);
-    // A credential's base URL is allowed by the credential, and under the same rules.
+    // The credential allows its base URL, under the same address rules.
     let bound = Setup {
         base: origin,
         ..Setup::new(bench, CALLS, "").await
@@ -416,7 +417,7 @@ pub async fn mixed_addresses(bench: &Bench) {
 }
 
 pub async fn rebinding(bench: &Bench) {
-    // Each answer closes its connection, so that each request needs a new one.
+    // Each response closes its connection, so each request needs a new one.
     let server = Server::start(|_| {
         let mut steps = answer("200 OK", &[("connection", "close")], "{}");
         steps.push(Step::Close);
@@ -445,7 +446,7 @@ pub async fn rebinding(bench: &Bench) {
         connected.contains(&format!("{PUBLIC}:80").parse().unwrap()),
         "{connected:?}"
     );
-    // The second answer is checked as the first one was.
+    // The second look-up is checked like the first.
     assert_eq!(
         setup.get("http://rebinds.example.com/").await.unwrap_err().kind(),
         "denied"
@@ -549,6 +550,6 @@ pub async fn bad_policies(_: &Bench) {
             "{shown}"
         );
     }
-    // A list that is not there allows nothing.
+    // A missing list allows nothing.
     assert!(Policy::from_toml("", "policy.toml").unwrap().rules().is_empty());
 }

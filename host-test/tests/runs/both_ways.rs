@@ -43,7 +43,7 @@ async fn every_recorded_case_is_replayed_the_same() {
                 .execute(&case.group, &case.operation, items, &options)
                 .await
                 .unwrap();
-            // All that was recorded was asked for: each request is the recorded one.
+            // No recorded exchange is unused, so each request equals the recorded one.
             let unused = runner.unused();
             assert!(unused.operation.is_empty(), "{}", file.display());
             all.push(shown(&results));
@@ -90,7 +90,7 @@ async fn every_fault_of_a_service_comes_to_the_same() {
     ] {
         let mut all = Vec::new();
         for component in &components {
-            // One of its own each: a fault may be counted, and the state of a write is.
+            // Each way has its own simulator, because faults are counted and writes change the state.
             let simulator: Simulator = simulator(Config::default());
             simulator
                 .add_fault(Rule::new(action.clone()).path("/v1/points/adjustment"))

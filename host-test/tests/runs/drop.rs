@@ -1,5 +1,5 @@
-//! A slow reader slows the requests, of the library's stream of results as of standard output; dropping the stream ends what is
-//! under way.
+//! A slow reader slows the requests, both of the library's result stream and of standard output. Dropping the stream
+//! cancels what is in flight.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -34,7 +34,7 @@ async fn a_reader_that_stops_reading_stops_the_requests_and_dropping_ends_the_ru
     for _ in 0..100 {
         assert!(results.next().await.unwrap().unwrap().result.is_ok());
     }
-    // Endless items, and nobody reads: what is taken is bounded by the window and the hand-over, whatever the time.
+    // Endless items without a reader: the window and the hand-over bound how many are taken, however long it lasts.
     let most = 100 + 8 * 4 * 4 + 32 + 10;
     for _ in 0..50 {
         tokio::task::yield_now().await;
@@ -45,7 +45,7 @@ async fn a_reader_that_stops_reading_stops_the_requests_and_dropping_ends_the_ru
         );
     }
     drop(results);
-    // The same runner goes on as if nothing had been.
+    // The same runner continues to work.
     let again = runner
         .execute(
             "member",
@@ -65,14 +65,14 @@ async fn an_item_without_an_answer_holds_up_neither_the_calls_beside_its_own_nor
     simulator.add_fault(silent).unwrap();
     let runner = runner(&simulator).await;
     let once = (0..).map(|item: u64| Ok(format!(r#"{{"cardNo":"M{item}"}}"#)));
-    // More places than one call has, on any machine.
+    // More slots than one call has, on any machine.
     let concurrency = 128;
     let options = RunOptions::default().concurrency(concurrency);
     let results = runner
         .run("member", "getMember", futures_util::stream::iter(once), &options)
         .await
         .unwrap();
-    // Results are given in order, so that all others wait for the first: as many as eight for each place, and no more.
+    // Results are returned in order, so all others wait for the first: up to eight per slot, and no more.
     let window = concurrency as u64 * 8;
     let all_asked = async {
         while simulator.stats().requests < window {
@@ -130,7 +130,7 @@ fn a_reader_of_standard_output_that_stops_reading_stops_the_requests() {
     let mut stdout = BufReader::with_capacity(512, child.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
-    // The pipe holds 64 KiB, the command's buffer and the window of the run some more: a fraction of the items.
+    // The pipe (64 KiB), the command's buffer and the run's window together take only a fraction of the items.
     let (mut before, mut quiet) = (0, 0);
     while quiet < 2_000 {
         std::thread::yield_now();
@@ -194,7 +194,7 @@ async fn what_was_answered_is_recorded_though_nobody_takes_the_results() {
         let count: u32 = reader.query_row(query, [state], |row| row.get(0)).unwrap();
         count as usize
     };
-    // The window is full, and all that was sent is known: a crash now would leave nothing unknown.
+    // The window is full and the outcome of every sent item is known: a crash now would leave nothing unknown.
     let at_rest = async {
         loop {
             let (done, started) = (count("done"), count("started"));

@@ -1,4 +1,4 @@
-//! A run that ends early does not look complete to who reads its results and asks its watch.
+//! A run that stops early does not look complete, neither in its results nor in its watch.
 
 use futures_util::{Stream, StreamExt as _, stream};
 use nodule::journal::SqliteJournal;
@@ -31,7 +31,7 @@ async fn a_run_says_running_until_it_is_complete() {
     assert_eq!(results.finish().await.unwrap().ended, Ended::Complete);
 }
 
-/// The results of a run that breaks, and how it says so.
+/// Asserts that the results of a run stop with an error, and returns it.
 async fn broken(
     runner: &nodule::Runner,
     items: impl Stream<Item = Result<String, ItemError>> + Send + 'static,
@@ -160,7 +160,7 @@ async fn a_run_whose_results_nobody_took_is_dropped() {
     results.next().await.unwrap().unwrap();
     drop(results);
     assert_eq!(watch.summary().ended, Ended::Dropped);
-    // The same to who asks how it went instead.
+    // The same for a caller that reads the summary instead.
     let mut results = run().await.unwrap();
     results.next().await.unwrap().unwrap();
     assert_eq!(results.finish().await.unwrap().ended, Ended::Dropped);

@@ -1,4 +1,5 @@
-//! How a run ends when its results can go nowhere: what is under way ends, all of it is known, and the exit status says what it was.
+//! A run whose results cannot be written: items in flight are stopped, their outcome is known, and the exit status says
+//! why the run stopped.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -32,7 +33,7 @@ impl Place {
         place
     }
 
-    /// Plain writes, of which each that is not known has to be looked for.
+    /// Runs plain writes: somebody has to investigate each one whose outcome is unknown.
     fn save(&self, arguments: &[&str]) -> Command {
         let mut command = run("masterdata", "saveStore");
         command
@@ -54,7 +55,7 @@ impl Place {
         serde_json::from_slice(&fs::read(self.folder.path().join("summary.json")).unwrap()).unwrap()
     }
 
-    /// How many items the journal has in these states.
+    /// How many items of the journal are in these states.
     fn states(&self, states: &str) -> usize {
         let journal = Connection::open(self.folder.path().join("run.sqlite")).unwrap();
         let query = format!("SELECT count(*) FROM items WHERE state IN ({states})");
@@ -62,7 +63,7 @@ impl Place {
         count as usize
     }
 
-    /// What was done is known, and what is known was done.
+    /// Asserts that every outcome is known and that the journal agrees with the service.
     fn all_is_known(&self) {
         assert_eq!(self.states("'started', 'unknown'"), 0);
         assert_eq!(self.states("'done'"), self.simulator.ledger().stores.len());
@@ -135,7 +136,7 @@ fn a_full_disk_ends_the_run_and_is_told_apart() {
         assert_eq!(place.summary()["ended"], "stopped");
         place.all_is_known();
     }
-    // Whatever else ends it, and each of them.
+    // The other causes, each of them.
     let place = Place::new(Config::default());
     let mut command = place.save(&["--output", "/dev/full", "--record", "/dev/full"]);
     let output = command.output().unwrap();
@@ -146,7 +147,7 @@ fn a_full_disk_ends_the_run_and_is_told_apart() {
         2,
         "{told}"
     );
-    // What is written last.
+    // The files that are written last.
     for flag in ["--summary", "--record"] {
         let place = Place::new(Config::default());
         fs::write(
@@ -182,7 +183,7 @@ fn a_limit_of_the_shell_is_a_full_disk() {
         .add_fault(Rule::new(refusal).path("/v1/masterdata/"))
         .unwrap();
     let inner = place.save(&["--failed", "failed.jsonl"]);
-    // So many blocks of 512 bytes: the node's memory fits in as many, and the items that fail do not.
+    // A limit in blocks of 512 bytes: the node's memory fits, and the file of failed items does not.
     let mut command = through("sh", &["-c", "ulimit -f 16000; exec \"$@\"", "sh"], &inner);
     let output = command.output().unwrap();
     let told = stderr(&output);
@@ -204,7 +205,7 @@ fn a_signal_ends_a_run_whose_results_nobody_takes() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The pipe fills, and then nothing moves any more: the run waits for its reader.
+    // The pipe fills, then nothing moves: the run waits for its reader.
     let mut before = 0;
     while before == 0 || before != place.simulator.ledger().stores.len() {
         before = place.simulator.ledger().stores.len();
@@ -228,7 +229,7 @@ fn each_signal_has_a_status_of_its_own() {
         let silent = Rule::new(Action::Latency { ms: 600_000 }).path("/v1/masterdata/");
         place.simulator.add_fault(silent).unwrap();
         let inner = place.save(&["--grace", "0s"]);
-        // Whatever these tests were started by (`nohup`) ignores.
+        // Resets signals that the test's own parent (`nohup`) ignores.
         let mut command = through("env", &["--default-signal=HUP"], &inner);
         let mut child = command
             .stdout(Stdio::null())
@@ -250,7 +251,7 @@ fn each_signal_has_a_status_of_its_own() {
     }
 }
 
-/// Everything that is said, and nothing of an item or a service's words.
+/// Every message is JSON, and none has the text of an item or a service.
 #[test]
 fn with_a_json_log_every_line_is_json() {
     let place = Place::new(Config::default());
@@ -329,7 +330,7 @@ fn with_a_json_log_every_line_is_json() {
     }
 }
 
-/// Every command says that what it prints went nowhere.
+/// Every command reports that its output could not be written.
 #[test]
 fn other_commands_tell_a_full_disk_too() {
     let place = Place::new(Config::default());

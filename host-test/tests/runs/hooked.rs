@@ -11,7 +11,7 @@ use simulator::Simulator;
 
 use crate::support::{component, credential, logging, simulator};
 
-/// Adds these headers, and keeps what it was shown.
+/// Adds these headers, and stores what it was shown.
 #[derive(Debug, Clone, Default)]
 struct Adding {
     headers: Vec<(&'static str, String)>,
@@ -66,7 +66,7 @@ async fn a_hook_adds_headers_to_every_request_and_sees_neither_values_nor_secret
         ("user-agent", "engine/1"),
         ("authorization", "mine"),
     ]);
-    // The session's header takes the place of the hook's, or the item would have failed.
+    // The session's header replaces the hook's; otherwise the item would have failed.
     read(builder(&simulator, &hook).await).await.unwrap();
     let requests = simulator.requests();
     assert_eq!(requests.len(), 2);

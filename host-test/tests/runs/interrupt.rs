@@ -1,4 +1,4 @@
-//! Ctrl-C: what is under way ends, what is known is written, and the same command goes on.
+//! Ctrl-C: items in flight are stopped, what is known is written, and the same command resumes.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::{credential, expect, items, lines, run, simulator, stderr};
 
-/// A command that runs, with its three streams.
+/// A running command with its three streams.
 struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -30,7 +30,7 @@ impl Running {
         }
     }
 
-    /// Wait until something has happened, which the command's end would prevent.
+    /// Waits until something happens that cannot happen after the command exits.
     fn until(&mut self, mut happened: impl FnMut() -> bool) {
         while !happened() {
             let status = self.child.try_wait().unwrap();
@@ -54,7 +54,7 @@ impl Running {
         serde_json::from_str(&line).unwrap()
     }
 
-    /// What it says until it says this.
+    /// Standard error up to a line with this text.
     fn told(&mut self, text: &str) -> String {
         let mut told = String::new();
         while !told.contains(text) {
@@ -63,7 +63,7 @@ impl Running {
         told
     }
 
-    /// Its status, the rest of the results, and of what it says.
+    /// Exit status, remaining results and remaining messages.
     fn end(mut self) -> (Option<i32>, Vec<Value>, String) {
         let (mut rest, mut told) = (String::new(), String::new());
         self.stdout.read_to_string(&mut rest).unwrap();
@@ -76,7 +76,7 @@ impl Running {
     }
 }
 
-/// A service that never answers for one of its things.
+/// A service that never responds below this path.
 fn silent(path: &str) -> Simulator {
     let simulator = simulator(Config::default());
     simulator
@@ -103,7 +103,7 @@ fn an_interrupted_run_says_how_to_go_on_and_goes_on() {
         writeln!(stdin, "{text}").unwrap();
     }
     stdin.flush().unwrap();
-    // The items' end is never seen: only the interruption ends the run.
+    // The items never finish, so only the interruption stops the run.
     for item in 0..10 {
         let line = running.line();
         assert_eq!(line["item"], item);
@@ -154,7 +154,7 @@ fn an_item_that_never_ends_is_given_up_after_the_grace_time() {
     running.interrupt();
     let (code, results, told) = running.end();
     assert_eq!(code, Some(130), "{told}");
-    // All have a result, in order; a reading that was given up may be run again.
+    // Every item has a result, in order; an interrupted read may be run again.
     assert_eq!(results.len(), 3, "{results:?}");
     assert_eq!(results[1]["item"], 1);
     assert_eq!(results[1]["error"]["kind"], "interrupted");

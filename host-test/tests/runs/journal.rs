@@ -1,4 +1,5 @@
-//! Journals that are not this run's, or cannot be written: refused, naming what differs, and nothing is lost.
+//! A journal of another run, or one that cannot be written, is refused; the error names the difference, and nothing is
+//! lost.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -90,7 +91,7 @@ fn a_journal_of_another_run_is_refused_by_what_differs() {
     refused(place.get(), "item 1 is not the one that was recorded");
     place.items(std::iter::once("{\"cardNo\":\"M0\"}".to_owned()));
     refused(place.get(), "it has 3 of them, and 1 were given");
-    // A renewed secret is the same credential, and nothing was asked of the service but a session.
+    // A renewed secret is the same credential, and the service got only a request for a session.
     assert_eq!(place.simulator.stats().requests, requests);
 }
 
@@ -98,7 +99,7 @@ fn a_journal_of_another_run_is_refused_by_what_differs() {
 fn a_repaired_component_is_accepted_when_that_is_said() {
     let place = Place::new(3);
     expect(&mut place.get(), 0);
-    // A custom section at the end changes the digest and nothing else.
+    // A custom section changes the digest and nothing else.
     let mut bytes = std::fs::read(component()).unwrap();
     bytes.extend([0, 5, 4, b'n', b'o', b't', b'e']);
     let repaired = place.folder.path().join("repaired.wasm");
@@ -152,7 +153,7 @@ fn failed_items_are_tried_again_and_done_ones_are_not() {
     }
 }
 
-/// The journal is refused with these words and this exit status; it is left as it is, and nothing was sent.
+/// Asserts that the journal is refused with these words, that it is unchanged, and that nothing was sent.
 fn refused(place: &Place, words: &[&str]) {
     let (before, requests) = (contents(&place.journal()), place.simulator.stats().requests);
     let output = expect(&mut place.get(), 2);
@@ -217,10 +218,10 @@ fn a_damaged_journal_is_refused_with_a_way_to_save_what_can_be_read() {
     damaged[middle..middle + 8_192].fill(0x5a);
     std::fs::write(place.journal(), &damaged).unwrap();
     refused(&place, &["run.sqlite is damaged", ".recover"]);
-    // Cut off, as by a copy that was not finished.
+    // Truncated, as by an interrupted copy.
     std::fs::write(place.journal(), &whole[..whole.len() / 2]).unwrap();
     refused(&place, &["run.sqlite is damaged", ".recover"]);
-    // Nothing was lost meanwhile: put back, it is the journal that it was.
+    // Nothing was lost: restored, it is the same journal.
     std::fs::write(place.journal(), &whole).unwrap();
     let requests = place.simulator.stats().requests;
     assert_eq!(lines(&expect(&mut place.get(), 0)).len(), 500);
@@ -251,7 +252,7 @@ fn a_journal_in_use_is_refused_and_its_run_goes_on() {
             "{line}"
         );
     };
-    // Its journal is open for as long as its standard input is.
+    // The journal stays open while standard input is open.
     give_and_take(0);
     let output = expect(&mut place.get(), 2);
     assert!(
@@ -265,7 +266,7 @@ fn a_journal_in_use_is_refused_and_its_run_goes_on() {
         stderr(&output)
     );
     assert_eq!(lines(&output).len(), 0);
-    // People may look at it all the same.
+    // People may still inspect it.
     let count: u32 = Connection::open(place.journal())
         .unwrap()
         .query_row("SELECT count(*) FROM items WHERE state = 'done'", [], |row| {
@@ -325,7 +326,7 @@ fn people_read_the_journal_with_their_own_tools() {
     assert_eq!(operation, "member.getMember");
 }
 
-/// The command where no file may grow beyond so many blocks of 512 bytes: a full disk, as far as `SQLite` can tell.
+/// The command with a limit on file size, in blocks of 512 bytes: a full disk, as far as `SQLite` can tell.
 fn limited(command: &Command, blocks: u32) -> Command {
     let line = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     through("sh", &["-c", &line], command)
@@ -335,7 +336,7 @@ fn limited(command: &Command, blocks: u32) -> Command {
 #[test]
 fn a_journal_without_room_to_begin_with_sends_nothing() {
     let place = Place::new(3);
-    // A node whose own memory is so small that the limit meets nothing but the journal.
+    // A node with so little memory that only the journal reaches the limit.
     let small = root().join("target/hostile/panics.wasm");
     assert!(
         small.exists(),
@@ -360,7 +361,7 @@ fn a_journal_without_room_to_begin_with_sends_nothing() {
     assert!(stderr(&output).contains("make room"), "{}", stderr(&output));
     assert_eq!(lines(&output).len(), 0);
     assert_eq!(place.simulator.stats().requests, 0);
-    // What is left of it is in nobody's way.
+    // The remains do not get in the way.
     assert_eq!(lines(&expect(&mut command(), 0)).len(), 3);
 }
 
@@ -368,7 +369,7 @@ fn a_journal_without_room_to_begin_with_sends_nothing() {
 #[test]
 fn a_journal_that_cannot_grow_ends_the_run_and_keeps_what_was_recorded() {
     let place = Place::new(2_000);
-    // Compiled before, so that the limit meets nothing but the journal.
+    // Compiled beforehand, so that only the journal reaches the limit.
     expect(nodule().arg("describe").arg(component()), 0);
     let output = expect(&mut limited(&place.get(), 128), 4);
     assert!(stderr(&output).contains("cannot grow"), "{}", stderr(&output));

@@ -1,4 +1,4 @@
-//! Runs that are killed again and again, against a service that fails in every way, and resumed from their journal.
+//! Runs that are killed again and again, against a service that fails in every way, and resume from their journal.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::{credential, expect, lines, run, simulator, stderr};
 
-/// Numbers that are the same in every run of the test.
+/// Random numbers that are the same in every run of the test.
 struct Dice(u64);
 
 impl Dice {
@@ -23,7 +23,7 @@ impl Dice {
     }
 }
 
-/// Resets before, during and after, refusals and slow answers: about one request in eight goes wrong.
+/// Resets before, during and after requests, refusals and slow responses: about one request in eight fails.
 fn trouble(simulator: &Simulator, path: &str) {
     let status = |code, retry_after: Option<&str>| Action::Status {
         code,
@@ -80,7 +80,7 @@ impl Story {
         command
     }
 
-    /// Start the command, let it print so many results, and kill it. Gives what it printed whole.
+    /// Starts the command, lets it print this many results, kills it, and returns the complete results.
     fn kill_after(&self, command: &mut Command, results: u64) -> Vec<Value> {
         let mut child = command
             .stdout(Stdio::piped())
@@ -94,10 +94,10 @@ impl Story {
             printed.push(serde_json::from_str(&line).unwrap());
             line.clear();
         }
-        // On Unix this is SIGKILL: the process has no say in it.
+        // On Unix this is SIGKILL, which the process cannot handle.
         child.kill().unwrap();
         child.wait().unwrap();
-        // What it had printed already; its last line may be cut.
+        // What it had already printed; its last line may be incomplete.
         while stdout.read_line(&mut line).unwrap() > 0 {
             if let (true, Ok(value)) = (line.ends_with('\n'), serde_json::from_str(&line)) {
                 printed.push(value);
@@ -135,7 +135,7 @@ fn five_thousand_adjustments_are_made_exactly_once_through_twenty_kills() {
     let mut dice = Dice(0x5eed);
     let mut before = 0;
     for kill in 0..KILLS {
-        // Everything that was done is printed again, so this is that much further than the last time.
+        // Every finished result is printed again, so each run has to get further than the last one.
         let share = (ITEMS - before) / (KILLS - kill + 1);
         let printed = story.kill_after(
             &mut story.command(adjust, "64"),
@@ -177,7 +177,7 @@ fn five_thousand_adjustments_are_made_exactly_once_through_twenty_kills() {
 
 #[test]
 fn a_plain_write_is_never_done_twice_and_what_is_unknown_was_under_way() {
-    // Several times as many as are taken while one of them waits for another try: a kill has to find some under way.
+    // Several times as many as are taken while one of them waits for a retry: a kill has to find some in flight.
     const ITEMS: u64 = 5_000;
     const KILLS: u64 = 8;
     const CONCURRENCY: u64 = 16;
@@ -240,7 +240,7 @@ fn a_plain_write_is_never_done_twice_and_what_is_unknown_was_under_way() {
             broken += 1;
         }
     }
-    // Those that a kill cut off were under way, and no more can have been at once.
+    // The items that a kill cut off were in flight, so there are at most that many.
     assert!(
         cut_off <= KILLS * CONCURRENCY,
         "{cut_off} items were cut off by {KILLS} kills"
@@ -249,7 +249,7 @@ fn a_plain_write_is_never_done_twice_and_what_is_unknown_was_under_way() {
         cut_off > 0 && broken > 0,
         "{cut_off} cut off, {broken} broken: nothing was tested"
     );
-    // Each of the others met a fault that leaves it open whether the store was added; none is left out.
+    // Each of the others met a fault that leaves its outcome unknown; `open` counts all such faults.
     let open: u64 = story
         .simulator
         .faults()
@@ -269,7 +269,7 @@ fn a_plain_write_is_never_done_twice_and_what_is_unknown_was_under_way() {
         stderr(&output)
     );
 
-    // Left out as asked for, nothing is sent any more.
+    // With `--unknown skip`, nothing is sent any more.
     let requests = story.simulator.stats().requests;
     let skipped = expect(story.command(save, "16").args(["--unknown", "skip"]), 0);
     assert_eq!(lines(&skipped).len() as u64, ITEMS - cut_off - broken);

@@ -1,4 +1,4 @@
-//! Loading a component: beside everything else that the runtime does, once for the same bytes, and from what was compiled before.
+//! Loading a component: without blocking the runtime, once for equal bytes, and from code compiled earlier.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,7 +19,7 @@ fn bytes() -> Vec<u8> {
     std::fs::read(component()).unwrap()
 }
 
-/// Goes on when it is told to, from where compiling begins.
+/// A compiler that blocks at the start until it is told to continue.
 #[derive(Debug)]
 struct Held {
     begun: Mutex<Sender<()>>,
@@ -51,7 +51,7 @@ async fn compiling_holds_up_no_other_task_of_the_thread() {
         loading.fetch_add(1, Ordering::Relaxed);
         loaded
     };
-    // The compiler waits for this one, which goes on a thousand times while it does.
+    // The compiler waits for this task, which meanwhile runs a thousand times.
     let other = async {
         while has_begun.try_recv().is_err() {
             tokio::task::yield_now().await;
@@ -66,7 +66,7 @@ async fn compiling_holds_up_no_other_task_of_the_thread() {
     assert_eq!(loaded.unwrap().node().name, "socialHub");
 }
 
-/// Counts how often something is compiled.
+/// Counts how often a component is compiled.
 #[derive(Debug, Default, Clone)]
 struct Counting(Arc<AtomicUsize>);
 
@@ -94,7 +94,7 @@ async fn the_same_bytes_are_compiled_once_also_where_they_are_loaded_at_once() {
     assert_eq!(count(), 1);
     engine.load(&bytes).await.unwrap();
     assert_eq!(count(), 1);
-    // What nobody holds any more is not kept.
+    // A component without an owner is not kept.
     drop(loaded);
     engine.load(&bytes).await.unwrap();
     assert_eq!(count(), 2);
@@ -125,7 +125,7 @@ async fn a_component_is_serialised_and_loaded_again_without_compiling() {
     let second = another.load_serialized(&artifact, &key).await.unwrap();
     assert_eq!(counting.0.load(Ordering::Relaxed), 0);
     assert_eq!((second.digest(), second.node()), (first.digest(), first.node()));
-    // The component and what was made of it are one.
+    // The component's bytes and its serialized form give the same node.
     let third = another.load(&bytes()).await.unwrap();
     assert!(std::ptr::eq(second.node(), third.node()));
     assert_eq!(counting.0.load(Ordering::Relaxed), 0);
@@ -161,7 +161,7 @@ async fn an_artefact_with_another_key_or_a_changed_byte_is_refused_before_it_is_
     let changed = "another key made it, or it was changed";
     assert!(refused(&artifact, &other).await.contains(changed));
     let last = artifact.len() - 1;
-    // The format's number, the version, the digest, the code and the tag.
+    // The format number, the version, the digest, the code and the tag.
     for (at, said) in [
         (17, "another format"),
         (19, changed),
@@ -177,7 +177,7 @@ async fn an_artefact_with_another_key_or_a_changed_byte_is_refused_before_it_is_
     }
     assert!(refused(&artifact[..last], &key).await.contains(changed));
     assert!(refused(&[], &key).await.contains("it is none"));
-    // What Wasmtime itself would take.
+    // A file that Wasmtime itself would accept.
     assert!(refused(&bytes(), &key).await.contains("it is none"));
 }
 

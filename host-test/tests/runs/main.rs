@@ -1,4 +1,5 @@
-//! Long runs: tried again by meaning, killed and resumed, interrupted, and refused where they would do harm.
+//! Long runs: retried by the meaning of a failure, killed and resumed, interrupted, and refused where they would do
+//! harm.
 
 #![allow(
     clippy::expect_used,
@@ -39,7 +40,7 @@ mod validated;
 
 use std::process::Command;
 
-/// A command that another one runs, with the same environment and folder: `sh -c …`, `env …`.
+/// A command run by another command, with the same environment and folder: `sh -c …`, `env …`.
 fn through(outer: &str, arguments: &[&str], inner: &Command) -> Command {
     let mut command = Command::new(outer);
     command

@@ -1,4 +1,5 @@
-//! What an engine sees of its runs: events in its own span, with tenant and run, and an observer that counts and measures.
+//! What an engine sees of its runs: events in its own span, with tenant and run, and an observer that counts and
+//! measures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -40,21 +41,21 @@ fn items(count: usize) -> Vec<Value> {
         .collect()
 }
 
-/// The tries of a run that waits for nothing.
+/// Options with almost no wait between tries.
 fn retried() -> RunOptions {
     let retry = Retry::default().waits(Duration::from_millis(1), Duration::from_millis(2));
     RunOptions::default().retry(retry)
 }
 
-/// The fields of an event, and the names of the spans that it is in.
+/// The fields of an event, and the names of the spans around it.
 type Event = (BTreeMap<String, String>, Vec<&'static str>);
 
-/// The library's events, by thread: other tests are in the same process.
+/// The library's events, by thread, because other tests run in the same process.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<(ThreadId, Event)>>>);
 
 impl Seen {
-    /// Those of this thread.
+    /// Removes and returns the events of this thread.
     fn take(&self) -> Vec<Event> {
         let thread = std::thread::current().id();
         let mut events = self.0.lock().unwrap();
@@ -63,7 +64,8 @@ impl Seen {
     }
 }
 
-/// What listens to all threads, since what a thread without a subscriber comes across first is taken for something that nobody wants.
+/// A subscriber for all threads: `tracing` would cache an event as uninteresting if a thread without a subscriber met
+/// it first.
 fn listening() -> &'static (Seen, InMemorySpanExporter) {
     static LISTENING: OnceLock<(Seen, InMemorySpanExporter)> = OnceLock::new();
     LISTENING.get_or_init(|| {
@@ -99,7 +101,7 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Seen {
     }
 }
 
-/// A simulator whose first answer about a member is a 503.
+/// A simulator whose first response about a member is a 503.
 fn failing_once() -> Simulator {
     let simulator = simulator(Config::default());
     let unavailable = Action::Status {
@@ -139,7 +141,7 @@ async fn every_event_is_in_the_span_of_the_caller_and_names_tenant_and_run() {
         );
     }
 
-    // Without a name of the caller's, each run has one of its own.
+    // Without a name from the caller, each run gets its own.
     for _ in 0..2 {
         let second = tracing::info_span!("second");
         let options = retried();
@@ -152,7 +154,7 @@ async fn every_event_is_in_the_span_of_the_caller_and_names_tenant_and_run() {
     assert_eq!((events.len(), runs.len()), (4, 2), "{runs:?}");
     assert!(runs.iter().all(|run| run.len() == 16), "{runs:?}");
 
-    // A test of the credential is no run.
+    // Checking the credential is not a run.
     runner.forget_session();
     runner.check_credential().await.unwrap();
     let events = seen.take();
@@ -164,7 +166,7 @@ async fn every_event_is_in_the_span_of_the_caller_and_names_tenant_and_run() {
     );
 }
 
-/// Counts what it is told, by name.
+/// Counts what it receives, by name.
 #[derive(Debug, Clone, Default)]
 struct Counting(Arc<Mutex<BTreeMap<String, u64>>>);
 
@@ -243,7 +245,7 @@ async fn an_observer_is_told_of_each_request_item_retry_and_session() {
     assert_eq!(counted, BTreeMap::from(expected));
 }
 
-/// How often each instrument measured or counted.
+/// How often each instrument recorded a value.
 fn counts(metrics: &[ResourceMetrics]) -> BTreeMap<String, u64> {
     let scopes = metrics.last().unwrap().scope_metrics();
     let metrics = scopes.flat_map(|scope| scope.metrics());

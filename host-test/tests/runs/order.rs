@@ -1,4 +1,4 @@
-//! In which order results are given: the items', or as they come, each with its item's index.
+//! The order in which results are returned: the items', or as they finish, each with its item's index.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::drop::runner;
 use crate::support::simulator;
 
-/// As many items as there may be from the first without a given result on, for each place.
+/// The most items per slot, from the first one without a returned result on.
 const WINDOW: usize = 8;
 
 async fn get(runner: &Runner, items: usize, options: &RunOptions) -> Results {
@@ -26,7 +26,7 @@ fn as_they_come() -> RunOptions {
     RunOptions::default().order(ResultOrder::Completion)
 }
 
-/// The next result, which has to be there within a time that no machine needs.
+/// The next result, within a time that every machine meets.
 async fn next(results: &mut Results) -> Option<(usize, ItemResult)> {
     let time = std::time::Duration::from_secs(60);
     let next = tokio::time::timeout(time, results.next()).await.unwrap()?;
@@ -42,7 +42,7 @@ async fn all(results: &mut Results) -> Vec<(usize, ItemResult)> {
     all
 }
 
-/// Nothing that this path begins with is ever answered.
+/// Requests below this path never get a response.
 fn silence(simulator: &Simulator, path: &str) {
     let silent = Rule::new(Action::Latency { ms: 600_000 }).path(path);
     simulator.add_fault(silent).unwrap();
@@ -116,7 +116,7 @@ async fn what_is_held_is_bounded_whatever_the_number_of_items() {
     let options = as_they_come().concurrency(concurrency);
     let mut results = runner.run("member", "getMember", items, &options).await.unwrap();
     let mut given = 0;
-    // Beside the window: three pieces of 32 are handed over, wait to be, and are read here.
+    // On top of the window: one piece of 32 in hand-over, one waiting, and one being read here.
     let most = WINDOW * concurrency + 3 * 32;
     while let Some((_, result)) = next(&mut results).await {
         result.unwrap();
@@ -134,7 +134,7 @@ async fn the_first_results_wait_for_one_round_of_requests() {
     let runner = runner(&simulator).await;
     let concurrency = 8;
     for order in [ResultOrder::Items, ResultOrder::Completion] {
-        // As many as there are places are answered, and none behind these.
+        // As many items as slots get a response, and none after them.
         let items = (0..100).map(move |item| {
             let name = if item < concurrency { "M" } else { "S" };
             Ok(format!(r#"{{"cardNo":"{name}{item}"}}"#))
@@ -203,7 +203,7 @@ async fn nothing_starts_behind_an_item_that_failed_where_that_was_asked_for() {
     for (item, (index, result)) in results.iter().enumerate() {
         assert_eq!(item, *index);
         match result {
-            // What its call holds too may have started before.
+            // The items of its call may have started before the failure.
             Ok(_) => assert!(is_of(item, result) && item < 30 + 4 * 16, "{item}"),
             Err(Failure::NotRun) => assert!(item > 30, "{item}"),
             Err(failure) => assert!(item == 30, "{item}: {failure}"),

@@ -1,4 +1,5 @@
-//! What a command writes replaces nothing that it reads, nothing of a run that never started, and nothing that is no file.
+//! A command's output never replaces one of its inputs, a device or a pipe, and a run that does not start replaces
+//! nothing.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -113,13 +114,13 @@ fn an_output_that_is_an_input_or_another_output_is_refused_and_nothing_is_lost()
         assert_eq!(place.text("items.jsonl"), ITEMS);
         assert!(place.text("credential.json").starts_with('{'));
     }
-    // By what the shell opened.
+    // Files that the shell opened.
     for (line, expected) in [
         (
             "exec \"$@\" >> items.jsonl",
             "standard output and --items are the same file",
         ),
-        // The message itself has nowhere else to go.
+        // The message itself goes into that file.
         ("exec \"$@\" 2>> items.jsonl", ""),
     ] {
         let output = expect(&mut place.shell(line, &[]), 2);
@@ -212,21 +213,21 @@ fn what_is_no_file_stays_what_it_is() {
     expect(&mut place.run(&null.concat()), 0);
     let found = fs::metadata("/dev/null").unwrap();
     assert!(found.file_type().is_char_device());
-    // A journal is a file, and leaves nothing beside what is none.
+    // A journal has to be a file, and leaves nothing beside a pipe.
     let made = Command::new("mkfifo").arg(place.at("pipe")).status();
     assert!(made.unwrap().success());
     let before = place.names();
     let told = stderr(&expect(&mut place.run(&["--journal", "pipe"]), 2));
     assert!(told.contains("pipe"), "{told}");
     assert_eq!(place.names(), before);
-    // A pipe is written as it comes.
+    // A pipe is written directly.
     let reader = {
         let path = place.at("pipe");
         std::thread::spawn(move || fs::read_to_string(path).unwrap())
     };
     expect(&mut place.run(&["--output", "pipe"]), 0);
     assert_eq!(reader.join().unwrap().lines().count(), 2);
-    // Its reader may be late, which is told.
+    // The pipe's reader may be late, so the command says that it waits.
     let mut command = place.run(&["--output", "pipe"]);
     let mut waiting = command.stderr(Stdio::piped()).spawn().unwrap();
     let mut told = BufReader::new(waiting.stderr.take().unwrap());
@@ -236,7 +237,7 @@ fn what_is_no_file_stays_what_it_is() {
     }
     assert_eq!(place.text("pipe").lines().count(), 2);
     assert!(waiting.wait().unwrap().success());
-    // A link leads where it led, and the file there has its mode.
+    // A link still leads to the same file, which keeps its mode.
     place.write("real.har", OLD);
     symlink("real.har", place.at("link.har")).unwrap();
     expect(&mut place.run(&["--record", "link.har"]), 0);

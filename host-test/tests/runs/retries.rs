@@ -1,4 +1,4 @@
-//! What is tried again, and what is not.
+//! What is retried, and what is not.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +16,7 @@ fn status(code: u16, retry_after: Option<&str>) -> Action {
     }
 }
 
-/// Run one item against a service with this fault; gives the line that was printed and how often the service was asked.
+/// Runs one item against a service with this fault. Returns the printed line and the number of requests.
 fn one(group: &str, operation: &str, item: &str, rule: Rule, code: i32) -> (Value, u64) {
     let simulator = simulator(Config::default());
     simulator.add_fault(rule).unwrap();
@@ -115,7 +115,7 @@ fn an_unreadable_answer_to_a_plain_write_leaves_it_open_whether_it_was_done() {
     assert_eq!(asked, 1);
 }
 
-/// As `Retry-After` has it.
+/// A time in the format of `Retry-After`.
 fn date(from_now: Duration) -> String {
     httpdate::fmt_http_date(SystemTime::now() + from_now)
 }
@@ -125,7 +125,7 @@ fn what_the_service_asks_to_wait_is_waited() {
     for code in [429, 503] {
         for is_date in [false, true] {
             let start = Instant::now();
-            // A date has no parts of a second, so this one is at least a second and a half away.
+            // A date has whole seconds, so this one is at least a second and a half away.
             let asked_for = if is_date {
                 date(Duration::from_millis(2_500))
             } else {
@@ -206,7 +206,7 @@ fn what_somebody_has_to_act_on_is_not_tried_again() {
 
 #[test]
 fn a_reset_before_the_request_is_read_is_repaired_for_everybody() {
-    // A plain write goes out on a connection that is fresh: whether it arrived is not known, so it stays undone.
+    // A plain write uses a fresh connection: whether it arrived is unknown, so it is not repeated.
     for [group, operation, item] in [GET, ADJUST] {
         let rule = Rule::new(Action::ResetBeforeActing)
             .path(path([group, "", ""]))
@@ -258,7 +258,7 @@ fn tries_are_counted_and_end() {
 
 #[test]
 fn a_dead_service_is_not_hammered_and_every_item_has_its_result() {
-    // A port that nobody listens on any more.
+    // A port on which nothing listens any more.
     let port = TcpListener::bind(("127.0.0.1", 0))
         .unwrap()
         .local_addr()
@@ -307,7 +307,7 @@ fn nothing_starts_after_the_runs_time() {
         .arg(file.path())
         .args(["--rate", "1/h", "--run-time", "1s", "--concurrency", "1"])
         .env("NODULE_CREDENTIAL", credential(&simulator));
-    // The first request leaves at once, the second one would in an hour.
+    // The first request is sent at once; the second would be sent in an hour.
     let output = expect(&mut command, 3);
     let lines = lines(&output);
     assert_eq!(lines.len(), 40);
@@ -335,7 +335,7 @@ fn a_slow_rate_makes_no_item_wait_in_vain() {
         .arg(file.path())
         .args(["--rate", "4/s", "--concurrency", "64"])
         .env("NODULE_CREDENTIAL", credential(&simulator));
-    // The last place is three seconds away, which is longer than a call may take.
+    // The last send time is three seconds away, longer than a call may take.
     let policy = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(policy.path(), "[limits]\nrun-timeout-ms = 2000\n").unwrap();
     let start = Instant::now();
@@ -364,6 +364,6 @@ fn the_second_item_with_a_key_is_named() {
     };
     assert_eq!(named(false), 1);
     assert_eq!(named(true), 1);
-    // Where it goes on with what it has, it was said before.
+    // A resumed run does not repeat the warning of the first.
     assert_eq!(named(true), 0);
 }

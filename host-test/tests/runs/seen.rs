@@ -1,4 +1,4 @@
-//! What people see of a run: the summary, as lines and as a file, and what they are told meanwhile.
+//! What people see of a run: the summary, as lines and as a file, and the messages during the run.
 
 use std::process::Command;
 
@@ -56,7 +56,7 @@ fn the_summary_counts_failures_by_kind_retries_renewals_and_requests() {
     let summary = summary(&folder);
     let failed = json!({"invalid-parameters": 1, "rejected": 1, "unintelligible": 1});
     assert_eq!(summary["failed"], failed);
-    // Once each, but for the item without parameters; twice more for M3, once more for M4 with the new session.
+    // Once each, except for the item without parameters; twice more for M3, once more for M4 with the new session.
     for (name, count) in [
         ("items", 7),
         ("done", 4),
@@ -99,7 +99,7 @@ fn one_is_not_many() {
 #[test]
 fn the_quantiles_are_those_of_the_requests() {
     let (folder, simulator) = (TempDir::new().unwrap(), simulator(Config::default()));
-    // One of fifty takes a third of a second, which only the last hundredth may show.
+    // One of fifty takes a third of a second, which only the last percentile may show.
     simulator
         .add_fault(Rule::new(Action::Latency { ms: 300 }).path("/v1/member/M49"))
         .unwrap();
@@ -134,7 +134,7 @@ fn a_service_that_dies_and_comes_back_is_spoken_of_and_spared() {
         .unwrap_or_else(|| panic!("{told}"));
     assert!(down < back, "{told}");
     assert!(!told.contains("given up"), "{told}");
-    // Sixty-four failures, and then none of the tries that would have followed within its rest.
+    // Sixty-four failures, and then none of the retries that would have followed while the breaker is open.
     assert_eq!(summary(&folder)["requests"], 64 + 64);
     assert_eq!(summary(&folder)["retries"], 64);
 }

@@ -19,7 +19,7 @@ fn runner(component: &Component, base: &str, policy: &str) -> Runner {
     builder.credential(credential).build().unwrap()
 }
 
-/// Run one operation, and give what came of it.
+/// Runs one operation and returns its outcome.
 async fn run(component: &Component, base: &str, policy: &str, is_write: bool) -> Result<String, Value> {
     let runner = runner(component, base, policy);
     let retry = Retry::default()
@@ -45,7 +45,7 @@ async fn run(component: &Component, base: &str, policy: &str, is_write: bool) ->
     }
 }
 
-/// All that is not as the table says.
+/// Every difference from the table.
 async fn problems(turns: bool) -> Vec<String> {
     let engine = Engine::new(&EngineConfig::default().turns(turns)).unwrap();
     let component = engine.load_file(component()).await.unwrap();
@@ -97,7 +97,8 @@ async fn every_service_is_read_as_its_scenario_says_through_wasi_http() {
     );
 }
 
-/// As many plain writes as a run has, at a service that closes connections without a word; gives those that failed.
+/// A run's worth of plain writes, at a service that closes connections without announcing it. Returns those that
+/// failed.
 async fn writes(scenario: &str) -> (Vec<Value>, usize) {
     const WRITES: usize = 300;
     let engine = Engine::new(&EngineConfig::default()).unwrap();

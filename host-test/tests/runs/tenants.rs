@@ -1,4 +1,4 @@
-//! What the runs of a tenant share, and what is forgotten of it.
+//! What the runs of a tenant share, and when it is forgotten.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ async fn read(runner: &Runner, count: usize) {
     assert_eq!(results.len(), count);
 }
 
-/// How long two runs of two runners take at the same time, of six items each.
+/// How long two runs of two runners take at the same time, with six items each.
 async fn both(component: &Component, simulator: &Simulator, budget: &Budget) -> Duration {
     let [one, other] = ["one", "other"].map(|tenant| runner(component, simulator, tenant, Some(budget)));
     for runner in [&one, &other] {
@@ -56,7 +56,7 @@ async fn runs_of_two_runners_share_a_rate() {
     let simulator = simulator(Config::default());
     let (_, component) = loaded(&EngineConfig::default()).await;
     let budget = Budget::new().rate("20/s".parse().unwrap());
-    // Twelve requests have eleven intervals between them; two runs by themselves would have five.
+    // Twelve requests have eleven intervals between them; two separate runs would have five each.
     let took = both(&component, &simulator, &budget).await;
     assert!(took >= Duration::from_millis(11 * 50 - 10), "{took:?}");
 }
@@ -70,7 +70,7 @@ async fn runs_of_two_runners_share_the_requests_in_flight() {
     });
     let (_, component) = loaded(&EngineConfig::default()).await;
     let budget = Budget::new().requests_in_flight(1);
-    // One after the other; two runs by themselves would have two at once, as runs have no bound so low.
+    // Requests run one after the other; without the shared budget, those of the two runs would overlap.
     let took = both(&component, &simulator, &budget).await;
     assert!(took >= latency * 12, "{took:?}");
 }
@@ -91,7 +91,7 @@ async fn the_sessions_of_a_tenant_are_forgotten_and_those_of_another_are_kept() 
     assert_eq!(logins(), 2, "the other tenant's was kept");
     read(&one, 1).await;
     assert_eq!(logins(), 3);
-    // That of one runner's credential.
+    // The session of one runner's credential.
     other.forget_session();
     read(&one, 1).await;
     assert_eq!(logins(), 3);
@@ -99,7 +99,7 @@ async fn the_sessions_of_a_tenant_are_forgotten_and_those_of_another_are_kept() 
     assert_eq!(logins(), 4);
 }
 
-/// Connects when it is let.
+/// A network that connects only when permitted.
 #[derive(Debug, Clone)]
 struct Held {
     begun: Arc<Semaphore>,

@@ -1,4 +1,4 @@
-//! Which certificates the command trusts, and through which proxy it goes.
+//! Which certificates the command trusts, and which proxy it uses.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use tokio_rustls::rustls;
 
 use crate::support::{component, credential_for, expect, nodule, stderr};
 
-/// An HTTPS service with a certificate that it signed itself, marked as an authority's as `openssl req -x509` does it.
+/// An HTTPS service with a self-signed certificate that is marked as an authority's, as `openssl req -x509` does.
 struct Service {
     base: String,
     folder: tempfile::TempDir,
@@ -159,7 +159,7 @@ fn a_file_that_holds_no_certificate_is_named() {
 #[test]
 fn requests_go_through_the_proxy_that_is_given_and_its_password_is_no_argument() {
     let service = Service::start("127.0.0.1", 2100, authority());
-    // A port that nobody listens on any more.
+    // A port on which nothing listens any more.
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -182,7 +182,7 @@ fn requests_go_through_the_proxy_that_is_given_and_its_password_is_no_argument()
         told.contains("NODULE_PROXY") && !told.contains("hunter2"),
         "{told}"
     );
-    // Where it is not to be used, it is not.
+    // Hosts that bypass the proxy are contacted directly.
     let pem = service.pem();
     let pem = pem.to_str().unwrap();
     service.check(

@@ -1,4 +1,4 @@
-//! Plain writes of which nobody knows whether they were done: left to whoever runs them.
+//! Plain writes with an unknown outcome: the user decides about them.
 
 use std::process::Command;
 
@@ -15,7 +15,7 @@ struct Story {
 }
 
 impl Story {
-    /// Three stores are added; of the second one the answer is lost.
+    /// Adds three stores; the response to the second is lost.
     fn new() -> Self {
         let story = Self {
             folder: TempDir::new().unwrap(),
@@ -45,7 +45,7 @@ impl Story {
         command
     }
 
-    /// What the journal says of the second item.
+    /// The journal's state of the second item.
     fn state(&self) -> String {
         Connection::open(self.folder.path().join("run.sqlite"))
             .unwrap()
@@ -73,7 +73,7 @@ fn without_a_word_it_fails_and_is_not_sent() {
         assert_eq!(results.len(), 3);
         let error = &results[1]["error"];
         assert_eq!(error["kind"], "unknown");
-        // What was said when it happened is kept, however often it is asked for.
+        // The original failure is kept, however often the run is repeated.
         assert!(
             error["message"]
                 .as_str()
@@ -87,7 +87,7 @@ fn without_a_word_it_fails_and_is_not_sent() {
             "{}",
             stderr(&output)
         );
-        // Running it again is no matter of course.
+        // Such an item is not offered for another run.
         assert_eq!(std::fs::read_to_string(failed).unwrap(), "");
     }
     assert_eq!((story.requests(), story.times()), (before, vec![1, 1, 1]));
@@ -117,7 +117,7 @@ fn skipped_it_is_left_out() {
         (&1.into(), &2.into(), &3.into())
     );
     assert_eq!((story.requests(), story.times()), (before, vec![1, 1, 1]));
-    // It is still unknown to whoever asks again.
+    // It is still unknown in a later run.
     assert_eq!(story.state(), "unknown");
 }
 
@@ -128,7 +128,7 @@ fn retried_it_is_done_again_and_known_from_then_on() {
     let output = expect(story.save().args(["--unknown", "retry"]), 0);
     assert_eq!(lines(&output).len(), 3);
     let token = 1;
-    // That it was done before was the risk.
+    // Doing it twice was the accepted risk.
     assert_eq!(
         (story.requests() - before, story.times()),
         (1 + token, vec![1, 2, 1])

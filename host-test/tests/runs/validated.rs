@@ -1,4 +1,4 @@
-//! Items that are checked without a credential, and recordings that are asked for where none is made.
+//! Items that are checked without a credential, and recordings requested where none is made.
 
 use nodule::{Engine, EngineConfig, Error, Failure};
 
@@ -6,7 +6,7 @@ use crate::support::component;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_item_is_validated_by_the_node_itself_without_a_credential() {
-    // Also where calls have another stack than by default.
+    // Also if calls have a different stack size than by default.
     for config in [
         EngineConfig::default(),
         EngineConfig::default().stack_bytes(768 * 1024),
@@ -21,7 +21,7 @@ async fn an_item_is_validated_by_the_node_itself_without_a_credential() {
                 other => panic!("{wrong}: {other:?}"),
             }
         }
-        // All that is wrong, at once.
+        // All problems at once.
         match valid("memberAdmission", "{}").await.unwrap() {
             Err(Failure::InvalidParameters(problems)) => assert!(problems.len() > 1, "{problems:?}"),
             other => panic!("{other:?}"),

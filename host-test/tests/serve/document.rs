@@ -9,7 +9,7 @@ use simulator::Config;
 
 use crate::support::{Server, component, credential, get_member, lines, member, simulator};
 
-/// What the document says of the answers.
+/// What the document says about responses.
 struct Document(Value);
 
 impl Document {

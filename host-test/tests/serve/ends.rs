@@ -1,4 +1,4 @@
-//! How the server ends, and what its runs hear of it.
+//! How the server stops, and what its runs learn of it.
 
 use std::process::Command;
 use std::time::Duration;

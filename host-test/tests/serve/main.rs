@@ -1,4 +1,4 @@
-//! `nodule serve` as an engine has it: the built command, its socket, and the simulator behind it.
+//! `nodule serve` as an engine uses it: the built command, its socket, and the simulator behind it.
 
 #![allow(
     clippy::expect_used,

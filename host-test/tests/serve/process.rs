@@ -1,4 +1,4 @@
-//! What the process keeps for itself, and that it works all the same.
+//! What the process does not reveal, and that it works all the same.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -87,7 +87,7 @@ async fn its_memory_is_bounded_and_large_bodies_wait_for_each_other() {
         limit(&server, "Max data size"),
         ["2048000000", "2048000000", "bytes"]
     );
-    // More than there is memory for, all at once. None is a component, and each is told so.
+    // Together more than the memory limit. None is a component, and each request gets its error.
     let body = bytes::Bytes::from(vec![b'x'; 64 << 20]);
     let refused =
         (0..30).map(|_| server.send(Method::POST, "/v1/components", "application/wasm", body.clone()));

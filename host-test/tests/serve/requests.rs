@@ -1,4 +1,4 @@
-//! What is refused before anything runs.
+//! Requests that are refused before anything runs.
 
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};

@@ -1,4 +1,4 @@
-//! What runs do over the socket.
+//! Runs over the socket.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn results_come_in_the_items_order_or_as_they_are_known() {
     for (order, first) in [("items", 0), ("completion", 1)] {
         let mut run = get_member(&digest, &simulator);
         run["order"] = json!(order);
-        // Each item is a call of its own, so that one does not wait for its neighbours.
+        // Each item is a call of its own, so none waits for its neighbours.
         let mut running = server.begin(&run).await;
         for id in 0..2 {
             running.item(&member(id)).await;
@@ -60,7 +60,7 @@ async fn a_session_is_shared_by_the_runs_of_one_tenant_and_credential() {
         server.run(&run, [member(1)]).await;
         assert_eq!(simulator.stats().token_requests, tokens, "{tenant}");
     }
-    // A check makes its own.
+    // A check of the credential makes its own session.
     let binding = json!({"component": digest, "tenant": "a", "credential": credential(&simulator)});
     server.json(Method::POST, "/v1/check-credential", &binding).await;
     assert_eq!(simulator.stats().token_requests, 3);
@@ -98,7 +98,7 @@ async fn a_caller_who_does_not_read_slows_the_requests_down() {
     let simulator = simulator(Config::default());
     let running = server.begin(&get_member(&digest, &simulator)).await;
     let mut written = 0;
-    // Until nothing is taken any more.
+    // Until the server takes no more items.
     while tokio::time::timeout(Duration::from_secs(1), running.item(&member(written)))
         .await
         .is_ok()

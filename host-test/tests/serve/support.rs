@@ -35,7 +35,7 @@ pub fn hostile(name: &str) -> PathBuf {
     target().join("hostile").join(format!("{name}.wasm"))
 }
 
-/// A server, which ends with its test.
+/// A server that stops with its test.
 pub struct Server {
     pub child: Child,
     pub folder: TempDir,
@@ -49,7 +49,7 @@ impl Drop for Server {
     }
 }
 
-/// The command, with a socket in a folder of its own, and files below that folder.
+/// The command, with a socket in its own folder, and files below that folder.
 pub fn command(folder: &Path) -> Command {
     let mut command = Command::new(target().join("release/nodule"));
     command
@@ -79,7 +79,7 @@ impl Server {
         Self::spawn(start, folder, settings)
     }
 
-    /// With a command of one's own, that has its socket in `run` and its settings from standard input.
+    /// Starts a server with a custom command, which has its socket in `run` and reads its settings from standard input.
     pub fn spawn(mut start: Command, folder: TempDir, settings: &Value) -> Self {
         let mut child = start.spawn().unwrap();
         writeln!(child.stdin.as_mut().unwrap(), "{settings}").unwrap();
@@ -107,7 +107,7 @@ impl Server {
         sender
     }
 
-    /// A request and its answer, whole.
+    /// Sends a request and returns the complete response.
     pub async fn send(
         &self,
         method: Method,
@@ -138,7 +138,7 @@ impl Server {
         (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
-    /// The digest of a component that is loaded from its file.
+    /// Loads a component from its file and returns its digest.
     pub async fn load(&self, file: &Path) -> String {
         let (status, loaded) = self
             .json(Method::POST, "/v1/components", &json!({"path": file}))
@@ -147,7 +147,7 @@ impl Server {
         loaded["digest"].as_str().unwrap().to_owned()
     }
 
-    /// A run whose lines are all there at once, and the answer's.
+    /// A run whose item lines are all sent at once. Returns the response's lines.
     pub async fn run(&self, run: &Value, items: impl IntoIterator<Item = Value>) -> Vec<Value> {
         let first = std::iter::once(run.clone());
         let body: Vec<String> = first.chain(items).map(|line| line.to_string()).collect();
@@ -159,7 +159,7 @@ impl Server {
         lines(&body)
     }
 
-    /// A run that is still being written to.
+    /// Starts a run to which the caller writes items.
     pub async fn begin(&self, run: &Value) -> Running {
         let (items, lines) = mpsc::channel::<Bytes>(1);
         let body = futures_util::stream::unfold(lines, async |mut lines| Some((lines.recv().await?, lines)));
@@ -218,7 +218,7 @@ impl Running {
         }
     }
 
-    /// All that comes.
+    /// All remaining lines.
     pub async fn rest(&mut self) -> Vec<Value> {
         let mut lines = Vec::new();
         while let Some(line) = self.line().await {
@@ -250,7 +250,7 @@ pub fn member(id: usize) -> Value {
     json!({"id": id, "parameters": {"cardNo": format!("M{id}")}})
 }
 
-/// Of lines, the items that have a result, in their order.
+/// The item indices of the lines with results, in order.
 pub fn items(lines: &[Value]) -> Vec<Value> {
     lines
         .iter()

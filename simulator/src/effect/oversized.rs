@@ -1,4 +1,4 @@
-//! Bodies that are larger than anybody should read. None of them is ever held in memory.
+//! Bodies that are too large for any client. None of them is ever complete in memory.
 
 use bytes::Bytes;
 use flate2::{Compression, Crc, FlushCompress};
@@ -8,14 +8,14 @@ use http::{HeaderValue, StatusCode};
 use crate::envelope::{Answer, JSON};
 use crate::wire::Step;
 
-/// The pieces in which large bodies are written.
+/// The size of the pieces in which large bodies are written.
 const PIECE: usize = 64 * 1024;
 
-/// What is around the text that fills a body.
+/// Surrounds the text that fills a body.
 const OPENING: &[u8] = b"{\"code\":\"200\",\"msg\":\"success\",\"data\":\"";
 const CLOSING: &[u8] = b"\"}";
 
-/// Chunks without end.
+/// An endless sequence of chunks.
 pub(super) fn endless() -> Vec<Step> {
     let head = Answer::new(StatusCode::OK, JSON, Bytes::new())
         .with(TRANSFER_ENCODING, HeaderValue::from_static("chunked"))
@@ -29,7 +29,7 @@ pub(super) fn endless() -> Vec<Step> {
     ]
 }
 
-/// A text of so many bytes, with its length stated.
+/// A text of `bytes` bytes, with its length in a header.
 pub(super) fn large(bytes: u64) -> Vec<Step> {
     let piece = u64::try_from(PIECE).unwrap_or(u64::MAX);
     let rest = vec![b'x'; usize::try_from(bytes % piece).unwrap_or_default()];
@@ -44,8 +44,8 @@ pub(super) fn large(bytes: u64) -> Vec<Step> {
     ]
 }
 
-/// One gzip member. A full flush makes a compressed mebibyte independent of what came before it, so the same bytes can be
-/// repeated; neither a gigabyte nor the time to compress it is needed.
+/// One gzip member. A full flush makes a compressed mebibyte independent of the data before it, so the same bytes can
+/// be repeated without storing or compressing a gigabyte.
 pub(super) fn bomb(bytes: u64) -> Vec<Step> {
     const MEBIBYTE: usize = 1 << 20;
     const HEADER: &[u8] = &[0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF];
@@ -62,7 +62,7 @@ pub(super) fn bomb(bytes: u64) -> Vec<Step> {
     }
     crc.update(CLOSING);
     let around = u64::try_from(OPENING.len() + CLOSING.len()).unwrap_or_default();
-    // The trailer holds the length modulo 2^32.
+    // The trailer contains the length modulo 2^32.
     let size = u32::try_from((times * (1 << 20) + around) & u64::from(u32::MAX)).unwrap_or_default();
 
     let opening = [HEADER, &flushed(OPENING)].concat();
@@ -87,11 +87,11 @@ pub(super) fn bomb(bytes: u64) -> Vec<Step> {
     ]
 }
 
-/// Deflate blocks that end on a byte, are not the last and refer to nothing before them.
+/// Deflate blocks that stop at a byte boundary, are not the last and refer to no data before them.
 fn flushed(text: &[u8]) -> Vec<u8> {
     let mut compress = flate2::Compress::new(Compression::best(), false);
     let mut blocks = Vec::with_capacity(text.len() / 64 + 1024);
-    // Into memory that is large enough; a failure would show as a bomb that does not decompress, which a test would see.
+    // The buffer is large enough. On failure the bomb would not decompress, and a test would notice.
     let _ = compress.compress_vec(text, &mut blocks, FlushCompress::Full);
     blocks
 }

@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! The faults that can be requested.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::rule::RuleError;
 use crate::config::Spelling;
 
-/// No fault waits longer than this, so that a forgotten simulator holds nothing for ever.
+/// The longest wait of any fault, so that a forgotten simulator keeps nothing open for ever.
 pub const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
-/// What goes wrong. In JSON an action is its name in kebab case, or an object of its name and its fields in camel case:
+/// A fault. In JSON an action is its name in kebab case, or an object with its name and its fields in camel case:
 /// `"reset-mid-answer"`, `{"latency": {"ms": 50}}`.
 ///
-/// Unless a variant says otherwise the request is carried out first and [`Rule::act`](super::Rule::act) can change that.
+/// Unless a variant says otherwise, the request is executed first; [`Rule::act`](super::Rule::act) can change that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(
     rename_all = "kebab-case",
@@ -22,139 +22,140 @@ pub const LONGEST_WAIT: Duration = Duration::from_mins(10);
     deny_unknown_fields
 )]
 pub enum Action {
-    /// Wait before the request is carried out; with `act`, afterwards and before the answer. A client that leaves while it
-    /// is waited before is not served.
+    /// Waits before the request is executed; with `act`, between execution and response. If the client disconnects
+    /// during the wait before execution, the request is not executed.
     Latency {
         /// Milliseconds.
         ms: u64,
     },
-    /// An HTTP status; not carried out.
+    /// Responds with an HTTP status; does not execute the request.
     Status {
         /// The status code.
         code: u16,
-        /// The text of a `Retry-After` header, whatever it is.
+        /// The text of a `Retry-After` header, valid or not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after: Option<String>,
-        /// The body; an envelope with the status as its code when absent.
+        /// The body; by default an envelope with the status as its code.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<String>,
     },
-    /// An envelope with this code at HTTP 200; not carried out.
+    /// Responds with an envelope with this code, at HTTP 200; does not execute the request.
     EnvelopeError {
         /// The envelope's code.
         code: String,
         /// The envelope's message.
         message: String,
     },
-    /// A proxy's error page; not carried out.
+    /// Responds with a proxy's error page; does not execute the request.
     Html {
         /// The HTTP status.
         status: u16,
     },
-    /// Plain text at HTTP 200; not carried out.
+    /// Responds with plain text at HTTP 200; does not execute the request.
     Text {
         /// The body.
         text: String,
     },
-    /// A redirect; not carried out.
+    /// Responds with a redirect; does not execute the request.
     Redirect {
         /// The text of the `Location` header.
         location: String,
         /// 301, 302, 303, 307 or 308.
         status: u16,
     },
-    /// The first half of the answer, as if it were all of it.
+    /// Sends the first half of the response as if it were complete.
     TruncatedJson,
-    /// An envelope whose message is GBK, not UTF-8.
+    /// Sends an envelope whose message is GBK, not UTF-8.
     WrongCharset {
-        /// The charset that the content type declares; none when absent.
+        /// The charset that the content type declares; absent for none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         declared: Option<String>,
     },
-    /// HTTP 200 with a body of no bytes.
+    /// Responds with HTTP 200 and an empty body.
     EmptyBody,
-    /// HTTP 204.
+    /// Responds with HTTP 204.
     NoContent,
-    /// An envelope whose data is lists within lists; not carried out.
+    /// Responds with an envelope whose data is nested lists; does not execute the request.
     DeepNesting {
-        /// How many.
+        /// The number of levels.
         depth: u32,
     },
-    /// An envelope whose data is a text of this length, sent with a `Content-Length`; not carried out.
+    /// Responds with an envelope whose data is a text of this length, with a `Content-Length`; does not execute the
+    /// request.
     LargeBody {
         /// Bytes of the text.
         bytes: u64,
     },
-    /// The answer with additional headers `x-filler-N`.
+    /// Adds headers `x-filler-N` to the response.
     ManyHeaders {
-        /// How many.
+        /// The number of headers.
         count: u32,
         /// Bytes of each value.
         size: u32,
     },
-    /// The envelope in another spelling.
+    /// Writes the envelope in another spelling.
     EnvelopeSpelling {
-        /// Which one.
+        /// The spelling.
         spelling: Spelling,
     },
-    /// Page 1, whatever page is asked for.
+    /// Returns page 1, whatever page is requested.
     SamePage,
-    /// The answer with the `Authorization` header of the request in the header `x-echo-authorization` and in the message.
+    /// Echoes the request's `Authorization` header in the header `x-echo-authorization` and in the message.
     EchoAuthorization,
-    /// A connection is reset as soon as it is accepted. About connections: it takes no method and no path, and those to the
-    /// control endpoints have it too.
+    /// Resets a connection as soon as it is accepted. This fault is about connections: its rule takes no method and no
+    /// path, and it also affects connections to the control endpoints.
     ResetBeforeReading,
-    /// A connection is accepted and then neither read nor answered. About connections like the one before.
+    /// Accepts a connection, then neither reads nor writes. About connections, like the variant above.
     AcceptThenSilence {
-        /// Milliseconds until it is closed.
+        /// Milliseconds until the connection is closed.
         ms: u64,
     },
-    /// The request is read, not carried out, and its connection reset.
+    /// Reads the request, does not execute it, and resets the connection.
     ResetBeforeActing,
-    /// The request is carried out and its connection reset before a byte of the answer.
+    /// Executes the request, and resets the connection before the first byte of the response.
     ResetAfterActing,
-    /// The connection is reset after half of the answer's body.
+    /// Resets the connection after half of the response's body.
     ResetMidAnswer,
-    /// The connection is closed, without an error, after half of the answer's body.
+    /// Closes the connection, without an error, after half of the response's body.
     CloseMidAnswer,
-    /// The whole answer, as if the connection stayed open, and then its end.
+    /// Sends the whole response as if the connection stayed open, then closes it.
     CloseAfterAnswer {
-        /// Whether it ends by a reset.
+        /// Whether to close it with a reset.
         reset: bool,
     },
-    /// The answer, its status line and headers byte by byte.
+    /// Sends status line and headers byte by byte.
     DripHeader {
         /// Milliseconds between bytes.
         ms: u64,
     },
-    /// The answer, its body byte by byte.
+    /// Sends the body byte by byte.
     DripBody {
         /// Milliseconds between bytes.
         ms: u64,
     },
-    /// The request is read and not answered; not carried out.
+    /// Reads the request and does not respond; does not execute the request.
     Silence {
         /// Milliseconds until the connection is closed.
         ms: u64,
     },
-    /// Half of the answer's body, then silence.
+    /// Sends half of the response's body, then nothing.
     SilenceMidAnswer {
         /// Milliseconds until the connection is closed.
         ms: u64,
     },
-    /// A chunked body that does not end by itself; not carried out.
+    /// Sends a chunked body that never finishes; does not execute the request.
     EndlessBody,
-    /// A body that is small until it is decompressed; not carried out.
+    /// Sends a body that is small until it is decompressed; does not execute the request.
     GzipBomb {
         /// Bytes after decompression, rounded up to whole mebibytes.
         bytes: u64,
     },
-    /// A `Content-Length` that is off by so many bytes: positive promises too much, negative too little.
+    /// Sends a `Content-Length` that is off by this many bytes: positive promises too much, negative too little.
     WrongContentLength {
         /// The difference.
         by: i64,
     },
-    /// Bytes on the socket in place of an HTTP answer, and its end; not carried out.
+    /// Writes bytes to the socket instead of an HTTP response, then closes it; does not execute the request.
     Raw {
         /// The bytes, as text.
         text: String,
@@ -162,7 +163,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Whether it happens before there is a request.
+    /// Whether it happens before a request is read.
     pub(super) fn is_about_connections(&self) -> bool {
         matches!(self, Self::ResetBeforeReading | Self::AcceptThenSilence { .. })
     }
@@ -179,7 +180,7 @@ impl Action {
             )
     }
 
-    /// Whether the request is carried out unless the rule says otherwise.
+    /// Whether the request is executed unless the rule says otherwise.
     pub(super) fn acts(&self) -> bool {
         !matches!(
             self,
@@ -259,7 +260,7 @@ impl Action {
     }
 }
 
-/// Statuses below 200 announce another answer and cannot be one.
+/// A status below 200 announces a further response, so it cannot be the final one.
 fn is_status(code: u16) -> bool {
     code >= 200 && StatusCode::from_u16(code).is_ok()
 }

@@ -1,4 +1,4 @@
-//! A rule: which requests go wrong, and how.
+//! A rule: which requests fail, and how.
 
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::action::Action;
 
-/// One rule. Rules are looked at in the order in which they were added; the first that fires decides, except that
+/// One rule. Rules are checked in the order in which they were added. The first that fires decides, except that
 /// [`Action::Latency`] adds up and lets later rules decide as well.
 ///
 /// ```json
@@ -16,18 +16,18 @@ use super::action::Action;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Which requests it is about; every API request when left out.
+    /// The requests that it applies to; by default every API request.
     #[serde(default)]
     pub when: When,
-    /// What goes wrong.
+    /// The fault.
     pub action: Action,
-    /// Whether the request is carried out before its answer goes wrong; each action says what it does by itself.
+    /// Whether the request is executed before the fault; by default as the action says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<bool>,
 }
 
 impl Rule {
-    /// A rule about every API request.
+    /// A rule for every API request.
     #[must_use]
     pub fn new(action: Action) -> Self {
         Self {
@@ -37,56 +37,56 @@ impl Rule {
         }
     }
 
-    /// Only requests of this method.
+    /// Applies only to requests with this method.
     #[must_use]
     pub fn method(mut self, method: impl Into<String>) -> Self {
         self.when.method = Some(method.into());
         self
     }
 
-    /// Only requests whose path, without `/openapi-prod`, begins so.
+    /// Applies only to requests whose path, without `/openapi-prod`, starts with this text.
     #[must_use]
     pub fn path(mut self, prefix: impl Into<String>) -> Self {
         self.when.path = Some(prefix.into());
         self
     }
 
-    /// No requests whose path begins so, such as `/v1/auth/`.
+    /// Excludes requests whose path starts with this text, such as `/v1/auth/`.
     #[must_use]
     pub fn except(mut self, prefix: impl Into<String>) -> Self {
         self.when.except = Some(prefix.into());
         self
     }
 
-    /// Spare the first `count` requests that match.
+    /// Skips the first `count` matching requests.
     #[must_use]
     pub fn after(mut self, count: u64) -> Self {
         self.when.after = count;
         self
     }
 
-    /// Of the others, fire on the first, and then on each `n`th.
+    /// After the skipped requests, fires on the first one and then on every `n`th.
     #[must_use]
     pub fn every(mut self, n: u64) -> Self {
         self.when.every = n;
         self
     }
 
-    /// Fire at most so often.
+    /// Fires at most this many times.
     #[must_use]
     pub fn times(mut self, count: u64) -> Self {
         self.when.times = Some(count);
         self
     }
 
-    /// Fire with this probability, from the seed of the simulator.
+    /// Fires with this probability, from the simulator's seed.
     #[must_use]
     pub fn probability(mut self, probability: f64) -> Self {
         self.when.probability = Some(probability);
         self
     }
 
-    /// Whether to carry out the request before its answer goes wrong.
+    /// Sets whether the request is executed before the fault.
     #[must_use]
     pub fn act(mut self, act: bool) -> Self {
         self.act = Some(act);
@@ -133,27 +133,27 @@ impl Rule {
     }
 }
 
-/// Which requests a rule is about.
+/// The requests that a rule applies to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct When {
-    /// The method; any when absent.
+    /// The method; absent for any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// How the path begins, without `/openapi-prod`; any when absent, the token exchange included.
+    /// The start of the path, without `/openapi-prod`; absent for any path, including the token exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// How the path does not begin.
+    /// A start of the path that excludes a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub except: Option<String>,
-    /// Matching requests that are spared at first.
+    /// How many matching requests to skip.
     pub after: u64,
-    /// Of the others the first, and then each `every`th.
+    /// After these, the rule fires on the first request and then on each `every`th.
     pub every: u64,
     /// The most times that the rule fires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
-    /// The chance of firing, 0 to 1.
+    /// The probability of firing, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
 }
@@ -185,14 +185,14 @@ impl When {
     }
 }
 
-/// A rule that cannot be meant so.
+/// A rule that makes no sense.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuleError {
     /// The action happens before a request is read, so it cannot depend on one.
     #[error("`when`: expected no `method`, `path` or `except`, since this action is about connections")]
     BeforeReading,
-    /// The action's name says whether the request is carried out.
+    /// The action's name already says whether the request is executed.
     #[error("`act`: expected nothing, since the action itself says whether the request is carried out")]
     ActIsFixed,
     /// A field is out of bounds.
@@ -200,7 +200,7 @@ pub enum RuleError {
     Value {
         /// The field's name.
         field: &'static str,
-        /// What it may be.
+        /// The values that it accepts.
         expected: &'static str,
     },
 }

@@ -1,5 +1,5 @@
-//! Points as exact decimals: a balance of binary fractions would not add up, and one of 64 bits would not hold the
-//! twenty digits that a caller may send.
+//! Points as exact decimals: sums of binary fractions would be inexact, and 64 bits could not store the twenty digits
+//! that a caller may send.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ pub(super) struct Amount(i128);
 const DECIMALS: usize = 4;
 const UNIT: i128 = 10_i128.pow(4);
 
-/// Digits before the point; 25 of them leave room to add up a billion of the largest.
+/// Digits before the decimal point; 25 of them leave room for the sum of a billion of the largest numbers.
 const MAX_DIGITS: usize = 25;
 
 impl Amount {

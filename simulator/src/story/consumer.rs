@@ -11,10 +11,10 @@ use crate::envelope::{Outcome, Refused, codes, data};
 
 const GENDER: Kind = Kind::Code(&[0, 1, 2]);
 const FLAG: Kind = Kind::Code(&[0, 1]);
-/// The phone of consumer `C0`; the others follow.
+/// The phone of consumer `C0`; those of the others count up from it.
 const FIRST_PHONE: u64 = 13_000_000_000;
 
-/// Consumers that were created or changed; the others are made up when they are asked for.
+/// Consumers that were created or changed; all others are computed on demand.
 #[derive(Default)]
 pub(super) struct Consumers {
     written: HashMap<u32, Object>,
@@ -63,7 +63,7 @@ impl Consumers {
             .ok_or_else(|| Refused::new(codes::NO_CONSUMER, format!("there is no consumer `{code}`")))
     }
 
-    /// The consumer with the phone of `body`, whose number stands under `phone_name`, created if there is none.
+    /// The consumer with the phone in `body`, whose number is in the field `phone_name`; created if there is none.
     pub(super) fn with_phone(&mut self, body: &Object, phone_name: &str) -> u32 {
         let phone = text(body, phone_name).unwrap_or_default();
         let prefix = text(body, "phonePrefCode").unwrap_or_default();
@@ -154,7 +154,7 @@ impl Consumers {
         implicit().or_else(|| self.by_phone.get(&(prefix.to_owned(), phone.to_owned())).copied())
     }
 
-    /// The first consumer with an e-mail address that is still its own.
+    /// The first consumer that still has this e-mail address.
     fn find_email(&self, email: &str) -> Option<u32> {
         let implicit =
             || number('c', email.strip_suffix("@example.com")?).filter(|number| *number < IMPLICIT);
@@ -165,7 +165,7 @@ impl Consumers {
     }
 }
 
-/// A plain write: each request adds one more consumer.
+/// A plain write: each request adds another consumer.
 pub(super) fn create(call: &Call<'_>, story: &Story) -> Outcome {
     const FIELDS: &[Field] = &[
         must("name", Kind::Text),
@@ -187,7 +187,7 @@ pub(super) fn create(call: &Call<'_>, story: &Story) -> Outcome {
     data(&state.consumers.shown(number))
 }
 
-/// Each `eventId` counts once. Whose event it is, is not looked up.
+/// Each `eventId` counts once. The event's consumer is not looked up.
 pub(super) fn import_events(call: &Call<'_>, story: &Story) -> Outcome {
     #[derive(Serialize)]
     struct Imported {
@@ -259,7 +259,7 @@ pub(super) fn query(call: &Call<'_>, story: &Story) -> Outcome {
     }
 }
 
-/// Sets what is sent, clears what is `null`, leaves the rest.
+/// Sets the fields that are sent, clears those that are `null`, and leaves the others unchanged.
 pub(super) fn update(call: &Call<'_>, story: &Story) -> Outcome {
     const FIELDS: &[Field] = &[
         clearable("email", Kind::Text),
@@ -299,7 +299,7 @@ pub(super) fn update(call: &Call<'_>, story: &Story) -> Outcome {
     data(&state.consumers.shown(number))
 }
 
-/// Binding the same account again sets it again.
+/// Binding the same account again overwrites it.
 pub(super) fn bind(call: &Call<'_>, story: &Story) -> Outcome {
     const FIELDS: &[Field] = &[
         must("consumerCode", Kind::Text),
@@ -329,7 +329,7 @@ pub(super) fn bind(call: &Call<'_>, story: &Story) -> Outcome {
     data(&account)
 }
 
-/// An ID to which nothing is bound has an empty list.
+/// An ID without bound accounts has an empty list.
 pub(super) fn third_accounts(call: &Call<'_>, story: &Story) -> Outcome {
     call.reads(&[])?;
     let state = story.lock();

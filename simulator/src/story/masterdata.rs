@@ -1,4 +1,4 @@
-//! Products, which are overwritten, and stores, which are added.
+//! Products, which requests overwrite, and stores, which they add.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -37,7 +37,7 @@ impl Masterdata {
     }
 }
 
-/// Sets each product by its code; the answer says which of them were new, changed or already so.
+/// Stores each product by its code; the response says which were new, changed or unchanged.
 pub(super) fn sync_products(call: &Call<'_>, story: &Story) -> Outcome {
     #[derive(Default, Serialize)]
     struct Synced {
@@ -87,7 +87,7 @@ pub(super) fn sync_products(call: &Call<'_>, story: &Story) -> Outcome {
     data(&synced)
 }
 
-/// A plain write: each request adds a store, so that a request which was sent twice can be counted.
+/// A plain write: each request adds a store, so that a request sent twice can be counted.
 pub(super) fn save_store(call: &Call<'_>, story: &Story) -> Outcome {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]

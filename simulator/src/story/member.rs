@@ -12,7 +12,7 @@ use crate::envelope::{Outcome, Refused, codes, data};
 /// The programme of the members that exist from the start.
 const FIRST_PROGRAM: &str = "LP001";
 
-/// The members that were admitted, numbered from [`IMPLICIT`] on.
+/// The admitted members, numbered from [`IMPLICIT`] on.
 #[derive(Default)]
 pub(super) struct Members {
     admitted: Vec<Admitted>,
@@ -156,7 +156,7 @@ pub(super) fn get(call: &Call<'_>, story: &Story) -> Outcome {
     }
 }
 
-/// A plain write: each request admits one more member, of the consumer who has the phone.
+/// A plain write: each request admits another member, for the consumer with this phone.
 pub(super) fn admit(call: &Call<'_>, story: &Story) -> Outcome {
     const FIELDS: &[Field] = &[
         must("loyaltyProgramCode", Kind::Text),

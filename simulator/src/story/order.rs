@@ -1,4 +1,4 @@
-//! Transactions: each `transactionCode` once, stored as it came, so that every digit comes back.
+//! Transactions: each `transactionCode` once, stored as received, so that every digit is returned.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ const DETAIL: &[Field] = &[
     must("grossAmount", Kind::Int),
 ];
 
-/// The fields of every transaction; `phonePrefCode` comes first and is left off where the buyer is not named by phone.
+/// The fields of every transaction; `phonePrefCode` comes first, and is omitted if no phone names the buyer.
 const SYNC: &[Field] = &[
     must("phonePrefCode", Kind::PhonePrefix),
     must("type", Kind::Code(&[1, 2, 3])),
@@ -75,8 +75,8 @@ const SYNC: &[Field] = &[
     must("details", Kind::Rows(DETAIL)),
 ];
 
-/// A code that is already there is answered like the first time and changes nothing. A buyer who is not known yet becomes
-/// a consumer; an employee has to be one (`E17` is `C17`).
+/// A known code gets the same response as the first time, and changes nothing. An unknown buyer becomes a consumer; an
+/// employee has to be one already (`E17` is `C17`).
 pub(super) fn sync(call: &Call<'_>, story: &Story) -> Outcome {
     let Json::Object(body) = call.json()? else {
         return Err(Refused::new(codes::UNREADABLE, "the body is no JSON object"));
@@ -155,7 +155,7 @@ fn synced(shown: &Object, repeated: bool) -> Outcome {
     })
 }
 
-/// The latest synchronised transaction comes first.
+/// The latest transaction comes first.
 pub(super) fn list(call: &Call<'_>, story: &Story) -> Outcome {
     const FIELDS: &[Field] = &[
         may("pageNo", Kind::Int),
@@ -201,7 +201,7 @@ pub(super) fn detail(call: &Call<'_>, story: &Story) -> Outcome {
     }
 }
 
-/// A row of a list that exists only to be paged through.
+/// A row of a list that exists only to test pagination.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Full<'a> {

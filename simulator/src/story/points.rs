@@ -1,4 +1,4 @@
-//! Points accounts: a balance, its records, and every `operationId` counted once, whatever card it came for.
+//! Points accounts: a balance and its records. Each `operationId` counts once, whatever card it comes for.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -12,20 +12,20 @@ use super::{BEGINNING_MS, Call, Count, State, Story, full_list, int, member, num
 use crate::check::{Field, Kind, may, must};
 use crate::envelope::{Outcome, Refused, codes, data};
 
-/// What every member has at the beginning.
+/// The points of every member at the start.
 const OPENING: Amount = Amount::whole(1000);
 
-/// The group of an account that was not given one.
+/// The default group of an account.
 const MAIN_GROUP: &str = "DEFAULT";
 
 #[derive(Default)]
 pub(super) struct Points {
-    /// Boxed, since a hash table keeps room for nearly as many again.
+    /// Boxed, because a hash table reserves space for nearly as many entries again.
     accounts: HashMap<u32, Box<Accounts>>,
     operations: HashMap<Arc<str>, Count>,
 }
 
-/// A member's accounts that are no longer as they were at the beginning.
+/// A member's accounts, once they differ from the start.
 struct Accounts {
     main: Account,
     groups: Vec<(Box<str>, Account)>,
@@ -39,7 +39,7 @@ struct Account {
 struct Record {
     operation: Arc<str>,
     kind: u8,
-    /// The digits as they were sent.
+    /// The digits as received.
     value: Box<str>,
     note: Option<Box<str>>,
     tier: bool,
@@ -131,7 +131,7 @@ struct AccountRow<'a> {
     balance: Digits,
 }
 
-/// A decimal as a JSON number with these very digits.
+/// A decimal as a JSON number with exactly these digits.
 struct Digits(String);
 
 impl Serialize for Digits {
@@ -148,7 +148,7 @@ impl From<Amount> for Digits {
     }
 }
 
-/// `P17` is the main account of `M17`, `P17.GROUP` the one of a points group.
+/// `P17` is the main account of `M17`; `P17.GROUP` is its account in a points group.
 fn account_code(member: u32, group: Option<&str>) -> String {
     match group {
         None => format!("P{member}"),
@@ -156,7 +156,7 @@ fn account_code(member: u32, group: Option<&str>) -> String {
     }
 }
 
-/// The group of a request; the main group by its name is no group.
+/// The group of a request; `None` for the main group, also by name.
 fn group_of(name: Option<&str>) -> Option<&str> {
     name.filter(|name| *name != MAIN_GROUP)
 }
@@ -211,7 +211,7 @@ struct RecordRow<'a> {
     point_value: Digits,
     #[serde(skip_serializing_if = "Option::is_none")]
     point_desc: Option<&'a str>,
-    /// 0 effective, 2 expired; nothing here becomes effective later, so 1 does not occur.
+    /// 0 effective, 2 expired. Status 1 does not occur, because nothing becomes effective later.
     status: u8,
     upgrade_tier_flag: u8,
     create_time: i64,
@@ -220,7 +220,7 @@ struct RecordRow<'a> {
 }
 
 impl RecordRow<'_> {
-    /// The record with which a main account begins.
+    /// The first record of a main account.
     fn opening() -> Self {
         Self {
             operation_id: "OPENING".into(),
@@ -287,7 +287,7 @@ pub(super) fn records(call: &Call<'_>, story: &Story) -> Outcome {
         .filter(matches))
 }
 
-/// The member and group of an account that exists.
+/// The member and group of an existing account.
 fn find<'a>(state: &State, code: &'a str) -> Result<(u32, Option<&'a str>), Refused> {
     let (main, group) = match code.split_once('.') {
         None => (code, None),
@@ -315,9 +315,9 @@ const ADJUSTMENT: &[Field] = &[
     must("upgradeTierFlag", Kind::Code(&[0, 1])),
 ];
 
-/// Type 6 adds the value as it is, the decreases take away its magnitude; a balance never becomes negative. An
-/// `operationId` that was applied before is answered with success and changes nothing, also for another card; one that was
-/// refused may be tried again.
+/// Type 6 adds the value; the other types subtract its magnitude. A balance never becomes negative. An `operationId`
+/// that was already applied, for this or another card, is a success and changes nothing. An adjustment that was refused
+/// may be sent again.
 pub(super) fn adjust(call: &Call<'_>, story: &Story) -> Outcome {
     let body = call.object(ADJUSTMENT)?;
     let digits = body.get("pointValue").map(Json::to_string).unwrap_or_default();
@@ -377,7 +377,7 @@ pub(super) fn adjust(call: &Call<'_>, story: &Story) -> Outcome {
     let account = points.accounts.entry(member).or_default().group_mut(group);
     account.balance = after;
     if account.records.is_empty() {
-        // Most accounts of a load test are adjusted once, and a vector would begin with room for four.
+        // Most accounts of a load test are adjusted once, and a vector would start with capacity for four.
         account.records.reserve_exact(1);
     }
     account.records.push(Record {

@@ -1,9 +1,9 @@
-//! Icons that pass, and those that do not.
+//! Accepted and refused icons.
 
 use super::super::*;
 use super::problems;
 
-/// What is wrong with an icon of these elements.
+/// The fault of an icon with these elements.
 fn icon(inside: &str) -> String {
     let start = r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:h="http://www.w3.org/1999/xhtml">"#;
     let found = problems(|node| node.icon_svg = Some(format!("{start}{inside}</svg>")));
@@ -47,7 +47,7 @@ fn an_icon_draws_and_does_nothing_else() {
             "the attribute `style` of `path` is not allowed so",
         ),
         ("<?php a?>", "processing instructions are not allowed"),
-        // Other spellings of what loads something, and other references.
+        // Other spellings of elements that load something, and other references.
         (
             "<path fill='u\\72l(//evil.example)'/>",
             "the attribute `fill` of `path` is not allowed so",
@@ -69,7 +69,7 @@ fn an_icon_draws_and_does_nothing_else() {
             "the attribute `filter` of `path` is not allowed so",
         ),
         ("<pattern/>", "the element `pattern` is not allowed"),
-        // References that lead back, by themselves and by an element around.
+        // References that lead back to themselves, directly or through an enclosing element.
         (
             "<g id='a'><use href='#a'/></g>",
             "expected no element that refers to itself, nor references that nest deep",
@@ -96,7 +96,7 @@ fn an_icon_draws_and_does_nothing_else() {
     assert!(found[0].contains("DTD"), "{found:?}");
 }
 
-/// Ten levels of ten references are ten thousand million paths, whatever refers and whichever of two IDs counts.
+/// Ten levels of ten references make ten thousand million paths, whatever refers and whichever of two IDs counts.
 #[test]
 fn an_icon_is_drawn_in_a_bounded_number_of_steps() {
     let levels = |one: &dyn Fn(usize) -> String| (0..10).map(one).collect::<String>();

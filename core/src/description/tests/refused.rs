@@ -6,7 +6,7 @@ use crate::json::Json;
 use super::super::*;
 use super::{library, parameter, problems, read};
 
-/// One way to break the example, and the one line that says so.
+/// One way to break the example, and the one problem that is reported.
 type Case = (fn(&mut Node), &'static str);
 
 fn each(cases: &[Case]) {
@@ -154,7 +154,7 @@ fn references_lead_somewhere_and_never_back() {
 
 #[test]
 fn a_small_description_is_no_huge_form() {
-    // Each level holds the next one a hundred times over: 100^4 fields from 400 parameters.
+    // Each level contains the next one a hundred times: 100^4 fields from 400 parameters.
     let mut node = read(&library()).unwrap();
     for level in 0..4 {
         for index in 0..100 {
@@ -264,7 +264,7 @@ fn conditions_can_be_followed() {
     ]);
 }
 
-/// A parameter, a default for it, and what is said; nothing where it fits.
+/// A parameter, a default for it, and the message; empty if the default fits.
 fn default_cases() -> Vec<(&'static str, Json, &'static str)> {
     vec![
         (
@@ -440,7 +440,7 @@ fn kinds_make_sense() {
     ]);
 }
 
-/// Items whose values in the path are the same are kept in order, so nothing else may decide what those values are.
+/// Items with the same values in the path run in order, so nothing else may decide these values.
 #[test]
 fn what_stands_in_the_path_is_in_every_item() {
     const PLACE: &str = "operation `book.update`, request: expected `isbn` to be a required single value without \

@@ -1,4 +1,4 @@
-//! What would take long, or become large, is refused or looked at in time.
+//! Descriptions that would take long to check or become large are refused, or checked in time.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::json::Json;
 use super::super::*;
 use super::{library, parameter, problems, read};
 
-/// Each of these took minutes: a product of two lists for each of many forms.
+/// Each of these took minutes: the product of two lists, in each of many forms.
 #[test]
 fn a_check_takes_time_in_proportion_to_the_description() {
     let clock = Instant::now();
@@ -37,7 +37,7 @@ fn a_check_takes_time_in_proportion_to_the_description() {
         ..text.clone()
     });
     node.operations[0].parameters.push("rows".to_owned());
-    // All that is wrong is that most of them belong to nothing.
+    // The only fault is that most of them belong to nothing.
     let found = node.check().unwrap_err();
     assert!(
         found
@@ -46,7 +46,7 @@ fn a_check_takes_time_in_proportion_to_the_description() {
         "{found:?}"
     );
 
-    // Conditions on a choice of very many, in very many forms, and what keyed operations hold.
+    // Conditions on a choice with very many values, in very many forms, and the parameters of keyed operations.
     let mut node = read(&library()).unwrap();
     let known = (0..1_000).map(|index| Choice {
         label: "x".to_owned(),

@@ -1,10 +1,10 @@
-//! HARs as other tools write them: one recording, changed in each way that was seen, with what a replay makes of it.
+//! HARs as other tools write them: one recording, changed in each way that was seen, and what a replay does with it.
 
 use serde_json::{Value, json};
 
 use super::{super::Player, *};
 
-/// A log as a browser saves it: a token exchange, and an operation.
+/// A log as a browser saves it: a token exchange and an operation.
 fn log() -> Value {
     json!({"log": {"version": "1.2", "creator": {"name": "Browser", "version": "1"}, "pages": [], "entries": [
         {
@@ -33,7 +33,7 @@ fn own(log: &mut Value) -> &mut Value {
     &mut log["log"]["entries"][1]
 }
 
-/// Another entry, in front of the others: another tool's request to somebody else.
+/// An additional first entry: another tool's request to another service.
 fn other(log: &mut Value) -> &mut Value {
     let mut entry = own(log).clone();
     entry["request"]["method"] = json!("GET");
@@ -68,7 +68,7 @@ fn replayed(text: &[u8]) -> Result<(String, usize), String> {
 
 type Change = fn(&mut Value);
 
-/// What is read.
+/// Changes that are read.
 const READ: &[(&str, Change)] = &[
     ("nothing", |_| {}),
     ("status: text", |log| {
@@ -189,7 +189,7 @@ fn whatever_a_tool_writes_of_the_exchange_itself_is_read_where_it_has_one_meanin
     }
 }
 
-/// What cannot be, and why.
+/// Changes that cannot be read, and why.
 const UNREAD: &[(&str, Change, &str)] = &[
     (
         "entry: null",
@@ -365,7 +365,7 @@ fn an_answer_whose_body_was_not_saved_says_so() {
             "{name}: {error}"
         );
     }
-    // These have none.
+    // These responses have no body.
     for (status, content) in [
         (204, json!(null)),
         (302, json!({"size": 0})),
@@ -483,7 +483,7 @@ fn twenty_thousand_foreign_entries_give_one_warning() {
     );
 }
 
-/// A page tries again, and both answers are saved.
+/// A page retries, and both responses are saved.
 #[test]
 fn a_token_exchange_is_the_first_of_its_method_and_path() {
     let mut log = log();
@@ -502,7 +502,7 @@ fn a_token_exchange_is_the_first_of_its_method_and_path() {
     }
     let miss = player.serve(Role::Authentication, None, &sent).unwrap_err();
     assert!(miss.hint().contains("method and path"), "{miss}");
-    // An operation's request is compared whole.
+    // A request of an operation is compared completely.
     let player = Player::new(load(&log.to_string()), &base());
     assert!(player.serve(Role::Operation, None, &sent).is_err());
 }

@@ -1,4 +1,4 @@
-//! HARs of browsers, proxies and careless hands; files that are none.
+//! HARs of browsers, proxies and careless authors, and files that are not HARs.
 
 use super::{super::Player, *};
 

@@ -158,7 +158,7 @@ fn a_prefix_ends_at_a_slash() {
     );
 }
 
-/// Whether it is served by how it is written, to a run whose service is at `base_url`.
+/// Whether an exchange is served by its exact spelling, to a run whose service is at `base_url`.
 fn serves_spelled(recorded_as: &Request, base_url: &str, sent: &Request) -> bool {
     let player = Player::new(
         recorded([operation(recorded_as.clone(), "served")]),
@@ -190,7 +190,7 @@ fn what_is_written_as_it_was_recorded_is_found_by_that() {
     let with_query = "https://other.example/?b=1";
     let sent = at("https://other.example/?b=1/a");
     assert!(!serves_spelled(&post("a", "{}"), with_query, &sent));
-    // The same in another spelling is left to the comparison.
+    // Another spelling of the same request is left to the full comparison.
     assert!(!serves_spelled(&post("%41", "{}"), BASE, &post("A", "{}")));
     assert!(!serves_spelled(&post("a", "{}"), BASE, &post("a", "{ }")));
     assert!(!serves_spelled(
@@ -198,7 +198,7 @@ fn what_is_written_as_it_was_recorded_is_found_by_that() {
         BASE,
         &post("a?y=2&x=1", "{}")
     ));
-    // Beside the base URL, and not below it.
+    // URLs beside the base URL, not below it.
     for beside in ["http://127.0.0.1:8080/crmx/a", "http://127.0.0.1:8081/crm/a"] {
         assert!(!serves_spelled(&at(beside), BASE, &at(beside)), "{beside}");
     }
@@ -376,8 +376,8 @@ fn overlapping_requests_get_each_exchange_once() {
     assert_eq!(served, (0..400).collect::<Vec<_>>());
 }
 
-/// Comparing each request with every exchange would be 200 million readings of JSON, which takes hours; looking them up
-/// takes about a second.
+/// Comparing each request with every exchange would parse JSON 200 million times, which takes hours. The lookup takes
+/// about a second.
 #[test]
 fn twenty_thousand_exchanges_of_one_path_are_looked_up() {
     let count = 20_000;

@@ -1,4 +1,4 @@
-//! What is said about a request that was not recorded.
+//! Messages about a request that was not recorded.
 
 use super::{super::Player, *};
 

@@ -1,4 +1,4 @@
-//! What is written is read again, and what is read is written again, to the byte.
+//! A written recording can be read, and a recording that was read is written back, to the byte.
 
 use std::{fs, path::PathBuf};
 
@@ -51,7 +51,7 @@ fn everything() -> Vec<Exchange> {
     ]
 }
 
-/// A folder of its own, removed at the end.
+/// A temporary folder, removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -1,4 +1,4 @@
-//! What never reaches a file.
+//! Texts that never reach a file.
 
 use std::borrow::Cow;
 
@@ -101,7 +101,8 @@ fn an_authentication_is_recorded_with_placeholders() {
 #[test]
 fn answers_of_any_shape_lose_their_secrets_and_keep_the_rest() {
     let rows = [
-        // Named by the caller: a whole value even when short, a part when long, within a JSON renewal, as digits.
+        // Named by the caller: a short secret as a whole value, a long one also as a part, within a JSON renewal, as
+        // digits.
         (
             r#"{"a":"k1","b":"say k1"}"#,
             "application/json",
@@ -127,7 +128,7 @@ fn answers_of_any_shape_lose_their_secrets_and_keep_the_rest() {
             r#"{"at":"2026-01-05T09:00:00Z"}"#,
         ),
         (r#"{"pin":12345678}"#, "", "12345678", r#"{"pin":0}"#),
-        // Named by the answer.
+        // Named by the response.
         (
             r#"{"id_token":"a.b","n":1.0}"#,
             "",
@@ -146,9 +147,9 @@ fn answers_of_any_shape_lose_their_secrets_and_keep_the_rest() {
             "",
             r#"{"tokenExpireTime":"2026-01-05 09:00","token_type":"mac"}"#,
         ),
-        // Untouched to the byte where there is nothing to hide.
+        // Unchanged to the byte if there is nothing to hide.
         ("{ \"code\" : \"401\" }", "", SECRET, "{ \"code\" : \"401\" }"),
-        // A form, and what cannot be judged.
+        // A form, and a body that cannot be judged.
         (
             "access_token=abc&token_type=bearer",
             "application/x-www-form-urlencoded",
@@ -188,7 +189,7 @@ fn the_user_in_an_address_is_not_written() {
     assert!(!recording.to_json().contains("hush"));
 }
 
-/// A secret in every place that a recording has.
+/// A recording with a secret in every position.
 fn leaky() -> Recording {
     let mut request = request(
         "POST",
