@@ -6,15 +6,14 @@ use serde_json::value::RawValue;
 
 use crate::events;
 use crate::gate::pipeline::{Pipeline, Scope};
-use crate::run::OnFailure;
 use crate::run::item::Item;
 use crate::run::runner::{BoundOperation, Inner};
 use crate::runtime::bindings::{execution, types};
-use crate::runtime::instance::{ClockAndRng, Stop};
+use crate::runtime::clock_and_rng::ClockAndRng;
+use crate::runtime::instance::Stop;
 use crate::runtime::session::Session;
 use nodule_core::failure::Failure;
-use nodule_core::outcome;
-use nodule_core::outcome::ItemResult;
+use nodule_core::outcome::{self, ItemResult, OnFailure};
 
 impl Stop {
     /// What the item is told.

@@ -3,12 +3,7 @@
 //! An instance lives for one run at most. It has a clock, a source of randomness, outgoing HTTP through the
 //! [pipeline](crate::gate::pipeline), and nothing else.
 
-mod budget;
-mod clock_and_rng;
-mod reached_limit;
-mod share;
 mod turns;
-pub(crate) mod waiting;
 
 use std::fmt;
 use std::future::Future;
@@ -18,81 +13,18 @@ use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, Trap};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
-use wasmtime_wasi_io::IoView;
+use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::events;
 use crate::gate::pipeline::Pipeline;
 use crate::runtime::bindings::{Executing, NodePre, authentication, description, execution, types};
+use crate::runtime::clock_and_rng::ClockAndRng;
 use crate::runtime::engine::Engine;
-use crate::runtime::http::hooks::Hooks;
-use crate::runtime::http::in_flight::InFlight;
+use crate::runtime::in_flight::InFlight;
+use crate::runtime::reached_limit::ReachedLimit;
+use crate::runtime::share::{self, Account};
+use crate::runtime::state::{Budget, Hooks, State};
 use nodule_core::limits::Limits;
-
-use budget::Budget;
-use clock_and_rng::Staged;
-pub(crate) use clock_and_rng::{ClockAndRng, ReplaySeed};
-use reached_limit::ReachedLimit;
-pub(crate) use share::Account;
-
-/// What Wasmtime keeps for an instance.
-pub(crate) struct State {
-    table: ResourceTable,
-    wasi: WasiCtx,
-    /// The clock and the randomness in `wasi`, where they are recorded ones.
-    staged: Option<Staged>,
-    http: WasiHttpCtx,
-    hooks: Hooks,
-    /// Without one every request is denied.
-    pipeline: Option<Arc<Pipeline>>,
-    /// What all calls of its runner have computed.
-    account: Option<Arc<Account>>,
-    budget: Budget,
-    in_flight: InFlight,
-}
-
-impl State {
-    /// Its requests that have no answer yet.
-    pub(crate) fn in_flight(&self) -> &InFlight {
-        &self.in_flight
-    }
-
-    /// Whether it is there to say what it is, and nothing else.
-    fn only_describes(&self) -> bool {
-        self.pipeline.is_none()
-    }
-
-    /// Where its requests go.
-    pub(crate) fn pipeline(&self) -> Option<Arc<Pipeline>> {
-        self.pipeline.clone()
-    }
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
-    }
-}
-
-impl IoView for State {
-    fn table(&mut self) -> &mut ResourceTable {
-        &mut self.table
-    }
-}
-
-impl WasiHttpView for State {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView {
-            ctx: &mut self.http,
-            table: &mut self.table,
-            hooks: &mut self.hooks,
-        }
-    }
-}
 
 /// Why a call gave no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,6 +116,11 @@ impl InstanceStore {
             node: None,
             run_timeout: limits.run_timeout,
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_inner(self) -> Store<State> {
+        self.store
     }
 
     /// Make it ready for another call: with its own requests, time and randomness.

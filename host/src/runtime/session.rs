@@ -6,51 +6,42 @@
 //! one is being made wait for it, and share its failure.
 //!
 //! The authenticating instance knows the secret, the executing one must not, and the two may collude. Nothing that the
-//! first returns may therefore change what the second observes of the host: a session has [fixed sizes](checked), its
-//! [query](query) can be added to every URL, and a failure [says nothing](bare) but its kind in the node's words.
-
-mod bare;
-mod checked;
+//! first returns may therefore change what the second observes of the host: a session has [fixed sizes](super::authenticator::checked), its
+//! [query](query) can be added to every URL, and a failure [says nothing](super::authenticator::bare) but its kind in the node's words.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use zeroize::{Zeroize as _, Zeroizing};
-
 use crate::error::Error;
-use crate::events;
 use crate::gate::access::Access;
 use crate::gate::keyed_digest::{KeyedDigest, KeyedDigests};
-use crate::gate::pipeline::Pipeline;
 use crate::runtime::bindings::{authentication, types};
-use crate::runtime::component::Component;
-use crate::runtime::instance::{Account, ClockAndRng, InstanceStore, Stop};
+use crate::runtime::clock_and_rng::ClockAndRng;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
 use nodule_core::secret::Secret;
 
 /// What `authenticate` gave. Its `Debug` shows nothing of it.
 pub(crate) struct Session {
-    generation: u64,
-    access: Arc<Access>,
-    renewal: Option<Secret>,
-    ends: Option<End>,
+    pub(super) generation: u64,
+    pub(super) access: Arc<Access>,
+    pub(super) renewal: Option<Secret>,
+    pub(super) ends: Option<End>,
 }
 
 /// When a session ends, by the clock of the call that it was made for: so that a replay makes sessions where its recording did.
 #[derive(Clone, Copy)]
-enum End {
+pub(super) enum End {
     Real(Instant),
     /// In milliseconds since 1970.
     Virtual(u64),
 }
 
 impl End {
-    fn after(lasts: Duration, clock_and_rng: ClockAndRng) -> Self {
+    pub(super) fn after(lasts: Duration, clock_and_rng: ClockAndRng) -> Self {
         match clock_and_rng {
             ClockAndRng::Real => Self::Real(Instant::now() + lasts),
             ClockAndRng::Virtual(moment) => {
@@ -81,7 +72,7 @@ impl Session {
     }
 
     /// Whether it has ended at the time of a call.
-    fn has_ended(&self, clock_and_rng: ClockAndRng) -> bool {
+    pub(super) fn has_ended(&self, clock_and_rng: ClockAndRng) -> bool {
         match (self.ends, clock_and_rng) {
             (Some(End::Real(end)), _) => end <= Instant::now(),
             (Some(End::Virtual(end)), ClockAndRng::Virtual(moment)) => end <= moment.clock_ms,
@@ -95,7 +86,7 @@ impl Session {
     }
 
     /// As the node's own `authenticate` gave it, for its renewal.
-    fn as_given(&self) -> authentication::Session {
+    pub(super) fn as_given(&self) -> authentication::Session {
         let field = |name: &str, value: &Secret| types::Field {
             name: name.to_owned(),
             value: value.expose().to_owned(),
@@ -149,9 +140,9 @@ struct Kept {
 #[derive(Default)]
 pub(crate) struct SessionSlot {
     /// Who makes a session has it. The failure is that of the last flight, where that had one.
-    flight: tokio::sync::Mutex<Option<Failure>>,
+    pub(super) flight: tokio::sync::Mutex<Option<Failure>>,
     /// The number of the newest flight that ended, readable while one is under way.
-    landed: AtomicU64,
+    pub(super) landed: AtomicU64,
     current: Mutex<Current>,
 }
 
@@ -174,13 +165,8 @@ impl Sessions {
     }
 
     /// The slot of this component's session for this credential.
-    pub(crate) fn shared(
-        &self,
-        component: &Component,
-        tenant: &str,
-        credential: &Credential,
-    ) -> Arc<SessionSlot> {
-        self.slot(tenant, &[component.digest(), tenant, credential.json().expose()])
+    pub(crate) fn shared(&self, digest: &str, tenant: &str, credential: &Credential) -> Arc<SessionSlot> {
+        self.slot(tenant, &[digest, tenant, credential.json().expose()])
     }
 
     /// A slot that nobody shares.
@@ -239,53 +225,6 @@ impl Kept {
 }
 
 impl SessionSlot {
-    /// A session that is not the refused one, nor one that has ended. Whoever comes while one is made waits for it.
-    pub(crate) async fn get<'a>(
-        &self,
-        refused: Option<u64>,
-        clock_and_rng: ClockAndRng,
-        maker: impl Fn() -> Authenticator<'a>,
-    ) -> Result<Arc<Session>, Failure> {
-        let seen = self.landed.load(Acquire);
-        let mut failed = self.flight.lock().await;
-        loop {
-            let (last, forgotten) = self.take();
-            let was_refused = refused.is_some() && last.as_ref().map(|session| session.generation) == refused;
-            if let Some(session) = &last
-                && !was_refused
-                && !session.has_ended(clock_and_rng)
-                && self.keep(session, forgotten)
-            {
-                return Ok(Arc::clone(session));
-            }
-            let landed = self.landed.load(Acquire);
-            if landed != seen
-                && let Some(failure) = &*failed
-            {
-                // That flight was under way when this caller came: its failure is this caller's too.
-                return Err(failure.clone());
-            }
-            // After a refusal a new session is asked for, not a renewal of what was refused.
-            let renew = last.filter(|session| !was_refused && session.renewal.is_some());
-            let outcome = maker().make(landed + 1, renew.as_deref()).await;
-            self.landed.fetch_add(1, AcqRel);
-            match outcome {
-                Ok(session) => {
-                    *failed = None;
-                    let session = Arc::new(session);
-                    if self.keep(&session, forgotten) {
-                        return Ok(session);
-                    }
-                    // It was forgotten while it was made: another takes its place.
-                }
-                Err(failure) => {
-                    *failed = Some(failure.clone());
-                    return Err(failure);
-                }
-            }
-        }
-    }
-
     /// Forget its session, and that which is being made.
     pub(crate) fn forget(&self) {
         let mut current = self.current();
@@ -294,13 +233,13 @@ impl SessionSlot {
     }
 
     /// The session, which is gone if nobody puts it back.
-    fn take(&self) -> (Option<Arc<Session>>, u64) {
+    pub(super) fn take(&self) -> (Option<Arc<Session>>, u64) {
         let mut current = self.current();
         (current.session.take(), current.forgotten)
     }
 
     /// Keep a session, unless it was forgotten meanwhile.
-    fn keep(&self, session: &Arc<Session>, forgotten: u64) -> bool {
+    pub(super) fn keep(&self, session: &Arc<Session>, forgotten: u64) -> bool {
         let mut current = self.current();
         let is_kept = current.forgotten == forgotten;
         if is_kept {
@@ -312,70 +251,6 @@ impl SessionSlot {
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Everything that making a session takes.
-pub(crate) struct Authenticator<'a> {
-    pub(crate) component: &'a Component,
-    pub(crate) credential: &'a Credential,
-    /// What all calls of the runner have computed.
-    pub(crate) account: &'a Arc<Account>,
-    pub(crate) clock_and_rng: ClockAndRng,
-    /// Reaches the credential's base URL and nothing else.
-    pub(crate) pipeline: Arc<Pipeline>,
-}
-
-impl Authenticator<'_> {
-    async fn make(&self, generation: u64, renew: Option<&Session>) -> Result<Session, Failure> {
-        let clock = Instant::now();
-        let mut renew = renew.map(Session::as_given);
-        let mut guard = InstanceStore::new(
-            self.component.engine(),
-            self.account,
-            Arc::clone(&self.pipeline),
-            self.clock_and_rng,
-        );
-        // The bindings want a `String`; this copy is wiped, those that they make of it are not ours to wipe.
-        let credential = Zeroizing::new(self.credential.json().expose().to_owned());
-        let answer = guard
-            .authenticate(self.component.pre(), &credential, renew.as_ref())
-            .await;
-        // The instance held the secret: it goes before anything else happens.
-        drop(guard);
-        let renewal = renew.is_some();
-        renew.iter_mut().for_each(wipe);
-        let session = match answer {
-            Ok(Ok(session)) => self.checked(generation, session),
-            Ok(Err(failure)) => Err(self.bare(&failure)),
-            Err(Stop::Limit(limit)) => Err(Failure::Limit(format!("authenticate: {limit}"))),
-            // Of what trapped it a number may be the node's, such as that of a handle that is none.
-            Err(Stop::Trap(_)) => Err(Failure::Other {
-                kind: "trap".into(),
-                message: "authenticate: the node stopped".into(),
-                detail: None,
-            }),
-        };
-        if let Ok(session) = &session {
-            self.pipeline.remember_secrets(session.secrets());
-        }
-        let outcome = match &session {
-            Ok(_) => "done",
-            Err(Failure::Other { .. }) => "other",
-            Err(failure) => failure.kind(),
-        };
-        events::authentication(&self.pipeline.label, renewal, outcome, clock);
-        session
-    }
-}
-
-/// The bindings want their own copies; these are ours to wipe.
-fn wipe(session: &mut authentication::Session) {
-    let types::Access { headers, query } = &mut session.access;
-    headers
-        .iter_mut()
-        .chain(query)
-        .for_each(|field| field.value.zeroize());
-    session.renewal.zeroize();
 }
 
 #[cfg(test)]

@@ -10,11 +10,10 @@ use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Budget;
 use crate::gate::pipeline::RequestHook;
+use crate::runtime::clock_and_rng::ReplaySeed;
 use crate::runtime::component::Component;
-use crate::runtime::instance::ReplaySeed;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::credential::{Credential, CredentialError};
-use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
 use nodule_core::policy::Policy;
 use nodule_core::recording::{Meta, Player, Recorder, Recording};
@@ -57,36 +56,6 @@ impl Component {
             hook: None,
             mode: Mode::Live,
         }
-    }
-}
-
-impl Component {
-    /// What the node has against an item before it sends anything, such as missing or malformed parameters: for a form, or for a workflow that
-    /// is checked before anybody has a credential. Nothing is sent; the node is told that its service is at a name that does not exist. What the
-    /// service would say of the item is not known.
-    ///
-    /// # Errors
-    ///
-    /// The outer one: the operation is unknown. The inner one: what is wrong with the item.
-    pub async fn validate(
-        &self,
-        group: &str,
-        operation: &str,
-        item: &str,
-    ) -> Result<Result<(), Failure>, Error> {
-        /// Reserved by RFC 2606 for names that never resolve.
-        const NOWHERE: &str = "https://validation.invalid/";
-        let mut builder = self.runner().dry_run();
-        builder.limits.stack_bytes = self.engine().stack_bytes();
-        if self.node().credential.is_some() {
-            builder = builder.credential(Credential::dummy(self.node(), NOWHERE)?);
-        }
-        let planned = builder.build()?.plan(group, operation, item).await?;
-        Ok(match planned {
-            // It came as far as a request, to a place that only a policy can allow.
-            Ok(_) | Err(Failure::Denied { .. }) => Ok(()),
-            Err(failure) => Err(failure),
-        })
     }
 }
 
@@ -207,10 +176,12 @@ impl RunnerBuilder {
         let target = target(mode, credential.as_ref())?;
         // A replay's session comes from its recording, and a recording holds how its session was made: neither shares.
         let session = credential.as_ref().map(|credential| match target {
-            Target::Live if !own_session => component
-                .engine()
-                .sessions()
-                .shared(&component, &tenant, credential),
+            Target::Live if !own_session => {
+                component
+                    .engine()
+                    .sessions()
+                    .shared(component.digest(), &tenant, credential)
+            }
             _ => component.engine().sessions().own(&tenant),
         });
         let owner = component

@@ -8,26 +8,25 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Method};
-use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
+use wasmtime::component::{Linker, LinkerInstance, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, HostFutureIncomingResponse as _, Scheme};
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiHttpView as _};
 use wasmtime_wasi_io::IoView as _;
 use wasmtime_wasi_io::poll::subscribe;
 
-use super::in_flight::{Awaited, InFlight};
 use super::incoming::{self, Incoming};
 use super::outgoing_body;
+use super::resource::{Store, resource};
 use crate::gate::pipeline::{Content, Pipeline, RawRequest};
-use crate::runtime::instance::State;
+use crate::runtime::in_flight::{Awaited, InFlight};
+use crate::runtime::state::State;
 
 /// As wasmtime-wasi-http names them; a component that was built with another 0.2 finds them too.
 const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 /// As above.
 const TYPES: &str = "wasi:http/types@0.2.12";
 
-pub(super) type Store<'a> = StoreContextMut<'a, State>;
 /// What `get` says: nothing yet, or that it said all before, or how the request ended.
 type Got = Option<Result<Result<Resource<Incoming>, ErrorCode>, ()>>;
 
@@ -56,17 +55,6 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     add_future(&mut types)?;
     linker.allow_shadowing(false);
     Ok(())
-}
-
-/// A resource that is a `T` in the instance's table, and goes with the node's hold of it.
-pub(super) fn resource<T: Send + 'static>(
-    types: &mut LinkerInstance<'_, State>,
-    name: &str,
-) -> wasmtime::Result<()> {
-    types.resource(name, ResourceType::host::<T>(), |mut store: Store<'_>, rep| {
-        store.data_mut().table().delete(Resource::<T>::new_own(rep))?;
-        Ok(())
-    })
 }
 
 fn add_future(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {

@@ -9,7 +9,7 @@ use wasmtime_wasi::clocks::WasiClocksView as _;
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock::Host as _;
 use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 
-use super::State;
+use super::state::State;
 
 /// As wasmtime-wasi names it; a component that was built with another 0.2 finds it too.
 const INTERFACE: &str = "wasi:clocks/monotonic-clock@0.2.12";

@@ -3,10 +3,10 @@
 use nodule_core::limits::Limits;
 use wasmtime::ResourceLimiter;
 
-use super::reached_limit::ReachedLimit;
+use crate::runtime::reached_limit::ReachedLimit;
 
 /// What is left of an instance's memory, tables and core instances.
-pub(super) struct Budget {
+pub(in crate::runtime) struct Budget {
     memory_limit: usize,
     memory_left: usize,
     tables_limit: usize,
@@ -15,7 +15,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(in crate::runtime) fn new(limits: &Limits) -> Self {
         Self {
             memory_limit: limits.memory_bytes,
             memory_left: limits.memory_bytes,
@@ -26,7 +26,7 @@ impl Budget {
     }
 
     /// Whether more than half of the memory is left.
-    pub(super) fn has_memory_to_spare(&self) -> bool {
+    pub(in crate::runtime) fn has_memory_to_spare(&self) -> bool {
         self.memory_left > self.memory_limit / 2
     }
 }

@@ -1,4 +1,4 @@
-//! What wasmtime-wasi-http asks its host about, beside the requests, which a [handler](super::handler) takes.
+//! What wasmtime-wasi-http asks its host about, beside the requests, which a [handler](crate::runtime::http::handler) takes.
 
 use std::sync::Arc;
 

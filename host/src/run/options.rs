@@ -1,0 +1,119 @@
+//! What a run is asked for.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::journal::Journal;
+use nodule_core::outcome::{OnFailure, OnUnknown, ResultOrder};
+use nodule_core::rate::Rate;
+use nodule_core::retry::Retry;
+
+/// Options of a run.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RunOptions {
+    /// How many items may be in flight at once.
+    pub concurrency: NonZeroUsize,
+    /// What a failed item does to the items after it.
+    pub on_failure: OnFailure,
+    /// The order in which results are given.
+    pub order: ResultOrder,
+    /// How often an item is tried. The default is once, because many engines retry by themselves.
+    pub retry: Retry,
+    /// The maximum rate of requests.
+    pub rate: Option<Rate>,
+    /// How long the run may take. After that no item and no retry starts: waiting items fail with `limit`, and items in
+    /// flight finish.
+    pub run_time: Option<Duration>,
+    /// The run's ID in events. The default is random; set it if your engine has its own ID for the run.
+    pub run_id: Option<String>,
+    /// Where the run records its progress, so that it can be resumed.
+    pub journal: Option<Arc<dyn Journal>>,
+    /// What happens to items of a plain write whose outcome an earlier run with the same journal does not know.
+    pub on_unknown: OnUnknown,
+}
+
+/// Enough to hide the latency of a nearby service, few enough not to overload a small one.
+pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            concurrency: DEFAULT_CONCURRENCY,
+            on_failure: OnFailure::default(),
+            order: ResultOrder::default(),
+            retry: Retry::never(),
+            rate: None,
+            run_time: None,
+            run_id: None,
+            journal: None,
+            on_unknown: OnUnknown::default(),
+        }
+    }
+}
+
+impl RunOptions {
+    /// Sets how many items may be in flight at once; 0 means 1.
+    #[must_use]
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+
+    /// Sets what a failed item does to the items after it.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = on_failure;
+        self
+    }
+
+    /// Sets the order in which results are given.
+    #[must_use]
+    pub fn order(mut self, order: ResultOrder) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Sets how often an item is tried, as far as its operation's effect allows.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Sets the maximum rate of requests.
+    #[must_use]
+    pub fn rate(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
+        self
+    }
+
+    /// Sets how long the run may take.
+    #[must_use]
+    pub fn run_time(mut self, time: Duration) -> Self {
+        self.run_time = Some(time);
+        self
+    }
+
+    /// Sets the run's ID in events and for an [`Observer`](crate::Observer).
+    #[must_use]
+    pub fn run_id(mut self, id: impl Into<String>) -> Self {
+        self.run_id = Some(id.into());
+        self
+    }
+
+    /// Records the run's progress in a journal, and resumes where an earlier run with it stopped.
+    #[must_use]
+    pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
+        self.journal = Some(Arc::new(journal));
+        self
+    }
+
+    /// Sets what happens to items of a plain write whose outcome an earlier run with the same journal does not know.
+    #[must_use]
+    pub fn on_unknown(mut self, on_unknown: OnUnknown) -> Self {
+        self.on_unknown = on_unknown;
+        self
+    }
+}
