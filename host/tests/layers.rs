@@ -243,7 +243,7 @@ fn within_a_layer_modules_form_no_circle() {
         ("gate::pipeline", "gate::client"),
         ("runtime::component", "runtime::engine"),
         ("runtime::http::handler", "runtime::http::resource"),
-        ("runtime::state", "runtime::state::budget"),
+        ("runtime::state", "runtime::state::remaining"),
         ("run", "run::runner"),
         ("run::driver", "run::schedule"),
         ("run::schedule::give", "run::item"),

@@ -23,7 +23,7 @@ use crate::runtime::engine::Engine;
 use crate::runtime::in_flight::InFlight;
 use crate::runtime::reached_limit::ReachedLimit;
 use crate::runtime::share::{self, Account};
-use crate::runtime::state::{Budget, Hooks, State};
+use crate::runtime::state::{Hooks, RemainingResources, State};
 use nodule_core::limits::Limits;
 
 /// Why a call gave no result.
@@ -100,11 +100,11 @@ impl InstanceStore {
             hooks: Hooks,
             pipeline,
             account,
-            budget: Budget::new(limits),
+            remaining: RemainingResources::new(limits),
             in_flight: InFlight::default(),
         };
         let mut store = Store::new(engine.wasmtime(), state);
-        store.limiter(|state| &mut state.budget);
+        store.limiter(|state| &mut state.remaining);
         store.set_hostcall_fuel(limits.output_bytes);
         store.set_max_component_handles(limits.host_resources);
         // At every tick the call gives way to the other tasks of its thread; that is also where a deadline is noticed,
@@ -139,11 +139,11 @@ impl InstanceStore {
     fn is_clean(&self) -> bool {
         let State {
             table,
-            budget,
+            remaining,
             in_flight,
             ..
         } = self.store.data();
-        self.node.is_some() && table.is_empty() && in_flight.is_empty() && budget.has_memory_to_spare()
+        self.node.is_some() && table.is_empty() && in_flight.is_empty() && remaining.has_memory_to_spare()
     }
 
     fn bounds(&self) -> Bounds {

@@ -1,7 +1,7 @@
 //! What Wasmtime keeps for an instance: its part of the host.
 
-mod budget;
 mod hooks;
+mod remaining;
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use super::in_flight::InFlight;
 use super::share::Account;
 use crate::gate::pipeline::Pipeline;
 
-pub(super) use budget::Budget;
 pub(super) use hooks::Hooks;
+pub(super) use remaining::RemainingResources;
 
 /// What Wasmtime keeps for an instance.
 pub(crate) struct State {
@@ -30,7 +30,7 @@ pub(crate) struct State {
     pub(super) pipeline: Option<Arc<Pipeline>>,
     /// What all calls of its runner have computed.
     pub(super) account: Option<Arc<Account>>,
-    pub(super) budget: Budget,
+    pub(super) remaining: RemainingResources,
     pub(super) in_flight: InFlight,
 }
 

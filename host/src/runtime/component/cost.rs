@@ -58,7 +58,7 @@ pub(super) const CONSTANT_BYTES: usize = 256;
 
 /// Everything that is counted over all of a component.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct Counts {
     pub(super) parts: Count,
     pub(super) types: Count,
     pub(super) imports: Count,
@@ -83,7 +83,7 @@ pub(super) struct Budget {
     pub(super) debug_names: Count,
 }
 
-impl Budget {
+impl Counts {
     pub(super) fn new() -> Self {
         Self {
             // Python's has 20.

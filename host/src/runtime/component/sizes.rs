@@ -9,7 +9,7 @@ use wasmtime_parser::{
     TypeBounds,
 };
 
-use super::cost::Budget;
+use super::cost::Counts;
 use crate::error::Error;
 
 /// How large something is that has parts.
@@ -86,7 +86,7 @@ impl Space {
         &mut self,
         kind: ComponentExternalKind,
         size: Size,
-        budget: &mut Budget,
+        counts: &mut Counts,
     ) -> Result<(), Error> {
         match kind {
             ComponentExternalKind::Type => self.types.push(size),
@@ -97,7 +97,7 @@ impl Space {
             | ComponentExternalKind::Component
             | ComponentExternalKind::Value => {}
         }
-        budget.shared.add(size.total)
+        counts.shared.add(size.total)
     }
 
     /// What is exported, or imported by a type: a part of an instance.

@@ -6,7 +6,7 @@ use wasmtime::ResourceLimiter;
 use crate::runtime::reached_limit::ReachedLimit;
 
 /// What is left of an instance's memory, tables and core instances.
-pub(in crate::runtime) struct Budget {
+pub(in crate::runtime) struct RemainingResources {
     memory_limit: usize,
     memory_left: usize,
     tables_limit: usize,
@@ -14,7 +14,7 @@ pub(in crate::runtime) struct Budget {
     instances: usize,
 }
 
-impl Budget {
+impl RemainingResources {
     pub(in crate::runtime) fn new(limits: &Limits) -> Self {
         Self {
             memory_limit: limits.memory_bytes,
@@ -31,7 +31,7 @@ impl Budget {
     }
 }
 
-impl ResourceLimiter for Budget {
+impl ResourceLimiter for RemainingResources {
     fn memory_growing(
         &mut self,
         current: usize,
@@ -96,19 +96,19 @@ mod tests {
     fn a_growth_beyond_the_declared_end_uses_up_nothing_and_the_systems_refusal_ends_the_call() {
         let mut limits = Limits::default();
         (limits.memory_bytes, limits.table_elements) = (100, 10);
-        let mut budget = Budget::new(&limits);
-        assert!(!budget.memory_growing(0, 90, Some(80)).unwrap());
-        assert!(!budget.table_growing(0, 9, Some(8)).unwrap());
-        assert!(budget.memory_growing(0, 80, Some(80)).unwrap());
-        assert!(budget.table_growing(0, 8, None).unwrap());
-        assert!(budget.memory_growing(80, 101, None).is_err());
+        let mut remaining = RemainingResources::new(&limits);
+        assert!(!remaining.memory_growing(0, 90, Some(80)).unwrap());
+        assert!(!remaining.table_growing(0, 9, Some(8)).unwrap());
+        assert!(remaining.memory_growing(0, 80, Some(80)).unwrap());
+        assert!(remaining.table_growing(0, 8, None).unwrap());
+        assert!(remaining.memory_growing(80, 101, None).is_err());
         assert!(
-            budget
+            remaining
                 .memory_grow_failed(wasmtime::Error::msg("no memory"))
                 .is_err()
         );
         assert!(
-            budget
+            remaining
                 .table_grow_failed(wasmtime::Error::msg("no memory"))
                 .is_err()
         );
