@@ -103,14 +103,10 @@ impl Failed {
         } else {
             Exit::ItemFailed
         };
-        let hint = match failure {
-            Failure::Denied { hint, .. } => hint.clone(),
-            _ => None,
-        };
         Self {
             exit,
             message: failure.to_string(),
-            hint,
+            hint: remedy(failure),
         }
     }
 
@@ -338,6 +334,51 @@ pub fn is_refusal(failure: &Failure) -> bool {
     matches!(failure, Failure::Denied { .. } | Failure::Limit(_))
 }
 
+/// What to do about a failure: the library's hint, with the flags of this command.
+pub fn remedy(failure: &Failure) -> Option<String> {
+    /// What the library names where a certificate is not trusted.
+    const TRUSTED: &str = "`EngineConfig::extra_roots`";
+    match failure {
+        Failure::Denied { hint, .. } => {
+            let hint = with_flags(hint.as_deref()?);
+            Some(match allow(&hint) {
+                Some(flag) => format!("{hint}\nor on the command line:\n{flag}"),
+                None => hint,
+            })
+        }
+        Failure::Unavailable { message, .. } if message.contains(TRUSTED) => Some(
+            "give the certificate or its authority's by `--ca FILE` or in the file that SSL_CERT_FILE names"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// What the library's hints say in its own words, and this command's words for it.
+const FLAGS: [(&str, &str); 4] = [
+    ("`SqliteJournal::accept_component`", "`--accept-component`"),
+    ("run the same items with it again", "run the same command again"),
+    ("record the case again", "record the case again with `--record`"),
+    ("a run that records", "`--record`"),
+];
+
+fn with_flags(hint: &str) -> String {
+    let replace = |hint: String, (theirs, ours): (&str, &str)| hint.replace(theirs, ours);
+    FLAGS.into_iter().fold(hint.to_owned(), replace)
+}
+
+/// The flag that allows what the policy's lines in a hint allow, by every method; `None` where a flag cannot say it.
+fn allow(hint: &str) -> Option<String> {
+    let (_, entry) = hint.split_once("[[allow]]\n")?;
+    let value = |key: &str| {
+        let line = entry.lines().find_map(|line| line.strip_prefix(key))?;
+        line.strip_prefix(" = \"")?.strip_suffix('"')
+    };
+    let is_private = entry.lines().any(|line| line.starts_with("private"));
+    let origin = value("origin").filter(|_| !is_private)?;
+    Some(format!("--allow {origin}{}", value("path").unwrap_or_default()))
+}
+
 impl From<nodule::Error> for Failed {
     fn from(error: nodule::Error) -> Self {
         let exit = match &error {
@@ -359,7 +400,7 @@ impl From<nodule::Error> for Failed {
                 // The library's own hints address embedders, not users of the command.
                 nodule::Error::Compile { .. } => Some(crate::compile::hint()),
                 nodule::Error::CredentialMissing { .. } => Some(crate::setup::CREDENTIAL_HINT.to_owned()),
-                error => error.hint(),
+                error => error.hint().map(|hint| with_flags(&hint)),
             },
         }
     }
@@ -367,6 +408,13 @@ impl From<nodule::Error> for Failed {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+    use nodule::Certainty;
+    use nodule::canonical::CanonicalUrl;
+    use nodule::journal::JournalError;
+    use nodule::policy::{Policy, Rule};
+    use nodule::recording::Recording;
+
     use super::*;
 
     #[test]
@@ -382,6 +430,86 @@ mod tests {
         ] {
             assert_eq!(styled(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_was_denied_can_be_allowed_by_a_flag_or_by_the_policy() {
+        let mut policy = Policy::default();
+        policy.allow(Rule::parse("https://good.example/v1").unwrap());
+        for (text, expected) in [
+            (
+                "https://good.example/v2/x?y=z",
+                "--allow https://good.example/v2/x",
+            ),
+            ("http://[::1]:9/x", "--allow http://[::1]:9"),
+        ] {
+            let url = CanonicalUrl::parse(text).unwrap();
+            let denial = policy.decide(&Method::POST, &url).unwrap_err();
+            let failure = Failure::Denied {
+                message: denial.to_string(),
+                hint: denial.hint(),
+            };
+            let hint = remedy(&failure).unwrap();
+            let (lines, flag) = hint.split_once("\nor on the command line:\n").unwrap();
+            assert_eq!(lines, denial.hint().unwrap());
+            assert_eq!(flag, expected);
+            let mut policy = Policy::default();
+            policy.allow(Rule::parse(flag.strip_prefix("--allow ").unwrap()).unwrap());
+            assert!(policy.decide(&Method::POST, &url).is_ok(), "{hint}");
+        }
+    }
+
+    #[test]
+    fn what_no_flag_can_allow_names_none() {
+        for hint in [
+            "[[allow]]\norigin = \"http://crm.internal\"\nprivate = true",
+            "ask for less",
+        ] {
+            let failure = Failure::Denied {
+                message: String::new(),
+                hint: Some(hint.to_owned()),
+            };
+            assert_eq!(remedy(&failure).as_deref(), Some(hint));
+        }
+    }
+
+    #[test]
+    fn the_librarys_hints_name_this_commands_flags() {
+        let another = JournalError::Another {
+            path: "run.sqlite".into(),
+            what: "component",
+            expected: "sha256:1".into(),
+            found: "sha256:2".into(),
+        };
+        let full = JournalError::Full {
+            path: "run.sqlite".into(),
+            message: String::new(),
+        };
+        let no_har = Recording::from_json(b"no HAR", "case.har").unwrap_err();
+        for (error, words) in [
+            (nodule::Error::from(another), "`--accept-component` goes on"),
+            (full.into(), "run the same command again"),
+            (no_har.into(), "as `--record` or"),
+        ] {
+            let hint = Failed::from(error).hint.unwrap();
+            assert!(hint.contains(words) && !hint.contains("::"), "{hint}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_can_be_given_by_a_flag() {
+        let unavailable = |message: &str| Failure::Unavailable {
+            certainty: Certainty::NotDone,
+            message: message.to_owned(),
+            answer: None,
+            retry_after_ms: None,
+        };
+        let hint = remedy(&unavailable("TLS: to trust it: `EngineConfig::extra_roots`")).unwrap();
+        assert!(
+            hint.contains("`--ca FILE`") && hint.contains("SSL_CERT_FILE"),
+            "{hint}"
+        );
+        assert_eq!(remedy(&unavailable("TLS: it has expired")), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nodule::{Failure, text};
 
-use crate::exit::{Exit, hint, is_refusal, line, warning};
+use crate::exit::{Exit, hint, is_refusal, line, remedy, warning};
 
 /// Number of items that a message lists.
 const NAMED: usize = 20;
@@ -33,8 +33,8 @@ impl Tally {
     pub fn count(&mut self, item: u64, failure: &Failure) {
         self.failures += 1;
         self.refusals += u64::from(is_refusal(failure));
-        if let Failure::Denied { hint: Some(hint), .. } = failure {
-            self.hint.get_or_insert_with(|| hint.clone());
+        if self.hint.is_none() {
+            self.hint = remedy(failure);
         }
         if self.is_unknown(failure) {
             self.unknown += 1;

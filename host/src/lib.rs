@@ -82,5 +82,6 @@ pub use run::{
     Completed, Control, DEFAULT_CONCURRENCY, Ended, ItemError, Latency, Notice, NoticeSender, OnFailure,
     OnUnknown, ResultOrder, Results, RunOptions, Summary, Watch,
 };
-pub use runtime::component::{ArtifactKey, CONTRACT, Component, Precompiler, Uncompiled};
+pub use runtime::component::{ArtifactKey, CONTRACT, Component};
 pub use runtime::engine::{Engine, EngineConfig};
+pub use runtime::precompiler::{Precompiler, Uncompiled};

@@ -37,17 +37,16 @@ mod driver;
 mod item;
 pub mod journal;
 mod notice;
+mod options;
+mod plan;
 pub mod runner;
 mod schedule;
 mod stats;
 
-use std::fmt;
-use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use serde::Serialize;
@@ -62,166 +61,16 @@ use nodule_core::description::Effect;
 use nodule_core::failure::Failure;
 use nodule_core::outcome::ItemResult;
 pub use nodule_core::outcome::{OnFailure, OnUnknown, ResultOrder};
-use nodule_core::rate::Rate;
-use nodule_core::retry::Retry;
 
-use driver::{Driver, Parts};
+use driver::{CancelMode, Driver, Parts};
+pub use item::{Completed, ItemError};
 pub use notice::{Notice, NoticeSender};
-pub(crate) use stats::Stats;
+pub use options::{DEFAULT_CONCURRENCY, RunOptions};
+use stats::Stats;
 pub use stats::{Ended, Latency, Summary};
-
-/// Options of a run.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct RunOptions {
-    /// How many items may be in flight at once.
-    pub concurrency: NonZeroUsize,
-    /// What a failed item does to the items after it.
-    pub on_failure: OnFailure,
-    /// The order in which results are given.
-    pub order: ResultOrder,
-    /// How often an item is tried. The default is once, because many engines retry by themselves.
-    pub retry: Retry,
-    /// The maximum rate of requests.
-    pub rate: Option<Rate>,
-    /// How long the run may take. After that no item and no retry starts: waiting items fail with `limit`, and items in
-    /// flight finish.
-    pub run_time: Option<Duration>,
-    /// The run's ID in events. The default is random; set it if your engine has its own ID for the run.
-    pub run_id: Option<String>,
-    /// Where the run records its progress, so that it can be resumed.
-    pub journal: Option<Arc<dyn Journal>>,
-    /// What happens to items of a plain write whose outcome an earlier run with the same journal does not know.
-    pub on_unknown: OnUnknown,
-}
-
-/// Enough to hide the latency of a nearby service, few enough not to overload a small one.
-pub const DEFAULT_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(16).expect("16 is not zero");
 
 /// Batches of results that the channel buffers before the reader takes them.
 const HANDED_OVER: usize = 1;
-
-impl Default for RunOptions {
-    fn default() -> Self {
-        Self {
-            concurrency: DEFAULT_CONCURRENCY,
-            on_failure: OnFailure::default(),
-            order: ResultOrder::default(),
-            retry: Retry::never(),
-            rate: None,
-            run_time: None,
-            run_id: None,
-            journal: None,
-            on_unknown: OnUnknown::default(),
-        }
-    }
-}
-
-impl RunOptions {
-    /// Sets how many items may be in flight at once; 0 means 1.
-    #[must_use]
-    pub fn concurrency(mut self, concurrency: usize) -> Self {
-        self.concurrency = NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN);
-        self
-    }
-
-    /// Sets what a failed item does to the items after it.
-    #[must_use]
-    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.on_failure = on_failure;
-        self
-    }
-
-    /// Sets the order in which results are given.
-    #[must_use]
-    pub fn order(mut self, order: ResultOrder) -> Self {
-        self.order = order;
-        self
-    }
-
-    /// Sets how often an item is tried, as far as its operation's effect allows.
-    #[must_use]
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.retry = retry;
-        self
-    }
-
-    /// Sets the maximum rate of requests.
-    #[must_use]
-    pub fn rate(mut self, rate: Rate) -> Self {
-        self.rate = Some(rate);
-        self
-    }
-
-    /// Sets how long the run may take.
-    #[must_use]
-    pub fn run_time(mut self, time: Duration) -> Self {
-        self.run_time = Some(time);
-        self
-    }
-
-    /// Sets the run's ID in events and for an [`Observer`](crate::Observer).
-    #[must_use]
-    pub fn run_id(mut self, id: impl Into<String>) -> Self {
-        self.run_id = Some(id.into());
-        self
-    }
-
-    /// Records the run's progress in a journal, and resumes where an earlier run with it stopped.
-    #[must_use]
-    pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
-        self.journal = Some(Arc::new(journal));
-        self
-    }
-
-    /// Sets what happens to items of a plain write whose outcome an earlier run with the same journal does not know.
-    #[must_use]
-    pub fn on_unknown(mut self, on_unknown: OnUnknown) -> Self {
-        self.on_unknown = on_unknown;
-        self
-    }
-}
-
-/// An item with its result.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Completed {
-    /// The item's position, from 0.
-    pub index: usize,
-    /// How often this run tried it; 0 if it was never sent, or if an earlier run with the same journal had done it.
-    pub tries: u32,
-    /// From the start of its first try to its result, waits included; zero if there was no try.
-    pub duration: Duration,
-    /// Its output items, or its failure.
-    pub result: ItemResult,
-}
-
-/// Why a source yields no item.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ItemError {
-    /// This item cannot be read. The item fails with this failure, and the run continues.
-    Item(Failure),
-    /// The source broke, and items are missing. The stream of results finishes with an error.
-    Source(Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl From<Failure> for ItemError {
-    fn from(failure: Failure) -> Self {
-        Self::Item(failure)
-    }
-}
-
-impl fmt::Display for ItemError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Item(failure) => failure.fmt(f),
-            Self::Source(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ItemError {}
 
 /// The results of a run, in the order given by [`RunOptions::order`]. Dropping it cancels the run.
 ///
@@ -329,14 +178,6 @@ fn outcome(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(
             message: error.to_string(),
         }),
     }
-}
-
-/// How a run was asked to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum CancelMode {
-    Run,
-    Stop,
-    Abandon,
 }
 
 /// Stops a run early. Cheap to clone.

@@ -1,10 +1,19 @@
 //! Components: compiles them, instantiates them, calls them within limits, and passes their requests to the
 //! [gate](crate::gate).
 
+pub(crate) mod authenticator;
 pub(crate) mod bindings;
 mod cache_dir;
+pub(crate) mod clock_and_rng;
 pub mod component;
 pub mod engine;
 pub(crate) mod http;
+mod in_flight;
 pub(crate) mod instance;
+mod loaded;
+pub mod precompiler;
+mod reached_limit;
 pub(crate) mod session;
+pub(crate) mod share;
+mod state;
+mod waiting;

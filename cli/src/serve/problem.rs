@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use nodule::journal::JournalError;
 use serde::de::DeserializeOwned;
 
 use super::wire::{Problem, ProblemBody};
@@ -89,6 +90,11 @@ impl From<&nodule::Error> for Problem {
         let hint = match error {
             // The library's own hints address embedders, not clients.
             Error::CredentialMissing { .. } => Some("give its fields as `credential`".to_owned()),
+            Error::Journal(error) if matches!(**error, JournalError::Another { what: "component", .. }) => Some(
+                "nothing in it was changed; name another file for another run; `acceptComponent` goes on with a repaired build of the \
+                 same node"
+                    .to_owned(),
+            ),
             Error::StackSize { .. } => Some("leave `stack-bytes` out of the policy".to_owned()),
             error => error.hint(),
         };
@@ -133,6 +139,21 @@ fn known(words: &str) -> String {
 mod tests {
     use super::super::wire::Run;
     use super::*;
+
+    #[test]
+    fn a_journal_of_another_build_names_the_key_that_goes_on_with_it() {
+        let error = nodule::Error::from(JournalError::Another {
+            path: "run.sqlite".into(),
+            what: "component",
+            expected: "sha256:1".into(),
+            found: "sha256:2".into(),
+        });
+        let hint = Problem::from(&error).hint.unwrap();
+        assert!(
+            hint.contains("`acceptComponent`") && !hint.contains("::"),
+            "{hint}"
+        );
+    }
 
     #[test]
     fn a_request_that_cannot_be_read_is_answered_without_its_values() {

@@ -156,7 +156,7 @@ impl Denial {
             ""
         };
         Some(format!(
-            "to allow it, add on the command line:\n--allow {origin}{path}\nor in the policy file:\n[[allow]]\n\
+            "to allow it, add to the policy:\n[[allow]]\n\
              origin = \"{origin}\"{path_line}\nmethods = [\"{method}\"]{base_line}"
         ))
     }

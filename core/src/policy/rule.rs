@@ -13,8 +13,8 @@ use crate::canonical::{
 
 /// The accepted forms, for errors.
 const ACCEPTED_FORMS: &str = "accepted are `https://api.example.com`, with a port `https://api.example.com:8443`, \
-     every subdomain `https://*.example.com`, an address `http://127.0.0.1:8080` or `http://[::1]:8080`, and with \
-     `--allow` a path `https://api.example.com/v1`";
+     every subdomain `https://*.example.com`, an address `http://127.0.0.1:8080` or `http://[::1]:8080`, and a path \
+     `https://api.example.com/v1`, which is a key of its own in a policy file";
 
 /// One entry of an allow-list: the requests that it allows.
 ///

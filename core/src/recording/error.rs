@@ -116,7 +116,7 @@ impl Error {
                 Some("the file was cut off: record the case again, or restore the file")
             }
             Self::NotJson { .. } => Some(
-                "a recording is a HAR 1.2 file, as `--record` or \"Save all as HAR\" of a browser writes it",
+                "a recording is a HAR 1.2 file, as a run that records or \"Save all as HAR\" of a browser writes it",
             ),
             Self::Packed { .. } => Some("unpack it first"),
             Self::TooLarge { .. } | Self::TooMany { .. } => Some(

@@ -109,15 +109,13 @@ impl Miss {
         match (self.role, &self.nearest) {
             _ if self.lacks_body => {
                 "save the HAR with the contents of the answers: by \"Save all as HAR with content\" of a browser, `content: 'embed'` of \
-                 Playwright, or by `--record`"
+                 Playwright, or by a run that records"
             }
-            _ if self.unreadable.is_some() => {
-                "put that entry right, or record the case again with `--record`"
-            }
+            _ if self.unreadable.is_some() => "put that entry right, or record the case again",
             (Role::Authentication, None) => {
                 "record the request that makes a session, too: it is found by its method and path below the base URL"
             }
-            _ => "if the request is right, record the case again with `--record`",
+            _ => "if the request is right, record the case again",
         }
     }
 }

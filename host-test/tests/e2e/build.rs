@@ -86,6 +86,44 @@ fn the_parser_is_the_one_that_wasmtime_has() {
     assert_eq!(parser_of("nodule-host"), parser_of("wasmtime-environ"));
 }
 
+/// Flags are the command line's: an engine that embeds the library has none of them.
+#[test]
+fn the_library_names_no_flag() {
+    let (mut files, mut named) = (0, Vec::new());
+    for crate_ in ["core/src", "host/src"] {
+        let mut open = vec![root().join(crate_)];
+        while let Some(path) = open.pop() {
+            if path.is_dir() {
+                open.extend(
+                    std::fs::read_dir(path)
+                        .unwrap()
+                        .map(|entry| entry.unwrap().path()),
+                );
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files += 1;
+                let text = std::fs::read_to_string(&path).unwrap();
+                let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                for line in code.filter(|line| has_flag(line)) {
+                    named.push(format!("{}: {}", path.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(files > 100, "{files} files were read");
+    assert!(named.is_empty(), "{}", named.join("\n"));
+    assert!(has_flag("\"by `--ca FILE`\"") && !has_flag("\"https://xn--a.example/-----END\""));
+}
+
+/// Whether there is a word that begins with `--` and a letter.
+fn has_flag(line: &str) -> bool {
+    line.match_indices("--").any(|(at, dashes)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + dashes.len()..].chars().next();
+        !before.is_some_and(|before| before.is_alphanumeric() || before == '-')
+            && after.is_some_and(|after| after.is_ascii_lowercase())
+    })
+}
+
 #[test]
 fn host_and_command_line_know_no_node() {
     for crate_ in ["core", "host", "cli"] {

@@ -191,7 +191,7 @@ impl JournalError {
             Self::Foreign { .. } | Self::Another { .. } | Self::OtherItem { .. } | Self::FewerItems { .. } => {
                 let accept = match self {
                     Self::Another { what: "component", .. } => {
-                        "; `--accept-component` goes on with a repaired build of the same node"
+                        "; `SqliteJournal::accept_component` goes on with a repaired build of the same node"
                     }
                     _ => "",
                 };
@@ -207,7 +207,7 @@ impl JournalError {
             )),
             Self::InUse { .. } => Some("wait for the other process to end, or end it".to_owned()),
             Self::Full { .. } => Some(
-                "make room, then run the same command again: what was recorded is kept, and what was under way is as after \
+                "make room, then run the same items with it again: what was recorded is kept, and what was under way is as after \
                  a crash"
                     .to_owned(),
             ),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ResultOrder;
+use nodule_core::outcome::ResultOrder;
 
 /// Items per slot in one call. A call has a fixed cost, and slots go idle as it drains, so larger calls are cheaper.
 /// More items would not fit into a call's time (`run-timeout-ms`) if each waited as long as it may

@@ -6,15 +6,14 @@ use serde_json::value::RawValue;
 
 use crate::events;
 use crate::gate::pipeline::{Pipeline, Scope};
-use crate::run::OnFailure;
 use crate::run::item::Item;
 use crate::run::runner::{BoundOperation, Inner};
 use crate::runtime::bindings::{execution, types};
-use crate::runtime::instance::{ClockAndRng, Stop};
+use crate::runtime::clock_and_rng::ClockAndRng;
+use crate::runtime::instance::Stop;
 use crate::runtime::session::Session;
 use nodule_core::failure::Failure;
-use nodule_core::outcome;
-use nodule_core::outcome::ItemResult;
+use nodule_core::outcome::{self, Changing, ItemResult, OnFailure};
 
 impl Stop {
     /// The failure that the call's items get.
@@ -91,12 +90,7 @@ impl Chunk<'_> {
         let mut results = self.isolated(items, session.clone(), in_flight).await;
         let Some(session) = session else { return results };
         operation.stats.session(session.generation());
-        let refused: Vec<usize> = results
-            .iter()
-            .enumerate()
-            .filter(|(_, result)| matches!(result, Err(Failure::Unauthenticated(_))))
-            .map(|(position, _)| position)
-            .collect();
+        let refused = refused(&results);
         if refused.is_empty() {
             return results;
         }
@@ -117,13 +111,7 @@ impl Chunk<'_> {
         if let Some(renewed) = &renewed {
             operation.stats.session(renewed.generation());
         }
-        // With `stop`, the items after the refused one did not run, so they run now.
-        let again: Vec<usize> = results
-            .iter()
-            .enumerate()
-            .filter(|(_, result)| matches!(result, Err(Failure::Unauthenticated(_) | Failure::NotRun)))
-            .map(|(position, _)| position)
-            .collect();
+        let again = run_again(&results);
         let chosen: Vec<&Item> = again
             .iter()
             .filter_map(|position| items.get(*position).copied())
@@ -147,22 +135,8 @@ impl Chunk<'_> {
             Err(stop) if items.len() == 1 => vec![Err(stop.into_failure())],
             Err(_) => {
                 events::retry(&self.operation.label, items.len(), "one-by-one");
-                let mut results = Vec::with_capacity(items.len());
-                let mut stopped = false;
-                for item in items {
-                    if stopped {
-                        results.push(Err(Failure::NotRun));
-                        continue;
-                    }
-                    let alone = std::slice::from_ref(item);
-                    let result = match self.once(alone, session.clone(), 1).await {
-                        Ok(mut results) => results.pop().unwrap_or(Err(Failure::NotRun)),
-                        Err(stop) => Err(stop.into_failure()),
-                    };
-                    stopped = result.is_err() && self.on_failure == OnFailure::Stop;
-                    results.push(result);
-                }
-                results
+                let call = |item| self.once(item, session.clone(), 1);
+                one_by_one(items, self.on_failure, call).await
             }
         }
     }
@@ -187,12 +161,7 @@ impl Chunk<'_> {
         if !operation.is_write() || items.len() != 1 {
             return results;
         }
-        // A plain write is alone in its call, so the requests that the host saw belong to this item.
-        let results = results.unwrap_or_else(|stop| vec![Err(stop.into_failure())]);
-        Ok(results
-            .into_iter()
-            .map(|result| outcome::of_write(result, observed.changing))
-            .collect())
+        Ok(of_write(results, observed.changing))
     }
 
     /// Calls the node, and validates what it returns.
@@ -232,38 +201,99 @@ impl Chunk<'_> {
         );
         let answer = guard.execute(component.pre(), call).await?;
         operation.idle.put(guard);
-        match answer {
-            Ok(results) if results.len() == count => {
-                let limit = inner.limits().output_bytes;
-                let outputs = || results.iter().flatten().flatten();
-                let bytes: usize = outputs().map(String::len).sum();
-                if bytes > limit {
-                    return Err(Stop::Limit(format!(
-                        "results of more than {limit} bytes (`output-bytes`)"
-                    )));
-                }
-                let is_long = bytes + outputs().count() * OUTPUT_COST > READ_HERE;
-                let pipeline = Arc::clone(pipeline);
-                let read = move || {
-                    let results = results.into_iter().map(|result| read(&pipeline, result));
-                    results.collect()
-                };
-                if !is_long {
-                    return Ok(read());
-                }
-                let read = tokio::task::spawn_blocking(read).await;
-                read.map_err(|_| Stop::Trap("its results could not be read".to_owned()))
-            }
-            Ok(results) => Err(Stop::Trap(format!(
-                "expected {count} results, found {}",
-                results.len()
-            ))),
+        let results = match answer {
+            Ok(results) => results,
             Err(failure) => {
                 let failure = told(pipeline, failure);
-                Ok((0..count).map(|_| Err(failure.clone())).collect())
+                return Ok((0..count).map(|_| Err(failure.clone())).collect());
             }
+        };
+        let cost = cost(&results, count, inner.limits().output_bytes)?;
+        let pipeline = Arc::clone(pipeline);
+        let read = move || {
+            let results = results.into_iter().map(|result| read(&pipeline, result));
+            results.collect()
+        };
+        if cost <= READ_HERE {
+            return Ok(read());
         }
+        let read = tokio::task::spawn_blocking(read).await;
+        read.map_err(|_| Stop::Trap("its results could not be read".to_owned()))
     }
+}
+
+/// The positions of the items whose session was refused.
+fn refused(results: &[ItemResult]) -> Vec<usize> {
+    positions(results, |failure| matches!(failure, Failure::Unauthenticated(_)))
+}
+
+/// The positions of the items that run with the new session.
+fn run_again(results: &[ItemResult]) -> Vec<usize> {
+    // With `stop`, the items after the refused one were not run because of it: they get their turn now.
+    positions(results, |failure| {
+        matches!(failure, Failure::Unauthenticated(_) | Failure::NotRun)
+    })
+}
+
+fn positions(results: &[ItemResult], is_wanted: impl Fn(&Failure) -> bool) -> Vec<usize> {
+    let numbered = results.iter().enumerate();
+    numbered
+        .filter(|(_, result)| result.as_ref().is_err_and(&is_wanted))
+        .map(|(position, _)| position)
+        .collect()
+}
+
+/// Each item in a call of its own.
+async fn one_by_one<'i, F>(
+    items: &'i [&'i Item],
+    on_failure: OnFailure,
+    call: impl Fn(&'i [&'i Item]) -> F,
+) -> Vec<ItemResult>
+where
+    F: Future<Output = Result<Vec<ItemResult>, Stop>>,
+{
+    let mut results = Vec::with_capacity(items.len());
+    let mut stopped = false;
+    for item in items {
+        if stopped {
+            results.push(Err(Failure::NotRun));
+            continue;
+        }
+        let result = match call(std::slice::from_ref(item)).await {
+            Ok(mut results) => results.pop().unwrap_or(Err(Failure::NotRun)),
+            Err(stop) => Err(stop.into_failure()),
+        };
+        stopped = result.is_err() && on_failure == OnFailure::Stop;
+        results.push(result);
+    }
+    results
+}
+
+/// The result of a plain write. It is alone in its call, so what the host saw is about this item.
+fn of_write(results: Result<Vec<ItemResult>, Stop>, changing: Changing) -> Vec<ItemResult> {
+    let results = results.unwrap_or_else(|stop| vec![Err(stop.into_failure())]);
+    results
+        .into_iter()
+        .map(|result| outcome::of_write(result, changing))
+        .collect()
+}
+
+/// What reading these results costs, as a number of bytes. There have to be as many as items, of no more bytes than the limit.
+fn cost(results: &[execution::ItemResult], items: usize, limit: usize) -> Result<usize, Stop> {
+    if results.len() != items {
+        return Err(Stop::Trap(format!(
+            "expected {items} results, found {}",
+            results.len()
+        )));
+    }
+    let outputs = || results.iter().flatten().flatten();
+    let bytes: usize = outputs().map(String::len).sum();
+    if bytes > limit {
+        return Err(Stop::Limit(format!(
+            "results of more than {limit} bytes (`output-bytes`)"
+        )));
+    }
+    Ok(bytes + outputs().count() * OUTPUT_COST)
 }
 
 fn set(results: &mut [ItemResult], position: usize, result: ItemResult) {
@@ -314,4 +344,137 @@ fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
 /// Converts a node's failure: bounds it, and explains it if the host knows more.
 fn told(pipeline: &Pipeline, failure: types::Failure) -> Failure {
     pipeline.explain(failure.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::future::ready;
+
+    use super::*;
+    use nodule_core::failure::Answer;
+
+    fn done(text: &str) -> ItemResult {
+        output_item(text.to_owned()).map(|json| vec![json])
+    }
+
+    fn unauthenticated() -> ItemResult {
+        Err(Failure::Unauthenticated(Answer {
+            status: 401,
+            code: None,
+            message: String::new(),
+            request_id: None,
+        }))
+    }
+
+    fn not_run() -> ItemResult {
+        Err(Failure::NotRun)
+    }
+
+    /// The kinds of failure, and the texts of what was done.
+    fn words(results: &[ItemResult]) -> Vec<String> {
+        let word = |result: &ItemResult| match result {
+            Ok(output) => output.iter().map(|json| json.get()).collect(),
+            Err(failure) => failure.kind().to_owned(),
+        };
+        results.iter().map(word).collect()
+    }
+
+    /// Runs three items one by one, of which the second traps; what came of it, and which were called.
+    async fn second_traps(on_failure: OnFailure) -> (Vec<ItemResult>, Vec<usize>) {
+        let items = [0, 1, 2].map(|index| Item {
+            index,
+            parameters: "{}".to_owned(),
+        });
+        let called = RefCell::new(Vec::new());
+        let results = one_by_one(&items.each_ref(), on_failure, |call| {
+            let index = call[0].index;
+            assert_eq!(call.len(), 1);
+            called.borrow_mut().push(index);
+            ready(match index {
+                1 => Err(Stop::Trap("unreachable".to_owned())),
+                index => Ok(vec![done(&index.to_string())]),
+            })
+        })
+        .await;
+        (results, called.into_inner())
+    }
+
+    #[tokio::test]
+    async fn of_items_that_run_one_by_one_only_the_one_that_traps_fails() {
+        let (results, called) = second_traps(OnFailure::Continue).await;
+        assert_eq!(words(&results), ["0", "trap", "2"]);
+        assert_eq!(called, [0, 1, 2]);
+    }
+
+    #[tokio::test]
+    async fn with_stop_no_item_is_called_after_one_that_failed() {
+        let (results, called) = second_traps(OnFailure::Stop).await;
+        assert_eq!(words(&results), ["0", "trap", "not-run"]);
+        assert_eq!(called, [0, 1]);
+    }
+
+    #[test]
+    fn refused_items_run_again_and_those_that_were_not_run_because_of_them() {
+        let results = [
+            done("1"),
+            unauthenticated(),
+            not_run(),
+            done("2"),
+            unauthenticated(),
+        ];
+        assert_eq!(refused(&results), [1, 4]);
+        assert_eq!(run_again(&results), [1, 2, 4]);
+    }
+
+    #[test]
+    fn items_that_were_not_run_for_another_reason_do_not_ask_for_a_session() {
+        assert!(refused(&[done("1"), Err(Failure::Limit(String::new())), not_run()]).is_empty());
+    }
+
+    #[test]
+    fn there_are_as_many_results_as_items() {
+        let results = vec![Ok(vec!["1".to_owned()]); 2];
+        for (items, found) in [
+            (1, "expected 1 results, found 2"),
+            (3, "expected 3 results, found 2"),
+        ] {
+            let stop = cost(&results, items, usize::MAX).unwrap_err();
+            assert_eq!(stop, Stop::Trap(found.to_owned()));
+        }
+        assert!(cost(&results, 2, usize::MAX).is_ok());
+    }
+
+    #[test]
+    fn the_bytes_of_all_results_of_a_call_are_limited_together() {
+        let results = [
+            Ok(vec!["12".to_owned(), "345".to_owned()]),
+            Err(types::Failure::NotRun),
+            Ok(vec!["6".to_owned()]),
+        ];
+        let stop = cost(&results, 3, 5).unwrap_err();
+        let message = "results of more than 5 bytes (`output-bytes`)";
+        assert_eq!(stop.into_failure(), Failure::Limit(message.to_owned()));
+        assert_eq!(cost(&results, 3, 6), Ok(6 + 3 * OUTPUT_COST));
+    }
+
+    #[test]
+    fn a_write_that_traps_is_uncertain_once_its_request_was_sent() {
+        let trap = || Err(Stop::Trap("unreachable".to_owned()));
+        let sent = Changing { sent: 1, answered: 1 };
+        assert!(matches!(&*of_write(trap(), sent), [Err(Failure::Uncertain(_))]));
+        let unsent = Changing::default();
+        assert_eq!(words(&of_write(trap(), unsent)), ["trap"]);
+        assert!(matches!(&*of_write(trap(), unsent), [Err(Failure::Other { .. })]));
+        assert_eq!(words(&of_write(Ok(vec![done("1")]), sent)), ["1"]);
+    }
+
+    #[test]
+    fn an_output_item_is_json_on_one_line() {
+        assert_eq!(words(&[done("{\n\"a\":\r\n1}")]), ["{ \"a\":  1}"]);
+        for text in ["", "{", "1 2", "{\"a\":\"\n\"}x"] {
+            let failure = output_item(text.to_owned()).unwrap_err();
+            assert_eq!(failure.kind(), "bad-output", "{text}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use futures_util::stream::{CatchUnwind, Fuse};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use jiff::Timestamp;
 use nodule_core::failure::Failure;
-use nodule_core::outcome::ItemResult;
+use nodule_core::outcome::{ItemResult, OnFailure};
 use nodule_core::retry::{Retry, countable};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -22,16 +22,17 @@ use tracing::Instrument as _;
 
 use super::batch::{BatchPlan, BatchSize, ITEMS_PER_SLOT};
 use super::call::run_chunk;
-use super::item::facts;
+use super::item::{Completed, ItemError, facts};
 use super::journal::{Earlier, JournalError, OpenJournal, Progress, State, durable, item_digest};
 use super::notice::NoticeSender;
+use super::options::RunOptions;
 use super::runner::{BoundOperation, Inner};
 use super::schedule::{Before, Call, Now, Outbox, Rules, Schedule, Taken, Tracked};
-use super::{CancelMode, Completed, Ended, ItemError, OnFailure, RunOptions, Stats};
+use super::stats::{Ended, Stats};
 use crate::error::Error;
 use crate::events;
 use crate::gate::budget::Budget;
-use crate::runtime::instance::ClockAndRng;
+use crate::runtime::clock_and_rng::ClockAndRng;
 
 /// Size of the window of items, from the first whose result was not given, as a multiple of the concurrency. It is
 /// twice the number of items in the calls in flight: results are given in order, so a call that finishes before an
@@ -59,6 +60,14 @@ struct EndedCall {
     slots: usize,
     took: Duration,
     results: Vec<(Tracked, ItemResult)>,
+}
+
+/// How a run was asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum CancelMode {
+    Run,
+    Stop,
+    Abandon,
 }
 
 /// What a driver is built from.

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
 
 use nodule_core::description::Effect;
 use nodule_core::failure::Failure;
+use nodule_core::outcome::ItemResult;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -24,7 +26,48 @@ pub(crate) struct Item {
     pub(crate) parameters: String,
 }
 
-/// The most recent keys, by hash.
+/// An item with its result.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Completed {
+    /// The item's position, from 0.
+    pub index: usize,
+    /// How often this run tried it; 0 if it was never sent, or if an earlier run with the same journal had done it.
+    pub tries: u32,
+    /// From the start of its first try to its result, waits included; zero if there was no try.
+    pub duration: Duration,
+    /// Its output items, or its failure.
+    pub result: ItemResult,
+}
+
+/// Why a source yields no item.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ItemError {
+    /// This item cannot be read. The item fails with this failure, and the run continues.
+    Item(Failure),
+    /// The source broke, and items are missing. The stream of results finishes with an error.
+    Source(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Failure> for ItemError {
+    fn from(failure: Failure) -> Self {
+        Self::Item(failure)
+    }
+}
+
+impl fmt::Display for ItemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Item(failure) => failure.fmt(f),
+            Self::Source(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ItemError {}
+
+/// The keys of the last items, by their hashes.
 #[derive(Default)]
 pub(super) struct RecentKeys {
     hasher: RandomState,

@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 pub use crate::error::JournalError;
-use crate::run::NoticeSender;
+use crate::run::notice::NoticeSender;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteJournal;
 

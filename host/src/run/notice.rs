@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::Stats;
+use super::stats::Stats;
 use crate::events::{self, Label};
 use nodule_core::text::shown;
 

@@ -15,10 +15,12 @@ use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::{Budget, Pace};
 use crate::gate::client::Owner;
-use crate::gate::pipeline::{Buffered, Observed, Pipeline, Planned, RequestHook, Scope, Transport};
+use crate::gate::pipeline::{Buffered, Observed, Pipeline, RequestHook, Scope, Transport};
+use crate::runtime::authenticator::Authenticator;
+use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::component::Component;
-use crate::runtime::instance::{Account, ClockAndRng, ReplaySeed};
-use crate::runtime::session::{Authenticator, Session, SessionSlot};
+use crate::runtime::session::{Session, SessionSlot};
+use crate::runtime::share::Account;
 use nodule_core::canonical::Base;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
@@ -123,24 +125,8 @@ impl Runner {
         }
     }
 
-    /// The requests that an item would send, as far as they are known without a response. If it would send none, this
-    /// is the node's failure, if any. Only a runner made with [`RunnerBuilder::dry_run`] plans requests.
-    ///
-    /// # Errors
-    ///
-    /// The operation is unknown.
-    pub async fn plan(
-        &self,
-        group: &str,
-        operation: &str,
-        item: &str,
-    ) -> Result<Result<Vec<Planned>, Failure>, Error> {
-        let operation = BoundOperation::new(&self.inner, group, operation)?;
-        Ok(self.inner.plan(&operation, item).await)
-    }
-
-    /// Takes the recording as the text of a file, without secrets. `None` unless the runner was made with
-    /// [`RunnerBuilder::record`]. Afterwards the recording is empty. Errors use `file` as its name.
+    /// What was recorded, without secrets, as the text of a file; `None` but for a runner made with [`RunnerBuilder::record`]. It is
+    /// empty afterwards.
     ///
     /// # Errors
     ///
@@ -376,26 +362,6 @@ impl Inner {
             .as_ref()
             .map(Credential::base_text)
             .unwrap_or_default()
-    }
-
-    async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
-        let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0));
-        let outcome = crate::run::call::alone(self, operation, &pipeline, &[&item.to_owned()]).await;
-        let planned = match &pipeline.transport {
-            Transport::DryRun(planned) => {
-                std::mem::take(&mut *planned.lock().unwrap_or_else(PoisonError::into_inner))
-            }
-            _ => Vec::new(),
-        };
-        match outcome {
-            // A dry run refuses the request: that is the plan, not a failure.
-            Ok(results) if planned.is_empty() => match results.into_iter().next() {
-                Some(Err(failure)) => Err(failure),
-                _ => Ok(planned),
-            },
-            Err(stop) if planned.is_empty() => Err(stop.into_failure()),
-            _ => Ok(planned),
-        }
     }
 }
 

@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use nodule_core::description::Effect;
 use nodule_core::failure::{Failure, UNKNOWN};
 use nodule_core::json::Json;
-use nodule_core::outcome::ItemResult;
+use nodule_core::outcome::{ItemResult, OnFailure, OnUnknown, ResultOrder};
 use nodule_core::retry::{Backoff, Breaker, Retry};
 
 use crate::gate::budget::Pace;
@@ -33,7 +33,7 @@ use crate::gate::budget::Pace;
 use super::batch::BatchSize;
 use super::item::{Facts, Item, RecentKeys};
 use super::journal::{Row, State, Urgency};
-use super::{Notice, OnFailure, OnUnknown, ResultOrder};
+use super::notice::Notice;
 use give::ResultSlot;
 
 /// The constants of a schedule.

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::gate::pipeline::Observed;
@@ -125,6 +126,13 @@ impl Summary {
             },
             "elapsedMs": ms(self.elapsed), "ended": self.ended.name(),
         })
+    }
+}
+
+/// As [`Summary::to_json`].
+impl Serialize for Summary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_json().serialize(serializer)
     }
 }
 
@@ -254,6 +262,29 @@ fn kind(failure: &Failure, counted: &BTreeMap<String, u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_summary_is_written_as_its_json() {
+        let summary = Summary {
+            items: 3,
+            done: 2,
+            failed: BTreeMap::from([("limit".to_owned(), 1)]),
+            same_key: 1,
+            latency: Latency {
+                p50: Duration::from_micros(1500),
+                ..Latency::default()
+            },
+            elapsed: Duration::from_secs(2),
+            ended: Ended::OutOfTime,
+            ..Summary::default()
+        };
+        let written = json!({
+            "items": 3, "done": 2, "again": 0, "skipped": 0, "failed": {"limit": 1}, "unknown": 0, "retries": 0, "renewals": 0,
+            "requests": 0, "sameKey": 1, "latencyMs": {"p50": 1.5, "p95": 0.0, "p99": 0.0, "max": 0.0}, "elapsedMs": 2000.0,
+            "ended": "out-of-time",
+        });
+        assert_eq!(serde_json::to_value(&summary).unwrap(), written);
+    }
 
     #[test]
     fn a_node_that_invents_a_kind_for_each_item_fills_no_memory() {

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use wasmtime::component::{Instance, InstancePre};
 
-use crate::runtime::instance::State;
+use crate::runtime::state::State;
 
 /// A node that is ready to be instantiated. Generated bindings have this too, but check the types of all exports for
 /// each instance, of which only one export is called.

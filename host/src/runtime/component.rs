@@ -9,6 +9,7 @@ mod cost;
 mod custom;
 mod described;
 mod file;
+mod load;
 mod module;
 mod names;
 mod sizes;
@@ -16,18 +17,16 @@ mod sizes;
 mod tests;
 mod types;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::runtime::bindings::NodePre;
 use crate::runtime::engine::Engine;
+use crate::runtime::loaded::LoadedNode;
 use nodule_core::description::Node;
 use nodule_core::text::shown;
 
 pub use artifact::ArtifactKey;
-pub use compile::{Precompiler, Uncompiled};
-pub(crate) use file::{read, refuse_large};
 
 use compile::{compile, identify};
 
@@ -40,21 +39,15 @@ const TURNS: &str = "workflow:node/turns@0.1.0";
 /// A node that is ready to run. Cheap to clone.
 #[derive(Clone)]
 pub struct Component {
-    inner: Arc<Inner>,
-}
-
-pub(crate) struct Inner {
     engine: Engine,
-    pre: NodePre,
-    node: Node,
-    digest: String,
+    loaded: Arc<LoadedNode>,
 }
 
 impl std::fmt::Debug for Component {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Component")
-            .field("node", &self.inner.node.name)
-            .field("digest", &self.inner.digest)
+            .field("node", &self.loaded.node.name)
+            .field("digest", &self.loaded.digest)
             .finish_non_exhaustive()
     }
 }
@@ -88,8 +81,11 @@ impl Component {
         make: impl FnOnce(&Engine, &str) -> Result<NodePre, Error> + Send + 'static,
     ) -> Result<Self, Error> {
         let loading = engine.loaded().slot(&digest).lock_owned().await;
-        if let Some(inner) = loading.upgrade() {
-            return Ok(Self { inner });
+        if let Some(loaded) = loading.upgrade() {
+            return Ok(Self {
+                engine: engine.clone(),
+                loaded,
+            });
         }
         let (mut pre, mut loading) = {
             let (engine, digest) = (engine.clone(), digest.clone());
@@ -103,14 +99,12 @@ impl Component {
             pre.by_turns(looked_at)
                 .map_err(|error| contract::wrong(TURNS, &error))?;
         }
-        let inner = Arc::new(Inner {
+        let loaded = Arc::new(LoadedNode { pre, node, digest });
+        *loading = Arc::downgrade(&loaded);
+        Ok(Self {
             engine: engine.clone(),
-            pre,
-            node,
-            digest,
-        });
-        *loading = Arc::downgrade(&inner);
-        Ok(Self { inner })
+            loaded,
+        })
     }
 
     /// The compiled component, for [`Engine::load_serialized`] in the same version of the library, in engines with the
@@ -121,19 +115,19 @@ impl Component {
     ///
     /// The system has no memory for it.
     pub fn serialize(&self, key: &ArtifactKey) -> Result<Vec<u8>, Error> {
-        artifact::seal(&self.inner.pre, &self.inner.digest, key)
+        artifact::seal(&self.loaded.pre, &self.loaded.digest, key)
     }
 
     /// The node's checked description.
     #[must_use]
     pub fn node(&self) -> &Node {
-        &self.inner.node
+        &self.loaded.node
     }
 
     /// `sha256:` and the digest of the component's bytes, in lower-case hexadecimal.
     #[must_use]
     pub fn digest(&self) -> &str {
-        &self.inner.digest
+        &self.loaded.digest
     }
 
     /// Checks and compiles a component into the engine's cache without running it.
@@ -142,11 +136,11 @@ impl Component {
     }
 
     pub(crate) fn engine(&self) -> &Engine {
-        &self.inner.engine
+        &self.engine
     }
 
     pub(crate) fn pre(&self) -> &NodePre {
-        &self.inner.pre
+        &self.loaded.pre
     }
 }
 
@@ -168,25 +162,4 @@ async fn blocking<T: Send + 'static>(
             message: "the compiler gave up".to_owned(),
         })
     })
-}
-
-/// A loaded component, if it is still in use. The lock is taken while it is being loaded.
-type Slot = Arc<tokio::sync::Mutex<Weak<Inner>>>;
-
-/// The components in use of an engine, by digest. A component that is loaded twice is compiled and described once.
-#[derive(Default)]
-pub(crate) struct Loaded(Mutex<HashMap<String, Slot>>);
-
-impl Loaded {
-    fn slot(&self, digest: &str) -> Slot {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = all.get(digest) {
-            return Arc::clone(slot);
-        }
-        all.retain(|_, slot| {
-            let is_held = |loaded: &Weak<Inner>| loaded.strong_count() > 0;
-            Arc::strong_count(slot) > 1 || slot.try_lock().is_ok_and(|loaded| is_held(&loaded))
-        });
-        Arc::clone(all.entry(digest.to_owned()).or_default())
-    }
 }

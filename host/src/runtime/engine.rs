@@ -22,10 +22,12 @@ use crate::events::Observer;
 use crate::gate::client::{Clients, Outbound};
 use crate::gate::network::{Network, Proxy, System};
 use crate::runtime::cache_dir;
-use crate::runtime::component::{ArtifactKey, Component, Loaded, Precompiler, read, refuse_large};
 use crate::runtime::http::{handler, polling};
-use crate::runtime::instance::{State, waiting};
+use crate::runtime::loaded::Loaded;
+use crate::runtime::precompiler::Precompiler;
 use crate::runtime::session::Sessions;
+use crate::runtime::state::State;
+use crate::runtime::waiting;
 use nodule_core::address::AddressLists;
 use nodule_core::limits::{DEFAULT_MEMORY_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TABLE_ELEMENTS};
 
@@ -296,78 +298,9 @@ impl Engine {
         })
     }
 
-    /// Checks that a component is a node of this contract's version, compiles it (or takes it from the cache), and asks
-    /// for its description. A component that is already loaded and in use is neither compiled nor described again;
-    /// concurrent loads of the same component wait. Must be called within a Tokio runtime, like everything that runs a
-    /// node.
-    ///
-    /// Names, sizes, imports and exports are checked in the bytes, before anything is compiled; see [`Precompiler`] for
-    /// what bounds the compiler itself. The work is done on Tokio's blocking threads, and continues there if the future
-    /// is dropped.
-    ///
-    /// # Errors
-    ///
-    /// The bytes are not a component, have names or sizes that are refused, are a node for another version of the
-    /// contract, import more than a node may, or do not compile, or the description is invalid or hostile.
-    pub async fn load(&self, bytes: &[u8]) -> Result<Component, Error> {
-        refuse_large(bytes.len() as u64)?;
-        Component::load(self, bytes.to_vec(), None).await
-    }
-
-    /// [`Engine::load`] for a component that must have this digest, `sha256:` and 64 hexadecimal digits. A component
-    /// with another digest is refused before any of it is compiled or run.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Engine::load`], or the digest differs; the error has both digests.
-    pub async fn load_pinned(&self, bytes: &[u8], digest: &str) -> Result<Component, Error> {
-        refuse_large(bytes.len() as u64)?;
-        Component::load(self, bytes.to_vec(), Some(digest.to_owned())).await
-    }
-
-    /// [`Engine::load`] for a regular file. Devices and pipes are refused, since they may never end.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Engine::load`], or the file cannot be read or is not a regular one.
-    pub async fn load_file(&self, path: impl Into<PathBuf>) -> Result<Component, Error> {
-        Component::load(self, read(path.into()).await?, None).await
-    }
-
-    /// [`Engine::load_pinned`] for a file.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Engine::load_pinned`], or the file cannot be read.
-    pub async fn load_file_pinned(&self, path: impl Into<PathBuf>, digest: &str) -> Result<Component, Error> {
-        Component::load(self, read(path.into()).await?, Some(digest.to_owned())).await
-    }
-
-    /// Loads the result of [`Component::serialize`] without compiling anything. The code runs as it is, so its key is
-    /// checked first: see [`ArtifactKey`]. If you expect a certain component, compare [`Component::digest`].
-    ///
-    /// # Errors
-    ///
-    /// The artefact was made with another key, was changed, or belongs to another version of this library, to an engine
-    /// with other settings or to another machine.
-    pub async fn load_serialized(&self, artifact: &[u8], key: &ArtifactKey) -> Result<Component, Error> {
-        Component::load_serialized(self, artifact.to_vec(), key.clone()).await
-    }
-
-    /// Checks and compiles a component into the engine's cache without running it: the other side of a [`Precompiler`].
-    /// Blocks while it compiles.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Engine::load`], except for the description.
-    pub fn precompile(&self, bytes: &[u8]) -> Result<(), Error> {
-        Component::precompile(self, bytes)
-    }
-
-    /// Forgets the sessions of a tenant, in all runners: those that are kept and those that are being made. No later
-    /// call starts with one of them; a call in flight keeps the session that it has. A runner that still exists makes a
-    /// new session when it needs one, since it has the credential. If that must not happen, drop the tenant's runs and
-    /// runners first.
+    /// Forget the sessions of a tenant: those that are kept, and those that are being made, whatever runners there are. No call
+    /// begins with one of them any more; a call that is under way ends with the one that it has. A runner that is still there makes a new one when it
+    /// needs one, since it has the credential: drop the tenant's runs and runners first where that must not be.
     pub fn forget_sessions(&self, tenant: &str) {
         self.inner.sessions.forget(tenant);
     }
@@ -408,8 +341,8 @@ impl Engine {
         &self.inner.sessions
     }
 
-    /// The components in use.
-    pub(crate) fn loaded(&self) -> &Loaded {
+    /// The components that somebody holds.
+    pub(super) fn loaded(&self) -> &Loaded {
         &self.inner.loaded
     }
 }

@@ -3,12 +3,7 @@
 //! An instance lives for one run at most. It has a clock, a source of randomness, outgoing HTTP through the
 //! [pipeline](crate::gate::pipeline), and nothing else.
 
-mod budget;
-mod clock_and_rng;
-mod reached_limit;
-mod share;
 mod turns;
-pub(crate) mod waiting;
 
 use std::fmt;
 use std::future::Future;
@@ -18,83 +13,20 @@ use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, Trap};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
-use wasmtime_wasi_io::IoView;
+use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::events;
 use crate::gate::pipeline::Pipeline;
 use crate::runtime::bindings::{Executing, NodePre, authentication, description, execution, types};
+use crate::runtime::clock_and_rng::ClockAndRng;
 use crate::runtime::engine::Engine;
-use crate::runtime::http::hooks::Hooks;
-use crate::runtime::http::in_flight::InFlight;
+use crate::runtime::in_flight::InFlight;
+use crate::runtime::reached_limit::ReachedLimit;
+use crate::runtime::share::{self, Account};
+use crate::runtime::state::{Hooks, RemainingResources, State};
 use nodule_core::limits::Limits;
 
-use budget::Budget;
-use clock_and_rng::Staged;
-pub(crate) use clock_and_rng::{ClockAndRng, ReplaySeed};
-use reached_limit::ReachedLimit;
-pub(crate) use share::Account;
-
-/// The data of an instance's store.
-pub(crate) struct State {
-    table: ResourceTable,
-    wasi: WasiCtx,
-    /// The clock and the randomness in `wasi`, if they are virtual.
-    staged: Option<Staged>,
-    http: WasiHttpCtx,
-    hooks: Hooks,
-    /// Without a pipeline every request is denied.
-    pipeline: Option<Arc<Pipeline>>,
-    /// The CPU time of all calls of the runner.
-    account: Option<Arc<Account>>,
-    budget: Budget,
-    in_flight: InFlight,
-}
-
-impl State {
-    /// The requests without a response.
-    pub(crate) fn in_flight(&self) -> &InFlight {
-        &self.in_flight
-    }
-
-    /// Whether the instance only describes itself.
-    fn only_describes(&self) -> bool {
-        self.pipeline.is_none()
-    }
-
-    /// The pipeline for the instance's requests.
-    pub(crate) fn pipeline(&self) -> Option<Arc<Pipeline>> {
-        self.pipeline.clone()
-    }
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
-    }
-}
-
-impl IoView for State {
-    fn table(&mut self) -> &mut ResourceTable {
-        &mut self.table
-    }
-}
-
-impl WasiHttpView for State {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView {
-            ctx: &mut self.http,
-            table: &mut self.table,
-            hooks: &mut self.hooks,
-        }
-    }
-}
-
-/// Why a call returned no result.
+/// Why a call gave no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// The node trapped or gave up.
@@ -168,11 +100,11 @@ impl InstanceStore {
             hooks: Hooks,
             pipeline,
             account,
-            budget: Budget::new(limits),
+            remaining: RemainingResources::new(limits),
             in_flight: InFlight::default(),
         };
         let mut store = Store::new(engine.wasmtime(), state);
-        store.limiter(|state| &mut state.budget);
+        store.limiter(|state| &mut state.remaining);
         store.set_hostcall_fuel(limits.output_bytes);
         store.set_max_component_handles(limits.host_resources);
         // At every tick the call yields to the other tasks of its thread. There the deadline is checked, too, and drops
@@ -186,7 +118,12 @@ impl InstanceStore {
         }
     }
 
-    /// Prepares the instance for another call, with its own requests, time and randomness.
+    #[cfg(test)]
+    pub(super) fn into_inner(self) -> Store<State> {
+        self.store
+    }
+
+    /// Make it ready for another call: with its own requests, time and randomness.
     fn rebind(&mut self, pipeline: Arc<Pipeline>, clock_and_rng: ClockAndRng) {
         let state = self.store.data_mut();
         match (&state.staged, clock_and_rng) {
@@ -202,11 +139,11 @@ impl InstanceStore {
     fn is_clean(&self) -> bool {
         let State {
             table,
-            budget,
+            remaining,
             in_flight,
             ..
         } = self.store.data();
-        self.node.is_some() && table.is_empty() && in_flight.is_empty() && budget.has_memory_to_spare()
+        self.node.is_some() && table.is_empty() && in_flight.is_empty() && remaining.has_memory_to_spare()
     }
 
     fn bounds(&self) -> Bounds {

@@ -6,52 +6,43 @@
 //! one is being made wait for it, and share its failure.
 //!
 //! The authenticating instance knows the secret, the executing one must not, and the two may collude. Nothing that the
-//! first returns may therefore change what the second observes of the host: a session has [fixed sizes](checked), its
-//! [query](query) can be added to every URL, and a failure [says nothing](bare) but its kind in the node's words.
-
-mod bare;
-mod checked;
+//! first returns may therefore change what the second observes of the host: a session has [fixed sizes](super::authenticator::checked), its
+//! [query](query) can be added to every URL, and a failure [says nothing](super::authenticator::bare) but its kind in the node's words.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use zeroize::{Zeroize as _, Zeroizing};
-
 use crate::error::Error;
-use crate::events;
 use crate::gate::access::Access;
 use crate::gate::keyed_digest::{KeyedDigest, KeyedDigests};
-use crate::gate::pipeline::Pipeline;
 use crate::runtime::bindings::{authentication, types};
-use crate::runtime::component::Component;
-use crate::runtime::instance::{Account, ClockAndRng, InstanceStore, Stop};
+use crate::runtime::clock_and_rng::ClockAndRng;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
 use nodule_core::secret::Secret;
 
 /// The result of `authenticate`. Its `Debug` shows none of it.
 pub(crate) struct Session {
-    generation: u64,
-    access: Arc<Access>,
-    renewal: Option<Secret>,
-    ends: Option<End>,
+    pub(super) generation: u64,
+    pub(super) access: Arc<Access>,
+    pub(super) renewal: Option<Secret>,
+    pub(super) ends: Option<End>,
 }
 
 /// When a session expires, by the clock of the call that it was made for, so that a replay makes sessions where its
 /// recording did.
 #[derive(Clone, Copy)]
-enum End {
+pub(super) enum End {
     Real(Instant),
     /// In milliseconds since 1970.
     Virtual(u64),
 }
 
 impl End {
-    fn after(lasts: Duration, clock_and_rng: ClockAndRng) -> Self {
+    pub(super) fn after(lasts: Duration, clock_and_rng: ClockAndRng) -> Self {
         match clock_and_rng {
             ClockAndRng::Real => Self::Real(Instant::now() + lasts),
             ClockAndRng::Virtual(moment) => {
@@ -81,8 +72,8 @@ impl Session {
         &self.access
     }
 
-    /// Whether it has expired at the time of a call.
-    fn has_ended(&self, clock_and_rng: ClockAndRng) -> bool {
+    /// Whether it has ended at the time of a call.
+    pub(super) fn has_ended(&self, clock_and_rng: ClockAndRng) -> bool {
         match (self.ends, clock_and_rng) {
             (Some(End::Real(end)), _) => end <= Instant::now(),
             (Some(End::Virtual(end)), ClockAndRng::Virtual(moment)) => end <= moment.clock_ms,
@@ -95,8 +86,8 @@ impl Session {
         self.access.secrets().chain(&self.renewal)
     }
 
-    /// As the node's `authenticate` returned it, for a renewal.
-    fn as_given(&self) -> authentication::Session {
+    /// As the node's own `authenticate` gave it, for its renewal.
+    pub(super) fn as_given(&self) -> authentication::Session {
         let field = |name: &str, value: &Secret| types::Field {
             name: name.to_owned(),
             value: value.expose().to_owned(),
@@ -149,10 +140,10 @@ struct Kept {
 /// A slot for one session.
 #[derive(Default)]
 pub(crate) struct SessionSlot {
-    /// Locked while a session is being made. Contains the failure of the last attempt, if it failed.
-    flight: tokio::sync::Mutex<Option<Failure>>,
-    /// The number of the last finished attempt, readable while another one is in progress.
-    landed: AtomicU64,
+    /// Who makes a session has it. The failure is that of the last flight, where that had one.
+    pub(super) flight: tokio::sync::Mutex<Option<Failure>>,
+    /// The number of the newest flight that ended, readable while one is under way.
+    pub(super) landed: AtomicU64,
     current: Mutex<Current>,
 }
 
@@ -174,14 +165,9 @@ impl Sessions {
         })
     }
 
-    /// The slot for this component, tenant and credential.
-    pub(crate) fn shared(
-        &self,
-        component: &Component,
-        tenant: &str,
-        credential: &Credential,
-    ) -> Arc<SessionSlot> {
-        self.slot(tenant, &[component.digest(), tenant, credential.json().expose()])
+    /// The slot of this component's session for this credential.
+    pub(crate) fn shared(&self, digest: &str, tenant: &str, credential: &Credential) -> Arc<SessionSlot> {
+        self.slot(tenant, &[digest, tenant, credential.json().expose()])
     }
 
     /// A slot for one runner only.
@@ -240,69 +226,21 @@ impl Kept {
 }
 
 impl SessionSlot {
-    /// Returns a session that was neither refused nor has expired, and makes one if necessary. Callers that arrive
-    /// meanwhile wait for it.
-    pub(crate) async fn get<'a>(
-        &self,
-        refused: Option<u64>,
-        clock_and_rng: ClockAndRng,
-        maker: impl Fn() -> Authenticator<'a>,
-    ) -> Result<Arc<Session>, Failure> {
-        let seen = self.landed.load(Acquire);
-        let mut failed = self.flight.lock().await;
-        loop {
-            let (last, forgotten) = self.take();
-            let was_refused = refused.is_some() && last.as_ref().map(|session| session.generation) == refused;
-            if let Some(session) = &last
-                && !was_refused
-                && !session.has_ended(clock_and_rng)
-                && self.keep(session, forgotten)
-            {
-                return Ok(Arc::clone(session));
-            }
-            let landed = self.landed.load(Acquire);
-            if landed != seen
-                && let Some(failure) = &*failed
-            {
-                // That attempt was in progress when this caller arrived, so its failure is this caller's too.
-                return Err(failure.clone());
-            }
-            // After a refusal the node authenticates anew instead of renewing the refused session.
-            let renew = last.filter(|session| !was_refused && session.renewal.is_some());
-            let outcome = maker().make(landed + 1, renew.as_deref()).await;
-            self.landed.fetch_add(1, AcqRel);
-            match outcome {
-                Ok(session) => {
-                    *failed = None;
-                    let session = Arc::new(session);
-                    if self.keep(&session, forgotten) {
-                        return Ok(session);
-                    }
-                    // The session was forgotten while it was being made, so another one is made.
-                }
-                Err(failure) => {
-                    *failed = Some(failure.clone());
-                    return Err(failure);
-                }
-            }
-        }
-    }
-
-    /// Forgets the session, and one that is being made.
+    /// Forget its session, and that which is being made.
     pub(crate) fn forget(&self) {
         let mut current = self.current();
         current.forgotten += 1;
         current.session = None;
     }
 
-    /// Takes the session out. It is gone unless it is put back.
-    fn take(&self) -> (Option<Arc<Session>>, u64) {
+    /// The session, which is gone if nobody puts it back.
+    pub(super) fn take(&self) -> (Option<Arc<Session>>, u64) {
         let mut current = self.current();
         (current.session.take(), current.forgotten)
     }
 
-    /// Keeps a session, unless the slot was told to forget meanwhile.
-    fn keep(&self, session: &Arc<Session>, forgotten: u64) -> bool {
+    /// Keep a session, unless it was forgotten meanwhile.
+    pub(super) fn keep(&self, session: &Arc<Session>, forgotten: u64) -> bool {
         let mut current = self.current();
         let is_kept = current.forgotten == forgotten;
         if is_kept {
@@ -314,70 +252,6 @@ impl SessionSlot {
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Everything that is needed to make a session.
-pub(crate) struct Authenticator<'a> {
-    pub(crate) component: &'a Component,
-    pub(crate) credential: &'a Credential,
-    /// The CPU time of all calls of the runner.
-    pub(crate) account: &'a Arc<Account>,
-    pub(crate) clock_and_rng: ClockAndRng,
-    /// Reaches the credential's base URL and nothing else.
-    pub(crate) pipeline: Arc<Pipeline>,
-}
-
-impl Authenticator<'_> {
-    async fn make(&self, generation: u64, renew: Option<&Session>) -> Result<Session, Failure> {
-        let clock = Instant::now();
-        let mut renew = renew.map(Session::as_given);
-        let mut guard = InstanceStore::new(
-            self.component.engine(),
-            self.account,
-            Arc::clone(&self.pipeline),
-            self.clock_and_rng,
-        );
-        // The bindings need a `String`. This copy is zeroized; the copies that the bindings make are out of reach.
-        let credential = Zeroizing::new(self.credential.json().expose().to_owned());
-        let answer = guard
-            .authenticate(self.component.pre(), &credential, renew.as_ref())
-            .await;
-        // The instance knows the secret, so it is dropped before anything else happens.
-        drop(guard);
-        let renewal = renew.is_some();
-        renew.iter_mut().for_each(wipe);
-        let session = match answer {
-            Ok(Ok(session)) => self.checked(generation, session),
-            Ok(Err(failure)) => Err(self.bare(&failure)),
-            Err(Stop::Limit(limit)) => Err(Failure::Limit(format!("authenticate: {limit}"))),
-            // A trap's message may contain a number that the node chose, such as an invalid handle.
-            Err(Stop::Trap(_)) => Err(Failure::Other {
-                kind: "trap".into(),
-                message: "authenticate: the node stopped".into(),
-                detail: None,
-            }),
-        };
-        if let Ok(session) = &session {
-            self.pipeline.remember_secrets(session.secrets());
-        }
-        let outcome = match &session {
-            Ok(_) => "done",
-            Err(Failure::Other { .. }) => "other",
-            Err(failure) => failure.kind(),
-        };
-        events::authentication(&self.pipeline.label, renewal, outcome, clock);
-        session
-    }
-}
-
-/// Zeroizes the copies that were made for the bindings.
-fn wipe(session: &mut authentication::Session) {
-    let types::Access { headers, query } = &mut session.access;
-    headers
-        .iter_mut()
-        .chain(query)
-        .for_each(|field| field.value.zeroize());
-    session.renewal.zeroize();
 }
 
 #[cfg(test)]

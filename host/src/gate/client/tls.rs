@@ -134,8 +134,7 @@ fn is_signed_by_itself(certificate: &CertificateDer<'_>) -> bool {
 /// certificate, which the server chose.
 pub(crate) fn trouble(reason: &CertificateError) -> String {
     use CertificateError as E;
-    const TRUST: &str = "to trust it, give it or its authority's by `--ca FILE` or SSL_CERT_FILE, to a server by `certificates` in its \
-                         settings";
+    const TRUST: &str = "to trust it, add it or its authority's to the host's trusted certificates (`EngineConfig::extra_roots`)";
     let words = match reason {
         E::Expired | E::ExpiredContext { .. } => "it has expired",
         E::NotValidYet | E::NotValidYetContext { .. } => "it is not valid yet",
@@ -154,4 +153,19 @@ pub(crate) fn trouble(reason: &CertificateError) -> String {
         _ => "it is not acceptable",
     };
     words.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_meets_a_certificate_that_is_not_trusted_is_told_where_to_add_it() {
+        let self_signed = CertificateError::Other(OtherError(Arc::new(SelfSigned)));
+        for reason in [CertificateError::UnknownIssuer, self_signed] {
+            let words = trouble(&reason);
+            assert!(words.contains("`EngineConfig::extra_roots`"), "{words}");
+        }
+        assert_eq!(trouble(&CertificateError::Expired), "it has expired");
+    }
 }

@@ -87,11 +87,13 @@ impl Pipeline {
                 if notes.may_change_further(most) {
                     return Ok(());
                 }
+                let requests = match most {
+                    1 => "1 request that is not a GET".to_owned(),
+                    most => format!("{most} requests that are not a GET"),
+                };
                 Err(Refusal {
                     rule: "write-requests",
-                    message: format!(
-                        "a call of a `write` operation may send {most} request that is not a GET"
-                    ),
+                    message: format!("a call of a `write` operation may send {requests}"),
                     hint: Some(format!("in the policy file:\nwrite-requests = {}", most + 1)),
                 })
             }

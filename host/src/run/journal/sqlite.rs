@@ -44,7 +44,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::watch;
 
 use super::{Earlier, Identity, Journal, JournalError, OpenJournal, Progress, Row, Safety, State, Urgency};
-use crate::run::NoticeSender;
+use crate::run::notice::NoticeSender;
 use writer::Writer;
 
 /// A journal in a file, with its options.

@@ -10,11 +10,10 @@ use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Budget;
 use crate::gate::pipeline::RequestHook;
+use crate::runtime::clock_and_rng::ReplaySeed;
 use crate::runtime::component::Component;
-use crate::runtime::instance::ReplaySeed;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::credential::{Credential, CredentialError};
-use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
 use nodule_core::policy::Policy;
 use nodule_core::recording::{Meta, Player, Recorder, Recording};
@@ -57,36 +56,6 @@ impl Component {
             hook: None,
             mode: Mode::Live,
         }
-    }
-}
-
-impl Component {
-    /// Checks an item as far as the node can without the service, such as for missing or malformed parameters. A form
-    /// can use it, or a workflow that is checked before anyone has a credential. No request is sent: the node gets a
-    /// base URL whose name does not exist. Whether the service would accept the item is unknown.
-    ///
-    /// # Errors
-    ///
-    /// The outer error: the operation is unknown. The inner one: what is wrong with the item.
-    pub async fn validate(
-        &self,
-        group: &str,
-        operation: &str,
-        item: &str,
-    ) -> Result<Result<(), Failure>, Error> {
-        /// RFC 2606 reserves this name, so that it never resolves.
-        const NOWHERE: &str = "https://validation.invalid/";
-        let mut builder = self.runner().dry_run();
-        builder.limits.stack_bytes = self.engine().stack_bytes();
-        if self.node().credential.is_some() {
-            builder = builder.credential(Credential::dummy(self.node(), NOWHERE)?);
-        }
-        let planned = builder.build()?.plan(group, operation, item).await?;
-        Ok(match planned {
-            // The item passed the node's checks: the node sent a request, which the empty policy denied.
-            Ok(_) | Err(Failure::Denied { .. }) => Ok(()),
-            Err(failure) => Err(failure),
-        })
     }
 }
 
@@ -211,10 +180,12 @@ impl RunnerBuilder {
         // Neither a replay nor a recording shares a session: the first takes its session from the recording, and the
         // second has to contain how the session was made.
         let session = credential.as_ref().map(|credential| match target {
-            Target::Live if !own_session => component
-                .engine()
-                .sessions()
-                .shared(&component, &tenant, credential),
+            Target::Live if !own_session => {
+                component
+                    .engine()
+                    .sessions()
+                    .shared(component.digest(), &tenant, credential)
+            }
             _ => component.engine().sessions().own(&tenant),
         });
         let owner = component

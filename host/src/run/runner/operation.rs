@@ -6,7 +6,7 @@ use super::Inner;
 use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Pace;
-use crate::run::Stats;
+use crate::run::stats::Stats;
 use crate::runtime::instance::Idle;
 use nodule_core::description::Effect;
 

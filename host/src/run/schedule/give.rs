@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use nodule_core::failure::Failure;
-use nodule_core::outcome::ItemResult;
+use nodule_core::outcome::{ItemResult, OnFailure, ResultOrder};
 
 use super::{Now, Schedule, interrupted};
-use crate::run::{Completed, OnFailure, ResultOrder};
+use crate::run::item::Completed;
 
 /// The size of a batch of results; the reader sets the run's pace.
 const GIVEN_AT_ONCE: usize = 32;

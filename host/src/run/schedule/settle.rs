@@ -7,8 +7,8 @@ use nodule_core::outcome::ItemResult;
 use nodule_core::retry::{Change, Verdict, verdict};
 
 use super::{Now, Resting, Schedule, Tracked};
-use crate::run::Notice;
 use crate::run::journal::{State, Urgency};
+use crate::run::notice::Notice;
 
 impl Schedule {
     /// Handles the results of a finished call, and frees its slots.

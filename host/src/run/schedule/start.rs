@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
+use nodule_core::outcome::OnFailure;
 use nodule_core::retry::Gate;
 
 use super::{Call, Now, Schedule, Tracked};
-use crate::run::OnFailure;
 use crate::run::journal::{State, Urgency};
 
 impl Schedule {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::run::batch::BatchPlan;
-use crate::run::{Completed, ResultOrder};
+use crate::run::item::Completed;
 
 const SECOND: Duration = Duration::from_secs(1);
 

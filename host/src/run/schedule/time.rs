@@ -7,7 +7,7 @@ use nodule_core::retry::Gate;
 
 use super::{Now, Resting, Schedule, Tracked};
 use crate::gate::budget::Pace;
-use crate::run::Notice;
+use crate::run::notice::Notice;
 
 /// When to wake if nothing is due.
 const FAR: Duration = Duration::from_hours(24);

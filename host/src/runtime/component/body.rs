@@ -6,7 +6,7 @@
 
 use wasmtime_parser::{BlockType, FunctionBody, Operator};
 
-use super::cost::{self, Budget};
+use super::cost::{self, Counts};
 use super::malformed;
 use crate::error::Error;
 
@@ -56,11 +56,11 @@ pub(super) fn check(
     body: &FunctionBody<'_>,
     function: u32,
     signatures: &Signatures<'_>,
-    budget: &mut Budget,
+    counts: &mut Counts,
 ) -> Result<(), Error> {
     let bytes = body.as_bytes().len() as u64;
     cost::within(bytes, cost::BODY_BYTES, "bytes of one function")?;
-    budget.code.add(bytes)?;
+    counts.code.add(bytes)?;
     let own = signatures.of_function(function);
     let mut variables = u64::from(own.takes);
     for local in body.get_locals_reader().map_err(malformed)? {
@@ -68,7 +68,7 @@ pub(super) fn check(
         variables = variables.saturating_add(count.into());
     }
     cost::within(variables, cost::LOCALS, "local variables of one function")?;
-    budget.locals.add(variables)?;
+    counts.locals.add(variables)?;
 
     let mut code = Code {
         signatures,
@@ -80,14 +80,14 @@ pub(super) fn check(
     while !operators.eof() {
         code.operator(&operators.read().map_err(malformed)?)?;
     }
-    budget.operands.add(code.operands)?;
+    counts.operands.add(code.operands)?;
     let product = variables.saturating_mul(code.branches);
     cost::within(
         product,
         cost::VARIABLES_BY_BRANCHES,
         "variables times branches of one function",
     )?;
-    budget.variables_by_branches.add(product)
+    counts.variables_by_branches.add(product)
 }
 
 struct Code<'a> {

@@ -10,7 +10,7 @@ use wasmtime_parser::{
     Payload, TypeBounds,
 };
 
-use super::cost::{self, Budget};
+use super::cost::{self, Counts};
 use super::module::Module;
 use super::sizes::{Size, Space};
 use super::{custom, malformed, names, types};
@@ -51,7 +51,7 @@ pub(super) fn refuse_foreign(bytes: &[u8]) -> Result<(), Error> {
 pub(super) fn inspect(bytes: &[u8]) -> Result<Outside, Error> {
     let mut walk = Walk {
         bytes,
-        budget: Budget::new(),
+        counts: Counts::new(),
         levels: Vec::new(),
         outside: Outside::default(),
     };
@@ -63,8 +63,8 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Outside, Error> {
 
 struct Walk<'a> {
     bytes: &'a [u8],
-    budget: Budget,
-    /// The module or component being read, and those that it is nested in.
+    counts: Counts,
+    /// The module or component that is being read, inside of those that it is in.
     levels: Vec<Level>,
     outside: Outside,
 }
@@ -122,7 +122,7 @@ impl<'a> Walk<'a> {
                 found: format!("an unknown section {id} at byte {}", range.start),
             }),
             _ => match self.levels.last_mut() {
-                Some(Level::Module(module)) => module.payload(payload, &mut self.budget),
+                Some(Level::Module(module)) => module.payload(payload, &mut self.counts),
                 Some(Level::Component(_)) => self.in_component(payload),
                 None => Ok(()),
             },
@@ -130,7 +130,7 @@ impl<'a> Walk<'a> {
     }
 
     fn begin(&mut self, encoding: Encoding) -> Result<(), Error> {
-        self.budget.parts.add(1)?;
+        self.counts.parts.add(1)?;
         self.levels.push(match encoding {
             Encoding::Module => Level::Module(Module::default()),
             Encoding::Component => Level::Component(Component::default()),
@@ -162,10 +162,10 @@ impl<'a> Walk<'a> {
     fn custom(&mut self, section: &CustomSectionReader<'_>) -> Result<(), Error> {
         names::section(section.name(), section.range().start)?;
         match section.as_known() {
-            KnownCustom::Name(reader) => custom::names(reader, &mut self.budget),
-            KnownCustom::ComponentName(reader) => custom::component_names(reader, &mut self.budget),
-            KnownCustom::Producers(reader) => custom::producers(reader, &mut self.budget),
-            // Neither the host nor the engine reads these: debug information, features, package documentation.
+            KnownCustom::Name(reader) => custom::names(reader, &mut self.counts),
+            KnownCustom::ComponentName(reader) => custom::component_names(reader, &mut self.counts),
+            KnownCustom::Producers(reader) => custom::producers(reader, &mut self.counts),
+            // Nothing that a host or an engine reads: debug information, features, package documentation.
             _ => Ok(()),
         }
     }
@@ -173,7 +173,7 @@ impl<'a> Walk<'a> {
     fn in_component(&mut self, payload: Payload<'a>) -> Result<(), Error> {
         let is_root = self.levels.len() == 1;
         let Self {
-            budget,
+            counts,
             levels,
             outside,
             bytes,
@@ -187,7 +187,7 @@ impl<'a> Walk<'a> {
                 types::sized(section.range().len())?;
                 for item in section.into_iter_with_offsets() {
                     let (at, of) = item.map_err(malformed)?;
-                    types::core(&of, at, budget)?;
+                    types::core(&of, at, counts)?;
                 }
             }
             Payload::ComponentTypeSection(section) => {
@@ -200,14 +200,14 @@ impl<'a> Walk<'a> {
                     Some(Level::Component(component)) => Some(&component.space),
                     _ => None,
                 };
-                types::section(&mut reader, &mut inner.space, &up, budget)?;
+                types::section(&mut reader, &mut inner.space, &up, counts)?;
             }
             Payload::ComponentImportSection(section) => {
                 for item in section.into_iter_with_offsets() {
                     let (at, import) = item.map_err(malformed)?;
-                    budget.items.add(1)?;
+                    counts.items.add(1)?;
                     types::extern_name(&import.name, "an import", at)?;
-                    let has_only_types = inner.import(import.ty, at, budget)?;
+                    let has_only_types = inner.import(import.ty, at, counts)?;
                     if is_root {
                         outside.imports.push(Import {
                             name: import.name.name.to_owned(),
@@ -219,11 +219,11 @@ impl<'a> Walk<'a> {
             Payload::ComponentExportSection(section) => {
                 for item in section.into_iter_with_offsets() {
                     let (at, export) = item.map_err(malformed)?;
-                    budget.items.add(1)?;
+                    counts.items.add(1)?;
                     types::extern_name(&export.name, "an export", at)?;
                     let size = inner.space.item(export.kind, export.index);
                     inner.space.part(size, export.kind == ComponentExternalKind::Type);
-                    inner.define(export.kind, size, at, budget)?;
+                    inner.define(export.kind, size, at, counts)?;
                     if is_root {
                         outside.exports.push(export.name.name.to_owned());
                     }
@@ -232,34 +232,34 @@ impl<'a> Walk<'a> {
             Payload::InstanceSection(section) => {
                 for item in section.into_iter_with_offsets() {
                     let (at, instance) = item.map_err(malformed)?;
-                    inner.core_instance(&instance, at, budget)?;
+                    inner.core_instance(&instance, at, counts)?;
                 }
             }
             Payload::ComponentInstanceSection(section) => {
                 for item in section.into_iter_with_offsets() {
                     let (at, instance) = item.map_err(malformed)?;
-                    inner.instance(&instance, at, budget)?;
+                    inner.instance(&instance, at, counts)?;
                 }
             }
             Payload::ComponentAliasSection(section) => {
                 for item in section.into_iter_with_offsets() {
                     let (at, alias) = item.map_err(malformed)?;
-                    budget.items.add(1)?;
+                    counts.items.add(1)?;
                     types::alias(&alias, at)?;
-                    inner.alias(&alias, outer, at, budget)?;
+                    inner.alias(&alias, outer, at, counts)?;
                 }
             }
             Payload::ComponentCanonicalSection(section) => {
                 for item in section.into_iter_with_offsets() {
                     let (_, function) = item.map_err(malformed)?;
-                    budget.items.add(1)?;
-                    inner.canonical(&function, budget)?;
+                    counts.items.add(1)?;
+                    inner.canonical(&function, counts)?;
                 }
             }
             // Nested modules and components follow as payloads of their own.
             _ => {}
         }
-        inner.weighed(budget)
+        inner.weighed(counts)
     }
 }
 
@@ -278,16 +278,16 @@ fn missing(at: usize) -> Error {
 }
 
 impl Component {
-    /// Refuses a component that costs too much, including everything nested in it.
-    fn weighed(&self, budget: &Budget) -> Result<(), Error> {
-        budget.instances.holds(self.own.instances)?;
-        budget.linked.holds(self.own.linked)
+    /// Refuse what is too much for one component, with all that is in it.
+    fn weighed(&self, counts: &Counts) -> Result<(), Error> {
+        counts.instances.holds(self.own.instances)?;
+        counts.linked.holds(self.own.linked)
     }
 
-    /// Counts an import. Returns whether it asks for types only.
-    fn import(&mut self, of: ComponentTypeRef, at: usize, budget: &mut Budget) -> Result<bool, Error> {
+    /// Something that is imported; says whether it asks for nothing but types.
+    fn import(&mut self, of: ComponentTypeRef, at: usize, counts: &mut Counts) -> Result<bool, Error> {
         let size = self.space.reference(of);
-        self.define(of.kind(), size, at, budget)?;
+        self.define(of.kind(), size, at, counts)?;
         Ok(match of {
             ComponentTypeRef::Type(TypeBounds::Eq(_)) => true,
             ComponentTypeRef::Instance(_) => size.has_only_types,
@@ -301,26 +301,26 @@ impl Component {
         kind: ComponentExternalKind,
         size: Size,
         at: usize,
-        budget: &mut Budget,
+        counts: &mut Counts,
     ) -> Result<(), Error> {
         is_no_code(kind, at)?;
         self.link(1);
-        self.space.define(kind, size, budget)
+        self.space.define(kind, size, counts)
     }
 
     fn link(&mut self, more: u64) {
         self.own.linked = self.own.linked.saturating_add(more);
     }
 
-    /// Counts a function between a component and its modules. The compiler generates code for all parts of its type.
-    fn canonical(&mut self, function: &CanonicalFunction, budget: &mut Budget) -> Result<(), Error> {
+    /// A function between a component and its modules: code is made for it, by all parts of its type.
+    fn canonical(&mut self, function: &CanonicalFunction, counts: &mut Counts) -> Result<(), Error> {
         self.link(1);
         match function {
             CanonicalFunction::Lift { type_index, .. } => {
                 let size = self.space.type_at(*type_index);
-                self.space.define(ComponentExternalKind::Func, size, budget)
+                self.space.define(ComponentExternalKind::Func, size, counts)
             }
-            CanonicalFunction::Lower { func_index, .. } => budget
+            CanonicalFunction::Lower { func_index, .. } => counts
                 .shared
                 .add(self.space.item(ComponentExternalKind::Func, *func_index).total),
             _ => Ok(()),
@@ -332,14 +332,14 @@ impl Component {
         alias: &ComponentAlias<'_>,
         outer: &[Level],
         at: usize,
-        budget: &mut Budget,
+        counts: &mut Counts,
     ) -> Result<(), Error> {
         match *alias {
             ComponentAlias::InstanceExport {
                 kind, instance_index, ..
             } => {
                 let size = self.space.part_of(instance_index);
-                self.define(kind, size, at, budget)
+                self.define(kind, size, at, counts)
             }
             ComponentAlias::CoreInstanceExport { .. } => {
                 self.link(1);
@@ -366,7 +366,7 @@ impl Component {
                     }
                     ComponentOuterAliasKind::Type => {
                         let size = from.space.type_at(index);
-                        self.space.define(ComponentExternalKind::Type, size, budget)?;
+                        self.space.define(ComponentExternalKind::Type, size, counts)?;
                     }
                     ComponentOuterAliasKind::CoreType => {}
                 }
@@ -379,11 +379,11 @@ impl Component {
         &mut self,
         instance: &Instance<'_>,
         at: usize,
-        budget: &mut Budget,
+        counts: &mut Counts,
     ) -> Result<(), Error> {
         match instance {
             Instance::Instantiate { module_index, args } => {
-                budget.items.add(args.len() as u64)?;
+                counts.items.add(args.len() as u64)?;
                 for arg in args {
                     names::linked(arg.name, "an argument of a module", at)?;
                 }
@@ -394,7 +394,7 @@ impl Component {
                 self.own.add(of.instance(args.len()));
             }
             Instance::FromExports(exports) => {
-                budget.items.add(exports.len() as u64)?;
+                counts.items.add(exports.len() as u64)?;
                 for export in exports {
                     names::linked(export.name, "an argument of a module", at)?;
                 }
@@ -408,14 +408,14 @@ impl Component {
         &mut self,
         instance: &ComponentInstance<'_>,
         at: usize,
-        budget: &mut Budget,
+        counts: &mut Counts,
     ) -> Result<(), Error> {
         match instance {
             ComponentInstance::Instantiate {
                 component_index,
                 args,
             } => {
-                budget.items.add(args.len() as u64)?;
+                counts.items.add(args.len() as u64)?;
                 for arg in args {
                     names::linked(arg.name, "an argument of a component", at)?;
                     is_no_code(arg.kind, at)?;
@@ -423,10 +423,10 @@ impl Component {
                 let of = self.components.get(*component_index as usize);
                 let (weight, size) = *of.ok_or_else(|| missing(at))?;
                 self.own.add(weight.instance(args.len()));
-                self.space.define(ComponentExternalKind::Instance, size, budget)
+                self.space.define(ComponentExternalKind::Instance, size, counts)
             }
             ComponentInstance::FromExports(exports) => {
-                budget.items.add(exports.len() as u64)?;
+                counts.items.add(exports.len() as u64)?;
                 let mut instance = Space::default();
                 for export in exports {
                     types::extern_name(&export.name, "an export of an instance", at)?;
@@ -436,7 +436,7 @@ impl Component {
                 }
                 self.own.add(Weight::default().instance(exports.len()));
                 self.space
-                    .define(ComponentExternalKind::Instance, instance.own, budget)
+                    .define(ComponentExternalKind::Instance, instance.own, counts)
             }
         }
     }

@@ -61,7 +61,7 @@ pub(super) const CONSTANT_BYTES: usize = 256;
 
 /// The counts over a whole component.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct Counts {
     pub(super) parts: Count,
     pub(super) types: Count,
     pub(super) imports: Count,
@@ -86,7 +86,7 @@ pub(super) struct Budget {
     pub(super) debug_names: Count,
 }
 
-impl Budget {
+impl Counts {
     pub(super) fn new() -> Self {
         Self {
             // Python's interpreter has 20.

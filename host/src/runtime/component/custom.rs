@@ -5,12 +5,12 @@ use wasmtime_parser::{
     ProducersSectionReader,
 };
 
-use super::cost::Budget;
+use super::cost::Counts;
 use super::{malformed, names};
 use crate::error::Error;
 
-/// Checks a module's debug names.
-pub(super) fn names(reader: NameSectionReader<'_>, budget: &mut Budget) -> Result<(), Error> {
+/// A module's debug names.
+pub(super) fn names(reader: NameSectionReader<'_>, counts: &mut Counts) -> Result<(), Error> {
     for part in reader {
         match part.map_err(malformed)? {
             Name::Module { name, name_range } => names::debug(name, "a module", name_range.start)?,
@@ -21,9 +21,9 @@ pub(super) fn names(reader: NameSectionReader<'_>, budget: &mut Budget) -> Resul
             | Name::Global(map)
             | Name::Element(map)
             | Name::Data(map)
-            | Name::Tag(map) => flat(map, budget)?,
-            Name::Local(map) | Name::Label(map) | Name::Field(map) => nested(map, budget)?,
-            // An unknown kind of name.
+            | Name::Tag(map) => flat(map, counts)?,
+            Name::Local(map) | Name::Label(map) | Name::Field(map) => nested(map, counts)?,
+            // Nobody knows what it names.
             Name::Unknown { .. } => {}
         }
     }
@@ -33,7 +33,7 @@ pub(super) fn names(reader: NameSectionReader<'_>, budget: &mut Budget) -> Resul
 /// Checks a component's debug names.
 pub(super) fn component_names(
     reader: ComponentNameSectionReader<'_>,
-    budget: &mut Budget,
+    counts: &mut Counts,
 ) -> Result<(), Error> {
     for part in reader {
         match part.map_err(malformed)? {
@@ -52,21 +52,21 @@ pub(super) fn component_names(
             | ComponentName::Instances(map)
             | ComponentName::Components(map)
             | ComponentName::Funcs(map)
-            | ComponentName::Values(map) => flat(map, budget)?,
+            | ComponentName::Values(map) => flat(map, counts)?,
             ComponentName::Unknown { .. } => {}
         }
     }
     Ok(())
 }
 
-/// Checks the names of the tools that made the component.
-pub(super) fn producers(reader: ProducersSectionReader<'_>, budget: &mut Budget) -> Result<(), Error> {
+/// The tools that made it.
+pub(super) fn producers(reader: ProducersSectionReader<'_>, counts: &mut Counts) -> Result<(), Error> {
     for field in reader.into_iter_with_offsets() {
         let (at, field) = field.map_err(malformed)?;
         names::debug(field.name, "a field of producers", at)?;
         for value in field.values {
             let value = value.map_err(malformed)?;
-            budget.debug_names.add(1)?;
+            counts.debug_names.add(1)?;
             names::debug(value.name, "a producer", at)?;
             names::debug(value.version, "a producer's version", at)?;
         }
@@ -74,19 +74,19 @@ pub(super) fn producers(reader: ProducersSectionReader<'_>, budget: &mut Budget)
     Ok(())
 }
 
-fn flat(map: NameMap<'_>, budget: &mut Budget) -> Result<(), Error> {
+fn flat(map: NameMap<'_>, counts: &mut Counts) -> Result<(), Error> {
     for item in map.into_iter_with_offsets() {
         let (at, naming) = item.map_err(malformed)?;
-        budget.debug_names.add(1)?;
+        counts.debug_names.add(1)?;
         names::debug(naming.name, "something for debugging", at)?;
     }
     Ok(())
 }
 
-fn nested(map: IndirectNameMap<'_>, budget: &mut Budget) -> Result<(), Error> {
+fn nested(map: IndirectNameMap<'_>, counts: &mut Counts) -> Result<(), Error> {
     for naming in map {
-        budget.debug_names.add(1)?;
-        flat(naming.map_err(malformed)?.names, budget)?;
+        counts.debug_names.add(1)?;
+        flat(naming.map_err(malformed)?.names, counts)?;
     }
     Ok(())
 }

@@ -19,8 +19,9 @@ use super::TURNS;
 use crate::error::Error;
 use crate::gate::pipeline::header::is_of_connection;
 use crate::runtime::bindings::{self, NodePre};
+use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::engine::Engine;
-use crate::runtime::instance::{ClockAndRng, InstanceStore, ReplaySeed, Stop};
+use crate::runtime::instance::{InstanceStore, Stop};
 use nodule_core::description::{MAX_DESCRIPTION_BYTES, Node, quoted};
 use nodule_core::limits::Limits;
 

@@ -6,7 +6,7 @@ use wasmtime_parser::{
 };
 
 use super::body::{self, Arity, Signatures};
-use super::cost::{self, Budget};
+use super::cost::{self, Counts};
 use super::{malformed, names, types};
 use crate::error::Error;
 
@@ -28,18 +28,18 @@ impl Module {
         self.linked
     }
 
-    pub(super) fn payload(&mut self, payload: Payload<'_>, budget: &mut Budget) -> Result<(), Error> {
+    pub(super) fn payload(&mut self, payload: Payload<'_>, counts: &mut Counts) -> Result<(), Error> {
         match payload {
             Payload::TypeSection(section) => {
                 types::sized(section.range().len())?;
                 for group in section {
-                    self.types(&group.map_err(malformed)?, budget)?;
+                    self.types(&group.map_err(malformed)?, counts)?;
                 }
             }
             Payload::ImportSection(section) => {
                 for item in section.into_imports_with_offsets() {
                     let (at, import) = item.map_err(malformed)?;
-                    budget.imports.add(1)?;
+                    counts.imports.add(1)?;
                     names::linked(import.module, "a core import's module", at)?;
                     names::linked(import.name, "a core import", at)?;
                     self.linked = self.linked.saturating_add(1);
@@ -50,7 +50,7 @@ impl Module {
                 }
             }
             Payload::FunctionSection(section) => {
-                budget.functions.add(section.count().into())?;
+                counts.functions.add(section.count().into())?;
                 for of in section {
                     self.functions.push(of.map_err(malformed)?);
                 }
@@ -58,43 +58,43 @@ impl Module {
             Payload::TableSection(section) => {
                 for table in section {
                     let table = table.map_err(malformed)?;
-                    budget.tables.add(1)?;
-                    budget.table_elements.add(table.ty.initial)?;
+                    counts.tables.add(1)?;
+                    counts.table_elements.add(table.ty.initial)?;
                     if let TableInit::Expr(expression) = &table.init {
-                        constant(expression, budget)?;
+                        constant(expression, counts)?;
                     }
                 }
             }
-            Payload::MemorySection(section) => budget.memories.add(section.count().into())?,
+            Payload::MemorySection(section) => counts.memories.add(section.count().into())?,
             Payload::GlobalSection(section) => {
                 for global in section {
-                    budget.globals.add(1)?;
-                    constant(&global.map_err(malformed)?.init_expr, budget)?;
+                    counts.globals.add(1)?;
+                    constant(&global.map_err(malformed)?.init_expr, counts)?;
                 }
             }
             Payload::ExportSection(section) => {
                 for item in section.into_iter_with_offsets() {
                     let (at, Export { name, .. }) = item.map_err(malformed)?;
-                    budget.exports.add(1)?;
+                    counts.exports.add(1)?;
                     names::linked(name, "a core export", at)?;
                     self.linked = self.linked.saturating_add(1);
                 }
             }
             Payload::ElementSection(section) => {
                 for element in section {
-                    budget.element_segments.add(1)?;
-                    elements(element.map_err(malformed)?, budget)?;
+                    counts.element_segments.add(1)?;
+                    elements(element.map_err(malformed)?, counts)?;
                 }
             }
             Payload::DataSection(section) => {
                 for data in section {
-                    budget.data_segments.add(1)?;
+                    counts.data_segments.add(1)?;
                     if let DataKind::Active { offset_expr, .. } = data.map_err(malformed)?.kind {
-                        constant(&offset_expr, budget)?;
+                        constant(&offset_expr, counts)?;
                     }
                 }
             }
-            Payload::TagSection(section) => budget.globals.add(section.count().into())?,
+            Payload::TagSection(section) => counts.globals.add(section.count().into())?,
             Payload::CodeSectionEntry(body) => {
                 let signatures = Signatures {
                     types: &self.types,
@@ -104,7 +104,7 @@ impl Module {
                     &body,
                     self.imported.saturating_add(self.bodies),
                     &signatures,
-                    budget,
+                    counts,
                 )?;
                 self.bodies = self.bodies.saturating_add(1);
             }
@@ -113,9 +113,9 @@ impl Module {
         Ok(())
     }
 
-    fn types(&mut self, group: &RecGroup, budget: &mut Budget) -> Result<(), Error> {
+    fn types(&mut self, group: &RecGroup, counts: &mut Counts) -> Result<(), Error> {
         for of in group.types() {
-            budget.types.add(1)?;
+            counts.types.add(1)?;
             let arity = match &of.composite_type.inner {
                 CompositeInnerType::Func(of) => {
                     cost::within(
@@ -141,28 +141,28 @@ impl Module {
     }
 }
 
-fn elements(element: Element<'_>, budget: &mut Budget) -> Result<(), Error> {
+fn elements(element: Element<'_>, counts: &mut Counts) -> Result<(), Error> {
     if let ElementKind::Active { offset_expr, .. } = &element.kind {
-        constant(offset_expr, budget)?;
+        constant(offset_expr, counts)?;
     }
     match element.items {
-        ElementItems::Functions(functions) => budget.elements.add(functions.count().into()),
+        ElementItems::Functions(functions) => counts.elements.add(functions.count().into()),
         ElementItems::Expressions(_, expressions) => {
             for expression in expressions {
-                budget.elements.add(1)?;
-                constant(&expression.map_err(malformed)?, budget)?;
+                counts.elements.add(1)?;
+                constant(&expression.map_err(malformed)?, counts)?;
             }
             Ok(())
         }
     }
 }
 
-fn constant(expression: &ConstExpr<'_>, budget: &mut Budget) -> Result<(), Error> {
+fn constant(expression: &ConstExpr<'_>, counts: &mut Counts) -> Result<(), Error> {
     let bytes = expression.get_binary_reader().bytes_remaining() as u64;
     cost::within(
         bytes,
         cost::CONSTANT_BYTES as u64,
         "bytes of one constant expression",
     )?;
-    budget.constants.add(bytes)
+    counts.constants.add(bytes)
 }

@@ -10,7 +10,7 @@ use wasmtime_parser::{
     TypeBounds,
 };
 
-use super::cost::Budget;
+use super::cost::Counts;
 use crate::error::Error;
 
 /// The size of something with parts.
@@ -87,7 +87,7 @@ impl Space {
         &mut self,
         kind: ComponentExternalKind,
         size: Size,
-        budget: &mut Budget,
+        counts: &mut Counts,
     ) -> Result<(), Error> {
         match kind {
             ComponentExternalKind::Type => self.types.push(size),
@@ -98,7 +98,7 @@ impl Space {
             | ComponentExternalKind::Component
             | ComponentExternalKind::Value => {}
         }
-        budget.shared.add(size.total)
+        counts.shared.add(size.total)
     }
 
     /// Adds an export, or an import of a type, as a part of an instance.

@@ -9,7 +9,7 @@ use wasmtime_parser::{
     ModuleTypeDeclaration, TypeBounds,
 };
 
-use super::cost::{self, Budget};
+use super::cost::{self, Counts};
 use super::sizes::{Size, Space};
 use super::{malformed, names};
 use crate::error::Error;
@@ -26,8 +26,8 @@ struct Within<'a> {
     component: &'a mut Space,
     /// The enclosing components, by the number of levels up.
     outer: &'a dyn Fn(usize) -> Option<&'a Space>,
-    budget: &'a mut Budget,
-    /// The types with parts that are being read, outermost first.
+    counts: &'a mut Counts,
+    /// The types that have parts and are being read, inside of one another.
     spaces: Vec<Space>,
 }
 
@@ -36,12 +36,12 @@ pub(super) fn section<'a>(
     reader: &mut BinaryReader<'_>,
     component: &'a mut Space,
     outer: &'a dyn Fn(usize) -> Option<&'a Space>,
-    budget: &'a mut Budget,
+    counts: &'a mut Counts,
 ) -> Result<(), Error> {
     let mut within = Within {
         component,
         outer,
-        budget,
+        counts,
         spaces: Vec::new(),
     };
     let count = reader.read_var_u32().map_err(malformed)?;
@@ -74,12 +74,12 @@ impl Within<'_> {
 
     fn number(&mut self, kind: ComponentExternalKind, size: Size) -> Result<(), Error> {
         let space = self.spaces.last_mut().unwrap_or(self.component);
-        space.define(kind, size, self.budget)
+        space.define(kind, size, self.counts)
     }
 
     fn read(&mut self, reader: &mut BinaryReader<'_>) -> Result<Size, Error> {
         cost::within(self.spaces.len() as u64, cost::NESTING as u64, "levels of types")?;
-        self.budget.types.add(1)?;
+        self.counts.types.add(1)?;
         let at = reader.original_position();
         let mut ahead = reader.clone();
         let byte = ahead.read_u8().map_err(malformed)?;
@@ -100,10 +100,10 @@ impl Within<'_> {
 
     /// Reads one declaration in a type.
     fn declaration(&mut self, reader: &mut BinaryReader<'_>, of: u8) -> Result<(), Error> {
-        self.budget.items.add(1)?;
+        self.counts.items.add(1)?;
         let at = reader.original_position();
         match reader.read_u8().map_err(malformed)? {
-            0x00 => core(&reader.read().map_err(malformed)?, at, self.budget),
+            0x00 => core(&reader.read().map_err(malformed)?, at, self.counts),
             0x01 => self.define(reader),
             0x02 => self.alias(&reader.read().map_err(malformed)?, at),
             0x03 if of == COMPONENT => {
@@ -161,14 +161,14 @@ impl Within<'_> {
     }
 
     fn plain(&mut self, of: &ComponentType<'_>, at: usize) -> Result<Size, Error> {
-        let budget = &mut *self.budget;
+        let counts = &mut *self.counts;
         match of {
             ComponentType::Defined(of) => {
-                defined(of, at, budget)?;
+                defined(of, at, counts)?;
                 Ok(self.space().defined(of))
             }
             ComponentType::Func(of) => {
-                fields("a parameter", of.params.iter().map(|(name, _)| *name), at, budget)?;
+                fields("a parameter", of.params.iter().map(|(name, _)| *name), at, counts)?;
                 Ok(self.space().function(of))
             }
             // `read` handles components and instances, since they nest.
@@ -179,15 +179,15 @@ impl Within<'_> {
     }
 }
 
-/// Counts the parts of a core type, and checks their names.
-pub(super) fn core(of: &CoreType<'_>, at: usize, budget: &mut Budget) -> Result<(), Error> {
+/// A section of core types.
+pub(super) fn core(of: &CoreType<'_>, at: usize, counts: &mut Counts) -> Result<(), Error> {
     match of {
-        CoreType::Rec(group) => budget.types.add(group.types().len() as u64),
+        CoreType::Rec(group) => counts.types.add(group.types().len() as u64),
         CoreType::Module(declarations) => {
-            budget.items.add(declarations.len() as u64)?;
+            counts.items.add(declarations.len() as u64)?;
             for declaration in declarations {
                 match declaration {
-                    ModuleTypeDeclaration::Type(group) => budget.types.add(group.types().len() as u64)?,
+                    ModuleTypeDeclaration::Type(group) => counts.types.add(group.types().len() as u64)?,
                     ModuleTypeDeclaration::Export { name, .. } => {
                         names::linked(name, "an export of a type", at)?;
                     }
@@ -233,13 +233,13 @@ pub(super) fn alias(alias: &ComponentAlias<'_>, at: usize) -> Result<(), Error> 
     }
 }
 
-fn defined(of: &ComponentDefinedType<'_>, at: usize, budget: &mut Budget) -> Result<(), Error> {
+fn defined(of: &ComponentDefinedType<'_>, at: usize, counts: &mut Counts) -> Result<(), Error> {
     match of {
-        ComponentDefinedType::Record(of) => fields("a field", of.iter().map(|(name, _)| *name), at, budget),
-        ComponentDefinedType::Variant(of) => fields("a case", of.iter().map(|case| case.name), at, budget),
-        ComponentDefinedType::Flags(of) => fields("a flag", of.iter().copied(), at, budget),
-        ComponentDefinedType::Enum(of) => fields("a case", of.iter().copied(), at, budget),
-        ComponentDefinedType::Tuple(of) => budget.items.add(of.len() as u64),
+        ComponentDefinedType::Record(of) => fields("a field", of.iter().map(|(name, _)| *name), at, counts),
+        ComponentDefinedType::Variant(of) => fields("a case", of.iter().map(|case| case.name), at, counts),
+        ComponentDefinedType::Flags(of) => fields("a flag", of.iter().copied(), at, counts),
+        ComponentDefinedType::Enum(of) => fields("a case", of.iter().copied(), at, counts),
+        ComponentDefinedType::Tuple(of) => counts.items.add(of.len() as u64),
         _ => Ok(()),
     }
 }
@@ -248,9 +248,9 @@ fn fields<'a>(
     place: &'static str,
     names: impl ExactSizeIterator<Item = &'a str>,
     at: usize,
-    budget: &mut Budget,
+    counts: &mut Counts,
 ) -> Result<(), Error> {
-    budget.items.add(names.len() as u64)?;
+    counts.items.add(names.len() as u64)?;
     for name in names {
         names::linked(name, place, at)?;
     }

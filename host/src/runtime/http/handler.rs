@@ -8,27 +8,26 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Method};
-use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType};
+use wasmtime::component::{Linker, LinkerInstance, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, HostFutureIncomingResponse as _, Scheme};
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiHttpView as _};
 use wasmtime_wasi_io::IoView as _;
 use wasmtime_wasi_io::poll::subscribe;
 
-use super::in_flight::{Awaited, InFlight};
 use super::incoming::{self, Incoming};
 use super::outgoing_body;
+use super::resource::{Store, resource};
 use crate::gate::pipeline::{Content, Pipeline, RawRequest};
-use crate::runtime::instance::State;
+use crate::runtime::in_flight::{Awaited, InFlight};
+use crate::runtime::state::State;
 
 /// The name in wasmtime-wasi-http. A component built with another 0.2 version finds it too.
 const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 /// As above.
 const TYPES: &str = "wasi:http/types@0.2.12";
 
-pub(super) type Store<'a> = StoreContextMut<'a, State>;
-/// The result of `get`: `None` while pending, `Some(Err)` if it was taken before, or how the request finished.
+/// What `get` says: nothing yet, or that it said all before, or how the request ended.
 type Got = Option<Result<Result<Resource<Incoming>, ErrorCode>, ()>>;
 
 /// Lets the nodes of this linker send requests. The linker must have wasmtime-wasi-http's types already.
@@ -56,17 +55,6 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     add_future(&mut types)?;
     linker.allow_shadowing(false);
     Ok(())
-}
-
-/// Defines a resource that is a `T` in the instance's table. It is deleted when the node drops its handle.
-pub(super) fn resource<T: Send + 'static>(
-    types: &mut LinkerInstance<'_, State>,
-    name: &str,
-) -> wasmtime::Result<()> {
-    types.resource(name, ResourceType::host::<T>(), |mut store: Store<'_>, rep| {
-        store.data_mut().table().delete(Resource::<T>::new_own(rep))?;
-        Ok(())
-    })
 }
 
 fn add_future(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {

@@ -12,9 +12,9 @@ use wasmtime_wasi_io::IoView as _;
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{DynInputStream, InputStream, StreamError, StreamResult};
 
-use super::handler::{Store, resource};
+use super::resource::{Store, resource};
 use crate::gate::pipeline::BufferedResponse;
-use crate::runtime::instance::State;
+use crate::runtime::state::State;
 
 /// A response.
 pub(super) struct Incoming {

@@ -19,9 +19,9 @@ use wasmtime_wasi_io::IoView as _;
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{DynOutputStream, OutputStream, StreamError, StreamResult};
 
-use super::handler::{Store, resource};
+use super::resource::{Store, resource};
 use crate::gate::pipeline::{BufferReservation, Buffered};
-use crate::runtime::instance::State;
+use crate::runtime::state::State;
 
 /// How much a node may write in one call: enough for most bodies.
 const PERMIT: usize = 64 * 1024;

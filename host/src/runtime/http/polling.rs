@@ -10,8 +10,8 @@ use wasmtime_wasi_io::IoView as _;
 use wasmtime_wasi_io::bindings::wasi::io::poll::{Host as _, HostPollable as _};
 use wasmtime_wasi_io::poll::DynPollable;
 
-use super::handler::Store;
-use crate::runtime::instance::State;
+use super::resource::Store;
+use crate::runtime::state::State;
 
 /// The name in wasmtime-wasi-io. A component built with another 0.2 version finds it too.
 const INTERFACE: &str = "wasi:io/poll@0.2.12";

@@ -16,13 +16,13 @@ use tokio::task::yield_now;
 use wasmtime::Store;
 use wasmtime_wasi_http::Error as HttpError;
 
-use super::State;
-use super::reached_limit::ReachedLimit;
 use crate::gate::pipeline::Pipeline;
 use crate::runtime::bindings::types::Field;
 use crate::runtime::bindings::{execution, turns};
 use crate::runtime::http::handler::code;
 use crate::runtime::http::turn::{self, Turn, TurnResponse, bare};
+use crate::runtime::reached_limit::ReachedLimit;
+use crate::runtime::state::State;
 
 /// With fewer requests, waiting longer for several responses gains nothing.
 const SEVERAL: usize = 2;

@@ -150,7 +150,11 @@ async fn a_write_sends_one_request_that_changes_something() {
         gate.sent(allowed).await;
     }
     assert_eq!(gate.fails(post(THINGS, "{}")).await, "http-request-denied");
-    let (_, hint) = denial(&gate.pipeline);
+    let (message, hint) = denial(&gate.pipeline);
+    assert_eq!(
+        message,
+        "a call of a `write` operation may send 1 request that is not a GET"
+    );
     assert_eq!(hint.as_deref(), Some("in the policy file:\nwrite-requests = 2"));
     assert_eq!(server.seen().len(), 3);
 }
@@ -163,6 +167,11 @@ async fn a_write_sends_as_many_as_the_policy_says() {
         gate.sent(post(THINGS, "{}")).await;
     }
     assert_eq!(gate.fails(post(THINGS, "{}")).await, "http-request-denied");
+    let (message, _) = denial(&gate.pipeline);
+    assert_eq!(
+        message,
+        "a call of a `write` operation may send 2 requests that are not a GET"
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::super::{durable, item_digest};
 use super::*;
-use crate::run::{Notice, Stats};
+use crate::run::notice::Notice;
+use crate::run::stats::Stats;
 use tempfile::TempDir;
 
 fn identity(operation: &str) -> Identity {

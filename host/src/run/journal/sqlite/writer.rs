@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use tokio::sync::watch;
 
 use super::{JournalError, Progress, Row, Safety, Urgency};
-use crate::run::{Notice, NoticeSender};
+use crate::run::notice::{Notice, NoticeSender};
 
 /// How long a result may stay unwritten: unnoticeable, and long enough for many results to share a transaction.
 const SOON: Duration = Duration::from_millis(10);

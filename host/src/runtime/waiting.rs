@@ -9,7 +9,7 @@ use wasmtime_wasi::clocks::WasiClocksView as _;
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock::Host as _;
 use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 
-use super::State;
+use super::state::State;
 
 /// The name in wasmtime-wasi. A component built with another 0.2 version finds it too.
 const INTERFACE: &str = "wasi:clocks/monotonic-clock@0.2.12";

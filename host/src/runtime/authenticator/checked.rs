@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use super::{Authenticator, End, Session};
+use super::Authenticator;
 use crate::gate::access::{Access, Query};
 use crate::gate::pipeline::header::is_forbidden_in_session;
 use crate::runtime::bindings::authentication;
+use crate::runtime::session::{End, Session};
 use nodule_core::failure::Failure;
 use nodule_core::secret::Secret;
 

@@ -91,9 +91,11 @@ mod tests {
     use wasmtime::Store;
     use wasmtime::component::{Component, Instance, Linker, Resource, ResourceTable, ResourceType};
 
-    use super::super::{ClockAndRng, InstanceStore, State};
     use super::*;
+    use crate::runtime::clock_and_rng::ClockAndRng;
     use crate::runtime::engine::{Engine, EngineConfig};
+    use crate::runtime::instance::InstanceStore;
+    use crate::runtime::state::State;
     use nodule_core::limits::Limits;
 
     struct Bench {
@@ -107,10 +109,9 @@ mod tests {
             let engine = Engine::new(&EngineConfig::default()).unwrap();
             let mut limits = Limits::default();
             change(&mut limits);
-            let InstanceStore { store, .. } = InstanceStore::offline(&engine, &limits, ClockAndRng::Real);
             Self {
                 linker: Linker::new(engine.wasmtime()),
-                store,
+                store: InstanceStore::offline(&engine, &limits, ClockAndRng::Real).into_inner(),
             }
         }
 

@@ -4,10 +4,10 @@
 use nodule_core::limits::Limits;
 use wasmtime::ResourceLimiter;
 
-use super::reached_limit::ReachedLimit;
+use crate::runtime::reached_limit::ReachedLimit;
 
-/// The remaining memory, table elements and core instances.
-pub(super) struct Budget {
+/// What is left of an instance's memory, tables and core instances.
+pub(in crate::runtime) struct RemainingResources {
     memory_limit: usize,
     memory_left: usize,
     tables_limit: usize,
@@ -15,8 +15,8 @@ pub(super) struct Budget {
     instances: usize,
 }
 
-impl Budget {
-    pub(super) fn new(limits: &Limits) -> Self {
+impl RemainingResources {
+    pub(in crate::runtime) fn new(limits: &Limits) -> Self {
         Self {
             memory_limit: limits.memory_bytes,
             memory_left: limits.memory_bytes,
@@ -27,12 +27,12 @@ impl Budget {
     }
 
     /// Whether more than half of the memory is left.
-    pub(super) fn has_memory_to_spare(&self) -> bool {
+    pub(in crate::runtime) fn has_memory_to_spare(&self) -> bool {
         self.memory_left > self.memory_limit / 2
     }
 }
 
-impl ResourceLimiter for Budget {
+impl ResourceLimiter for RemainingResources {
     fn memory_growing(
         &mut self,
         current: usize,
@@ -98,19 +98,19 @@ mod tests {
     fn a_growth_beyond_the_declared_end_uses_up_nothing_and_the_systems_refusal_ends_the_call() {
         let mut limits = Limits::default();
         (limits.memory_bytes, limits.table_elements) = (100, 10);
-        let mut budget = Budget::new(&limits);
-        assert!(!budget.memory_growing(0, 90, Some(80)).unwrap());
-        assert!(!budget.table_growing(0, 9, Some(8)).unwrap());
-        assert!(budget.memory_growing(0, 80, Some(80)).unwrap());
-        assert!(budget.table_growing(0, 8, None).unwrap());
-        assert!(budget.memory_growing(80, 101, None).is_err());
+        let mut remaining = RemainingResources::new(&limits);
+        assert!(!remaining.memory_growing(0, 90, Some(80)).unwrap());
+        assert!(!remaining.table_growing(0, 9, Some(8)).unwrap());
+        assert!(remaining.memory_growing(0, 80, Some(80)).unwrap());
+        assert!(remaining.table_growing(0, 8, None).unwrap());
+        assert!(remaining.memory_growing(80, 101, None).is_err());
         assert!(
-            budget
+            remaining
                 .memory_grow_failed(wasmtime::Error::msg("no memory"))
                 .is_err()
         );
         assert!(
-            budget
+            remaining
                 .table_grow_failed(wasmtime::Error::msg("no memory"))
                 .is_err()
         );

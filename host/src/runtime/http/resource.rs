@@ -1,0 +1,20 @@
+//! Resources of `wasi:http` that are this host's own.
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{LinkerInstance, Resource, ResourceType};
+use wasmtime_wasi_io::IoView as _;
+
+use crate::runtime::state::State;
+
+pub(super) type Store<'a> = StoreContextMut<'a, State>;
+
+/// A resource that is a `T` in the instance's table, and goes with the node's hold of it.
+pub(super) fn resource<T: Send + 'static>(
+    types: &mut LinkerInstance<'_, State>,
+    name: &str,
+) -> wasmtime::Result<()> {
+    types.resource(name, ResourceType::host::<T>(), |mut store: Store<'_>, rep| {
+        store.data_mut().table().delete(Resource::<T>::new_own(rep))?;
+        Ok(())
+    })
+}

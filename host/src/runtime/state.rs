@@ -1,0 +1,77 @@
+//! What Wasmtime keeps for an instance: its part of the host.
+
+mod hooks;
+mod remaining;
+
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_io::IoView;
+
+use super::clock_and_rng::Staged;
+use super::in_flight::InFlight;
+use super::share::Account;
+use crate::gate::pipeline::Pipeline;
+
+pub(super) use hooks::Hooks;
+pub(super) use remaining::RemainingResources;
+
+/// What Wasmtime keeps for an instance.
+pub(crate) struct State {
+    pub(super) table: ResourceTable,
+    pub(super) wasi: WasiCtx,
+    /// The clock and the randomness in `wasi`, where they are recorded ones.
+    pub(super) staged: Option<Staged>,
+    pub(super) http: WasiHttpCtx,
+    pub(super) hooks: Hooks,
+    /// Without one every request is denied.
+    pub(super) pipeline: Option<Arc<Pipeline>>,
+    /// What all calls of its runner have computed.
+    pub(super) account: Option<Arc<Account>>,
+    pub(super) remaining: RemainingResources,
+    pub(super) in_flight: InFlight,
+}
+
+impl State {
+    /// Its requests that have no answer yet.
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// Whether it is there to say what it is, and nothing else.
+    pub(super) fn only_describes(&self) -> bool {
+        self.pipeline.is_none()
+    }
+
+    /// Where its requests go.
+    pub(crate) fn pipeline(&self) -> Option<Arc<Pipeline>> {
+        self.pipeline.clone()
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl IoView for State {
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.hooks,
+        }
+    }
+}
