@@ -227,9 +227,9 @@ fn refused(results: &[ItemResult]) -> Vec<usize> {
     positions(results, |failure| matches!(failure, Failure::Unauthenticated(_)))
 }
 
-/// The positions of the items that run with the new session.
+/// The positions of the items to run again with the new session.
 fn run_again(results: &[ItemResult]) -> Vec<usize> {
-    // With `stop`, the items after the refused one were not run because of it: they get their turn now.
+    // With `stop`, the items after the refused one did not run, so they run now.
     positions(results, |failure| {
         matches!(failure, Failure::Unauthenticated(_) | Failure::NotRun)
     })
@@ -243,7 +243,7 @@ fn positions(results: &[ItemResult], is_wanted: impl Fn(&Failure) -> bool) -> Ve
         .collect()
 }
 
-/// Each item in a call of its own.
+/// Runs each item in a call of its own. With `stop`, items after a failed one do not run.
 async fn one_by_one<'i, F>(
     items: &'i [&'i Item],
     on_failure: OnFailure,
@@ -269,7 +269,7 @@ where
     results
 }
 
-/// The result of a plain write. It is alone in its call, so what the host saw is about this item.
+/// The results of a plain write. It is alone in its call, so the requests that the host saw belong to this item.
 fn of_write(results: Result<Vec<ItemResult>, Stop>, changing: Changing) -> Vec<ItemResult> {
     let results = results.unwrap_or_else(|stop| vec![Err(stop.into_failure())]);
     results
@@ -278,7 +278,8 @@ fn of_write(results: Result<Vec<ItemResult>, Stop>, changing: Changing) -> Vec<I
         .collect()
 }
 
-/// What reading these results costs, as a number of bytes. There have to be as many as items, of no more bytes than the limit.
+/// The cost of scanning these results, in bytes. Refuses results whose number differs from the items', and results of
+/// more bytes than the limit.
 fn cost(results: &[execution::ItemResult], items: usize, limit: usize) -> Result<usize, Stop> {
     if results.len() != items {
         return Err(Stop::Trap(format!(
@@ -371,7 +372,7 @@ mod tests {
         Err(Failure::NotRun)
     }
 
-    /// The kinds of failure, and the texts of what was done.
+    /// The JSON texts of successful results, and the kinds of failures.
     fn words(results: &[ItemResult]) -> Vec<String> {
         let word = |result: &ItemResult| match result {
             Ok(output) => output.iter().map(|json| json.get()).collect(),
@@ -380,7 +381,7 @@ mod tests {
         results.iter().map(word).collect()
     }
 
-    /// Runs three items one by one, of which the second traps; what came of it, and which were called.
+    /// Runs three items one by one; the second one traps. Returns the results, and the items that were called.
     async fn second_traps(on_failure: OnFailure) -> (Vec<ItemResult>, Vec<usize>) {
         let items = [0, 1, 2].map(|index| Item {
             index,

@@ -67,7 +67,7 @@ impl fmt::Display for ItemError {
 
 impl std::error::Error for ItemError {}
 
-/// The keys of the last items, by their hashes.
+/// The most recent keys, by hash.
 #[derive(Default)]
 pub(super) struct RecentKeys {
     hasher: RandomState,

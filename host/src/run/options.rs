@@ -1,4 +1,4 @@
-//! What a run is asked for.
+//! The options of a run.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use nodule_core::outcome::{OnFailure, OnUnknown, ResultOrder};
 use nodule_core::rate::Rate;
 use nodule_core::retry::Retry;
 
-/// Options of a run. Serde writes the run's time in whole milliseconds, as `runTimeMs`, and not the journal; it uses the default for
-/// absent fields.
+/// Options of a run. Serde writes the run time in whole milliseconds, as `runTimeMs`, and omits the journal; absent
+/// fields have their defaults.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[non_exhaustive]
@@ -46,7 +46,7 @@ pub struct RunOptions {
     pub on_unknown: OnUnknown,
 }
 
-/// A time in whole milliseconds, if there is one.
+/// An optional time in whole milliseconds.
 mod millis {
     use std::time::Duration;
 

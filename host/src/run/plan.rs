@@ -1,4 +1,4 @@
-//! What an item would send, without sending it.
+//! Plans the requests of an item without sending them, and checks items without the service.
 
 use std::sync::PoisonError;
 
@@ -12,8 +12,9 @@ use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
 
 impl Runner {
-    /// The requests that an item would send, as far as they can be known without an answer, and what the node says of
-    /// the item when it sends none. Only a runner made with [`RunnerBuilder::dry_run`](crate::RunnerBuilder::dry_run) has any.
+    /// The requests that an item would send, as far as they are known without a response. If it would send none, this
+    /// is the node's failure, if any. Only a runner made with
+    /// [`RunnerBuilder::dry_run`](crate::RunnerBuilder::dry_run) plans requests.
     ///
     /// # Errors
     ///
@@ -30,20 +31,20 @@ impl Runner {
 }
 
 impl Component {
-    /// What the node has against an item before it sends anything, such as missing or malformed parameters: for a form, or for a workflow that
-    /// is checked before anybody has a credential. Nothing is sent; the node is told that its service is at a name that does not exist. What the
-    /// service would say of the item is not known.
+    /// Checks an item as far as the node can without the service, such as for missing or malformed parameters. A form
+    /// can use it, or a workflow that is checked before anyone has a credential. No request is sent: the node gets a
+    /// base URL whose name does not exist. Whether the service would accept the item is unknown.
     ///
     /// # Errors
     ///
-    /// The outer one: the operation is unknown. The inner one: what is wrong with the item.
+    /// The outer error: the operation is unknown. The inner one: what is wrong with the item.
     pub async fn validate(
         &self,
         group: &str,
         operation: &str,
         item: &str,
     ) -> Result<Result<(), Failure>, Error> {
-        /// Reserved by RFC 2606 for names that never resolve.
+        /// RFC 2606 reserves this name, so that it never resolves.
         const NOWHERE: &str = "https://validation.invalid/";
         let mut limits = Limits::default();
         limits.stack_bytes = self.engine().stack_bytes();
@@ -53,7 +54,7 @@ impl Component {
         }
         let planned = builder.build()?.plan(group, operation, item).await?;
         Ok(match planned {
-            // It came as far as a request, to a place that only a policy can allow.
+            // The item passed the node's checks: the node sent a request, which the empty policy denied.
             Ok(_) | Err(Failure::Denied { .. }) => Ok(()),
             Err(failure) => Err(failure),
         })
@@ -71,7 +72,7 @@ impl Inner {
             _ => Vec::new(),
         };
         match outcome {
-            // The request was refused because this is a dry run: that is the plan, not a failure.
+            // A dry run refuses the request: that is the plan, not a failure.
             Ok(results) if planned.is_empty() => match results.into_iter().next() {
                 Some(Err(failure)) => Err(failure),
                 _ => Ok(planned),

@@ -125,8 +125,8 @@ impl Runner {
         }
     }
 
-    /// What was recorded, without secrets, as the text of a file; `None` but for a runner made with [`RunnerBuilder::record`]. It is
-    /// empty afterwards.
+    /// Takes the recording as the text of a file, without secrets. `None` unless the runner was made with
+    /// [`RunnerBuilder::record`]. Afterwards the recording is empty. Errors use `file` as its name.
     ///
     /// # Errors
     ///

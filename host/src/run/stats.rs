@@ -129,7 +129,7 @@ impl Summary {
     }
 }
 
-/// As [`Summary::to_json`].
+/// Writes the JSON of [`Summary::to_json`].
 impl Serialize for Summary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.to_json().serialize(serializer)

@@ -20,11 +20,11 @@ use crate::runtime::share::Account;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
 
-/// Everything that making a session takes.
+/// Everything that is needed to make a session.
 pub(crate) struct Authenticator<'a> {
     pub(crate) component: &'a Component,
     pub(crate) credential: &'a Credential,
-    /// What all calls of the runner have computed.
+    /// The CPU time of all calls of the runner.
     pub(crate) account: &'a Arc<Account>,
     pub(crate) clock_and_rng: ClockAndRng,
     /// Reaches the credential's base URL and nothing else.
@@ -41,12 +41,12 @@ impl Authenticator<'_> {
             Arc::clone(&self.pipeline),
             self.clock_and_rng,
         );
-        // The bindings want a `String`; this copy is wiped, those that they make of it are not ours to wipe.
+        // The bindings need a `String`. This copy is zeroized; the copies that the bindings make are out of reach.
         let credential = Zeroizing::new(self.credential.json().expose().to_owned());
         let answer = guard
             .authenticate(self.component.pre(), &credential, renew.as_ref())
             .await;
-        // The instance held the secret: it goes before anything else happens.
+        // The instance knows the secret, so it is dropped before anything else happens.
         drop(guard);
         let renewal = renew.is_some();
         renew.iter_mut().for_each(wipe);
@@ -54,7 +54,7 @@ impl Authenticator<'_> {
             Ok(Ok(session)) => self.checked(generation, session),
             Ok(Err(failure)) => Err(self.bare(&failure)),
             Err(Stop::Limit(limit)) => Err(Failure::Limit(format!("authenticate: {limit}"))),
-            // Of what trapped it a number may be the node's, such as that of a handle that is none.
+            // A trap's message may contain a number that the node chose, such as an invalid handle.
             Err(Stop::Trap(_)) => Err(Failure::Other {
                 kind: "trap".into(),
                 message: "authenticate: the node stopped".into(),
@@ -75,7 +75,8 @@ impl Authenticator<'_> {
 }
 
 impl SessionSlot {
-    /// A session that is not the refused one, nor one that has ended. Whoever comes while one is made waits for it.
+    /// Returns a session that was neither refused nor has expired, and makes one if necessary. Callers that arrive
+    /// meanwhile wait for it.
     pub(crate) async fn get<'a>(
         &self,
         refused: Option<u64>,
@@ -98,10 +99,10 @@ impl SessionSlot {
             if landed != seen
                 && let Some(failure) = &*failed
             {
-                // That flight was under way when this caller came: its failure is this caller's too.
+                // That attempt was in progress when this caller arrived, so its failure is this caller's too.
                 return Err(failure.clone());
             }
-            // After a refusal a new session is asked for, not a renewal of what was refused.
+            // After a refusal the node authenticates anew instead of renewing the refused session.
             let renew = last.filter(|session| !was_refused && session.renewal.is_some());
             let outcome = maker().make(landed + 1, renew.as_deref()).await;
             self.landed.fetch_add(1, AcqRel);
@@ -112,7 +113,7 @@ impl SessionSlot {
                     if self.keep(&session, forgotten) {
                         return Ok(session);
                     }
-                    // It was forgotten while it was made: another takes its place.
+                    // The session was forgotten while it was being made, so another one is made.
                 }
                 Err(failure) => {
                     *failed = Some(failure.clone());
@@ -123,7 +124,7 @@ impl SessionSlot {
     }
 }
 
-/// The bindings want their own copies; these are ours to wipe.
+/// Zeroizes the copies that were made for the bindings.
 fn wipe(session: &mut authentication::Session) {
     let types::Access { headers, query } = &mut session.access;
     headers

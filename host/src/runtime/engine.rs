@@ -298,9 +298,10 @@ impl Engine {
         })
     }
 
-    /// Forget the sessions of a tenant: those that are kept, and those that are being made, whatever runners there are. No call
-    /// begins with one of them any more; a call that is under way ends with the one that it has. A runner that is still there makes a new one when it
-    /// needs one, since it has the credential: drop the tenant's runs and runners first where that must not be.
+    /// Forgets the sessions of a tenant, in all runners: those that are kept and those that are being made. No later
+    /// call starts with one of them; a call in flight keeps the session that it has. A runner that still exists makes a
+    /// new session when it needs one, since it has the credential. If that must not happen, drop the tenant's runs and
+    /// runners first.
     pub fn forget_sessions(&self, tenant: &str) {
         self.inner.sessions.forget(tenant);
     }
@@ -341,7 +342,7 @@ impl Engine {
         &self.inner.sessions
     }
 
-    /// The components that somebody holds.
+    /// The components in use.
     pub(super) fn loaded(&self) -> &Loaded {
         &self.inner.loaded
     }

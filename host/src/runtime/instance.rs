@@ -26,7 +26,7 @@ use crate::runtime::share::{self, Account};
 use crate::runtime::state::{Hooks, RemainingResources, State};
 use nodule_core::limits::Limits;
 
-/// Why a call gave no result.
+/// Why a call returned no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// The node trapped or gave up.
@@ -123,7 +123,7 @@ impl InstanceStore {
         self.store
     }
 
-    /// Make it ready for another call: with its own requests, time and randomness.
+    /// Prepares the instance for another call, with its own requests, time and randomness.
     fn rebind(&mut self, pipeline: Arc<Pipeline>, clock_and_rng: ClockAndRng) {
         let state = self.store.data_mut();
         match (&state.staged, clock_and_rng) {

@@ -6,18 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use super::bindings::NodePre;
 use nodule_core::description::Node;
 
-/// What is kept of a component, for all who hold it.
+/// A loaded component, shared by everyone who uses it.
 pub(super) struct LoadedNode {
     pub(super) pre: NodePre,
     pub(super) node: Node,
     pub(super) digest: String,
 }
 
-/// A component that somebody holds, or nobody. Locked while it is loaded.
+/// A loaded component, if it is still in use. The lock is taken while it is being loaded.
 type Slot = Arc<tokio::sync::Mutex<Weak<LoadedNode>>>;
 
-/// The components of an engine by digest, for as long as somebody holds them: what is loaded twice, at once or not, is compiled and
-/// described once.
+/// The components in use of an engine, by digest. A component that is loaded twice is compiled and described once.
 #[derive(Default)]
 pub(super) struct Loaded(Mutex<HashMap<String, Slot>>);
 

@@ -6,8 +6,9 @@
 //! one is being made wait for it, and share its failure.
 //!
 //! The authenticating instance knows the secret, the executing one must not, and the two may collude. Nothing that the
-//! first returns may therefore change what the second observes of the host: a session has [fixed sizes](super::authenticator::checked), its
-//! [query](query) can be added to every URL, and a failure [says nothing](super::authenticator::bare) but its kind in the node's words.
+//! first returns may therefore change what the second observes of the host: a session has
+//! [fixed sizes](super::authenticator::checked), its [query](crate::gate::access::Query) can be added to every URL, and
+//! a failure [says nothing](super::authenticator::bare) but its kind in the node's words.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -72,7 +73,7 @@ impl Session {
         &self.access
     }
 
-    /// Whether it has ended at the time of a call.
+    /// Whether it has expired at the time of a call.
     pub(super) fn has_ended(&self, clock_and_rng: ClockAndRng) -> bool {
         match (self.ends, clock_and_rng) {
             (Some(End::Real(end)), _) => end <= Instant::now(),
@@ -86,7 +87,7 @@ impl Session {
         self.access.secrets().chain(&self.renewal)
     }
 
-    /// As the node's own `authenticate` gave it, for its renewal.
+    /// As the node's `authenticate` returned it, for a renewal.
     pub(super) fn as_given(&self) -> authentication::Session {
         let field = |name: &str, value: &Secret| types::Field {
             name: name.to_owned(),
@@ -140,9 +141,9 @@ struct Kept {
 /// A slot for one session.
 #[derive(Default)]
 pub(crate) struct SessionSlot {
-    /// Who makes a session has it. The failure is that of the last flight, where that had one.
+    /// Locked while a session is being made. Contains the failure of the last attempt, if it failed.
     pub(super) flight: tokio::sync::Mutex<Option<Failure>>,
-    /// The number of the newest flight that ended, readable while one is under way.
+    /// The number of the last finished attempt, readable while another one is in progress.
     pub(super) landed: AtomicU64,
     current: Mutex<Current>,
 }
@@ -165,7 +166,7 @@ impl Sessions {
         })
     }
 
-    /// The slot of this component's session for this credential.
+    /// The slot for this component, tenant and credential.
     pub(crate) fn shared(&self, digest: &str, tenant: &str, credential: &Credential) -> Arc<SessionSlot> {
         self.slot(tenant, &[digest, tenant, credential.json().expose()])
     }
@@ -226,20 +227,20 @@ impl Kept {
 }
 
 impl SessionSlot {
-    /// Forget its session, and that which is being made.
+    /// Forgets the session, and one that is being made.
     pub(crate) fn forget(&self) {
         let mut current = self.current();
         current.forgotten += 1;
         current.session = None;
     }
 
-    /// The session, which is gone if nobody puts it back.
+    /// Takes the session out. It is gone unless it is put back.
     pub(super) fn take(&self) -> (Option<Arc<Session>>, u64) {
         let mut current = self.current();
         (current.session.take(), current.forgotten)
     }
 
-    /// Keep a session, unless it was forgotten meanwhile.
+    /// Keeps a session, unless the slot was told to forget meanwhile.
     pub(super) fn keep(&self, session: &Arc<Session>, forgotten: u64) -> bool {
         let mut current = self.current();
         let is_kept = current.forgotten == forgotten;

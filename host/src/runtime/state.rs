@@ -1,4 +1,4 @@
-//! What Wasmtime keeps for an instance: its part of the host.
+//! The data of an instance's store: what the host keeps for one instance.
 
 mod hooks;
 mod remaining;
@@ -18,34 +18,34 @@ use crate::gate::pipeline::Pipeline;
 pub(super) use hooks::Hooks;
 pub(super) use remaining::RemainingResources;
 
-/// What Wasmtime keeps for an instance.
+/// The data of an instance's store.
 pub(crate) struct State {
     pub(super) table: ResourceTable,
     pub(super) wasi: WasiCtx,
-    /// The clock and the randomness in `wasi`, where they are recorded ones.
+    /// The clock and the randomness in `wasi`, if they are virtual.
     pub(super) staged: Option<Staged>,
     pub(super) http: WasiHttpCtx,
     pub(super) hooks: Hooks,
-    /// Without one every request is denied.
+    /// Without a pipeline every request is denied.
     pub(super) pipeline: Option<Arc<Pipeline>>,
-    /// What all calls of its runner have computed.
+    /// The CPU time of all calls of the runner.
     pub(super) account: Option<Arc<Account>>,
     pub(super) remaining: RemainingResources,
     pub(super) in_flight: InFlight,
 }
 
 impl State {
-    /// Its requests that have no answer yet.
+    /// The requests without a response.
     pub(crate) fn in_flight(&self) -> &InFlight {
         &self.in_flight
     }
 
-    /// Whether it is there to say what it is, and nothing else.
+    /// Whether the instance only describes itself.
     pub(super) fn only_describes(&self) -> bool {
         self.pipeline.is_none()
     }
 
-    /// Where its requests go.
+    /// The pipeline for the instance's requests.
     pub(crate) fn pipeline(&self) -> Option<Arc<Pipeline>> {
         self.pipeline.clone()
     }

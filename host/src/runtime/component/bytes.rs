@@ -64,7 +64,7 @@ pub(super) fn inspect(bytes: &[u8]) -> Result<Outside, Error> {
 struct Walk<'a> {
     bytes: &'a [u8],
     counts: Counts,
-    /// The module or component that is being read, inside of those that it is in.
+    /// The module or component being read, and those that it is nested in.
     levels: Vec<Level>,
     outside: Outside,
 }
@@ -165,7 +165,7 @@ impl<'a> Walk<'a> {
             KnownCustom::Name(reader) => custom::names(reader, &mut self.counts),
             KnownCustom::ComponentName(reader) => custom::component_names(reader, &mut self.counts),
             KnownCustom::Producers(reader) => custom::producers(reader, &mut self.counts),
-            // Nothing that a host or an engine reads: debug information, features, package documentation.
+            // Neither the host nor the engine reads these: debug information, features, package documentation.
             _ => Ok(()),
         }
     }
@@ -278,13 +278,13 @@ fn missing(at: usize) -> Error {
 }
 
 impl Component {
-    /// Refuse what is too much for one component, with all that is in it.
+    /// Refuses a component that costs too much, including everything nested in it.
     fn weighed(&self, counts: &Counts) -> Result<(), Error> {
         counts.instances.holds(self.own.instances)?;
         counts.linked.holds(self.own.linked)
     }
 
-    /// Something that is imported; says whether it asks for nothing but types.
+    /// Counts an import. Returns whether it asks for types only.
     fn import(&mut self, of: ComponentTypeRef, at: usize, counts: &mut Counts) -> Result<bool, Error> {
         let size = self.space.reference(of);
         self.define(of.kind(), size, at, counts)?;
@@ -312,7 +312,7 @@ impl Component {
         self.own.linked = self.own.linked.saturating_add(more);
     }
 
-    /// A function between a component and its modules: code is made for it, by all parts of its type.
+    /// Counts a function between a component and its modules. The compiler generates code for all parts of its type.
     fn canonical(&mut self, function: &CanonicalFunction, counts: &mut Counts) -> Result<(), Error> {
         self.link(1);
         match function {

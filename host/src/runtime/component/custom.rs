@@ -9,7 +9,7 @@ use super::cost::Counts;
 use super::{malformed, names};
 use crate::error::Error;
 
-/// A module's debug names.
+/// Checks a module's debug names.
 pub(super) fn names(reader: NameSectionReader<'_>, counts: &mut Counts) -> Result<(), Error> {
     for part in reader {
         match part.map_err(malformed)? {
@@ -23,7 +23,7 @@ pub(super) fn names(reader: NameSectionReader<'_>, counts: &mut Counts) -> Resul
             | Name::Data(map)
             | Name::Tag(map) => flat(map, counts)?,
             Name::Local(map) | Name::Label(map) | Name::Field(map) => nested(map, counts)?,
-            // Nobody knows what it names.
+            // An unknown kind of name.
             Name::Unknown { .. } => {}
         }
     }
@@ -59,7 +59,7 @@ pub(super) fn component_names(
     Ok(())
 }
 
-/// The tools that made it.
+/// Checks the names of the tools that made the component.
 pub(super) fn producers(reader: ProducersSectionReader<'_>, counts: &mut Counts) -> Result<(), Error> {
     for field in reader.into_iter_with_offsets() {
         let (at, field) = field.map_err(malformed)?;

@@ -1,4 +1,4 @@
-//! The engine's side of loading.
+//! Loads components into an engine: from bytes, from a file, or as compiled code.
 
 use std::path::PathBuf;
 
@@ -8,69 +8,70 @@ use crate::error::Error;
 use crate::runtime::engine::Engine;
 
 impl Engine {
-    /// Check that a component is a node of this contract's version, compile it (or take it from the cache), and let
-    /// it describe itself. Bytes that are loaded already, and held by somebody, are not compiled or described again; who loads them
-    /// while somebody else does waits for that. Must be called within a Tokio runtime, as everything that runs a node.
+    /// Checks that a component is a node of this contract's version, compiles it (or takes it from the cache), and asks
+    /// for its description. A component that is already loaded and in use is neither compiled nor described again;
+    /// concurrent loads of the same component wait. Must be called within a Tokio runtime, like everything that runs a
+    /// node.
     ///
-    /// Names, sizes, imports and exports are checked from the bytes, before anything is compiled; see [`Precompiler`](crate::Precompiler) for
-    /// what bounds the compiler itself. All of it is done on tokio's threads for blocking work, and goes on there
-    /// when the future is dropped.
+    /// Names, sizes, imports and exports are checked in the bytes, before anything is compiled; see
+    /// [`Precompiler`](crate::Precompiler) for what bounds the compiler itself. The work is done on Tokio's blocking
+    /// threads, and continues there if the future is dropped.
     ///
     /// # Errors
     ///
-    /// It is no component, has names or sizes that components do not have, is a node for another version, asks for more than
-    /// a node is given, does not compile, or describes itself in a way that is broken or hostile.
+    /// The bytes are not a component, have names or sizes that are refused, are a node for another version of the
+    /// contract, import more than a node may, or do not compile, or the description is invalid or hostile.
     pub async fn load(&self, bytes: &[u8]) -> Result<Component, Error> {
         refuse_large(bytes.len() as u64)?;
         Component::load(self, bytes.to_vec(), None).await
     }
 
-    /// [`Engine::load`] of a component that has to have this digest, `sha256:` and 64 hexadecimal digits. Another one is
-    /// refused before any of it is compiled or run.
+    /// [`Engine::load`] for a component that must have this digest, `sha256:` and 64 hexadecimal digits. A component
+    /// with another digest is refused before any of it is compiled or run.
     ///
     /// # Errors
     ///
-    /// As [`Engine::load`], or the digest is another one; both are named.
+    /// As for [`Engine::load`], or the digest differs; the error has both digests.
     pub async fn load_pinned(&self, bytes: &[u8], digest: &str) -> Result<Component, Error> {
         refuse_large(bytes.len() as u64)?;
         Component::load(self, bytes.to_vec(), Some(digest.to_owned())).await
     }
 
-    /// [`Engine::load`] of a file, which has to be a regular one: devices and pipes may have no end.
+    /// [`Engine::load`] for a regular file. Devices and pipes are refused, since they may never end.
     ///
     /// # Errors
     ///
-    /// As [`Engine::load`], or the file cannot be read or is no regular one.
+    /// As for [`Engine::load`], or the file cannot be read or is not a regular one.
     pub async fn load_file(&self, path: impl Into<PathBuf>) -> Result<Component, Error> {
         Component::load(self, read(path.into()).await?, None).await
     }
 
-    /// [`Engine::load_pinned`] of a file.
+    /// [`Engine::load_pinned`] for a file.
     ///
     /// # Errors
     ///
-    /// As [`Engine::load_pinned`], or the file cannot be read.
+    /// As for [`Engine::load_pinned`], or the file cannot be read.
     pub async fn load_file_pinned(&self, path: impl Into<PathBuf>, digest: &str) -> Result<Component, Error> {
         Component::load(self, read(path.into()).await?, Some(digest.to_owned())).await
     }
 
-    /// Load what [`Component::serialize`] gave, which compiles nothing. Its code is run as it is, so its key is checked first: see
-    /// [`ArtifactKey`]. Look at [`Component::digest`] where it has to be a certain one.
+    /// Loads the result of [`Component::serialize`] without compiling anything. The code runs as it is, so its key is
+    /// checked first: see [`ArtifactKey`]. If you expect a certain component, compare [`Component::digest`].
     ///
     /// # Errors
     ///
-    /// It was made with another key, was changed, is of another version of this library, or of an engine with other settings or
-    /// for another machine.
+    /// The artefact was made with another key, was changed, or belongs to another version of this library, to an engine
+    /// with other settings or to another machine.
     pub async fn load_serialized(&self, artifact: &[u8], key: &ArtifactKey) -> Result<Component, Error> {
         Component::load_serialized(self, artifact.to_vec(), key.clone()).await
     }
 
-    /// Check and compile a component into the engine's cache, and run nothing of it: the other side of a
-    /// [`Precompiler`](crate::Precompiler). Blocks for as long as compiling takes.
+    /// Checks and compiles a component into the engine's cache without running it: the other side of a
+    /// [`Precompiler`](crate::Precompiler). Blocks while it compiles.
     ///
     /// # Errors
     ///
-    /// As [`Engine::load`], but for the description.
+    /// As for [`Engine::load`], except for the description.
     pub fn precompile(&self, bytes: &[u8]) -> Result<(), Error> {
         Component::precompile(self, bytes)
     }

@@ -27,7 +27,7 @@ struct Within<'a> {
     /// The enclosing components, by the number of levels up.
     outer: &'a dyn Fn(usize) -> Option<&'a Space>,
     counts: &'a mut Counts,
-    /// The types that have parts and are being read, inside of one another.
+    /// The types with parts that are being read, outermost first.
     spaces: Vec<Space>,
 }
 
@@ -179,7 +179,7 @@ impl Within<'_> {
     }
 }
 
-/// A section of core types.
+/// Counts the parts of a core type, and checks their names.
 pub(super) fn core(of: &CoreType<'_>, at: usize, counts: &mut Counts) -> Result<(), Error> {
     match of {
         CoreType::Rec(group) => counts.types.add(group.types().len() as u64),

@@ -27,7 +27,7 @@ const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 /// As above.
 const TYPES: &str = "wasi:http/types@0.2.12";
 
-/// What `get` says: nothing yet, or that it said all before, or how the request ended.
+/// The result of `get`: `None` while pending, `Some(Err)` if it was taken before, or how the request finished.
 type Got = Option<Result<Result<Resource<Incoming>, ErrorCode>, ()>>;
 
 /// Lets the nodes of this linker send requests. The linker must have wasmtime-wasi-http's types already.

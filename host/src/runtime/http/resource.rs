@@ -1,4 +1,4 @@
-//! Resources of `wasi:http` that are this host's own.
+//! Defines resources of `wasi:http` that the host implements itself.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, Resource, ResourceType};
@@ -8,7 +8,7 @@ use crate::runtime::state::State;
 
 pub(super) type Store<'a> = StoreContextMut<'a, State>;
 
-/// A resource that is a `T` in the instance's table, and goes with the node's hold of it.
+/// Defines a resource that is a `T` in the instance's table. It is deleted when the node drops its handle.
 pub(super) fn resource<T: Send + 'static>(
     types: &mut LinkerInstance<'_, State>,
     name: &str,

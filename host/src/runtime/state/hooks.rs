@@ -1,4 +1,4 @@
-//! The hooks that wasmtime-wasi-http calls, beside requests, which a [handler](super::handler) takes.
+//! The hooks that wasmtime-wasi-http calls, beside requests, which a [handler](crate::runtime::http::handler) takes.
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use wasmtime::ResourceLimiter;
 
 use crate::runtime::reached_limit::ReachedLimit;
 
-/// What is left of an instance's memory, tables and core instances.
+/// The remaining memory, table elements and core instances.
 pub(in crate::runtime) struct RemainingResources {
     memory_limit: usize,
     memory_left: usize,
