@@ -14,7 +14,7 @@ use crate::exit::Failed;
 
 /// Guards against cycles of links; Linux follows as many.
 const MOST_LINKS: usize = 40;
-/// Files that SQLite creates beside a database, and the journal's lock.
+/// Files that `SQLite` creates beside a database, and the journal's lock.
 const BESIDE_A_JOURNAL: [&str; 4] = ["-lock", "-wal", "-shm", "-journal"];
 
 /// Identifies a file independently of its name.
