@@ -7,7 +7,7 @@ use crate::json::{Json, Object};
 use zeroize::Zeroize as _;
 
 use crate::canonical::CanonicalUrl;
-use crate::description::{Kind, Node, Parameter};
+use crate::description::{CredentialSpec, Kind, Node, Parameter};
 use crate::policy::Rule;
 use crate::secret::Secret;
 
@@ -19,6 +19,9 @@ pub struct CredentialError {
     pub message: String,
 }
 
+/// The member of a credential's JSON that says which of the node's credentials it is.
+pub const CREDENTIAL_MEMBER: &str = "$credential";
+
 /// Takes a tenth of a second on a small machine, once per run with a journal.
 const BINDING_ROUNDS: NonZeroU32 = NonZeroU32::new(200_000).expect("it is not zero");
 
@@ -28,7 +31,11 @@ const BINDING_ROUNDS: NonZeroU32 = NonZeroU32::new(200_000).expect("it is not ze
 /// shows only the base URL.
 #[derive(Clone)]
 pub struct Credential {
+    name: String,
     json: Secret,
+    /// The values of all fields as texts, by name.
+    values: Vec<(String, Secret)>,
+    settings: String,
     base: CanonicalUrl,
     secrets: Vec<Secret>,
     identity: Secret,
@@ -39,6 +46,8 @@ pub struct Credential {
 impl Credential {
     /// Reads a credential: a JSON object with the fields of the node's description, with or without a byte order mark.
     ///
+    /// If the node has several credentials, the member `$credential` names the one that it is.
+    ///
     /// It has to contain the base URL: the user decides where a secret goes, never a description's default alone.
     ///
     /// # Errors
@@ -46,9 +55,6 @@ impl Credential {
     /// The text is not a JSON object; a field is missing, unknown or of the wrong type; or the base URL cannot be used.
     /// No error shows a value.
     pub fn from_json(node: &Node, text: &str) -> Result<Self, CredentialError> {
-        let described = node.credential.as_ref().ok_or_else(|| CredentialError {
-            message: format!("`{}` takes none", node.name),
-        })?;
         let text = text.trim_start_matches('\u{feff}');
         // serde_json's message may quote the text, so only the position is kept.
         let document = Json::parse(text).map_err(|error| {
@@ -61,6 +67,7 @@ impl Credential {
         let Json::Object(mut fields) = document else {
             return Err(wrong("expected a JSON object, found another value".to_owned()));
         };
+        let described = described(node, fields.remove(CREDENTIAL_MEMBER))?;
         let known: Vec<&Parameter> = node.parameters_by_id(&described.fields).collect();
         if let Some(name) = fields
             .keys()
@@ -115,6 +122,7 @@ impl Credential {
             }
         }
         let base = base.ok_or_else(|| wrong("the node's description names no base URL".to_owned()))?;
+        let (values, settings) = by_name(node, described, &fields);
         let mut fields = Json::Object(fields);
         let json = Secret::new(fields.to_string());
         wipe(&mut fields);
@@ -124,7 +132,10 @@ impl Credential {
             Secret::new(Json::Object(names).to_string())
         };
         Ok(Self {
+            name: described.name.clone(),
             json,
+            values,
+            settings,
             base,
             secrets,
             identity,
@@ -138,12 +149,8 @@ impl Credential {
     ///
     /// The base URL cannot be used.
     pub fn dummy(node: &Node, base_url: &str) -> Result<Self, CredentialError> {
-        let Some(described) = &node.credential else {
-            return Err(CredentialError {
-                message: format!("`{}` takes none", node.name),
-            });
-        };
-        let fields: Object = node
+        let described = node.credentials.first().ok_or_else(|| takes_none(node))?;
+        let mut fields: Object = node
             .parameters_by_id(&described.fields)
             .filter(|field| matches!(field.kind, Kind::Text | Kind::Multiline | Kind::Secret))
             .map(|field| {
@@ -155,7 +162,27 @@ impl Credential {
                 (field.name.clone(), Json::from(value))
             })
             .collect();
+        fields.insert(CREDENTIAL_MEMBER.to_owned(), Json::from(described.name.clone()));
         Self::from_json(node, &Json::Object(fields).to_string())
+    }
+
+    /// Which of the node's credentials it is.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value of the field with this name as a text, if it has one.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&Secret> {
+        let (_, value) = self.values.iter().find(|(known, _)| known == name)?;
+        Some(value)
+    }
+
+    /// The fields that are neither secret nor the base URL, by name, as a JSON object: `call.service.settings`.
+    #[must_use]
+    pub fn settings(&self) -> &str {
+        &self.settings
     }
 
     /// The base URL: the credential may be sent to every URL of this origin below this path.
@@ -164,7 +191,7 @@ impl Credential {
         &self.base
     }
 
-    /// The base URL as `call.base-url` contains it: without a trailing `/`.
+    /// The base URL as `call.service.base-url` contains it: without a trailing `/`.
     pub fn base_text(&self) -> String {
         self.base.to_string().trim_end_matches('/').to_owned()
     }
@@ -211,6 +238,57 @@ impl fmt::Debug for Credential {
             .field("base_url", &self.base.to_string())
             .finish_non_exhaustive()
     }
+}
+
+/// The credential of the node that a `$credential` member names, or the only one.
+fn described(node: &Node, named: Option<Json>) -> Result<&CredentialSpec, CredentialError> {
+    let names = || {
+        let names = node
+            .credentials
+            .iter()
+            .map(|known| format!("`{}`", shown(&known.name)));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    match (named, node.credentials.as_slice()) {
+        (_, []) => Err(takes_none(node)),
+        (None, [only]) => Ok(only),
+        (None, _) => Err(wrong(format!(
+            "`{CREDENTIAL_MEMBER}` is missing: it says which of {} this is",
+            names()
+        ))),
+        (Some(Json::String(name)), known) => known
+            .iter()
+            .find(|known| known.name == name)
+            .ok_or_else(|| wrong(format!("`{}` is none of {}", shown(&name), names()))),
+        (Some(_), _) => Err(wrong(format!(
+            "`{CREDENTIAL_MEMBER}`: expected one of {}",
+            names()
+        ))),
+    }
+}
+
+fn takes_none(node: &Node) -> CredentialError {
+    wrong(format!("`{}` takes none", node.name))
+}
+
+/// The values of all fields as texts, and those that nodes may see as a JSON object.
+fn by_name(node: &Node, described: &CredentialSpec, fields: &Object) -> (Vec<(String, Secret)>, String) {
+    let mut settings = Object::new();
+    let mut values = Vec::new();
+    for field in node.parameters_by_id(&described.fields) {
+        let Some(value) = fields.get(&field.name).filter(|value| !value.is_null()) else {
+            continue;
+        };
+        let text = match value {
+            Json::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        values.push((field.name.clone(), Secret::new(text)));
+        if field.kind != Kind::Secret && field.id != described.base_url {
+            settings.insert(field.name.clone(), value.clone());
+        }
+    }
+    (values, Json::Object(settings).to_string())
 }
 
 /// Wipes the parsed copy of what a [`Secret`] now holds.

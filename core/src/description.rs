@@ -10,6 +10,7 @@
 //! | `json` and `scalar`, texts | [`Json`], in JSON the document itself, with all digits of its numbers |
 //! | `keyed("a.b.c")` | [`Effect::Keyed`], in JSON `{"type": "keyed", "parameter": "a.b.c"}` |
 //! | `request`, a text | [`DeclaredRequest`], in JSON the same text |
+//! | `one-of([…])` | [`Holds::OneOf`], in JSON `"oneOf": […]` of the condition |
 //!
 //! A description comes out of the sandbox and is untrusted input. Reading it from JSON refuses unknown and missing
 //! fields; [`Node::check`] refuses the rest and reports all problems at once. Code that draws or prints a description
@@ -74,14 +75,17 @@ pub struct Node {
     /// An http or https URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documentation_url: Option<String>,
-    /// Absent if the service needs no credential.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<CredentialSpec>,
+    /// Other words that people search for.
+    pub aliases: Vec<String>,
+    /// The ways to log in, in display order; a user binds one. Empty if the service needs none.
+    pub credentials: Vec<CredentialSpec>,
+    /// Where else the node wants to go. An operator grants it.
+    pub origins: Vec<Origin>,
     /// The groups of operations, in display order.
     pub resources: Vec<ResourceGroup>,
     /// The operations, in display order.
     pub operations: Vec<Operation>,
-    /// Every parameter of every operation and of the credential. Everything else refers to a parameter by its ID.
+    /// Every parameter of every operation and of every credential. Everything else refers to a parameter by its ID.
     pub parameters: Vec<Parameter>,
     /// For people, and for facts that this version of the contract has no field for; an object. Nothing acts on them.
     #[serde(
@@ -90,6 +94,18 @@ pub struct Node {
         deserialize_with = "present"
     )]
     pub hints: Option<Json>,
+}
+
+/// Where else a node wants to go. A credential's base URL is an origin by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Origin {
+    /// `https://{bucket}.s3.amazonaws.com`: a field of a credential in braces, `*` for one label.
+    pub url: String,
+    /// The names of the credentials whose access is added there too.
+    pub access: Vec<String>,
+    /// Why, for the operator who decides.
+    pub reason: String,
 }
 
 /// A group of related operations; n8n calls it a resource.
@@ -125,6 +141,8 @@ pub struct Operation {
     pub parameters: Vec<String>,
     /// What running it twice does.
     pub effect: Effect,
+    /// The most requests other than GET and HEAD that one item needs.
+    pub write_requests: u32,
     /// The request that one item makes, if it makes exactly one that is known beforehand. Items with the same values in
     /// its path change the same thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -160,7 +178,7 @@ pub enum Effect {
 pub struct Parameter {
     /// The ID that lists, conditions and effects refer to; unique in the node.
     pub id: String,
-    /// The key in an item's parameters, as workflows store it; unique among its siblings.
+    /// The key in an item's parameters, as workflows store it; unique among siblings that are shown at the same time.
     pub name: String,
     /// The name that people see.
     pub display_name: String,
@@ -202,9 +220,9 @@ pub enum Kind {
     /// Shown masked; never logged, recorded or returned. Only a credential has such fields.
     Secret,
     /// A whole number.
-    Integer(IntegerRange),
+    Integer(Range),
     /// Any number.
-    Number,
+    Number(Range),
     /// True or false.
     Boolean,
     /// `yyyy-MM-dd`
@@ -213,17 +231,27 @@ pub enum Kind {
     DateTime,
     /// One of several values.
     Choice(Choices),
+    /// Several of the values, as a list.
+    ChooseMany(Choices),
+    /// A thing of the service: chosen from a list, by its ID, or by the URL of its page.
+    Reference(Reference),
     /// Any JSON value, or its text.
     AnyJson,
-    /// Named optional fields, by ID.
-    Group(Vec<String>),
+    /// Named optional fields.
+    Group(GroupShape),
     /// A list of rows with the same columns.
     Rows(RowShape),
+    /// A list of single values, each as the parameter with this ID describes it.
+    Values(String),
+    /// An object whose columns only the service knows.
+    Columns(Dynamic),
+    /// No value: a text for the reader of the form.
+    Notice,
 }
 
-/// The range of an integer; both bounds are inclusive.
+/// The range of a number; both bounds are inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct IntegerRange {
+pub struct Range {
     /// Absent: no lower bound.
     pub min: Option<f64>,
     /// Absent: no upper bound.
@@ -237,6 +265,37 @@ pub struct Choices {
     pub known: Vec<Choice>,
     /// Whether other values are accepted too: the list then only suggests.
     pub open: bool,
+    /// Present if the service has more of them.
+    pub dynamic: Option<Dynamic>,
+}
+
+impl Choices {
+    /// Whether only the known values are accepted.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        !self.open && self.dynamic.is_none()
+    }
+}
+
+/// A question to the service while the form is filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Dynamic {
+    /// The IDs of parameters; when one of them changes, the question is asked again.
+    pub depends_on: Vec<String>,
+    /// Whether it takes a text to search for.
+    pub search: bool,
+}
+
+/// How a thing of the service may be given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reference {
+    /// Present if the service lists the things.
+    pub dynamic: Option<Dynamic>,
+    /// A regular expression (RFC 9485) with one group, for the URL of a thing's page; the group is the ID.
+    pub id_in_url: Option<String>,
+    /// A regular expression (RFC 9485) that the whole ID matches.
+    pub id: Option<String>,
 }
 
 /// One value of a choice.
@@ -251,30 +310,52 @@ pub struct Choice {
     pub summary: String,
 }
 
-/// How a list of rows is stored, `{"detail": [ … ]}`, and which columns a row has.
-#[derive(Debug, Clone, PartialEq)]
+/// How named fields are stored, and which there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupShape {
+    /// The key that holds the fields, `{"range": { … }}`. Absent: the value itself holds them.
+    pub key: Option<String>,
+    /// IDs of [`Node::parameters`], in display order.
+    pub fields: Vec<String>,
+}
+
+/// How a list of rows is stored, and which columns a row has.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowShape {
-    /// The key that holds the list.
-    pub name: String,
+    /// The key that holds the list, `{"detail": [ … ]}`. Absent: the value itself is the list.
+    pub key: Option<String>,
     /// The name of one row, as people see it.
     pub display_name: String,
     /// IDs of [`Node::parameters`], in display order.
     pub columns: Vec<String>,
     /// The fewest rows of a list, if there is a list.
     pub min: u32,
+    /// The most rows. Absent: there is no bound.
+    pub max: Option<u32>,
 }
 
-/// A condition for a parameter: another parameter has one of these values.
+/// A condition for a parameter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(try_from = "repr::Condition", into = "repr::Condition")]
 pub struct Condition {
     /// The ID of a sibling, or of a parameter of the operation itself.
     pub parameter: String,
-    /// Texts, numbers or booleans; never empty.
-    pub one_of: Vec<Json>,
+    /// What holds of its value.
+    pub holds: Holds,
 }
 
-/// The fields that a user enters once; only the node's `authenticate` receives them.
+/// What holds of a parameter's value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Holds {
+    /// It is one of these texts, numbers or booleans; a list contains one of them.
+    OneOf(Vec<Json>),
+    /// It is none of these; a list contains none of them. It holds without a value, too.
+    NoneOf(Vec<Json>),
+    /// There is a value.
+    Set,
+}
+
+/// One way to log in: the fields that a user enters once, and how they become access.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CredentialSpec {
@@ -287,8 +368,109 @@ pub struct CredentialSpec {
     pub documentation_url: Option<String>,
     /// IDs of [`Node::parameters`], in display order.
     pub fields: Vec<String>,
-    /// The ID of the field that contains the base URL. The credential may be sent to that origin and path prefix only.
+    /// The ID of the field that contains the base URL. The credential may be sent to that origin and path prefix, and to
+    /// granted origins that name it.
     pub base_url: String,
+    /// How it becomes access.
+    pub scheme: Scheme,
+    /// The path below the base URL of a GET that succeeds when the credential works. Absent: `authenticate` is the test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+}
+
+/// How a credential becomes access.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "repr::Scheme", into = "repr::Scheme")]
+pub enum Scheme {
+    /// The host puts fields into headers and the query.
+    Fixed(Placement),
+    /// The host gets a token and adds `Authorization: Bearer …`.
+    Oauth2(Box<Oauth2>),
+    /// The node's `authenticate` makes a session.
+    Session,
+    /// The node's `sign` is shown each request.
+    Signed(BodyNeed),
+}
+
+/// Where the fields of a credential go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Placement {
+    /// Headers of each request.
+    pub headers: Vec<Template>,
+    /// Parameters of each request's query.
+    pub query: Vec<Template>,
+}
+
+/// A value with fields of the credential in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Template {
+    /// The name of a header or of a parameter of the query.
+    pub name: String,
+    /// `Bearer {token}`, with fields by their names; `{basic:user:password}` is the Base64 of both with a colon between.
+    pub template: String,
+}
+
+/// A name and a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Pair {
+    /// The name.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+/// How the host gets a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Oauth2 {
+    /// What is exchanged for a token.
+    pub grant: Grant,
+    /// Where the user consents, with fields by their names in braces. Only [`Grant::AuthorizationCode`] has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_url: Option<String>,
+    /// Where tokens come from, with fields by their names in braces.
+    pub token_url: String,
+    /// What access is asked for.
+    pub scopes: Vec<String>,
+    /// What stands between scopes: mostly a space.
+    pub scope_separator: String,
+    /// Whether the client's ID and secret go into the body of a token request, not into `Authorization`.
+    pub client_in_body: bool,
+    /// Proof Key for Code Exchange (RFC 7636), with S256.
+    pub pkce: bool,
+    /// Added to the authorization request.
+    pub authorization_query: Vec<Pair>,
+    /// Added to each token request.
+    pub token_body: Vec<Pair>,
+    /// The ID of the field with the client's ID.
+    pub client_id: String,
+    /// The ID of the field with the client's secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+}
+
+/// What is exchanged for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Grant {
+    /// The code that the service gives after the user's consent.
+    AuthorizationCode,
+    /// The client's own secret.
+    ClientCredentials,
+}
+
+/// What `sign` is shown of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BodyNeed {
+    /// Its length.
+    Size,
+    /// Its SHA-256 and length.
+    Digest,
+    /// All of it.
+    Whole,
 }
 
 impl Kind {
@@ -300,24 +482,61 @@ impl Kind {
             Kind::Multiline => "multiline",
             Kind::Secret => "secret",
             Kind::Integer(_) => "integer",
-            Kind::Number => "number",
+            Kind::Number(_) => "number",
             Kind::Boolean => "boolean",
             Kind::Date => "date",
             Kind::DateTime => "dateTime",
             Kind::Choice(_) => "choice",
+            Kind::ChooseMany(_) => "chooseMany",
+            Kind::Reference(_) => "reference",
             Kind::AnyJson => "anyJson",
             Kind::Group(_) => "group",
             Kind::Rows(_) => "rows",
+            Kind::Values(_) => "values",
+            Kind::Columns(_) => "columns",
+            Kind::Notice => "notice",
         }
     }
 
-    /// IDs of the nested parameters: a group's fields, or a row's columns; otherwise empty.
+    /// IDs of the nested parameters: a group's fields, a row's columns, or the one of a list's values; otherwise empty.
     #[must_use]
     pub fn children(&self) -> &[String] {
         match self {
-            Kind::Group(fields) => fields,
+            Kind::Group(shape) => &shape.fields,
             Kind::Rows(shape) => &shape.columns,
+            Kind::Values(each) => std::slice::from_ref(each),
             _ => &[],
+        }
+    }
+
+    /// The choices of a choice, of one or of several values.
+    #[must_use]
+    pub fn choices(&self) -> Option<&Choices> {
+        match self {
+            Kind::Choice(choices) | Kind::ChooseMany(choices) => Some(choices),
+            _ => None,
+        }
+    }
+
+    /// What is asked of the service while the form is filled in.
+    #[must_use]
+    pub fn dynamic(&self) -> Option<&Dynamic> {
+        match self {
+            Kind::Choice(choices) | Kind::ChooseMany(choices) => choices.dynamic.as_ref(),
+            Kind::Reference(reference) => reference.dynamic.as_ref(),
+            Kind::Columns(dynamic) => Some(dynamic),
+            _ => None,
+        }
+    }
+}
+
+impl Holds {
+    /// The values that the condition names.
+    #[must_use]
+    pub fn values(&self) -> &[Json] {
+        match self {
+            Holds::OneOf(values) | Holds::NoneOf(values) => values,
+            Holds::Set => &[],
         }
     }
 }

@@ -48,7 +48,7 @@ class Node:
             store.set_wasi_http()
             store.set_limits(memory_size=128 << 20)
             instance = self.linker.instantiate(store, self.component)
-            interface = instance.get_export_index(store, f"workflow:node/{interface}@0.1.0")
+            interface = instance.get_export_index(store, f"workflow:node/{interface}@0.2.0")
             return instance.get_func(store, instance.get_export_index(store, function, interface))(store, *arguments)
 
 

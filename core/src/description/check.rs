@@ -14,7 +14,7 @@ use super::bounds::{
 use super::json::{faults, found, is_scalar};
 use super::text::{is_deceptive, quoted};
 use super::{
-    Choices, Condition, CredentialSpec, Kind, Node, Operation, Parameter, RowShape, icon, places, sizes,
+    Choices, Condition, CredentialSpec, Holds, Kind, Node, Operation, Parameter, RowShape, icon, places, sizes,
     value,
 };
 
@@ -116,7 +116,7 @@ fn records(node: &Node, problems: &mut Problems) {
     if let Some(message) = node.icon_svg.as_deref().and_then(icon::fault) {
         problems.add("node, icon", message);
     }
-    if let Some(credential) = &node.credential {
+    for credential in &node.credentials {
         credential_texts(credential, problems);
     }
     for group in &node.resources {
@@ -134,10 +134,11 @@ fn records(node: &Node, problems: &mut Problems) {
 }
 
 fn credential_texts(credential: &CredentialSpec, problems: &mut Problems) {
-    name("credential, name", &credential.name, problems);
-    label("credential, display name", &credential.display_name, problems);
+    let at = credential_at(credential);
+    name(format!("{at}, name"), &credential.name, problems);
+    label(format!("{at}, display name"), &credential.display_name, problems);
     url(
-        "credential, documentation URL",
+        format!("{at}, documentation URL"),
         credential.documentation_url.as_deref(),
         problems,
     );
@@ -184,17 +185,22 @@ fn parameter_record(parameter: &Parameter, problems: &mut Problems) {
 fn kind(at: &str, kind: &Kind, problems: &mut Problems) {
     match kind {
         Kind::Integer(range) => {
+            if let Some(message) = value::whole_fault(range).or_else(|| value::range_fault(range)) {
+                problems.add(format!("{at}, range"), message);
+            }
+        }
+        Kind::Number(range) => {
             if let Some(message) = value::range_fault(range) {
                 problems.add(format!("{at}, range"), message);
             }
         }
-        Kind::Choice(choices) => choice_values(at, choices, problems),
+        Kind::Choice(choices) | Kind::ChooseMany(choices) => choice_values(at, choices, problems),
         Kind::Rows(RowShape {
-            name: key,
-            display_name,
-            ..
+            key, display_name, ..
         }) => {
-            name(format!("{at}, key of its rows"), key, problems);
+            if let Some(key) = key {
+                name(format!("{at}, key of its rows"), key, problems);
+            }
             label(format!("{at}, display name of a row"), display_name, problems);
         }
         _ => {}
@@ -202,7 +208,7 @@ fn kind(at: &str, kind: &Kind, problems: &mut Problems) {
 }
 
 fn choice_values(at: &str, choices: &Choices, problems: &mut Problems) {
-    if choices.known.is_empty() && !choices.open {
+    if choices.known.is_empty() && !choices.open && choices.dynamic.is_none() {
         problems.add(
             at,
             "a choice of nothing: expected at least one value, or an open choice",
@@ -229,16 +235,20 @@ fn choice_values(at: &str, choices: &Choices, problems: &mut Problems) {
 
 fn condition_values(at: &str, condition: &Condition, problems: &mut Problems) {
     let at = format!("{at}, condition on {}", quoted(&condition.parameter));
-    if condition.one_of.is_empty() {
-        problems.add(&at, "expected at least one value, or it can never hold");
+    if condition.holds.values().is_empty() && condition.holds != Holds::Set {
+        problems.add(&at, "expected at least one value");
     }
-    for value in &condition.one_of {
+    for value in condition.holds.values() {
         scalar(&at, value, problems);
     }
 }
 
 pub(super) fn operation_at(operation: &Operation) -> String {
     place_of_operation(&operation.group, &operation.name)
+}
+
+pub(super) fn credential_at(credential: &CredentialSpec) -> String {
+    format!("credential {}", quoted(&credential.name))
 }
 
 pub(super) fn parameter_at(parameter: &Parameter) -> String {

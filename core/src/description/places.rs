@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::bounds::{MAX_DRAWN_BYTES, MAX_DRAWN_PARAMETERS, MAX_NESTING};
-use super::check::{Problems, operation_at, parameter_at, url_fault};
+use super::check::{Problems, credential_at, operation_at, parameter_at, url_fault};
 use super::sizes::parameter_weight;
 use super::text::quoted;
 use super::value::{Values, is_comparable};
@@ -53,7 +53,7 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
             );
         }
     }
-    if let Some(credential) = &node.credential {
+    for credential in &node.credentials {
         credential_fields(credential, &by_id, problems);
     }
     secrets(node, &by_id, problems);
@@ -97,7 +97,8 @@ fn values(node: &Node, by_id: &ById<'_>, sound: bool, problems: &mut Problems) {
             let subject = by_id.get(condition.parameter.as_str());
             let subject = subject.filter(|subject| is_comparable(&subject.kind));
             let faults = condition
-                .one_of
+                .holds
+                .values()
                 .iter()
                 .filter_map(|value| values.scalar_fault(subject?, value));
             faults.for_each(|message| problems.add(condition_at(parameter, condition), message));
@@ -176,13 +177,13 @@ fn all_lists(node: &Node) -> impl Iterator<Item = (String, &[String])> {
     let nested = node
         .parameters
         .iter()
-        .filter(|parameter| matches!(parameter.kind, Kind::Group(_) | Kind::Rows(_)))
+        .filter(|parameter| matches!(parameter.kind, Kind::Group(_) | Kind::Rows(_) | Kind::Values(_)))
         .map(|parameter| (parameter_at(parameter), parameter.kind.children()));
-    let credential = node
-        .credential
+    let credentials = node
+        .credentials
         .iter()
-        .map(|credential| ("credential".to_owned(), credential.fields.as_slice()));
-    credential.chain(operations).chain(nested)
+        .map(|credential| (credential_at(credential), credential.fields.as_slice()));
+    credentials.chain(operations).chain(nested)
 }
 
 /// Checks that each ID of a list is known, and that no ID and no parameter name occurs twice.
@@ -394,13 +395,13 @@ fn credential_fields(credential: &CredentialSpec, by_id: &ById<'_>, problems: &m
     }
     conditions(&credential.fields, &HashSet::new(), by_id, 1, problems);
 
-    let at = "credential, base URL";
+    let at = format!("{}, base URL", credential_at(credential));
     let Some(field) = by_id.get(credential.base_url.as_str()) else {
-        return problems.add(at, format!("unknown parameter {}", quoted(&credential.base_url)));
+        return problems.add(&at, format!("unknown parameter {}", quoted(&credential.base_url)));
     };
     if !credential.fields.contains(&credential.base_url) {
         problems.add(
-            at,
+            &at,
             format!(
                 "{} is none of the credential's fields",
                 quoted(&credential.base_url)
@@ -428,7 +429,7 @@ fn credential_fields(credential: &CredentialSpec, by_id: &ById<'_>, problems: &m
 /// Checks that secrets are fields of the credential, and that the credential's fields are used nowhere else.
 fn secrets(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
     let fields: HashSet<&str> = node
-        .credential
+        .credentials
         .iter()
         .flat_map(|credential| &credential.fields)
         .map(String::as_str)

@@ -4,7 +4,11 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Choice, Choices, IntegerRange, RowShape};
+use super::{
+    BodyNeed, Choice, Choices, Dynamic, GroupShape, Holds, Oauth2, Placement, Range, Reference, RowShape,
+    Template,
+};
+use crate::json::Json;
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -50,6 +54,89 @@ impl TryFrom<Effect> for super::Effect {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Condition {
+    parameter: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    one_of: Option<Vec<Json>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    none_of: Option<Vec<Json>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    set: Option<bool>,
+}
+
+impl From<super::Condition> for Condition {
+    fn from(condition: super::Condition) -> Self {
+        let (mut one_of, mut none_of, mut set) = (None, None, None);
+        match condition.holds {
+            Holds::OneOf(values) => one_of = Some(values),
+            Holds::NoneOf(values) => none_of = Some(values),
+            Holds::Set => set = Some(true),
+        }
+        Condition {
+            parameter: condition.parameter,
+            one_of,
+            none_of,
+            set,
+        }
+    }
+}
+
+impl TryFrom<Condition> for super::Condition {
+    type Error = &'static str;
+
+    fn try_from(repr: Condition) -> Result<Self, Self::Error> {
+        let holds = match (repr.one_of, repr.none_of, repr.set) {
+            (Some(values), None, None) => Holds::OneOf(values),
+            (None, Some(values), None) => Holds::NoneOf(values),
+            (None, None, Some(true)) => Holds::Set,
+            _ => return Err("a condition needs one of `oneOf`, `noneOf` and `\"set\": true`"),
+        };
+        Ok(super::Condition {
+            parameter: repr.parameter,
+            holds,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", deny_unknown_fields)]
+pub(super) enum Scheme {
+    Fixed {
+        headers: Vec<Template>,
+        query: Vec<Template>,
+    },
+    Oauth2(Box<Oauth2>),
+    // With braces: a unit variant would take any other field.
+    Session {},
+    Signed {
+        needs: BodyNeed,
+    },
+}
+
+impl From<super::Scheme> for Scheme {
+    fn from(scheme: super::Scheme) -> Self {
+        match scheme {
+            super::Scheme::Fixed(Placement { headers, query }) => Scheme::Fixed { headers, query },
+            super::Scheme::Oauth2(oauth2) => Scheme::Oauth2(oauth2),
+            super::Scheme::Session => Scheme::Session {},
+            super::Scheme::Signed(needs) => Scheme::Signed { needs },
+        }
+    }
+}
+
+impl From<Scheme> for super::Scheme {
+    fn from(repr: Scheme) -> Self {
+        match repr {
+            Scheme::Fixed { headers, query } => super::Scheme::Fixed(Placement { headers, query }),
+            Scheme::Oauth2(oauth2) => super::Scheme::Oauth2(oauth2),
+            Scheme::Session {} => super::Scheme::Session,
+            Scheme::Signed { needs } => super::Scheme::Signed(needs),
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum KindType {
@@ -62,9 +149,14 @@ enum KindType {
     Date,
     DateTime,
     Choice,
+    ChooseMany,
+    Reference,
     AnyJson,
     Group,
     Rows,
+    Values,
+    Columns,
+    Notice,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,13 +172,21 @@ pub(super) struct Kind {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    fields: Option<Vec<String>>,
+    dynamic: Option<Dynamic>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    id_in_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fields: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     display_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     columns: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
 }
 
 impl Kind {
@@ -97,10 +197,31 @@ impl Kind {
             max: None,
             known: None,
             open: None,
+            dynamic: None,
+            id_in_url: None,
+            id: None,
+            key: None,
             fields: None,
-            name: None,
             display_name: None,
             columns: None,
+            parameter: None,
+        }
+    }
+
+    fn with_range(r#type: KindType, range: Range) -> Self {
+        Kind {
+            min: range.min,
+            max: range.max,
+            ..Kind::of(r#type)
+        }
+    }
+
+    fn with_choices(r#type: KindType, choices: Choices) -> Self {
+        Kind {
+            known: Some(choices.known),
+            open: Some(choices.open),
+            dynamic: choices.dynamic,
+            ..Kind::of(r#type)
         }
     }
 }
@@ -111,37 +232,42 @@ impl From<super::Kind> for Kind {
             super::Kind::Text => Kind::of(KindType::Text),
             super::Kind::Multiline => Kind::of(KindType::Multiline),
             super::Kind::Secret => Kind::of(KindType::Secret),
-            super::Kind::Integer(IntegerRange { min, max }) => Kind {
-                min,
-                max,
-                ..Kind::of(KindType::Integer)
-            },
-            super::Kind::Number => Kind::of(KindType::Number),
+            super::Kind::Integer(range) => Kind::with_range(KindType::Integer, range),
+            super::Kind::Number(range) => Kind::with_range(KindType::Number, range),
             super::Kind::Boolean => Kind::of(KindType::Boolean),
             super::Kind::Date => Kind::of(KindType::Date),
             super::Kind::DateTime => Kind::of(KindType::DateTime),
-            super::Kind::Choice(Choices { known, open }) => Kind {
-                known: Some(known),
-                open: Some(open),
-                ..Kind::of(KindType::Choice)
+            super::Kind::Choice(choices) => Kind::with_choices(KindType::Choice, choices),
+            super::Kind::ChooseMany(choices) => Kind::with_choices(KindType::ChooseMany, choices),
+            super::Kind::Reference(reference) => Kind {
+                dynamic: reference.dynamic,
+                id_in_url: reference.id_in_url,
+                id: reference.id,
+                ..Kind::of(KindType::Reference)
             },
             super::Kind::AnyJson => Kind::of(KindType::AnyJson),
-            super::Kind::Group(fields) => Kind {
+            super::Kind::Group(GroupShape { key, fields }) => Kind {
+                key,
                 fields: Some(fields),
                 ..Kind::of(KindType::Group)
             },
-            super::Kind::Rows(RowShape {
-                name,
-                display_name,
-                columns,
-                min,
-            }) => Kind {
-                name: Some(name),
-                display_name: Some(display_name),
-                columns: Some(columns),
-                min: Some(f64::from(min)),
+            super::Kind::Rows(rows) => Kind {
+                key: rows.key,
+                display_name: Some(rows.display_name),
+                columns: Some(rows.columns),
+                min: Some(f64::from(rows.min)),
+                max: rows.max.map(f64::from),
                 ..Kind::of(KindType::Rows)
             },
+            super::Kind::Values(parameter) => Kind {
+                parameter: Some(parameter),
+                ..Kind::of(KindType::Values)
+            },
+            super::Kind::Columns(dynamic) => Kind {
+                dynamic: Some(dynamic),
+                ..Kind::of(KindType::Columns)
+            },
+            super::Kind::Notice => Kind::of(KindType::Notice),
         }
     }
 }
@@ -150,36 +276,37 @@ impl TryFrom<Kind> for super::Kind {
     type Error = String;
 
     fn try_from(mut repr: Kind) -> Result<Self, Self::Error> {
-        let r#type = repr.r#type;
-        let kind = match r#type {
+        let kind = match repr.r#type {
             KindType::Text => super::Kind::Text,
             KindType::Multiline => super::Kind::Multiline,
             KindType::Secret => super::Kind::Secret,
-            KindType::Integer => super::Kind::Integer(IntegerRange {
-                min: repr.min.take(),
-                max: repr.max.take(),
-            }),
-            KindType::Number => super::Kind::Number,
+            KindType::Integer => super::Kind::Integer(repr.range()),
+            KindType::Number => super::Kind::Number(repr.range()),
             KindType::Boolean => super::Kind::Boolean,
             KindType::Date => super::Kind::Date,
             KindType::DateTime => super::Kind::DateTime,
-            KindType::Choice => super::Kind::Choice(Choices {
-                known: repr.known.take().ok_or("the kind `choice` needs `known`")?,
-                open: repr.open.take().ok_or("the kind `choice` needs `open`")?,
+            KindType::Choice => super::Kind::Choice(repr.choices("choice")?),
+            KindType::ChooseMany => super::Kind::ChooseMany(repr.choices("chooseMany")?),
+            KindType::Reference => super::Kind::Reference(Reference {
+                dynamic: repr.dynamic.take(),
+                id_in_url: repr.id_in_url.take(),
+                id: repr.id.take(),
             }),
             KindType::AnyJson => super::Kind::AnyJson,
-            KindType::Group => {
-                super::Kind::Group(repr.fields.take().ok_or("the kind `group` needs `fields`")?)
-            }
-            KindType::Rows => super::Kind::Rows(RowShape {
-                name: repr.name.take().ok_or("the kind `rows` needs `name`")?,
-                display_name: repr
-                    .display_name
-                    .take()
-                    .ok_or("the kind `rows` needs `displayName`")?,
-                columns: repr.columns.take().ok_or("the kind `rows` needs `columns`")?,
-                min: row_count(repr.min.take().ok_or("the kind `rows` needs `min`")?)?,
+            KindType::Group => super::Kind::Group(GroupShape {
+                key: repr.key.take(),
+                fields: needed(&mut repr.fields, "group", "fields")?,
             }),
+            KindType::Rows => super::Kind::Rows(RowShape {
+                key: repr.key.take(),
+                display_name: needed(&mut repr.display_name, "rows", "displayName")?,
+                columns: needed(&mut repr.columns, "rows", "columns")?,
+                min: row_count("min", needed(&mut repr.min, "rows", "min")?)?,
+                max: repr.max.take().map(|max| row_count("max", max)).transpose()?,
+            }),
+            KindType::Values => super::Kind::Values(needed(&mut repr.parameter, "values", "parameter")?),
+            KindType::Columns => super::Kind::Columns(needed(&mut repr.dynamic, "columns", "dynamic")?),
+            KindType::Notice => super::Kind::Notice,
         };
         match repr.left_over() {
             Some(field) => Err(format!("the kind `{}` has no `{field}`", kind.name())),
@@ -188,7 +315,28 @@ impl TryFrom<Kind> for super::Kind {
     }
 }
 
+fn needed<T>(field: &mut Option<T>, kind: &str, name: &str) -> Result<T, String> {
+    field
+        .take()
+        .ok_or_else(|| format!("the kind `{kind}` needs `{name}`"))
+}
+
 impl Kind {
+    fn range(&mut self) -> Range {
+        Range {
+            min: self.min.take(),
+            max: self.max.take(),
+        }
+    }
+
+    fn choices(&mut self, kind: &str) -> Result<Choices, String> {
+        Ok(Choices {
+            known: needed(&mut self.known, kind, "known")?,
+            open: needed(&mut self.open, kind, "open")?,
+            dynamic: self.dynamic.take(),
+        })
+    }
+
     /// A field that the kind should not have: each kind takes its own fields first.
     fn left_over(&self) -> Option<&'static str> {
         let fields = [
@@ -196,10 +344,14 @@ impl Kind {
             ("max", self.max.is_some()),
             ("known", self.known.is_some()),
             ("open", self.open.is_some()),
+            ("dynamic", self.dynamic.is_some()),
+            ("idInUrl", self.id_in_url.is_some()),
+            ("id", self.id.is_some()),
+            ("key", self.key.is_some()),
             ("fields", self.fields.is_some()),
-            ("name", self.name.is_some()),
             ("displayName", self.display_name.is_some()),
             ("columns", self.columns.is_some()),
+            ("parameter", self.parameter.is_some()),
         ];
         fields
             .into_iter()
@@ -208,16 +360,16 @@ impl Kind {
     }
 }
 
-fn row_count(min: f64) -> Result<u32, String> {
-    let whole = min.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&min);
+fn row_count(field: &str, count: f64) -> Result<u32, String> {
+    let whole = count.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&count);
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a whole number in the range of u32, as the line above found"
     )]
     whole
-        .then_some(min as u32)
-        .ok_or_else(|| format!("expected a number of rows as `min`, found `{min}`"))
+        .then_some(count as u32)
+        .ok_or_else(|| format!("expected a number of rows as `{field}`, found `{count}`"))
 }
 
 /// Writes `1` rather than `1.0`, because readers expect an integer's limit to be an integer.

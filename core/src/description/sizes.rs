@@ -7,10 +7,10 @@ use super::bounds::{
     MAX_CHOICES, MAX_CONDITIONS, MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES, MAX_OPERATIONS, MAX_PARAMETERS,
     MAX_RESOURCES, MAX_SIBLINGS,
 };
-use super::check::{Problems, operation_at, parameter_at};
+use super::check::{Problems, credential_at, operation_at, parameter_at};
 use super::json::{Weight, weight};
 use super::text::quoted;
-use super::{Choices, Effect, Kind, Node, Operation, Parameter};
+use super::{Effect, Kind, Node, Operation, Parameter};
 
 /// Bytes that each record and each list entry counts for, besides its texts.
 const RECORD: usize = 8;
@@ -32,8 +32,8 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
 
 /// Checks the length of every list.
 fn lists(node: &Node, problems: &mut Problems) {
-    if let Some(credential) = &node.credential {
-        siblings(|| "credential".to_owned(), &credential.fields, problems);
+    for credential in &node.credentials {
+        siblings(|| credential_at(credential), &credential.fields, problems);
     }
     for operation in &node.operations {
         siblings(|| operation_at(operation), &operation.parameters, problems);
@@ -41,7 +41,7 @@ fn lists(node: &Node, problems: &mut Problems) {
     for parameter in &node.parameters {
         let at = || parameter_at(parameter);
         siblings(at, parameter.kind.children(), problems);
-        if let Kind::Choice(choices) = &parameter.kind {
+        if let Some(choices) = parameter.kind.choices() {
             let count = choices.known.len();
             too_many(at, "choices", count, MAX_CHOICES, problems);
         }
@@ -49,7 +49,7 @@ fn lists(node: &Node, problems: &mut Problems) {
         too_many(at, "conditions", count, MAX_CONDITIONS, problems);
         for condition in &parameter.visible_when {
             let at = || format!("{}, condition on {}", at(), quoted(&condition.parameter));
-            too_many(at, "values", condition.one_of.len(), MAX_CHOICES, problems);
+            too_many(at, "values", condition.holds.values().len(), MAX_CHOICES, problems);
         }
     }
 }
@@ -69,7 +69,7 @@ fn node_weight(node: &Node) -> Weight {
     let mut total = texts(&[&node.name, &node.display_name, &node.summary]);
     total += optional(&[&node.icon_svg, &node.documentation_url]);
     total += document(node.hints.as_ref());
-    if let Some(credential) = &node.credential {
+    for credential in &node.credentials {
         total += texts(&[&credential.name, &credential.display_name, &credential.base_url]);
         total += optional(&[&credential.documentation_url]);
         total += list(&credential.fields);
@@ -120,16 +120,20 @@ pub(super) fn parameter_weight(parameter: &Parameter) -> Weight {
     ]);
     total += optional(&[&parameter.placeholder]);
     match &parameter.kind {
-        Kind::Choice(Choices { known, .. }) => {
-            for choice in known {
+        Kind::Choice(choices) | Kind::ChooseMany(choices) => {
+            for choice in &choices.known {
                 total += record();
                 total += texts(&[&choice.label, &choice.summary]);
                 total += weight(&choice.value);
             }
         }
-        Kind::Group(fields) => total += list(fields),
+        Kind::Group(shape) => {
+            total += optional(&[&shape.key]);
+            total += list(&shape.fields);
+        }
         Kind::Rows(shape) => {
-            total += texts(&[&shape.name, &shape.display_name]);
+            total += optional(&[&shape.key]);
+            total += texts(&[&shape.display_name]);
             total += list(&shape.columns);
         }
         _ => {}
@@ -137,7 +141,7 @@ pub(super) fn parameter_weight(parameter: &Parameter) -> Weight {
     for condition in &parameter.visible_when {
         total += record();
         total += texts(&[&condition.parameter]);
-        for value in &condition.one_of {
+        for value in condition.holds.values() {
             total += weight(value);
         }
     }

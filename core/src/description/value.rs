@@ -10,7 +10,7 @@ use super::bounds::MAX_NESTING;
 use super::json::{faults, found, is_scalar};
 use super::places::ById;
 use super::text::{is_deceptive, quoted};
-use super::{Choices, IntegerRange, Kind, Parameter, RowShape};
+use super::{Kind, Parameter, Range, RowShape};
 
 /// The choices of each parameter and the parameters of each list, indexed so that a lookup takes the same time however
 /// many there are.
@@ -29,12 +29,13 @@ impl<'a> Values<'a> {
         };
         for (id, parameter) in by_id {
             match &parameter.kind {
-                Kind::Choice(Choices { known, open: false }) => {
+                Kind::Choice(choices) | Kind::ChooseMany(choices) if choices.is_closed() => {
+                    let known = &choices.known;
                     let known = known.iter().map(|choice| choice.value.to_string());
                     values.choices.insert(id, known.collect());
                 }
-                Kind::Group(ids) | Kind::Rows(RowShape { columns: ids, .. }) => {
-                    let parameters = ids.iter().filter_map(|id| by_id.get(id.as_str()));
+                kind @ (Kind::Group(_) | Kind::Rows(_)) => {
+                    let parameters = kind.children().iter().filter_map(|id| by_id.get(id.as_str()));
                     // Of two parameters with one name the first counts, as when a list is drawn.
                     let parameters = parameters.rev().map(|it| (it.name.as_str(), *it));
                     values.inside.insert(id, parameters.collect());
@@ -80,16 +81,23 @@ impl<'a> Values<'a> {
                     .any(|character| is_deceptive(character) && !matches!(character, '\n' | '\t'))
             }),
             Kind::Integer(range) => integer_fits(range, value),
-            Kind::Number => value.is_number(),
+            Kind::Number(range) => number_fits(range, value),
             Kind::Boolean => value.is_boolean(),
             Kind::Date => text.is_some_and(is_date),
             Kind::DateTime => text.is_some_and(is_date_time),
-            Kind::Choice(Choices { open: false, .. }) => self
+            Kind::Choice(choices) if choices.is_closed() => self
                 .choices
                 .get(parameter.id.as_str())
                 .is_some_and(|known| known.contains(&value.to_string())),
-            Kind::Choice(_) => is_scalar(value),
-            Kind::Secret | Kind::AnyJson | Kind::Group(_) | Kind::Rows(_) => true,
+            Kind::Choice(_) | Kind::Reference(_) => is_scalar(value),
+            Kind::Secret
+            | Kind::ChooseMany(_)
+            | Kind::AnyJson
+            | Kind::Group(_)
+            | Kind::Rows(_)
+            | Kind::Values(_)
+            | Kind::Columns(_)
+            | Kind::Notice => true,
         };
         (!fits).then(|| format!("expected {}, found {}", wanted(&parameter.kind), found(value)))
     }
@@ -109,22 +117,26 @@ impl<'a> Values<'a> {
     }
 
     fn rows(&self, id: &str, shape: &RowShape, value: &Json, levels: usize) -> Option<String> {
-        let Json::Object(given) = value else {
-            return Some(format!("expected an object of rows, found {}", found(value)));
-        };
-        given.iter().find_map(|(key, rows)| {
-            if *key != shape.name {
-                return Some(format!(
-                    "expected the key {} alone, found {}",
-                    quoted(&shape.name),
-                    quoted(key)
-                ));
+        let rows = match &shape.key {
+            None => value,
+            Some(wanted) => {
+                let Json::Object(given) = value else {
+                    return Some(format!("expected an object of rows, found {}", found(value)));
+                };
+                if let Some(key) = given.keys().find(|key| *key != wanted) {
+                    return Some(format!(
+                        "expected the key {} alone, found {}",
+                        quoted(wanted),
+                        quoted(key)
+                    ));
+                }
+                given.get(wanted)?
             }
-            let Json::Array(rows) = rows else {
-                return Some(format!("expected a list of rows, found {}", found(rows)));
-            };
-            rows.iter().find_map(|row| self.members(id, row, levels))
-        })
+        };
+        let Json::Array(rows) = rows else {
+            return Some(format!("expected a list of rows, found {}", found(rows)));
+        };
+        rows.iter().find_map(|row| self.members(id, row, levels))
     }
 }
 
@@ -133,55 +145,77 @@ fn wanted(kind: &Kind) -> String {
     match kind {
         Kind::Text => "one line of text".to_owned(),
         Kind::Multiline => "a text".to_owned(),
-        Kind::Integer(IntegerRange { min, max }) => {
-            let min = min.map_or(String::new(), |min| format!(" from {min}"));
-            let max = max.map_or(String::new(), |max| format!(" up to {max}"));
-            format!("a whole number{min}{max}")
-        }
-        Kind::Number => "a number".to_owned(),
+        Kind::Integer(range) => format!("a whole number{}", limits(range)),
+        Kind::Number(range) => format!("a number{}", limits(range)),
         Kind::Boolean => "true or false".to_owned(),
         Kind::Date => "a date as `yyyy-MM-dd`".to_owned(),
         Kind::DateTime => "an ISO 8601 date-time".to_owned(),
-        Kind::Choice(Choices { open: false, .. }) => "one of the choices".to_owned(),
+        Kind::Choice(choices) if choices.is_closed() => "one of the choices".to_owned(),
         _ => "a text, number or boolean".to_owned(),
     }
+}
+
+fn limits(range: &Range) -> String {
+    let min = range.min.map_or(String::new(), |min| format!(" from {min}"));
+    let max = range.max.map_or(String::new(), |max| format!(" up to {max}"));
+    min + &max
 }
 
 /// Whether a condition can compare a parameter of this kind.
 pub(super) fn is_comparable(kind: &Kind) -> bool {
     !matches!(
         kind,
-        Kind::Secret | Kind::AnyJson | Kind::Group(_) | Kind::Rows(_)
+        Kind::Secret
+            | Kind::AnyJson
+            | Kind::Group(_)
+            | Kind::Rows(_)
+            | Kind::Columns(_)
+            | Kind::Notice
     )
 }
 
+/// What is wrong with the limits of an integer, if anything.
+pub(super) fn whole_fault(range: &Range) -> Option<String> {
+    let limit = limits_of(range).find(|limit| limit.fract() != 0.0)?;
+    Some(format!("expected whole numbers as its limits, found `{limit}`"))
+}
+
 /// What is wrong with a range, if anything.
-pub(super) fn range_fault(range: &IntegerRange) -> Option<String> {
-    let whole = |limit: Option<f64>| limit.is_none_or(|limit| limit.is_finite() && limit.fract() == 0.0);
+pub(super) fn range_fault(range: &Range) -> Option<String> {
+    if let Some(limit) = limits_of(range).find(|limit| !limit.is_finite()) {
+        return Some(format!("expected numbers as its limits, found `{limit}`"));
+    }
     match *range {
-        IntegerRange { min, max } if !whole(min) || !whole(max) => {
-            let limit = if whole(min) { max } else { min }.unwrap_or_default();
-            Some(format!("expected whole numbers as its limits, found `{limit}`"))
-        }
-        IntegerRange {
+        Range {
             min: Some(min),
             max: Some(max),
         } if min > max => Some(format!(
             "expected the least value to be at most the greatest, found `{min}` and `{max}`"
         )),
-        IntegerRange { .. } => None,
+        Range { .. } => None,
     }
 }
 
-fn integer_fits(range: &IntegerRange, value: &Json) -> bool {
+fn limits_of(range: &Range) -> impl Iterator<Item = f64> {
+    range.min.into_iter().chain(range.max)
+}
+
+/// A number in text form that a float cannot hold exactly is compared by the nearest float.
+fn number_fits(range: &Range, value: &Json) -> bool {
+    let Json::Number(number) = value else {
+        return false;
+    };
+    let near = number.as_f64().unwrap_or(f64::NAN);
+    range.min.is_none_or(|min| near >= min) && range.max.is_none_or(|max| near <= max)
+}
+
+fn integer_fits(range: &Range, value: &Json) -> bool {
     let Json::Number(number) = value else {
         return false;
     };
     // Examines the digits, because a float would lose the fraction of a long number.
     let digits = number.as_str().strip_prefix('-').unwrap_or(number.as_str());
-    let whole = digits.bytes().all(|digit| digit.is_ascii_digit());
-    let near = number.as_f64().unwrap_or(f64::NAN);
-    whole && range.min.is_none_or(|min| near >= min) && range.max.is_none_or(|max| near <= max)
+    digits.bytes().all(|digit| digit.is_ascii_digit()) && number_fits(range, value)
 }
 
 fn is_date(text: &str) -> bool {

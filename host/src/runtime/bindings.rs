@@ -7,7 +7,7 @@
 mod generated {
     wasmtime::component::bindgen!({
         path: "wit",
-        world: "node-by-turns",
+        world: "everything",
         exports: { default: async },
         // Items and responses are borrowed, and copied only into the node's memory.
         ownership: Borrowing {

@@ -31,10 +31,10 @@ pub use artifact::ArtifactKey;
 use compile::{compile, identify};
 
 /// The interface that a component has to export to be a node of this host's contract.
-pub const CONTRACT: &str = "workflow:node/execution@0.1.0";
+pub const CONTRACT: &str = "workflow:node/execution@0.2.0";
 
 /// The interface of nodes that can run by turns.
-const TURNS: &str = "workflow:node/turns@0.1.0";
+const TURNS: &str = "workflow:node/turns@0.2.0";
 
 /// A node that is ready to run. Cheap to clone.
 #[derive(Clone)]

@@ -78,13 +78,17 @@ impl Documents {
             summary: node.summary,
             icon_svg: node.icon_svg,
             documentation_url: node.documentation_url,
-            credential: node.credential.map(|credential| plain::CredentialSpec {
-                name: credential.name,
-                display_name: credential.display_name,
-                documentation_url: credential.documentation_url,
-                fields: credential.fields,
-                base_url: credential.base_url,
-            }),
+            aliases: node.aliases,
+            credentials: node.credentials.into_iter().map(credential).collect(),
+            origins: node
+                .origins
+                .into_iter()
+                .map(|origin| plain::Origin {
+                    url: origin.url,
+                    access: origin.access,
+                    reason: origin.reason,
+                })
+                .collect(),
             resources: node
                 .resources
                 .into_iter()
@@ -116,6 +120,7 @@ impl Documents {
             action: operation.action,
             documentation_url: operation.documentation_url,
             parameters: operation.parameters,
+            write_requests: operation.write_requests,
             effect: match operation.effect {
                 description::Effect::Read => plain::Effect::Read,
                 description::Effect::Idempotent => plain::Effect::Idempotent,
@@ -136,11 +141,7 @@ impl Documents {
                 .visible_when
                 .into_iter()
                 .map(|condition| plain::Condition {
-                    one_of: condition
-                        .one_of
-                        .iter()
-                        .map(|value| self.json(value, || format!("{}, condition", at())))
-                        .collect(),
+                    holds: self.holds(condition.holds, &at),
                     parameter: condition.parameter,
                 })
                 .collect(),
@@ -153,41 +154,141 @@ impl Documents {
         }
     }
 
+    fn holds(&mut self, holds: description::Holds, at: &impl Fn() -> String) -> plain::Holds {
+        let mut values = |values: Vec<String>| {
+            let values = values.iter();
+            values
+                .map(|value| self.json(value, || format!("{}, condition", at())))
+                .collect()
+        };
+        match holds {
+            description::Holds::OneOf(one_of) => plain::Holds::OneOf(values(one_of)),
+            description::Holds::NoneOf(none_of) => plain::Holds::NoneOf(values(none_of)),
+            description::Holds::Set => plain::Holds::Set,
+        }
+    }
+
     fn kind(&mut self, kind: description::Kind, at: &impl Fn() -> String) -> plain::Kind {
         match kind {
             description::Kind::Text => plain::Kind::Text,
             description::Kind::Multiline => plain::Kind::Multiline,
             description::Kind::Secret => plain::Kind::Secret,
-            description::Kind::Integer(range) => plain::Kind::Integer(plain::IntegerRange {
-                min: range.min,
-                max: range.max,
-            }),
-            description::Kind::Number => plain::Kind::Number,
+            description::Kind::Integer(limits) => plain::Kind::Integer(range(limits)),
+            description::Kind::Number(limits) => plain::Kind::Number(range(limits)),
             description::Kind::Boolean => plain::Kind::Boolean,
             description::Kind::Date => plain::Kind::Date,
             description::Kind::DateTime => plain::Kind::DateTime,
-            description::Kind::Choice(choices) => plain::Kind::Choice(plain::Choices {
-                open: choices.open,
-                known: choices
-                    .known
-                    .into_iter()
-                    .map(|choice| plain::Choice {
-                        value: self.json(&choice.value, || {
-                            format!("{}, choice {}", at(), quoted(&choice.label))
-                        }),
-                        label: choice.label,
-                        summary: choice.summary,
-                    })
-                    .collect(),
+            description::Kind::Choice(choices) => plain::Kind::Choice(self.choices(choices, at)),
+            description::Kind::ChooseMany(choices) => plain::Kind::ChooseMany(self.choices(choices, at)),
+            description::Kind::Reference(reference) => plain::Kind::Reference(plain::Reference {
+                dynamic: reference.dynamic.map(dynamic),
+                id_in_url: reference.id_in_url,
+                id: reference.id,
             }),
             description::Kind::AnyJson => plain::Kind::AnyJson,
-            description::Kind::Group(fields) => plain::Kind::Group(fields),
+            description::Kind::Group(shape) => plain::Kind::Group(plain::GroupShape {
+                key: shape.key,
+                fields: shape.fields,
+            }),
             description::Kind::Rows(shape) => plain::Kind::Rows(plain::RowShape {
-                name: shape.name,
+                key: shape.key,
                 display_name: shape.display_name,
                 columns: shape.columns,
                 min: shape.min,
+                max: shape.max,
             }),
+            description::Kind::Values(parameter) => plain::Kind::Values(parameter),
+            description::Kind::Columns(columns) => plain::Kind::Columns(dynamic(columns)),
+            description::Kind::Notice => plain::Kind::Notice,
         }
     }
+
+    fn choices(&mut self, choices: description::Choices, at: &impl Fn() -> String) -> plain::Choices {
+        plain::Choices {
+            open: choices.open,
+            dynamic: choices.dynamic.map(dynamic),
+            known: choices
+                .known
+                .into_iter()
+                .map(|choice| plain::Choice {
+                    value: self.json(&choice.value, || {
+                        format!("{}, choice {}", at(), quoted(&choice.label))
+                    }),
+                    label: choice.label,
+                    summary: choice.summary,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn range(limits: description::Range) -> plain::Range {
+    plain::Range {
+        min: limits.min,
+        max: limits.max,
+    }
+}
+
+fn dynamic(dynamic: description::Dynamic) -> plain::Dynamic {
+    plain::Dynamic {
+        depends_on: dynamic.depends_on,
+        search: dynamic.search,
+    }
+}
+
+fn credential(credential: description::Credential) -> plain::CredentialSpec {
+    plain::CredentialSpec {
+        name: credential.name,
+        display_name: credential.display_name,
+        documentation_url: credential.documentation_url,
+        fields: credential.fields,
+        base_url: credential.base_url,
+        scheme: scheme(credential.scheme),
+        test: credential.test,
+    }
+}
+
+fn scheme(scheme: description::Scheme) -> plain::Scheme {
+    match scheme {
+        description::Scheme::Fixed(placement) => plain::Scheme::Fixed(plain::Placement {
+            headers: templates(placement.headers),
+            query: templates(placement.query),
+        }),
+        description::Scheme::Oauth2(oauth2) => plain::Scheme::Oauth2(Box::new(plain::Oauth2 {
+            grant: match oauth2.grant {
+                description::Grant::AuthorizationCode => plain::Grant::AuthorizationCode,
+                description::Grant::ClientCredentials => plain::Grant::ClientCredentials,
+            },
+            authorization_url: oauth2.authorization_url,
+            token_url: oauth2.token_url,
+            scopes: oauth2.scopes,
+            scope_separator: oauth2.scope_separator,
+            client_in_body: oauth2.client_in_body,
+            pkce: oauth2.pkce,
+            authorization_query: pairs(oauth2.authorization_query),
+            token_body: pairs(oauth2.token_body),
+            client_id: oauth2.client_id,
+            client_secret: oauth2.client_secret,
+        })),
+        description::Scheme::Session => plain::Scheme::Session,
+        description::Scheme::Signed(signed) => plain::Scheme::Signed(match signed.needs {
+            description::BodyNeed::Size => plain::BodyNeed::Size,
+            description::BodyNeed::Digest => plain::BodyNeed::Digest,
+            description::BodyNeed::Whole => plain::BodyNeed::Whole,
+        }),
+    }
+}
+
+fn templates(templates: Vec<description::Template>) -> Vec<plain::Template> {
+    let templates = templates.into_iter();
+    templates
+        .map(|description::Template { name, template }| plain::Template { name, template })
+        .collect()
+}
+
+fn pairs(pairs: Vec<description::Field>) -> Vec<plain::Pair> {
+    let pairs = pairs.into_iter();
+    pairs
+        .map(|description::Field { name, value }| plain::Pair { name, value })
+        .collect()
 }

@@ -128,7 +128,7 @@ mod tests {
         "[constructor]fields",
         "[static]fields.from-list",
         "[async-lower][cancel]",
-        "workflow:node/execution@0.1.0#execute",
+        "workflow:node/execution@0.2.0#execute",
         "libcomponentize_py_runtime.so:memory_base",
     ];
 
