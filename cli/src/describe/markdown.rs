@@ -2,21 +2,40 @@
 
 use std::fmt::Write;
 
-use nodule::description::{Indexed, Kind, Operation};
+use nodule::description::{Indexed, Operation};
 
 use super::escape::{code, markdown, target};
 use super::words::{self, Place};
 
-/// The table of operations, the credential, and a section for each operation. Headings start at level two, to fit under
+/// The table of operations, the credentials, the origins, and a section for each operation. Headings start at level two, to fit under
 /// a README's title.
 pub fn render(node: &Indexed<'_>) -> String {
-    let mut page = String::from("## Operations\n\n");
+    let mut page = String::new();
+    if !node.aliases.is_empty() {
+        let aliases: Vec<String> = node.aliases.iter().map(|alias| markdown(alias)).collect();
+        paragraph(&mut page, &format!("Also found as: {}.\n", aliases.join(", ")));
+    }
+    page.push_str("## Operations\n\n");
     operations(node, &mut page);
-    if let Some(credential) = &node.credential {
-        page.push_str("\n## Credential\n\n");
+    credentials(node, &mut page);
+    origins(node, &mut page);
+    for operation in &node.operations {
+        section(node, operation, &mut page);
+    }
+    page
+}
+
+fn credentials(node: &Indexed<'_>, page: &mut String) {
+    match node.credentials.len() {
+        0 => return,
+        1 => page.push_str("\n## Credential\n"),
+        _ => page.push_str("\n## Credentials\n\nOne of these is bound.\n"),
+    }
+    for credential in &node.credentials {
+        page.push('\n');
         let link = link(credential.documentation_url.as_deref());
         paragraph(
-            &mut page,
+            page,
             &format!(
                 "{} {}{link}",
                 code(&credential.name),
@@ -24,12 +43,31 @@ pub fn render(node: &Indexed<'_>) -> String {
             ),
         );
         page.push('\n');
-        parameters(node, &credential.fields, &mut page);
+        parameters(node, &credential.fields, page);
+        page.push('\n');
+        for line in words::scheme(credential, code) {
+            paragraph(page, &format!("- {line}"));
+        }
     }
-    for operation in &node.operations {
-        section(node, operation, &mut page);
+}
+
+fn origins(node: &Indexed<'_>, page: &mut String) {
+    if node.origins.is_empty() {
+        return;
     }
-    page
+    page.push_str("\n## Origins\n\nWhere else the node wants to go. The operator has to grant each.\n\n");
+    row(page, &["Origin", "Access", "Why"].map(str::to_owned));
+    row(page, &["---"; 3].map(str::to_owned));
+    for origin in &node.origins {
+        row(
+            page,
+            &[
+                code(&origin.url),
+                words::access(&origin.access, code),
+                markdown(&origin.reason),
+            ],
+        );
+    }
 }
 
 fn operations(node: &Indexed<'_>, page: &mut String) {
@@ -78,6 +116,10 @@ fn section(node: &Indexed<'_>, operation: &Operation, page: &mut String) {
         page.push('\n');
         paragraph(page, &format!("Request: {}.", code(&request.to_string())));
     }
+    if let Some(requests) = words::write_requests(operation) {
+        page.push('\n');
+        paragraph(page, &format!("{requests}."));
+    }
     page.push('\n');
     if operation.parameters.is_empty() {
         paragraph(page, "It takes no parameters.");
@@ -99,7 +141,7 @@ fn parameters(node: &Indexed<'_>, ids: &[String], page: &mut String) {
             &[
                 code(&place.path),
                 markdown(&parameter.display_name),
-                words::kind(&parameter.kind),
+                words::kind(node, &parameter.kind),
                 if parameter.required {
                     "yes".to_owned()
                 } else {
@@ -120,20 +162,15 @@ fn notes(node: &Indexed<'_>, place: &Place<'_>) -> String {
     if !parameter.summary.is_empty() {
         notes.push(markdown(&parameter.summary));
     }
-    if let Kind::Choice(choices) = &parameter.kind {
+    if let Some(choices) = parameter.kind.choices()
+        && !choices.known.is_empty()
+    {
         let known = choices.known.iter();
         let known =
             known.map(|choice| format!("{} {}", code(&choice.value.to_string()), markdown(&choice.label)));
         notes.push(known.collect::<Vec<_>>().join(", "));
     }
-    if let Kind::Rows(shape) = &parameter.kind {
-        let least = if shape.min > 0 {
-            format!(", at least {}", shape.min)
-        } else {
-            String::new()
-        };
-        notes.push(format!("a list under the key {}{least}", code(&shape.name)));
-    }
+    notes.extend(words::shape(node, &parameter.kind, code));
     notes.extend(words::reading(&parameter.kind).map(str::to_owned));
     notes.extend(
         words::conditions(node, &parameter.visible_when, code)

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
-use nodule::description::{Indexed, Kind, Operation, Parameter};
+use nodule::description::{Indexed, Operation, Parameter};
 use unicode_width::UnicodeWidthStr;
 
 use super::escape::line;
@@ -44,7 +44,10 @@ fn overview(node: &Indexed<'_>, page: &mut Page) {
     page.paragraph(&node.summary, Style::new());
     page.paragraph(node.documentation_url.as_deref().unwrap_or_default(), FAINT);
 
-    if let Some(credential) = &node.credential {
+    if !node.aliases.is_empty() {
+        page.paragraph(&format!("Also found as: {}", node.aliases.join(", ")), FAINT);
+    }
+    for credential in &node.credentials {
         page.blank();
         page.title(
             "Credential",
@@ -52,7 +55,11 @@ fn overview(node: &Indexed<'_>, page: &mut Page) {
         );
         page.paragraph(credential.documentation_url.as_deref().unwrap_or_default(), FAINT);
         parameters(node, &credential.fields, page);
+        for line in words::scheme(credential, str::to_owned) {
+            page.paragraph(&line, FAINT);
+        }
     }
+    origins(node, page);
     for group in &node.resources {
         page.blank();
         page.title(&group.name, &labelled(&group.display_name, &group.summary));
@@ -79,6 +86,27 @@ fn overview(node: &Indexed<'_>, page: &mut Page) {
     }
 }
 
+fn origins(node: &Indexed<'_>, page: &mut Page) {
+    if node.origins.is_empty() {
+        return;
+    }
+    page.blank();
+    page.title(
+        "Origins",
+        "where else the node wants to go; the operator has to grant each",
+    );
+    let rows: Vec<Row> = node
+        .origins
+        .iter()
+        .map(|origin| Row {
+            name: origin.url.clone(),
+            middle: words::access(&origin.access, str::to_owned),
+            texts: vec![(origin.reason.clone(), Style::new())],
+        })
+        .collect();
+    page.table(&rows);
+}
+
 fn one(node: &Indexed<'_>, operation: &Operation, page: &mut Page) {
     page.title(
         &format!("{} {}", operation.group, operation.name),
@@ -91,6 +119,7 @@ fn one(node: &Indexed<'_>, operation: &Operation, page: &mut Page) {
     if let Some(request) = &operation.request {
         page.paragraph(&format!("Request: {request}"), FAINT);
     }
+    page.paragraph(&words::write_requests(operation).unwrap_or_default(), FAINT);
     page.blank();
     if operation.parameters.is_empty() {
         page.paragraph("It takes no parameters", Style::new());
@@ -103,17 +132,24 @@ fn parameters(node: &Indexed<'_>, ids: &[String], page: &mut Page) {
     let rows: Vec<Row> = words::places(node, ids)
         .iter()
         .map(|place| Row {
-            name: format!("{}{}", "  ".repeat(place.depth), place.parameter.name),
-            middle: kind(place.parameter),
+            name: {
+                let name = if place.is_each {
+                    "[]"
+                } else {
+                    &place.parameter.name
+                };
+                format!("{}{name}", "  ".repeat(place.depth))
+            },
+            middle: kind(node, place.parameter),
             texts: about(node, place.parameter),
         })
         .collect();
     page.table(&rows);
 }
 
-fn kind(parameter: &Parameter) -> String {
+fn kind(node: &Indexed<'_>, parameter: &Parameter) -> String {
     let required = if parameter.required { ", required" } else { "" };
-    words::kind(&parameter.kind) + required
+    words::kind(node, &parameter.kind) + required
 }
 
 /// The lines about a parameter: its label and summary, then what a caller has to know.
@@ -122,21 +158,17 @@ fn about(node: &Indexed<'_>, parameter: &Parameter) -> Vec<(String, Style)> {
         labelled(&parameter.display_name, &parameter.summary),
         Style::new(),
     )];
-    if let Kind::Choice(choices) = &parameter.kind {
+    if let Some(choices) = parameter.kind.choices()
+        && !choices.known.is_empty()
+    {
         let known = choices
             .known
             .iter()
             .map(|choice| format!("{} {}", choice.value, choice.label));
         texts.push((known.collect::<Vec<_>>().join(", "), FAINT));
     }
-    if let Kind::Rows(shape) = &parameter.kind {
-        let least = if shape.min > 0 {
-            format!(", at least {}", shape.min)
-        } else {
-            String::new()
-        };
-        texts.push((format!("a list under the key {}{least}", shape.name), FAINT));
-    }
+    let shape = words::shape(node, &parameter.kind, str::to_owned);
+    texts.extend(shape.map(|shape| (shape, FAINT)));
     let reading = words::reading(&parameter.kind).map(str::to_owned);
     let default = words::default(parameter).map(|default| format!("default {default}"));
     let when = words::conditions(node, &parameter.visible_when, str::to_owned)
