@@ -131,10 +131,10 @@ def describe(node):
         return value
 
     def deep(value):
-        """Records within records, with the numbers as numbers."""
+        """Records within records."""
         if isinstance(value, dict):
             return {name: deep(field) for name, field in record(value).items()}
-        return [deep(item) for item in value] if isinstance(value, list) else number(value)
+        return [deep(item) for item in value] if isinstance(value, list) else value
 
     def variant(value, name):
         """`{"type": …}` and what the case carries: a record's fields, or one value by this name."""
