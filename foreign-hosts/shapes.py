@@ -165,7 +165,9 @@ def describe(node):
 
     def credential(value):
         value = record(value)
-        return {**value, "scheme": deep(variant(value["scheme"], "value"))}
+        scheme = deep(variant(value["scheme"], "value"))
+        enums = {name: camel(case_of(scheme[name])[0]) for name in ("grant", "needs") if name in scheme}
+        return {**value, "scheme": {**scheme, **enums}}
 
     node = common(node)
     node["version"] = number(node["version"])
