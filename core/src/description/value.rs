@@ -173,7 +173,7 @@ impl<'a> Values<'a> {
             };
             // Of parameters that share a name, one is shown: the value has to fit any of them.
             let faults = parameters.iter().map(|it| self.nested_fault(it, value, levels));
-            let fault = faults.reduce(|one, other| one.and(other))??;
+            let fault = faults.reduce(|first, other| other.and(first))??;
             Some(format!("field {}: {fault}", quoted(name)))
         })
     }

@@ -162,7 +162,10 @@ fn shapes_make_sense() {
             "parameter `book.catalogue.note`: a notice has no value, and cannot be required",
         ),
         (
-            |node| parameter(node, "book.update.tags.tag").kind = Kind::Notice,
+            |node| {
+                parameter(node, "book.update.tags").default = None;
+                parameter(node, "book.update.tags.tag").kind = Kind::Notice;
+            },
             "parameter `book.update.tags`, values: the kind `notice` is not for single values",
         ),
         (
