@@ -54,7 +54,7 @@ impl Node {
     ///   are always present;
     /// - URLs are http or https, and the icon only draws;
     /// - defaults and conditions fit the kinds of their parameters, and every pattern is a [`Pattern`];
-    /// - secrets are fields of a credential; templates, OAuth2 URLs and origins are well-formed, refer to fields of a
+    /// - secrets are fields of a credential; templates, the URLs of OAuth and origins are well-formed, refer to fields of a
     ///   credential only, and never put a secret into a URL;
     /// - what only reads needs no write requests, and everything else needs 1 to [`MAX_WRITE_REQUESTS`].
     ///

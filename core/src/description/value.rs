@@ -78,7 +78,6 @@ impl<'a> Values<'a> {
         match &parameter.kind {
             Kind::Secret => Some("a secret has no default: everybody would know it".to_owned()),
             Kind::AnyJson if value.is_null() => expected("no default rather than one of nothing"),
-            Kind::AnyJson => None,
             Kind::Notice => Some("a notice has no value, and no default".to_owned()),
             Kind::Group(shape) => match under_key(shape.key.as_deref(), value) {
                 Ok(fields) => self.members(&parameter.id, fields?, levels),
@@ -91,7 +90,7 @@ impl<'a> Values<'a> {
             Kind::ChooseMany(_) => self.chosen(parameter, value),
             Kind::Values(_) => self.elements(parameter, value, levels),
             Kind::Columns(_) if !value.is_object() => expected("an object"),
-            Kind::Columns(_) => None,
+            Kind::AnyJson | Kind::Columns(_) => None,
             _ => self.scalar_fault(parameter, value),
         }
     }

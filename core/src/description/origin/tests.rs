@@ -12,6 +12,8 @@ fn resolved(text: &str) -> ResolvedOrigin {
     OriginPattern::parse(text).unwrap().resolve(value).unwrap()
 }
 
+const LABELS: &str = "expected at least two labels of fixed text at the end of the host";
+
 #[test]
 fn an_origin_is_no_more_than_that() {
     for text in [
@@ -25,7 +27,6 @@ fn an_origin_is_no_more_than_that() {
     ] {
         assert_eq!(OriginPattern::parse(text).unwrap().as_str(), text);
     }
-    const LABELS: &str = "expected at least two labels of fixed text at the end of the host";
     for (text, expected) in [
         ("*.example.com", "expected a URL that begins with `https://`"),
         ("http://*.example.com", "expected `https://`"),

@@ -265,7 +265,7 @@ fn oauth2_names_its_endpoints_and_its_client() {
                 oauth2(node, 2).token_body.push(Pair {
                     name: "a".to_owned(),
                     value: "x".repeat(1_001),
-                })
+                });
             },
             ", token request, `a`: expected at most 1000 characters, found 1001",
         ),

@@ -135,7 +135,7 @@ fn shapes_make_sense() {
                 parameter(node, "book.update.pages").kind = Kind::Number(Range {
                     min: Some(1.5),
                     max: Some(1.0),
-                })
+                });
             },
             "parameter `book.update.pages`, range: expected the least value to be at most the greatest, found `1.5` and `1`",
         ),
@@ -265,10 +265,11 @@ fn depending_on(ids: &[&str]) -> Vec<String> {
     })
 }
 
+const ELSEWHERE: &str = "expected a parameter of the same list or of the operation itself";
+
 #[test]
 fn what_values_depend_on_is_seen_from_there() {
     let at = |id: &str| format!("parameter `book.search.near`, depends on `{id}`");
-    const ELSEWHERE: &str = "expected a parameter of the same list or of the operation itself";
     assert_eq!(
         depending_on(&["book.search.query", "book.search.filters"]),
         Vec::<String>::new()

@@ -58,7 +58,7 @@ fn a_parameter_may_be_called_whatever_workflows_store() {
 #[test]
 fn everything_else_is_camel_case() {
     const EXPECTED: &str = "expected a camelCase name (`a`–`z`, then letters and digits), found `A b`";
-    let cases: [(fn(&mut Node), &str); 5] = [
+    let cases: [Case; 5] = [
         (|node| node.name = "A b".to_owned(), "node, name"),
         (
             |node| node.operations[4].name = "A b".to_owned(),
