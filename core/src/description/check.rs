@@ -15,8 +15,7 @@ use super::json::{faults, found, is_scalar};
 use super::names::{camel_case_fault, parameter_fault};
 use super::text::{is_deceptive, quoted};
 use super::{
-    Choices, Condition, CredentialSpec, Effect, Holds, Kind, Node, Operation, Parameter, Pattern, Reference,
-    RowShape, icon, places, sizes, value,
+    Condition, CredentialSpec, Effect, Holds, Kind, Node, Operation, Parameter, icon, kinds, places, sizes,
 };
 
 /// One thing that is wrong with a description.
@@ -208,95 +207,11 @@ fn parameter_record(parameter: &Parameter, problems: &mut Problems) {
     if let Some(placeholder) = &parameter.placeholder {
         label(format!("{at}, placeholder"), placeholder, problems);
     }
-    kind(&at, &parameter.kind, problems);
+    kinds::check(&at, &parameter.kind, problems);
     for condition in &parameter.visible_when {
         condition_values(&at, condition, problems);
     }
     hints(format!("{at}, hints"), parameter.hints.as_ref(), problems);
-}
-
-fn kind(at: &str, kind: &Kind, problems: &mut Problems) {
-    match kind {
-        Kind::Integer(range) => {
-            if let Some(message) = value::whole_fault(range).or_else(|| value::range_fault(range)) {
-                problems.add(format!("{at}, range"), message);
-            }
-        }
-        Kind::Number(range) => {
-            if let Some(message) = value::range_fault(range) {
-                problems.add(format!("{at}, range"), message);
-            }
-        }
-        Kind::Choice(choices) | Kind::ChooseMany(choices) => choice_values(at, choices, problems),
-        Kind::Reference(reference) => patterns(at, reference, problems),
-        Kind::Group(shape) => {
-            if let Some(key) = &shape.key {
-                name(format!("{at}, key of its fields"), key, problems);
-            }
-        }
-        Kind::Rows(shape) => rows(at, shape, problems),
-        _ => {}
-    }
-}
-
-fn rows(at: &str, shape: &RowShape, problems: &mut Problems) {
-    if let Some(key) = &shape.key {
-        name(format!("{at}, key of its rows"), key, problems);
-    }
-    label(
-        format!("{at}, display name of a row"),
-        &shape.display_name,
-        problems,
-    );
-    if let Some(max) = shape.max.filter(|max| *max == 0 || *max < shape.min) {
-        let min = shape.min.max(1);
-        problems.add(
-            format!("{at}, rows"),
-            format!("expected a maximum of at least `{min}`, found `{max}`"),
-        );
-    }
-}
-
-fn patterns(at: &str, reference: &Reference, problems: &mut Problems) {
-    if let Some(Err(error)) = reference.id.as_deref().map(Pattern::parse) {
-        problems.add(format!("{at}, ID"), error.to_string());
-    }
-    let Some(text) = &reference.id_in_url else { return };
-    let message = match Pattern::parse(text) {
-        Ok(pattern) if pattern.is_id_in_url() => return,
-        Ok(_) => format!(
-            "expected exactly one group, which is not repeated, in {}",
-            quoted(text)
-        ),
-        Err(error) => error.to_string(),
-    };
-    problems.add(format!("{at}, ID in a URL"), message);
-}
-
-fn choice_values(at: &str, choices: &Choices, problems: &mut Problems) {
-    if choices.known.is_empty() && choices.is_closed() {
-        problems.add(
-            at,
-            "a choice of nothing: expected at least one value, or an open choice",
-        );
-    }
-    let mut seen = HashSet::new();
-    for choice in &choices.known {
-        label(format!("{at}, label of a choice"), &choice.label, problems);
-        summary(
-            format!("{at}, choice {}", quoted(&choice.label)),
-            &choice.summary,
-            problems,
-        );
-        scalar(
-            format!("{at}, choice {}", quoted(&choice.label)),
-            &choice.value,
-            problems,
-        );
-        if !seen.insert(choice.value.to_string()) {
-            problems.add(at, format!("the choice {} is there twice", found(&choice.value)));
-        }
-    }
 }
 
 fn condition_values(at: &str, condition: &Condition, problems: &mut Problems) {
@@ -333,7 +248,7 @@ pub fn place_of_parameter(id: &str) -> String {
     format!("parameter {}", quoted(id))
 }
 
-fn name(at: impl Display, name: &str, problems: &mut Problems) {
+pub(super) fn name(at: impl Display, name: &str, problems: &mut Problems) {
     if let Some(message) = camel_case_fault(name) {
         problems.add(at, message);
     }
@@ -352,7 +267,7 @@ pub(super) fn label(at: impl Display, text: &str, problems: &mut Problems) {
     deceptive(at, text, "", problems);
 }
 
-fn summary(at: impl Display, text: &str, problems: &mut Problems) {
+pub(super) fn summary(at: impl Display, text: &str, problems: &mut Problems) {
     let count = text.chars().count();
     if count > MAX_SUMMARY_CHARS {
         problems.add(
@@ -371,7 +286,7 @@ pub(super) fn required_summary(at: impl Display, text: &str, problems: &mut Prob
     summary(at, text, problems);
 }
 
-fn scalar(at: impl Display, value: &Json, problems: &mut Problems) {
+pub(super) fn scalar(at: impl Display, value: &Json, problems: &mut Problems) {
     if !is_scalar(value) {
         return problems.add(
             at,
