@@ -232,8 +232,8 @@ impl<'a> Builder<'a> {
             Kind::Choice(choices) => Shape::Choice(known(choices)),
             Kind::ChooseMany(choices) => Shape::ChooseMany(known(choices)),
             Kind::Reference(reference) => Shape::Reference(Reference {
-                id: reference.id.as_deref().and_then(Pattern::new),
-                id_in_url: reference.id_in_url.as_deref().and_then(Pattern::new),
+                id: reference.id.as_deref().and_then(parsed),
+                id_in_url: reference.id_in_url.as_deref().and_then(parsed),
             }),
             Kind::AnyJson => Shape::AnyJson,
             Kind::Group(group) => Shape::Group(GroupForm {
@@ -319,4 +319,9 @@ fn order(fields: &[Field]) -> Vec<usize> {
     let rest = is_placed.iter().enumerate().filter(|(_, placed)| !**placed);
     order.extend(rest.map(|(index, _)| index));
     order
+}
+
+/// A description that passed its check has only patterns that parse.
+fn parsed(pattern: &str) -> Option<Pattern> {
+    Pattern::parse(pattern).ok()
 }
