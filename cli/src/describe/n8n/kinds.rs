@@ -71,16 +71,21 @@ impl Form<'_> {
                 "default": self.default(parameter, json!({})),
                 "options": self.nested(&shape.fields, depth, true),
             }),
-            Some(key) => json!({
-                "type": "fixedCollection",
-                "placeholder": format!("Add {}", parameter.display_name),
-                "default": self.default(parameter, json!({})),
-                "options": [{
-                    "name": key,
-                    "displayName": parameter.display_name,
-                    "values": self.nested(&shape.fields, depth, false),
-                }],
-            }),
+            // n8n fails on a default of a collection of this kind: the host adds it where the user adds nothing.
+            Some(key) => {
+                let mut property = object(json!({
+                    "type": "fixedCollection",
+                    "placeholder": format!("Add {}", parameter.display_name),
+                    "default": {},
+                    "options": [{
+                        "name": key,
+                        "displayName": parameter.display_name,
+                        "values": self.nested(&shape.fields, depth, false),
+                    }],
+                }));
+                say_default(parameter, &mut property);
+                Json::Object(property)
+            }
         }
     }
 
@@ -251,10 +256,7 @@ impl Form<'_> {
         );
         property.insert("typeOptions", Json::Object(type_options));
         property.insert("default", json!(""));
-        if let Some(default) = &parameter.default {
-            let hint = html(&format!("When empty: {default}"));
-            property.insert("hint", json!(hint));
-        }
+        say_default(parameter, &mut property);
         Json::Object(property)
     }
 
@@ -309,6 +311,14 @@ fn listed(parameter: &Parameter, choices: &Choices) -> Vec<Object> {
         }
     }
     known
+}
+
+/// Says what the host takes where the user sets nothing, if n8n has no place for such a default.
+fn say_default(parameter: &Parameter, property: &mut Object) {
+    if let Some(default) = &parameter.default {
+        let hint = html(&format!("When empty: {default}"));
+        property.insert("hint", json!(hint));
+    }
 }
 
 /// The text of a notice, which n8n draws as HTML.

@@ -186,7 +186,7 @@ fn each_kind_has_its_type() {
         ("weight", "number", json!(""), number),
         ("note", "notice", json!(""), Json::Null),
         ("marks", "collection", json!({}), Json::Null),
-        ("size", "fixedCollection", json!({"cm": {"width": 3}}), Json::Null),
+        ("size", "fixedCollection", json!({}), Json::Null),
         (
             "parts",
             "fixedCollection",
@@ -338,7 +338,9 @@ fn columns_are_mapped_one_by_one() {
 }
 
 #[test]
-fn a_list_with_a_default_says_so_because_n8n_has_no_place_for_it() {
+fn a_default_that_n8n_has_no_place_for_is_told() {
+    let size = property(&warehouse(), "size");
+    assert_eq!(size["hint"], "When empty: {&quot;cm&quot;:{&quot;width&quot;:3}}");
     let names = property(&warehouse(), "names");
     assert_eq!(names["hint"], r#"When empty: [&quot;a&quot;,&quot;b&quot;]"#);
 }
