@@ -23,7 +23,7 @@ setup:
 # makes a component larger; from here on it would be hardly quicker. The linker leaves five bytes for each number that it
 # fills in, but where it is told not to, which it does only without debug information.
 component: export RUSTFLAGS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src= --remap-path-prefix=$(CURDIR)= \
-	-Cllvm-args=-inline-threshold=120 -Clink-arg=--compress-relocations -Clink-arg=--strip-debug
+	-Cllvm-args=-inline-threshold=65 -Cllvm-args=-inlinehint-threshold=65 -Clink-arg=--compress-relocations -Clink-arg=--strip-debug
 component: setup
 	$(CARGO) build --quiet -p socialhub-node --profile component --target $(GUEST)
 	@RUSTFLAGS= $(MAKE) --no-print-directory $(COMPONENT)

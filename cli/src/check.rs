@@ -381,7 +381,7 @@ fn skeleton(node: &Node, operation: &Operation, cases: &Path, file: &Path) -> Re
         .filter(|parameter| parameter.required)
         .map(|parameter| {
             let value = parameter.default.clone().unwrap_or_else(|| match parameter.kind {
-                Kind::Integer(_) | Kind::Number => json!(0),
+                Kind::Integer(_) | Kind::Number(_) => json!(0),
                 Kind::Boolean => json!(false),
                 Kind::Rows(_) | Kind::Group(_) | Kind::AnyJson => json!({}),
                 _ => json!(""),

@@ -1,4 +1,4 @@
-//! What `wit-bindgen` makes of the world `node-by-turns`: the contract's types, WASI's functions and the exports' traits.
+//! What `wit-bindgen` makes of the node's world: the contract's types, WASI's functions and the exports' traits.
 //!
 //! The types also exist in a native build, so that everything but `transport` is tested there; WASI's functions then
 //! end in `unreachable!`.
@@ -15,6 +15,14 @@
 
 wit_bindgen::generate!({
     path: "../host/wit",
-    world: "node-by-turns",
+    inline: "
+        package socialhub:node;
+
+        world session-node {
+            include workflow:node/node-by-turns@0.2.0;
+            export workflow:node/authentication@0.2.0;
+        }
+    ",
+    world: "socialhub:node/session-node",
     generate_all,
 });

@@ -7,9 +7,10 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::task::Poll;
 
+use crate::answer;
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::execution::{Call, ItemResult, OnFailure};
-use crate::bindings::exports::workflow::node::types::{Access, Failure};
+use crate::bindings::exports::workflow::node::types::{Access, Failure, Output as OutputItem};
 use crate::http::Transport;
 use crate::operations::{self, LIMIT_NAME, RETURN_ALL_NAME};
 use crate::table::Output;
@@ -18,7 +19,6 @@ use crate::table::plan::Plan;
 use crate::table::request::request;
 use crate::table::validate::validate;
 use crate::table::value::{Field, Value, find};
-use crate::{answer, json};
 
 /// More requests than this at once help nobody, and each costs memory.
 const MAX_IN_FLIGHT: u32 = 1_024;
@@ -28,13 +28,13 @@ const MAX_PAGES: u32 = 10_000;
 /// Run a call. The failure of the whole means that the call could not be read.
 pub async fn execute<T: Transport>(transport: &T, call: Call) -> Result<Vec<ItemResult>, Failure> {
     let operation = operations::find(&call.group, &call.operation)?;
-    let base =
-        BaseUrl::parse(&call.base_url).map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))?;
+    let base = BaseUrl::parse(&call.service.base_url)
+        .map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))?;
     let run = Run {
         transport,
         plan: &Plan::new(operation),
         base: &base,
-        access: call.access.as_ref(),
+        access: call.service.access.as_ref(),
     };
     let stops = matches!(call.on_failure, OnFailure::Stop);
     let is_stopped = Cell::new(false);
@@ -42,7 +42,7 @@ pub async fn execute<T: Transport>(transport: &T, call: Call) -> Result<Vec<Item
     let started = call.items.iter().zip(&mut results).map(async |(item, result)| {
         // Asked when the item would start, not when it was queued: a failure in between stops it.
         if !is_stopped.get() {
-            *result = run.item(item).await;
+            *result = run.item(&item.parameters).await;
             is_stopped.set(is_stopped.get() || stops && result.is_err());
         }
     });
@@ -91,7 +91,9 @@ impl<T: Transport> Run<'_, T> {
             {
                 self.pages(&fields, list).await
             }
-            _ => Ok(vec![answer::item(self.exchange(&fields, None).await?)]),
+            _ => Ok(vec![OutputItem {
+                json: answer::item(self.exchange(&fields, None).await?),
+            }]),
         }
     }
 
@@ -131,15 +133,11 @@ impl<T: Transport> Run<'_, T> {
 }
 
 /// The rows as items: an item is an object, so that a row that is none stands under `data`, as a bare answer does.
-fn finish(mut rows: Vec<String>, limit: usize) -> Vec<String> {
+fn finish(mut rows: Vec<String>, limit: usize) -> Vec<OutputItem> {
     rows.truncate(limit);
     rows.into_iter()
-        .map(|row| {
-            if json::kind(&row) == json::Kind::Object {
-                row
-            } else {
-                format!("{{\"data\":{row}}}")
-            }
+        .map(|row| OutputItem {
+            json: answer::item(row),
         })
         .collect()
 }

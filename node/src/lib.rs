@@ -1,4 +1,4 @@
-//! The SocialHub node: members, customers, orders, points and master data, as a component of the world `node`.
+//! The SocialHub node: members, customers, orders, points and master data, as a component of the contract.
 //!
 //! This file holds the exports and nothing else. An operation is one constant in `operations`, `table` makes form,
 //! checks and request of it, `answer` reads what comes back, `credential` makes a session, `execute` runs a call, and
@@ -42,7 +42,7 @@ mod wait;
 use bindings::exports::workflow::node::authentication::Session;
 use bindings::exports::workflow::node::execution::{Call, ItemResult};
 use bindings::exports::workflow::node::turns::{Step, Turn};
-use bindings::exports::workflow::node::types::Failure;
+use bindings::exports::workflow::node::types::{BoundCredential, Failure};
 use bindings::exports::workflow::node::{authentication, description, execution, turns};
 
 /// Newer than the standard library's copy of it, which asks for more memory although there is some from the beginning.
@@ -60,8 +60,10 @@ impl description::Guest for Node {
 }
 
 impl authentication::Guest for Node {
-    fn authenticate(credential: String, renew: Option<Session>) -> Result<Session, Failure> {
-        transport::run(async move |transport| credential::authenticate(transport, &credential, renew).await)
+    fn authenticate(credential: BoundCredential, renew: Option<Session>) -> Result<Session, Failure> {
+        // There is only one to bind.
+        let fields = credential.fields;
+        transport::run(async move |transport| credential::authenticate(transport, &fields, renew).await)
     }
 }
 

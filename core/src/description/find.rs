@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use thiserror::Error;
 
-use super::{Node, Operation, Parameter, ResourceGroup};
+use super::{CredentialSpec, Node, Operation, Parameter, ResourceGroup};
 
 /// The typed name, on one line.
 fn shown(name: &str) -> String {
@@ -115,6 +115,12 @@ impl Node {
                     known,
                 }
             })
+    }
+
+    /// The credential with this name.
+    #[must_use]
+    pub fn credential(&self, name: &str) -> Option<&CredentialSpec> {
+        self.credentials.iter().find(|credential| credential.name == name)
     }
 
     /// The parameter with this ID.

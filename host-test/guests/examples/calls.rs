@@ -6,7 +6,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use hostile_guests::{
-    Behaviour, Call, Failure, ItemResult, OtherFailure, Step, Turn, by_turns, failure, guest, parse, send,
+    Behaviour, Call, Failure, Item, ItemResult, OtherFailure, Step, Turn, by_turns, failure, guest, outputs,
+    parse, send,
 };
 use serde_json::{Value, json};
 
@@ -14,8 +15,8 @@ struct Calls;
 
 impl Behaviour for Calls {
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
-        let run = |item: &String| {
-            let item = parse(item);
+        let run = |item: &Item| {
+            let item = parse(&item.parameters);
             result(&item, &requests(&item).iter().map(send).collect::<Vec<_>>())
         };
         Ok(call.items.iter().map(run).collect())
@@ -24,7 +25,7 @@ impl Behaviour for Calls {
     fn next(step: Step) -> Turn {
         match step {
             Step::Begin(call) => RUN.set(Run {
-                items: call.items.iter().map(|item| parse(item)).collect(),
+                items: call.items.iter().map(|item| parse(&item.parameters)).collect(),
                 ..Run::default()
             }),
             Step::Resume(answered) => RUN.with_borrow_mut(|run| {
@@ -86,7 +87,7 @@ fn result(item: &Value, outcomes: &[Value]) -> ItemResult {
     }
     match outcomes {
         [only] if only["error"].is_string() => Err(failure(only["error"].as_str().unwrap_or_default())),
-        outcomes => Ok(outcomes.iter().map(ToString::to_string).collect()),
+        outcomes => Ok(outputs(outcomes)),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use hostile_guests::{
     Answer, Behaviour, Call, Certainty, Failure, ItemResult, OtherFailure, Outage, Problem, Session, guest,
-    parse, session,
+    outputs, parse, session,
 };
 use serde_json::Value;
 
@@ -12,13 +12,13 @@ struct Complains;
 
 impl Behaviour for Complains {
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
-        let items: Vec<Value> = call.items.iter().map(|item| parse(item)).collect();
+        let items: Vec<Value> = call.items.iter().map(|item| parse(&item.parameters)).collect();
         if let Some(item) = items.iter().find(|item| item["whole"] == true) {
             return Err(complaint(item));
         }
         let result = |item: &Value| match item["say"].as_str() {
-            None => Ok(vec![item.to_string()]),
-            Some("output") => Ok(vec![item["text"].to_string()]),
+            None => Ok(outputs([item])),
+            Some("output") => Ok(outputs([&item["text"]])),
             Some(_) => Err(complaint(item)),
         };
         Ok(items.iter().map(result).collect())

@@ -4,8 +4,8 @@
 
 use hostile_guests::bindings::wasi::http::types::Fields;
 use hostile_guests::{
-    Access, Answer, Behaviour, Call, Certainty, Failure, Field, ItemResult, OtherFailure, Outage, Problem,
-    Session, Throttle, guest, parse, send,
+    Access, Answer, Behaviour, Call, Certainty, Failure, Field, Item, ItemResult, OtherFailure, Outage,
+    Problem, Session, Throttle, guest, outputs, parse, send,
 };
 use serde_json::{Value, json};
 
@@ -46,10 +46,10 @@ impl Behaviour for Conspires {
     }
 
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
-        let run = |item: &String| {
-            let item = parse(item);
+        let run = |item: &Item| {
+            let item = parse(&item.parameters);
             let requests = item["requests"].as_array().cloned().unwrap_or_default();
-            Ok(requests.iter().map(|request| told(request).to_string()).collect())
+            Ok(outputs(requests.iter().map(told)))
         };
         Ok(call.items.iter().map(run).collect())
     }

@@ -88,7 +88,16 @@ fn choices(count: usize, label: &str, value: &str) -> d::Kind {
     d::Kind::Choice(d::Choices {
         known: (0..count).map(one).collect(),
         open: true,
+        dynamic: None,
     })
+}
+
+fn closed(known: Vec<d::Choice>) -> d::Choices {
+    d::Choices {
+        known,
+        open: false,
+        dynamic: None,
+    }
 }
 
 /// The host used to format the location of each choice, including the parameter's ID.
@@ -140,10 +149,11 @@ fn rows(node: &mut d::Node) {
         let mut rows_of = parameter(
             format!("rows{number}"),
             d::Kind::Rows(d::RowShape {
-                name: "row".to_owned(),
+                key: Some("row".to_owned()),
                 display_name: "Row".to_owned(),
                 columns: columns.clone(),
                 min: 0,
+                max: None,
             }),
         );
         rows_of.default = Some(format!("{{\"row\":[{}]}}", rows.trim_end_matches(',')));
@@ -154,7 +164,10 @@ fn rows(node: &mut d::Node) {
     for (number, list) in (0..all - 300).collect::<Vec<_>>().chunks(290).enumerate() {
         let group = parameter(
             format!("group{number}"),
-            d::Kind::Group(list.iter().copied().map(id).collect()),
+            d::Kind::Group(d::GroupShape {
+                key: None,
+                fields: list.iter().copied().map(id).collect(),
+            }),
         );
         node.operations[0].parameters.push(group.id.clone());
         node.parameters.push(group);
@@ -164,14 +177,14 @@ fn rows(node: &mut d::Node) {
 /// Conditions with many values on a choice of many, in very many forms.
 fn conditions(node: &mut d::Node) {
     let known = (0..1_000).map(|index| choice(index, "x", "")).collect();
-    let subject = d::Kind::Choice(d::Choices { known, open: false });
+    let subject = d::Kind::Choice(closed(known));
     node.parameters.push(parameter("subject".to_owned(), subject));
     let values: Vec<String> = (0..1_000).map(|index| format!("\"{}\"", 999 - index)).collect();
     for number in 0..20 {
         let mut dependant = parameter(format!("dependant{number}"), d::Kind::Text);
         let condition = |_| d::Condition {
             parameter: "subject".to_owned(),
-            one_of: values.clone(),
+            holds: d::Holds::OneOf(values.clone()),
         };
         dependant.visible_when = (0..10).map(condition).collect();
         node.parameters.push(dependant);
@@ -188,10 +201,8 @@ fn conditions(node: &mut d::Node) {
 fn shared(node: &mut d::Node) {
     let summary = "&".repeat(1_900);
     let known = (0..500).map(|index| choice(index, "x", &summary)).collect();
-    node.parameters.push(parameter(
-        "shared".to_owned(),
-        d::Kind::Choice(d::Choices { known, open: false }),
-    ));
+    node.parameters
+        .push(parameter("shared".to_owned(), d::Kind::Choice(closed(known))));
     operations(node, 900);
     for operation in &mut node.operations {
         operation.parameters = vec!["shared".to_owned(), "task".to_owned(), "id".to_owned()];
@@ -203,10 +214,8 @@ fn shared(node: &mut d::Node) {
 fn heaviest(node: &mut d::Node) {
     let summary = "&".repeat(1_900);
     let known = (0..400).map(|index| choice(index, "x", &summary)).collect();
-    node.parameters.push(parameter(
-        "shared".to_owned(),
-        d::Kind::Choice(d::Choices { known, open: false }),
-    ));
+    node.parameters
+        .push(parameter("shared".to_owned(), d::Kind::Choice(closed(known))));
     let deep = format!(
         "{{\"a\":{}{}0{}}}",
         "[".repeat(60),

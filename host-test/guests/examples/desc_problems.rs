@@ -23,7 +23,7 @@ impl Behaviour for Problems {
         node.parameters[0].hints = Some(format!("{{\"{TEXT}\"}}"));
         node.parameters[0].visible_when = vec![d::Condition {
             parameter: text(),
-            one_of: vec![text()],
+            holds: d::Holds::OneOf(vec![text()]),
         }];
         node.parameters[0].kind = d::Kind::Choice(d::Choices {
             known: vec![d::Choice {
@@ -32,6 +32,7 @@ impl Behaviour for Problems {
                 summary: text(),
             }],
             open: false,
+            dynamic: None,
         });
         node.icon_svg = Some(format!("<{TEXT}/>"));
         node

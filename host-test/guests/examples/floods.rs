@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use hostile_guests::{Behaviour, Call, Failure, ItemResult, answer, begin, guest, parse};
+use hostile_guests::{Behaviour, Call, Failure, ItemResult, answer, begin, guest, outputs, parse};
 
 struct Floods;
 
 impl Behaviour for Floods {
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
-        Ok(call.items.iter().map(|item| Ok(vec![run(item)])).collect())
+        Ok(call
+            .items
+            .iter()
+            .map(|item| Ok(outputs([run(&item.parameters)])))
+            .collect())
     }
 }
 

@@ -7,7 +7,7 @@ struct HoardsAnswers;
 
 impl Behaviour for HoardsAnswers {
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
-        Ok(call.items.iter().map(|item| run(item)).collect())
+        Ok(call.items.iter().map(|item| run(&item.parameters)).collect())
     }
 }
 

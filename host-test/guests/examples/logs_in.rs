@@ -2,7 +2,7 @@
 //! requests, then returns a session with these headers. It executes requests, as `calls` does.
 
 use hostile_guests::{
-    Access, Behaviour, Call, Failure, Field, ItemResult, Session, failure, guest, parse, send,
+    Access, Behaviour, Call, Failure, Field, Item, ItemResult, Session, failure, guest, outputs, parse, send,
 };
 use serde_json::Value;
 
@@ -31,13 +31,16 @@ impl Behaviour for LogsIn {
     }
 
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
-        let run = |item: &String| {
-            let outcomes: Vec<Value> = list(&parse(item)["requests"]).iter().map(send).collect();
+        let run = |item: &Item| {
+            let outcomes: Vec<Value> = list(&parse(&item.parameters)["requests"])
+                .iter()
+                .map(send)
+                .collect();
             match outcomes.as_slice() {
                 [only] if only["error"].is_string() => {
                     Err(failure(only["error"].as_str().unwrap_or_default()))
                 }
-                outcomes => Ok(outcomes.iter().map(ToString::to_string).collect()),
+                outcomes => Ok(outputs(outcomes)),
             }
         };
         Ok(call.items.iter().map(run).collect())

@@ -14,8 +14,8 @@ use hostile_guests::bindings::wasi::http::types::{
 use hostile_guests::bindings::wasi::io::poll;
 use hostile_guests::bindings::wasi::random::random;
 use hostile_guests::{
-    Behaviour, Call, Failure, ItemResult, Session, Step, Turn, answer, begin, by_turns, describe, guest,
-    parse, send, session,
+    Behaviour, Call, Failure, Item, ItemResult, Session, Step, Turn, answer, begin, by_turns, describe,
+    guest, outputs, parse, send, session,
 };
 use serde_json::{Value, json};
 
@@ -233,10 +233,10 @@ impl Behaviour for Loops {
     }
 
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
-        let item = |item: &String| {
-            let item = parse(item);
+        let item = |item: &Item| {
+            let item = parse(&item.parameters);
             if item["list"] == true {
-                return Ok(ROUNDS.iter().map(|(name, _)| json!(name).to_string()).collect());
+                return Ok(outputs(ROUNDS.iter().map(|(name, _)| json!(name))));
             }
             run(
                 item["what"].as_str().unwrap_or_default(),
@@ -250,7 +250,7 @@ impl Behaviour for Loops {
     fn next(step: Step) -> Turn {
         match step {
             Step::Begin(call) => {
-                ITEM.set(parse(&call.items[0]));
+                ITEM.set(parse(&call.items[0].parameters));
                 ITEM.with_borrow(turn)
                     .unwrap_or_else(|| Turn::Done(Self::execute(call).unwrap_or_default()))
             }

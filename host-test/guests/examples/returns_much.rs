@@ -2,19 +2,29 @@
 
 use std::mem::ManuallyDrop;
 
-use hostile_guests::{Behaviour, Call, Failure, ItemResult, guest, parse};
+use hostile_guests::{Behaviour, Call, Failure, ItemResult, Output, guest, outputs, parse};
 
 struct ReturnsMuch;
 
 impl Behaviour for ReturnsMuch {
     fn execute(call: Call) -> Result<Vec<ItemResult>, Failure> {
-        if call.items.iter().all(|item| parse(item)["hostile"] != true) {
-            return Ok(call.items.into_iter().map(|item| Ok(vec![item])).collect());
+        if call
+            .items
+            .iter()
+            .all(|item| parse(&item.parameters)["hostile"] != true)
+        {
+            return Ok(call
+                .items
+                .iter()
+                .map(|item| Ok(outputs([&item.parameters])))
+                .collect());
         }
         let mut megabyte = ManuallyDrop::new(" ".repeat((1 << 20) - 4) + "null");
         let (at, bytes) = (megabyte.as_mut_ptr(), megabyte.len());
         // SAFETY: the host copies it before anything writes to it or drops it.
-        let alias = || unsafe { String::from_raw_parts(at, bytes, bytes) };
+        let alias = || Output {
+            json: unsafe { String::from_raw_parts(at, bytes, bytes) },
+        };
         Ok(call
             .items
             .iter()

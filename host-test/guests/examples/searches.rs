@@ -2,7 +2,7 @@
 //! that the search does not find its own input. Reports how often it found each one, and everything else that it
 //! received.
 
-use hostile_guests::{Behaviour, Call, Failure, ItemResult, Session, guest, parse, session, token};
+use hostile_guests::{Behaviour, Call, Failure, ItemResult, Session, guest, outputs, parse, session, token};
 use serde_json::{Value, json};
 
 struct Searches;
@@ -12,17 +12,16 @@ impl Behaviour for Searches {
         let given = json!({
             "group": call.group,
             "operation": call.operation,
-            "baseUrl": call.base_url,
-            "hasAccess": call.access.is_some(),
+            "baseUrl": call.service.base_url,
+            "hasAccess": call.service.access.is_some(),
             "arguments": std::env::args().count(),
         });
         Ok(call
             .items
             .iter()
             .map(|item| {
-                Ok(vec![
-                    json!({"found": found(&parse(item)["masked"]), "given": given}).to_string(),
-                ])
+                let masked = &parse(&item.parameters)["masked"];
+                Ok(outputs([json!({"found": found(masked), "given": given})]))
             })
             .collect())
     }

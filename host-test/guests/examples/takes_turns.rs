@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use hostile_guests::bindings::exports::workflow::node::turns::{Asked, Request};
-use hostile_guests::{Behaviour, Field, Step, Turn, by_turns, guest, parse};
+use hostile_guests::{Behaviour, Field, Step, Turn, by_turns, guest, outputs, parse};
 use serde_json::{Value, json};
 
 struct TakesTurns;
@@ -16,7 +16,7 @@ thread_local! {
 impl Behaviour for TakesTurns {
     fn next(step: Step) -> Turn {
         if let Step::Begin(call) = &step {
-            ITEM.set(parse(&call.items[0]));
+            ITEM.set(parse(&call.items[0].parameters));
             TOLD.take();
         }
         if let Step::Resume(answered) = &step {
@@ -54,7 +54,7 @@ fn turn(item: &Value, is_first: bool, told: &[Value]) -> Turn {
             asked(vec![], vec![request])
         }
         (_, true) => asked(vec![], vec![request(1)]),
-        (_, false) => Turn::Done(vec![Ok(vec![json!(told).to_string()])]),
+        (_, false) => Turn::Done(vec![Ok(outputs([json!(told)]))]),
     }
 }
 

@@ -13,7 +13,15 @@ use serde_json::{Value, json};
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../host/wit",
-        world: "node-by-turns",
+        inline: "
+            package hostile:guests;
+
+            world guest {
+                include workflow:node/node-by-turns@0.2.0;
+                export workflow:node/authentication@0.2.0;
+            }
+        ",
+        world: "hostile:guests/guest",
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_node",
@@ -25,7 +33,8 @@ pub use bindings::exports::workflow::node::authentication::Session;
 pub use bindings::exports::workflow::node::description as d;
 pub use bindings::exports::workflow::node::execution::{Call, ItemResult};
 pub use bindings::exports::workflow::node::types::{
-    Access, Answer, Certainty, Failure, Field, OtherFailure, Outage, Problem, Throttle,
+    Access, Answer, BoundCredential, Certainty, Failure, Field, Item, OtherFailure, Outage, Output, Problem,
+    Throttle,
 };
 use bindings::wasi::http::outgoing_handler;
 use bindings::wasi::http::types::{
@@ -103,8 +112,11 @@ macro_rules! guest {
             }
         }
         impl $crate::bindings::exports::workflow::node::authentication::Guest for Node {
-            fn authenticate(credential: String, _: Option<$crate::Session>) -> Result<$crate::Session, $crate::Failure> {
-                <$behaviour as $crate::Behaviour>::authenticate($crate::parse(&credential))
+            fn authenticate(
+                credential: $crate::BoundCredential,
+                _: Option<$crate::Session>,
+            ) -> Result<$crate::Session, $crate::Failure> {
+                <$behaviour as $crate::Behaviour>::authenticate($crate::parse(&credential.fields))
             }
         }
         impl $crate::bindings::exports::workflow::node::execution::Guest for Node {
@@ -122,6 +134,14 @@ macro_rules! guest {
         }
         $crate::bindings::export_node!(Node with_types_in $crate::bindings);
     };
+}
+
+/// Output items from JSON documents.
+pub fn outputs(documents: impl IntoIterator<Item = impl ToString>) -> Vec<Output> {
+    let output = |document: _| Output {
+        json: ToString::to_string(&document),
+    };
+    documents.into_iter().map(output).collect()
 }
 
 /// Parses a JSON document; invalid JSON becomes null.
@@ -152,6 +172,7 @@ pub fn describe() -> d::Node {
         action: text("Do things"),
         documentation_url: None,
         parameters: vec![text("task"), text("id")],
+        write_requests: u32::from(matches!(effect, d::Effect::Write)),
         effect,
         output_schema: text("{}"),
         request: Some(text("GET /things/{id}")),
@@ -164,13 +185,17 @@ pub fn describe() -> d::Node {
         summary: text("A node that nobody should trust"),
         icon_svg: None,
         documentation_url: None,
-        credential: Some(d::Credential {
+        aliases: vec![],
+        credentials: vec![d::Credential {
             name: text("hostileApi"),
             display_name: text("Hostile"),
             documentation_url: None,
             fields: vec![text("baseUrl"), text("secret"), text("mode")],
             base_url: text("baseUrl"),
-        }),
+            scheme: d::Scheme::Session,
+            test: None,
+        }],
+        origins: vec![],
         resources: vec![d::ResourceGroup {
             name: text("things"),
             display_name: text("Things"),
@@ -261,12 +286,12 @@ fn answer_by(exchange: &FutureIncomingResponse, wait: impl Fn()) -> Result<Incom
 
 /// Calls `deed` for every item with `{"hostile": true}`. Honest items are returned unchanged.
 pub fn on_hostile_items(call: &Call, deed: impl Fn(&Value)) -> Result<Vec<ItemResult>, Failure> {
-    let run = |item: &String| {
-        let fields = parse(item);
+    let run = |item: &Item| {
+        let fields = parse(&item.parameters);
         if fields["hostile"] == true {
             deed(&fields);
         }
-        Ok(vec![item.clone()])
+        Ok(outputs([&item.parameters]))
     };
     Ok(call.items.iter().map(run).collect())
 }

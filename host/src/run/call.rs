@@ -12,6 +12,7 @@ use crate::runtime::bindings::{execution, types};
 use crate::runtime::clock_and_rng::ClockAndRng;
 use crate::runtime::instance::Stop;
 use crate::runtime::session::Session;
+use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
 use nodule_core::outcome::{self, Changing, ItemResult, OnFailure};
 
@@ -178,19 +179,29 @@ impl Chunk<'_> {
             on_failure,
         } = *self;
         let count = items.len();
+        let items: Vec<types::Item<'_>> = items
+            .iter()
+            .map(|parameters| types::Item { parameters })
+            .collect();
         let base_url = inner.base_text();
+        let settings = inner.settings();
+        let name = inner.credential().map(Credential::name);
         let call = execution::Call {
             group: &operation.group,
             operation: &operation.name,
-            items,
+            items: &items,
             on_failure: match on_failure {
                 OnFailure::Stop => execution::OnFailure::Stop,
                 OnFailure::Continue => execution::OnFailure::Continue,
             },
             in_flight,
-            base_url: &base_url,
-            // The host adds the session to requests outside the sandbox.
-            access: None,
+            service: execution::Service {
+                credential: name,
+                base_url: &base_url,
+                settings: &settings,
+                // The host adds the session to requests outside the sandbox.
+                access: None,
+            },
         };
         let component = &inner.component;
         let mut guard = operation.idle.take(
@@ -288,7 +299,7 @@ fn cost(results: &[execution::ItemResult], items: usize, limit: usize) -> Result
         )));
     }
     let outputs = || results.iter().flatten().flatten();
-    let bytes: usize = outputs().map(String::len).sum();
+    let bytes: usize = outputs().map(|output| output.json.len()).sum();
     if bytes > limit {
         return Err(Stop::Limit(format!(
             "results of more than {limit} bytes (`output-bytes`)"
@@ -321,7 +332,7 @@ pub(crate) async fn alone(
 
 fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {
     match result {
-        Ok(output) => output.into_iter().map(output_item).collect(),
+        Ok(output) => output.into_iter().map(|output| output_item(output.json)).collect(),
         Err(failure) => Err(told(pipeline, failure)),
     }
 }

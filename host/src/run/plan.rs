@@ -49,7 +49,7 @@ impl Component {
         let mut limits = Limits::default();
         limits.stack_bytes = self.engine().stack_bytes();
         let mut builder = self.runner().dry_run().limits(limits);
-        if self.node().credential.is_some() {
+        if !self.node().credentials.is_empty() {
             builder = builder.credential(Credential::dummy(self.node(), NOWHERE)?);
         }
         let planned = builder.build()?.plan(group, operation, item).await?;

@@ -356,7 +356,13 @@ impl Inner {
         }
     }
 
-    /// `call.base-url`.
+    /// `call.service.settings`.
+    pub(crate) fn settings(&self) -> String {
+        let settings = self.credential.as_ref().map(Credential::settings);
+        settings.unwrap_or("{}").to_owned()
+    }
+
+    /// `call.service.base-url`.
     pub(crate) fn base_text(&self) -> String {
         self.credential
             .as_ref()

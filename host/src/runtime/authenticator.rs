@@ -42,9 +42,10 @@ impl Authenticator<'_> {
             self.clock_and_rng,
         );
         // The bindings need a `String`. This copy is zeroized; the copies that the bindings make are out of reach.
-        let credential = Zeroizing::new(self.credential.json().expose().to_owned());
+        let (name, fields) = (self.credential.name().to_owned(), Zeroizing::new(self.credential.json().expose().to_owned()));
+        let credential = authentication::BoundCredential { name: &name, fields: &fields };
         let answer = guard
-            .authenticate(self.component.pre(), &credential, renew.as_ref())
+            .authenticate(self.component.pre(), credential, renew.as_ref())
             .await;
         // The instance knows the secret, so it is dropped before anything else happens.
         drop(guard);

@@ -41,7 +41,8 @@ use crate::runtime::state::State;
 pub(crate) struct NodePre {
     pre: InstancePre<State>,
     description: description::GuestIndices,
-    authentication: authentication::GuestIndices,
+    /// Set if the node exports `authentication`.
+    authentication: Option<authentication::GuestIndices>,
     execution: execution::GuestIndices,
     /// Set if the node runs by turns.
     turns: Option<ByTurns>,
@@ -62,13 +63,19 @@ pub(crate) enum Executing {
     },
 }
 
+/// The interface of nodes that make sessions.
+pub(crate) const AUTHENTICATION: &str = "workflow:node/authentication@0.2.0";
+
 type Store = wasmtime::Store<State>;
 
 impl NodePre {
     pub(crate) fn new(pre: InstancePre<State>) -> wasmtime::Result<Self> {
+        let authentication = pre.component().get_export_index(None, AUTHENTICATION);
         Ok(Self {
             description: description::GuestIndices::new(&pre)?,
-            authentication: authentication::GuestIndices::new(&pre)?,
+            authentication: authentication
+                .map(|_| authentication::GuestIndices::new(&pre))
+                .transpose()?,
             execution: execution::GuestIndices::new(&pre)?,
             turns: None,
             pre,
@@ -105,8 +112,11 @@ impl NodePre {
     }
 
     pub(crate) async fn authenticating(&self, store: &mut Store) -> wasmtime::Result<authentication::Guest> {
+        let Some(authentication) = &self.authentication else {
+            wasmtime::bail!("the node does not export `{AUTHENTICATION}`");
+        };
         let instance = self.instance(store).await?;
-        self.authentication.load(store, &instance)
+        authentication.load(store, &instance)
     }
 
     pub(crate) async fn executing(&self, store: &mut Store) -> wasmtime::Result<Executing> {

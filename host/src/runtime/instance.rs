@@ -182,7 +182,7 @@ impl InstanceStore {
     pub(crate) async fn authenticate(
         &mut self,
         pre: &NodePre,
-        credential: &String,
+        credential: authentication::BoundCredential<'_>,
         renew: Option<&authentication::Session>,
     ) -> Result<Result<authentication::Session, types::Failure>, Stop> {
         let bounds = self.bounds();

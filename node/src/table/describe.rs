@@ -14,6 +14,9 @@ use crate::{credential, operations};
 /// The prefix of the credential's parameter IDs.
 const CREDENTIAL: &str = "credential";
 
+/// Other words that people search for.
+const ALIASES: &[&str] = &["CRM", "loyalty", "membership", "points"];
+
 /// A card in a hub: drawn for this node, and no one's logo.
 const ICON: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 60 60\" fill=\"none\" stroke=\"#1f6feb\" \
                     stroke-width=\"4\"><circle cx=\"30\" cy=\"30\" r=\"9\" fill=\"#1f6feb\"/><circle cx=\"11\" cy=\"13\" \
@@ -50,13 +53,17 @@ pub fn describe() -> contract::Node {
         summary: "Members, customers, orders, points and master data of the SocialHub CRM".into(),
         icon_svg: Some(ICON.into()),
         documentation_url: None,
-        credential: Some(contract::Credential {
+        aliases: ALIASES.iter().map(|alias| (*alias).into()).collect(),
+        credentials: vec![contract::Credential {
             name: credential::NAME.into(),
             display_name: credential::TITLE.into(),
             documentation_url: None,
             fields: ids(CREDENTIAL, credential::FIELDS),
             base_url: id(CREDENTIAL, credential::BASE_URL),
-        }),
+            scheme: contract::Scheme::Session,
+            test: None,
+        }],
+        origins: Vec::new(),
         resources: Group::ALL.iter().map(|group| describe_group(*group)).collect(),
         operations: OPERATIONS
             .iter()
@@ -91,6 +98,8 @@ fn describe_operation(operation: &Operation) -> contract::Operation {
             Effect::Keyed(key) => contract::Effect::Keyed(id(&prefix, key)),
             Effect::Write => contract::Effect::Write,
         },
+        // Nothing here takes more than one request, but reading all pages.
+        write_requests: u32::from(operation.effect != Effect::Read),
         request: Some([operation.request.method.name(), " ", operation.request.path].concat()),
         output_schema: output_schema(operation.output),
         hints: Some([r#"{"evidence":"#, &quote(operation.evidence), "}"].concat()),
@@ -142,7 +151,7 @@ fn describe_parameter(
             .iter()
             .map(|(other, one_of)| contract::Condition {
                 parameter: id(prefix, other),
-                one_of: one_of.iter().map(|scalar| scalar.json()).collect(),
+                holds: contract::Holds::OneOf(one_of.iter().map(|scalar| scalar.json()).collect()),
             })
             .collect(),
         hints: place.and_then(|place| parameter_hints(parameter, place)),
@@ -150,16 +159,19 @@ fn describe_parameter(
     });
 }
 
+/// Every number.
+const ANY: contract::Range = contract::Range { min: None, max: None };
+
 fn describe_kind(kind: Kind, own: &str) -> contract::Kind {
     match kind {
         Kind::Text | Kind::LocalDateTime => contract::Kind::Text,
         Kind::Secret => contract::Kind::Secret,
-        Kind::Integer { min, max } => contract::Kind::Integer(contract::IntegerRange {
+        Kind::Integer { min, max } => contract::Kind::Integer(contract::Range {
             min: min.map(f64::from),
             max: max.map(f64::from),
         }),
-        Kind::EpochMillis => contract::Kind::Integer(contract::IntegerRange { min: None, max: None }),
-        Kind::Number => contract::Kind::Number,
+        Kind::EpochMillis => contract::Kind::Integer(ANY),
+        Kind::Number => contract::Kind::Number(ANY),
         Kind::Boolean => contract::Kind::Boolean,
         Kind::Date => contract::Kind::Date,
         Kind::DateTime { .. } => contract::Kind::DateTime,
@@ -173,13 +185,15 @@ fn describe_kind(kind: Kind, own: &str) -> contract::Kind {
                 })
                 .collect(),
             open: is_open,
+            dynamic: None,
         }),
         Kind::Object => contract::Kind::AnyJson,
         Kind::Rows(rows) => contract::Kind::Rows(contract::RowShape {
-            name: rows.name.into(),
+            key: Some(rows.name.into()),
             display_name: rows.label.into(),
             columns: ids(own, rows.columns),
             min: 1,
+            max: None,
         }),
     }
 }

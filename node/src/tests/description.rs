@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::bindings::exports::workflow::node::description::{Effect, Kind, Parameter};
+use crate::bindings::exports::workflow::node::description::{Effect, Holds, Kind, Parameter, Scheme};
 use crate::json::{self, elements, object, string};
 use crate::operations::OPERATIONS;
 use crate::table;
@@ -65,7 +65,7 @@ fn text(members: &HashMap<String, &str>, name: &str) -> String {
 
 fn vendor_kind(kind: &Kind) -> &'static str {
     match kind {
-        Kind::Integer(_) | Kind::Number => "number",
+        Kind::Integer(_) | Kind::Number(_) => "number",
         Kind::Boolean => "boolean",
         Kind::DateTime => "dateTime",
         Kind::Choice(_) => "options",
@@ -82,6 +82,13 @@ fn vendor_default(raw: &str) -> Option<String> {
         r#""""# | "null" | "{}" | "[]" => None,
         r#""{}""# => Some("{}".to_owned()),
         raw => Some(raw.to_owned()),
+    }
+}
+
+fn one_of(holds: &Holds) -> &[String] {
+    match holds {
+        Holds::OneOf(values) => values,
+        holds => panic!("{holds:?}"),
     }
 }
 
@@ -121,7 +128,7 @@ fn compare(
             format!(
                 r#"{{"{}": [{}]}}"#,
                 all[condition.parameter.as_str()].name,
-                condition.one_of.join(", ")
+                one_of(&condition.holds).join(", ")
             )
         });
         let shown_when = vendor.get("shownWhen").map(|raw| (*raw).to_owned());
@@ -149,8 +156,8 @@ fn compare(
         if let Kind::Rows(shape) = &parameter.kind {
             let rows = members(vendor["rows"]);
             assert_eq!(
-                (&shape.name, &shape.display_name),
-                (&text(&rows, "name"), &text(&rows, "label")),
+                (shape.key.as_ref(), &shape.display_name),
+                (Some(&text(&rows, "name")), &text(&rows, "label")),
                 "{at}"
             );
             let columns: Vec<&Parameter> = shape.columns.iter().map(|id| all[id.as_str()]).collect();
@@ -239,7 +246,9 @@ fn ids_are_unique_and_every_reference_has_its_parameter() {
         .iter()
         .flat_map(|operation| &operation.parameters)
         .collect();
-    let credential = node.credential.as_ref().unwrap();
+    let [credential] = &node.credentials[..] else {
+        panic!("{} credentials", node.credentials.len());
+    };
     references.extend(&credential.fields);
     references.push(&credential.base_url);
     for operation in &node.operations {
@@ -269,6 +278,26 @@ fn ids_are_unique_and_every_reference_has_its_parameter() {
         assert!(ids.contains(id), "{id}");
     }
     assert_eq!((node.name.as_str(), node.version), ("socialHub", 1));
+}
+
+#[test]
+fn it_logs_in_by_a_session_and_goes_nowhere_but_to_the_base_url() {
+    let node = describe();
+    let [credential] = &node.credentials[..] else {
+        panic!("{} credentials", node.credentials.len());
+    };
+    assert_eq!(credential.name, "socialHubApi");
+    assert!(matches!(credential.scheme, Scheme::Session));
+    assert_eq!(credential.test, None, "`authenticate` is the test");
+    assert!(node.origins.is_empty());
+}
+
+#[test]
+fn an_operation_changes_things_by_one_request_or_by_none() {
+    for operation in &describe().operations {
+        let expected = u32::from(!matches!(operation.effect, Effect::Read));
+        assert_eq!(operation.write_requests, expected, "{}", operation.name);
+    }
 }
 
 #[test]

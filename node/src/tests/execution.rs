@@ -1,6 +1,6 @@
 //! Items overlap, results keep their order, and `stop` stops.
 
-use super::script::{Reply, Script, block_on, call, reply};
+use super::script::{Reply, Script, block_on, call, reply, texts};
 use crate::bindings::exports::workflow::node::execution::{ItemResult, OnFailure};
 use crate::bindings::exports::workflow::node::types::Failure;
 use crate::execute::execute;
@@ -24,7 +24,7 @@ fn told(results: &[ItemResult]) -> Vec<String> {
     results
         .iter()
         .map(|result| match result {
-            Ok(items) => items.join(","),
+            Ok(items) => texts(items).join(","),
             Err(Failure::NotRun) => "not run".to_owned(),
             Err(Failure::Rejected(answer)) => format!("rejected {}", answer.status),
             Err(Failure::InvalidParameters(_)) => "invalid".to_owned(),

@@ -1,15 +1,15 @@
 //! `returnAll` turns pages until one is empty, repeats the one before, or the limit is reached.
 
-use super::script::{Script, block_on, body, call, problems, reply, sent};
-use crate::bindings::exports::workflow::node::execution::ItemResult;
+use super::script::{Script, Texts, block_on, body, call, problems, reply, sent, texts};
 use crate::bindings::exports::workflow::node::types::Failure;
 use crate::execute::execute;
 
-fn all(operation: &str, item: &str, pages: &[&str]) -> (ItemResult, Vec<String>) {
+fn all(operation: &str, item: &str, pages: &[&str]) -> (Texts, Vec<String>) {
     let script = Script::new(pages.iter().map(|page| reply(200, page)));
     let result = block_on(execute(&script, call(operation, &[item])))
         .unwrap()
-        .remove(0);
+        .remove(0)
+        .map(|outputs| texts(&outputs));
     (result, script.lines())
 }
 

@@ -116,7 +116,7 @@ fn rule_16_after_a_refusal_the_token_is_a_new_one() {
     let script = Script::new([reply(200, TOKEN), reply(200, "{}")]);
     let session = block_on(authenticate(&script, CREDENTIAL, None)).unwrap();
     let mut second = call(MEMBER.0, &[MEMBER.1]);
-    second.access = Some(session.access);
+    second.service.access = Some(session.access);
     block_on(execute(&script, second)).unwrap().remove(0).unwrap();
     assert_eq!(
         script.lines()[0],
@@ -153,7 +153,7 @@ fn rule_17_spellings_of_a_base_url_make_the_same_requests() {
     ] {
         assert_eq!(BaseUrl::parse(spelling), BaseUrl::parse(BASE));
         let mut call = call(MEMBER.0, &[MEMBER.1]);
-        call.base_url = spelling.into();
+        call.service.base_url = spelling.into();
         let script = Script::new([reply(200, "{}")]);
         block_on(execute(&script, call)).unwrap().remove(0).unwrap();
         assert_eq!(script.lines(), ["GET /v1/member/M"]);
@@ -167,7 +167,7 @@ fn rule_17_spellings_of_a_base_url_make_the_same_requests() {
         "a.example",
     ] {
         let mut call = call(MEMBER.0, &[MEMBER.1]);
-        call.base_url = wrong.into();
+        call.service.base_url = wrong.into();
         match block_on(execute(&Script::new([]), call)) {
             Err(Failure::InvalidInput(message)) => {
                 assert!(

@@ -7,8 +7,9 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use crate::base_url::BaseUrl;
-use crate::bindings::exports::workflow::node::execution::{Call, ItemResult, OnFailure};
-use crate::bindings::exports::workflow::node::types::{Failure, Problem};
+use crate::bindings::exports::workflow::node::execution::{Call, OnFailure, Service};
+use crate::bindings::exports::workflow::node::types::{Failure, Item, Output, Problem};
+use crate::credential;
 use crate::execute::execute;
 use crate::http::{Broken, Headers, Request, Response, Transport};
 
@@ -162,21 +163,37 @@ pub fn call(operation: &str, items: &[&str]) -> Call {
     Call {
         group: group.into(),
         operation: operation.into(),
-        items: items.iter().map(|item| (*item).to_owned()).collect(),
+        items: items
+            .iter()
+            .map(|item| Item {
+                parameters: (*item).to_owned(),
+            })
+            .collect(),
         on_failure: OnFailure::Continue,
         in_flight: 0,
-        base_url: BASE.into(),
-        access: None,
+        service: Service {
+            credential: Some(credential::NAME.into()),
+            base_url: BASE.into(),
+            settings: "{}".into(),
+            access: None,
+        },
     }
 }
 
+/// A result, its outputs as JSON texts.
+pub type Texts = Result<Vec<String>, Failure>;
+
+pub fn texts(outputs: &[Output]) -> Vec<String> {
+    outputs.iter().map(|output| output.json.clone()).collect()
+}
+
 /// Run one item against these replies.
-pub fn run(operation: &str, item: &str, replies: impl IntoIterator<Item = Reply>) -> ItemResult {
+pub fn run(operation: &str, item: &str, replies: impl IntoIterator<Item = Reply>) -> Texts {
     let script = Script::new(replies);
     let mut results = block_on(execute(&script, call(operation, &[item]))).expect("the call can be read");
     assert_eq!(results.len(), 1);
     assert!(script.replies.borrow().is_empty(), "fewer requests than replies");
-    results.remove(0)
+    results.remove(0).map(|outputs| texts(&outputs))
 }
 
 /// The one request that an item makes.

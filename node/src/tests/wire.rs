@@ -144,7 +144,7 @@ fn a_session_is_added_where_the_host_gives_one() {
         value: value.into(),
     };
     let mut with_access = call("member.getMember", &[r#"{"cardNo":"M1"}"#]);
-    with_access.access = Some(Access {
+    with_access.service.access = Some(Access {
         headers: vec![field("authorization", "token")],
         query: vec![field("k", "a b")],
     });
@@ -153,7 +153,7 @@ fn a_session_is_added_where_the_host_gives_one() {
         .remove(0)
         .unwrap();
     let mut paged = call("member.getMemberList", &[r#"{"consumerCode":"C1"}"#]);
-    paged.access = Some(Access {
+    paged.service.access = Some(Access {
         headers: Vec::new(),
         query: vec![field("k", "v")],
     });

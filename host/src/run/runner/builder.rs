@@ -157,7 +157,7 @@ impl RunnerBuilder {
                 operation: operation.to_owned(),
             });
         }
-        let needs = component.node().credential.as_ref();
+        let needs = component.node().credentials.first();
         if let Mode::Replay(recording) = &mode {
             // A replay sends nothing and needs no real credential, unless only the credential says where the service
             // was.

@@ -129,7 +129,7 @@ impl Authenticator<'_> {
     /// order, would carry many bits of the node's choice.
     fn bare_problem(&self, problems: &[types::Problem]) -> ParameterProblem {
         let node = self.component.node();
-        let described = node.credential.iter();
+        let described = node.credential(self.credential.name()).into_iter();
         let mut fields = described.flat_map(|described| node.parameters_by_id(&described.fields));
         let named = fields.find(|field| {
             problems
