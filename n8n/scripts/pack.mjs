@@ -47,7 +47,7 @@ export async function pack(nodule, component, to, { binaries } = {}) {
 
 	copyBinaries(nodule, binaries, join(directory, 'dist/bin'));
 	writeFileSync(join(home, COMPONENT_FILE), bytes);
-	const facts = { file: COMPONENT_FILE, sha256, description: slim(description, n8n) };
+	const facts = { file: COMPONENT_FILE, sha256, description: slim(description, n8n), methods: n8n.methods };
 	// Beside `dist`, where n8n's rules look for the sources of what is in it.
 	const generated = directory;
 	write(join(generated, 'component.json'), json(facts));

@@ -5,6 +5,7 @@ import {
 	type ICredentialTestFunctions,
 	type IDataObject,
 	type IExecuteFunctions,
+	type ILoadOptionsFunctions,
 	type INodeCredentialTestResult,
 	type INodeExecutionData,
 	type INodeType,
@@ -12,6 +13,7 @@ import {
 } from 'n8n-workflow';
 import type { Binding, Failure, Item, NoduleError, RunRequest } from 'nodule-client';
 
+import { type Asked, formMethods, type Method, type Page } from './choices.js';
 import { type Credential, type Description, operationOf, parametersOf } from './description.js';
 import { nodeError, withoutResult } from './failure.js';
 import { type Packed, read, sharedHost } from './host.js';
@@ -28,6 +30,8 @@ export interface Component {
 	file: string;
 	sha256: string;
 	description: Description;
+	/** What its form asks the service. */
+	methods?: Method[];
 }
 
 type Execute = NonNullable<INodeType['execute']>;
@@ -46,7 +50,10 @@ const BATCH = 256;
 export function nodeType(component: Component): { methods: INodeType['methods']; execute: Execute } {
 	const tests = component.description.credentials.map((credential) => [`${credential.name}Test`, credentialTest(component, credential)] as const);
 	return {
-		methods: tests.length > 0 ? { credentialTest: Object.fromEntries(tests) } : {},
+		methods: {
+			...(tests.length > 0 ? { credentialTest: Object.fromEntries(tests) } : {}),
+			...formMethods(component.methods ?? [], async (self, method, page) => await question(self, component, method, page)),
+		},
 		async execute(this: IExecuteFunctions) {
 			return [await execute(this, component)];
 		},
@@ -77,13 +84,34 @@ export function bind(description: Description, credential: Credential | undefine
 }
 
 /** The credential that the node's user selected: the only one, or one of several. */
-function selected(self: IExecuteFunctions, { credentials, authentication }: Description): Credential | undefined {
+function selected(self: IExecuteFunctions | ILoadOptionsFunctions, { credentials, authentication }: Description): Credential | undefined {
 	const [first] = credentials;
 	if (!first || !authentication) return first;
-	const name = self.getNodeParameter(authentication, 0, first.name) as string;
+	// The form does not let it be an expression.
+	const name = self.getNode().parameters[authentication] ?? first.name;
 	const found = credentials.find((credential) => credential.name === name);
 	if (!found) throw new NodeOperationError(self.getNode(), `this node has no credential ${JSON.stringify(name)}`);
 	return found;
+}
+
+/** A question of the form. What is filled in by an expression is not known yet, and left out. */
+async function question(self: ILoadOptionsFunctions, component: Component, method: Method, page: Page): Promise<Asked> {
+	const { description } = component;
+	const { group, operation, parameter } = method;
+	const set = self.getCurrentNodeParameters() ?? {};
+	const parameters = parametersOf(description, operationOf(description, group, operation).parameters);
+	const known = parameters.filter(({ name }) => name in set && isStatic(set[name]));
+	const filledIn = JSON.parse(itemsOf(description, known, self.getTimezone())((name) => (isStatic(set[name]) ? set[name] : undefined))) as object;
+	try {
+		const credential = selected(self, description);
+		const given = credential ? await self.getCredentials(credential.name) : {};
+		const loaded = await sharedHost().component(packed(component));
+		const asked = { ...bind(description, credential, given), group, operation, parameter, filledIn, ...page };
+		return method.kind === 'resourceMapping' ? { choices: [], ...(await loaded.fields(asked)) } : { fields: [], ...(await loaded.choices(asked)) };
+	} catch (error) {
+		if (isKnown(error)) throw asNodeError(self, error);
+		throw error;
+	}
 }
 
 async function execute(self: IExecuteFunctions, component: Component): Promise<INodeExecutionData[]> {
@@ -240,7 +268,7 @@ class Collected {
 /** Of another package that shares the host the classes are others. */
 const isKnown = (error: unknown): error is NoduleError => error instanceof Error && typeof (error as { kind?: unknown }).kind === 'string';
 
-const asNodeError = (self: IExecuteFunctions, { kind, message, hint }: NoduleError): NodeOperationError =>
+const asNodeError = (self: IExecuteFunctions | ILoadOptionsFunctions, { kind, message, hint }: NoduleError): NodeOperationError =>
 	new NodeOperationError(self.getNode(), message, { description: hint === undefined ? kind : `${kind} · ${hint}` });
 
 /** What fails before a run begins is about the node as a whole. */
