@@ -109,8 +109,7 @@ async function question(self: ILoadOptionsFunctions, component: Component, metho
 		const asked = { ...bind(description, credential, given), group, operation, parameter, filledIn, ...page };
 		return method.kind === 'resourceMapping' ? { choices: [], ...(await loaded.fields(asked)) } : { fields: [], ...(await loaded.choices(asked)) };
 	} catch (error) {
-		if (isKnown(error)) throw asNodeError(self, error);
-		throw error;
+		throw isKnown(error) ? asNodeError(self, error) : new NodeOperationError(self.getNode(), error as Error);
 	}
 }
 
