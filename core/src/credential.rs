@@ -7,7 +7,7 @@ use crate::json::{Json, Object};
 use zeroize::Zeroize as _;
 
 use crate::canonical::CanonicalUrl;
-use crate::description::{CredentialSpec, Kind, Node, Parameter};
+use crate::description::{CredentialSpec, Holds, Kind, Node, Parameter};
 use crate::policy::Rule;
 use crate::secret::Secret;
 
@@ -84,7 +84,7 @@ impl Credential {
         let mut secrets = Vec::new();
         let mut names = Object::new();
         let mut padded = Vec::new();
-        for field in known {
+        for field in known.iter().copied() {
             let is_base = field.id == described.base_url;
             let text = match fields.get(&field.name) {
                 Some(Json::String(text)) if !text.trim().is_empty() => text.clone(),
@@ -94,7 +94,7 @@ impl Credential {
                         fields.insert(field.name.clone(), default.clone());
                         continue;
                     }
-                    (None, false) if field.required => {
+                    (None, false) if field.required && is_shown(field, &known, &fields) => {
                         return Err(wrong(format!(
                             "{} (`{}`) is missing",
                             field.display_name, field.name
@@ -241,30 +241,52 @@ impl fmt::Debug for Credential {
 }
 
 /// The credential of the node that a `$credential` member names, or the only one.
-fn described(node: &Node, named: Option<Json>) -> Result<&CredentialSpec, CredentialError> {
-    let names = || {
-        let names = node
+fn described(node: &Node, wanted: Option<Json>) -> Result<&CredentialSpec, CredentialError> {
+    let all = || {
+        let all = node
             .credentials
             .iter()
             .map(|known| format!("`{}`", shown(&known.name)));
-        names.collect::<Vec<_>>().join(", ")
+        all.collect::<Vec<_>>().join(", ")
     };
-    match (named, node.credentials.as_slice()) {
+    match (wanted, node.credentials.as_slice()) {
         (_, []) => Err(takes_none(node)),
         (None, [only]) => Ok(only),
         (None, _) => Err(wrong(format!(
             "`{CREDENTIAL_MEMBER}` is missing: it says which of {} this is",
-            names()
+            all()
         ))),
         (Some(Json::String(name)), known) => known
             .iter()
             .find(|known| known.name == name)
-            .ok_or_else(|| wrong(format!("`{}` is none of {}", shown(&name), names()))),
-        (Some(_), _) => Err(wrong(format!(
-            "`{CREDENTIAL_MEMBER}`: expected one of {}",
-            names()
-        ))),
+            .ok_or_else(|| wrong(format!("`{}` is none of {}", shown(&name), all()))),
+        (Some(_), _) => Err(wrong(format!("`{CREDENTIAL_MEMBER}`: expected one of {}", all()))),
     }
+}
+
+/// Whether a field's conditions hold. A subject without a value has its default; one that is not shown itself counts as
+/// it stands.
+fn is_shown(field: &Parameter, known: &[&Parameter], given: &Object) -> bool {
+    field.visible_when.iter().all(|condition| {
+        let subject = known.iter().find(|subject| subject.id == condition.parameter);
+        let value = subject.and_then(|subject| {
+            let is_set = |value: &&Json| !value.is_null() && value.as_str() != Some("");
+            given
+                .get(&subject.name)
+                .filter(is_set)
+                .or(subject.default.as_ref())
+        });
+        let is_one = |values: &[Json]| match value {
+            Some(Json::Array(chosen)) => chosen.iter().any(|value| values.contains(value)),
+            Some(value) => values.contains(value),
+            None => false,
+        };
+        match &condition.holds {
+            Holds::OneOf(values) => is_one(values),
+            Holds::NoneOf(values) => !is_one(values),
+            Holds::Set => value.is_some(),
+        }
+    })
 }
 
 fn takes_none(node: &Node) -> CredentialError {
@@ -336,3 +358,6 @@ fn shown(name: &str) -> String {
     const SHOWN_CHARS: usize = 40;
     crate::text::shown(name, SHOWN_CHARS)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,16 +19,25 @@
 use crate::json::Json;
 use serde::{Deserialize, Deserializer, Serialize};
 
+mod access;
 mod bounds;
 mod check;
 mod find;
 mod icon;
 mod json;
+mod kinds;
+mod names;
+mod nesting;
+mod oauth2;
+mod origin;
+mod pattern;
 mod places;
 mod repr;
 mod request;
 mod sizes;
+mod template;
 mod text;
+mod url_template;
 mod value;
 
 pub use self::bounds::*;
@@ -37,22 +46,26 @@ pub use self::check::{Problems, place_of_operation, place_of_parameter};
 pub use self::find::{Indexed, Unknown, nearest};
 pub use self::json::parse_json;
 pub use self::json::values_in;
+pub use self::origin::{OriginPattern, ResolvedOrigin};
+pub use self::pattern::{Pattern, PatternError};
 pub use self::request::{DeclaredRequest, DeclaredRequestError};
+pub use self::template::{Destination, RenderError, TemplateError, TextTemplate};
 pub use self::text::is_deceptive;
 pub use self::text::quoted;
+pub use self::url_template::{UrlTemplate, UrlTemplateError};
 
 /// The JSON Schema (2020-12) of a description in JSON. Reading refuses whatever the schema refuses; [`Node::check`]
 /// refuses more.
 pub const SCHEMA: &str = include_str!("description/schema.json");
 
-/// An example description in JSON with every kind of parameter and every effect, for testing programs that draw or
-/// print descriptions.
+/// An example description in JSON with every kind of parameter, every form of condition, every effect and every scheme of
+/// a credential, for testing programs that draw or print descriptions.
 ///
 /// ```
 /// use nodule_core::description::{EXAMPLE, Node};
 ///
 /// let node = serde_json::from_str::<Node>(EXAMPLE)?.check().expect("a sound description");
-/// assert_eq!(node.operations.len(), 4);
+/// assert_eq!(node.operations.len(), 5);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 pub const EXAMPLE: &str = include_str!("description/example.json");

@@ -3,7 +3,7 @@
 //! | question | modules |
 //! | --- | --- |
 //! | What may a node describe? How do JSON values keep their digits? | [`description`], [`json`](mod@json) |
-//! | Where may a request go? | [`policy`], [`canonical`], [`address`] |
+//! | Where may a request go, and with which headers? | [`policy`], [`canonical`], [`address`], [`header`] |
 //! | How much may a node use? | [`limits`], [`rate`] |
 //! | What does a failure mean, and what is retried? | [`failure`], [`outcome`], [`retry`] |
 //! | What is kept secret? | [`credential`], [`secret`], [`redact`], [`text`] |
@@ -42,6 +42,7 @@ pub mod canonical;
 pub mod credential;
 pub mod description;
 pub mod failure;
+pub mod header;
 pub mod json;
 // For the host alone, like `own_file`.
 #[doc(hidden)]

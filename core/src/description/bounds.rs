@@ -75,3 +75,34 @@ pub const MAX_URL_BYTES: usize = 2_000;
 
 /// Problems that one check reports. Nobody repairs a description with more from a list.
 pub const MAX_PROBLEMS: usize = 100;
+
+/// Characters of a regular expression.
+pub const MAX_PATTERN_CHARS: usize = 1_000;
+
+/// Parts of a regular expression, each counted as often as it is repeated. Its compiled form takes memory in proportion:
+/// about 10 MB at the limit.
+pub const MAX_PATTERN_COST: usize = 10_000;
+
+/// Groups of a regular expression inside each other. Reading it recurses.
+pub const MAX_PATTERN_DEPTH: usize = 20;
+
+/// Credentials, each another way to log in. n8n's nodes have up to four.
+pub const MAX_CREDENTIALS: usize = 10;
+
+/// Origins beside base URLs. An operator has to read and grant each.
+pub const MAX_ORIGINS: usize = 20;
+
+/// Aliases of a node.
+pub const MAX_ALIASES: usize = 20;
+
+/// Headers, parameters of a query and pairs of a token request that one credential adds. The largest need four.
+pub const MAX_PLACED: usize = 20;
+
+/// Scopes of a credential. Google's largest consent screens have about 30.
+pub const MAX_SCOPES: usize = 100;
+
+/// Requests other than GET and HEAD that one item may need.
+pub const MAX_WRITE_REQUESTS: u32 = 1_000;
+
+/// Siblings with the same name, of which one is shown at a time.
+pub const MAX_SAME_NAME: usize = 50;

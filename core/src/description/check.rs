@@ -8,14 +8,14 @@ use thiserror::Error;
 use url::Url;
 
 use super::bounds::{
-    MAX_ID_BYTES, MAX_LABEL_CHARS, MAX_NAME_BYTES, MAX_PROBLEMS, MAX_SCALAR_CHARS, MAX_SUMMARY_CHARS,
-    MAX_URL_BYTES,
+    MAX_ID_BYTES, MAX_LABEL_CHARS, MAX_PROBLEMS, MAX_SCALAR_CHARS, MAX_SUMMARY_CHARS, MAX_URL_BYTES,
+    MAX_WRITE_REQUESTS,
 };
 use super::json::{faults, found, is_scalar};
+use super::names::{camel_case_fault, parameter_fault};
 use super::text::{is_deceptive, quoted};
 use super::{
-    Choices, Condition, CredentialSpec, Holds, Kind, Node, Operation, Parameter, RowShape, icon, places, sizes,
-    value,
+    Condition, CredentialSpec, Effect, Holds, Kind, Node, Operation, Parameter, icon, kinds, places, sizes,
 };
 
 /// One thing that is wrong with a description.
@@ -43,15 +43,19 @@ impl Node {
     ///
     /// - every size is within the limits of this module, including the size of what is drawn from it;
     /// - names are camelCase and not properties that every JavaScript object inherits; IDs are such names, joined by
-    ///   dots;
-    /// - names are unique where they must be, every referenced ID exists, and no parameter contains itself or depends
-    ///   on itself;
+    ///   dots; a parameter's name may be any other text, but for `$` at its beginning;
+    /// - names are unique where they must be: two parameters of a list share one only if their conditions exclude each
+    ///   other;
+    /// - every referenced ID exists, and no parameter contains itself or depends on itself;
     /// - no top-level parameter is called `resource` or `operation`, under which workflows store the operation;
     /// - texts have no [deceptive](super::is_deceptive) characters, except line feeds in summaries;
     /// - the names in the path of a declared request are required parameters of the operation, with single values that
     ///   are always present;
     /// - URLs are http or https, and the icon only draws;
-    /// - defaults and conditions fit the kinds of their parameters, and secrets are fields of the credential.
+    /// - defaults and conditions fit the kinds of their parameters, and every pattern is a [`Pattern`];
+    /// - secrets are fields of a credential; templates, the URLs of OAuth and origins are well-formed, refer to fields of a
+    ///   credential only, and never put a secret into a URL;
+    /// - what only reads needs no write requests, and everything else needs 1 to [`MAX_WRITE_REQUESTS`].
     ///
     /// # Errors
     ///
@@ -113,6 +117,13 @@ fn records(node: &Node, problems: &mut Problems) {
         problems,
     );
     hints("node, hints", node.hints.as_ref(), problems);
+    let mut aliases = HashSet::new();
+    for alias in &node.aliases {
+        label("node, aliases", alias, problems);
+        if !aliases.insert(alias) {
+            problems.add("node, aliases", format!("{} is there twice", quoted(alias)));
+        }
+    }
     if let Some(message) = node.icon_svg.as_deref().and_then(icon::fault) {
         problems.add("node, icon", message);
     }
@@ -161,76 +172,46 @@ fn operation_record(operation: &Operation, problems: &mut Problems) {
         problems,
     );
     hints(format!("{at}, hints"), operation.hints.as_ref(), problems);
+    let expected = match (&operation.effect, operation.write_requests) {
+        (Effect::Read, 0)
+        | (Effect::Idempotent | Effect::Keyed(_) | Effect::Write, 1..=MAX_WRITE_REQUESTS) => return,
+        (Effect::Read, _) => "0 for what only reads".to_owned(),
+        _ => format!("1 to {MAX_WRITE_REQUESTS}"),
+    };
+    let found = operation.write_requests;
+    problems.add(
+        format!("{at}, write requests"),
+        format!("expected {expected}, found `{found}`"),
+    );
 }
 
 fn parameter_record(parameter: &Parameter, problems: &mut Problems) {
     let at = parameter_at(parameter);
-    if parameter.id.len() > MAX_ID_BYTES || !parameter.id.split('.').all(|part| name_fault(part).is_none()) {
+    if parameter.id.len() > MAX_ID_BYTES
+        || !parameter
+            .id
+            .split('.')
+            .all(|part| camel_case_fault(part).is_none())
+    {
         let message = format!("expected camelCase names joined by `.`, at most {MAX_ID_BYTES} bytes");
         problems.add(format!("{at}, ID"), message);
     }
-    name(format!("{at}, name"), &parameter.name, problems);
+    if let Some(message) = parameter_fault(&parameter.name) {
+        problems.add(format!("{at}, name"), message);
+    }
     label(format!("{at}, display name"), &parameter.display_name, problems);
     summary(format!("{at}, summary"), &parameter.summary, problems);
+    if parameter.kind == Kind::Notice && parameter.required {
+        problems.add(&at, "a notice has no value, and cannot be required");
+    }
     if let Some(placeholder) = &parameter.placeholder {
         label(format!("{at}, placeholder"), placeholder, problems);
     }
-    kind(&at, &parameter.kind, problems);
+    kinds::check(&at, &parameter.kind, problems);
     for condition in &parameter.visible_when {
         condition_values(&at, condition, problems);
     }
     hints(format!("{at}, hints"), parameter.hints.as_ref(), problems);
-}
-
-fn kind(at: &str, kind: &Kind, problems: &mut Problems) {
-    match kind {
-        Kind::Integer(range) => {
-            if let Some(message) = value::whole_fault(range).or_else(|| value::range_fault(range)) {
-                problems.add(format!("{at}, range"), message);
-            }
-        }
-        Kind::Number(range) => {
-            if let Some(message) = value::range_fault(range) {
-                problems.add(format!("{at}, range"), message);
-            }
-        }
-        Kind::Choice(choices) | Kind::ChooseMany(choices) => choice_values(at, choices, problems),
-        Kind::Rows(RowShape {
-            key, display_name, ..
-        }) => {
-            if let Some(key) = key {
-                name(format!("{at}, key of its rows"), key, problems);
-            }
-            label(format!("{at}, display name of a row"), display_name, problems);
-        }
-        _ => {}
-    }
-}
-
-fn choice_values(at: &str, choices: &Choices, problems: &mut Problems) {
-    if choices.known.is_empty() && !choices.open && choices.dynamic.is_none() {
-        problems.add(
-            at,
-            "a choice of nothing: expected at least one value, or an open choice",
-        );
-    }
-    let mut seen = HashSet::new();
-    for choice in &choices.known {
-        label(format!("{at}, label of a choice"), &choice.label, problems);
-        summary(
-            format!("{at}, choice {}", quoted(&choice.label)),
-            &choice.summary,
-            problems,
-        );
-        scalar(
-            format!("{at}, choice {}", quoted(&choice.label)),
-            &choice.value,
-            problems,
-        );
-        if !seen.insert(choice.value.to_string()) {
-            problems.add(at, format!("the choice {} is there twice", found(&choice.value)));
-        }
-    }
 }
 
 fn condition_values(at: &str, condition: &Condition, problems: &mut Problems) {
@@ -267,48 +248,13 @@ pub fn place_of_parameter(id: &str) -> String {
     format!("parameter {}", quoted(id))
 }
 
-fn name(at: impl Display, name: &str, problems: &mut Problems) {
-    if let Some(message) = name_fault(name) {
+pub(super) fn name(at: impl Display, name: &str, problems: &mut Problems) {
+    if let Some(message) = camel_case_fault(name) {
         problems.add(at, message);
     }
 }
 
-/// What is wrong with a name. Names become object keys, also in engines written in JavaScript.
-fn name_fault(name: &str) -> Option<String> {
-    /// The properties that every object inherits.
-    const INHERITED: [&str; 8] = [
-        "constructor",
-        "hasOwnProperty",
-        "isPrototypeOf",
-        "propertyIsEnumerable",
-        "prototype",
-        "toLocaleString",
-        "toString",
-        "valueOf",
-    ];
-    let camel_case = name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.chars().all(|character| character.is_ascii_alphanumeric());
-    if !camel_case {
-        return Some(format!(
-            "expected a camelCase name (`a`–`z`, then letters and digits), found {}",
-            quoted(name)
-        ));
-    }
-    if name.len() > MAX_NAME_BYTES {
-        return Some(format!(
-            "expected a name of at most {MAX_NAME_BYTES} bytes, found {}",
-            name.len()
-        ));
-    }
-    INHERITED.contains(&name).then(|| {
-        format!(
-            "{} is what every JavaScript object has, and cannot be a name",
-            quoted(name)
-        )
-    })
-}
-
-fn label(at: impl Display, text: &str, problems: &mut Problems) {
+pub(super) fn label(at: impl Display, text: &str, problems: &mut Problems) {
     let count = text.chars().count();
     if text.trim().is_empty() {
         problems.add(&at, "expected a text, found none");
@@ -321,7 +267,7 @@ fn label(at: impl Display, text: &str, problems: &mut Problems) {
     deceptive(at, text, "", problems);
 }
 
-fn summary(at: impl Display, text: &str, problems: &mut Problems) {
+pub(super) fn summary(at: impl Display, text: &str, problems: &mut Problems) {
     let count = text.chars().count();
     if count > MAX_SUMMARY_CHARS {
         problems.add(
@@ -332,7 +278,15 @@ fn summary(at: impl Display, text: &str, problems: &mut Problems) {
     deceptive(at, text, "\n", problems);
 }
 
-fn scalar(at: impl Display, value: &Json, problems: &mut Problems) {
+/// Like a summary, but not empty.
+pub(super) fn required_summary(at: impl Display, text: &str, problems: &mut Problems) {
+    if text.trim().is_empty() {
+        problems.add(&at, "expected a text, found none");
+    }
+    summary(at, text, problems);
+}
+
+pub(super) fn scalar(at: impl Display, value: &Json, problems: &mut Problems) {
     if !is_scalar(value) {
         return problems.add(
             at,

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::bounds::{MAX_DRAWN_BYTES, MAX_DRAWN_PARAMETERS, MAX_NESTING};
-use super::check::{Problems, credential_at, operation_at, parameter_at, url_fault};
-use super::sizes::parameter_weight;
+use super::bounds::MAX_NESTING;
+use super::check::{Problems, credential_at, operation_at, parameter_at};
+use super::names::SameNames;
 use super::text::quoted;
-use super::value::{Values, is_comparable};
-use super::{Condition, CredentialSpec, Effect, Kind, Node, Operation, Parameter};
+use super::value::{Values, is_comparable, is_single};
+use super::{Condition, Effect, Holds, Kind, Node, Operation, Parameter, access, nesting};
 
 /// Workflows store the selected operation under these names, beside its parameters.
 const RESERVED: [&str; 2] = ["resource", "operation"];
@@ -18,9 +18,16 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
     groups(node, problems);
     let by_id = by_id(node, problems);
     lists(node, &by_id, problems);
-    let sound = nesting(node, &by_id, problems);
+    let sound = nesting::check(node, &by_id, problems);
     unused(node, &by_id, problems);
+    if sound {
+        let mut names = SameNames::new(&by_id);
+        for (at, ids) in all_lists(node) {
+            names.check(&at, ids, problems);
+        }
+    }
     dependencies(node, &by_id, problems);
+    single_values(node, &by_id, problems);
     for operation in &node.operations {
         let at = operation_at(operation);
         for parameter in operation
@@ -53,10 +60,7 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
             );
         }
     }
-    for credential in &node.credentials {
-        credential_fields(credential, &by_id, problems);
-    }
-    secrets(node, &by_id, problems);
+    access::check(node, &by_id, problems);
     values(node, &by_id, sound, problems);
 }
 
@@ -75,7 +79,7 @@ fn path_parameters(operation: &Operation, by_id: &ById<'_>, problems: &mut Probl
                 if !parameter.required
                     || parameter.default.is_some()
                     || !parameter.visible_when.is_empty()
-                    || !is_comparable(&parameter.kind) =>
+                    || !is_single(&parameter.kind) =>
             {
                 format!(
                     "expected {} to be a required single value without conditions and without a default",
@@ -186,97 +190,20 @@ fn all_lists(node: &Node) -> impl Iterator<Item = (String, &[String])> {
     credentials.chain(operations).chain(nested)
 }
 
-/// Checks that each ID of a list is known, and that no ID and no parameter name occurs twice.
+/// Checks that each ID of a list is known and occurs once.
 fn lists(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
     for (at, ids) in all_lists(node) {
         let mut seen = HashSet::new();
-        let mut names = HashSet::new();
         for id in ids {
             match by_id.get(id.as_str()) {
                 None => problems.add(&at, format!("unknown parameter {}", quoted(id))),
                 Some(_) if !seen.insert(id.as_str()) => {
                     problems.add(&at, format!("the parameter {} is there twice", quoted(id)));
                 }
-                Some(parameter) if !names.insert(parameter.name.as_str()) => {
-                    let name = quoted(&parameter.name);
-                    problems.add(
-                        &at,
-                        format!(
-                            "two parameters with the name {name}, the second is {}",
-                            quoted(id)
-                        ),
-                    );
-                }
                 Some(_) => {}
             }
         }
     }
-}
-
-/// The cost of drawing a parameter with everything inside it.
-#[derive(Clone, Copy, Default)]
-struct Drawn {
-    parameters: usize,
-    bytes: usize,
-}
-
-impl std::iter::Sum for Drawn {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |total, one| Self {
-            parameters: total.parameters.saturating_add(one.parameters),
-            bytes: total.bytes.saturating_add(one.bytes),
-        })
-    }
-}
-
-/// Checks that no parameter contains itself or nests too deeply, and that all forms together stay small enough. It
-/// works level by level from the leaves up, so neither a cycle nor doubling at each level can make it slow.
-fn nesting(node: &Node, by_id: &ById<'_>, problems: &mut Problems) -> bool {
-    let mut drawn: HashMap<&str, Drawn> = HashMap::new();
-    for _ in 0..MAX_NESTING {
-        let level: Vec<(&str, Drawn)> = by_id
-            .iter()
-            .filter(|(id, _)| !drawn.contains_key(*id))
-            .filter_map(|(id, parameter)| {
-                let children = parameter
-                    .kind
-                    .children()
-                    .iter()
-                    .filter(|id| by_id.contains_key(id.as_str()));
-                let itself = Drawn {
-                    parameters: 1,
-                    bytes: parameter_weight(parameter).bytes,
-                };
-                let inside = children.map(|id| drawn.get(id.as_str()).copied());
-                let all = std::iter::once(Some(itself)).chain(inside);
-                Some((*id, all.sum::<Option<Drawn>>()?))
-            })
-            .collect();
-        drawn.extend(level);
-    }
-    let too_deep = node
-        .parameters
-        .iter()
-        .filter(|parameter| !drawn.contains_key(parameter.id.as_str()));
-    for parameter in too_deep {
-        let message =
-            format!("expected at most {MAX_NESTING} levels of parameters, found more, or itself inside");
-        problems.add(parameter_at(parameter), message);
-    }
-    let tops = node.operations.iter().flat_map(|operation| &operation.parameters);
-    let total: Drawn = tops.filter_map(|id| drawn.get(id.as_str()).copied()).sum();
-    let mut within = |what: &str, count: usize, max: usize| {
-        if count > max {
-            problems.add(
-                "node",
-                format!("expected at most {max} {what} in all forms, found {count}"),
-            );
-        }
-        count <= max
-    };
-    let few = within("parameters", total.parameters, MAX_DRAWN_PARAMETERS);
-    let small = within("bytes of parameters", total.bytes, MAX_DRAWN_BYTES);
-    drawn.len() == by_id.len() && few && small
 }
 
 fn unused(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
@@ -298,18 +225,41 @@ fn unused(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
     }
 }
 
-/// Checks that no parameter's visibility depends on itself. It repeatedly removes parameters that depend on nothing;
-/// what remains is in a cycle or depends on one.
+/// Checks that neither a parameter's visibility nor its choices depend on themselves.
 fn dependencies(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
+    let conditions = circles(by_id, |parameter| {
+        let subjects = parameter.visible_when.iter();
+        subjects.map(|condition| condition.parameter.as_str()).collect()
+    });
+    let choices = circles(by_id, |parameter| {
+        let dynamic = parameter.kind.dynamic().into_iter();
+        dynamic
+            .flat_map(|it| &it.depends_on)
+            .map(String::as_str)
+            .collect()
+    });
+    for parameter in &node.parameters {
+        if conditions.contains(parameter.id.as_str()) {
+            problems.add(parameter_at(parameter), "its conditions lead back to itself");
+        }
+        if choices.contains(parameter.id.as_str()) {
+            problems.add(
+                parameter_at(parameter),
+                "what its values depend on leads back to itself",
+            );
+        }
+    }
+}
+
+/// The parameters that depend on themselves. It repeatedly removes parameters that depend on nothing; what remains is in
+/// a circle or depends on one.
+fn circles<'a>(by_id: &ById<'a>, subjects: impl Fn(&'a Parameter) -> Vec<&'a str>) -> HashSet<&'a str> {
     let mut waiting: HashMap<&str, usize> = HashMap::new();
     let mut dependants: HashMap<&str, Vec<&str>> = HashMap::new();
     let mut free: Vec<&str> = Vec::new();
     for (id, parameter) in by_id {
-        let known = parameter
-            .visible_when
-            .iter()
-            .map(|condition| condition.parameter.as_str());
-        let known: Vec<&str> = known.filter(|id| by_id.contains_key(id)).collect();
+        let mut known = subjects(parameter);
+        known.retain(|id| by_id.contains_key(id));
         if known.is_empty() {
             free.push(id);
         } else {
@@ -330,29 +280,63 @@ fn dependencies(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
             }
         }
     }
-    for parameter in node
-        .parameters
-        .iter()
-        .filter(|parameter| waiting.contains_key(parameter.id.as_str()))
-    {
-        problems.add(parameter_at(parameter), "its conditions lead back to itself");
+    waiting.into_keys().collect()
+}
+
+/// Checks what the elements of a list of single values are.
+fn single_values(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
+    for parameter in &node.parameters {
+        let Kind::Values(each) = &parameter.kind else {
+            continue;
+        };
+        let Some(each) = by_id.get(each.as_str()) else {
+            continue;
+        };
+        let at = format!("{}, values", parameter_at(parameter));
+        if !is_single(&each.kind) && each.kind != Kind::AnyJson {
+            let message = format!("the kind `{}` is not for single values", each.kind.name());
+            problems.add(&at, message);
+        }
+        if each.required || !each.visible_when.is_empty() {
+            let each = quoted(&each.id);
+            problems.add(
+                at,
+                format!("expected {each} to be neither required nor to have conditions"),
+            );
+        }
     }
 }
 
 /// Checks the conditions of a list and of everything inside. A condition may refer to a sibling or to a parameter of
 /// the operation itself, because every engine supports these two.
-fn conditions(ids: &[String], top: &HashSet<&str>, by_id: &ById<'_>, levels: usize, problems: &mut Problems) {
+pub(super) fn conditions(
+    ids: &[String],
+    top: &HashSet<&str>,
+    by_id: &ById<'_>,
+    levels: usize,
+    problems: &mut Problems,
+) {
     let Some(levels) = levels.checked_sub(1) else {
         return;
     };
     let here = set(ids);
+    let is_seen = |id: &str| here.contains(id) || top.contains(id);
     for parameter in ids.iter().filter_map(|id| by_id.get(id.as_str())) {
         for condition in &parameter.visible_when {
             let id = condition.parameter.as_str();
             let message = match by_id.get(id) {
                 None => "unknown parameter".to_owned(),
-                Some(_) if !here.contains(id) && !top.contains(id) => {
+                Some(_) if !is_seen(id) => {
                     "expected a parameter of the same list or of the operation itself".to_owned()
+                }
+                Some(subject) if condition.holds == Holds::Set => {
+                    if !matches!(subject.kind, Kind::Notice | Kind::Secret) {
+                        continue;
+                    }
+                    format!(
+                        "a form cannot tell whether the kind `{}` has a value",
+                        subject.kind.name()
+                    )
                 }
                 Some(subject) if !is_comparable(&subject.kind) => {
                     format!("a value of the kind `{}` cannot be compared", subject.kind.name())
@@ -361,7 +345,36 @@ fn conditions(ids: &[String], top: &HashSet<&str>, by_id: &ById<'_>, levels: usi
             };
             problems.add(condition_at(parameter, condition), message);
         }
+        depends_on(parameter, is_seen, by_id, problems);
         conditions(parameter.kind.children(), top, by_id, levels, problems);
+    }
+}
+
+/// Checks what the values of a parameter depend on, which it has to see as a condition sees its subject.
+fn depends_on(
+    parameter: &Parameter,
+    is_seen: impl Fn(&str) -> bool,
+    by_id: &ById<'_>,
+    problems: &mut Problems,
+) {
+    let Some(dynamic) = parameter.kind.dynamic() else {
+        return;
+    };
+    let mut seen = HashSet::new();
+    for id in &dynamic.depends_on {
+        let message = match by_id.get(id.as_str()) {
+            None => "unknown parameter".to_owned(),
+            Some(_) if !is_seen(id) => {
+                "expected a parameter of the same list or of the operation itself".to_owned()
+            }
+            Some(it) if matches!(it.kind, Kind::Notice | Kind::Secret) => {
+                format!("the kind `{}` cannot be told to the service", it.kind.name())
+            }
+            Some(_) if !seen.insert(id) => "is there twice".to_owned(),
+            Some(_) => continue,
+        };
+        let at = format!("{}, depends on {}", parameter_at(parameter), quoted(id));
+        problems.add(at, message);
     }
 }
 
@@ -381,79 +394,4 @@ fn inside<'a>(ids: &'a [String], by_id: &ById<'a>) -> HashSet<&'a str> {
         }
     }
     all
-}
-
-fn credential_fields(credential: &CredentialSpec, by_id: &ById<'_>, problems: &mut Problems) {
-    for field in credential.fields.iter().filter_map(|id| by_id.get(id.as_str())) {
-        if matches!(field.kind, Kind::Group(_) | Kind::Rows(_)) {
-            let message = format!(
-                "the kind `{}` is not for a field of a credential",
-                field.kind.name()
-            );
-            problems.add(parameter_at(field), message);
-        }
-    }
-    conditions(&credential.fields, &HashSet::new(), by_id, 1, problems);
-
-    let at = format!("{}, base URL", credential_at(credential));
-    let Some(field) = by_id.get(credential.base_url.as_str()) else {
-        return problems.add(&at, format!("unknown parameter {}", quoted(&credential.base_url)));
-    };
-    if !credential.fields.contains(&credential.base_url) {
-        problems.add(
-            &at,
-            format!(
-                "{} is none of the credential's fields",
-                quoted(&credential.base_url)
-            ),
-        );
-    }
-    // Without the base URL no request is possible, so its presence must not depend on anything.
-    if field.kind != Kind::Text || !field.required || !field.visible_when.is_empty() {
-        let field = quoted(&credential.base_url);
-        problems.add(
-            at,
-            format!("expected {field} to be a required text without conditions"),
-        );
-    }
-    if let Some(message) = field
-        .default
-        .as_ref()
-        .and_then(|value| value.as_str())
-        .and_then(url_fault)
-    {
-        problems.add(format!("{}, default", parameter_at(field)), message);
-    }
-}
-
-/// Checks that secrets are fields of the credential, and that the credential's fields are used nowhere else.
-fn secrets(node: &Node, by_id: &ById<'_>, problems: &mut Problems) {
-    let fields: HashSet<&str> = node
-        .credentials
-        .iter()
-        .flat_map(|credential| &credential.fields)
-        .map(String::as_str)
-        .collect();
-    let operations = node
-        .operations
-        .iter()
-        .map(|operation| operation.parameters.as_slice());
-    let nested = node.parameters.iter().map(|parameter| parameter.kind.children());
-    for parameter in operations
-        .chain(nested)
-        .flatten()
-        .filter_map(|id| by_id.get(id.as_str()))
-    {
-        if parameter.kind == Kind::Secret {
-            problems.add(
-                parameter_at(parameter),
-                "a secret belongs to the credential, never to an operation",
-            );
-        } else if fields.contains(parameter.id.as_str()) {
-            problems.add(
-                parameter_at(parameter),
-                "a field of the credential cannot be an operation's parameter",
-            );
-        }
-    }
 }

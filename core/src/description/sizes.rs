@@ -4,13 +4,14 @@
 use crate::json::Json;
 
 use super::bounds::{
-    MAX_CHOICES, MAX_CONDITIONS, MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES, MAX_OPERATIONS, MAX_PARAMETERS,
-    MAX_RESOURCES, MAX_SIBLINGS,
+    MAX_ALIASES, MAX_CHOICES, MAX_CONDITIONS, MAX_CREDENTIALS, MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES,
+    MAX_OPERATIONS, MAX_ORIGINS, MAX_PARAMETERS, MAX_PLACED, MAX_RESOURCES, MAX_SCOPES, MAX_SIBLINGS,
 };
 use super::check::{Problems, credential_at, operation_at, parameter_at};
 use super::json::{Weight, weight};
+use super::origin::origin_at;
 use super::text::quoted;
-use super::{Effect, Kind, Node, Operation, Parameter};
+use super::{CredentialSpec, Effect, Kind, Node, Operation, Pair, Parameter, Placement, Scheme, Template};
 
 /// Bytes that each record and each list entry counts for, besides its texts.
 const RECORD: usize = 8;
@@ -21,6 +22,9 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
             problems.add("node", format!("expected at most {max} {what}, found {count}"));
         }
     };
+    count("aliases", node.aliases.len(), MAX_ALIASES);
+    count("credentials", node.credentials.len(), MAX_CREDENTIALS);
+    count("origins", node.origins.len(), MAX_ORIGINS);
     count("groups", node.resources.len(), MAX_RESOURCES);
     count("operations", node.operations.len(), MAX_OPERATIONS);
     count("parameters", node.parameters.len(), MAX_PARAMETERS);
@@ -34,6 +38,17 @@ pub(super) fn check(node: &Node, problems: &mut Problems) {
 fn lists(node: &Node, problems: &mut Problems) {
     for credential in &node.credentials {
         siblings(|| credential_at(credential), &credential.fields, problems);
+        scheme(credential, problems);
+    }
+    for origin in &node.origins {
+        let count = origin.access.len();
+        too_many(
+            || origin_at(&origin.url),
+            "credentials",
+            count,
+            MAX_CREDENTIALS,
+            problems,
+        );
     }
     for operation in &node.operations {
         siblings(|| operation_at(operation), &operation.parameters, problems);
@@ -45,12 +60,51 @@ fn lists(node: &Node, problems: &mut Problems) {
             let count = choices.known.len();
             too_many(at, "choices", count, MAX_CHOICES, problems);
         }
+        if let Some(dynamic) = parameter.kind.dynamic() {
+            let count = dynamic.depends_on.len();
+            too_many(
+                at,
+                "parameters that its values depend on",
+                count,
+                MAX_SIBLINGS,
+                problems,
+            );
+        }
         let count = parameter.visible_when.len();
         too_many(at, "conditions", count, MAX_CONDITIONS, problems);
         for condition in &parameter.visible_when {
             let at = || format!("{}, condition on {}", at(), quoted(&condition.parameter));
-            too_many(at, "values", condition.holds.values().len(), MAX_CHOICES, problems);
+            too_many(
+                at,
+                "values",
+                condition.holds.values().len(),
+                MAX_CHOICES,
+                problems,
+            );
         }
+    }
+}
+
+fn scheme(credential: &CredentialSpec, problems: &mut Problems) {
+    let mut placed = |what: &str, count: usize, max: usize| {
+        too_many(|| credential_at(credential), what, count, max, problems);
+    };
+    match &credential.scheme {
+        Scheme::Fixed(placement) => {
+            placed("headers", placement.headers.len(), MAX_PLACED);
+            placed("parameters of the query", placement.query.len(), MAX_PLACED);
+        }
+        Scheme::Oauth2(oauth2) => {
+            placed("scopes", oauth2.scopes.len(), MAX_SCOPES);
+            let request = oauth2.authorization_query.len();
+            placed("parameters of the authorization request", request, MAX_PLACED);
+            placed(
+                "parameters of the token request",
+                oauth2.token_body.len(),
+                MAX_PLACED,
+            );
+        }
+        Scheme::Session | Scheme::Signed(_) => {}
     }
 }
 
@@ -69,10 +123,14 @@ fn node_weight(node: &Node) -> Weight {
     let mut total = texts(&[&node.name, &node.display_name, &node.summary]);
     total += optional(&[&node.icon_svg, &node.documentation_url]);
     total += document(node.hints.as_ref());
+    total += list(&node.aliases);
     for credential in &node.credentials {
-        total += texts(&[&credential.name, &credential.display_name, &credential.base_url]);
-        total += optional(&[&credential.documentation_url]);
-        total += list(&credential.fields);
+        total += credential_weight(credential);
+    }
+    for origin in &node.origins {
+        total += record();
+        total += texts(&[&origin.url, &origin.reason]);
+        total += list(&origin.access);
     }
     for group in &node.resources {
         total += record();
@@ -83,6 +141,32 @@ fn node_weight(node: &Node) -> Weight {
     }
     for parameter in &node.parameters {
         total += parameter_weight(parameter);
+    }
+    total
+}
+
+fn credential_weight(credential: &CredentialSpec) -> Weight {
+    let mut total = record();
+    total += texts(&[&credential.name, &credential.display_name, &credential.base_url]);
+    total += optional(&[&credential.documentation_url, &credential.test]);
+    total += list(&credential.fields);
+    match &credential.scheme {
+        Scheme::Fixed(Placement { headers, query }) => {
+            for Template { name, template } in headers.iter().chain(query) {
+                total += record();
+                total += texts(&[name, template]);
+            }
+        }
+        Scheme::Oauth2(oauth2) => {
+            total += texts(&[&oauth2.token_url, &oauth2.scope_separator, &oauth2.client_id]);
+            total += optional(&[&oauth2.authorization_url, &oauth2.client_secret]);
+            total += list(&oauth2.scopes);
+            for Pair { name, value } in oauth2.authorization_query.iter().chain(&oauth2.token_body) {
+                total += record();
+                total += texts(&[name, value]);
+            }
+        }
+        Scheme::Session | Scheme::Signed(_) => {}
     }
     total
 }
@@ -136,7 +220,12 @@ pub(super) fn parameter_weight(parameter: &Parameter) -> Weight {
             total += texts(&[&shape.display_name]);
             total += list(&shape.columns);
         }
+        Kind::Reference(reference) => total += optional(&[&reference.id, &reference.id_in_url]),
+        Kind::Values(each) => total += texts(&[each]),
         _ => {}
+    }
+    if let Some(dynamic) = parameter.kind.dynamic() {
+        total += list(&dynamic.depends_on);
     }
     for condition in &parameter.visible_when {
         total += record();

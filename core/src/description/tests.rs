@@ -4,8 +4,12 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod access;
 mod icon;
+mod names;
 mod refused;
+
+mod kinds;
 mod sizes;
 
 /// An invented node that has every kind of parameter.

@@ -10,15 +10,19 @@ use super::bounds::MAX_NESTING;
 use super::json::{faults, found, is_scalar};
 use super::places::ById;
 use super::text::{is_deceptive, quoted};
-use super::{Kind, Parameter, Range, RowShape};
+use super::{Kind, Parameter, Pattern, Range, RowShape};
 
 /// The choices of each parameter and the parameters of each list, indexed so that a lookup takes the same time however
 /// many there are.
 pub(super) struct Values<'a> {
     /// The choices of each closed choice, as JSON, by the parameter's ID.
     choices: HashMap<&'a str, HashSet<String>>,
-    /// The parameters inside each group and row, by the parameter's ID, then by name.
-    inside: HashMap<&'a str, ById<'a>>,
+    /// The parameters inside each group and row, by the parameter's ID, then by name, which some of them may share.
+    inside: HashMap<&'a str, HashMap<&'a str, Vec<&'a Parameter>>>,
+    /// The parameter that describes each element of a list of single values, by the list's ID.
+    elements: HashMap<&'a str, &'a Parameter>,
+    /// What the whole ID of each reference matches.
+    ids: HashMap<&'a str, Pattern>,
 }
 
 impl<'a> Values<'a> {
@@ -26,6 +30,8 @@ impl<'a> Values<'a> {
         let mut values = Self {
             choices: HashMap::new(),
             inside: HashMap::new(),
+            elements: HashMap::new(),
+            ids: HashMap::new(),
         };
         for (id, parameter) in by_id {
             match &parameter.kind {
@@ -35,10 +41,20 @@ impl<'a> Values<'a> {
                     values.choices.insert(id, known.collect());
                 }
                 kind @ (Kind::Group(_) | Kind::Rows(_)) => {
-                    let parameters = kind.children().iter().filter_map(|id| by_id.get(id.as_str()));
-                    // Of two parameters with one name the first counts, as when a list is drawn.
-                    let parameters = parameters.rev().map(|it| (it.name.as_str(), *it));
-                    values.inside.insert(id, parameters.collect());
+                    let inside = values.inside.entry(id).or_default();
+                    for it in kind.children().iter().filter_map(|id| by_id.get(id.as_str())) {
+                        inside.entry(it.name.as_str()).or_default().push(it);
+                    }
+                }
+                Kind::Values(each) => {
+                    let each = by_id.get(each.as_str()).map(|each| (*id, *each));
+                    values.elements.extend(each);
+                }
+                Kind::Reference(reference) => {
+                    let pattern = reference.id.as_deref().map(Pattern::parse);
+                    values
+                        .ids
+                        .extend(pattern.and_then(Result::ok).map(|pattern| (*id, pattern)));
                 }
                 _ => {}
             }
@@ -62,15 +78,25 @@ impl<'a> Values<'a> {
         match &parameter.kind {
             Kind::Secret => Some("a secret has no default: everybody would know it".to_owned()),
             Kind::AnyJson if value.is_null() => expected("no default rather than one of nothing"),
-            Kind::AnyJson => None,
-            Kind::Group(_) => self.members(&parameter.id, value, levels),
-            Kind::Rows(shape) => self.rows(&parameter.id, shape, value, levels),
+            Kind::Notice => Some("a notice has no value, and no default".to_owned()),
+            Kind::Group(shape) => match under_key(shape.key.as_deref(), value) {
+                Ok(fields) => self.members(&parameter.id, fields?, levels),
+                Err(fault) => Some(fault),
+            },
+            Kind::Rows(shape) => match under_key(shape.key.as_deref(), value) {
+                Ok(rows) => self.rows(&parameter.id, shape, rows?, levels),
+                Err(fault) => Some(fault),
+            },
+            Kind::ChooseMany(_) => self.chosen(parameter, value),
+            Kind::Values(_) => self.elements(parameter, value, levels),
+            Kind::Columns(_) if !value.is_object() => expected("an object"),
+            Kind::AnyJson | Kind::Columns(_) => None,
             _ => self.scalar_fault(parameter, value),
         }
     }
 
-    /// What is wrong with a value for a parameter whose values are texts, numbers or booleans, if anything. `None` for
-    /// other kinds.
+    /// What is wrong with a text, number or boolean that is a parameter's value or, for a list, in it, if anything. `None`
+    /// for kinds that have neither.
     pub(super) fn scalar_fault(&self, parameter: &Parameter, value: &Json) -> Option<String> {
         let text = value.as_str();
         let fits = match &parameter.kind {
@@ -85,21 +111,54 @@ impl<'a> Values<'a> {
             Kind::Boolean => value.is_boolean(),
             Kind::Date => text.is_some_and(is_date),
             Kind::DateTime => text.is_some_and(is_date_time),
-            Kind::Choice(choices) if choices.is_closed() => self
+            Kind::Choice(choices) | Kind::ChooseMany(choices) if choices.is_closed() => self
                 .choices
                 .get(parameter.id.as_str())
                 .is_some_and(|known| known.contains(&value.to_string())),
-            Kind::Choice(_) | Kind::Reference(_) => is_scalar(value),
+            Kind::Choice(_) | Kind::ChooseMany(_) => is_scalar(value),
+            Kind::Reference(_) => is_scalar(value) && self.is_id(parameter, value),
+            Kind::Values(_) => {
+                let each = self.elements.get(parameter.id.as_str())?;
+                return self.scalar_fault(each, value);
+            }
             Kind::Secret
-            | Kind::ChooseMany(_)
             | Kind::AnyJson
             | Kind::Group(_)
             | Kind::Rows(_)
-            | Kind::Values(_)
             | Kind::Columns(_)
             | Kind::Notice => true,
         };
         (!fits).then(|| format!("expected {}, found {}", wanted(&parameter.kind), found(value)))
+    }
+
+    fn is_id(&self, parameter: &Parameter, value: &Json) -> bool {
+        let pattern = self.ids.get(parameter.id.as_str());
+        pattern.is_none_or(|pattern| match value {
+            Json::String(text) => pattern.matches_whole(text),
+            other => pattern.matches_whole(&other.to_string()),
+        })
+    }
+
+    fn chosen(&self, parameter: &Parameter, value: &Json) -> Option<String> {
+        let Json::Array(values) = value else {
+            return Some(format!("expected a list, found {}", found(value)));
+        };
+        let mut seen = HashSet::new();
+        values.iter().find_map(|value| {
+            let twice = || format!("the value {} is there twice", found(value));
+            let fault = self.scalar_fault(parameter, value);
+            fault.or_else(|| (!seen.insert(value.to_string())).then(twice))
+        })
+    }
+
+    fn elements(&self, parameter: &Parameter, value: &Json, levels: usize) -> Option<String> {
+        let Json::Array(values) = value else {
+            return Some(format!("expected a list, found {}", found(value)));
+        };
+        let each = self.elements.get(parameter.id.as_str())?;
+        values
+            .iter()
+            .find_map(|value| self.nested_fault(each, value, levels))
     }
 
     fn members(&self, id: &str, value: &Json, levels: usize) -> Option<String> {
@@ -108,35 +167,47 @@ impl<'a> Values<'a> {
         };
         let inside = self.inside.get(id);
         given.iter().find_map(|(name, value)| {
-            let Some(parameter) = inside.and_then(|inside| inside.get(name.as_str())) else {
+            let Some(parameters) = inside.and_then(|inside| inside.get(name.as_str())) else {
                 return Some(format!("unknown field {}", quoted(name)));
             };
-            let fault = self.nested_fault(parameter, value, levels)?;
+            // Of parameters that share a name, one is shown: the value has to fit any of them.
+            let faults = parameters.iter().map(|it| self.nested_fault(it, value, levels));
+            let fault = faults.reduce(|first, other| other.and(first))??;
             Some(format!("field {}: {fault}", quoted(name)))
         })
     }
 
-    fn rows(&self, id: &str, shape: &RowShape, value: &Json, levels: usize) -> Option<String> {
-        let rows = match &shape.key {
-            None => value,
-            Some(wanted) => {
-                let Json::Object(given) = value else {
-                    return Some(format!("expected an object of rows, found {}", found(value)));
-                };
-                if let Some(key) = given.keys().find(|key| *key != wanted) {
-                    return Some(format!(
-                        "expected the key {} alone, found {}",
-                        quoted(wanted),
-                        quoted(key)
-                    ));
-                }
-                given.get(wanted)?
-            }
-        };
+    fn rows(&self, id: &str, shape: &RowShape, rows: &Json, levels: usize) -> Option<String> {
         let Json::Array(rows) = rows else {
             return Some(format!("expected a list of rows, found {}", found(rows)));
         };
+        let count = rows.len();
+        let in_usize = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        if count < in_usize(shape.min) || shape.max.is_some_and(|max| count > in_usize(max)) {
+            let max = shape.max.map_or(String::new(), |max| format!(" to {max}"));
+            return Some(format!("expected {}{max} rows, found {count}", shape.min));
+        }
         rows.iter().find_map(|row| self.members(id, row, levels))
+    }
+}
+
+/// The value under the key of a group or of rows, if the default has one.
+fn under_key<'j>(key: Option<&str>, value: &'j Json) -> Result<Option<&'j Json>, String> {
+    let Some(key) = key else { return Ok(Some(value)) };
+    let Json::Object(given) = value else {
+        return Err(format!(
+            "expected an object with the key {}, found {}",
+            quoted(key),
+            found(value)
+        ));
+    };
+    match given.keys().find(|found| *found != key) {
+        Some(found) => Err(format!(
+            "expected the key {} alone, found {}",
+            quoted(key),
+            quoted(found)
+        )),
+        None => Ok(given.get(key)),
     }
 }
 
@@ -150,7 +221,10 @@ fn wanted(kind: &Kind) -> String {
         Kind::Boolean => "true or false".to_owned(),
         Kind::Date => "a date as `yyyy-MM-dd`".to_owned(),
         Kind::DateTime => "an ISO 8601 date-time".to_owned(),
-        Kind::Choice(choices) if choices.is_closed() => "one of the choices".to_owned(),
+        Kind::Choice(choices) | Kind::ChooseMany(choices) if choices.is_closed() => {
+            "one of the choices".to_owned()
+        }
+        Kind::Reference(reference) if reference.id.is_some() => "an ID as the pattern has it".to_owned(),
         _ => "a text, number or boolean".to_owned(),
     }
 }
@@ -161,17 +235,25 @@ fn limits(range: &Range) -> String {
     min + &max
 }
 
+/// Whether a parameter of this kind has one text, number or boolean as its value.
+pub(super) fn is_single(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Text
+            | Kind::Multiline
+            | Kind::Integer(_)
+            | Kind::Number(_)
+            | Kind::Boolean
+            | Kind::Date
+            | Kind::DateTime
+            | Kind::Choice(_)
+            | Kind::Reference(_)
+    )
+}
+
 /// Whether a condition can compare a parameter of this kind.
 pub(super) fn is_comparable(kind: &Kind) -> bool {
-    !matches!(
-        kind,
-        Kind::Secret
-            | Kind::AnyJson
-            | Kind::Group(_)
-            | Kind::Rows(_)
-            | Kind::Columns(_)
-            | Kind::Notice
-    )
+    is_single(kind) || matches!(kind, Kind::ChooseMany(_) | Kind::Values(_))
 }
 
 /// What is wrong with the limits of an integer, if anything.

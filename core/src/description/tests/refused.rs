@@ -7,9 +7,16 @@ use super::super::*;
 use super::{library, parameter, problems, read};
 
 /// One way to break the example, and the one problem that is reported.
-type Case = (fn(&mut Node), &'static str);
+pub(super) type Case = (fn(&mut Node), &'static str);
 
-fn each(cases: &[Case]) {
+fn group<const N: usize>(fields: [&str; N]) -> Kind {
+    Kind::Group(GroupShape {
+        key: None,
+        fields: fields.map(str::to_owned).to_vec(),
+    })
+}
+
+pub(super) fn each(cases: &[Case]) {
     for (change, expected) in cases {
         assert_eq!(problems(change), [*expected]);
     }
@@ -63,7 +70,7 @@ fn names_are_keys_that_nothing_else_has() {
         ),
         (
             |node| parameter(node, "book.search.query").name = "__proto__".to_owned(),
-            "parameter `book.search.query`, name: expected a camelCase name (`a`–`z`, then letters and digits), found `__proto__`",
+            "parameter `book.search.query`, name: `__proto__` is what every JavaScript object has, and cannot be a name",
         ),
         (
             |node| parameter(node, "book.search.query").name = "operation".to_owned(),
@@ -71,7 +78,7 @@ fn names_are_keys_that_nothing_else_has() {
         ),
         (
             |node| parameter(node, "book.search.query").name = "limit".to_owned(),
-            "operation `book.search`: two parameters with the name `limit`, the second is `book.search.limit`",
+            "operation `book.search`: two parameters with the name `limit`, the second is `book.search.limit`: expected conditions that exclude each other",
         ),
         (
             |node| node.name = "x".repeat(65),
@@ -91,9 +98,14 @@ fn names_are_keys_that_nothing_else_has() {
         ),
     ]);
     assert_eq!(
-        problems(|node| node.operations[3].group = "lending".to_owned()),
+        problems(|node| {
+            for operation in &mut node.operations[3..] {
+                operation.group = "lending".to_owned();
+            }
+        }),
         [
             "operation `lending.lend`: unknown group `lending`",
+            "operation `lending.remind`: unknown group `lending`",
             "group `loan`: has no operation"
         ]
     );
@@ -124,10 +136,10 @@ fn references_lead_somewhere_and_never_back() {
         ),
         (
             |node| {
-                parameter(node, "book.search.filters").kind = Kind::Group(vec![
-                    "book.search.filters".to_owned(),
-                    "book.search.filters.since".to_owned(),
-                    "book.search.filters.minPages".to_owned(),
+                parameter(node, "book.search.filters").kind = group([
+                    "book.search.filters",
+                    "book.search.filters.since",
+                    "book.search.filters.minPages",
                 ]);
             },
             "parameter `book.search.filters`: expected at most 5 levels of parameters, found more, or itself inside",
@@ -136,7 +148,7 @@ fn references_lead_somewhere_and_never_back() {
     let circle = problems(|node| {
         parameter(node, "book.search.returnAll").visible_when = vec![Condition {
             parameter: "book.search.limit".to_owned(),
-            one_of: vec![json!(1)],
+            holds: Holds::OneOf(vec![json!(1)]),
         }];
     });
     assert_eq!(
@@ -162,7 +174,14 @@ fn a_small_description_is_no_huge_form() {
             node.parameters.push(Parameter {
                 id: format!("l{level}.p{index}"),
                 name: format!("p{index}"),
-                kind: if level == 3 { Kind::Text } else { Kind::Group(next) },
+                kind: if level == 3 {
+                    Kind::Text
+                } else {
+                    Kind::Group(GroupShape {
+                        key: None,
+                        fields: next,
+                    })
+                },
                 ..node.parameters[1].clone()
             });
         }
@@ -198,7 +217,7 @@ fn conditions_can_be_followed() {
         problems(|node| {
             parameter(node, "loan.lend.until").visible_when = vec![Condition {
                 parameter: subject.to_owned(),
-                one_of: vec![value],
+                holds: Holds::OneOf(vec![value]),
             }];
         })
     };
@@ -238,7 +257,7 @@ fn conditions_can_be_followed() {
     let nested = problems(|node| {
         parameter(node, "book.catalogue.books.spine").visible_when = vec![Condition {
             parameter: "book.catalogue.batch".to_owned(),
-            one_of: vec![json!("a")],
+            holds: Holds::OneOf(vec![json!("a")]),
         }];
     });
     assert!(
@@ -248,11 +267,9 @@ fn conditions_can_be_followed() {
     each(&[
         (
             |node| {
-                parameter(node, "book.search.limit").visible_when[0]
-                    .one_of
-                    .clear();
+                parameter(node, "book.search.limit").visible_when[0].holds = Holds::OneOf(Vec::new());
             },
-            "parameter `book.search.limit`, condition on `book.search.returnAll`: expected at least one value, or it can never hold",
+            "parameter `book.search.limit`, condition on `book.search.returnAll`: expected at least one value",
         ),
         (
             |node| {
@@ -298,15 +315,26 @@ fn default_cases() -> Vec<(&'static str, Json, &'static str)> {
             json!(1.5),
             "expected a whole number from 1 up to 100, found `1.5`",
         ),
-        ("book.search.filters", json!({"minPages": 3}), ""),
+        ("book.search.filters", json!({"filter": {"minPages": 3}}), ""),
+        ("book.search.filters", json!({}), ""),
         (
             "book.search.filters",
-            json!({"pages": 3}),
+            json!({"minPages": 3}),
+            "expected the key `filter` alone, found `minPages`",
+        ),
+        (
+            "book.search.filters",
+            json!(3),
+            "expected an object with the key `filter`, found `3`",
+        ),
+        (
+            "book.search.filters",
+            json!({"filter": {"pages": 3}}),
             "unknown field `pages`",
         ),
         (
             "book.search.filters",
-            json!({"minPages": "3"}),
+            json!({"filter": {"minPages": "3"}}),
             "field `minPages`: expected a whole number from 1, found the text `3`",
         ),
         ("book.search.filters.since", json!("2025-02-28"), ""),
@@ -325,8 +353,14 @@ fn default_cases() -> Vec<(&'static str, Json, &'static str)> {
         (
             "book.update.pages",
             json!("many"),
-            "expected a number, found the text `many`",
+            "expected a number from 0.5, found the text `many`",
         ),
+    ]
+}
+
+/// More of them.
+fn more_default_cases() -> Vec<(&'static str, Json, &'static str)> {
+    vec![
         ("book.update.acquired", json!("2025-01-01T10:00:00+02:00"), ""),
         ("book.update.acquired", json!("2025-01-01T10:00:00"), ""),
         (
@@ -344,7 +378,7 @@ fn default_cases() -> Vec<(&'static str, Json, &'static str)> {
         (
             "book.catalogue.books",
             json!([]),
-            "expected an object of rows, found a list",
+            "expected an object with the key `book`, found a list",
         ),
         ("book.catalogue.extra", json!([1]), ""),
         (
@@ -376,7 +410,7 @@ fn defaults_fit_their_kinds() {
             .unwrap_or_default()
             .to_owned()
     };
-    for (id, value, expected) in default_cases() {
+    for (id, value, expected) in default_cases().into_iter().chain(more_default_cases()) {
         assert_eq!(default(id, value), expected, "{id}");
     }
 }
@@ -386,7 +420,7 @@ fn kinds_make_sense() {
     each(&[
         (
             |node| {
-                parameter(node, "book.search.filters.minPages").kind = Kind::Integer(IntegerRange {
+                parameter(node, "book.search.filters.minPages").kind = Kind::Integer(Range {
                     min: Some(2.0),
                     max: Some(1.0),
                 });
@@ -395,7 +429,7 @@ fn kinds_make_sense() {
         ),
         (
             |node| {
-                parameter(node, "book.search.filters.minPages").kind = Kind::Integer(IntegerRange {
+                parameter(node, "book.search.filters.minPages").kind = Kind::Integer(Range {
                     min: None,
                     max: Some(f64::NAN),
                 });
@@ -459,7 +493,7 @@ fn what_stands_in_the_path_is_in_every_item() {
             |node| {
                 parameter(node, "book.update.isbn").visible_when = vec![Condition {
                     parameter: "book.update.reference".to_owned(),
-                    one_of: vec![json!(true)],
+                    holds: Holds::OneOf(vec![json!(true)]),
                 }];
             },
             PLACE,
@@ -486,16 +520,16 @@ fn what_stands_in_the_path_is_in_every_item() {
 fn a_credential_goes_where_its_base_url_says() {
     each(&[
         (
-            |node| node.credential.as_mut().unwrap().base_url = "book.search.query".to_owned(),
-            "credential, base URL: `book.search.query` is none of the credential's fields",
+            |node| node.credentials[0].base_url = "book.search.query".to_owned(),
+            "credential `cityLibraryApi`, base URL: `book.search.query` is none of the credential's fields",
         ),
         (
-            |node| node.credential.as_mut().unwrap().base_url = "credential.key".to_owned(),
-            "credential, base URL: expected `credential.key` to be a required text without conditions",
+            |node| node.credentials[0].base_url = "credential.key".to_owned(),
+            "parameter `credential.key`: expected a base URL to be a required text without conditions",
         ),
         (
             |node| parameter(node, "credential.baseUrl").required = false,
-            "credential, base URL: expected `credential.baseUrl` to be a required text without conditions",
+            "parameter `credential.baseUrl`: expected a base URL to be a required text without conditions",
         ),
         (
             |node| parameter(node, "loan.lend.card").kind = Kind::Secret,
@@ -504,10 +538,6 @@ fn a_credential_goes_where_its_base_url_says() {
         (
             |node| node.operations[3].parameters.push("credential.reader".to_owned()),
             "parameter `credential.reader`: a field of the credential cannot be an operation's parameter",
-        ),
-        (
-            |node| parameter(node, "credential.reader").kind = Kind::Group(Vec::new()),
-            "parameter `credential.reader`: the kind `group` is not for a field of a credential",
         ),
     ]);
 }

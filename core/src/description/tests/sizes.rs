@@ -28,10 +28,11 @@ fn a_check_takes_time_in_proportion_to_the_description() {
         id: "rows".to_owned(),
         name: "rows".to_owned(),
         kind: Kind::Rows(RowShape {
-            name: "row".to_owned(),
+            key: Some("row".to_owned()),
             display_name: "Row".to_owned(),
             columns,
             min: 0,
+            max: None,
         }),
         default: Some(json!({ "row": vec![row; 20_000] })),
         ..text.clone()
@@ -64,6 +65,7 @@ fn a_check_takes_time_in_proportion_to_the_description() {
         Kind::Choice(Choices {
             known: known.collect(),
             open: false,
+            dynamic: None,
         }),
     ));
     for number in 0..10 {
@@ -71,7 +73,7 @@ fn a_check_takes_time_in_proportion_to_the_description() {
         dependant.visible_when = vec![
             Condition {
                 parameter: "subject".to_owned(),
-                one_of: (0..1_000).rev().map(|index| json!(index)).collect(),
+                holds: Holds::OneOf((0..1_000).rev().map(|index| json!(index)).collect()),
             };
             3
         ];
@@ -86,6 +88,7 @@ fn a_check_takes_time_in_proportion_to_the_description() {
                 .chain(["subject".to_owned()])
                 .collect(),
             effect: Effect::Keyed("subject".to_owned()),
+            write_requests: 1,
             ..operation.clone()
         }
     }));
@@ -112,6 +115,7 @@ fn values_of_json_and_bytes_of_forms_are_limited() {
         parameter(node, "loan.lend.identify").kind = Kind::Choice(Choices {
             known: (0..900).map(choice).collect(),
             open: false,
+            dynamic: None,
         });
         let lend = node.operations[3].clone();
         for index in 0..5 {
