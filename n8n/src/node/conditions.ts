@@ -36,11 +36,12 @@ function holds({ oneOf, noneOf }: Condition, value: unknown): boolean {
 	return has.length > 0;
 }
 
-/** What counts as a value: nothing, an empty text and an empty list do not, and a reference is what it refers to. */
+/** What counts as a value: nothing, an empty text, list or object do not, and a reference is what it refers to. */
 function valuesOf(value: unknown): unknown[] {
 	if (Array.isArray(value)) return value;
 	if (isReference(value)) return valuesOf(value.value);
-	return value === null || value === undefined || value === '' ? [] : [value];
+	const isEmpty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+	return value === null || value === undefined || value === '' || isEmpty ? [] : [value];
 }
 
 /** An expression may give `"1"` for the choice 1; which of both it is, the component reads as it does without a condition. */
