@@ -2,7 +2,7 @@
 //! property.
 
 use nodule::description::{
-    Choices, Dynamic, GroupShape, Kind, MAX_NESTING, Parameter, Range, Reference, RowShape,
+    Choices, Dynamic, GroupShape, Kind, MAX_NESTING, Parameter, Pattern, Range, Reference, RowShape,
 };
 use nodule::json;
 use nodule::json::{Json, Object};
@@ -346,11 +346,12 @@ fn number(value: f64) -> Json {
     Json::parse(&value.to_string()).unwrap_or_default()
 }
 
-/// A pattern that matches the whole text, as n8n's engine reads it. n8n does not use the `u` flag, without which
-/// JavaScript does not know `\p`: such a pattern is left to the package and the host.
+/// A pattern that matches the whole text, for n8n's engine. n8n does not use the `u` flag, without which JavaScript does
+/// not know `\p`: such a pattern is left to the host.
 fn regex(pattern: &str) -> Option<String> {
     let has_category = pattern.contains("\\p") || pattern.contains("\\P");
-    (!has_category).then(|| format!("^(?:{pattern})$"))
+    let pattern = Pattern::parse(pattern).ok().filter(|_| !has_category)?;
+    Some(pattern.javascript())
 }
 
 fn validation(regex: &str, message: &str) -> Json {

@@ -236,11 +236,11 @@ fn a_reference_is_chosen_from_a_list_by_its_url_or_by_its_id() {
                 "displayName": "By URL",
                 "name": "url",
                 "type": "string",
-                "extractValue": {"type": "regex", "regex": r"^(?:https://warehouse\.example/owners/([0-9]+))$"},
+                "extractValue": {"type": "regex", "regex": r"^(?:https:\/\/warehouse\.example\/owners\/([0-9]+))$"},
                 "validation": [{
                     "type": "regex",
                     "properties": {
-                        "regex": r"^(?:https://warehouse\.example/owners/([0-9]+))$",
+                        "regex": r"^(?:https:\/\/warehouse\.example\/owners\/([0-9]+))$",
                         "errorMessage": "Not the URL of a page of Owner",
                     },
                 }],
@@ -347,7 +347,7 @@ fn a_default_that_n8n_has_no_place_for_is_told() {
     let size = property(&warehouse(), "size");
     assert_eq!(size["hint"], "When empty: {&quot;cm&quot;:{&quot;width&quot;:3}}");
     let names = property(&warehouse(), "names");
-    assert_eq!(names["hint"], r#"When empty: [&quot;a&quot;,&quot;b&quot;]"#);
+    assert_eq!(names["hint"], "When empty: [&quot;a&quot;,&quot;b&quot;]");
 }
 
 #[test]
