@@ -19,7 +19,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
-from shapes import VOLATILE, comparable, describe, document, outcomes, spelled
+from shapes import VOLATILE, bound, comparable, describe, document, outcomes, spelled
 from table import page, rates_table, table, without_figures
 
 HERE = Path(__file__).resolve().parent
@@ -142,14 +142,23 @@ class Suite:
             self.credential(address, case.get("credential"))
             if case.get("elsewhere"):
                 address = address.replace("127.0.0.1", "localhost")
-            items = [text.replace("#", str(n)) for n in range(case.get("count", 1)) for text in case["items"]]
-            call = {"group": case["group"], "operation": case["operation"], "items": items, "base-url": address}
+            texts = [text.replace("#", str(n)) for n in range(case.get("count", 1)) for text in case["items"]]
+            items = [{"parameters": text} for text in texts]
+            service = {"base-url": address} | ({"access": case["access"]} if "access" in case else {})
+            call = {"group": case["group"], "operation": case["operation"], "items": items, "service": service}
             call |= {"on-failure": case.get("onFailure", "continue"), "in-flight": case.get("inFlight", 8)}
-            yield base, call | ({"access": case["access"]} if "access" in case else {})
+            yield base, call
+
+    def host(self, name, case, call):
+        """A host's program, and the call with the credential as its description has it."""
+        host = Host(name, self.commands[name], self.component(case), self.credential_file)
+        fields = json.loads(Path(self.credential_file).read_text(encoding="utf-8"))
+        call["service"]["credential"], call["service"]["settings"] = bound(host.node, fields)
+        return host
 
     def in_host(self, name, case):
         with self.prepared(case) as (base, call):
-            host = Host(name, self.commands[name], self.component(case), self.credential_file)
+            host = self.host(name, case, call)
             try:
                 made = []
                 for turn in range(2 if case.get("again") else 1):
@@ -177,7 +186,7 @@ class Suite:
             )
             watchdog = threading.Timer(PATIENCE_S, process.kill)
             watchdog.start()
-            text = "".join(item + "\n" for item in call["items"])
+            text = "".join(item["parameters"] + "\n" for item in call["items"])
             began = time.monotonic()
             lines = []
             if case.get("again"):
@@ -236,9 +245,9 @@ class Suite:
         _, _, start = self.in_nodule({**case, "count": 1})
         _, _, took = self.in_nodule(case)
         rates["`nodule run`"] = RATE_ITEMS / (took - start)
-        for name, command in self.commands.items():
+        for name in self.commands:
             with self.prepared(case) as (_, call):
-                host = Host(name, command, self.component(case), self.credential_file)
+                host = self.host(name, case, call)
                 try:
                     host.run({**call, "items": call["items"][:1]})
                     began = time.monotonic()

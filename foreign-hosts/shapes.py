@@ -21,11 +21,18 @@ def kebab(name):
 def spelled(host, call):
     """A call with WIT's names as a host's program reads it."""
     if host == "JavaScript":
-        return {camel(name): value for name, value in call.items()}
+        return renamed(call, camel)
     if host == "Rust":
         call = {**call, "on-failure": call["on-failure"].title()}
-        return {name.replace("-", "_"): value for name, value in call.items()}
+        return renamed(call, lambda name: name.replace("-", "_"))
     return call
+
+
+def renamed(value, rename):
+    """A value with other names of fields."""
+    if isinstance(value, list):
+        return [renamed(item, rename) for item in value]
+    return {rename(name): renamed(field, rename) for name, field in value.items()} if isinstance(value, dict) else value
 
 
 def case_of(value):
@@ -100,8 +107,17 @@ def outcomes(answer, count, only):
     made = []
     for one in results:
         kind, inner = result(one)
-        made.append([comparable({"json": document(text)}) for text in inner] if kind == "ok" else [comparable({"error": failure(inner)}, only)])
+        made.append([comparable({"json": document(output["json"])}) for output in inner] if kind == "ok" else [comparable({"error": failure(inner)}, only)])
     return made
+
+
+def bound(node, fields):
+    """The name of the credential that the description has, and the JSON object of those of its fields that are no secrets."""
+    credential = node["credentials"][0]
+    kinds = {one["id"]: (one["name"], case_of(one["kind"])[0]) for one in node["parameters"]}
+    ids = record(credential)["fields"]
+    plain = [name for name, kind in (kinds[id] for id in ids) if kind != "secret" and name in fields]
+    return credential["name"], json.dumps({name: fields[name] for name in plain})
 
 
 def describe(node):
@@ -114,33 +130,49 @@ def describe(node):
                 value[name] = json.loads(value[name])
         return value
 
+    def deep(value):
+        """Records within records."""
+        if isinstance(value, dict):
+            return {name: deep(field) for name, field in record(value).items()}
+        return [deep(item) for item in value] if isinstance(value, list) else value
+
+    def variant(value, name):
+        """`{"type": …}` and what the case carries: a record's fields, or one value by this name."""
+        tag, inner = case_of(value)
+        inner = {} if inner is None else inner if isinstance(inner, dict) else {name: inner}
+        return {"type": camel(tag), **record(inner)}
+
+    def kind(value):
+        kind = variant(value, "parameter")
+        if kind["type"] == "columns":
+            kind = {"type": "columns", "dynamic": {name: field for name, field in kind.items() if name != "type"}}
+        for choice in kind.get("known", []):
+            choice["value"] = json.loads(choice["value"])
+        bounds = {name: number(kind[name]) for name in ("min", "max") if name in kind}
+        return {**kind, **({"dynamic": record(kind["dynamic"])} if "dynamic" in kind else {}), **bounds}
+
+    def condition(value):
+        tag, values = case_of(value["holds"])
+        return {"parameter": value["parameter"], camel(tag): values is None or [json.loads(scalar) for scalar in values]}
+
     def parameter(value):
         value = common(value)
-        tag, inner = case_of(value["kind"])
-        tag = camel(tag)
-        if tag == "choice":
-            known = [{**choice, "value": json.loads(choice["value"])} for choice in inner["known"]]
-            inner = {"known": known, "open": inner["open"]}
-        elif tag == "group":
-            inner = {"fields": inner}
-        elif tag in ("integer", "rows"):
-            inner = {name: number(field) for name, field in record(inner).items()}
-        value["kind"] = {"type": tag, **(inner or {})}
-        value["visibleWhen"] = [
-            {"parameter": one["parameter"], "oneOf": [json.loads(scalar) for scalar in one["oneOf"]]}
-            for one in map(record, value["visibleWhen"])
-        ]
-        return value
+        return {**value, "kind": kind(value["kind"]), "visibleWhen": [condition(one) for one in value["visibleWhen"]]}
 
     def operation(value):
         value = common(value)
-        tag, inner = case_of(value["effect"])
-        value["effect"] = {"type": tag} | ({"parameter": inner} if inner else {})
-        return value
+        return {**value, "effect": variant(value["effect"], "parameter"), "writeRequests": number(value["writeRequests"])}
+
+    def credential(value):
+        value = record(value)
+        scheme = deep(variant(value["scheme"], "value"))
+        enums = {name: camel(case_of(scheme[name])[0]) for name in ("grant", "needs") if name in scheme}
+        return {**value, "scheme": {**scheme, **enums}}
 
     node = common(node)
     node["version"] = number(node["version"])
-    node["credential"] = record(node["credential"])
+    node["credentials"] = [credential(one) for one in node["credentials"]]
+    node["origins"] = [record(origin) for origin in node["origins"]]
     node["resources"] = [record(group) for group in node["resources"]]
     node["operations"] = [operation(one) for one in node["operations"]]
     node["parameters"] = [parameter(one) for one in node["parameters"]]

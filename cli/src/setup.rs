@@ -239,7 +239,7 @@ pub fn credential(node: &Node, file: Option<&Path>) -> Result<Option<Credential>
     let text = match (file, std::env::var(CREDENTIAL)) {
         (Some(file), _) => read(file, &files::CREDENTIAL)?,
         // The environment's credential may be meant for another node.
-        (None, Ok(_)) if node.credential.is_none() => return Ok(None),
+        (None, Ok(_)) if node.credentials.is_empty() => return Ok(None),
         // Scripts set a variable to nothing to leave it out.
         (None, Ok(text)) if text.trim().is_empty() => return Ok(None),
         (None, Ok(text)) => text,

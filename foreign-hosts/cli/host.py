@@ -1,7 +1,8 @@
 """A node component in the Wasmtime command line: `python host.py COMPONENT CREDENTIAL.json`, none of Nodule's host.
 
 It prints the node's description, then answers each call that it reads from standard input, one JSON document a line, named
-as in WIT: `{"group":"member","operation":"getMember","items":["{\\"cardNo\\":\\"M1\\"}"],"on-failure":"continue","in-flight":8,…}`.
+as in WIT: `{"group":"member","operation":"getMember","items":[{"parameters":"{\\"cardNo\\":\\"M1\\"}"}],"on-failure":"continue",
+"in-flight":8,"service":{"credential":"socialHubApi","base-url":"https://…","settings":"{}"}}`.
 
 Each call is a process: `wasmtime run -S http --invoke 'describe()' COMPONENT`, in WAVE, the text form of WIT. Not for an
 engine: secrets are arguments, which every user of the machine can read, and one argument holds 128 KiB.
@@ -60,14 +61,15 @@ def invoke(component, call):
 
 
 class Service:
-    """A component and a credential. Runs calls, and keeps a session for as long as the service accepts it."""
+    """A component and a credential's fields. Runs calls, and keeps a session for as long as the service accepts it."""
 
     def __init__(self, component, credential):
         self.component, self.credential, self.session, self.ends = component, credential, None, 0
 
-    def authenticate(self):
+    def authenticate(self, call):
         """A new session, or the old one renewed; the failure if there is none."""
-        made = invoke(self.component, f"authenticate({wave(self.credential)}, {wave(self.session)})")
+        bound = {"name": call["service"]["credential"], "fields": self.credential}
+        made = invoke(self.component, f"authenticate({wave(bound)}, {wave(self.session)})")
         self.session = made["val"] if made["tag"] == "ok" else None
         if not self.session:
             return made["val"]
@@ -75,18 +77,20 @@ class Service:
 
     def execute(self, call, items):
         # The node adds the session's access, or the call's own, to its requests.
-        fields = {"access": self.session["access"], **call, "items": items}
+        service = {"access": self.session and self.session["access"], **call["service"]}
+        fields = {**call, "items": items, "service": service}
         return invoke(self.component, f"execute({wave(fields)})")
 
     def run(self, call):
-        if (not self.session or time.monotonic() > self.ends) and (failure := self.authenticate()):
+        has_credential = call["service"].get("credential") is not None
+        if has_credential and (not self.session or time.monotonic() > self.ends) and (failure := self.authenticate(call)):
             return failure
         results = self.execute(call, call["items"])["val"]
         if isinstance(results, dict):
             return results
         # The service refused the session before its time: those items again, once, with a new one.
         refused = [at for at, result in enumerate(results) if isinstance(result["val"], dict) and result["val"]["tag"] == "unauthenticated"]
-        if refused and not self.authenticate():
+        if has_credential and refused and not self.authenticate(call):
             again = self.execute(call, [call["items"][at] for at in refused])["val"]
             results = [again.pop(0) if at in refused else result for at, result in enumerate(results)]
         return results

@@ -1,6 +1,7 @@
 // A node component in Node 20 by jco: `node host.mjs COMPONENT CREDENTIAL.json`, none of Nodule's host. It prints the
 // node's description, then answers each call that it reads from standard input, one JSON document a line, named as in JavaScript:
-// {"group":"member","operation":"getMember","items":["{\"cardNo\":\"M1\"}"],"onFailure":"continue","inFlight":8,…}
+// {"group":"member","operation":"getMember","items":[{"parameters":"{\"cardNo\":\"M1\"}"}],"onFailure":"continue","inFlight":8,
+// "service":{"credential":"socialHubApi","baseUrl":"https://…","settings":"{}"}}
 //
 // What an engine must add: a worker to run this in. The event loop stands still while a call waits (JSPI, in Node 24,
 // lets it go on), and a worker can be ended when a call takes too long or too much memory.
@@ -54,8 +55,9 @@ class Service {
   }
 
   // A new session, or the old one renewed; the failure if there is none.
-  authenticate() {
-    const made = attempt(() => this.instance().authentication.authenticate(this.credential, this.session));
+  authenticate(call) {
+    const bound = { name: call.service.credential, fields: this.credential };
+    const made = attempt(() => this.instance().authentication.authenticate(bound, this.session));
     this.session = made.ok;
     this.ends = made.ok ? Date.now() + (made.ok.expiresInS ?? Infinity) * 1000 : 0;
     return made.failure;
@@ -63,19 +65,20 @@ class Service {
 
   execute(call, items) {
     // The node adds the session's access, or the call's own. A careful host does it, in `handle` above, and gives none.
-    const { access } = this.session;
-    return attempt(() => this.instance().execution.execute({ access, ...call, items }));
+    const service = { access: this.session?.access, ...call.service };
+    return attempt(() => this.instance().execution.execute({ ...call, items, service }));
   }
 
   run(call) {
-    const failure = Date.now() >= this.ends && this.authenticate();
+    const hasCredential = call.service.credential != null;
+    const failure = hasCredential && Date.now() >= this.ends && this.authenticate(call);
     if (failure) return failure;
     const answer = this.execute(call, call.items);
     if (answer.failure) return answer.failure;
     const results = answer.ok;
     // The service refused the session before its time: those items again, once, with a new one.
     const refused = [...results.keys()].filter((at) => results[at].val.tag === "unauthenticated");
-    if (refused.length > 0 && !this.authenticate()) {
+    if (hasCredential && refused.length > 0 && !this.authenticate(call)) {
       const again = this.execute(call, refused.map((at) => call.items[at]));
       refused.forEach((at, place) => (results[at] = again.ok[place]));
     }

@@ -1,7 +1,8 @@
 """A node component in wasmtime-py: `python host.py COMPONENT CREDENTIAL.json`, none of Nodule's host.
 
 It prints the node's description, then answers each call that it reads from standard input, one JSON document a line, named
-as in WIT: `{"group":"member","operation":"getMember","items":["{\\"cardNo\\":\\"M1\\"}"],"on-failure":"continue","in-flight":8,…}`.
+as in WIT: `{"group":"member","operation":"getMember","items":[{"parameters":"{\\"cardNo\\":\\"M1\\"}"}],"on-failure":"continue",
+"in-flight":8,"service":{"credential":"socialHubApi","base-url":"https://…","settings":"{}"}}`.
 
 What wasmtime-py cannot do: say which hosts the node may reach, and end a call that waits for the network. Give the
 process a network of its own, and kill it from outside.
@@ -53,14 +54,15 @@ class Node:
 
 
 class Service:
-    """A node and a credential. Runs calls, and keeps a session for as long as the service accepts it."""
+    """A node and a credential's fields. Runs calls, and keeps a session for as long as the service accepts it."""
 
     def __init__(self, node, credential):
         self.node, self.credential, self.session, self.ends = node, credential, None, 0
 
-    def authenticate(self):
+    def authenticate(self, call):
         """A new session, or the old one renewed; the failure if there is none."""
-        made = self.node.call("authentication", "authenticate", self.credential, self.session)
+        bound = record({"name": call.service.credential, "fields": self.credential})
+        made = self.node.call("authentication", "authenticate", bound, self.session)
         self.session, self.ends = None, 0
         if is_failure(made):
             return made
@@ -69,17 +71,19 @@ class Service:
 
     def execute(self, call, items):
         # wasmtime-py gives no way into the request, so the node adds the session's access, or the call's own, itself.
-        fields = {"access": self.session.access, **vars(call), "items": items}
+        service = record({"access": self.session and self.session.access, **vars(call.service)})
+        fields = {**vars(call), "items": items, "service": service}
         return self.node.call("execution", "execute", record(fields))
 
     def run(self, call):
-        if time.monotonic() > self.ends and (failure := self.authenticate()):
+        has_credential = call.service.credential is not None
+        if has_credential and time.monotonic() > self.ends and (failure := self.authenticate(call)):
             return failure
         if is_failure(results := self.execute(call, call.items)):
             return results
         # The service refused the session before its time: those items again, once, with a new one.
         refused = [at for at, result in enumerate(results) if is_failure(result) and result.tag == "unauthenticated"]
-        if refused and not self.authenticate():
+        if has_credential and refused and not self.authenticate(call):
             again = self.execute(call, [call.items[at] for at in refused])
             for at in refused:
                 results[at] = again.pop(0)

@@ -14,7 +14,8 @@ use nodule_core::canonical::CanonicalUrl;
 use nodule_core::policy::Rule;
 use serde_json::value::RawValue;
 use socialhub::base_url::BaseUrl;
-use socialhub::bindings::exports::workflow::node::execution::{Call, OnFailure};
+use socialhub::bindings::exports::workflow::node::execution::{Call, OnFailure, Service};
+use socialhub::bindings::exports::workflow::node::types::Item;
 use socialhub::http::{Broken, Headers, Request, Response, Transport};
 use socialhub::table::Operation;
 use socialhub::{credential, execute, operations};
@@ -121,11 +122,17 @@ fn execute(transport: &Same<'_>, operation: &Operation, item: &str) {
     let call = Call {
         group: operation.group.name().to_owned(),
         operation: operation.name.to_owned(),
-        items: vec![item.to_owned()],
+        items: vec![Item {
+            parameters: item.to_owned(),
+        }],
         on_failure: OnFailure::Continue,
         in_flight: 1,
-        base_url: "https://api.example.com/v1".to_owned(),
-        access: None,
+        service: Service {
+            credential: Some(credential::NAME.to_owned()),
+            base_url: "https://api.example.com/v1".to_owned(),
+            settings: "{}".to_owned(),
+            access: None,
+        },
     };
     let Ok(results) = at_once(execute::execute(transport, call)) else {
         panic!("the call itself can be read");
@@ -134,7 +141,7 @@ fn execute(transport: &Same<'_>, operation: &Operation, item: &str) {
         panic!("one result for one item");
     };
     for output in result.iter().flatten() {
-        let output: &RawValue = serde_json::from_str(output).expect("an output item is JSON");
+        let output: &RawValue = serde_json::from_str(&output.json).expect("an output item is JSON");
         assert!(output.get().starts_with('{'), "an object");
     }
 }

@@ -34,6 +34,20 @@ impl Behaviour for Problems {
             open: false,
             dynamic: None,
         });
+        node.aliases = vec![text()];
+        node.origins = vec![d::Origin {
+            url: text(),
+            access: vec![text()],
+            reason: text(),
+        }];
+        node.credentials[0].test = Some(text());
+        node.credentials[0].scheme = d::Scheme::Fixed(d::Placement {
+            headers: vec![d::Template {
+                name: text(),
+                template: text(),
+            }],
+            query: vec![],
+        });
         node.icon_svg = Some(format!("<{TEXT}/>"));
         node
     }

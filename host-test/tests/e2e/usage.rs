@@ -147,7 +147,7 @@ fn a_file_that_is_no_component_is_told_for_what_it_is() {
         ),
         (
             b"\0asm\x0d\0\x01\0",
-            "error: expected a component that exports `workflow:node/execution@0.1.0`, found no exports at all\n",
+            "error: expected a component that exports `workflow:node/execution@0.2.0`, found no exports at all\n",
         ),
     ] {
         let file = file(bytes);

@@ -474,12 +474,12 @@ pub async fn foreign_components(bench: &Bench) {
     );
     let other = patched(
         &guest,
-        "workflow:node/execution@0.1.0",
         "workflow:node/execution@0.2.0",
+        "workflow:node/execution@0.3.0",
     );
     let words = refusal(&other).await;
     assert!(
-        words.contains("workflow:node/execution@0.1.0") && words.contains("workflow:node/execution@0.2.0"),
+        words.contains("workflow:node/execution@0.2.0") && words.contains("workflow:node/execution@0.3.0"),
         "{words}"
     );
     let other = patched(
