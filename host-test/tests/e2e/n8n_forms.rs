@@ -64,7 +64,11 @@ fn each_test_that_the_page_names_exists() {
             } else {
                 format!("test('{name}'")
             };
-            assert!(source.contains(&test), "{}: `{file}` has no test `{name}`", row.feature);
+            assert!(
+                source.contains(&test),
+                "{}: `{file}` has no test `{name}`",
+                row.feature
+            );
         }
     }
 }
