@@ -47,25 +47,23 @@ export async function pack(nodule, component, to, { binaries } = {}) {
 
 	copyBinaries(nodule, binaries, join(directory, 'dist/bin'));
 	writeFileSync(join(home, COMPONENT_FILE), bytes);
-	const facts = { file: COMPONENT_FILE, sha256, description: slim(description) };
+	const facts = { file: COMPONENT_FILE, sha256, description: slim(description, n8n), methods: n8n.methods };
 	// Beside `dist`, where n8n's rules look for the sources of what is in it.
 	const generated = directory;
 	write(join(generated, 'component.json'), json(facts));
 	write(join(generated, 'nodes', names.node, `${names.node}.node.ts`), nodeSource(names, n8n));
-	if (n8n.credential) {
-		write(join(generated, 'credentials', `${names.credential}.credentials.ts`), credentialSource(names, n8n.credential));
-	}
 	await bundle(join(generated, 'nodes', names.node, `${names.node}.node.ts`), join(home, `${names.node}.node.js`));
-	if (n8n.credential) {
-		const file = `${names.credential}.credentials`;
+	for (const credential of n8n.credentials) {
+		const file = `${pascal(credential.name)}.credentials`;
+		write(join(generated, 'credentials', `${file}.ts`), credentialSource(names, credential));
 		await bundle(join(generated, 'credentials', `${file}.ts`), join(directory, 'dist/credentials', `${file}.js`));
 	}
 	const icon = `${description.name}.svg`;
 	for (const place of [home, join(directory, 'dist/credentials'), join(generated, 'nodes', names.node), join(generated, 'credentials')]) {
 		write(join(place, icon), description.iconSvg ?? PLAIN_ICON);
 	}
-	write(join(home, `${names.node}.node.json`), json(codex(names, description)));
-	write(join(directory, 'package.json'), json(manifest(names, description, Boolean(n8n.credential))));
+	write(join(home, `${names.node}.node.json`), json(codex(names, description, n8n.codex)));
+	write(join(directory, 'package.json'), json(manifest(names, description)));
 	write(join(directory, 'README.md'), readme(description, names, describe('markdown')));
 	return names;
 }
@@ -99,12 +97,13 @@ function write(path, text) {
 	writeFileSync(path, text);
 }
 
+const pascal = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** n8n finds a class by its file's name, and a package by its prefix. */
-export function namesOf({ name, credential }) {
-	const pascal = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+export function namesOf({ name, credentials }) {
 	return {
 		node: pascal(name),
-		credential: credential && pascal(credential.name),
+		credentials: credentials.map((credential) => pascal(credential.name)),
 		icon: `file:${name}.svg`,
 		package: `n8n-nodes-${name.replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase().replace(/[^a-z0-9-]/g, '')}`,
 	};
@@ -130,25 +129,32 @@ async function bundle(from, to) {
 }
 
 /** Of the description only what running needs: the rest is in n8n's own form of it. */
-function slim({ credential, operations, parameters }) {
-	const kind = ({ type, name, columns, fields }) => ({ type, name, columns, fields });
+export function slim({ credentials, operations, parameters }, { authentication }) {
+	const kind = ({ type, key, columns, fields, parameter }) => ({ type, key, columns, fields, parameter });
 	return {
-		credential: credential && { name: credential.name, fields: credential.fields, baseUrl: credential.baseUrl },
+		credentials: credentials.map(({ name, fields, baseUrl }) => ({ name, fields, baseUrl })),
+		authentication,
 		operations: operations.map(({ group, name, parameters: ids, effect }) => ({
 			group,
 			name,
 			parameters: ids,
 			effect: { type: effect.type },
 		})),
-		parameters: parameters.map((parameter) => ({ id: parameter.id, name: parameter.name, kind: kind(parameter.kind) })),
+		parameters: parameters.map((parameter) => ({
+			id: parameter.id,
+			name: parameter.name,
+			kind: kind(parameter.kind),
+			default: parameter.default,
+			visibleWhen: parameter.visibleWhen.length > 0 ? parameter.visibleWhen : undefined,
+		})),
 	};
 }
 
 const up = (depth) => '../'.repeat(depth);
 
-function nodeSource(names, { node, credential }) {
-	const testedBy = `${credential?.name ?? 'no'}Test`;
-	const credentials = credential ? { credentials: [{ name: credential.name, required: true, testedBy }] } : {};
+function nodeSource(names, { node }) {
+	const tested = node.credentials?.map((credential) => ({ ...credential, testedBy: `${credential.name}Test` }));
+	const credentials = tested ? { credentials: tested } : {};
 	// n8n's rules want its own names for the kinds of connections.
 	const description = JSON.stringify({ ...node, ...credentials }, null, '\t')
 		.replace(/\n/g, '\n\t')
@@ -176,7 +182,7 @@ function credentialSource(names, { name, displayName, documentationUrl, properti
 	return `// Made from the component's description. Tested by the node: what a test needs, the component knows.
 import type { ICredentialType, INodeProperties } from 'n8n-workflow';
 
-export class ${names.credential} implements ICredentialType {
+export class ${pascal(name)} implements ICredentialType {
 	name = ${JSON.stringify(name)};
 
 	displayName = ${JSON.stringify(displayName)};
@@ -192,17 +198,18 @@ ${documentationUrl ? `	documentationUrl = ${JSON.stringify(documentationUrl)};\n
 const CATEGORIES = { 'n8n-nodes-social-hub': ['Sales', 'Marketing'] };
 
 /** Where the editor lists the node. */
-function codex(names, description) {
+function codex(names, description, { alias }) {
 	return {
 		node: `${names.package}.${description.name}`,
 		nodeVersion: `${description.version}.0`,
 		codexVersion: '1.0',
 		categories: CATEGORIES[names.package] ?? ['Miscellaneous'],
 		resources: {},
+		...(alias.length > 0 ? { alias } : {}),
 	};
 }
 
-function manifest(names, description, hasCredential) {
+function manifest(names, description) {
 	const { version, license } = JSON.parse(readFileSync(join(here, '../package.json'), 'utf8'));
 	return {
 		name: names.package,
@@ -215,7 +222,7 @@ function manifest(names, description, hasCredential) {
 		engines: { node: '>=20.19' },
 		n8n: {
 			n8nNodesApiVersion: 1,
-			credentials: hasCredential ? [`dist/credentials/${names.credential}.credentials.js`] : [],
+			credentials: names.credentials.map((name) => `dist/credentials/${name}.credentials.js`),
 			nodes: [`dist/nodes/${names.node}/${names.node}.node.js`],
 		},
 		peerDependencies: { 'n8n-workflow': '*' },

@@ -46,9 +46,9 @@ test.each([
 
 test('what is no component, of another contract or asks for more is refused when the package is made', async () => {
 	expect(await refusal('no component')).toContain('found a file that is not WebAssembly');
-	const other = await refusal(good.replaceAll('workflow:node/execution@0.1.0', 'workflow:node/execution@0.2.0'));
-	expect(other).toContain('workflow:node/execution@0.1.0');
+	const other = await refusal(good.replaceAll('workflow:node/execution@0.2.0', 'workflow:node/execution@0.3.0'));
 	expect(other).toContain('workflow:node/execution@0.2.0');
+	expect(other).toContain('workflow:node/execution@0.3.0');
 	const more = await refusal(good.replaceAll('wasi:clocks/wall-clock', 'wasi:sockets/udp-socke'));
 	expect(more).toContain('wasi:sockets/udp-socke');
 	expect(more).toContain('is given only wasi:clocks');

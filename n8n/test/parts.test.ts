@@ -54,12 +54,13 @@ test('parameters without an expression are the same for all items', () => {
 
 describe('an item', () => {
 	const description: Description = {
+		credentials: [],
 		operations: [],
 		parameters: [
 			{ id: 'at', name: 'at', kind: { type: 'dateTime' } },
 			{ id: 'on', name: 'on', kind: { type: 'date' } },
 			{ id: 'n', name: 'n', kind: { type: 'number' } },
-			{ id: 'rows', name: 'rows', kind: { type: 'rows', name: 'row', columns: ['at'] } },
+			{ id: 'rows', name: 'rows', kind: { type: 'rows', key: 'row', columns: ['at'] } },
 			{ id: 'group', name: 'group', kind: { type: 'group', fields: ['at'] } },
 		],
 	};

@@ -37,6 +37,32 @@ export interface CredentialCheck {
 	error?: Failure;
 }
 
+/** What a form asks the service while it is filled in. */
+export interface Question extends Binding {
+	group: string;
+	operation: string;
+	/** Its ID. */
+	parameter: string;
+	/** The item's parameters so far. */
+	filledIn: object;
+	search?: string;
+	/** Where the page before said that this one begins. */
+	cursor?: string;
+}
+
+export interface ChoicePage {
+	choices: Array<{ label: string; value: string | number | boolean; summary: string }>;
+	next?: string;
+}
+
+/** A parameter as `nodule describe --format json` has it, as far as a form needs it. */
+export interface Field {
+	name: string;
+	displayName: string;
+	required: boolean;
+	kind: { type: string; known?: ChoicePage['choices'] };
+}
+
 export type DescriptionFormat = 'json' | 'n8n' | 'markdown' | 'text';
 
 /** A host process. It ends with this one, however this one ends, and does not keep it alive. */
@@ -127,6 +153,20 @@ export class Component {
 	async checkCredential(binding: Binding): Promise<CredentialCheck> {
 		const body = JSON.stringify({ ...binding, component: this.digest });
 		return JSON.parse(await this.connection.call('POST', '/v1/check-credential', 'application/json', body)) as CredentialCheck;
+	}
+
+	/** One page of the values that a parameter may have. */
+	async choices(question: Question): Promise<ChoicePage> {
+		return JSON.parse(await this.ask('/v1/choices', question)) as ChoicePage;
+	}
+
+	/** The columns of a parameter. */
+	async fields(question: Question): Promise<{ fields: Field[] }> {
+		return JSON.parse(await this.ask('/v1/fields', question)) as { fields: Field[] };
+	}
+
+	private async ask(path: string, question: Question): Promise<string> {
+		return await this.connection.call('POST', path, 'application/json', JSON.stringify({ ...question, component: this.digest }));
 	}
 
 	/** Runs an operation. It begins at once, and goes on as its results are read. */

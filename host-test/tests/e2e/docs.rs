@@ -14,7 +14,7 @@ fn markdown() -> String {
     ))
 }
 
-fn compare(path: &Path, expected: &str) {
+pub fn compare(path: &Path, expected: &str) {
     let found = std::fs::read_to_string(path).unwrap_or_default();
     if found == expected {
         return;

@@ -16,6 +16,7 @@ mod cases;
 mod docs;
 mod live;
 mod log;
+mod n8n_forms;
 mod packages;
 mod recorded;
 mod replay;

@@ -5,6 +5,7 @@ import {
 	type ICredentialTestFunctions,
 	type IDataObject,
 	type IExecuteFunctions,
+	type ILoadOptionsFunctions,
 	type INodeCredentialTestResult,
 	type INodeExecutionData,
 	type INodeType,
@@ -12,7 +13,8 @@ import {
 } from 'n8n-workflow';
 import type { Binding, Failure, Item, NoduleError, RunRequest } from 'nodule-client';
 
-import { type Description, operationOf, parametersOf } from './description.js';
+import { type Asked, formMethods, type Method, type Page } from './choices.js';
+import { type Credential, type Description, operationOf, parametersOf } from './description.js';
 import { nodeError, withoutResult } from './failure.js';
 import { type Packed, read, sharedHost } from './host.js';
 import { type Result, resultOf } from './output.js';
@@ -28,6 +30,8 @@ export interface Component {
 	file: string;
 	sha256: string;
 	description: Description;
+	/** What its form asks the service. */
+	methods?: Method[];
 }
 
 type Execute = NonNullable<INodeType['execute']>;
@@ -44,9 +48,12 @@ const BATCH = 256;
 
 /** What a node's class does; what it says of itself is generated beside it. */
 export function nodeType(component: Component): { methods: INodeType['methods']; execute: Execute } {
-	const { credential } = component.description;
+	const tests = component.description.credentials.map((credential) => [`${credential.name}Test`, credentialTest(component, credential)] as const);
 	return {
-		methods: credential ? { credentialTest: { [`${credential.name}Test`]: credentialTest(component) } } : {},
+		methods: {
+			...(tests.length > 0 ? { credentialTest: Object.fromEntries(tests) } : {}),
+			...formMethods(component.methods ?? [], async (self, method, page) => await question(self, component, method, page)),
+		},
 		async execute(this: IExecuteFunctions) {
 			return [await execute(this, component)];
 		},
@@ -60,17 +67,50 @@ const packed = ({ directory, file, sha256 }: Component): Packed => ({
 	binaries: join(directory, '../../bin'),
 });
 
+/** The member of a credential that says which of the node's it is. */
+const CREDENTIAL_MEMBER = '$credential';
+
 /** A credential as n8n decrypted it, and what it may reach; nothing where the node takes none. */
-export function bind(description: Description, given: IDataObject): Binding {
-	const { credential } = description;
+export function bind(description: Description, credential: Credential | undefined, given: IDataObject): Binding {
 	if (!credential) return {};
+	const isOneOfSeveral = description.credentials.length > 1;
 	const known = parametersOf(description, credential.fields);
 	const fields = known.flatMap(({ name }) => (given[name] === undefined || given[name] === '' ? [] : [[name, given[name]]]));
 	const base = given[known.find(({ id }) => id === credential.baseUrl)?.name ?? ''];
 	return {
-		credential: Object.fromEntries(fields) as object,
+		credential: Object.fromEntries(isOneOfSeveral ? [...fields, [CREDENTIAL_MEMBER, credential.name]] : fields) as object,
 		allow: typeof base === 'string' ? reach(base.trim(), process.env, read) : [],
 	};
+}
+
+/** The credential that the node's user selected: the only one, or one of several. */
+function selected(self: IExecuteFunctions | ILoadOptionsFunctions, { credentials, authentication }: Description): Credential | undefined {
+	const [first] = credentials;
+	if (!first || !authentication) return first;
+	// The form does not let it be an expression.
+	const name = self.getNode().parameters[authentication] ?? first.name;
+	const found = credentials.find((credential) => credential.name === name);
+	if (!found) throw new NodeOperationError(self.getNode(), `this node has no credential ${JSON.stringify(name)}`);
+	return found;
+}
+
+/** A question of the form. What is filled in by an expression is not known yet, and left out. */
+async function question(self: ILoadOptionsFunctions, component: Component, method: Method, page: Page): Promise<Asked> {
+	const { description } = component;
+	const { group, operation, parameter } = method;
+	const set = self.getCurrentNodeParameters() ?? {};
+	const parameters = parametersOf(description, operationOf(description, group, operation).parameters);
+	const known = parameters.filter(({ name }) => name in set && isStatic(set[name]));
+	const filledIn = JSON.parse(itemsOf(description, known, self.getTimezone())((name) => (isStatic(set[name]) ? set[name] : undefined))) as object;
+	try {
+		const credential = selected(self, description);
+		const given = credential ? await self.getCredentials(credential.name) : {};
+		const loaded = await sharedHost().component(packed(component));
+		const asked = { ...bind(description, credential, given), group, operation, parameter, filledIn, ...page };
+		return method.kind === 'resourceMapping' ? { choices: [], ...(await loaded.fields(asked)) } : { fields: [], ...(await loaded.choices(asked)) };
+	} catch (error) {
+		throw isKnown(error) ? asNodeError(self, error) : new NodeOperationError(self.getNode(), error as Error);
+	}
 }
 
 async function execute(self: IExecuteFunctions, component: Component): Promise<INodeExecutionData[]> {
@@ -83,10 +123,11 @@ async function execute(self: IExecuteFunctions, component: Component): Promise<I
 	const collected = new Collected(items.length, goOn);
 	const signal = self.getExecutionCancelSignal?.();
 
-	const given = description.credential ? await self.getCredentials(description.credential.name) : {};
+	const credential = selected(self, description);
+	const given = credential ? await self.getCredentials(credential.name) : {};
 	const run = await begun(self, async () => {
 		const request: RunRequest = {
-			...bind(description, given),
+			...bind(description, credential, given),
 			group,
 			operation: name,
 			concurrency: CONCURRENCY,
@@ -137,7 +178,7 @@ async function* resolve(
 	await turn();
 	for (let index = 0; index < collected.count && !signal?.aborted; index += 1) {
 		try {
-			const value = (name: string): unknown => (fixed.has(name) ? fixed.get(name) : self.getNodeParameter(name, index));
+			const value = lookup(self, set, fixed, index);
 			batch.push({ id: index, parameters: same ?? asItem(value) });
 		} catch (error) {
 			// An expression that cannot be evaluated; n8n's own words say where.
@@ -154,6 +195,16 @@ async function* resolve(
 		collected.given = collected.count;
 		yield batch;
 	}
+}
+
+/** The values of one item, each resolved once: a condition may look at what is read anyway. */
+function lookup(self: IExecuteFunctions, set: object, fixed: Map<string, unknown>, index: number): (name: string) => unknown {
+	const resolved = new Map<string, unknown>();
+	return (name) => {
+		if (fixed.has(name)) return fixed.get(name);
+		if (!resolved.has(name)) resolved.set(name, name in set ? self.getNodeParameter(name, index) : undefined);
+		return resolved.get(name);
+	};
 }
 
 /** What comes of the items, whichever order it comes in. */
@@ -216,7 +267,7 @@ class Collected {
 /** Of another package that shares the host the classes are others. */
 const isKnown = (error: unknown): error is NoduleError => error instanceof Error && typeof (error as { kind?: unknown }).kind === 'string';
 
-const asNodeError = (self: IExecuteFunctions, { kind, message, hint }: NoduleError): NodeOperationError =>
+const asNodeError = (self: IExecuteFunctions | ILoadOptionsFunctions, { kind, message, hint }: NoduleError): NodeOperationError =>
 	new NodeOperationError(self.getNode(), message, { description: hint === undefined ? kind : `${kind} · ${hint}` });
 
 /** What fails before a run begins is about the node as a whole. */
@@ -229,14 +280,13 @@ async function begun<T>(self: IExecuteFunctions, begin: () => Promise<T>): Promi
 	}
 }
 
-function credentialTest(component: Component): Test {
+function credentialTest(component: Component, credential: Credential): Test {
 	return async function (
 		this: ICredentialTestFunctions,
 		tested: ICredentialsDecrypted,
 	): Promise<INodeCredentialTestResult> {
 		try {
-			if (!component.description.credential) return { status: 'Error', message: 'this node takes no credential' };
-			const binding = bind(component.description, (tested.data ?? {}) as IDataObject);
+			const binding = bind(component.description, credential, (tested.data ?? {}) as IDataObject);
 			const loaded = await sharedHost().component(packed(component));
 			const { ok, error } = await loaded.checkCredential(binding);
 			if (ok) return { status: 'OK', message: 'The service accepted the credential' };

@@ -1,22 +1,32 @@
 /** An item's parameters, from the values of n8n's form to the JSON object that the component reads. */
+import { isReference, isShown, type Lookup } from './conditions.js';
 import type { Description, Parameter } from './description.js';
-import { parametersOf } from './description.js';
+import { parameterOf, parametersOf } from './description.js';
 
 /** A date-time that says neither `Z` nor an offset; n8n's picker stores it so. */
 const LOCAL = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?)?$/;
 
+/** The member that holds the rows of a list without a key: n8n's collections always have one. */
+const ROWS_KEY = 'rows';
+
+/** What all values of a form are read with. */
+interface Form {
+	description: Description;
+	timeZone: string;
+	/** The values of the operation's own parameters. */
+	top: Lookup;
+}
+
 /** Makes an item of what its parameters are. */
-export function itemsOf(
-	description: Description,
-	parameters: Parameter[],
-	timeZone: string,
-): (value: (name: string) => unknown) => string {
-	return (value) =>
-		JSON.stringify(members(description, parameters, value, timeZone), (_, member: unknown) => {
+export function itemsOf(description: Description, parameters: Parameter[], timeZone: string): (value: Lookup) => string {
+	return (value) => {
+		const form = { description, timeZone, top: value };
+		return JSON.stringify(Object.fromEntries(members(form, parameters, value, false)), (_, member: unknown) => {
 			// JSON has neither; as a text it is refused by the field's name, as null it would clear the field.
 			if (typeof member === 'number' && !Number.isFinite(member)) return String(member);
 			return typeof member === 'bigint' ? member.toString() : member;
 		});
+	};
 }
 
 /** Whether there is no expression in it: then it is the same for all items. */
@@ -25,38 +35,104 @@ export function isStatic(value: unknown): boolean {
 	return typeof value !== 'object' || value === null || Object.values(value).every(isStatic);
 }
 
-function members(
-	description: Description,
-	parameters: Parameter[],
-	value: (name: string) => unknown,
-	timeZone: string,
-): Record<string, unknown> {
-	const fields: Record<string, unknown> = {};
+/**
+ * The members of an object of parameters. In a group the user adds each field, so that an empty list there is meant; elsewhere it is
+ * what n8n shows of a list that nobody has touched.
+ */
+function members(form: Form, parameters: Parameter[], value: Lookup, isAdded: boolean): Map<string, unknown> {
+	const fields = new Map<string, unknown>();
+	const scope = { siblings: parameters, value, top: form.top };
 	for (const parameter of parameters) {
+		// Of two with one name, only one is shown.
+		if (fields.has(parameter.name) || !isShown(form.description, parameter, scope)) continue;
 		const found = value(parameter.name);
-		if (found !== undefined) fields[parameter.name] = member(description, parameter, found, timeZone);
+		const read = found === undefined ? undefined : member(form, parameter, found, isAdded);
+		if (read !== undefined) fields.set(parameter.name, read);
 	}
 	return fields;
 }
 
-function member(description: Description, { kind }: Parameter, found: unknown, timeZone: string): unknown {
-	const within = (ids: string[]) => (row: unknown): unknown => {
-		if (!isObject(row)) return row;
-		const own = members(description, parametersOf(description, ids), (name) => row[name], timeZone);
-		// What the description does not name stays, so that the component can refuse it by name.
-		return { ...row, ...own };
-	};
-	if ('columns' in kind && isObject(found)) {
-		const rows = found[kind.name];
-		if (rows === undefined) return found;
-		const row = within(kind.columns);
-		return { ...found, [kind.name]: Array.isArray(rows) ? rows.map(row) : row(rows) };
-	}
-	if ('fields' in kind) return within(kind.fields)(found);
-	if (kind.type === 'dateTime') return withOffset(asText(found), timeZone);
-	if (kind.type === 'date' && isDate(found)) return String(asText(found)).slice(0, 10);
-	return found;
+/** A row or group. What the description does not name stays, so that the component can refuse it by name. */
+function within(form: Form, ids: string[], row: unknown, isAdded: boolean): unknown {
+	if (!isObject(row)) return row;
+	const parameters = parametersOf(form.description, ids);
+	const own = members(form, parameters, (name) => (Object.hasOwn(row, name) ? row[name] : undefined), isAdded);
+	const names = new Set(parameters.map(({ name }) => name));
+	const kept = Object.entries(row).filter(([name]) => !names.has(name) || own.has(name));
+	return Object.fromEntries(kept.map(([name, value]) => [name, own.has(name) ? own.get(name) : value]));
 }
+
+/** A value as the contract has it; `undefined` where it is n8n's way to say that there is none. */
+function member(form: Form, parameter: Parameter, found: unknown, isAdded: boolean): unknown {
+	const { kind } = parameter;
+	const isUntouched = !isAdded && parameter.default === undefined;
+	switch (kind.type) {
+		case 'notice':
+			return undefined;
+		case 'rows':
+			return rows(form, parameter, found);
+		case 'group':
+			return group(form, parameter, found);
+		case 'values':
+			if (found === '' || (isUntouched && isEmptyList(found))) return undefined;
+			return Array.isArray(found) ? found.map((one) => value(form, kind.parameter, one)) : found;
+		case 'chooseMany':
+			return found === '' || (isUntouched && isEmptyList(found)) ? undefined : found;
+		case 'reference':
+			return reference(found);
+		case 'columns':
+			return columns(found);
+		case 'dateTime':
+			return withOffset(asText(found), form.timeZone);
+		case 'date':
+			return isDate(found) ? String(asText(found)).slice(0, 10) : found;
+		default:
+			return found;
+	}
+}
+
+/** One of a list's values. */
+function value(form: Form, id: string | undefined, found: unknown): unknown {
+	const each = id === undefined ? undefined : parameterOf(form.description, id);
+	return each ? member(form, each, found, true) : found;
+}
+
+function rows(form: Form, { kind }: Parameter, found: unknown): unknown {
+	const row = (one: unknown): unknown => within(form, kind.columns ?? [], one, false);
+	const list = (all: unknown): unknown => (Array.isArray(all) ? all.map(row) : row(all));
+	if (kind.key !== undefined) {
+		if (!isObject(found) || found[kind.key] === undefined) return found;
+		return { ...found, [kind.key]: list(found[kind.key]) };
+	}
+	// An expression may give the list itself.
+	if (!isObject(found)) return list(found);
+	return found[ROWS_KEY] === undefined ? undefined : list(found[ROWS_KEY]);
+}
+
+function group(form: Form, { kind }: Parameter, found: unknown): unknown {
+	const fields = kind.fields ?? [];
+	if (kind.key === undefined) return within(form, fields, found, true);
+	if (!isObject(found)) return found;
+	if (Object.keys(found).length === 0) return undefined;
+	return { ...found, [kind.key]: within(form, fields, found[kind.key], false) };
+}
+
+/** The ID, or the URL as such: the host takes the ID out of it. */
+function reference(found: unknown): unknown {
+	if (!isReference(found)) return found;
+	const { mode, value: referred } = found;
+	if (referred === '' || referred === null || referred === undefined) return undefined;
+	return mode === 'url' ? { mode, value: referred } : referred;
+}
+
+/** What the user mapped. n8n stores it with the columns that it showed, and null for each that is empty. */
+function columns(found: unknown): unknown {
+	if (!isObject(found) || !('mappingMode' in found)) return found;
+	if (!isObject(found.value)) return undefined;
+	return Object.fromEntries(Object.entries(found.value).filter(([, mapped]) => mapped !== null));
+}
+
+const isEmptyList = (found: unknown): boolean => Array.isArray(found) && found.length === 0;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
 	typeof value === 'object' && value !== null && !Array.isArray(value);

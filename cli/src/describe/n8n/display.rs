@@ -3,7 +3,7 @@
 //! All names under `show` must match, and none under `hide` may. The values of one name are alternatives, so two
 //! conditions on one name become the intersection of their values under `show`, and their union under `hide`.
 
-use nodule::description::{Holds, Parameter};
+use nodule::description::{Holds, Kind, Parameter};
 use nodule::json;
 use nodule::json::{Json, Object};
 
@@ -37,6 +37,8 @@ struct About {
     one_of: Option<Vec<Json>>,
     none_of: Vec<Json>,
     is_set: bool,
+    /// Whether n8n stores an object of it, which is empty where there is no value.
+    is_object: bool,
 }
 
 impl About {
@@ -63,6 +65,7 @@ impl About {
     fn show(&self) -> Option<Vec<Json>> {
         match (&self.one_of, self.is_set) {
             (None, false) => None,
+            (None, true) if self.is_object => Some(vec![json!({"_cnd": {"not": {}}})]),
             (None, true) => Some(vec![json!({"_cnd": {"exists": true}})]),
             (Some(values), is_set) => {
                 let values = values.iter().filter(|value| !is_set || **value != json!(""));
@@ -93,6 +96,7 @@ impl Form<'_> {
                     one_of: None,
                     none_of: Vec::new(),
                     is_set: false,
+                    is_object: matches!(subject.kind, Kind::Group(_) | Kind::Rows(_)),
                 };
                 about.add(&condition.holds);
                 abouts.push(about);

@@ -2,7 +2,7 @@
 //! property.
 
 use nodule::description::{
-    Choices, Dynamic, GroupShape, Kind, MAX_NESTING, Parameter, Range, Reference, RowShape,
+    Choices, Dynamic, GroupShape, Kind, MAX_NESTING, Parameter, Pattern, Range, Reference, RowShape,
 };
 use nodule::json;
 use nodule::json::{Json, Object};
@@ -71,16 +71,21 @@ impl Form<'_> {
                 "default": self.default(parameter, json!({})),
                 "options": self.nested(&shape.fields, depth, true),
             }),
-            Some(key) => json!({
-                "type": "fixedCollection",
-                "placeholder": format!("Add {}", parameter.display_name),
-                "default": self.default(parameter, json!({})),
-                "options": [{
-                    "name": key,
-                    "displayName": parameter.display_name,
-                    "values": self.nested(&shape.fields, depth, false),
-                }],
-            }),
+            // n8n fails on a default of a collection of this kind: the host adds it where the user adds nothing.
+            Some(key) => {
+                let mut property = object(json!({
+                    "type": "fixedCollection",
+                    "placeholder": format!("Add {}", parameter.display_name),
+                    "default": {},
+                    "options": [{
+                        "name": key,
+                        "displayName": parameter.display_name,
+                        "values": self.nested(&shape.fields, depth, false),
+                    }],
+                }));
+                say_default(parameter, &mut property);
+                Json::Object(property)
+            }
         }
     }
 
@@ -251,10 +256,7 @@ impl Form<'_> {
         );
         property.insert("typeOptions", Json::Object(type_options));
         property.insert("default", json!(""));
-        if let Some(default) = &parameter.default {
-            let hint = html(&format!("When empty: {default}"));
-            property.insert("hint", json!(hint));
-        }
+        say_default(parameter, &mut property);
         Json::Object(property)
     }
 
@@ -311,6 +313,14 @@ fn listed(parameter: &Parameter, choices: &Choices) -> Vec<Object> {
     known
 }
 
+/// Says what the host takes where the user sets nothing, if n8n has no place for such a default.
+fn say_default(parameter: &Parameter, property: &mut Object) {
+    if let Some(default) = &parameter.default {
+        let hint = html(&format!("When empty: {default}"));
+        property.insert("hint", json!(hint));
+    }
+}
+
 /// The text of a notice, which n8n draws as HTML.
 fn notice(parameter: &Parameter) -> String {
     let (label, summary) = (parameter.display_name.trim(), parameter.summary.trim());
@@ -336,11 +346,12 @@ fn number(value: f64) -> Json {
     Json::parse(&value.to_string()).unwrap_or_default()
 }
 
-/// A pattern that matches the whole text, as n8n's engine reads it. n8n does not use the `u` flag, without which
-/// JavaScript does not know `\p`: such a pattern is left to the package and the host.
+/// A pattern that matches the whole text, for n8n's engine. n8n does not use the `u` flag, without which JavaScript does
+/// not know `\p`: such a pattern is left to the host.
 fn regex(pattern: &str) -> Option<String> {
     let has_category = pattern.contains("\\p") || pattern.contains("\\P");
-    (!has_category).then(|| format!("^(?:{pattern})$"))
+    let pattern = Pattern::parse(pattern).ok().filter(|_| !has_category)?;
+    Some(pattern.javascript())
 }
 
 fn validation(regex: &str, message: &str) -> Json {

@@ -25,7 +25,9 @@ fn shows_descriptions_as_text() {
         "&lt;b&gt;&amp;\u{9b}2J"
     );
     let rendered = n8n::render(&Indexed::new(&node));
-    let operation = &rendered["node"]["properties"][1]["options"][0];
+    let properties = rendered["node"]["properties"].as_array().unwrap();
+    let operations = properties.iter().find(|property| property["name"] == "operation");
+    let operation = &operations.unwrap()["options"][0];
     assert_eq!(operation["name"], "<img src=x onerror=alert(1)>");
     let html = operation["description"].as_str().unwrap();
     assert!(html.starts_with("a | b<br># no `heading`"), "{html}");
@@ -35,7 +37,11 @@ fn shows_descriptions_as_text() {
 fn evaluates_nothing_that_a_description_says() {
     let mut node = library();
     parameter(&mut node, "book.search.query").default = Some(json!("={{ $env.KEY }} \"\\"));
-    parameter(&mut node, "book.search.filters").default = Some(json!({"since": "2025-01-01", "minPages": 1}));
+    let filters = parameter(&mut node, "book.search.filters");
+    if let Kind::Group(shape) = &mut filters.kind {
+        shape.key = None;
+    }
+    filters.default = Some(json!({"since": "2025-01-01", "minPages": 1}));
     parameter(&mut node, "book.catalogue.extra").default = Some(json!({"a": "=1"}));
     parameter(&mut node, "book.catalogue.books").default = Some(json!({"book": [{"isbn": "=1"}]}));
     let Kind::Choice(Choices { known, .. }) = &mut parameter(&mut node, "book.search.language").kind else {

@@ -1,0 +1,103 @@
+/**
+ * What the form asks the service while it is filled in, as methods of the node. Labels and values come from a service that nobody
+ * here knows: a value is never an expression, and a description is text.
+ */
+import type { ILoadOptionsFunctions, INodeListSearchItems, INodePropertyOptions, INodeType, ResourceMapperField, ResourceMapperFields } from 'n8n-workflow';
+import type { ChoicePage, Field } from 'nodule-client';
+
+/** From `nodule describe --format n8n`. */
+export interface Method {
+	method: string;
+	kind: 'loadOptions' | 'listSearch' | 'resourceMapping';
+	group: string;
+	operation: string;
+	parameter: string;
+	/** What is listed before the service's own values. */
+	known?: INodePropertyOptions[];
+	search?: boolean;
+}
+
+export interface Page {
+	search?: string;
+	cursor?: string;
+}
+
+/** The answer: values, or columns. */
+export type Asked = ChoicePage & { fields: Field[] };
+type Ask = (self: ILoadOptionsFunctions, method: Method, page: Page) => Promise<Asked>;
+
+/** A list of n8n without pages is drawn at once: what is beyond it is given by expression. */
+const MAX_OPTIONS = 1_000;
+/** Pages of such a list, which may be empty. */
+const MAX_PAGES = 20;
+
+export function formMethods(methods: Method[], ask: Ask): NonNullable<INodeType['methods']> {
+	const of = <T>(kind: Method['kind'], made: (method: Method) => T): Record<string, T> =>
+		Object.fromEntries(methods.filter((method) => method.kind === kind).map((method) => [method.method, made(method)]));
+	return {
+		loadOptions: of('loadOptions', (method) => async function (this: ILoadOptionsFunctions) {
+			return await allOptions(this, method, ask);
+		}),
+		listSearch: of('listSearch', (method) => async function (this: ILoadOptionsFunctions, filter?: string, cursor?: string) {
+			const search = filter && method.search ? { search: filter } : {};
+			const { choices, next } = await ask(this, method, { ...search, ...(cursor ? { cursor } : {}) });
+			return { results: choices.map(asOption), ...(next ? { paginationToken: next } : {}) };
+		}),
+		resourceMapping: of('resourceMapping', (method) => async function (this: ILoadOptionsFunctions): Promise<ResourceMapperFields> {
+			const { fields } = await ask(this, method, {});
+			return { fields: fields.flatMap(asColumn) };
+		}),
+	};
+}
+
+async function allOptions(self: ILoadOptionsFunctions, method: Method, ask: Ask): Promise<INodePropertyOptions[]> {
+	const options = [...(method.known ?? [])];
+	const listed = new Set(options.map(({ value }) => value));
+	let cursor: string | undefined;
+	for (let page = 0; page < MAX_PAGES && options.length < MAX_OPTIONS; page += 1) {
+		const { choices, next } = await ask(self, method, cursor === undefined ? {} : { cursor });
+		for (const option of choices.map(asOption)) {
+			if (listed.has(option.value) || options.length >= MAX_OPTIONS) continue;
+			listed.add(option.value);
+			options.push(option);
+		}
+		if (next === undefined) break;
+		cursor = next;
+	}
+	return options;
+}
+
+function asOption({ label, value, summary }: ChoicePage['choices'][number]): INodeListSearchItems {
+	return { name: label, value: literal(value), ...(summary ? { description: html(summary) } : {}) };
+}
+
+const TYPES: Record<string, ResourceMapperField['type']> = {
+	integer: 'number',
+	number: 'number',
+	boolean: 'boolean',
+	dateTime: 'dateTime',
+	choice: 'options',
+	chooseMany: 'array',
+	rows: 'array',
+	values: 'array',
+	group: 'object',
+	columns: 'object',
+	anyJson: 'object',
+};
+
+function asColumn({ name, displayName, required, kind }: Field): ResourceMapperField[] {
+	if (kind.type === 'notice') return [];
+	const type = TYPES[kind.type] ?? 'string';
+	const options = type === 'options' ? { options: (kind.known ?? []).map(asOption) } : {};
+	return [{ id: name, displayName, required, defaultMatch: false, display: true, type, ...options }];
+}
+
+/** n8n would evaluate a text that starts with `=`: it becomes an expression that evaluates to it. */
+function literal<T>(value: T): T | string {
+	if (typeof value !== 'string' || !value.startsWith('=')) return value;
+	// Two braces would close the expression.
+	return `={{ ${JSON.stringify(value).replaceAll('{', '\\u007b').replaceAll('}', '\\u007d')} }}`;
+}
+
+const html = (text: string): string => text.replace(/[&<>"\n]/g, (character) => ESCAPES[character] ?? character);
+const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\n': '<br>' };
