@@ -115,6 +115,8 @@ pub(crate) struct Pipeline {
     pub(crate) hook: Option<Arc<dyn RequestHook>>,
     /// Whether the operation's effect is `write`.
     pub(crate) write: bool,
+    /// Whether only GET and HEAD may be sent: the call answers a question of a form.
+    pub(crate) reads_only: bool,
     /// The index of the item, if the call has only one.
     pub(crate) item: Option<usize>,
     /// Permits for requests in flight, shared by all calls of a runner.
