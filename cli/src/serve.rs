@@ -202,7 +202,7 @@ impl Server {
         }
     }
 
-    async fn load(&self, bytes: &[u8], digest: Option<&str>) -> Result<Component, Answered> {
+    async fn load(&self, bytes: Vec<u8>, digest: Option<&str>) -> Result<Component, Answered> {
         let loaded = match digest {
             Some(digest) => self.engine.load_pinned(bytes, digest).await,
             None => self.engine.load(bytes).await,

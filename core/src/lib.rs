@@ -49,6 +49,8 @@ pub mod json;
 #[doc(hidden)]
 pub mod json_size;
 pub mod limits;
+#[doc(hidden)]
+pub mod millis;
 pub mod outcome;
 #[doc(hidden)]
 pub mod own_file;

@@ -60,29 +60,14 @@ pub struct Retry {
     /// Tries of one item, including the first.
     pub tries: NonZeroU32,
     /// The wait before the second try, without jitter; it doubles with each further try.
-    #[serde(rename = "firstWaitMs", with = "millis")]
+    #[serde(rename = "firstWaitMs", with = "crate::millis")]
     pub first_wait: Duration,
     /// The longest wait, unless the service asks for a longer one.
-    #[serde(rename = "longestWaitMs", with = "millis")]
+    #[serde(rename = "longestWaitMs", with = "crate::millis")]
     pub longest_wait: Duration,
     /// Counted from an item's first try; no try begins later.
-    #[serde(rename = "itemTimeMs", with = "millis")]
+    #[serde(rename = "itemTimeMs", with = "crate::millis")]
     pub item_time: Duration,
-}
-
-/// Times in whole milliseconds.
-mod millis {
-    use std::time::Duration;
-
-    use serde::{Deserialize as _, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        u64::deserialize(deserializer).map(Duration::from_millis)
-    }
 }
 
 impl Default for Retry {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Query, Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use futures_util::StreamExt as _;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -55,10 +56,7 @@ pub fn router(server: Arc<Server>) -> axum::Router {
     axum::Router::new()
         .route("/v1", get(about))
         .route("/openapi.json", get(document))
-        .route(
-            "/v1/components",
-            post(load).layer(DefaultBodyLimit::max(large::MOST_BYTES)),
-        )
+        .route("/v1/components", post(load))
         .route("/v1/components/{digest}", get(describe).delete(forget))
         .route("/v1/check-credential", post(check_credential))
         .route("/v1/runs", post(run::run))
@@ -140,9 +138,9 @@ async fn load(
         .get(CONTENT_LENGTH)
         .and_then(|bytes| bytes.to_str().ok()?.parse().ok());
     let _room = server.room(announced.unwrap_or(large::MOST_BYTES)).await;
-    let body = whole(Bytes::from_request(request, &()).await)?;
+    let body = in_one_piece(request.into_body(), announced).await?;
     let component = match headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes) {
-        Some(b"application/wasm") => server.load(&body, digest.as_deref()).await?,
+        Some(b"application/wasm") => server.load(body, digest.as_deref()).await?,
         Some(b"application/json") => {
             let file: ComponentFile = parse(&body, "a component's file")?;
             let path = server.folders.readable(&file.path)?;
@@ -165,6 +163,25 @@ async fn load(
         name: node.name.clone(),
         version: node.version.to_string(),
     }))
+}
+
+/// Reads the body of a component into memory that is allocated once: collected and then joined, it would be there twice.
+async fn in_one_piece(body: Body, announced: Option<usize>) -> Result<Vec<u8>, Answered> {
+    let most = announced.unwrap_or(large::MOST_BYTES).min(large::MOST_BYTES);
+    let mut whole = Vec::with_capacity(most);
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| Answered::request(format!("the body broke off: {error}")))?;
+        if piece.len() > large::MOST_BYTES - whole.len() {
+            return Err(Answered::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "invalid-request",
+                format!("expected at most {} bytes, found more", large::MOST_BYTES),
+            ));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole)
 }
 
 fn whole(body: Result<Bytes, axum::extract::rejection::BytesRejection>) -> Result<Bytes, Answered> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use wasmparser::{Parser, Payload};
 
-use crate::support::{component, described, root};
+use crate::support::{all_files, component, described, files, root};
 
 /// The interfaces that a component imports.
 fn imports(component: &[u8]) -> BTreeSet<String> {
@@ -89,27 +89,17 @@ fn the_parser_is_the_one_that_wasmtime_has() {
 /// Flags are the command line's: an engine that embeds the library has none of them.
 #[test]
 fn the_library_names_no_flag() {
-    let (mut files, mut named) = (0, Vec::new());
-    for crate_ in ["core/src", "host/src"] {
-        let mut open = vec![root().join(crate_)];
-        while let Some(path) = open.pop() {
-            if path.is_dir() {
-                open.extend(
-                    std::fs::read_dir(path)
-                        .unwrap()
-                        .map(|entry| entry.unwrap().path()),
-                );
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files += 1;
-                let text = std::fs::read_to_string(&path).unwrap();
-                let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-                for line in code.filter(|line| has_flag(line)) {
-                    named.push(format!("{}: {}", path.display(), line.trim()));
-                }
-            }
+    let sources = ["core/src", "host/src"].map(|folder| files(root().join(folder), "rs"));
+    let sources = sources.concat();
+    let mut named = Vec::new();
+    for path in &sources {
+        let text = std::fs::read_to_string(path).unwrap();
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code.filter(|line| has_flag(line)) {
+            named.push(format!("{}: {}", path.display(), line.trim()));
         }
     }
-    assert!(files > 100, "{files} files were read");
+    assert!(sources.len() > 100, "{} files were read", sources.len());
     assert!(named.is_empty(), "{}", named.join("\n"));
     assert!(has_flag("\"by `--ca FILE`\"") && !has_flag("\"https://xn--a.example/-----END\""));
 }
@@ -127,15 +117,8 @@ fn has_flag(line: &str) -> bool {
 #[test]
 fn host_and_command_line_know_no_node() {
     for crate_ in ["core", "host", "cli"] {
-        let mut open = vec![root().join(crate_)];
-        while let Some(path) = open.pop() {
-            if path.is_dir() {
-                open.extend(
-                    std::fs::read_dir(path)
-                        .unwrap()
-                        .map(|entry| entry.unwrap().path()),
-                );
-            } else if let Ok(text) = std::fs::read_to_string(&path) {
+        for path in all_files(root().join(crate_)) {
+            if let Ok(text) = std::fs::read_to_string(&path) {
                 assert!(
                     !text.to_lowercase().contains(concat!("social", "hub")),
                     "{}",

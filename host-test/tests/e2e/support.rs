@@ -45,14 +45,26 @@ pub fn described() -> Node {
 
 /// The recordings of all cases.
 pub fn recordings() -> Vec<PathBuf> {
+    files(cases(), "har")
+}
+
+/// The files of a folder and the folders in it that have this extension.
+pub fn files(folder: PathBuf, extension: &str) -> Vec<PathBuf> {
+    let mut all = all_files(folder);
+    all.retain(|path| path.extension().is_some_and(|it| it == extension));
+    all
+}
+
+/// The files of a folder and the folders in it.
+pub fn all_files(folder: PathBuf) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut open = vec![cases()];
+    let mut open = vec![folder];
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "har") {
+            } else {
                 found.push(path);
             }
         }

@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 
 use super::batch::{BatchPlan, BatchSize, ITEMS_PER_SLOT};
 use super::call::run_chunk;
-use super::item::{Completed, ItemError, facts};
+use super::item::{Completed, ItemError, admit};
 use super::journal::{Earlier, JournalError, OpenJournal, Progress, State, durable, item_digest};
 use super::notice::NoticeSender;
 use super::options::RunOptions;
@@ -263,14 +263,12 @@ impl Driver {
             None => return self.end_of_items(),
         };
         let index = self.schedule.next_index();
-        let (parameters, facts) = match item {
-            Ok(parameters) => {
-                let facts = facts(&self.operation, &parameters);
-                (parameters, facts)
-            }
-            Err(failure) => ("null".to_owned(), Err(failure)),
+        let has_journal = self.journal.is_some();
+        let digest = |parameters: &str| has_journal.then(|| item_digest(parameters));
+        let (digest, (parameters, facts)) = match item {
+            Ok(parameters) => (digest(&parameters), admit(&self.operation, parameters)),
+            Err(failure) => (digest("null"), ("null".to_owned(), Err(failure))),
         };
-        let digest = self.journal.is_some().then(|| item_digest(&parameters));
         let before = match self.before(index, digest) {
             Ok(before) => before,
             Err(error) => {

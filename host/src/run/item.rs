@@ -103,8 +103,20 @@ pub(super) struct Facts {
     pub(super) key: Option<String>,
 }
 
+/// Checks an item against the form of its operation, and reads its facts. Returns its parameters as the node gets them,
+/// with each reference as its ID.
+pub(super) fn admit(operation: &BoundOperation, parameters: String) -> (String, Result<Facts, Failure>) {
+    let parameters = match operation.form.resolve(&parameters) {
+        Ok(Cow::Owned(resolved)) => resolved,
+        Ok(Cow::Borrowed(_)) => parameters,
+        Err(problems) => return (parameters, Err(Failure::InvalidParameters(problems))),
+    };
+    let facts = facts(operation, &parameters);
+    (parameters, facts)
+}
+
 /// Reads the facts of an item, which has to be an object.
-pub(super) fn facts(operation: &BoundOperation, item: &str) -> Result<Facts, Failure> {
+fn facts(operation: &BoundOperation, item: &str) -> Result<Facts, Failure> {
     let names = Names {
         path: &operation.path_parameters,
         key: operation.key_parameter.as_deref(),

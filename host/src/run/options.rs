@@ -32,7 +32,7 @@ pub struct RunOptions {
     /// flight finish.
     #[serde(
         rename = "runTimeMs",
-        with = "millis",
+        with = "nodule_core::millis::option",
         skip_serializing_if = "Option::is_none"
     )]
     pub run_time: Option<Duration>,
@@ -44,28 +44,6 @@ pub struct RunOptions {
     pub journal: Option<Arc<dyn Journal>>,
     /// What happens to items of a plain write whose outcome an earlier run with the same journal does not know.
     pub on_unknown: OnUnknown,
-}
-
-/// An optional time in whole milliseconds.
-mod millis {
-    use std::time::Duration;
-
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
-    pub(super) fn serialize<S: Serializer>(
-        time: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        time.map(millis).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
-    }
 }
 
 /// Enough to hide the latency of a nearby service, few enough not to overload a small one.

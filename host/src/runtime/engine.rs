@@ -73,7 +73,7 @@ pub struct EngineConfig {
     pub extra_roots: Vec<Vec<u8>>,
     /// Addresses that are allowed or blocked for all nodes, whatever their policies say.
     pub addresses: AddressLists,
-    /// The proxy for requests. The default is none, whatever the environment says.
+    /// The proxy for requests. By default there is no proxy, whatever the environment says.
     pub proxy: Option<Proxy>,
     /// How names are resolved and connections opened. The default is the system's resolver and sockets.
     pub network: Arc<dyn Network>,

@@ -14,7 +14,7 @@ use super::state::State;
 /// The name in wasmtime-wasi. A component built with another 0.2 version finds it too.
 const INTERFACE: &str = "wasi:clocks/monotonic-clock@0.2.12";
 
-type Waited = wasmtime::Result<(Resource<DynPollable>,)>;
+type Wait = wasmtime::Result<Resource<DynPollable>>;
 
 /// Replaces wasmtime-wasi's functions, which the linker must have already.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -22,26 +22,16 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     let mut clock = linker.instance(INTERFACE)?;
     clock.func_wrap(
         "subscribe-instant",
-        |mut store: StoreContextMut<'_, State>, (when,): (u64,)| -> Waited {
-            let state = store.data_mut();
-            let wait = if state.only_describes() {
-                over(state)?
-            } else {
-                state.clocks().subscribe_instant(when)?
-            };
-            Ok((wait,))
+        |mut store: StoreContextMut<'_, State>, (when,): (u64,)| {
+            wait(store.data_mut(), |state| state.clocks().subscribe_instant(when))
         },
     )?;
     clock.func_wrap(
         "subscribe-duration",
-        |mut store: StoreContextMut<'_, State>, (duration,): (u64,)| -> Waited {
-            let state = store.data_mut();
-            let wait = if state.only_describes() {
-                over(state)?
-            } else {
-                state.clocks().subscribe_duration(duration)?
-            };
-            Ok((wait,))
+        |mut store: StoreContextMut<'_, State>, (duration,): (u64,)| {
+            wait(store.data_mut(), |state| {
+                state.clocks().subscribe_duration(duration)
+            })
         },
     )?;
     linker.allow_shadowing(false);
@@ -56,7 +46,20 @@ impl Pollable for Over {
     async fn ready(&mut self) {}
 }
 
-fn over(state: &mut State) -> wasmtime::Result<Resource<DynPollable>> {
+/// Begins a wait, or one that is over if the instance only describes itself.
+fn wait(
+    state: &mut State,
+    begin: impl FnOnce(&mut State) -> Wait,
+) -> wasmtime::Result<(Resource<DynPollable>,)> {
+    let wait = if state.only_describes() {
+        over(state)
+    } else {
+        begin(state)
+    };
+    Ok((wait?,))
+}
+
+fn over(state: &mut State) -> Wait {
     let over = state.table.push(Over)?;
     subscribe(&mut state.table, over)
 }

@@ -8,7 +8,7 @@ use crate::events::Label;
 use crate::gate::budget::Pace;
 use crate::run::stats::Stats;
 use crate::runtime::instance::Idle;
-use nodule_core::description::Effect;
+use nodule_core::description::{Effect, ItemCheck};
 
 /// An operation, bound to the state of a run.
 pub(crate) struct BoundOperation {
@@ -26,6 +26,8 @@ pub(crate) struct BoundOperation {
     pub(crate) stats: Arc<Stats>,
     /// The rate of requests, and the budget that they share with other runs.
     pub(crate) rate: Option<Arc<Pace>>,
+    /// Checks items before the node gets them.
+    pub(crate) form: ItemCheck,
     /// Instances that the run can use again.
     pub(crate) idle: Idle,
 }
@@ -62,6 +64,7 @@ impl BoundOperation {
             key_parameter: key_parameter.map(|parameter| parameter.name.clone()),
             stats: Arc::new(Stats::new()),
             rate: None,
+            form: ItemCheck::new(inner.component.node(), operation),
             idle: Idle::default(),
         })
     }

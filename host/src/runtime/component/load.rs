@@ -1,5 +1,6 @@
 //! Loads components into an engine: from bytes, from a file, or as compiled code.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::file::{read, refuse_large};
@@ -15,15 +16,14 @@ impl Engine {
     ///
     /// Names, sizes, imports and exports are checked in the bytes, before anything is compiled; see
     /// [`Precompiler`](crate::Precompiler) for what bounds the compiler itself. The work is done on Tokio's blocking
-    /// threads, and continues there if the future is dropped.
+    /// threads, and continues there if the future is dropped. A `Vec` is taken as it is; borrowed bytes are copied.
     ///
     /// # Errors
     ///
     /// The bytes are not a component, have names or sizes that are refused, are a node for another version of the
     /// contract, import more than a node may, or do not compile, or the description is invalid or hostile.
-    pub async fn load(&self, bytes: &[u8]) -> Result<Component, Error> {
-        refuse_large(bytes.len() as u64)?;
-        Component::load(self, bytes.to_vec(), None).await
+    pub async fn load<'b>(&self, bytes: impl Into<Cow<'b, [u8]>>) -> Result<Component, Error> {
+        Component::load(self, owned(bytes.into())?, None).await
     }
 
     /// [`Engine::load`] for a component that must have this digest, `sha256:` and 64 hexadecimal digits. A component
@@ -32,9 +32,12 @@ impl Engine {
     /// # Errors
     ///
     /// As for [`Engine::load`], or the digest differs; the error has both digests.
-    pub async fn load_pinned(&self, bytes: &[u8], digest: &str) -> Result<Component, Error> {
-        refuse_large(bytes.len() as u64)?;
-        Component::load(self, bytes.to_vec(), Some(digest.to_owned())).await
+    pub async fn load_pinned<'b>(
+        &self,
+        bytes: impl Into<Cow<'b, [u8]>>,
+        digest: &str,
+    ) -> Result<Component, Error> {
+        Component::load(self, owned(bytes.into())?, Some(digest.to_owned())).await
     }
 
     /// [`Engine::load`] for a regular file. Devices and pipes are refused, since they may never end.
@@ -75,4 +78,10 @@ impl Engine {
     pub fn precompile(&self, bytes: &[u8]) -> Result<(), Error> {
         Component::precompile(self, bytes)
     }
+}
+
+/// The bytes of a component, copied only if they are borrowed and not too many.
+fn owned(bytes: Cow<'_, [u8]>) -> Result<Vec<u8>, Error> {
+    refuse_large(bytes.len() as u64)?;
+    Ok(bytes.into_owned())
 }

@@ -8,27 +8,46 @@ use crate::runtime::reached_limit::ReachedLimit;
 
 /// The remaining memory, table elements and core instances.
 pub(in crate::runtime) struct RemainingResources {
-    memory_limit: usize,
-    memory_left: usize,
-    tables_limit: usize,
-    tables_left: usize,
+    memory: Remaining,
+    tables: Remaining,
     instances: usize,
+}
+
+/// What is left of one limit.
+struct Remaining {
+    limit: usize,
+    left: usize,
+}
+
+impl Remaining {
+    fn all(limit: usize) -> Self {
+        Self { limit, left: limit }
+    }
+
+    /// Takes a growth, and returns whether it is granted. `None` beyond the limit.
+    fn grow(&mut self, current: usize, desired: usize, most: Option<usize>) -> Option<bool> {
+        let left = self.left.checked_sub(desired.saturating_sub(current))?;
+        // Nothing grows beyond its declared maximum, so such a growth uses up nothing.
+        let is_declared = most.is_none_or(|most| desired <= most);
+        if is_declared {
+            self.left = left;
+        }
+        Some(is_declared)
+    }
 }
 
 impl RemainingResources {
     pub(in crate::runtime) fn new(limits: &Limits) -> Self {
         Self {
-            memory_limit: limits.memory_bytes,
-            memory_left: limits.memory_bytes,
-            tables_limit: limits.table_elements,
-            tables_left: limits.table_elements,
+            memory: Remaining::all(limits.memory_bytes),
+            tables: Remaining::all(limits.table_elements),
             instances: limits.instances,
         }
     }
 
     /// Whether more than half of the memory is left.
     pub(in crate::runtime) fn has_memory_to_spare(&self) -> bool {
-        self.memory_left > self.memory_limit / 2
+        self.memory.left > self.memory.limit / 2
     }
 }
 
@@ -40,15 +59,8 @@ impl ResourceLimiter for RemainingResources {
         most: Option<usize>,
     ) -> wasmtime::Result<bool> {
         // An error traps at once, so that the limit is what is reported, not what the guest does after a failed growth.
-        match self.memory_left.checked_sub(desired.saturating_sub(current)) {
-            // A memory cannot grow beyond its declared maximum, so this uses up nothing.
-            Some(_) if most.is_some_and(|most| desired > most) => Ok(false),
-            Some(left) => {
-                self.memory_left = left;
-                Ok(true)
-            }
-            None => Err(ReachedLimit::Memory(self.memory_limit).into()),
-        }
+        let growth = self.memory.grow(current, desired, most);
+        growth.ok_or_else(|| ReachedLimit::Memory(self.memory.limit).into())
     }
 
     /// The system has no more memory. The call stops instead of telling the node, whose behaviour must not depend on
@@ -63,14 +75,8 @@ impl ResourceLimiter for RemainingResources {
         desired: usize,
         most: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        match self.tables_left.checked_sub(desired.saturating_sub(current)) {
-            Some(_) if most.is_some_and(|most| desired > most) => Ok(false),
-            Some(left) => {
-                self.tables_left = left;
-                Ok(true)
-            }
-            None => Err(ReachedLimit::Tables(self.tables_limit).into()),
-        }
+        let growth = self.tables.grow(current, desired, most);
+        growth.ok_or_else(|| ReachedLimit::Tables(self.tables.limit).into())
     }
 
     fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
