@@ -2,7 +2,7 @@
 
 use nodule::description::Choice;
 use nodule::json::{Json, Object};
-use nodule::question::{ChoicesPage, Question};
+use nodule::question::{ChoicesPage, Question, Wanted};
 use nodule::recording::Recording;
 use nodule::{Component, OnFailure, Runner, text};
 
@@ -18,9 +18,8 @@ const MOST_PAGES: usize = 1_000;
 
 /// Prints the values that a parameter may have.
 pub async fn choices(args: Choices) -> Result<Exit, Failed> {
-    let asking = Asking::new(&args.asked).await?;
-    let mut question = asking.question.clone();
-    question.search = args.search;
+    let asking = Asking::new(&args.asked, Wanted::Choices, args.search).await?;
+    let mut question = asking.question;
     let mut lines = asking.lines;
     let most = if args.all { MOST_PAGES } else { 1 };
     let mut next = None;
@@ -58,7 +57,7 @@ pub async fn choices(args: Choices) -> Result<Exit, Failed> {
 
 /// Prints the columns of a parameter.
 pub async fn fields(args: Asked) -> Result<Exit, Failed> {
-    let asking = Asking::new(&args).await?;
+    let asking = Asking::new(&args, Wanted::Columns, None).await?;
     let mut lines = asking.lines;
     let columns = match asking.runner.fields(&asking.question).await? {
         Ok(columns) => columns,
@@ -83,18 +82,18 @@ struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
-    async fn new(args: &'a Asked) -> Result<Self, Failed> {
+    async fn new(args: &'a Asked, wanted: Wanted, search: Option<String>) -> Result<Self, Failed> {
         let mut places = read(args)?;
         let policy = setup::policy(&args.grants)?;
         let outbound = args.replay.is_none().then_some(&args.outbound);
         let component =
             setup::component(&args.component, args.digest.as_deref(), Some(&policy), outbound).await?;
         let filled_in = Json::parse(&items::one(&args.params)?).unwrap_or_default();
-        let question = Question::new(&args.group, &args.operation, &args.parameter).filled_in(filled_in);
+        let mut question = Question::new(&args.group, &args.operation, &args.parameter).filled_in(filled_in);
+        question.search = search;
         // Checked here, so that a wrong name is reported before the credential is looked for.
-        component
-            .node()
-            .operation(&args.group, &args.operation)
+        question
+            .check(component.node(), wanted)
             .map_err(nodule::Error::from)?;
         let runner = runner(args, &component, policy)?;
         let lines = Output::open(&mut places, "standard output", std::path::Path::new("-"))?;
@@ -138,9 +137,10 @@ fn runner(args: &Asked, component: &Component, policy: nodule::policy::Policy) -
         }
         // This command's own recordings contain the base URL.
         let is_own = recording.case().is_some();
-        let credential = match is_own {
-            true => None,
-            false => setup::credential(component.node(), args.credential.as_deref())?,
+        let credential = if is_own {
+            None
+        } else {
+            setup::credential(component.node(), args.credential.as_deref())?
         };
         let builder = match credential {
             Some(credential) => builder.credential(credential),
