@@ -1,6 +1,6 @@
 //! Answers the questions of a form as what is filled in says: `{"task": {"requests": […], "count": n, "choices": [[label,
 //! value, summary]], "next": text, "fields": [[name, kind]]}}`. It sends the requests first, with a choice for each, and
-//! then gives `count` choices and those that are listed.
+//! then gives `count` choices and those that are listed. A number as `next` or `label` is a text of that many bytes.
 
 use hostile_guests::{
     Answer, Behaviour, Failure, Page, Question, d, describe, failure, guest, parameter, parse, send,
@@ -57,11 +57,17 @@ impl Behaviour for Answers {
         for listed in list(&task["choices"]) {
             choices.push(choice(text(&listed[0]), &listed[1].to_string(), text(&listed[2])));
         }
+        if let Some(bytes) = task["label"].as_u64() {
+            choices.push(choice(&long(bytes), "1", ""));
+        }
         if let Some(search) = &question.search {
             choices.retain(|choice| choice.label.contains(search.as_str()));
         }
         let next = match &question.cursor {
-            None => task["next"].as_str().map(str::to_owned),
+            None => match task["next"].as_u64() {
+                Some(bytes) => Some(long(bytes)),
+                None => task["next"].as_str().map(str::to_owned),
+            },
             Some(cursor) if cursor == "without end" => Some(cursor.clone()),
             Some(_) => None,
         };
@@ -91,6 +97,10 @@ fn choice(label: &str, value: &str, summary: &str) -> d::Choice {
         value: value.to_owned(),
         summary: summary.to_owned(),
     }
+}
+
+fn long(bytes: u64) -> String {
+    "x".repeat(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 fn text(value: &Value) -> &str {
