@@ -26,11 +26,14 @@ pub(crate) struct Answers {
     kept: Mutex<Kept>,
 }
 
+/// The owner of an answer, and its policy and question.
+type Key = (KeyedDigest, KeyedDigest);
+
 #[derive(Default)]
 struct Kept {
-    answers: HashMap<KeyedDigest, Entry>,
+    answers: HashMap<Key, Entry>,
     /// The keys in the order in which answers came.
-    order: VecDeque<(Instant, KeyedDigest)>,
+    order: VecDeque<(Instant, Key)>,
     bytes: usize,
     /// How often answers were forgotten: one that is on its way meanwhile is not kept.
     forgotten: u64,
@@ -53,7 +56,7 @@ pub(crate) struct AnswerOwner {
 
 /// The place of one answer.
 pub(crate) struct AnswerKey {
-    key: KeyedDigest,
+    key: Key,
     owner: AnswerOwner,
     forgotten: u64,
 }
@@ -82,10 +85,8 @@ impl Answers {
 
     /// The place of the answer to a question under a policy.
     pub(crate) fn key(&self, owner: AnswerOwner, policy: &str, question: &str) -> AnswerKey {
-        // Both are digests of the same length, so no two lists of parts give the same text.
-        let of: String = owner.owner.iter().map(|byte| format!("{byte:02x}")).collect();
         AnswerKey {
-            key: self.digests.of([of.as_str(), policy, question]),
+            key: (owner.owner, self.digests.of([policy, question])),
             owner,
             forgotten: self.kept().forgotten,
         }
@@ -139,7 +140,7 @@ impl Answers {
 }
 
 impl Kept {
-    fn remove(&mut self, key: &KeyedDigest) {
+    fn remove(&mut self, key: &Key) {
         if let Some(entry) = self.answers.remove(key) {
             self.bytes -= entry.bytes;
         }
@@ -162,13 +163,15 @@ impl Kept {
 
     fn forget(&mut self, is_forgotten: impl Fn(&Entry) -> bool) {
         self.forgotten += 1;
-        let gone: Vec<KeyedDigest> = self
+        let gone: Vec<Key> = self
             .answers
             .iter()
             .filter(|(_, entry)| is_forgotten(entry))
             .map(|(key, _)| *key)
             .collect();
-        gone.iter().for_each(|key| self.remove(key));
+        for key in &gone {
+            self.remove(key);
+        }
     }
 }
 
@@ -231,7 +234,9 @@ mod tests {
         let owners = [("1", "one"), ("2", "one"), ("1", "two")]
             .map(|(digest, tenant)| answers.owner(digest, tenant, None));
         let [first, second, other] = owners;
-        owners.iter().for_each(|owner| keep(&answers, *owner, "q"));
+        for owner in owners {
+            keep(&answers, owner, "q");
+        }
         answers.forget(first);
         assert_eq!(
             owners.map(|owner| found(&answers, owner, "q")),
