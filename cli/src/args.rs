@@ -41,6 +41,10 @@ pub enum Command {
     Describe(Describe),
     /// Run an operation on items
     Run(Box<Run>),
+    /// Ask the service which values a parameter may have
+    Choices(Box<Choices>),
+    /// Ask the service which columns a parameter has
+    Fields(Box<Asked>),
     /// Replay recorded cases and compare
     Check(Check),
     /// Say whether a credential works
@@ -215,6 +219,54 @@ pub struct Run {
     /// How progress is shown on standard error
     #[arg(long, value_enum, value_name = "MODE", default_value_t = Progress::Auto)]
     pub progress: Progress,
+    /// Refuse the component unless it has this digest
+    #[arg(long, value_name = "sha256:HEX")]
+    pub digest: Option<String>,
+}
+
+/// Ask the service which values a parameter may have; prints JSON lines. Only GET and HEAD are sent.
+#[derive(Debug, clap::Args)]
+pub struct Choices {
+    #[command(flatten)]
+    pub asked: Asked,
+    /// What the values are searched for, where the parameter can be searched
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
+    /// Follow every page, not the first alone
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// A question of a form, and what answers it.
+#[derive(Debug, clap::Args)]
+pub struct Asked {
+    /// The component's file
+    pub component: PathBuf,
+    /// The operation's group
+    pub group: String,
+    /// The operation
+    pub operation: String,
+    /// The parameter's ID, as `nodule describe --format json` has it
+    pub parameter: String,
+    /// A parameter that is filled in already; NAME:=JSON for a number, a list and the like
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// The credential, a JSON object; without it, the variable NODULE_CREDENTIAL
+    #[arg(long, value_name = "FILE")]
+    pub credential: Option<PathBuf>,
+    #[command(flatten)]
+    pub grants: Grants,
+    #[command(flatten)]
+    pub outbound: Outbound,
+    /// Write a recording of what is sent and answered
+    #[arg(long, value_name = "FILE.har", conflicts_with = "replay")]
+    pub record: Option<PathBuf>,
+    /// What answers, in words, for readers of the recording
+    #[arg(long, value_name = "TEXT", requires = "record")]
+    pub recorded_against: Option<String>,
+    /// Answer from a recording; nothing is sent
+    #[arg(long, value_name = "FILE.har")]
+    pub replay: Option<PathBuf>,
     /// Refuse the component unless it has this digest
     #[arg(long, value_name = "sha256:HEX")]
     pub digest: Option<String>,

@@ -223,7 +223,7 @@ fn shown(argument: &str) -> String {
 }
 
 /// Builds the single item that `--param` describes.
-fn one(params: &[String]) -> Result<String, Failed> {
+pub fn one(params: &[String]) -> Result<String, Failed> {
     let mut fields = Object::new();
     for param in params {
         let (name, value) = param

@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod args;
+mod ask;
 mod check;
 mod compile;
 mod describe;
@@ -42,6 +43,8 @@ fn main() -> std::process::ExitCode {
     let outcome = match args.command {
         Command::Describe(args) => setup::single_threaded(describe_command(&args)),
         Command::Run(args) => setup::multi_threaded(run::run(*args)),
+        Command::Choices(args) => setup::single_threaded(ask::choices(*args)),
+        Command::Fields(args) => setup::single_threaded(ask::fields(*args)),
         Command::Check(args) => setup::single_threaded(check::check(&args)),
         Command::CheckCredential(args) => setup::single_threaded(check_credential(&args)),
         Command::Serve(args) => serve::serve(&args),

@@ -4,6 +4,7 @@
 //! documents the API for people, `/openapi.json` for programs.
 
 mod api;
+mod ask;
 mod folders;
 mod large;
 mod lines;

@@ -48,6 +48,7 @@ pub use self::find::{Indexed, Unknown, nearest};
 pub use self::item::{ItemCheck, MAX_ITEM_PROBLEMS};
 pub use self::json::parse_json;
 pub use self::json::values_in;
+pub(crate) use self::kinds::check_choice;
 pub use self::origin::{OriginPattern, ResolvedOrigin};
 pub use self::pattern::{Pattern, PatternError};
 pub use self::request::{DeclaredRequest, DeclaredRequestError};
@@ -55,6 +56,7 @@ pub use self::template::{Destination, RenderError, TemplateError, TextTemplate};
 pub use self::text::is_deceptive;
 pub use self::text::quoted;
 pub use self::url_template::{UrlTemplate, UrlTemplateError};
+pub(crate) use self::value::is_single as is_single_value;
 
 /// The JSON Schema (2020-12) of a description in JSON. Reading refuses whatever the schema refuses; [`Node::check`]
 /// refuses more.

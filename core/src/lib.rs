@@ -3,6 +3,7 @@
 //! | question | modules |
 //! | --- | --- |
 //! | What may a node describe? How do JSON values keep their digits? | [`description`], [`json`](mod@json) |
+//! | What does a form ask the service, and what may come back? | [`question`] |
 //! | Where may a request go, and with which headers? | [`policy`], [`canonical`], [`address`], [`header`] |
 //! | How much may a node use? | [`limits`], [`rate`] |
 //! | What does a failure mean, and what is retried? | [`failure`], [`outcome`], [`retry`] |
@@ -55,6 +56,7 @@ pub mod outcome;
 pub mod own_file;
 pub mod path_template;
 pub mod policy;
+pub mod question;
 pub mod rate;
 pub mod recording;
 pub mod redact;

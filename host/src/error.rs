@@ -117,6 +117,9 @@ pub enum Error {
     /// The node has no such operation.
     #[error("{0}")]
     UnknownOperation(#[from] nodule_core::description::Unknown),
+    /// A form's question that the node's description does not offer.
+    #[error("{0}")]
+    Question(nodule_core::question::QuestionError),
     /// The credential cannot be used.
     #[error(transparent)]
     Credential(#[from] nodule_core::credential::CredentialError),
@@ -226,6 +229,15 @@ impl From<std::sync::Arc<JournalError>> for Error {
     }
 }
 
+impl From<nodule_core::question::QuestionError> for Error {
+    fn from(error: nodule_core::question::QuestionError) -> Self {
+        match error {
+            nodule_core::question::QuestionError::Operation(unknown) => Error::UnknownOperation(unknown),
+            error => Error::Question(error),
+        }
+    }
+}
+
 /// Says why a replay needs a credential; empty without the name of a recording.
 fn baseless(recording: Option<&str>) -> String {
     let baseless = |name| {
@@ -293,6 +305,7 @@ impl Error {
             Error::UnknownOperation(unknown) => {
                 Some(unknown.hint())
             }
+            Error::Question(question) => question.hint(),
             Error::CacheDir { .. } => Some(
                 "what is in it is run as machine code; name a folder in a folder of your own, or remove this one: what was \
                  compiled is compiled again"

@@ -73,8 +73,8 @@ pub use nodule_core::credential::{Credential, CredentialError};
 pub use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem};
 pub use nodule_core::outcome::ItemResult;
 pub use nodule_core::{
-    address, canonical, description, json, limits, path_template, policy, rate, recording, redact, retry,
-    secret, text,
+    address, canonical, description, json, limits, path_template, policy, question, rate, recording, redact,
+    retry, secret, text,
 };
 pub use run::journal;
 pub use run::runner::{Runner, RunnerBuilder};

@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod ask;
 mod batch;
 pub(crate) mod call;
 mod driver;

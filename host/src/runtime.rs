@@ -1,6 +1,7 @@
 //! Components: compiles them, instantiates them, calls them within limits, and passes their requests to the
 //! [gate](crate::gate).
 
+pub(crate) mod answers;
 pub(crate) mod authenticator;
 pub(crate) mod bindings;
 mod cache_dir;

@@ -114,6 +114,16 @@ test('a value of the service is never an expression', async () => {
 	]);
 });
 
+test('a label of the service is never an expression, where n8n stores it', async () => {
+	const label = '={{ $env.KEY }}';
+	answer = () => ({ body: { choices: [choice('7', label), choice('8', 'a = {{ b }}')], fields: [{ name: 'a', displayName: label, required: false, kind: { type: 'text' } }] } });
+	const { results } = (await list('item_store_owner')) as { results: Array<{ name: string }> };
+	const { fields } = (await methods?.resourceMapping?.item_store_fields?.call(form())) as { fields: Array<{ displayName: string }> };
+	const names = [...results.map(({ name }) => name), ...fields.map(({ displayName }) => displayName)];
+	expect(names).toEqual([`\u2060${label}`, 'a = {{ b }}', `\u2060${label}`]);
+	for (const name of names) expect(name.startsWith('=')).toBe(false);
+});
+
 test('a reference is searched page by page', async () => {
 	answer = ({ body }) => ({ body: { choices: [choice('7', 'Ann')], ...(body.cursor ? {} : { next: 'two' }) } });
 	expect(await list('item_store_owner', 'an')).toEqual({ results: [{ name: 'Ann', value: '7' }], paginationToken: 'two' });

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::problem::{Answered, parse};
 use super::wire::{self, About, Binding, ComponentFile, CredentialCheck, Loaded};
-use super::{Server, large, run};
+use super::{Server, ask, large, run};
 use crate::describe::{self, Format};
 
 /// Limit on a body that is neither a component nor a run: a binding with its policy.
@@ -30,7 +30,7 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
                        Spoken over a Unix socket, or on Windows a named pipe."
     ),
     paths(
-        about, document, load, describe, forget, check_credential, run::run, run::plan, progress, stop, abandon
+        about, document, load, describe, forget, check_credential, ask::choices, ask::fields, run::run, run::plan, progress, stop, abandon
     ),
     components(schemas(wire::Item)),
     security(("token" = [])),
@@ -59,6 +59,8 @@ pub fn router(server: Arc<Server>) -> axum::Router {
         .route("/v1/components", post(load))
         .route("/v1/components/{digest}", get(describe).delete(forget))
         .route("/v1/check-credential", post(check_credential))
+        .route("/v1/choices", post(ask::choices))
+        .route("/v1/fields", post(ask::fields))
         .route("/v1/runs", post(run::run))
         .route("/v1/plan", post(run::plan))
         .route("/v1/runs/{id}", get(progress))
@@ -184,7 +186,9 @@ async fn in_one_piece(body: Body, announced: Option<usize>) -> Result<Vec<u8>, A
     Ok(whole)
 }
 
-fn whole(body: Result<Bytes, axum::extract::rejection::BytesRejection>) -> Result<Bytes, Answered> {
+pub(super) fn whole(
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Bytes, Answered> {
     body.map_err(|error| Answered::new(error.status(), "invalid-request", error.body_text()))
 }
 

@@ -71,6 +71,7 @@ impl From<&nodule::Error> for Problem {
         use nodule::Error;
         let kind = match error {
             Error::UnknownOperation(_) => "unknown-operation",
+            Error::Question(_) => "question",
             Error::Digest { .. } => "digest",
             Error::Credential { .. } | Error::CredentialMissing { .. } => "credential",
             Error::Journal(_) => "journal",

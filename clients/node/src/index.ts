@@ -48,6 +48,8 @@ export interface Question extends Binding {
 	search?: string;
 	/** Where the page before said that this one begins. */
 	cursor?: string;
+	/** An answer of the last minute will do. */
+	keep?: boolean;
 }
 
 export interface ChoicePage {

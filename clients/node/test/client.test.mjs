@@ -54,6 +54,18 @@ test('a program that is not there, or does not start, is said to be the problem,
 	assert.equal(broken.message, 'the host process ended with code 2: error: the cache is not yours');
 });
 
+test('a question is asked of its component, and a refusal is an error with what to do', async (t) => {
+	const { component: fake } = await component(t);
+	const question = { ...given('o'), parameter: 'g.o.p', filledIn: { a: 1 }, search: 'x', keep: true };
+	const { choices, next } = await fake.choices(question);
+	assert.deepEqual(choices, [{ label: 'A', value: 1, summary: '' }]);
+	assert.deepEqual(JSON.parse(next), { ...question, component: 'sha256:fake' });
+	assert.deepEqual(await fake.fields(question), { fields: [{ ...question, component: 'sha256:fake' }] });
+	const refused = await fake.choices({ ...question, parameter: 'refused' }).catch((error) => error);
+	assert.ok(refused instanceof RequestError);
+	assert.deepEqual([refused.kind, refused.hint], ['denied', 'allow it']);
+});
+
 test('items go by object and by text, alone and in lists, from any iterable, and keep their names', async (t) => {
 	const { component: fake } = await component(t);
 	const items = [{ parameters: { a: 1 } }, { id: 'x"y', parameters: '{\n"a": 12345678901234567890}' }, [{ id: 7, parameters: {} }, { id: 8, parameters: {} }]];

@@ -22,6 +22,13 @@ const server = createServer(async (request, answer) => {
 		told();
 		return answer.writeHead(204).end();
 	}
+	if (request.url === '/v1/choices' || request.url === '/v1/fields') {
+		let body = '';
+		for await (const piece of request) body += piece;
+		const asked = JSON.parse(body);
+		if (asked.parameter === 'refused') return answer.writeHead(422).end('{"error":{"kind":"denied","message":"it may not","hint":"allow it"}}');
+		return answer.end(JSON.stringify(request.url === '/v1/fields' ? { fields: [asked] } : { choices: [{ label: 'A', value: 1, summary: '' }], next: body }));
+	}
 	const items = createInterface(request)[Symbol.asyncIterator]();
 	const run = JSON.parse((await items.next()).value);
 	if (run.operation === 'refused') return answer.writeHead(400).end('{"error":{"kind":"credential","message":"it lacks a field","hint":"give it"}}');

@@ -173,6 +173,31 @@ class Results(FakeHost):
             node.run("g", "o", [], allow="https://x")
 
 
+class Questions(FakeHost):
+    def test_a_question_is_asked_in_the_interface_s_spelling(self):
+        page = {"choices": [{"label": "Ann", "value": 7, "summary": ""}], "next": "2"}
+        columns = [{"name": "Size", "kind": {"type": "number"}}]
+        asked = []
+
+        def answer(request):
+            asked.append((request.target, json.loads(b"".join(request.pieces()))))
+            request.answer(200, page if request.target == "/v1/choices" else {"fields": columns})
+
+        node = self.node(answer)
+        said = node.choices("g", "o", "g.o.p", filled_in={"a": 1}, search="an", cursor="1", keep=True, tenant="t")
+        self.assertEqual(said, page)
+        self.assertEqual(node.fields("g", "o", "g.o.c"), columns)
+        operation = {"component": LOADED["digest"], "group": "g", "operation": "o"}
+        first = operation | {"parameter": "g.o.p", "filledIn": {"a": 1}, "search": "an", "cursor": "1", "keep": True, "tenant": "t"}
+        self.assertEqual(asked, [("/v1/choices", first), ("/v1/fields", operation | {"parameter": "g.o.c"})])
+
+    def test_a_question_that_has_no_answer_is_refused_with_its_kind(self):
+        problem = {"error": {"kind": "denied", "message": "a question of a form may send GET and HEAD"}}
+        with self.assertRaises(RequestRefused) as raised:
+            self.node(lambda request: (list(request.pieces()), request.answer(422, problem))).choices("g", "o", "p")
+        self.assertIn("GET and HEAD", str(raised.exception))
+
+
 class Errors(FakeHost):
     def test_an_answer_without_an_end_says_that_items_may_have_been_done(self):
         for cut in (b"", b'{"item":1,"outp'):

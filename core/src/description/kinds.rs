@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::check::{Problems, label, name, scalar, summary};
 use super::json::found;
 use super::text::quoted;
-use super::{Choices, Kind, Pattern, Reference, RowShape, value};
+use super::{Choice, Choices, Kind, Pattern, Reference, RowShape, value};
 
 pub(super) fn check(at: &str, kind: &Kind, problems: &mut Problems) {
     match kind {
@@ -74,19 +74,24 @@ fn choice_values(at: &str, choices: &Choices, problems: &mut Problems) {
     }
     let mut seen = HashSet::new();
     for choice in &choices.known {
-        label(format!("{at}, label of a choice"), &choice.label, problems);
-        summary(
-            format!("{at}, choice {}", quoted(&choice.label)),
-            &choice.summary,
-            problems,
-        );
-        scalar(
-            format!("{at}, choice {}", quoted(&choice.label)),
-            &choice.value,
-            problems,
-        );
+        check_choice(at, choice, problems);
         if !seen.insert(choice.value.to_string()) {
             problems.add(at, format!("the choice {} is there twice", found(&choice.value)));
         }
     }
+}
+
+/// Checks one value of a choice: what it shows, and that it is a single value.
+pub(crate) fn check_choice(at: &str, choice: &Choice, problems: &mut Problems) {
+    label(format!("{at}, label of a choice"), &choice.label, problems);
+    summary(
+        format!("{at}, choice {}", quoted(&choice.label)),
+        &choice.summary,
+        problems,
+    );
+    scalar(
+        format!("{at}, choice {}", quoted(&choice.label)),
+        &choice.value,
+        problems,
+    );
 }

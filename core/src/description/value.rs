@@ -236,7 +236,7 @@ fn limits(range: &Range) -> String {
 }
 
 /// Whether a parameter of this kind has one text, number or boolean as its value.
-pub(super) fn is_single(kind: &Kind) -> bool {
+pub(crate) fn is_single(kind: &Kind) -> bool {
     matches!(
         kind,
         Kind::Text

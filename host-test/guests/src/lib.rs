@@ -19,6 +19,7 @@ pub mod bindings {
             world guest {
                 include workflow:node/node-by-turns@0.2.0;
                 export workflow:node/authentication@0.2.0;
+                export workflow:node/choices@0.2.0;
             }
         ",
         world: "hostile:guests/guest",
@@ -30,6 +31,7 @@ pub mod bindings {
 }
 
 pub use bindings::exports::workflow::node::authentication::Session;
+pub use bindings::exports::workflow::node::choices::{Page, Question};
 pub use bindings::exports::workflow::node::description as d;
 pub use bindings::exports::workflow::node::execution::{Call, ItemResult};
 pub use bindings::exports::workflow::node::types::{
@@ -54,6 +56,19 @@ pub trait Behaviour {
     /// Makes a session whose token is the secret backwards, so that tests can look for both.
     fn authenticate(credential: Value) -> Result<Session, Failure> {
         Ok(session(&format!("Bearer {}", token(&credential))))
+    }
+
+    /// One page of values for a form.
+    fn values(_: Question) -> Result<Page, Failure> {
+        Ok(Page {
+            choices: vec![],
+            next: None,
+        })
+    }
+
+    /// Columns for a form.
+    fn fields(_: Question) -> Result<Vec<d::Parameter>, Failure> {
+        Ok(vec![])
     }
 
     fn describing() -> d::Node {
@@ -124,6 +139,14 @@ macro_rules! guest {
                 <$behaviour as $crate::Behaviour>::execute(call)
             }
         }
+        impl $crate::bindings::exports::workflow::node::choices::Guest for Node {
+            fn values(question: $crate::Question) -> Result<$crate::Page, $crate::Failure> {
+                <$behaviour as $crate::Behaviour>::values(question)
+            }
+            fn fields(question: $crate::Question) -> Result<Vec<$crate::d::Parameter>, $crate::Failure> {
+                <$behaviour as $crate::Behaviour>::fields(question)
+            }
+        }
         impl $crate::bindings::exports::workflow::node::turns::Guest for Node {
             fn headers() -> Vec<String> {
                 <$behaviour as $crate::Behaviour>::headers()
@@ -152,18 +175,6 @@ pub fn parse(text: &str) -> Value {
 /// Every guest's description: `things.read` and `things.write`, and a credential.
 pub fn describe() -> d::Node {
     let text = |text: &str| text.to_owned();
-    let parameter = |id: &str, kind| d::Parameter {
-        id: text(id),
-        name: text(id),
-        display_name: text(id),
-        summary: text("Something"),
-        placeholder: None,
-        kind,
-        required: id == "baseUrl" || id == "id",
-        default: None,
-        visible_when: vec![],
-        hints: None,
-    };
     let operation = |name: &str, effect| d::Operation {
         group: text("things"),
         name: text(name),
@@ -212,6 +223,22 @@ pub fn describe() -> d::Node {
             parameter("mode", d::Kind::Text),
             parameter("id", d::Kind::Text),
         ],
+        hints: None,
+    }
+}
+
+/// A parameter with this ID, name and kind.
+pub fn parameter(id: &str, kind: d::Kind) -> d::Parameter {
+    d::Parameter {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        display_name: id.to_owned(),
+        summary: "Something".to_owned(),
+        placeholder: None,
+        kind,
+        required: id == "baseUrl" || id == "id",
+        default: None,
+        visible_when: vec![],
         hints: None,
     }
 }

@@ -31,6 +31,30 @@ fn an_unknown_operation_is_named_with_the_nearest() {
 }
 
 #[test]
+fn what_a_form_does_not_ask_is_said_before_anything_is_sent() {
+    for (command, parameter, expected) in [
+        (
+            "choices",
+            "card",
+            "error: unknown parameter `card` of the operation `member.getMember`",
+        ),
+        (
+            "fields",
+            "member.getMember.cardNo",
+            "error: the parameter `member.getMember.cardNo` has no columns to ask the service for",
+        ),
+    ] {
+        let mut asked = nodule();
+        asked
+            .arg(command)
+            .arg(component())
+            .args(["member", "getMember", parameter]);
+        let hint = "hint: no parameter of the operation has any";
+        assert_eq!(refused(&mut asked, 2), format!("{expected}\n\n{hint}\n"));
+    }
+}
+
+#[test]
 fn without_a_credential_the_remedy_is_said() {
     assert_eq!(
         refused(run("member", "getMember").args(["--param", "cardNo=M1"]), 2),

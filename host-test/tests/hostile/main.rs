@@ -17,6 +17,7 @@
     reason = "a test that panics fails, which is the point; clippy's exception covers test functions only"
 )]
 
+mod asking;
 mod bench;
 mod bombs;
 mod claims;
@@ -148,6 +149,11 @@ const ROWS: &[Row] = rows! {
     98 "a flood of denials in the log" claims::denials;
     99 "paths that some servers read as others" readings::paths;
     100 "results that nobody reads" ending::unread_results;
+    130 "a page of a million choices" asking::much;
+    131 "choices that act on a terminal" asking::deceptive;
+    132 "choices and columns that are expressions" asking::expressions;
+    133 "a form that changes something" asking::changes;
+    134 "kept answers of others, and other questions" asking::kept;
 };
 
 fn main() -> ExitCode {

@@ -3,7 +3,8 @@
 //! 1. The request's size and syntax are checked. No header may override the method, path or client. The URL becomes
 //!    canonical: what is checked below is what is sent.
 //! 2. The policy checks scheme, host, port, method and path; below the credential's base URL, its `base-url` rule
-//!    applies. An authenticating instance reaches the base URL and nothing else, whatever the policy lists.
+//!    applies. An authenticating instance reaches the base URL and nothing else, whatever the policy lists. A question of a
+//!    form sends GET and HEAD only.
 //! 3. A replay or a dry run finishes the request here. No later step runs, so no socket is opened.
 //! 4. The embedder's headers are added. Below the credential's base URL only, the session's headers and query
 //!    parameters are added, and the node's own of the same names are removed. No later step refuses a request because
@@ -115,6 +116,8 @@ pub(crate) struct Pipeline {
     pub(crate) hook: Option<Arc<dyn RequestHook>>,
     /// Whether the operation's effect is `write`.
     pub(crate) write: bool,
+    /// Whether only GET and HEAD may be sent: the call answers a question of a form.
+    pub(crate) reads_only: bool,
     /// The index of the item, if the call has only one.
     pub(crate) item: Option<usize>,
     /// Permits for requests in flight, shared by all calls of a runner.

@@ -332,7 +332,10 @@ pub(crate) async fn alone(
 
 fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {
     match result {
-        Ok(output) => output.into_iter().map(|output| output_item(output.json)).collect(),
+        Ok(output) => output
+            .into_iter()
+            .map(|output| output_item(output.json))
+            .collect(),
         Err(failure) => Err(told(pipeline, failure)),
     }
 }

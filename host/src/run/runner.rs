@@ -2,6 +2,7 @@
 
 mod builder;
 mod operation;
+mod question;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::events::Label;
 use crate::gate::budget::{Budget, Pace};
 use crate::gate::client::Owner;
 use crate::gate::pipeline::{Buffered, Observed, Pipeline, RequestHook, Scope, Transport};
+use crate::runtime::answers::AnswerOwner;
 use crate::runtime::authenticator::Authenticator;
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::component::Component;
@@ -47,6 +49,10 @@ pub(crate) struct Inner {
     credential: Option<Credential>,
     base: Option<Arc<Base>>,
     session: Option<Arc<SessionSlot>>,
+    /// Whose answers to the questions of a form may be kept; `None` if none are.
+    answers: Option<AnswerOwner>,
+    /// The number of questions so far, locked while one is asked that is numbered.
+    questions: Arc<tokio::sync::Mutex<usize>>,
     /// Whose connections the requests may use.
     owner: Owner,
     slots: Arc<Semaphore>,
@@ -69,6 +75,8 @@ enum Target {
     Replay {
         player: Arc<Player>,
         moments: Vec<Option<ReplaySeed>>,
+        /// The items of the recording as texts, to find where a question was recorded.
+        items: Vec<String>,
     },
     DryRun,
 }
@@ -117,11 +125,15 @@ impl Runner {
     }
 
     /// Forgets the session of this component, tenant and credential, and one that is still being made. The next call
-    /// makes a new session; calls in flight keep the session that they have. See
+    /// makes a new session; calls in flight keep the session that they have. Kept answers to the questions of forms are
+    /// forgotten with it. See
     /// [`Engine::forget_sessions`](crate::Engine::forget_sessions).
     pub fn forget_session(&self) {
         if let Some(session) = &self.inner.session {
             session.forget();
+        }
+        if let Some(owner) = self.inner.answers {
+            self.inner.component.engine().answers().forget(owner);
         }
     }
 
@@ -343,6 +355,7 @@ impl Inner {
             transport,
             hook: self.hook.clone(),
             write: operation.is_some_and(BoundOperation::is_write),
+            reads_only: false,
             item,
             slots: Arc::clone(&self.slots),
             buffered: Buffered::new(self.limits.buffered_bytes),

@@ -42,8 +42,14 @@ impl Authenticator<'_> {
             self.clock_and_rng,
         );
         // The bindings need a `String`. This copy is zeroized; the copies that the bindings make are out of reach.
-        let (name, fields) = (self.credential.name().to_owned(), Zeroizing::new(self.credential.json().expose().to_owned()));
-        let credential = authentication::BoundCredential { name: &name, fields: &fields };
+        let (name, fields) = (
+            self.credential.name().to_owned(),
+            Zeroizing::new(self.credential.json().expose().to_owned()),
+        );
+        let credential = authentication::BoundCredential {
+            name: &name,
+            fields: &fields,
+        };
         let answer = guard
             .authenticate(self.component.pre(), credential, renew.as_ref())
             .await;

@@ -22,12 +22,14 @@ mod generated {
     });
 }
 
-pub(crate) use generated::exports::workflow::node::{authentication, description, execution, turns, types};
+pub(crate) use generated::exports::workflow::node::{
+    authentication, choices, description, execution, turns, types,
+};
 
 mod described;
 mod failure;
 
-pub(crate) use self::described::describe;
+pub(crate) use self::described::{columns, describe, page};
 
 use std::sync::Arc;
 
@@ -43,6 +45,8 @@ pub(crate) struct NodePre {
     description: description::GuestIndices,
     /// Set if the node exports `authentication`.
     authentication: Option<authentication::GuestIndices>,
+    /// Set if the node exports `choices`.
+    choices: Option<choices::GuestIndices>,
     execution: execution::GuestIndices,
     /// Set if the node runs by turns.
     turns: Option<ByTurns>,
@@ -66,16 +70,21 @@ pub(crate) enum Executing {
 /// The interface of nodes that make sessions.
 pub(crate) const AUTHENTICATION: &str = "workflow:node/authentication@0.2.0";
 
+/// The interface of nodes whose forms ask the service.
+pub(crate) const CHOICES: &str = "workflow:node/choices@0.2.0";
+
 type Store = wasmtime::Store<State>;
 
 impl NodePre {
     pub(crate) fn new(pre: InstancePre<State>) -> wasmtime::Result<Self> {
         let authentication = pre.component().get_export_index(None, AUTHENTICATION);
+        let choices = pre.component().get_export_index(None, CHOICES);
         Ok(Self {
             description: description::GuestIndices::new(&pre)?,
             authentication: authentication
                 .map(|_| authentication::GuestIndices::new(&pre))
                 .transpose()?,
+            choices: choices.map(|_| choices::GuestIndices::new(&pre)).transpose()?,
             execution: execution::GuestIndices::new(&pre)?,
             turns: None,
             pre,
@@ -117,6 +126,15 @@ impl NodePre {
         };
         let instance = self.instance(store).await?;
         authentication.load(store, &instance)
+    }
+
+    /// An instance that answers the questions of a form.
+    pub(crate) async fn answering(&self, store: &mut Store) -> wasmtime::Result<choices::Guest> {
+        let Some(choices) = &self.choices else {
+            wasmtime::bail!("the node does not export `{CHOICES}`");
+        };
+        let instance = self.instance(store).await?;
+        choices.load(store, &instance)
     }
 
     pub(crate) async fn executing(&self, store: &mut Store) -> wasmtime::Result<Executing> {

@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::events::Observer;
 use crate::gate::client::{Clients, Outbound};
 use crate::gate::network::{Network, Proxy, System};
+use crate::runtime::answers::Answers;
 use crate::runtime::cache_dir;
 use crate::runtime::http::{handler, polling};
 use crate::runtime::loaded::Loaded;
@@ -225,6 +226,7 @@ struct Inner {
     linker: Linker<State>,
     clients: Arc<Clients>,
     sessions: Sessions,
+    answers: Answers,
     loaded: Loaded,
     precompiler: Option<Arc<dyn Precompiler>>,
     observer: Option<Arc<dyn Observer>>,
@@ -289,6 +291,7 @@ impl Engine {
                 wasmtime,
                 clients: Arc::new(Clients::new(&config.extra_roots, outbound)?),
                 sessions: Sessions::new()?,
+                answers: Answers::new()?,
                 loaded: Loaded::default(),
                 precompiler: config.precompiler.clone(),
                 observer: config.observer.clone(),
@@ -298,12 +301,14 @@ impl Engine {
         })
     }
 
-    /// Forgets the sessions of a tenant, in all runners: those that are kept and those that are being made. No later
+    /// Forgets the sessions of a tenant, in all runners: those that are kept and those that are being made. Kept answers to
+    /// the questions of forms are forgotten with them. No later
     /// call starts with one of them; a call in flight keeps the session that it has. A runner that still exists makes a
     /// new session when it needs one, since it has the credential. If that must not happen, drop the tenant's runs and
     /// runners first.
     pub fn forget_sessions(&self, tenant: &str) {
         self.inner.sessions.forget(tenant);
+        self.inner.answers.forget_tenant(tenant);
     }
 
     /// The precompiler, if there is one.
@@ -340,6 +345,11 @@ impl Engine {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.inner.sessions
+    }
+
+    /// The answers to questions of forms that are kept.
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.inner.answers
     }
 
     /// The components in use.

@@ -3,6 +3,7 @@
 //! An instance lives for one run at most. It has a clock, a source of randomness, outgoing HTTP through the
 //! [pipeline](crate::gate::pipeline), and nothing else.
 
+mod ask;
 mod turns;
 
 use std::fmt;

@@ -68,7 +68,7 @@ async function allOptions(self: ILoadOptionsFunctions, method: Method, ask: Ask)
 }
 
 function asOption({ label, value, summary }: ChoicePage['choices'][number]): INodeListSearchItems {
-	return { name: label, value: literal(value), ...(summary ? { description: html(summary) } : {}) };
+	return { name: plain(label), value: literal(value), ...(summary ? { description: html(summary) } : {}) };
 }
 
 const TYPES: Record<string, ResourceMapperField['type']> = {
@@ -89,7 +89,7 @@ function asColumn({ name, displayName, required, kind }: Field): ResourceMapperF
 	if (kind.type === 'notice') return [];
 	const type = TYPES[kind.type] ?? 'string';
 	const options = type === 'options' ? { options: (kind.known ?? []).map(asOption) } : {};
-	return [{ id: name, displayName, required, defaultMatch: false, display: true, type, ...options }];
+	return [{ id: name, displayName: plain(displayName), required, defaultMatch: false, display: true, type, ...options }];
 }
 
 /** n8n would evaluate a text that starts with `=`: it becomes an expression that evaluates to it. */
@@ -98,6 +98,12 @@ function literal<T>(value: T): T | string {
 	// Two braces would close the expression.
 	return `={{ ${JSON.stringify(value).replaceAll('{', '\\u007b').replaceAll('}', '\\u007d')} }}`;
 }
+
+/**
+ * n8n stores a label beside the value that was chosen, and the names of columns with the mapping. It evaluates whatever it stores that
+ * begins with `=`; behind a word joiner, which nobody sees, it is text.
+ */
+const plain = (label: string): string => (label.startsWith('=') ? `\u2060${label}` : label);
 
 const html = (text: string): string => text.replace(/[&<>"\n]/g, (character) => ESCAPES[character] ?? character);
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\n': '<br>' };

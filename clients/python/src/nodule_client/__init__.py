@@ -12,12 +12,14 @@ else, keeps its credential out of it, and runs its operations on items:
             print(result.item, result.output if result.failure is None else result.failure)
 """
 
-from .component import Component
+from .component import Choice, Choices, Component
 from .errors import CutShort, Failure, HostUnavailable, InvalidItem, NoduleError, ProtocolError, RequestRefused, RunBroken
 from .host import Host
 from .run import Result, Run
 
 __all__ = [
+    "Choice",
+    "Choices",
     "Component",
     "CutShort",
     "Failure",

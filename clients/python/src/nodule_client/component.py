@@ -13,7 +13,7 @@ from .errors import Failure, ProtocolError
 from .run import Handler, Result, Run, planned
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing_extensions import NotRequired, Unpack
 
 Fields = Mapping[str, Any]
 
@@ -43,6 +43,34 @@ class Options(Binding, total=False):
     record: Fields
     replay: Fields
     progress_ms: int
+
+
+class Question(Binding, total=False):
+    """A question of a form, beside the operation and the parameter. docs/serve.md says what each one means."""
+
+    filled_in: Fields
+    """What is filled in so far, as an item's parameters."""
+    search: str
+    cursor: str
+    """`next` of the page before."""
+    keep: bool
+    """An answer of the last minute will do."""
+
+
+class Choice(TypedDict):
+    """A value that a parameter may have."""
+
+    label: str
+    value: str | int | float | bool
+    summary: str
+
+
+class Choices(TypedDict):
+    """One page of values."""
+
+    choices: list[Choice]
+    next: NotRequired[str]
+    """Where the next page begins. Absent on the last one."""
 
 
 class Component:
@@ -76,6 +104,16 @@ class Component:
         """Whether a credential works: nothing if it does, else why not."""
         said = self._address.request("POST", "/v1/check-credential", json.dumps(self._binding(binding)).encode())
         return None if said.get("ok") is True else Failure(said.get("error") or {})
+
+    def choices(self, group: str, operation: str, parameter: str, **question: Unpack[Question]) -> Choices:
+        """One page of the values that a parameter, by its ID, may have. The service is only read."""
+        page: Choices = self._ask("/v1/choices", group, operation, parameter, question)
+        return page
+
+    def fields(self, group: str, operation: str, parameter: str, **question: Unpack[Question]) -> list[dict[str, Any]]:
+        """The columns of a parameter, each as `describe()` has a parameter. The service is only read."""
+        fields: list[dict[str, Any]] = self._ask("/v1/fields", group, operation, parameter, question)["fields"]
+        return fields
 
     @overload
     def run(
@@ -133,6 +171,10 @@ class Component:
 
     def __repr__(self) -> str:
         return f"<Component {self.name} {self.version} {self.digest}>"
+
+    def _ask(self, path: str, group: str, operation: str, parameter: str, question: Mapping[str, Any]) -> Any:
+        asked = self._binding(question) | {"group": group, "operation": operation, "parameter": parameter}
+        return self._address.request("POST", path, json.dumps(asked).encode())
 
     def _binding(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The options in the interface's spelling. The host refuses those that it does not know, by name."""

@@ -69,8 +69,22 @@ impl Pipeline {
     /// Decides on a request, counts it, and returns which addresses its connection may reach.
     pub(super) fn permit(&self, request: &ValidatedRequest) -> Result<Permit, HttpError> {
         decide(&self.policy, self.scope, request)
+            .and_then(|permit| self.may_ask(&request.method).map(|()| permit))
             .and_then(|permit| self.count(&request.method).map(|()| permit))
             .map_err(|refusal| self.refuse(request.line(), refusal))
+    }
+
+    /// Refuses whatever may change something, while a form is filled in: nobody has asked for that yet. The service decides
+    /// what a POST means, so that none is let through, not even one that only searches.
+    fn may_ask(&self, method: &Method) -> Result<(), Refusal> {
+        if !self.reads_only || is_safe(method) {
+            return Ok(());
+        }
+        Err(Refusal {
+            rule: "question",
+            message: "a question of a form may send GET and HEAD".to_owned(),
+            hint: None,
+        })
     }
 
     /// Counts a request that was allowed by itself, and refuses it if that is one too many.

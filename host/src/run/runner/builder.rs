@@ -16,7 +16,7 @@ use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::credential::{Credential, CredentialError};
 use nodule_core::limits::Limits;
 use nodule_core::policy::Policy;
-use nodule_core::recording::{Meta, Player, Recorder, Recording};
+use nodule_core::recording::{self, Meta, Player, Recorder, Recording};
 use nodule_core::secret::Secret;
 
 /// Configures what a component may use. By default it may use nothing. [`RunnerBuilder::build`] makes the runner.
@@ -29,6 +29,7 @@ pub struct RunnerBuilder {
     credential: Option<Credential>,
     tenant: String,
     own_session: bool,
+    keep_answers: bool,
     budget: Option<Budget>,
     hook: Option<Arc<dyn RequestHook>>,
     mode: Mode,
@@ -52,6 +53,7 @@ impl Component {
             credential: None,
             tenant: String::new(),
             own_session: false,
+            keep_answers: false,
             budget: None,
             hook: None,
             mode: Mode::Live,
@@ -89,6 +91,13 @@ impl RunnerBuilder {
     /// credential share: a test of the credential must not rely on an earlier session.
     pub fn own_session(mut self) -> Self {
         self.own_session = true;
+        self
+    }
+
+    /// Keeps answers to the questions of forms for a minute, for all runners of the same component, tenant, credential and
+    /// policy that keep answers too. They are forgotten with the session. Neither a recording nor a replay keeps any.
+    pub fn keep_answers(mut self) -> Self {
+        self.keep_answers = true;
         self
     }
 
@@ -139,6 +148,7 @@ impl RunnerBuilder {
             mut credential,
             tenant,
             own_session,
+            keep_answers,
             budget,
             hook,
             mode,
@@ -188,6 +198,11 @@ impl RunnerBuilder {
             }
             _ => component.engine().sessions().own(&tenant),
         });
+        let answers = keep_answers.then(|| {
+            let credential = credential.as_ref().map(|credential| credential.json().expose());
+            let answers = component.engine().answers();
+            answers.owner(component.digest(), &tenant, credential)
+        });
         let owner = component
             .engine()
             .clients()
@@ -216,6 +231,8 @@ impl RunnerBuilder {
                     .map(|credential| Arc::new(Base::new(credential.base_url().clone()))),
                 credential,
                 session,
+                answers,
+                questions: Arc::default(),
                 target,
             }),
         })
@@ -246,10 +263,16 @@ fn target(mode: Mode, credential: Option<&Credential>) -> Result<Target, Error> 
         }
         Mode::Replay(recording) => {
             let moments = moments(&recording);
+            let items = recording
+                .case()
+                .map(|case| case.items.as_slice())
+                .unwrap_or_default();
+            let items = items.iter().map(recording::Item::text).collect();
             let base = credential.map(Credential::base_url);
             Target::Replay {
                 player: Arc::new(player(*recording, base)?),
                 moments,
+                items,
             }
         }
     })

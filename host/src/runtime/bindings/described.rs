@@ -2,23 +2,57 @@
 
 use nodule_core::json::Json;
 
-use super::description;
+use super::{choices, description};
 use nodule_core::description as plain;
 use nodule_core::description::{
-    DescriptionProblem, MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES, Problems, parse_json, place_of_operation,
-    place_of_parameter, quoted, values_in,
+    DescriptionProblem, MAX_CHOICES, MAX_DESCRIPTION_BYTES, MAX_JSON_VALUES, MAX_SIBLINGS, Problems,
+    parse_json, place_of_operation, place_of_parameter, quoted, values_in,
 };
+use nodule_core::question::{ChoicesPage, check_columns, check_page};
 
 /// Converts a node's description and parses its JSON documents. Each invalid document is a problem;
 /// [`plain::Node::check`] checks the records afterwards.
 pub(crate) fn describe(node: description::Node) -> Result<plain::Node, Vec<DescriptionProblem>> {
-    let mut documents = Documents {
-        problems: Problems::default(),
-        bytes_left: MAX_DESCRIPTION_BYTES,
-        values_left: MAX_JSON_VALUES,
-    };
+    let mut documents = Documents::new();
     let described = documents.node(node);
     documents.problems.or(described)
+}
+
+/// Converts and checks a page of values. A page of too many is refused before any of it is parsed.
+pub(crate) fn page(page: choices::Page) -> Result<ChoicesPage, Vec<DescriptionProblem>> {
+    few("choices", page.choices.len(), MAX_CHOICES)?;
+    let mut documents = Documents::new();
+    let values = page.choices.into_iter();
+    let choices = values
+        .map(|choice| documents.choice(choice, &|| "the page".to_owned()))
+        .collect();
+    let page = ChoicesPage {
+        choices,
+        next: page.next,
+    };
+    documents.problems.or(page).and_then(check_page)
+}
+
+/// Converts and checks columns. Too many are refused before any of them is parsed.
+pub(crate) fn columns(
+    columns: Vec<description::Parameter>,
+) -> Result<Vec<plain::Parameter>, Vec<DescriptionProblem>> {
+    few("columns", columns.len(), MAX_SIBLINGS)?;
+    let mut documents = Documents::new();
+    let columns = columns.into_iter();
+    let columns = columns.map(|column| documents.parameter(column)).collect();
+    documents.problems.or(columns).and_then(check_columns)
+}
+
+fn few(what: &str, found: usize, most: usize) -> Result<(), Vec<DescriptionProblem>> {
+    let mut problems = Problems::default();
+    if found > most {
+        problems.add(
+            "the answer",
+            format!("expected at most {most} {what}, found {found}"),
+        );
+    }
+    problems.or(())
 }
 
 /// Parses the JSON documents of a description and collects the invalid ones. It stops parsing at a limit for all
@@ -30,6 +64,14 @@ struct Documents {
 }
 
 impl Documents {
+    fn new() -> Self {
+        Self {
+            problems: Problems::default(),
+            bytes_left: MAX_DESCRIPTION_BYTES,
+            values_left: MAX_JSON_VALUES,
+        }
+    }
+
     fn json(&mut self, text: &str, at: impl Fn() -> String) -> Json {
         let bytes_left = self.bytes_left.checked_sub(text.len());
         let Some(bytes_left) = bytes_left else {
@@ -210,14 +252,18 @@ impl Documents {
             known: choices
                 .known
                 .into_iter()
-                .map(|choice| plain::Choice {
-                    value: self.json(&choice.value, || {
-                        format!("{}, choice {}", at(), quoted(&choice.label))
-                    }),
-                    label: choice.label,
-                    summary: choice.summary,
-                })
+                .map(|choice| self.choice(choice, at))
                 .collect(),
+        }
+    }
+
+    fn choice(&mut self, choice: description::Choice, at: &impl Fn() -> String) -> plain::Choice {
+        plain::Choice {
+            value: self.json(&choice.value, || {
+                format!("{}, choice {}", at(), quoted(&choice.label))
+            }),
+            label: choice.label,
+            summary: choice.summary,
         }
     }
 }

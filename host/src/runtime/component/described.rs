@@ -18,11 +18,11 @@ use tokio::time::{Instant, timeout_at};
 use super::TURNS;
 use crate::error::Error;
 use crate::gate::pipeline::header::is_of_connection;
-use crate::runtime::bindings::{self, NodePre};
+use crate::runtime::bindings::{self, CHOICES, NodePre};
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::engine::Engine;
 use crate::runtime::instance::{InstanceStore, Stop};
-use nodule_core::description::{MAX_DESCRIPTION_BYTES, Node, quoted};
+use nodule_core::description::{MAX_DESCRIPTION_BYTES, Node, Problems, place_of_parameter, quoted};
 use nodule_core::limits::Limits;
 
 /// A description consists of constants. A node that takes longer is in a loop, and somebody waits for it to load.
@@ -68,6 +68,28 @@ pub(super) async fn describe(engine: &Engine, pre: &NodePre) -> Result<Node, Err
             TIMEOUT.as_secs()
         ))),
     }
+}
+
+/// Refuses a description whose forms ask the service, of a component that cannot be asked.
+///
+/// # Errors
+///
+/// [`Error::Description`], with each such parameter.
+pub(super) fn refuse_mute(node: &Node, is_asked: bool) -> Result<(), Error> {
+    let mut problems = Problems::default();
+    let asking = node
+        .parameters
+        .iter()
+        .filter(|it| !is_asked && it.kind.dynamic().is_some());
+    for parameter in asking {
+        let message = format!(
+            "expected a component that exports `{CHOICES}`, since the service is asked for its values"
+        );
+        problems.add(place_of_parameter(&parameter.id), message);
+    }
+    problems
+        .or(())
+        .map_err(|problems| Error::Description { problems })
 }
 
 /// The response headers that the node gets when it runs by turns: those that it reads and may see.
@@ -124,6 +146,17 @@ fn not_described(stop: &Stop) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_that_asks_the_service_needs_a_component_that_can_be_asked() {
+        let node: Node = serde_json::from_str(nodule_core::description::EXAMPLE).unwrap();
+        assert!(refuse_mute(&node, true).is_ok());
+        let error = refuse_mute(&node, false).unwrap_err().to_string();
+        assert!(
+            error.contains("`book.search.near`") && error.contains(CHOICES),
+            "{error}"
+        );
+    }
 
     #[test]
     fn headers_are_few_short_names_and_a_wrong_one_is_quoted_and_cut() {

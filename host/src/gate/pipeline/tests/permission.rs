@@ -193,3 +193,24 @@ async fn to_authenticate_counts_as_no_write() {
     }
     assert_eq!(server.seen().len(), 3);
 }
+
+#[tokio::test]
+async fn a_question_of_a_form_sends_get_and_head() {
+    let server = Server::start(ok(""));
+    let mut kit = Kit::to(&server);
+    kit.reads_only = true;
+    let gate = kit.live();
+    for allowed in [get(THINGS), request("HEAD", THINGS, &[], "")] {
+        gate.sent(allowed).await;
+    }
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "REPORT"] {
+        let refused = request(method, THINGS, &[], "");
+        assert_eq!(gate.fails(refused).await, "http-request-denied", "{method}");
+    }
+    let (message, hint) = denial(&gate.pipeline);
+    assert_eq!(
+        (message.as_str(), hint),
+        ("a question of a form may send GET and HEAD", None)
+    );
+    assert_eq!(server.seen().len(), 2);
+}
