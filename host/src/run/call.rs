@@ -370,6 +370,13 @@ mod tests {
         output_item(text.to_owned()).map(|json| vec![json])
     }
 
+    fn output(texts: &[&str]) -> execution::ItemResult {
+        let json = |text: &&str| types::Output {
+            json: (*text).to_owned(),
+        };
+        Ok(texts.iter().map(json).collect())
+    }
+
     fn unauthenticated() -> ItemResult {
         Err(Failure::Unauthenticated(Answer {
             status: 401,
@@ -446,7 +453,7 @@ mod tests {
 
     #[test]
     fn there_are_as_many_results_as_items() {
-        let results = vec![Ok(vec!["1".to_owned()]); 2];
+        let results = [output(&["1"]), output(&["1"])];
         for (items, found) in [
             (1, "expected 1 results, found 2"),
             (3, "expected 3 results, found 2"),
@@ -460,9 +467,9 @@ mod tests {
     #[test]
     fn the_bytes_of_all_results_of_a_call_are_limited_together() {
         let results = [
-            Ok(vec!["12".to_owned(), "345".to_owned()]),
+            output(&["12", "345"]),
             Err(types::Failure::NotRun),
-            Ok(vec!["6".to_owned()]),
+            output(&["6"]),
         ];
         let stop = cost(&results, 3, 5).unwrap_err();
         let message = "results of more than 5 bytes (`output-bytes`)";
