@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::description::Pattern;
 use super::read::form_of;
+use crate::description::Pattern;
 use crate::description::{
     Choices, Condition, Holds, Indexed, Kind, MAX_NESTING, Node, Operation, Parameter, Range,
 };
