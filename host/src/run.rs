@@ -33,6 +33,7 @@
 
 mod batch;
 pub(crate) mod call;
+mod credential_test;
 mod driver;
 mod item;
 pub mod journal;

@@ -2,6 +2,7 @@
 
 mod bare;
 mod checked;
+mod fixed;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -19,6 +20,8 @@ use crate::runtime::session::{Session, SessionSlot};
 use crate::runtime::share::Account;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
+
+pub(crate) use fixed::fixed_session;
 
 /// Everything that is needed to make a session.
 pub(crate) struct Authenticator<'a> {
@@ -42,8 +45,14 @@ impl Authenticator<'_> {
             self.clock_and_rng,
         );
         // The bindings need a `String`. This copy is zeroized; the copies that the bindings make are out of reach.
-        let (name, fields) = (self.credential.name().to_owned(), Zeroizing::new(self.credential.json().expose().to_owned()));
-        let credential = authentication::BoundCredential { name: &name, fields: &fields };
+        let (name, fields) = (
+            self.credential.name().to_owned(),
+            Zeroizing::new(self.credential.json().expose().to_owned()),
+        );
+        let credential = authentication::BoundCredential {
+            name: &name,
+            fields: &fields,
+        };
         let answer = guard
             .authenticate(self.component.pre(), credential, renew.as_ref())
             .await;

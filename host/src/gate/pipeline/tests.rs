@@ -3,6 +3,7 @@
 
 mod counting;
 mod deadlines;
+mod declared;
 mod permission;
 mod recording;
 mod replay;
@@ -200,7 +201,9 @@ struct Kit {
     policy: Policy,
     limits: Limits,
     access: Option<Access>,
+    origins: DeclaredOrigins,
     write: bool,
+    bound: Option<WriteBound>,
     addresses: io::Result<Vec<IpAddr>>,
     leads: Leads,
     rate: Option<Arc<Pace>>,
@@ -215,7 +218,9 @@ impl Kit {
             policy: Policy::default(),
             limits: Limits::default(),
             access: None,
+            origins: DeclaredOrigins::default(),
             write: false,
+            bound: None,
             addresses: Ok(vec![PUBLIC]),
             leads,
             rate: None,
@@ -254,8 +259,13 @@ impl Kit {
         self
     }
 
-    fn write(mut self) -> Self {
+    /// For an item of a `write` operation that declares this number of requests.
+    fn write(mut self, most: u32) -> Self {
         self.write = true;
+        self.bound = Some(WriteBound {
+            most,
+            is_of_policy: false,
+        });
         self
     }
 
@@ -309,9 +319,11 @@ impl Kit {
             policy: Arc::new(self.policy),
             base: Some(Arc::new(Base::new(CanonicalUrl::parse(BASE).unwrap()))),
             access: self.access.map(Arc::new),
+            origins: Arc::new(self.origins),
             owner,
             transport,
             write: self.write,
+            bound: self.bound,
             item: Some(0),
             slots: Arc::new(Semaphore::new(self.limits.requests_in_flight)),
             buffered: Buffered::new(self.limits.buffered_bytes),
@@ -428,6 +440,7 @@ fn checked(method: Method, url: &str) -> ValidatedRequest {
         method,
         below_base: Base::new(CanonicalUrl::parse(BASE).unwrap()).covers(&url),
         url,
+        declaration: Declaration::default(),
         headers: HeaderMap::new(),
         body: Bytes::new(),
     }

@@ -18,11 +18,11 @@ use tokio::time::{Instant, timeout_at};
 use super::TURNS;
 use crate::error::Error;
 use crate::gate::pipeline::header::is_of_connection;
-use crate::runtime::bindings::{self, NodePre};
+use crate::runtime::bindings::{self, AUTHENTICATION, NodePre};
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::engine::Engine;
 use crate::runtime::instance::{InstanceStore, Stop};
-use nodule_core::description::{MAX_DESCRIPTION_BYTES, Node, quoted};
+use nodule_core::description::{MAX_DESCRIPTION_BYTES, Node, Problems, Scheme, quoted};
 use nodule_core::limits::Limits;
 
 /// A description consists of constants. A node that takes longer is in a loop, and somebody waits for it to load.
@@ -68,6 +68,28 @@ pub(super) async fn describe(engine: &Engine, pre: &NodePre) -> Result<Node, Err
             TIMEOUT.as_secs()
         ))),
     }
+}
+
+/// Refuses a description with credentials that the node itself makes sessions of, of a component that cannot.
+///
+/// # Errors
+///
+/// [`Error::Description`], with each such credential.
+pub(super) fn refuse_sessionless(node: &Node, authenticates: bool) -> Result<(), Error> {
+    let mut problems = Problems::default();
+    let asking = node
+        .credentials
+        .iter()
+        .filter(|it| !authenticates && it.scheme == Scheme::Session);
+    for credential in asking {
+        let message = format!(
+            "expected a component that exports `{AUTHENTICATION}`, which makes sessions of this credential"
+        );
+        problems.add(format!("credential {}", quoted(&credential.name)), message);
+    }
+    problems
+        .or(())
+        .map_err(|problems| Error::Description { problems })
 }
 
 /// The response headers that the node gets when it runs by turns: those that it reads and may see.
@@ -124,6 +146,25 @@ fn not_described(stop: &Stop) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_needs_a_component_that_makes_it() {
+        let node: Node = serde_json::from_str(nodule_core::description::EXAMPLE).unwrap();
+        assert!(refuse_sessionless(&node, true).is_ok());
+        let error = refuse_sessionless(&node, false).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the node's description is refused: credential `cityLibraryApi`: expected a component that exports \
+             `workflow:node/authentication@0.2.0`, which makes sessions of this credential"
+        );
+        let mut without = node;
+        without
+            .credentials
+            .retain(|known| known.scheme != Scheme::Session);
+        assert!(refuse_sessionless(&without, false).is_ok());
+        without.credentials.clear();
+        assert!(refuse_sessionless(&without, false).is_ok());
+    }
 
     #[test]
     fn headers_are_few_short_names_and_a_wrong_one_is_quoted_and_cut() {
