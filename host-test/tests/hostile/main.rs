@@ -23,6 +23,7 @@ mod claims;
 mod connections;
 mod crowd;
 mod deadline;
+mod declared;
 mod describing;
 mod ending;
 mod files;
@@ -148,6 +149,12 @@ const ROWS: &[Row] = rows! {
     98 "a flood of denials in the log" claims::denials;
     99 "paths that some servers read as others" readings::paths;
     100 "results that nobody reads" ending::unread_results;
+    101 "a declared origin that nobody granted" declared::not_granted;
+    102 "look-alikes of a granted origin" declared::look_alikes;
+    103 "a granted origin at a private address" declared::private_address;
+    104 "a fixed secret in a query" declared::secret_in_query;
+    105 "a fixed template that breaks out of its header" declared::header_break;
+    106 "more writes than an item may send" declared::more_writes;
 };
 
 fn main() -> ExitCode {
