@@ -64,7 +64,7 @@ fn request(base: &Base, path: &str) -> RawRequest {
     RawRequest {
         method: Method::GET,
         scheme: url.scheme().as_str(),
-        authority: url.authority().to_owned(),
+        authority: url.authority(),
         path_and_query: format!("{}{path}", url.path().trim_end_matches('/')),
         headers: HeaderMap::new(),
         body: Content::Whole(Bytes::new()),
