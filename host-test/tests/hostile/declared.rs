@@ -121,7 +121,7 @@ pub async fn private_address(bench: &Bench) {
 
 /// Row 104.
 pub async fn secret_in_query(bench: &Bench) {
-    // It gives back what it was asked, and breaks afterwards.
+    // It gives back what it was asked.
     let base = Server::start(|request| {
         answer(
             "401 Unauthorized",
