@@ -124,6 +124,9 @@ pub struct Grants {
     /// Allow an origin, and what is below its path: https://api.example.com/v1
     #[arg(long, value_name = "ORIGIN")]
     pub allow: Vec<String>,
+    /// Allow every origin that the node's description declares; access goes to those that name the credential
+    #[arg(long)]
+    pub allow_declared: bool,
     /// Allow what a TOML file says; its limits count too
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,

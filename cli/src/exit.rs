@@ -369,6 +369,9 @@ fn with_flags(hint: &str) -> String {
 
 /// The flag that allows what the policy's lines in a hint allow, by every method; `None` where a flag cannot say it.
 fn allow(hint: &str) -> Option<String> {
+    if hint.lines().any(|line| line.starts_with("declared = ")) {
+        return Some("--allow-declared".to_owned());
+    }
     let (_, entry) = hint.split_once("[[allow]]\n")?;
     let value = |key: &str| {
         let line = entry.lines().find_map(|line| line.strip_prefix(key))?;
@@ -457,6 +460,17 @@ mod tests {
             policy.allow(Rule::parse(flag.strip_prefix("--allow ").unwrap()).unwrap());
             assert!(policy.decide(&Method::POST, &url).is_ok(), "{hint}");
         }
+    }
+
+    #[test]
+    fn what_is_declared_can_be_granted_by_a_flag_or_by_the_policy() {
+        let hint = "to grant it, add to the policy:\ndeclared = [\"https://uploads.example.com\"]";
+        let failure = Failure::Denied {
+            message: String::new(),
+            hint: Some(hint.to_owned()),
+        };
+        let expected = format!("{hint}\nor on the command line:\n--allow-declared");
+        assert_eq!(remedy(&failure), Some(expected));
     }
 
     #[test]

@@ -246,7 +246,7 @@ impl Server {
         tenant: &str,
         credential: Option<&RawValue>,
         policy: Option<&str>,
-        allow: &[Allow],
+        (allow, allow_declared): (&[Allow], bool),
     ) -> Result<RunnerBuilder, Answered> {
         let component = self.component(digest)?;
         let mut policy = match policy {
@@ -256,6 +256,9 @@ impl Server {
         };
         for entry in allow {
             policy.allow(rule(entry)?);
+        }
+        if allow_declared {
+            policy.allow_declared();
         }
         let credential = Self::credential(&component, credential)?;
         let builder = component.runner().policy(policy).tenant(tenant);
@@ -271,7 +274,7 @@ impl Server {
             &run.tenant,
             run.credential.as_deref(),
             run.policy.as_deref(),
-            &run.allow,
+            (&run.allow, run.allow_declared),
         )
     }
 

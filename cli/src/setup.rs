@@ -231,6 +231,9 @@ pub fn policy(grants: &Grants) -> Result<Policy, Failed> {
             .map_err(|error| Failed::usage(format!("--allow: {error}")).hint(error.hint()))?;
         policy.allow(rule);
     }
+    if grants.allow_declared {
+        policy.allow_declared();
+    }
     Ok(policy)
 }
 

@@ -1,5 +1,7 @@
 //! A credential as the user entered it, bound to a base URL.
 
+mod fixed;
+
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -10,6 +12,8 @@ use crate::canonical::CanonicalUrl;
 use crate::description::{CredentialSpec, Holds, Kind, Node, Parameter};
 use crate::policy::Rule;
 use crate::secret::Secret;
+
+pub use fixed::FixedAccess;
 
 /// A credential cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -293,11 +297,12 @@ fn takes_none(node: &Node) -> CredentialError {
     wrong(format!("`{}` takes none", node.name))
 }
 
-/// The values of all fields as texts, and those that nodes may see as a JSON object.
+/// The values of all fields that are shown as texts, and those that nodes may see as a JSON object.
 fn by_name(node: &Node, described: &CredentialSpec, fields: &Object) -> (Vec<(String, Secret)>, String) {
     let mut settings = Object::new();
     let mut values = Vec::new();
-    for field in node.parameters_by_id(&described.fields) {
+    let known: Vec<&Parameter> = node.parameters_by_id(&described.fields).collect();
+    for field in known.iter().filter(|field| is_shown(field, &known, fields)) {
         let Some(value) = fields.get(&field.name).filter(|value| !value.is_null()) else {
             continue;
         };

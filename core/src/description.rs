@@ -158,7 +158,8 @@ pub struct Operation {
     pub parameters: Vec<String>,
     /// What running it twice does.
     pub effect: Effect,
-    /// The most requests other than GET and HEAD that one item needs.
+    /// The most requests other than GET and HEAD that one item needs. 0 for the effect `read`, where nothing is counted: some
+    /// services want their searches as POST.
     pub write_requests: u32,
     /// The request that one item makes, if it makes exactly one that is known beforehand. Items with the same values in
     /// its path change the same thing.

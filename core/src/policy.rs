@@ -4,8 +4,13 @@
 //! nothing; nothing in a node's description can extend it.
 //!
 //! ```toml
-//! # How many requests that are not GET or HEAD one call of a `write` operation may send.
+//! # The most requests other than GET and HEAD that one item may send. It lowers what the description declares. For an
+//! # operation that `[effects]` makes a `write` it is the number itself, and 1 by default.
 //! write-requests = 1
+//!
+//! # Grants the origins that the description declares: true for all, or those of a list. Access goes to those that name
+//! # the credential. Private addresses need an entry as well.
+//! declared = ["https://uploads.example.com"]
 //!
 //! # What the credential's base URL allows. "granted": everything below it. "listed": only what an entry allows.
 //! # In either case an authenticating instance reaches nothing outside the base URL; with "listed", the entries have
@@ -23,6 +28,9 @@
 //!
 //! [effects]                            # may lower what a node claims, never raise it
 //! "points.adjust" = "write"
+//!
+//! [operations."points.adjust"]         # what holds for one operation
+//! write-requests = 1
 //! ```
 //!
 //! Reading the file reports all problems at once, with their lines: unknown keys, values of the wrong kind, entries
@@ -33,30 +41,33 @@
 //! still decide about origins, paths, methods, and targets written as addresses; the proxy decides where a name leads.
 //! `HTTP_PROXY` and similar environment variables are ignored.
 
+mod declared;
 mod denial;
 mod document;
 mod file;
 mod rule;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use serde::{Deserialize, Serialize};
 
+pub use declared::{Declaration, DeclaredOrigins};
 pub use denial::{Denial, Difference, Why};
 pub use file::{PolicyError, PolicyProblem, PolicyProblemKind};
 pub use rule::{HostPattern, Rule, RuleError};
 
 use crate::address::Permit;
 use crate::canonical::{CanonicalUrl, Host};
+use crate::description::{Effect, Operation, OriginPattern, UrlTemplateError};
 use crate::limits::{LimitError, LimitOverrides, Limits};
 use crate::text::shown;
 
-/// How many requests that change something one call of a `write` operation may send by default: one call does one
-/// thing.
+/// How many requests that change something one item may send by default if its operation claims to read and a policy
+/// makes it a `write`: one item does one thing.
 pub const WRITE_REQUESTS: u32 = 1;
 
-/// A call that sends more requests is no longer one thing, and its operation is not a `write` that needs care.
+/// An item that sends more requests is no longer one thing.
 pub const MOST_WRITE_REQUESTS: u32 = 1000;
 
 /// Longer wrong names are cut in errors.
@@ -93,25 +104,25 @@ pub enum BaseUrl {
 /// assert!(policy.decide(&Method::GET, &url).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
     rules: Vec<Rule>,
     limits: LimitOverrides,
     writes: BTreeSet<String>,
-    write_requests: u32,
+    write_requests: Option<u32>,
+    /// By operation, `group.name`.
+    operation_writes: BTreeMap<String, u32>,
+    declared: declared::Grants,
     base_url: BaseUrl,
 }
 
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            rules: Vec::new(),
-            limits: LimitOverrides::default(),
-            writes: BTreeSet::new(),
-            write_requests: WRITE_REQUESTS,
-            base_url: BaseUrl::Granted,
-        }
-    }
+/// How many requests other than GET and HEAD one item may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteBound {
+    /// The number.
+    pub most: u32,
+    /// Whether the policy set it, so that a change of the policy can raise it.
+    pub is_of_policy: bool,
 }
 
 impl Policy {
@@ -134,16 +145,39 @@ impl Policy {
         self.base_url = base_url;
     }
 
-    /// Sets how many requests that are not GET or HEAD one call of a `write` operation may send.
+    /// Grants every origin that the node's description declares. Access goes to those that name the credential.
+    pub fn allow_declared(&mut self) {
+        self.declared.all = true;
+    }
+
+    /// Grants one declared origin, as the description writes it or with the credential's fields filled in.
+    ///
+    /// # Errors
+    ///
+    /// The text is no origin.
+    pub fn allow_declared_origin(&mut self, origin: &str) -> Result<(), UrlTemplateError> {
+        self.declared.listed.push(OriginPattern::parse(origin)?);
+        Ok(())
+    }
+
+    /// Sets the most requests other than GET and HEAD that one item of any operation may send.
     ///
     /// # Errors
     ///
     /// The number is above [`MOST_WRITE_REQUESTS`].
     pub fn set_write_requests(&mut self, most: u32) -> Result<(), SettingError> {
-        if most > MOST_WRITE_REQUESTS {
-            return Err(SettingError::WriteRequests { found: most });
-        }
-        self.write_requests = most;
+        self.write_requests = Some(bounded(most)?);
+        Ok(())
+    }
+
+    /// Sets the most requests other than GET and HEAD that one item of an operation, `group.name`, may send.
+    ///
+    /// # Errors
+    ///
+    /// The number is above [`MOST_WRITE_REQUESTS`], or the text is not a group name and an operation name.
+    pub fn set_write_requests_of(&mut self, operation: &str, most: u32) -> Result<(), SettingError> {
+        let most = bounded(most)?;
+        self.operation_writes.insert(operation_name(operation)?, most);
         Ok(())
     }
 
@@ -153,15 +187,7 @@ impl Policy {
     ///
     /// The text is not a group name and an operation name.
     pub fn lower_to_write(&mut self, operation: &str) -> Result<(), SettingError> {
-        let is_name =
-            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
-        let named = operation.split_once('.');
-        if !named.is_some_and(|(group, name)| is_name(group) && is_name(name)) {
-            return Err(SettingError::Operation {
-                found: shown(operation, SHOWN_CHARS),
-            });
-        }
-        self.writes.insert(operation.to_owned());
+        self.writes.insert(operation_name(operation)?);
         Ok(())
     }
 
@@ -188,6 +214,30 @@ impl Policy {
     /// No rule allows it.
     pub fn decide(&self, method: &Method, url: &CanonicalUrl) -> Result<&Rule, Denial> {
         self.rule_for(method, url).ok_or_else(|| self.denial(method, url))
+    }
+
+    /// Decides about a request that is not below the credential's base URL: by a matching rule, otherwise by what the
+    /// node declares there and the policy grants of it. A grant covers public addresses only.
+    ///
+    /// # Errors
+    ///
+    /// Neither a rule nor a grant allows it. For an origin that is declared, the denial has the line that grants it.
+    pub fn decide_beside_base(
+        &self,
+        method: &Method,
+        url: &CanonicalUrl,
+        declaration: &Declaration,
+    ) -> Result<Permit, Denial> {
+        if let Some(rule) = self.rule_for(method, url) {
+            return Ok(rule.permit());
+        }
+        if declaration.is_granted && !FORBIDDEN_METHODS.contains(method) {
+            return Ok(Permit::PublicOnly);
+        }
+        Err(Denial {
+            declared: declaration.origin.clone().filter(|_| !declaration.is_granted),
+            ..self.denial(method, url)
+        })
     }
 
     /// Decides about a request below the credential's base URL: by a matching rule, otherwise by what the base URL
@@ -255,11 +305,61 @@ impl Policy {
         self.writes.iter().map(String::as_str)
     }
 
-    /// How many requests that are not GET or HEAD one call of a `write` operation may send.
-    #[must_use]
-    pub fn write_requests(&self) -> u32 {
-        self.write_requests
+    /// All operations that the policy names, for the same purpose.
+    pub fn operations(&self) -> impl Iterator<Item = &str> {
+        self.lowered()
+            .chain(self.operation_writes.keys().map(String::as_str))
     }
+
+    /// How many requests other than GET and HEAD one item of an operation may send: as many as the description declares,
+    /// or fewer if the policy says so. `None`: the operation reads, and a service may want its searches as POST.
+    #[must_use]
+    pub fn write_bound(&self, operation: &Operation) -> Option<WriteBound> {
+        let name = format!("{}.{}", operation.group, operation.name);
+        let declared = match operation.effect {
+            Effect::Read if !self.lowers_to_write(&name) => return None,
+            Effect::Read => None,
+            _ => Some(operation.write_requests),
+        };
+        let own = self.operation_writes.get(&name).copied().or(self.write_requests);
+        Some(match (own, declared) {
+            (Some(own), Some(declared)) if own >= declared => WriteBound {
+                most: declared,
+                is_of_policy: false,
+            },
+            (own, None) => WriteBound {
+                most: own.unwrap_or(WRITE_REQUESTS),
+                is_of_policy: true,
+            },
+            (Some(most), Some(_)) => WriteBound {
+                most,
+                is_of_policy: true,
+            },
+            (None, Some(most)) => WriteBound {
+                most,
+                is_of_policy: false,
+            },
+        })
+    }
+}
+
+/// Reads `group.name`.
+fn operation_name(operation: &str) -> Result<String, SettingError> {
+    let is_name =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
+    match operation.split_once('.') {
+        Some((group, name)) if is_name(group) && is_name(name) => Ok(operation.to_owned()),
+        _ => Err(SettingError::Operation {
+            found: shown(operation, SHOWN_CHARS),
+        }),
+    }
+}
+
+fn bounded(most: u32) -> Result<u32, SettingError> {
+    if most > MOST_WRITE_REQUESTS {
+        return Err(SettingError::WriteRequests { found: most });
+    }
+    Ok(most)
 }
 
 /// A policy setting is invalid.

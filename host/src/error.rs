@@ -131,6 +131,14 @@ pub enum Error {
         /// A recording by another tool that is to be replayed. Only the credential says where its service was.
         recording: Option<String>,
     },
+    /// The credential's scheme is not one that this host can run.
+    #[error(
+        "the credential `{name}` has the scheme `oauth2` or `signed`, which this version of the host does not have"
+    )]
+    CredentialScheme {
+        /// The credential's name.
+        name: String,
+    },
     /// The limits set another stack size than the engine's.
     #[error("`stack-bytes` is {wanted}, and the engine was set up with {engine}")]
     StackSize {
@@ -139,9 +147,9 @@ pub enum Error {
         /// The stack size in the limits, in bytes.
         wanted: usize,
     },
-    /// The policy lowers the effect of an operation that the node does not have.
+    /// The policy names an operation that the node does not have, in `[effects]` or `[operations]`.
     #[error(
-        "the policy's `[effects]` name `{}`, which the node does not have",
+        "the policy names the operation `{}`, which the node does not have",
         nodule_core::text::shown(operation, SHOWN_CHARS)
     )]
     UnknownEffect {

@@ -34,6 +34,7 @@
 mod ask;
 mod batch;
 pub(crate) mod call;
+mod credential_test;
 mod driver;
 mod item;
 pub mod journal;

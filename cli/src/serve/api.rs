@@ -266,7 +266,7 @@ async fn check_credential(
         &binding.tenant,
         binding.credential.as_deref(),
         binding.policy.as_deref(),
-        &binding.allow,
+        (&binding.allow, binding.allow_declared),
     )?;
     let runner = runner
         .own_session()

@@ -50,7 +50,7 @@ pub struct About {
 
 /// A component with what it may use.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Binding {
     /// The digest of a loaded component.
     pub component: String,
@@ -65,6 +65,9 @@ pub struct Binding {
     /// Rules to add to the policy's.
     #[serde(default)]
     pub allow: Vec<Allow>,
+    /// Whether every origin that the node's description declares is granted.
+    #[serde(default)]
+    pub allow_declared: bool,
 }
 
 /// A rule: what a node may reach.
@@ -110,6 +113,9 @@ pub struct Run {
     /// Rules to add to the policy's.
     #[serde(default)]
     pub allow: Vec<Allow>,
+    /// Whether every origin that the node's description declares is granted.
+    #[serde(default)]
+    pub allow_declared: bool,
     /// The operation's group.
     pub group: String,
     /// The operation.

@@ -190,6 +190,24 @@ impl TextTemplate {
         value: impl Fn(&str) -> Option<&'v str>,
         destination: Destination,
     ) -> Result<String, RenderError> {
+        let out = self.fill(value, destination)?;
+        match destination {
+            Destination::Header | Destination::UrlPath => Ok(out),
+            Destination::Query => Ok(utf8_percent_encode(&out, ENCODED).to_string()),
+            Destination::UrlHost if is_host_name(&out) => Ok(out),
+            Destination::UrlHost => Err(RenderError::Whole {
+                template: self.text.clone(),
+                expected: "a host's name",
+            }),
+        }
+    }
+
+    /// Like [`TextTemplate::render`], without the percent-encoding of a query and the check of the whole host.
+    pub(crate) fn fill<'v>(
+        &self,
+        value: impl Fn(&str) -> Option<&'v str>,
+        destination: Destination,
+    ) -> Result<String, RenderError> {
         let mut out = String::new();
         for part in &self.parts {
             match part {
@@ -211,15 +229,18 @@ impl TextTemplate {
                 }
             }
         }
-        match destination {
-            Destination::Header | Destination::UrlPath => Ok(out),
-            Destination::Query => Ok(utf8_percent_encode(&out, ENCODED).to_string()),
-            Destination::UrlHost if is_host_name(&out) => Ok(out),
-            Destination::UrlHost => Err(RenderError::Whole {
-                template: self.text.clone(),
-                expected: "a host's name",
+        Ok(out)
+    }
+
+    /// A template for each `{basic:…}` in it.
+    pub(crate) fn basics(&self) -> impl Iterator<Item = Self> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Basic { .. } => Some(Self {
+                text: self.text.clone(),
+                parts: vec![part.clone()],
             }),
-        }
+            Part::Text(_) | Part::Field(_) => None,
+        })
     }
 
     /// The template as it was written.

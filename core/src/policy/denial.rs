@@ -22,6 +22,8 @@ pub struct Denial {
     pub why: Why,
     /// Whether the URL is below the credential's base URL and the policy says `base-url = "listed"`.
     pub is_base_listed: bool,
+    /// The origin, if the node declares it and the policy does not grant it.
+    pub declared: Option<String>,
 }
 
 /// Why a request was denied.
@@ -97,6 +99,7 @@ impl Denial {
             path: url.path().to_owned(),
             why,
             is_base_listed: false,
+            declared: None,
         }
     }
 
@@ -143,6 +146,12 @@ impl Denial {
                 }
             }
         }
+        if let Some(declared) = &self.declared {
+            return Some(format!(
+                "to grant the origin, with the access that the node declares for it, add to the policy, above its first \
+                 table:\ndeclared = [\"{declared}\"]"
+            ));
+        }
         let Self { method, origin, .. } = self;
         let path = path.unwrap_or_default();
         let path_line = if path.is_root() {
@@ -178,6 +187,7 @@ impl fmt::Display for Denial {
             path,
             why,
             is_base_listed,
+            declared,
         } = self;
         write!(f, "`{method} {origin}{path}` is not allowed: ")?;
         match why {
@@ -194,6 +204,9 @@ impl fmt::Display for Denial {
         }
         if *is_base_listed {
             f.write_str("; the credential's base URL allows nothing by itself (`base-url = \"listed\"`)")?;
+        }
+        if declared.is_some() {
+            f.write_str("; the node declares this origin, and nobody granted it")?;
         }
         Ok(())
     }

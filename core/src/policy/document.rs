@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::declared::Grants;
 use super::{BaseUrl, Policy, Rule};
 use crate::limits::LimitOverrides;
 
@@ -16,6 +17,8 @@ struct Document {
     #[serde(default)]
     base_url: BaseUrl,
     #[serde(default)]
+    declared: Declared,
+    #[serde(default)]
     allow: Vec<Entry>,
     #[serde(default)]
     limits: LimitOverrides,
@@ -25,6 +28,28 @@ struct Document {
         reason = "serde checks that each value is the word `write`"
     )]
     effects: BTreeMap<String, Effect>,
+    #[serde(default)]
+    operations: BTreeMap<String, OfOperation>,
+}
+
+/// Which declared origins are granted.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Declared {
+    All(bool),
+    Listed(Vec<String>),
+}
+
+impl Default for Declared {
+    fn default() -> Self {
+        Self::All(false)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct OfOperation {
+    write_requests: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -56,13 +81,31 @@ impl Serialize for Policy {
             private: rule.is_private(),
         };
         let document = Document {
-            write_requests: Some(self.write_requests),
+            write_requests: self.write_requests,
             base_url: self.base_url,
+            declared: match &self.declared {
+                Grants { all: false, listed } if !listed.is_empty() => {
+                    Declared::Listed(listed.iter().map(ToString::to_string).collect())
+                }
+                Grants { all, .. } => Declared::All(*all),
+            },
             allow: self.rules.iter().map(entry).collect(),
             limits: self.limits.clone(),
             effects: self
                 .lowered()
                 .map(|name| (name.to_owned(), Effect::Write))
+                .collect(),
+            operations: self
+                .operation_writes
+                .iter()
+                .map(|(name, most)| {
+                    (
+                        name.clone(),
+                        OfOperation {
+                            write_requests: *most,
+                        },
+                    )
+                })
                 .collect(),
         };
         document.serialize(serializer)
@@ -82,6 +125,19 @@ impl<'de> Deserialize<'de> for Policy {
         }
         for (operation, Effect::Write) in document.effects {
             policy.lower_to_write(&operation).map_err(de::Error::custom)?;
+        }
+        for (operation, OfOperation { write_requests }) in document.operations {
+            policy
+                .set_write_requests_of(&operation, write_requests)
+                .map_err(de::Error::custom)?;
+        }
+        match document.declared {
+            Declared::All(all) => policy.declared.all = all,
+            Declared::Listed(origins) => {
+                for origin in origins {
+                    policy.allow_declared_origin(&origin).map_err(de::Error::custom)?;
+                }
+            }
         }
         for entry in document.allow {
             policy.allow(rule(entry)?);

@@ -6,12 +6,22 @@ use http::Method;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::{BaseUrl, MOST_WRITE_REQUESTS, Policy, Rule, RuleError};
+use super::{BaseUrl, MOST_WRITE_REQUESTS, Policy, Rule, RuleError, SettingError};
 use crate::canonical::{PathPrefix, UrlError, shown};
+use crate::description::UrlTemplateError;
 use crate::limits::{LIMIT_SPECS, LimitError};
 
-const FILE_KEYS: &[&str] = &["write-requests", "base-url", "allow", "limits", "effects"];
+const FILE_KEYS: &[&str] = &[
+    "write-requests",
+    "base-url",
+    "declared",
+    "allow",
+    "limits",
+    "effects",
+    "operations",
+];
 const ENTRY_KEYS: &[&str] = &["origin", "path", "methods", "private"];
+const OPERATION_KEYS: &[&str] = &["write-requests"];
 
 /// The longest path that a system accepts.
 const FILE_CHARS: usize = 4_096;
@@ -80,6 +90,9 @@ pub enum PolicyProblemKind {
     /// An entry's path cannot be a rule.
     #[error("{0}")]
     Path(UrlError),
+    /// A granted origin has none of the forms that a description declares.
+    #[error("`declared`: {0}")]
+    Declared(UrlTemplateError),
     /// A limit cannot be set.
     #[error("{0}")]
     Limit(#[from] LimitError),
@@ -184,9 +197,11 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "write-requests" => self.write_requests(value, policy),
                 "base-url" => self.base_url(value, policy),
+                "declared" => self.declared(value, policy),
                 "allow" => self.entries(value, policy),
                 "limits" => self.limits(value, policy),
                 "effects" => self.effects(value, policy),
+                "operations" => self.operations(value, policy),
                 _ => self.unknown(key, "", FILE_KEYS),
             }
         }
@@ -204,6 +219,63 @@ impl Reader<'_> {
             DeValue::String(text) if text == "granted" => policy.base_url = BaseUrl::Granted,
             DeValue::String(text) if text == "listed" => policy.base_url = BaseUrl::Listed,
             _ => self.wrong("base-url", "\"granted\" or \"listed\"", value),
+        }
+    }
+
+    fn declared(&mut self, value: &Value, policy: &mut Policy) {
+        let expected = "true, false or a list such as [\"https://uploads.example.com\"]";
+        match value.get_ref() {
+            DeValue::Boolean(all) => policy.declared.all = *all,
+            DeValue::Array(origins) => {
+                for origin in origins {
+                    let DeValue::String(text) = origin.get_ref() else {
+                        self.wrong("declared", expected, origin);
+                        continue;
+                    };
+                    if let Err(error) = policy.allow_declared_origin(text) {
+                        let kind = PolicyProblemKind::Declared(error);
+                        self.problem(origin.span().start, kind);
+                    }
+                }
+            }
+            _ => self.wrong("declared", expected, value),
+        }
+    }
+
+    fn operations(&mut self, value: &Value, policy: &mut Policy) {
+        let DeValue::Table(table) = value.get_ref() else {
+            return self.wrong("operations", "a table", value);
+        };
+        for (name, value) in table {
+            let DeValue::Table(settings) = value.get_ref() else {
+                self.wrong(
+                    name.get_ref(),
+                    "a table such as [operations.\"points.adjust\"]",
+                    value,
+                );
+                continue;
+            };
+            for (key, value) in settings {
+                if key.get_ref() != "write-requests" {
+                    // Without quotes, `[operations.points.adjust]` is a nested table.
+                    self.unknown(key, " in `[operations.\"points.adjust\"]`", OPERATION_KEYS);
+                    continue;
+                }
+                let most = integer(value.get_ref()).and_then(|number| u32::try_from(number).ok());
+                let set = most.map(|most| policy.set_write_requests_of(name.get_ref(), most));
+                match set {
+                    Some(Ok(())) => {}
+                    Some(Err(SettingError::Operation { found })) => {
+                        let kind = PolicyProblemKind::Value {
+                            key: "operations".to_owned(),
+                            expected: "an operation such as \"points.adjust\"".to_owned(),
+                            found: format!("`{found}`"),
+                        };
+                        self.problem(name.span().start, kind);
+                    }
+                    _ => self.wrong("write-requests", format!("0 to {MOST_WRITE_REQUESTS}"), value),
+                }
+            }
         }
     }
 

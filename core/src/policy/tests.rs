@@ -1,5 +1,6 @@
 use super::*;
 use crate::address::Permit;
+use crate::description::{EXAMPLE, Node};
 
 fn url(text: &str) -> CanonicalUrl {
     CanonicalUrl::parse(text).unwrap()
@@ -415,9 +416,43 @@ fn the_key_effects_counts() {
 
 #[test]
 fn the_key_write_requests_counts() {
-    assert_eq!(Policy::default().write_requests(), 1);
-    assert_eq!(from_toml("write-requests = 3").write_requests(), 3);
-    assert_eq!(from_toml("write-requests = 0").write_requests(), 0);
+    let mut node = example();
+    let operation = &mut node.operations[2];
+    (operation.group, operation.name, operation.write_requests) = ("points".into(), "adjust".into(), 3);
+    operation.effect = Effect::Write;
+    let bound = |policy: &str, operation: &Operation| {
+        let bound = from_toml(policy).write_bound(operation);
+        bound.map(|bound| (bound.most, bound.is_of_policy))
+    };
+    let own = "[operations.\"points.adjust\"]\nwrite-requests = 1";
+    for (policy, expected) in [
+        ("", (3, false)),
+        ("write-requests = 2", (2, true)),
+        ("write-requests = 0", (0, true)),
+        ("write-requests = 9", (3, false)),
+        (own, (1, true)),
+        (&format!("write-requests = 2\n{own}"), (1, true)),
+        ("[operations.\"points.list\"]\nwrite-requests = 1", (3, false)),
+        ("[effects]\n\"points.adjust\" = \"write\"", (3, false)),
+    ] {
+        assert_eq!(bound(policy, &node.operations[2]), Some(expected), "{policy}");
+    }
+    // What reads may search by POST, unless the policy does not believe that it reads.
+    let operation = &mut node.operations[2];
+    (operation.effect, operation.write_requests) = (Effect::Read, 0);
+    let lowered = "[effects]\n\"points.adjust\" = \"write\"";
+    for (policy, expected) in [
+        ("", None),
+        ("write-requests = 2", None),
+        (lowered, Some((1, true))),
+        (&format!("write-requests = 2\n{lowered}"), Some((2, true))),
+    ] {
+        assert_eq!(bound(policy, &node.operations[2]), expected, "{policy}");
+    }
+}
+
+fn example() -> Node {
+    serde_json::from_str(EXAMPLE).unwrap()
 }
 
 #[test]
@@ -474,7 +509,28 @@ fn a_denial_says_that_the_base_url_is_listed() {
 const BAD_FILES: &[(&str, &str)] = &[
     (
         "alow = 1",
-        "policy.toml:1: unknown key `alow`: expected `write-requests`, `base-url`, `allow`, `limits`, `effects`",
+        "policy.toml:1: unknown key `alow`: expected `write-requests`, `base-url`, `declared`, `allow`, `limits`, `effects`, `operations`",
+    ),
+    (
+        "declared = \"all\"",
+        "policy.toml:1: `declared`: expected true, false or a list such as [\"https://uploads.example.com\"], found \"all\"",
+    ),
+    (
+        "declared = [\n\"https://good.com/v1\", 1]",
+        "policy.toml:2: `declared`: expected nothing after the host and port, found `https://good.com/v1`\n\
+         policy.toml:2: `declared`: expected true, false or a list such as [\"https://uploads.example.com\"], found 1",
+    ),
+    (
+        "[operations.points.adjust]\nwrite-requests = 1",
+        "policy.toml:1: unknown key `adjust` in `[operations.\"points.adjust\"]`: expected `write-requests`",
+    ),
+    (
+        "[operations.adjust]\nwrite-requests = 1",
+        "policy.toml:1: `operations`: expected an operation such as \"points.adjust\", found `adjust`",
+    ),
+    (
+        "[operations.\"points.adjust\"]\nwrite-requests = 1001",
+        "policy.toml:2: `write-requests`: expected 0 to 1000, found 1001",
     ),
     (
         "\n[[allow]]\norigin = \"https://good.com\"\nmethod = \"GET\"",
@@ -582,7 +638,7 @@ const BAD_FILES: &[(&str, &str)] = &[
     ),
     (
         "[proxy]\nurl = \"http://proxy\"",
-        "policy.toml:1: unknown key `proxy`: expected `write-requests`, `base-url`, `allow`, `limits`, `effects`",
+        "policy.toml:1: unknown key `proxy`: expected `write-requests`, `base-url`, `declared`, `allow`, `limits`, `effects`, `operations`",
     ),
     ("limits = 1", "policy.toml:1: `limits`: expected a table, found 1"),
     (
@@ -668,6 +724,7 @@ fn the_documented_file_is_accepted() {
     let policy = from_toml(
         "write-requests = 2\n\
          base-url = \"listed\"\n\
+         declared = [\"https://{bucket}.s3.example.com\"]\n\
          [[allow]]\norigin = \"https://api.example.com\"\npath = \"/v1\"\nmethods = [\"GET\"]\nprivate = false\n\
          [[allow]]\norigin = \"https://*.example.org:8443\"\n\
          [limits]\nmemory-bytes = 67108864\nconnect-timeout-ms = 1000\n\
@@ -685,10 +742,12 @@ fn twice() -> (Policy, Policy) {
     let file = from_toml(
         "write-requests = 2\n\
          base-url = \"listed\"\n\
+         declared = [\"https://{bucket}.s3.example.com\"]\n\
          [[allow]]\norigin = \"https://api.example.com\"\npath = \"/v1\"\nmethods = [\"GET\", \"POST\"]\n\
          [[allow]]\norigin = \"http://*.example.org:8443\"\nprivate = true\n\
          [limits]\nmemory-bytes = 67108864\nconnect-timeout-ms = 1000\n\
-         [effects]\n\"points.adjust\" = \"write\"\n",
+         [effects]\n\"points.adjust\" = \"write\"\n\
+         [operations.\"points.adjust\"]\nwrite-requests = 1\n",
     );
     let mut policy = Policy::default();
     policy.set_write_requests(2).unwrap();
@@ -704,6 +763,10 @@ fn twice() -> (Policy, Policy) {
     policy.set_limit("memory-bytes", 1024 * 1024).unwrap();
     policy.set_limit("memory-bytes", 67_108_864).unwrap();
     policy.lower_to_write("points.adjust").unwrap();
+    policy.set_write_requests_of("points.adjust", 1).unwrap();
+    policy
+        .allow_declared_origin("https://{bucket}.s3.example.com")
+        .unwrap();
     (file, policy)
 }
 
@@ -716,6 +779,17 @@ fn what_a_file_says_can_be_said_by_methods() {
         (
             policy.set_write_requests(1001).unwrap_err().to_string(),
             "write requests: expected 0 to 1000, found 1001",
+        ),
+        (
+            policy
+                .set_write_requests_of("points.adjust", 1001)
+                .unwrap_err()
+                .to_string(),
+            "write requests: expected 0 to 1000, found 1001",
+        ),
+        (
+            policy.set_write_requests_of("adjust", 1).unwrap_err().to_string(),
+            "expected an operation such as `points.adjust`, found `adjust`",
         ),
         (
             policy.lower_to_write("adjust").unwrap_err().to_string(),
@@ -733,9 +807,10 @@ fn what_a_file_says_can_be_said_by_methods() {
 
 #[test]
 fn a_policy_is_a_serde_document_of_the_shape_of_its_file() {
-    let (policy, _) = twice();
-    let text = serde_json::to_string(&policy).unwrap();
-    assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy, "{text}");
+    for policy in [twice().0, from_toml("declared = true")] {
+        let text = serde_json::to_string(&policy).unwrap();
+        assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy, "{text}");
+    }
     assert_eq!(serde_json::from_str::<Policy>("{}").unwrap(), Policy::default());
     for (text, expected) in [
         (r#"{"alow":[]}"#, "unknown field `alow`"),
@@ -758,6 +833,22 @@ fn a_policy_is_a_serde_document_of_the_shape_of_its_file() {
             "found `get`",
         ),
         (r#"{"limits":{"instances":0}}"#, "`instances`: expected"),
+        (
+            r#"{"declared":["https://a.example/v1"]}"#,
+            "nothing after the host",
+        ),
+        (
+            r#"{"operations":{"a":{"write-requests":1}}}"#,
+            "an operation such as",
+        ),
+        (
+            r#"{"operations":{"a.b":{"write-requests":1001}}}"#,
+            "expected 0 to 1000",
+        ),
+        (
+            r#"{"operations":{"a.b":{"effect":"read"}}}"#,
+            "unknown field `effect`",
+        ),
     ] {
         let error = serde_json::from_str::<Policy>(text).unwrap_err().to_string();
         assert!(error.contains(expected), "{text}: {error}");

@@ -205,7 +205,7 @@ pub async fn every_key(bench: &Bench) {
     );
     assert_eq!(read(&listed, below).await, "ok");
     // write-requests
-    for (most, expected) in [(0, "write-requests"), (1, "ok denied"), (2, "ok ok")] {
+    for (most, expected) in [(0, "write-requests"), (1, "ok denied"), (2, "ok denied")] {
         let policy = format!("write-requests = {most}\n{origin}");
         let requests = if most == 0 { 1 } else { 2 };
         assert_eq!(
@@ -214,8 +214,13 @@ pub async fn every_key(bench: &Bench) {
             "{most}"
         );
     }
+    let own = |most| format!("{origin}\n[operations.\"things.write\"]\nwrite-requests = {most}");
+    assert_eq!(outcome(&own(0), "write", post(1)).await, "write-requests");
+    assert_eq!(outcome(&own(1), "write", post(1)).await, "ok");
     // effects
     assert_eq!(outcome(&origin, "read", post(2)).await, "ok ok");
     let lowered = format!("{origin}\n[effects]\n\"things.read\" = \"write\"");
     assert_eq!(outcome(&lowered, "read", post(2)).await, "ok denied");
+    let raised = format!("write-requests = 2\n{lowered}");
+    assert_eq!(outcome(&raised, "read", post(2)).await, "ok ok");
 }

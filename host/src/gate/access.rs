@@ -18,6 +18,8 @@ pub(crate) type Field<N> = (N, Secret);
 pub(crate) struct Access {
     headers: Vec<(HeaderName, Secret)>,
     query: Query,
+    /// The secrets among the values, and parts of them that are secret by themselves.
+    secrets: Vec<Secret>,
     answers: Answers,
 }
 
@@ -34,13 +36,27 @@ impl Access {
         query: Query,
         further: impl Iterator<Item = &'a Secret>,
     ) -> Self {
+        let fields = headers.iter().map(|(_, value)| value);
+        let fields = fields.chain(query.fields().iter().map(|(_, value)| value));
+        let secrets = fields.cloned().collect();
+        Self::with_secrets(headers, query, secrets, further)
+    }
+
+    /// For values that are not all secret: a constant may come back in a response.
+    pub(crate) fn with_secrets<'a>(
+        headers: Vec<(HeaderName, Secret)>,
+        query: Query,
+        secrets: Vec<Secret>,
+        further: impl Iterator<Item = &'a Secret>,
+    ) -> Self {
         let answers = {
             let further: Vec<&Secret> = further.collect();
-            Answers::new(secrets(&headers, &query).chain(further))
+            Answers::new(secrets.iter().chain(further))
         };
         Self {
             headers,
             query,
+            secrets,
             answers,
         }
     }
@@ -69,18 +85,13 @@ impl Access {
         &self.answers
     }
 
-    /// The values of all headers and query parameters.
+    /// The secrets that requests get.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        secrets(&self.headers, &self.query)
+        self.secrets.iter()
     }
 
     /// The headers, by name.
     pub(crate) fn header_fields(&self) -> &[Field<HeaderName>] {
         &self.headers
     }
-}
-
-fn secrets<'a>(headers: &'a [(HeaderName, Secret)], query: &'a Query) -> impl Iterator<Item = &'a Secret> {
-    let headers = headers.iter().map(|(_, value)| value);
-    headers.chain(query.fields().iter().map(|(_, value)| value))
 }

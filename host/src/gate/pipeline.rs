@@ -3,18 +3,19 @@
 //! 1. The request's size and syntax are checked. No header may override the method, path or client. The URL becomes
 //!    canonical: what is checked below is what is sent.
 //! 2. The policy checks scheme, host, port, method and path; below the credential's base URL, its `base-url` rule
-//!    applies. An authenticating instance reaches the base URL and nothing else, whatever the policy lists. A question of a
-//!    form sends GET and HEAD only.
+//!    applies, and at an origin that the node declares, the policy's grant. An authenticating instance reaches the base
+//!    URL and granted origins that name its credential, and nothing else, whatever the policy lists. A question of a form
+//!    sends GET and HEAD only; other requests of an item are counted.
 //! 3. A replay or a dry run finishes the request here. No later step runs, so no socket is opened.
-//! 4. The embedder's headers are added. Below the credential's base URL only, the session's headers and query
-//!    parameters are added, and the node's own of the same names are removed. No later step refuses a request because
-//!    of what the session contains.
+//! 4. The embedder's headers are added. Below the credential's base URL and at granted origins that name the credential,
+//!    the session's headers and query parameters are added, and the node's own of the same names are removed. No later
+//!    step refuses a request because of what the session contains.
 //! 5. The host is looked up once, forbidden addresses are dropped, and the connection goes to exactly an address that
 //!    was checked ([`crate::gate::client`]).
 //! 6. The request is sent, within its deadlines.
 //! 7. The response is read completely and decompressed, within its limits.
-//! 8. Below the credential's base URL, known secrets are redacted, except those that the node's own request contained
-//!    before step 4.
+//! 8. Where the session goes, known secrets are redacted, except those that the node's own request contained before
+//!    step 4.
 //! 9. The exchange is recorded: the request as before step 4, the response as after step 8.
 //!
 //! Bodies are buffered in memory, up to their limit: redaction and recording need the whole response, a node reads a
@@ -52,7 +53,7 @@ use crate::gate::client::{self, Clients, Freshness, OriginClient, Owner};
 use nodule_core::address::Permit;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::limits::Limits;
-use nodule_core::policy::Policy;
+use nodule_core::policy::{Declaration, DeclaredOrigins, Policy, WriteBound};
 use nodule_core::recording::{Exchange, Outcome, Player, RecordedResponse, Recorder};
 use nodule_core::secret::Secret;
 
@@ -107,6 +108,8 @@ pub(crate) struct Pipeline {
     pub(crate) limits: Arc<Limits>,
     /// The credential's base URL.
     pub(crate) base: Option<Arc<Base>>,
+    /// The origins that the node declares.
+    pub(crate) origins: Arc<DeclaredOrigins>,
     /// The session's headers and query parameters.
     pub(crate) access: Option<Arc<Access>>,
     /// The owner of the connections.
@@ -118,6 +121,8 @@ pub(crate) struct Pipeline {
     pub(crate) write: bool,
     /// Whether only GET and HEAD may be sent: the call answers a question of a form.
     pub(crate) reads_only: bool,
+    /// How many requests other than GET and HEAD the call may send; `None`: any number.
+    pub(crate) bound: Option<WriteBound>,
     /// The index of the item, if the call has only one.
     pub(crate) item: Option<usize>,
     /// Permits for requests in flight, shared by all calls of a runner.
@@ -139,11 +144,18 @@ struct ValidatedRequest {
     url: CanonicalUrl,
     /// Whether the URL is below the credential's base URL.
     below_base: bool,
+    /// Whether the node declares its origin, and what follows from that.
+    declaration: Declaration,
     headers: HeaderMap,
     body: Bytes,
 }
 
 impl ValidatedRequest {
+    /// Whether the credential's access may go there.
+    fn may_have_access(&self) -> bool {
+        self.below_base || self.declaration.has_access
+    }
+
     fn line(&self) -> RequestLine<'_> {
         RequestLine {
             method: Some(&self.method),
@@ -159,6 +171,13 @@ pub(crate) struct BufferedResponse {
     pub(crate) body: Bytes,
     /// Reserves memory for the body, for as long as the node may read it.
     pub(crate) hold: BufferReservation,
+}
+
+impl BufferedResponse {
+    /// How long the service asks to wait, in milliseconds.
+    pub(crate) fn retry_after_ms(&self) -> Option<u32> {
+        wait::ms(&self.headers)
+    }
 }
 
 /// A request's method and URL, as far as they are known.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use crate::events;
-use crate::gate::pipeline::{Pipeline, Scope};
+use crate::gate::pipeline::Pipeline;
 use crate::run::item::Item;
 use crate::run::runner::{BoundOperation, Inner};
 use crate::runtime::bindings::{execution, types};
@@ -92,7 +92,7 @@ impl Chunk<'_> {
         let Some(session) = session else { return results };
         operation.stats.session(session.generation());
         let refused = refused(&results);
-        if refused.is_empty() {
+        if refused.is_empty() || !inner.renews_sessions() {
             return results;
         }
         events::retry(&operation.label, refused.len(), "unauthenticated");
@@ -154,7 +154,7 @@ impl Chunk<'_> {
             [item] => Some(item.index),
             _ => None,
         };
-        let pipeline = inner.pipeline(Scope::Operation, session, Some(operation), item);
+        let pipeline = inner.call_pipeline(session, operation, items.len(), item);
         let texts: Vec<&String> = items.iter().map(|item| &item.parameters).collect();
         let results = self.execute(&pipeline, &texts, in_flight).await;
         let observed = pipeline.observed();

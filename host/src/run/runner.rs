@@ -21,14 +21,14 @@ use crate::runtime::answers::AnswerOwner;
 use crate::runtime::authenticator::Authenticator;
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::component::Component;
-use crate::runtime::session::{Session, SessionSlot};
+use crate::runtime::session::{Session, SessionSource};
 use crate::runtime::share::Account;
 use nodule_core::canonical::Base;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
 use nodule_core::outcome::ItemResult;
-use nodule_core::policy::Policy;
+use nodule_core::policy::{DeclaredOrigins, Policy, WriteBound};
 use nodule_core::recording::{self, Call, Item, Player, RecordedResult, Recorder, Recording, Unused};
 use nodule_core::redact::Redactor;
 use nodule_core::secret::Secret;
@@ -48,11 +48,13 @@ pub(crate) struct Inner {
     limits: Arc<Limits>,
     credential: Option<Credential>,
     base: Option<Arc<Base>>,
-    session: Option<Arc<SessionSlot>>,
     /// Whose answers to the questions of a form may be kept; `None` if none are.
     answers: Option<AnswerOwner>,
     /// The number of questions so far, locked while one is asked that is numbered.
     questions: Arc<tokio::sync::Mutex<usize>>,
+    session: Option<SessionSource>,
+    /// The origins that the node declares, with what the policy grants.
+    origins: Arc<DeclaredOrigins>,
     /// Whose connections the requests may use.
     owner: Owner,
     slots: Arc<Semaphore>,
@@ -112,24 +114,12 @@ impl Runner {
         &self.inner.limits
     }
 
-    /// Turns the credential into a session: the credential's test.
-    ///
-    /// # Errors
-    ///
-    /// Why the service, the policy or the network refused it.
-    pub async fn check_credential(&self) -> Result<(), Failure> {
-        self.inner
-            .session(None, ClockAndRng::Real, None)
-            .await
-            .map(|_| ())
-    }
-
     /// Forgets the session of this component, tenant and credential, and one that is still being made. The next call
     /// makes a new session; calls in flight keep the session that they have. Kept answers to the questions of forms are
     /// forgotten with it. See
     /// [`Engine::forget_sessions`](crate::Engine::forget_sessions).
     pub fn forget_session(&self) {
-        if let Some(session) = &self.inner.session {
+        if let Some(SessionSource::Made(session)) = &self.inner.session {
             session.forget();
         }
         if let Some(owner) = self.inner.answers {
@@ -286,8 +276,10 @@ impl Inner {
         clock_and_rng: ClockAndRng,
         run: Option<&Arc<str>>,
     ) -> Result<Option<Arc<Session>>, Failure> {
-        let (Some(cell), Some(credential)) = (&self.session, &self.credential) else {
-            return Ok(None);
+        let (cell, credential) = match (&self.session, &self.credential) {
+            (Some(SessionSource::Made(cell)), Some(credential)) => (cell, credential),
+            (Some(SessionSource::Fixed(session)), _) => return Ok(Some(Arc::clone(session))),
+            _ => return Ok(None),
         };
         // Only called if a session has to be made.
         let maker = || Authenticator {
@@ -312,6 +304,28 @@ impl Inner {
             tape.secrets.extend(session.secrets().cloned());
         }
         Ok(Some(session))
+    }
+
+    /// Whether a refused session can be replaced by a new one.
+    pub(crate) fn renews_sessions(&self) -> bool {
+        matches!(self.session, Some(SessionSource::Made(_)))
+    }
+
+    /// The pipeline of a call with these items. It may send as many requests as all of them together.
+    pub(crate) fn call_pipeline(
+        &self,
+        session: Option<Arc<Session>>,
+        operation: &BoundOperation,
+        items: usize,
+        item: Option<usize>,
+    ) -> Arc<Pipeline> {
+        let mut pipeline = self.unshared_pipeline(Scope::Operation, session, Some(operation), item);
+        let items = u32::try_from(items).unwrap_or(u32::MAX);
+        pipeline.bound = operation.write_bound.map(|bound| WriteBound {
+            most: bound.most.saturating_mul(items),
+            ..bound
+        });
+        Arc::new(pipeline)
     }
 
     /// The pipeline of one call.
@@ -350,12 +364,14 @@ impl Inner {
             policy: Arc::clone(&self.policy),
             limits: Arc::clone(&self.limits),
             base: self.base.clone(),
+            origins: Arc::clone(&self.origins),
             access: session.map(|session| Arc::clone(session.access())),
             owner: self.owner,
             transport,
             hook: self.hook.clone(),
             write: operation.is_some_and(BoundOperation::is_write),
             reads_only: false,
+            bound: operation.and_then(|operation| operation.write_bound),
             item,
             slots: Arc::clone(&self.slots),
             buffered: Buffered::new(self.limits.buffered_bytes),

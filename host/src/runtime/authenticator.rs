@@ -2,6 +2,7 @@
 
 mod bare;
 mod checked;
+mod fixed;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -19,6 +20,8 @@ use crate::runtime::session::{Session, SessionSlot};
 use crate::runtime::share::Account;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
+
+pub(crate) use fixed::fixed_session;
 
 /// Everything that is needed to make a session.
 pub(crate) struct Authenticator<'a> {

@@ -138,6 +138,14 @@ struct Kept {
     slot: Arc<SessionSlot>,
 }
 
+/// Where a runner's sessions come from.
+pub(crate) enum SessionSource {
+    /// The node's `authenticate` makes them.
+    Made(Arc<SessionSlot>),
+    /// The credential's fields are the session.
+    Fixed(Arc<Session>),
+}
+
 /// A slot for one session.
 #[derive(Default)]
 pub(crate) struct SessionSlot {
@@ -168,7 +176,9 @@ impl Sessions {
 
     /// The slot for this component, tenant and credential.
     pub(crate) fn shared(&self, digest: &str, tenant: &str, credential: &Credential) -> Arc<SessionSlot> {
-        self.slot(tenant, &[digest, tenant, credential.json().expose()])
+        // Two of a node's credentials may have the same fields.
+        let (name, fields) = (credential.name(), credential.json().expose());
+        self.slot(tenant, &[digest, tenant, name, fields])
     }
 
     /// A slot for one runner only.

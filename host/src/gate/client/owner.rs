@@ -29,8 +29,8 @@ impl Owners {
 
     /// The owner of the connections that a component uses for a tenant and a credential, if any.
     pub(super) fn owner(&self, digest: &str, tenant: &str, credential: Option<&Credential>) -> Owner {
-        let secret = credential.map(|credential| credential.json().expose());
-        let parts = [digest, tenant].into_iter().chain(secret);
+        let bound = credential.map(|credential| [credential.name(), credential.json().expose()]);
+        let parts = [digest, tenant].into_iter().chain(bound.into_iter().flatten());
         self.digest(parts)
     }
 

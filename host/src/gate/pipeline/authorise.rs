@@ -7,12 +7,13 @@ use super::header::is_respelled;
 use super::{Pipeline, Scope, ValidatedRequest};
 
 impl Pipeline {
-    /// Adds the session to a request below the credential's base URL, and to no other. Returns the URL to send.
+    /// Adds the session to a request below the credential's base URL or at a granted origin that names the credential, and
+    /// to no other. Returns the URL to send.
     pub(super) fn authorise(&self, request: &mut ValidatedRequest) -> Result<Uri, HttpError> {
         let access = self
             .access
             .as_ref()
-            .filter(|_| self.scope == Scope::Operation && request.below_base);
+            .filter(|_| self.scope == Scope::Operation && request.may_have_access());
         let Some(access) = access else {
             return Ok(request.url.uri().clone());
         };

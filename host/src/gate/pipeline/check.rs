@@ -9,6 +9,7 @@ use super::header::is_forbidden;
 use super::held::BufferReservation;
 use super::{Pipeline, RequestLine, ValidatedRequest};
 use nodule_core::canonical::{CanonicalUrl, UrlError};
+use nodule_core::policy::Declaration;
 
 /// A request as the node made it.
 pub(crate) struct RawRequest {
@@ -84,10 +85,16 @@ impl Pipeline {
         self.check_headers(&headers)?;
         let body = body?;
         let below_base = self.base.as_ref().is_some_and(|base| base.covers(&url));
+        let declaration = if below_base || self.origins.is_empty() {
+            Declaration::default()
+        } else {
+            self.origins.of(&url)
+        };
         Ok(ValidatedRequest {
             method,
             url,
             below_base,
+            declaration,
             headers,
             body,
         })

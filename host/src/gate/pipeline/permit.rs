@@ -4,7 +4,7 @@
 use http::Method;
 use nodule_core::address::Permit;
 use nodule_core::canonical::CanonicalUrl;
-use nodule_core::policy::{BaseUrl, Policy, Rule};
+use nodule_core::policy::{BaseUrl, Policy, WriteBound};
 use wasmtime_wasi_http::Error as HttpError;
 
 use super::{Pipeline, RequestLine, Scope, ValidatedRequest, is_safe};
@@ -34,10 +34,11 @@ pub(super) fn decide(policy: &Policy, scope: Scope, request: &ValidatedRequest) 
         method,
         url,
         below_base,
+        declaration,
         ..
     } = request;
     let decided = match (scope, below_base) {
-        (Scope::Authentication, false) => {
+        (Scope::Authentication, false) if !declaration.has_access => {
             return Err(Refusal {
                 rule: "authentication",
                 message: format!(
@@ -49,7 +50,7 @@ pub(super) fn decide(policy: &Policy, scope: Scope, request: &ValidatedRequest) 
         }
         // Allowed by a rule, or because the credential was given and the policy does not say otherwise.
         (_, true) => policy.decide_below_base(method, url),
-        (Scope::Operation, false) => policy.decide(method, url).map(Rule::permit),
+        (_, false) => policy.decide_beside_base(method, url, declaration),
     };
     match decided {
         Ok(permit) => Ok(permit),
@@ -61,6 +62,30 @@ pub(super) fn decide(policy: &Policy, scope: Scope, request: &ValidatedRequest) 
             },
             message: denial.to_string(),
             hint: denial.hint(),
+        }),
+    }
+}
+
+/// Refuses a request that changes something after as many as the call may send.
+fn too_many_writes(bound: WriteBound, operation: &str) -> Refusal {
+    let WriteBound { most, is_of_policy } = bound;
+    let requests = match most {
+        1 => "1 request".to_owned(),
+        most => format!("{most} requests"),
+    };
+    let whose = if is_of_policy {
+        "the policy"
+    } else {
+        "the operation's description"
+    };
+    Refusal {
+        rule: "write-requests",
+        message: format!(
+            "the items of this call may send {requests} other than GET and HEAD, as {whose} says (`write-requests`)"
+        ),
+        hint: is_of_policy.then(|| {
+            let more = most.saturating_add(1);
+            format!("in the policy file:\n[operations.\"{operation}\"]\nwrite-requests = {more}")
         }),
     }
 }
@@ -96,21 +121,12 @@ impl Pipeline {
                 message: format!("an authenticating node may send {AUTHENTICATION_REQUESTS} requests"),
                 hint: None,
             }),
-            Scope::Operation if self.write && !is_safe(method) => {
-                let most = self.policy.write_requests();
-                if notes.may_change_further(most) {
-                    return Ok(());
+            Scope::Operation if !is_safe(method) => match self.bound {
+                Some(bound) if !notes.may_change_further(bound.most) => {
+                    Err(too_many_writes(bound, &self.label.operation))
                 }
-                let requests = match most {
-                    1 => "1 request that is not a GET".to_owned(),
-                    most => format!("{most} requests that are not a GET"),
-                };
-                Err(Refusal {
-                    rule: "write-requests",
-                    message: format!("a call of a `write` operation may send {requests}"),
-                    hint: Some(format!("in the policy file:\nwrite-requests = {}", most + 1)),
-                })
-            }
+                _ => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -159,6 +175,13 @@ impl Pipeline {
             BaseUrl::Granted => "",
             BaseUrl::Listed => " that the policy lists (`base-url = \"listed\"`)",
         };
-        format!("an authenticating node may send plain requests below `{base}`{listed}, and tried another")
+        let declared = if self.origins.is_empty() {
+            ""
+        } else {
+            " and at granted origins that name its credential"
+        };
+        format!(
+            "an authenticating node may send plain requests below `{base}`{listed}{declared}, and tried another"
+        )
     }
 }

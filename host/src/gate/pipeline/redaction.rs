@@ -16,7 +16,7 @@ impl Pipeline {
         let access = self
             .access
             .as_ref()
-            .filter(|_| self.scope == Scope::Operation && request.below_base)?;
+            .filter(|_| self.scope == Scope::Operation && request.may_have_access())?;
         Some(access.answers())
     }
 

@@ -3,6 +3,7 @@
 
 mod counting;
 mod deadlines;
+mod declared;
 mod permission;
 mod recording;
 mod replay;
@@ -200,8 +201,10 @@ struct Kit {
     policy: Policy,
     limits: Limits,
     access: Option<Access>,
+    origins: DeclaredOrigins,
     write: bool,
     reads_only: bool,
+    bound: Option<WriteBound>,
     addresses: io::Result<Vec<IpAddr>>,
     leads: Leads,
     rate: Option<Arc<Pace>>,
@@ -216,8 +219,10 @@ impl Kit {
             policy: Policy::default(),
             limits: Limits::default(),
             access: None,
+            origins: DeclaredOrigins::default(),
             write: false,
             reads_only: false,
+            bound: None,
             addresses: Ok(vec![PUBLIC]),
             leads,
             rate: None,
@@ -256,8 +261,13 @@ impl Kit {
         self
     }
 
-    fn write(mut self) -> Self {
+    /// For an item of a `write` operation that declares this number of requests.
+    fn write(mut self, most: u32) -> Self {
         self.write = true;
+        self.bound = Some(WriteBound {
+            most,
+            is_of_policy: false,
+        });
         self
     }
 
@@ -311,10 +321,12 @@ impl Kit {
             policy: Arc::new(self.policy),
             base: Some(Arc::new(Base::new(CanonicalUrl::parse(BASE).unwrap()))),
             access: self.access.map(Arc::new),
+            origins: Arc::new(self.origins),
             owner,
             transport,
             write: self.write,
             reads_only: self.reads_only,
+            bound: self.bound,
             item: Some(0),
             slots: Arc::new(Semaphore::new(self.limits.requests_in_flight)),
             buffered: Buffered::new(self.limits.buffered_bytes),
@@ -431,6 +443,7 @@ fn checked(method: Method, url: &str) -> ValidatedRequest {
         method,
         below_base: Base::new(CanonicalUrl::parse(BASE).unwrap()).covers(&url),
         url,
+        declaration: Declaration::default(),
         headers: HeaderMap::new(),
         body: Bytes::new(),
     }

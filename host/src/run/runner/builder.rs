@@ -1,7 +1,7 @@
 //! Builds a runner, and checks that its parts go together.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
@@ -10,12 +10,15 @@ use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Budget;
 use crate::gate::pipeline::RequestHook;
+use crate::runtime::authenticator::fixed_session;
 use crate::runtime::clock_and_rng::ReplaySeed;
 use crate::runtime::component::Component;
+use crate::runtime::session::SessionSource;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::credential::{Credential, CredentialError};
+use nodule_core::description::Scheme;
 use nodule_core::limits::Limits;
-use nodule_core::policy::Policy;
+use nodule_core::policy::{DeclaredOrigins, Policy};
 use nodule_core::recording::{self, Meta, Player, Recorder, Recording};
 use nodule_core::secret::Secret;
 
@@ -75,7 +78,8 @@ impl RunnerBuilder {
         self
     }
 
-    /// Sets the credential. Its base URL is thereby allowed, if its address is.
+    /// Sets the credential. Its base URL is thereby allowed, if its address is. Of the schemes of credentials, this host
+    /// has `session` and `fixed`.
     pub fn credential(mut self, credential: Credential) -> Self {
         self.credential = Some(credential);
         self
@@ -138,7 +142,8 @@ impl RunnerBuilder {
     ///
     /// # Errors
     ///
-    /// A limit is out of range, the node needs a credential and has none, or the recording does not say which base URL
+    /// A limit is out of range, the node needs a credential and has none, the credential has a scheme that this host does
+    /// not have, one of its fields cannot be where the description puts it, or the recording does not say which base URL
     /// it was made with.
     pub fn build(self) -> Result<Runner, Error> {
         let Self {
@@ -162,7 +167,7 @@ impl RunnerBuilder {
                 wanted: limits.stack_bytes,
             });
         }
-        if let Some(operation) = policy.lowered().find(|name| !has_operation(&component, name)) {
+        if let Some(operation) = policy.operations().find(|name| !has_operation(&component, name)) {
             return Err(Error::UnknownEffect {
                 operation: operation.to_owned(),
             });
@@ -186,18 +191,12 @@ impl RunnerBuilder {
                 },
             });
         }
+        let origins = DeclaredOrigins::new(component.node(), credential.as_ref(), &policy)?;
         let target = target(mode, credential.as_ref())?;
-        // Neither a replay nor a recording shares a session: the first takes its session from the recording, and the
-        // second has to contain how the session was made.
-        let session = credential.as_ref().map(|credential| match target {
-            Target::Live if !own_session => {
-                component
-                    .engine()
-                    .sessions()
-                    .shared(component.digest(), &tenant, credential)
-            }
-            _ => component.engine().sessions().own(&tenant),
-        });
+        let session = match &credential {
+            Some(credential) => session(&component, &tenant, credential, &target, own_session)?,
+            None => None,
+        };
         let answers = keep_answers.then(|| {
             let credential = credential.as_ref().map(|credential| credential.json().expose());
             let answers = component.engine().answers();
@@ -233,10 +232,48 @@ impl RunnerBuilder {
                 session,
                 answers,
                 questions: Arc::default(),
+                origins: Arc::new(origins),
                 target,
             }),
         })
     }
+}
+
+/// Where the credential's sessions come from; `None` if none are needed.
+fn session(
+    component: &Component,
+    tenant: &str,
+    credential: &Credential,
+    target: &Target,
+    own: bool,
+) -> Result<Option<SessionSource>, Error> {
+    let sessions = component.engine().sessions();
+    let described = component.node().credential(credential.name());
+    Ok(match described.map(|described| &described.scheme) {
+        Some(Scheme::Session) => Some(SessionSource::Made(match target {
+            Target::Live if !own => sessions.shared(component.digest(), tenant, credential),
+            // Neither a replay nor a recording shares a session: the first takes its session from the recording, and the
+            // second has to contain how the session was made.
+            _ => sessions.own(tenant),
+        })),
+        // A dry run and a replay need no session, but a value that cannot be sent should be known before it is.
+        Some(Scheme::Fixed(_)) => fixed_session(component.node(), credential)?.map(|session| {
+            if let Target::Record { recorder, tape } = target {
+                recorder.add_secrets(session.secrets().map(Secret::expose));
+                let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
+                tape.secrets.extend(session.secrets().cloned());
+            }
+            SessionSource::Fixed(Arc::new(session))
+        }),
+        Some(Scheme::Oauth2(_) | Scheme::Signed(_))
+            if matches!(target, Target::Live | Target::Record { .. }) =>
+        {
+            return Err(Error::CredentialScheme {
+                name: credential.name().to_owned(),
+            });
+        }
+        Some(Scheme::Oauth2(_) | Scheme::Signed(_)) | None => None,
+    })
 }
 
 /// Where requests go.

@@ -9,6 +9,7 @@ use crate::gate::budget::Pace;
 use crate::run::stats::Stats;
 use crate::runtime::instance::Idle;
 use nodule_core::description::{Effect, ItemCheck};
+use nodule_core::policy::WriteBound;
 
 /// An operation, bound to the state of a run.
 pub(crate) struct BoundOperation {
@@ -16,6 +17,8 @@ pub(crate) struct BoundOperation {
     pub(crate) name: String,
     /// The effect that the node claims, lowered if the policy says so.
     pub(crate) effect: Effect,
+    /// How many requests other than GET and HEAD an item may send; `None`: any number.
+    pub(crate) write_bound: Option<WriteBound>,
     /// The parameters in the path: they identify what the operation changes.
     pub(crate) path_parameters: Vec<String>,
     /// For events.
@@ -53,6 +56,7 @@ impl BoundOperation {
             } else {
                 operation.effect.clone()
             },
+            write_bound: inner.policy.write_bound(operation),
             label: Arc::new(Label {
                 operation: format!("{group}.{name}"),
                 path: request.map(|request| request.path().clone()),

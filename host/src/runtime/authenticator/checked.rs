@@ -45,7 +45,7 @@ const NOT_OF_A_SESSION_FROM: [&str; 4] = ["accept", "cache-", "content-", "if-"]
 
 /// Why a session is refused, without any of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum BadSession {
+pub(crate) enum BadSession {
     #[error("has more than {FIELDS} headers and query parameters")]
     Fields,
     #[error(
@@ -114,35 +114,8 @@ impl Parts {
                 .map(|field| (field.name, Secret::new(field.value)))
                 .collect()
         };
-        let (headers, query) = (secrets(access.headers), secrets(access.query));
         let renewal = renewal.map(Secret::new);
-        if headers.len() + query.len() > FIELDS {
-            return Err(BadSession::Fields);
-        }
-        let mut bytes = 0;
-        for (name, value) in headers.iter().chain(&query) {
-            let value = value.expose();
-            bytes += name.len() + value.len();
-            if name.len() > NAME_BYTES || value.len() > VALUE_BYTES || bytes > ACCESS_BYTES {
-                return Err(BadSession::Size);
-            }
-        }
-        let headers = headers.into_iter().map(|(name, value)| {
-            let name = HeaderName::from_bytes(name.as_bytes())
-                .ok()
-                .filter(may_be_set)
-                .ok_or(BadSession::Header)?;
-            HeaderValue::from_str(value.expose()).map_err(|_| BadSession::Value)?;
-            Ok((name, value))
-        });
-        let headers = headers.collect::<Result<_, _>>()?;
-        if query.iter().any(|(name, _)| name.is_empty()) {
-            return Err(BadSession::Name);
-        }
-        let query = Query::new(query);
-        if query.encoded_bytes() > QUERY_BYTES {
-            return Err(BadSession::Query);
-        }
+        let (headers, query) = checked_access(secrets(access.headers), secrets(access.query))?;
         if renewal
             .as_ref()
             .is_some_and(|renewal| renewal.expose().len() > RENEWAL_BYTES)
@@ -157,6 +130,41 @@ impl Parts {
             lasts,
         })
     }
+}
+
+/// Checks that headers and query parameters can be added to every request.
+pub(crate) fn checked_access(
+    headers: Vec<(String, Secret)>,
+    query: Vec<(String, Secret)>,
+) -> Result<(Vec<(HeaderName, Secret)>, Query), BadSession> {
+    if headers.len() + query.len() > FIELDS {
+        return Err(BadSession::Fields);
+    }
+    let mut bytes = 0;
+    for (name, value) in headers.iter().chain(&query) {
+        let value = value.expose();
+        bytes += name.len() + value.len();
+        if name.len() > NAME_BYTES || value.len() > VALUE_BYTES || bytes > ACCESS_BYTES {
+            return Err(BadSession::Size);
+        }
+    }
+    let headers = headers.into_iter().map(|(name, value)| {
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .ok()
+            .filter(may_be_set)
+            .ok_or(BadSession::Header)?;
+        HeaderValue::from_str(value.expose()).map_err(|_| BadSession::Value)?;
+        Ok((name, value))
+    });
+    let headers = headers.collect::<Result<_, _>>()?;
+    if query.iter().any(|(name, _)| name.is_empty()) {
+        return Err(BadSession::Name);
+    }
+    let query = Query::new(query);
+    if query.encoded_bytes() > QUERY_BYTES {
+        return Err(BadSession::Query);
+    }
+    Ok((headers, query))
 }
 
 fn may_be_set(name: &HeaderName) -> bool {

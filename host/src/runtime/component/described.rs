@@ -18,11 +18,13 @@ use tokio::time::{Instant, timeout_at};
 use super::TURNS;
 use crate::error::Error;
 use crate::gate::pipeline::header::is_of_connection;
-use crate::runtime::bindings::{self, CHOICES, NodePre};
+use crate::runtime::bindings::{self, AUTHENTICATION, CHOICES, NodePre};
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::engine::Engine;
 use crate::runtime::instance::{InstanceStore, Stop};
-use nodule_core::description::{MAX_DESCRIPTION_BYTES, Node, Problems, place_of_parameter, quoted};
+use nodule_core::description::{
+    MAX_DESCRIPTION_BYTES, Node, Problems, Scheme, place_of_parameter, quoted,
+};
 use nodule_core::limits::Limits;
 
 /// A description consists of constants. A node that takes longer is in a loop, and somebody waits for it to load.
@@ -86,6 +88,28 @@ pub(super) fn refuse_mute(node: &Node, is_asked: bool) -> Result<(), Error> {
             "expected a component that exports `{CHOICES}`, since the service is asked for its values"
         );
         problems.add(place_of_parameter(&parameter.id), message);
+    }
+    problems
+        .or(())
+        .map_err(|problems| Error::Description { problems })
+}
+
+/// Refuses a description with credentials that the node itself makes sessions of, of a component that cannot.
+///
+/// # Errors
+///
+/// [`Error::Description`], with each such credential.
+pub(super) fn refuse_sessionless(node: &Node, authenticates: bool) -> Result<(), Error> {
+    let mut problems = Problems::default();
+    let asking = node
+        .credentials
+        .iter()
+        .filter(|it| !authenticates && it.scheme == Scheme::Session);
+    for credential in asking {
+        let message = format!(
+            "expected a component that exports `{AUTHENTICATION}`, which makes sessions of this credential"
+        );
+        problems.add(format!("credential {}", quoted(&credential.name)), message);
     }
     problems
         .or(())
@@ -156,6 +180,25 @@ mod tests {
             error.contains("`book.search.near`") && error.contains(CHOICES),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_session_needs_a_component_that_makes_it() {
+        let node: Node = serde_json::from_str(nodule_core::description::EXAMPLE).unwrap();
+        assert!(refuse_sessionless(&node, true).is_ok());
+        let error = refuse_sessionless(&node, false).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the node's description is refused: credential `cityLibraryApi`: expected a component that exports \
+             `workflow:node/authentication@0.2.0`, which makes sessions of this credential"
+        );
+        let mut without = node;
+        without
+            .credentials
+            .retain(|known| known.scheme != Scheme::Session);
+        assert!(refuse_sessionless(&without, false).is_ok());
+        without.credentials.clear();
+        assert!(refuse_sessionless(&without, false).is_ok());
     }
 
     #[test]

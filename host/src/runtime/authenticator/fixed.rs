@@ -1,0 +1,33 @@
+//! Sessions of credentials of the scheme `fixed`: the host fills the fields in, and no instance of the node sees them.
+
+use std::sync::Arc;
+
+use super::checked::checked_access;
+use crate::error::Error;
+use crate::gate::access::Access;
+use crate::runtime::session::Session;
+use nodule_core::credential::{Credential, CredentialError};
+use nodule_core::description::Node;
+
+/// The session of a credential; `None` if its scheme is not `fixed`. It does not expire, and a service that refuses it
+/// refuses the credential.
+///
+/// # Errors
+///
+/// A field's value cannot be a part of its header, or the values are larger than a request may get.
+pub(crate) fn fixed_session(node: &Node, credential: &Credential) -> Result<Option<Session>, Error> {
+    let Some(access) = credential.fixed(node)? else {
+        return Ok(None);
+    };
+    let (headers, query) =
+        checked_access(access.headers, access.query).map_err(|problem| CredentialError {
+            message: format!("what it adds to requests {problem}"),
+        })?;
+    let access = Access::with_secrets(headers, query, access.secrets, credential.secrets().iter());
+    Ok(Some(Session {
+        generation: 0,
+        access: Arc::new(access),
+        renewal: None,
+        ends: None,
+    }))
+}
