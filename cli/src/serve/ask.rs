@@ -37,6 +37,9 @@ pub struct Question {
     /// Rules to add to the policy's.
     #[serde(default)]
     allow: Vec<Allow>,
+    /// Grants all origins that the node declares.
+    #[serde(default)]
+    allow_declared: bool,
     /// The operation's group.
     group: String,
     /// The operation.
@@ -143,7 +146,7 @@ fn asked(
         &asked.tenant,
         asked.credential.as_deref(),
         asked.policy.as_deref(),
-        &asked.allow,
+        (&asked.allow, asked.allow_declared),
     )?;
     if asked.keep {
         builder = builder.keep_answers();

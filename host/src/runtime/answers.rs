@@ -72,14 +72,13 @@ impl Answers {
         })
     }
 
-    /// The owner of the answers for this component, tenant and credential, as JSON.
-    pub(crate) fn owner(&self, digest: &str, tenant: &str, credential: Option<&str>) -> AnswerOwner {
-        let credential: &[&str] = credential.as_slice();
+    /// The owner of the answers for this component, tenant and credential: its name, and its fields as JSON.
+    pub(crate) fn owner(&self, digest: &str, tenant: &str, credential: Option<[&str; 2]>) -> AnswerOwner {
         AnswerOwner {
             tenant: self.digests.of([tenant]),
-            owner: self
-                .digests
-                .of([digest, tenant].into_iter().chain(credential.iter().copied())),
+            owner: self.digests.of([digest, tenant]
+                .into_iter()
+                .chain(credential.into_iter().flatten())),
         }
     }
 
@@ -198,7 +197,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_kept_for_a_minute() {
         let answers = Answers::new().unwrap();
-        let mine = answers.owner("sha256:1", "tenant", Some("{}"));
+        let mine = answers.owner("sha256:1", "tenant", Some(["api", "{}"]));
         keep(&answers, mine, "q");
         tokio::time::advance(Duration::from_secs(59)).await;
         assert_eq!(answers.get(&answers.key(mine, "", "q")), Some(answer("q")));
@@ -210,14 +209,19 @@ mod tests {
     #[test]
     fn an_answer_belongs_to_a_component_a_tenant_a_credential_a_policy_and_a_question() {
         let answers = Answers::new().unwrap();
-        keep(&answers, answers.owner("sha256:1", "tenant", Some("{}")), "q");
+        keep(
+            &answers,
+            answers.owner("sha256:1", "tenant", Some(["api", "{}"])),
+            "q",
+        );
         for (digest, tenant, credential, policy, question) in [
-            ("sha256:2", "tenant", Some("{}"), "", "q"),
-            ("sha256:1", "tenan", Some("t{}"), "", "q"),
-            ("sha256:1", "tenant", Some("{ }"), "", "q"),
+            ("sha256:2", "tenant", Some(["api", "{}"]), "", "q"),
+            ("sha256:1", "tenan", Some(["tapi", "{}"]), "", "q"),
+            ("sha256:1", "tenant", Some(["api2", "{}"]), "", "q"),
+            ("sha256:1", "tenant", Some(["api", "{ }"]), "", "q"),
             ("sha256:1", "tenant", None, "", "q"),
-            ("sha256:1", "tenant", Some("{}"), "q", ""),
-            ("sha256:1", "tenant", Some("{}"), "", "q2"),
+            ("sha256:1", "tenant", Some(["api", "{}"]), "q", ""),
+            ("sha256:1", "tenant", Some(["api", "{}"]), "", "q2"),
         ] {
             let key = answers.key(answers.owner(digest, tenant, credential), policy, question);
             assert_eq!(

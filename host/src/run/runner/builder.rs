@@ -198,7 +198,9 @@ impl RunnerBuilder {
             None => None,
         };
         let answers = keep_answers.then(|| {
-            let credential = credential.as_ref().map(|credential| credential.json().expose());
+            let credential = credential
+                .as_ref()
+                .map(|credential| [credential.name(), credential.json().expose()]);
             let answers = component.engine().answers();
             answers.owner(component.digest(), &tenant, credential)
         });

@@ -22,9 +22,7 @@ use crate::runtime::bindings::{self, AUTHENTICATION, CHOICES, NodePre};
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::engine::Engine;
 use crate::runtime::instance::{InstanceStore, Stop};
-use nodule_core::description::{
-    MAX_DESCRIPTION_BYTES, Node, Problems, Scheme, place_of_parameter, quoted,
-};
+use nodule_core::description::{MAX_DESCRIPTION_BYTES, Node, Problems, Scheme, place_of_parameter, quoted};
 use nodule_core::limits::Limits;
 
 /// A description consists of constants. A node that takes longer is in a loop, and somebody waits for it to load.
