@@ -186,7 +186,7 @@ pub fn describe() -> d::Node {
         write_requests: u32::from(matches!(effect, d::Effect::Write)),
         effect,
         output_schema: text("{}"),
-        request: Some(text("GET /things/{id}")),
+        request: Some(text("GET /things")),
         hints: None,
     };
     d::Node {
@@ -236,7 +236,7 @@ pub fn parameter(id: &str, kind: d::Kind) -> d::Parameter {
         summary: "Something".to_owned(),
         placeholder: None,
         kind,
-        required: id == "baseUrl" || id == "id",
+        required: id == "baseUrl",
         default: None,
         visible_when: vec![],
         hints: None,

@@ -88,7 +88,7 @@ impl Chunk<'_> {
             Ok(session) => session,
             Err(failure) => return items.iter().map(|_| Err(failure.clone())).collect(),
         };
-        let mut results = self.isolated(items, session.clone(), in_flight).await;
+        let mut results = self.checked(items, session.clone(), in_flight).await;
         let Some(session) = session else { return results };
         operation.stats.session(session.generation());
         let refused = refused(&results);
@@ -117,11 +117,29 @@ impl Chunk<'_> {
             .iter()
             .filter_map(|position| items.get(*position).copied())
             .collect();
-        let second = self.isolated(&chosen, renewed, in_flight).await;
+        let second = self.checked(&chosen, renewed, in_flight).await;
         for (position, result) in again.into_iter().zip(second) {
             set(&mut results, position, result);
         }
         results
+    }
+
+    /// Runs the items that fit the form of the operation, and refuses the others before the node sees them.
+    async fn checked(
+        &self,
+        items: &[&Item],
+        session: Option<Arc<Session>>,
+        in_flight: u32,
+    ) -> Vec<ItemResult> {
+        let fitting = fitting(items, self.on_failure);
+        if fitting.len() == items.len() {
+            return self.isolated(items, session, in_flight).await;
+        }
+        let results = match fitting.as_slice() {
+            [] => Vec::new(),
+            fitting => self.isolated(fitting, session, in_flight).await,
+        };
+        with_refused(items, results, self.on_failure)
     }
 
     /// Runs all items in one call. If that call breaks, runs each item in a call of its own.
@@ -231,6 +249,33 @@ impl Chunk<'_> {
         let read = tokio::task::spawn_blocking(read).await;
         read.map_err(|_| Stop::Trap("its results could not be read".to_owned()))
     }
+}
+
+/// The items that the node gets: those that fit the form of the operation; with `stop` only those before the first one
+/// that does not.
+fn fitting<'i>(items: &[&'i Item], on_failure: OnFailure) -> Vec<&'i Item> {
+    let fits = |item: &&Item| item.problems.is_empty();
+    let items = items.iter().copied();
+    match on_failure {
+        OnFailure::Stop => items.take_while(fits).collect(),
+        OnFailure::Continue => items.filter(fits).collect(),
+    }
+}
+
+/// The results of all items, from the results of those that the node got.
+fn with_refused(items: &[&Item], results: Vec<ItemResult>, on_failure: OnFailure) -> Vec<ItemResult> {
+    let mut results = results.into_iter();
+    let mut stopped = false;
+    let result = |item: &&Item| {
+        let result = match (stopped, item.problems.as_slice()) {
+            (true, _) => Err(Failure::NotRun),
+            (false, []) => results.next().unwrap_or(Err(Failure::NotRun)),
+            (false, problems) => Err(Failure::InvalidParameters(problems.to_vec())),
+        };
+        stopped |= result.is_err() && on_failure == OnFailure::Stop;
+        result
+    };
+    items.iter().map(result).collect()
 }
 
 /// The positions of the items whose session was refused.
@@ -367,7 +412,7 @@ mod tests {
     use std::future::ready;
 
     use super::*;
-    use nodule_core::failure::Answer;
+    use nodule_core::failure::{Answer, ParameterProblem};
 
     fn done(text: &str) -> ItemResult {
         output_item(text.to_owned()).map(|json| vec![json])
@@ -393,6 +438,59 @@ mod tests {
         Err(Failure::NotRun)
     }
 
+    fn item(index: usize, fits: bool) -> Item {
+        let problem = ParameterProblem {
+            pointer: "/a".to_owned(),
+            label: "A".to_owned(),
+            message: "expected a text, found nothing".to_owned(),
+        };
+        Item {
+            index,
+            parameters: "{}".to_owned(),
+            problems: if fits { Vec::new() } else { vec![problem] },
+        }
+    }
+
+    #[test]
+    fn the_node_gets_no_item_that_does_not_fit_the_form() {
+        let items = [true, false, true, false, true].map(|fits| item(0, fits));
+        let items = items.each_ref();
+        for (on_failure, node, expected) in [
+            (
+                OnFailure::Continue,
+                "ok ok ok",
+                "1 invalid-parameters 1 invalid-parameters 1",
+            ),
+            (
+                OnFailure::Continue,
+                "ok no ok",
+                "1 invalid-parameters unauthenticated invalid-parameters 1",
+            ),
+            (
+                OnFailure::Stop,
+                "ok",
+                "1 invalid-parameters not-run not-run not-run",
+            ),
+            (
+                OnFailure::Stop,
+                "no",
+                "unauthenticated not-run not-run not-run not-run",
+            ),
+        ] {
+            let answer = |word: &str| {
+                if word == "ok" {
+                    done("1")
+                } else {
+                    unauthenticated()
+                }
+            };
+            let results: Vec<ItemResult> = node.split(' ').map(answer).collect();
+            assert_eq!(fitting(&items, on_failure).len(), results.len(), "{on_failure:?}");
+            let results = with_refused(&items, results, on_failure);
+            assert_eq!(words(&results).join(" "), expected, "{on_failure:?} {node}");
+        }
+    }
+
     /// The JSON texts of successful results, and the kinds of failures.
     fn words(results: &[ItemResult]) -> Vec<String> {
         let word = |result: &ItemResult| match result {
@@ -404,10 +502,7 @@ mod tests {
 
     /// Runs three items one by one; the second one traps. Returns the results, and the items that were called.
     async fn second_traps(on_failure: OnFailure) -> (Vec<ItemResult>, Vec<usize>) {
-        let items = [0, 1, 2].map(|index| Item {
-            index,
-            parameters: "{}".to_owned(),
-        });
+        let items = [0, 1, 2].map(|index| item(index, true));
         let called = RefCell::new(Vec::new());
         let results = one_by_one(&items.each_ref(), on_failure, |call| {
             let index = call[0].index;

@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 
 use super::batch::{BatchPlan, BatchSize, ITEMS_PER_SLOT};
 use super::call::run_chunk;
-use super::item::{Completed, ItemError, admit};
+use super::item::{Completed, ItemError, check, facts};
 use super::journal::{Earlier, JournalError, OpenJournal, Progress, State, durable, item_digest};
 use super::notice::NoticeSender;
 use super::options::RunOptions;
@@ -263,11 +263,15 @@ impl Driver {
             None => return self.end_of_items(),
         };
         let index = self.schedule.next_index();
-        let has_journal = self.journal.is_some();
-        let digest = |parameters: &str| has_journal.then(|| item_digest(parameters));
-        let (digest, (parameters, facts)) = match item {
-            Ok(parameters) => (digest(&parameters), admit(&self.operation, parameters)),
-            Err(failure) => (digest("null"), ("null".to_owned(), Err(failure))),
+        let (given, failure) = match item {
+            Ok(parameters) => (parameters, None),
+            Err(failure) => ("null".to_owned(), Some(failure)),
+        };
+        let digest = self.journal.is_some().then(|| item_digest(&given));
+        let (parameters, problems) = check(&self.operation, given);
+        let facts = match failure {
+            None => facts(&self.operation, &parameters),
+            Some(failure) => Err(failure),
         };
         let before = match self.before(index, digest) {
             Ok(before) => before,
@@ -279,6 +283,7 @@ impl Driver {
         };
         let taken = Taken {
             parameters,
+            problems,
             facts,
             digest,
             before,

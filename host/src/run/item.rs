@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use nodule_core::description::Effect;
-use nodule_core::failure::Failure;
+use nodule_core::failure::{Failure, ParameterProblem};
 use nodule_core::outcome::ItemResult;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -24,6 +24,8 @@ const REMEMBERED: usize = 65_536;
 pub(crate) struct Item {
     pub(crate) index: usize,
     pub(crate) parameters: String,
+    /// What does not fit the form of the operation. Such an item fails when it is its turn, and the node never sees it.
+    pub(crate) problems: Vec<ParameterProblem>,
 }
 
 /// An item with its result.
@@ -103,20 +105,18 @@ pub(super) struct Facts {
     pub(super) key: Option<String>,
 }
 
-/// Checks an item against the form of its operation, and reads its facts. Returns its parameters as the node gets them,
-/// with each reference as its ID.
-pub(super) fn admit(operation: &BoundOperation, parameters: String) -> (String, Result<Facts, Failure>) {
-    let parameters = match operation.form.resolve(&parameters) {
-        Ok(Cow::Owned(resolved)) => resolved,
-        Ok(Cow::Borrowed(_)) => parameters,
-        Err(problems) => return (parameters, Err(Failure::InvalidParameters(problems))),
-    };
-    let facts = facts(operation, &parameters);
-    (parameters, facts)
+/// Checks an item against the form of its operation. Returns its parameters as the node gets them, with each reference
+/// as its ID, and what is wrong with them.
+pub(super) fn check(operation: &BoundOperation, parameters: String) -> (String, Vec<ParameterProblem>) {
+    match operation.form.resolve(&parameters) {
+        Ok(Cow::Owned(resolved)) => (resolved, Vec::new()),
+        Ok(Cow::Borrowed(_)) => (parameters, Vec::new()),
+        Err(problems) => (parameters, problems),
+    }
 }
 
 /// Reads the facts of an item, which has to be an object.
-fn facts(operation: &BoundOperation, item: &str) -> Result<Facts, Failure> {
+pub(super) fn facts(operation: &BoundOperation, item: &str) -> Result<Facts, Failure> {
     let names = Names {
         path: &operation.path_parameters,
         key: operation.key_parameter.as_deref(),

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use super::call::alone;
-use super::item::admit;
+use super::item::check;
 use super::runner::{BoundOperation, Inner, Runner};
 use crate::error::Error;
 use crate::gate::pipeline::{Planned, Scope, Transport};
@@ -64,8 +64,10 @@ impl Component {
 
 impl Inner {
     async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
-        let (item, facts) = admit(operation, item.to_owned());
-        facts?;
+        let (item, problems) = check(operation, item.to_owned());
+        if !problems.is_empty() {
+            return Err(Failure::InvalidParameters(problems));
+        }
         let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0));
         let outcome = alone(self, operation, &pipeline, &[&item]).await;
         let planned = match &pipeline.transport {

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use nodule_core::description::Effect;
-use nodule_core::failure::{Failure, UNKNOWN};
+use nodule_core::failure::{Failure, ParameterProblem, UNKNOWN};
 use nodule_core::json::Json;
 use nodule_core::outcome::{ItemResult, OnFailure, OnUnknown, ResultOrder};
 use nodule_core::retry::{Backoff, Breaker, Retry};
@@ -109,6 +109,8 @@ struct Resting {
 pub(super) struct Taken {
     pub(super) parameters: String,
     /// What the run needs to know of the item, or why it cannot run.
+    /// What does not fit the form of the operation.
+    pub(super) problems: Vec<ParameterProblem>,
     pub(super) facts: Result<Facts, Failure>,
     /// The digest of the item's text, if there is a journal.
     pub(super) digest: Option<[u8; 32]>,
@@ -251,6 +253,7 @@ impl Schedule {
     pub(super) fn take(&mut self, taken: Taken, now: Now) {
         let Taken {
             parameters,
+            problems,
             facts,
             digest,
             before,
@@ -276,7 +279,11 @@ impl Schedule {
             })
         });
         let mut tracked = Tracked {
-            item: Item { index, parameters },
+            item: Item {
+                index,
+                parameters,
+                problems,
+            },
             ordering_key,
             journaled,
             tries: 0,

@@ -66,6 +66,7 @@ impl Stepped {
     fn take_with(&mut self, ordering_key: Option<&str>, before: Before) {
         let taken = Taken {
             parameters: "{}".to_owned(),
+            problems: Vec::new(),
             facts: Ok(Facts {
                 ordering_key: ordering_key.map(ToOwned::to_owned),
                 key: None,
@@ -465,6 +466,7 @@ fn an_item_that_cannot_be_run_is_kept_for_a_recording() {
     });
     let taken = Taken {
         parameters: "7".to_owned(),
+        problems: Vec::new(),
         facts: Err(Failure::InvalidInput("a number".to_owned())),
         digest: None,
         before: Before::Nothing,
