@@ -172,7 +172,7 @@ pub fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-/// Every guest's description: `things.read` and `things.write`, and a credential.
+/// Every guest's description: `things.read`, `things.write` and `things.one`, which declares its path, and a credential.
 pub fn describe() -> d::Node {
     let text = |text: &str| text.to_owned();
     let operation = |name: &str, effect| d::Operation {
@@ -182,11 +182,11 @@ pub fn describe() -> d::Node {
         summary: text("Do things"),
         action: text("Do things"),
         documentation_url: None,
-        parameters: vec![text("task"), text("id")],
+        parameters: vec![text("task")],
         write_requests: u32::from(matches!(effect, d::Effect::Write)),
         effect,
         output_schema: text("{}"),
-        request: Some(text("GET /things")),
+        request: None,
         hints: None,
     };
     d::Node {
@@ -215,6 +215,11 @@ pub fn describe() -> d::Node {
         operations: vec![
             operation("read", d::Effect::Read),
             operation("write", d::Effect::Write),
+            d::Operation {
+                parameters: vec![text("task"), text("id")],
+                request: Some(text("GET /things/{id}")),
+                ..operation("one", d::Effect::Read)
+            },
         ],
         parameters: vec![
             parameter("task", d::Kind::AnyJson),
@@ -236,7 +241,7 @@ pub fn parameter(id: &str, kind: d::Kind) -> d::Parameter {
         summary: "Something".to_owned(),
         placeholder: None,
         kind,
-        required: id == "baseUrl",
+        required: id == "baseUrl" || id == "id",
         default: None,
         visible_when: vec![],
         hints: None,

@@ -17,7 +17,7 @@ const GRANTED: &str = "declared = true";
 async fn declaring(bench: &Bench, base: &Server, other: &Server, policy: &str) -> Setup {
     bench.network.outside(other.address());
     let port = other.address().port().to_string();
-    let setup = Setup::new(bench, DECLARES, base.origin()).await;
+    let setup = Setup::new(bench, DECLARES, base.origin()).await.mode("1");
     setup.mode(&port).policy(policy)
 }
 
@@ -130,7 +130,7 @@ pub async fn secret_in_query(bench: &Bench) {
         )
     })
     .await;
-    let setup = Setup::new(bench, DECLARES, base.origin()).await;
+    let setup = Setup::new(bench, DECLARES, base.origin()).await.mode("1");
     let encoded: String = SECRET.chars().map(percent_encoded).collect();
     let clean = |what: &str, text: &str| {
         let text = text.to_ascii_lowercase();
@@ -175,7 +175,7 @@ pub async fn header_break(bench: &Bench) {
         "s3cr3t\0",
         "s3cr3t\u{7f}",
     ] {
-        let fields = json!({"baseUrl": base.origin(), "secret": secret, "mode": "none"});
+        let fields = json!({"baseUrl": base.origin(), "secret": secret, "mode": "1"});
         let credential = Credential::from_json(setup.component.node(), &fields.to_string()).unwrap();
         let error = setup.builder().credential(credential).build().unwrap_err();
         let message = error.to_string();

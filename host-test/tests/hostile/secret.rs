@@ -391,6 +391,13 @@ pub async fn events(bench: &Bench) {
         "headers": [["x-data", ITEM_DATA]], "body": ITEM_DATA,
     });
     setup.call(request).await.unwrap();
+    let declared = json!({"id": data, "requests": [{"url": format!("{}/things/{data}", api(&server))}]});
+    let options = RunOptions::default();
+    let results = setup
+        .runner()
+        .execute("things", "one", vec![declared], &options)
+        .await;
+    assert!(results.unwrap()[0].is_ok());
     setup
         .get(&format!("{}/undeclared/{data}", api(&server)))
         .await

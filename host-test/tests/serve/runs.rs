@@ -80,7 +80,7 @@ async fn closing_the_connection_ends_the_run() {
     }
     drop(running);
     let mut runs = Value::Null;
-    for _ in 0..1_000 {
+    for _ in 0..50_000 {
         runs = server.json(Method::GET, "/v1", &Value::Null).await.1["runs"].clone();
         if runs == json!([]) {
             break;
