@@ -2,6 +2,7 @@
 //! `host-test/n8n-forms.json`.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -59,7 +60,7 @@ fn each_test_that_the_page_names_exists() {
     for row in sections().into_iter().flat_map(|section| section.rows) {
         for (file, name) in &row.tests {
             let source = std::fs::read_to_string(root().join(file)).unwrap_or_default();
-            let test = if file.ends_with(".rs") {
+            let test = if Path::new(file).extension().is_some_and(|ending| ending == "rs") {
                 format!("#[test]\nfn {name}()")
             } else {
                 format!("test('{name}'")

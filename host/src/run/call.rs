@@ -418,11 +418,11 @@ mod tests {
         output_item(text.to_owned()).map(|json| vec![json])
     }
 
-    fn output(texts: &[&str]) -> execution::ItemResult {
+    fn outputs(texts: &[&str]) -> Vec<types::Output> {
         let json = |text: &&str| types::Output {
             json: (*text).to_owned(),
         };
-        Ok(texts.iter().map(json).collect())
+        texts.iter().map(json).collect()
     }
 
     fn unauthenticated() -> ItemResult {
@@ -551,7 +551,7 @@ mod tests {
 
     #[test]
     fn there_are_as_many_results_as_items() {
-        let results = [output(&["1"]), output(&["1"])];
+        let results = [Ok(outputs(&["1"])), Ok(outputs(&["1"]))];
         for (items, found) in [
             (1, "expected 1 results, found 2"),
             (3, "expected 3 results, found 2"),
@@ -565,9 +565,9 @@ mod tests {
     #[test]
     fn the_bytes_of_all_results_of_a_call_are_limited_together() {
         let results = [
-            output(&["12", "345"]),
+            Ok(outputs(&["12", "345"])),
             Err(types::Failure::NotRun),
-            output(&["6"]),
+            Ok(outputs(&["6"])),
         ];
         let stop = cost(&results, 3, 5).unwrap_err();
         let message = "results of more than 5 bytes (`output-bytes`)";
