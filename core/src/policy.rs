@@ -200,6 +200,12 @@ impl Policy {
         self.limits.set(key, value)
     }
 
+    /// The most requests other than GET and HEAD that an item may send, if the policy says so for all operations.
+    #[must_use]
+    pub fn write_requests(&self) -> Option<u32> {
+        self.write_requests
+    }
+
     /// The rules.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {

@@ -56,7 +56,7 @@ fn relied_on(node: &Node) {
             );
         }
     }
-    if let Some(credential) = &node.credential {
+    for credential in &node.credentials {
         assert!(credential.fields.contains(&credential.base_url));
         credential.fields.iter().for_each(|field| {
             find(field);

@@ -59,7 +59,10 @@ fn bases() -> [Limits; 2] {
 }
 
 fn written(policy: &Policy) -> String {
-    let mut out = format!("write-requests = {}\n", policy.write_requests());
+    let mut out = String::new();
+    if let Some(most) = policy.write_requests() {
+        writeln!(out, "write-requests = {most}").expect("a String takes all");
+    }
     let mut line = |text: std::fmt::Arguments| writeln!(out, "{text}").expect("a String takes all");
     for rule in policy.rules() {
         line(format_args!(
