@@ -52,7 +52,7 @@ impl Node {
     /// - the names in the path of a declared request are required parameters of the operation, with single values that
     ///   are always present;
     /// - URLs are http or https, and the icon only draws;
-    /// - defaults and conditions fit the kinds of their parameters, and every pattern is a [`Pattern`];
+    /// - defaults and conditions fit the kinds of their parameters, and every pattern is a [`Pattern`](super::Pattern);
     /// - secrets are fields of a credential; templates, the URLs of OAuth and origins are well-formed, refer to fields of a
     ///   credential only, and never put a secret into a URL;
     /// - what only reads needs no write requests, and everything else needs 1 to [`MAX_WRITE_REQUESTS`].
