@@ -27,7 +27,7 @@ const PIECE_BYTES: usize = 64;
 
 /// How long a look at the socket remains valid. Bytes that arrive this shortly before a request might as well have
 /// arrived right after it.
-const MOMENT: Duration = Duration::from_micros(20);
+pub(super) const MOMENT: Duration = Duration::from_micros(20);
 
 /// A stream that asks its socket for unread bytes.
 #[derive(Debug)]
