@@ -144,15 +144,12 @@ impl SigV4<'_> {
         signed.sort_unstable();
         let names: Vec<&str> = signed.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(";");
-        let lines: String = signed
-            .iter()
-            .map(|(name, values)| format!("{name}:{}\n", values.join(",")))
-            .collect();
-        let (path, query) = (self.path(url.path), query(url.query));
-        (
-            format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{payload}"),
-            names,
-        )
+        let mut canonical = format!("{method}\n{}\n{}\n", self.path(url.path), query(url.query));
+        for (name, values) in &signed {
+            canonical.extend([name.as_str(), ":", &values.join(","), "\n"]);
+        }
+        canonical.extend(["\n", &names, "\n", payload]);
+        (canonical, names)
     }
 
     fn path(&self, path: &str) -> String {

@@ -55,7 +55,7 @@ fn the_signatures_are_those_of_awss_test_suite() {
         let credentials = &context["credentials"];
         let name = case.0.display();
         assert_eq!(context["timestamp"], "2015-08-30T12:36:00Z", "{name}");
-        let signer = SigV4 {
+        let with = SigV4 {
             keys: Keys {
                 access_key_id: credentials["access_key_id"].as_str().unwrap(),
                 secret_access_key: credentials["secret_access_key"].as_str().unwrap(),
@@ -69,12 +69,12 @@ fn the_signatures_are_those_of_awss_test_suite() {
         let payload = hex(&sha256(body.as_bytes()));
         let mut all = headers.clone();
         set_header(&mut all, "x-amz-date", "20150830T123600Z");
-        if let Some(token) = signer.keys.session_token {
+        if let Some(token) = with.keys.session_token {
             set_header(&mut all, "x-amz-security-token", token);
         }
-        let (canonical, _) = signer.canonical(&method, &Url::split(&url).unwrap(), &all, &payload);
+        let (canonical, _) = with.canonical(&method, &Url::split(&url).unwrap(), &all, &payload);
         assert_eq!(canonical, case.text("header-canonical-request.txt"), "{name}");
-        let signed = signer
+        let signed = with
             .sign(&method, &url, &headers, Payload::Bytes(body.as_bytes()))
             .unwrap();
         let expected = format!("Signature={}", case.text("header-signature.txt").trim());
