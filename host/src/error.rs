@@ -132,9 +132,7 @@ pub enum Error {
         recording: Option<String>,
     },
     /// The credential's scheme is not one that this host can run.
-    #[error(
-        "the credential `{name}` has the scheme `oauth2` or `signed`, which this version of the host does not have"
-    )]
+    #[error("the credential `{name}` has the scheme `oauth2`, which this version of the host does not have")]
     CredentialScheme {
         /// The credential's name.
         name: String,

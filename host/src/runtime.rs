@@ -16,5 +16,6 @@ pub mod precompiler;
 mod reached_limit;
 pub(crate) mod session;
 pub(crate) mod share;
+pub(crate) mod signer;
 mod state;
 mod waiting;

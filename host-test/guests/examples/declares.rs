@@ -1,7 +1,9 @@
 //! Declares an origin, and a credential whose secret the host puts into a header and into the query. The rest is as
 //! `calls`: it sends the requests that its item lists, whatever they are.
 
-use hostile_guests::{Behaviour, Call, Failure, Item, ItemResult, d, describe, failure, guest, outputs, parse, send};
+use hostile_guests::{
+    Behaviour, Call, Failure, Item, ItemResult, d, describe, failure, guest, outputs, parse, send,
+};
 use serde_json::Value;
 
 struct Declares;

@@ -20,6 +20,7 @@ pub mod bindings {
                 include workflow:node/node-by-turns@0.2.0;
                 export workflow:node/authentication@0.2.0;
                 export workflow:node/choices@0.2.0;
+                export workflow:node/signing@0.2.0;
             }
         ",
         world: "hostile:guests/guest",
@@ -45,6 +46,7 @@ use bindings::wasi::http::types::{
 };
 use bindings::wasi::io::streams::StreamError;
 
+pub use bindings::exports::workflow::node::signing::{Draft, DraftBody, SignedRequest};
 pub use bindings::exports::workflow::node::turns::{Step, Turn};
 
 /// A guest's behaviour. By default it is an honest node that does nothing.
@@ -69,6 +71,15 @@ pub trait Behaviour {
     /// Columns for a form.
     fn fields(_: Question) -> Result<Vec<d::Parameter>, Failure> {
         Ok(vec![])
+    }
+
+    /// A signature: by default nothing is changed.
+    fn sign(_: Value, draft: Draft) -> Result<SignedRequest, Failure> {
+        Ok(SignedRequest {
+            url: draft.url,
+            headers: draft.headers,
+            body: None,
+        })
     }
 
     fn describing() -> d::Node {
@@ -145,6 +156,14 @@ macro_rules! guest {
             }
             fn fields(question: $crate::Question) -> Result<Vec<$crate::d::Parameter>, $crate::Failure> {
                 <$behaviour as $crate::Behaviour>::fields(question)
+            }
+        }
+        impl $crate::bindings::exports::workflow::node::signing::Guest for Node {
+            fn sign(
+                credential: $crate::BoundCredential,
+                draft: $crate::Draft,
+            ) -> Result<$crate::SignedRequest, $crate::Failure> {
+                <$behaviour as $crate::Behaviour>::sign($crate::parse(&credential.fields), draft)
             }
         }
         impl $crate::bindings::exports::workflow::node::turns::Guest for Node {

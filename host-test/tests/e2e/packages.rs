@@ -7,10 +7,11 @@ use std::process::Command;
 use crate::support::root;
 
 /// Folder and package name.
-const PUBLISHED: [(&str, &str); 3] = [
+const PUBLISHED: [(&str, &str); 4] = [
     ("core", "nodule-core"),
     ("host", "nodule-host"),
     ("cli", "nodule-cli"),
+    ("sdk", "nodule-sdk"),
 ];
 
 /// The constructs that include a file or folder in the compiled code.

@@ -44,6 +44,7 @@ mod service;
 mod serving;
 mod share;
 mod shown;
+mod signing;
 mod who;
 
 use std::io::Write as _;
@@ -156,6 +157,14 @@ const ROWS: &[Row] = rows! {
     104 "a fixed secret in a query" declared::secret_in_query;
     105 "a fixed template that breaks out of its header" declared::header_break;
     106 "more writes than an item may send" declared::more_writes;
+    120 "a signing instance that reaches out" signing::reaches_out;
+    121 "a signature for another origin" signing::other_origin;
+    122 "headers that no signature may set" signing::headers;
+    123 "signatures that never end, fail or fill the memory" signing::limits;
+    124 "a signed path that the policy refuses" signing::other_path;
+    125 "a service that repeats a signature" signing::repeated;
+    126 "a signature that is a message" signing::messages;
+    127 "a signing instance that keeps what it saw" signing::state;
     130 "a page of a million choices" asking::much;
     131 "choices that act on a terminal" asking::deceptive;
     132 "choices and columns that are expressions" asking::expressions;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use simulator::{Action, Config, Rule, Simulator};
 use tempfile::TempDir;
 
-use crate::support::{component, credential, expect, lines, nodule, root, run, simulator, stderr};
+use crate::support::{component, credential, expect, hostile, lines, nodule, run, simulator, stderr};
 use crate::through;
 
 struct Place {
@@ -337,12 +337,7 @@ fn limited(command: &Command, blocks: u32) -> Command {
 fn a_journal_without_room_to_begin_with_sends_nothing() {
     let place = Place::new(3);
     // A node with so little memory that only the journal reaches the limit.
-    let small = root().join("target/hostile/panics.wasm");
-    assert!(
-        small.exists(),
-        "{} is missing: run `make hostile-guests`",
-        small.display()
-    );
+    let small = hostile("panics");
     expect(nodule().arg("describe").arg(&small), 0);
     let command = || {
         let mut command = nodule();

@@ -18,6 +18,10 @@
 #[path = "../e2e/support.rs"]
 mod support;
 
+#[allow(dead_code, reason = "shared with the hostile tests, which use the rest")]
+#[path = "../hostile/server.rs"]
+mod server;
+
 mod both_ways;
 mod drop;
 mod ended;
@@ -33,6 +37,7 @@ mod outputs;
 mod retries;
 mod seen;
 mod services;
+mod signed;
 mod tenants;
 mod trusted;
 mod unknown;

@@ -9,13 +9,15 @@
 //! 3. A replay or a dry run finishes the request here. No later step runs, so no socket is opened.
 //! 4. The embedder's headers are added. Below the credential's base URL and at granted origins that name the credential,
 //!    the session's headers and query parameters are added, and the node's own of the same names are removed. No later
-//!    step refuses a request because of what the session contains.
+//!    step refuses a request because of what the session contains. Where the credential signs requests instead, an
+//!    instance that reaches nothing makes the signature, and what it returns passes the checks of steps 1 and 2 again.
+//!    A request that cannot be signed ends its call, and the node does not learn of it ([`signing`]).
 //! 5. The host is looked up once, forbidden addresses are dropped, and the connection goes to exactly an address that
 //!    was checked ([`crate::gate::client`]).
 //! 6. The request is sent, within its deadlines.
 //! 7. The response is read completely and decompressed, within its limits.
-//! 8. Where the session goes, known secrets are redacted, except those that the node's own request contained before
-//!    step 4.
+//! 8. Where the session goes, known secrets and what a signature added are redacted, except what the node's own request
+//!    contained before step 4.
 //! 9. The exchange is recorded: the request as before step 4, the response as after step 8.
 //!
 //! Bodies are buffered in memory, up to their limit: redaction and recording need the whole response, a node reads a
@@ -33,11 +35,13 @@ mod observed;
 mod permit;
 mod recorded;
 mod redaction;
+mod signing;
 #[cfg(test)]
 mod tests;
 mod wait;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::future;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -52,6 +56,7 @@ use crate::gate::budget::Pace;
 use crate::gate::client::{self, Clients, Freshness, OriginClient, Owner};
 use nodule_core::address::Permit;
 use nodule_core::canonical::{Base, CanonicalUrl};
+use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
 use nodule_core::policy::{Declaration, DeclaredOrigins, Policy, WriteBound};
 use nodule_core::recording::{Exchange, Outcome, Player, RecordedResponse, Recorder};
@@ -62,6 +67,8 @@ pub(crate) use held::{BufferReservation, Buffered};
 pub use hook::{HookedRequest, RequestHook};
 pub(crate) use observed::{Answered, LastAnswer, Observed, Redirect};
 pub(crate) use permit::AUTHENTICATION_REQUESTS;
+pub(crate) use signing::{BadSignature, Draft, DraftBody, SignedRequest, Signer};
+use signing::{SIGNING, Signature};
 
 /// The kind of instance that sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +77,8 @@ pub(crate) enum Scope {
     Operation,
     /// An authenticating instance. It has seen the secret, and reaches only the base URL.
     Authentication,
+    /// A signing instance. It has seen the secret, and reaches nothing.
+    Signing,
 }
 
 /// Where requests go.
@@ -115,6 +124,10 @@ pub(crate) struct Pipeline {
     /// The owner of the connections.
     pub(crate) owner: Owner,
     pub(crate) transport: Transport,
+    /// Signs requests with the credential, if its scheme says so.
+    pub(crate) signer: Option<Arc<dyn Signer>>,
+    /// Why the call ends without a result: a request could not be signed.
+    pub(crate) cut: OnceLock<Failure>,
     /// Adds the embedder's headers.
     pub(crate) hook: Option<Arc<dyn RequestHook>>,
     /// Whether the operation's effect is `write`.
@@ -239,6 +252,10 @@ impl Pipeline {
         if let Some(clock) = clock {
             self.show(&checked, sent, &outcome, clock);
         }
+        if self.is_cut() {
+            // The node learns nothing any more, neither of this request nor of those beside it.
+            return future::pending().await;
+        }
         outcome
     }
 
@@ -277,7 +294,7 @@ impl Pipeline {
         let base = self.base.as_ref().filter(|_| asked.below_base);
         match self.scope {
             Scope::Operation => self.label.path(base.map(|base| base.url()), &asked.url),
-            Scope::Authentication => "…",
+            Scope::Authentication | Scope::Signing => "…",
         }
     }
 
@@ -317,7 +334,12 @@ impl Pipeline {
                     outcome: match &outcome {
                         Ok(answer) => Outcome::Answer(answer.recorded()),
                         Err(NoResponse { error, undecoded }) => {
-                            let error = error_name::of(error).to_owned();
+                            let error = if self.is_cut() {
+                                SIGNING
+                            } else {
+                                error_name::of(error)
+                            };
+                            let error = error.to_owned();
                             match undecoded {
                                 Some(answer) => Outcome::Answer(RecordedResponse {
                                     broken: Some(error),
@@ -345,18 +367,28 @@ impl Pipeline {
         self.listen(request).await;
         self.add_hooked(request)?;
         let url = self.authorise(request)?;
+        let signature = self.sign(request).await?;
+        let (url, permit, additions) = match signature {
+            Some(Signature {
+                url,
+                permit,
+                additions,
+            }) => (url, permit, Some(additions)),
+            None => (url, permit, None),
+        };
+        let additions = additions.as_ref();
         let origin_client = self.origin_client(clients, permit, &url);
         let changing = u32::from(!is_safe(&request.method));
         let clock = Instant::now();
         let outcome = exchange::send(self, &origin_client, request, url, options).await;
         self.ended(clock.elapsed(), outcome.as_ref().ok(), changing);
         let error = match outcome {
-            Ok(answer) => return Ok(self.redacted(request, answer).await),
+            Ok(answer) => return Ok(self.redacted(request, additions, answer).await),
             Err(exchange::Stopped::Undecoded(answer)) => {
                 self.note_undecoded(&answer);
                 return Err(NoResponse {
                     error: HttpError::HttpResponseContentCoding(None),
-                    undecoded: Some(Box::new(self.redacted(request, *answer).await)),
+                    undecoded: Some(Box::new(self.redacted(request, additions, *answer).await)),
                 });
             }
             Err(exchange::Stopped::Denied(denial)) => self.deny(

@@ -21,6 +21,7 @@ impl Stop {
     pub(crate) fn into_failure(self) -> Failure {
         match self {
             Stop::Limit(limit) => Failure::Limit(limit),
+            Stop::Cut(failure) => *failure,
             Stop::Trap(_) => Failure::Other {
                 kind: "trap".into(),
                 message: self.to_string(),

@@ -1,5 +1,6 @@
 //! The test of a credential: the request that the description names for it, or else `authenticate`.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -44,7 +45,8 @@ impl Runner {
 /// Sends the test request through the pipeline.
 async fn test(pipeline: &Arc<Pipeline>, path: &str, credential: Option<&Credential>) -> Result<(), Failure> {
     let Some(base) = &pipeline.base else { return Ok(()) };
-    match Arc::clone(pipeline).exchange(request(base, path), None).await {
+    let exchange = pin!(Arc::clone(pipeline).exchange(request(base, path), None));
+    match pipeline.unless_cut(exchange).await? {
         Ok(response) => judge(&response, credential),
         Err(_) => Err(pipeline.refusal().unwrap_or_else(|| {
             let trouble = pipeline.trouble();

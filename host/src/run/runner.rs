@@ -7,7 +7,7 @@ mod question;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -16,15 +16,17 @@ use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::{Budget, Pace};
 use crate::gate::client::Owner;
-use crate::gate::pipeline::{Buffered, Observed, Pipeline, RequestHook, Scope, Transport};
+use crate::gate::pipeline::{Buffered, Observed, Pipeline, RequestHook, Scope, Signer, Transport};
 use crate::runtime::answers::AnswerOwner;
 use crate::runtime::authenticator::Authenticator;
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::component::Component;
 use crate::runtime::session::{Session, SessionSource};
 use crate::runtime::share::Account;
+use crate::runtime::signer::NodeSigner;
 use nodule_core::canonical::Base;
 use nodule_core::credential::Credential;
+use nodule_core::description::BodyNeed;
 use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
 use nodule_core::outcome::ItemResult;
@@ -53,6 +55,8 @@ pub(crate) struct Inner {
     /// The number of questions so far, locked while one is asked that is numbered.
     questions: Arc<tokio::sync::Mutex<usize>>,
     session: Option<SessionSource>,
+    /// How much of a body signatures need, if the credential signs requests.
+    signs: Option<BodyNeed>,
     /// The origins that the node declares, with what the policy grants.
     origins: Arc<DeclaredOrigins>,
     /// Whose connections the requests may use.
@@ -359,6 +363,15 @@ impl Inner {
             Target::Replay { player, .. } => Transport::Replay(Arc::clone(player)),
             Target::DryRun => Transport::DryRun(Arc::default()),
         };
+        let signer = match (scope, &self.credential, self.signs) {
+            (Scope::Operation, Some(credential), Some(needs)) => Some(Arc::new(NodeSigner {
+                component: self.component.clone(),
+                credential: credential.clone(),
+                needs,
+                pipeline: self.pipeline(Scope::Signing, None, operation, item),
+            }) as Arc<dyn Signer>),
+            _ => None,
+        };
         Pipeline {
             scope,
             policy: Arc::clone(&self.policy),
@@ -368,6 +381,8 @@ impl Inner {
             access: session.map(|session| Arc::clone(session.access())),
             owner: self.owner,
             transport,
+            signer,
+            cut: OnceLock::new(),
             hook: self.hook.clone(),
             write: operation.is_some_and(BoundOperation::is_write),
             reads_only: false,

@@ -21,7 +21,8 @@ use crate::runtime::share::Account;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
 
-pub(crate) use fixed::fixed_session;
+pub(crate) use bare::bare_problem;
+pub(crate) use fixed::{fixed_session, signed_session};
 
 /// Everything that is needed to make a session.
 pub(crate) struct Authenticator<'a> {
@@ -65,7 +66,7 @@ impl Authenticator<'_> {
             Ok(Err(failure)) => Err(self.bare(&failure)),
             Err(Stop::Limit(limit)) => Err(Failure::Limit(format!("authenticate: {limit}"))),
             // A trap's message may contain a number that the node chose, such as an invalid handle.
-            Err(Stop::Trap(_)) => Err(Failure::Other {
+            Err(Stop::Trap(_) | Stop::Cut(_)) => Err(Failure::Other {
                 kind: "trap".into(),
                 message: "authenticate: the node stopped".into(),
                 detail: None,

@@ -23,7 +23,7 @@ mod generated {
 }
 
 pub(crate) use generated::exports::workflow::node::{
-    authentication, choices, description, execution, turns, types,
+    authentication, choices, description, execution, signing, turns, types,
 };
 
 mod described;
@@ -48,6 +48,8 @@ pub(crate) struct NodePre {
     /// Set if the node exports `choices`.
     choices: Option<choices::GuestIndices>,
     execution: execution::GuestIndices,
+    /// Set if the node exports `signing`.
+    signing: Option<signing::GuestIndices>,
     /// Set if the node runs by turns.
     turns: Option<ByTurns>,
 }
@@ -70,6 +72,9 @@ pub(crate) enum Executing {
 /// The interface of nodes that make sessions.
 pub(crate) const AUTHENTICATION: &str = "workflow:node/authentication@0.2.0";
 
+/// The interface of nodes that sign requests.
+pub(crate) const SIGNING: &str = "workflow:node/signing@0.2.0";
+
 /// The interface of nodes whose forms ask the service.
 pub(crate) const CHOICES: &str = "workflow:node/choices@0.2.0";
 
@@ -79,6 +84,7 @@ impl NodePre {
     pub(crate) fn new(pre: InstancePre<State>) -> wasmtime::Result<Self> {
         let authentication = pre.component().get_export_index(None, AUTHENTICATION);
         let choices = pre.component().get_export_index(None, CHOICES);
+        let signing = pre.component().get_export_index(None, SIGNING);
         Ok(Self {
             description: description::GuestIndices::new(&pre)?,
             authentication: authentication
@@ -86,6 +92,7 @@ impl NodePre {
                 .transpose()?,
             choices: choices.map(|_| choices::GuestIndices::new(&pre)).transpose()?,
             execution: execution::GuestIndices::new(&pre)?,
+            signing: signing.map(|_| signing::GuestIndices::new(&pre)).transpose()?,
             turns: None,
             pre,
         })
@@ -126,6 +133,14 @@ impl NodePre {
         };
         let instance = self.instance(store).await?;
         authentication.load(store, &instance)
+    }
+
+    pub(crate) async fn signing(&self, store: &mut Store) -> wasmtime::Result<signing::Guest> {
+        let Some(signing) = &self.signing else {
+            wasmtime::bail!("the node does not export `{SIGNING}`");
+        };
+        let instance = self.instance(store).await?;
+        signing.load(store, &instance)
     }
 
     /// An instance that answers the questions of a form.

@@ -20,7 +20,7 @@ mod types;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::runtime::bindings::{AUTHENTICATION, CHOICES, NodePre};
+use crate::runtime::bindings::{AUTHENTICATION, CHOICES, NodePre, SIGNING};
 use crate::runtime::engine::Engine;
 use crate::runtime::loaded::LoadedNode;
 use nodule_core::description::Node;
@@ -95,7 +95,7 @@ impl Component {
         };
         let node = described::describe(engine, &pre).await?;
         described::refuse_mute(&node, pre.has(CHOICES))?;
-        described::refuse_sessionless(&node, pre.has(AUTHENTICATION))?;
+        described::refuse_sessionless(&node, pre.has(AUTHENTICATION), pre.has(SIGNING))?;
         if engine.turns() && pre.has(TURNS) {
             let looked_at = described::looked_at(engine, &pre).await?;
             pre.by_turns(looked_at)

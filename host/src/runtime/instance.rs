@@ -4,6 +4,7 @@
 //! [pipeline](crate::gate::pipeline), and nothing else.
 
 mod ask;
+mod sign;
 mod turns;
 
 use std::fmt;
@@ -25,15 +26,18 @@ use crate::runtime::in_flight::InFlight;
 use crate::runtime::reached_limit::ReachedLimit;
 use crate::runtime::share::{self, Account};
 use crate::runtime::state::{Hooks, RemainingResources, State};
+use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
 
 /// Why a call returned no result.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Stop {
     /// The node trapped or gave up.
     Trap(String),
     /// The node reached a limit; says which.
     Limit(String),
+    /// The host ended the call, because a request of it could not be signed.
+    Cut(Box<Failure>),
 }
 
 impl fmt::Display for Stop {
@@ -41,6 +45,7 @@ impl fmt::Display for Stop {
         match self {
             Stop::Trap(reason) => write!(f, "the node stopped: {reason}"),
             Stop::Limit(limit) => f.write_str(limit),
+            Stop::Cut(failure) => failure.fmt(f),
         }
     }
 }
@@ -73,21 +78,21 @@ impl InstanceStore {
     ) -> Self {
         let limits = pipeline.limits().clone();
         let account = Arc::clone(account);
-        Self::build(engine, &limits, Some((pipeline, account)), clock_and_rng)
+        Self::build(engine, &limits, Some(pipeline), Some(account), clock_and_rng)
     }
 
     /// An instance that only describes itself: all its requests are denied, and its waits finish at once.
     pub(crate) fn offline(engine: &Engine, limits: &Limits, clock_and_rng: ClockAndRng) -> Self {
-        Self::build(engine, limits, None, clock_and_rng)
+        Self::build(engine, limits, None, None, clock_and_rng)
     }
 
     fn build(
         engine: &Engine,
         limits: &Limits,
-        outside: Option<(Arc<Pipeline>, Arc<Account>)>,
+        pipeline: Option<Arc<Pipeline>>,
+        account: Option<Arc<Account>>,
         clock_and_rng: ClockAndRng,
     ) -> Self {
-        let (pipeline, account) = outside.unzip();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.host_resources);
         let mut http = WasiHttpCtx::new();
@@ -231,11 +236,12 @@ impl InstanceStore {
     }
 
     /// Distinguishes limits from traps.
-    fn settle<T>(&self, result: Option<wasmtime::Result<T>>) -> Result<T, Stop> {
+    fn settle<T>(&self, result: Result<wasmtime::Result<T>, Ended>) -> Result<T, Stop> {
         let error = match result {
-            Some(Ok(value)) => return Ok(value),
-            Some(Err(error)) => error,
-            None => return Err(self.limit(&ReachedLimit::Time(self.run_timeout))),
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => error,
+            Err(Ended::Late) => return Err(self.limit(&ReachedLimit::Time(self.run_timeout))),
+            Err(Ended::Cut(failure)) => return Err(Stop::Cut(failure)),
         };
         if let Some(reached) = ReachedLimit::of(&error) {
             return Err(self.limit(&reached));
@@ -299,8 +305,14 @@ impl Idle {
 /// Headers take more memory than their bytes. The pipeline checks the bytes when the request is sent.
 const FIELD_OVERHEAD: usize = 64 * 1024;
 
-/// Runs a call together with its requests; `None` on timeout. Dropping the future stops the call wherever it is.
-async fn bounded<T>(bounds: Bounds, call: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+/// Why the host ended a call.
+enum Ended {
+    Late,
+    Cut(Box<Failure>),
+}
+
+/// Runs a call together with its requests. Dropping the future stops the call wherever it is.
+async fn bounded<T>(bounds: Bounds, call: Pin<&mut impl Future<Output = T>>) -> Result<T, Ended> {
     let Bounds {
         run_timeout,
         items,
@@ -309,10 +321,19 @@ async fn bounded<T>(bounds: Bounds, call: Pin<&mut impl Future<Output = T>>) -> 
         in_flight,
     } = bounds;
     let call = pin!(in_flight.beside(call));
+    let call = async {
+        match &pipeline {
+            Some(pipeline) => {
+                let call = pipeline.unless_cut(call).await;
+                call.map_err(|failure| Ended::Cut(Box::new(failure)))
+            }
+            None => Ok(call.await),
+        }
+    };
     tokio::time::timeout(
         run_timeout,
-        share::fairly(pipeline.as_deref(), account.as_deref(), items, call),
+        share::fairly(pipeline.as_deref(), account.as_deref(), items, pin!(call)),
     )
     .await
-    .ok()
+    .unwrap_or(Err(Ended::Late))
 }

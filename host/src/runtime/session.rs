@@ -142,7 +142,7 @@ struct Kept {
 pub(crate) enum SessionSource {
     /// The node's `authenticate` makes them.
     Made(Arc<SessionSlot>),
-    /// The credential's fields are the session.
+    /// The credential's fields are the session, or requests are signed instead of having one.
     Fixed(Arc<Session>),
 }
 

@@ -9,6 +9,7 @@ use super::header::is_forbidden;
 use super::held::BufferReservation;
 use super::{Pipeline, RequestLine, ValidatedRequest};
 use nodule_core::canonical::{CanonicalUrl, UrlError};
+use nodule_core::limits::Limits;
 use nodule_core::policy::Declaration;
 
 /// A request as the node made it.
@@ -84,12 +85,7 @@ impl Pipeline {
         }
         self.check_headers(&headers)?;
         let body = body?;
-        let below_base = self.base.as_ref().is_some_and(|base| base.covers(&url));
-        let declaration = if below_base || self.origins.is_empty() {
-            Declaration::default()
-        } else {
-            self.origins.of(&url)
-        };
+        let (below_base, declaration) = self.place(&url);
         Ok(ValidatedRequest {
             method,
             url,
@@ -100,33 +96,45 @@ impl Pipeline {
         })
     }
 
+    /// Whether a URL is below the credential's base URL, and what follows from the node's declaration of its origin.
+    pub(super) fn place(&self, url: &CanonicalUrl) -> (bool, Declaration) {
+        let below_base = self.base.as_ref().is_some_and(|base| base.covers(url));
+        let declaration = if below_base || self.origins.is_empty() {
+            Declaration::default()
+        } else {
+            self.origins.of(url)
+        };
+        (below_base, declaration)
+    }
+
     /// Checks the number and the size of headers.
     pub(crate) fn check_headers(&self, headers: &HeaderMap) -> Result<(), HttpError> {
+        let Some((key, what)) = self.too_many(headers) else {
+            return Ok(());
+        };
+        self.limit(key, format!("a request with more than {what} (`{key}`)"));
+        Err(HttpError::HttpRequestHeaderSectionSize(None))
+    }
+
+    /// The limit that these headers exceed, and how much it is.
+    pub(super) fn too_many(&self, headers: &HeaderMap) -> Option<(&'static str, String)> {
         let bytes: usize = headers
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len())
             .sum();
-        if headers.len() > self.limits.header_count {
-            let limit = self.limits.header_count;
-            self.limit(
-                "header-count",
-                format!("a request with more than {limit} headers (`header-count`)"),
-            );
-            return Err(HttpError::HttpRequestHeaderSectionSize(None));
+        let Limits {
+            header_count,
+            header_bytes,
+            ..
+        } = *self.limits;
+        if headers.len() > header_count {
+            return Some(("header-count", format!("{header_count} headers")));
         }
-        if bytes > self.limits.header_bytes {
-            let limit = self.limits.header_bytes;
-            self.limit(
-                "header-bytes",
-                format!("a request with more than {limit} bytes of headers (`header-bytes`)"),
-            );
-            return Err(HttpError::HttpRequestHeaderSectionSize(None));
-        }
-        Ok(())
+        (bytes > header_bytes).then(|| ("header-bytes", format!("{header_bytes} bytes of headers")))
     }
 
     /// Reserves memory for a complete body.
-    fn held(&self, body: Bytes) -> Result<Bytes, HttpError> {
+    pub(super) fn held(&self, body: Bytes) -> Result<Bytes, HttpError> {
         if body.len() > self.limits.request_body_bytes {
             return Err(HttpError::HttpRequestBodySize(u64::try_from(body.len()).ok()));
         }

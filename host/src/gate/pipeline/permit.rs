@@ -7,6 +7,7 @@ use nodule_core::canonical::CanonicalUrl;
 use nodule_core::policy::{BaseUrl, Policy, WriteBound};
 use wasmtime_wasi_http::Error as HttpError;
 
+use super::signing::SIGNING;
 use super::{Pipeline, RequestLine, Scope, ValidatedRequest, is_safe};
 use crate::events;
 
@@ -38,6 +39,13 @@ pub(super) fn decide(policy: &Policy, scope: Scope, request: &ValidatedRequest) 
         ..
     } = request;
     let decided = match (scope, below_base) {
+        (Scope::Signing, _) => {
+            return Err(Refusal {
+                rule: SIGNING,
+                message: "a signing node may not send requests".to_owned(),
+                hint: None,
+            });
+        }
         (Scope::Authentication, false) if !declaration.has_access => {
             return Err(Refusal {
                 rule: "authentication",
@@ -59,6 +67,7 @@ pub(super) fn decide(policy: &Policy, scope: Scope, request: &ValidatedRequest) 
                 Scope::Operation => denial.why.rule(),
                 // The node could encode the secret in which rule it breaks.
                 Scope::Authentication => "authentication",
+                Scope::Signing => SIGNING,
             },
             message: denial.to_string(),
             hint: denial.hint(),
@@ -155,6 +164,14 @@ impl Pipeline {
                     url: None,
                 },
                 self.what_authentication_may(),
+                None,
+            ),
+            Scope::Signing => (
+                RequestLine {
+                    method: None,
+                    url: None,
+                },
+                message,
                 None,
             ),
             _ => (line, message, hint),

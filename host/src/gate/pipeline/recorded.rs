@@ -8,7 +8,8 @@ use nodule_core::text;
 use wasmtime_wasi_http::Error as HttpError;
 
 use super::{
-    BufferReservation, BufferedResponse, Pipeline, Planned, Scope, ValidatedRequest, error_name, is_safe,
+    BadSignature, BufferReservation, BufferedResponse, Pipeline, Planned, SIGNING, Scope, ValidatedRequest,
+    error_name, is_safe,
 };
 
 impl Pipeline {
@@ -68,6 +69,9 @@ impl Pipeline {
     /// A transport error from a recording. If another tool wrote it, its text is kept, because the name here says less.
     fn recorded_failure(&self, error: &str) -> HttpError {
         const SHOWN_CHARS: usize = 200;
+        if error == SIGNING {
+            return self.cut(BadSignature::Recorded.into());
+        }
         let known = error_name::parse(error);
         if known.is_none() {
             let told = format!("recorded as `{}`", text::shown(error, SHOWN_CHARS));
@@ -80,6 +84,8 @@ impl Pipeline {
         match self.scope {
             Scope::Operation => Role::Operation,
             Scope::Authentication => Role::Authentication,
+            // Sends nothing, so nothing of it is recorded.
+            Scope::Signing => Role::Operation,
         }
     }
 }

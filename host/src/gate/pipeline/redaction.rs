@@ -22,9 +22,13 @@ impl Pipeline {
 
     /// Finds the secrets that the node wrote itself. The request must not contain the session yet.
     pub(super) async fn listen(&self, request: &ValidatedRequest) {
-        let Some(answers) = self.answers(request) else {
-            return;
-        };
+        if let Some(answers) = self.answers(request) {
+            self.listen_for(answers, request).await;
+        }
+    }
+
+    /// Finds those of these secrets that the node wrote itself.
+    pub(super) async fn listen_for(&self, answers: &Answers, request: &ValidatedRequest) {
         let url = request.url.uri().path_and_query();
         let texts = [
             request.method.as_str().as_bytes(),
@@ -44,26 +48,30 @@ impl Pipeline {
         }
     }
 
-    /// The response as the node may see it.
+    /// The response as the node may see it: without the credential's secrets and what a signature added.
     pub(super) async fn redacted(
         &self,
         request: &ValidatedRequest,
+        additions: Option<&Answers>,
         mut answer: BufferedResponse,
     ) -> BufferedResponse {
-        let Some(answers) = self.answers(request) else {
-            return answer;
-        };
-        for value in answer.headers.values_mut() {
-            if let Some(redacted) = without_secrets(answers, value.as_bytes()).await {
-                *value = redact::header_value(&redacted);
-            }
-        }
-        if let Some(redacted) = without_secrets(answers, &answer.body).await {
-            answer.body = redacted.into();
-            // The length would reveal that of the secret.
-            answer.headers.remove(header::CONTENT_LENGTH);
+        for answers in self.answers(request).into_iter().chain(additions) {
+            redact(answers, &mut answer).await;
         }
         answer
+    }
+}
+
+async fn redact(answers: &Answers, answer: &mut BufferedResponse) {
+    for value in answer.headers.values_mut() {
+        if let Some(redacted) = without_secrets(answers, value.as_bytes()).await {
+            *value = redact::header_value(&redacted);
+        }
+    }
+    if let Some(redacted) = without_secrets(answers, &answer.body).await {
+        answer.body = redacted.into();
+        // The length would reveal that of the secret.
+        answer.headers.remove(header::CONTENT_LENGTH);
     }
 }
 

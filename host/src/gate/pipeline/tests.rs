@@ -10,6 +10,7 @@ mod replay;
 mod request;
 mod response;
 mod session;
+mod signing;
 mod transport;
 
 use std::io;
@@ -201,6 +202,7 @@ struct Kit {
     policy: Policy,
     limits: Limits,
     access: Option<Access>,
+    signer: Option<Arc<dyn Signer>>,
     origins: DeclaredOrigins,
     write: bool,
     reads_only: bool,
@@ -219,6 +221,7 @@ impl Kit {
             policy: Policy::default(),
             limits: Limits::default(),
             access: None,
+            signer: None,
             origins: DeclaredOrigins::default(),
             write: false,
             reads_only: false,
@@ -342,6 +345,8 @@ impl Kit {
             observed: Mutex::default(),
             origin_client: Mutex::default(),
             hook: None,
+            signer: self.signer,
+            cut: OnceLock::new(),
         })
     }
 }

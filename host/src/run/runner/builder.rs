@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Budget;
 use crate::gate::pipeline::RequestHook;
-use crate::runtime::authenticator::fixed_session;
+use crate::runtime::authenticator::{fixed_session, signed_session};
 use crate::runtime::clock_and_rng::ReplaySeed;
 use crate::runtime::component::Component;
 use crate::runtime::session::SessionSource;
@@ -79,7 +79,7 @@ impl RunnerBuilder {
     }
 
     /// Sets the credential. Its base URL is thereby allowed, if its address is. Of the schemes of credentials, this host
-    /// has `session` and `fixed`.
+    /// has `session`, `fixed` and `signed`.
     pub fn credential(mut self, credential: Credential) -> Self {
         self.credential = Some(credential);
         self
@@ -197,6 +197,13 @@ impl RunnerBuilder {
             Some(credential) => session(&component, &tenant, credential, &target, own_session)?,
             None => None,
         };
+        let signs = credential.as_ref().and_then(|credential| {
+            let described = component.node().credential(credential.name())?;
+            match described.scheme {
+                Scheme::Signed(needs) => Some(needs),
+                _ => None,
+            }
+        });
         let answers = keep_answers.then(|| {
             let credential = credential
                 .as_ref()
@@ -232,6 +239,7 @@ impl RunnerBuilder {
                     .map(|credential| Arc::new(Base::new(credential.base_url().clone()))),
                 credential,
                 session,
+                signs,
                 answers,
                 questions: Arc::default(),
                 origins: Arc::new(origins),
@@ -267,14 +275,13 @@ fn session(
             }
             SessionSource::Fixed(Arc::new(session))
         }),
-        Some(Scheme::Oauth2(_) | Scheme::Signed(_))
-            if matches!(target, Target::Live | Target::Record { .. }) =>
-        {
+        Some(Scheme::Signed(_)) => Some(SessionSource::Fixed(Arc::new(signed_session(credential)))),
+        Some(Scheme::Oauth2(_)) if matches!(target, Target::Live | Target::Record { .. }) => {
             return Err(Error::CredentialScheme {
                 name: credential.name().to_owned(),
             });
         }
-        Some(Scheme::Oauth2(_) | Scheme::Signed(_)) | None => None,
+        Some(Scheme::Oauth2(_)) | None => None,
     })
 }
 

@@ -6,6 +6,8 @@
 use super::Authenticator;
 use crate::gate::pipeline::{LastAnswer, Redirect};
 use crate::runtime::bindings::types;
+use nodule_core::credential::Credential;
+use nodule_core::description::Node;
 use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem};
 
 impl Authenticator<'_> {
@@ -54,7 +56,8 @@ impl Authenticator<'_> {
             },
             types::Failure::Unintelligible(_) => Failure::Unintelligible(self.not_understood(seen)),
             types::Failure::InvalidParameters(problems) => {
-                Failure::InvalidParameters(vec![self.bare_problem(problems)])
+                let problem = bare_problem(self.component.node(), self.credential, problems);
+                Failure::InvalidParameters(vec![problem])
             }
             types::Failure::InvalidInput(_) | types::Failure::NotRun | types::Failure::Other(_) => unnamed(),
         }
@@ -124,30 +127,33 @@ impl Authenticator<'_> {
         let base = self.pipeline.base.as_ref();
         base.map(|base| base.url().to_string()).unwrap_or_default()
     }
+}
 
-    /// The field that is wrong, in the description's words. Only one is reported: a set of wrong fields, or their
-    /// order, would carry many bits of the node's choice.
-    fn bare_problem(&self, problems: &[types::Problem]) -> ParameterProblem {
-        let node = self.component.node();
-        let described = node.credential(self.credential.name()).into_iter();
-        let mut fields = described.flat_map(|described| node.parameters_by_id(&described.fields));
-        let named = fields.find(|field| {
-            problems
-                .iter()
-                .any(|problem| problem.pointer.strip_prefix('/').unwrap_or(&problem.pointer) == field.name)
-        });
-        match named {
-            Some(field) => ParameterProblem {
-                pointer: format!("/{}", field.name),
-                label: field.display_name.clone(),
-                message: "the credential's field cannot be used".to_owned(),
-            },
-            None => ParameterProblem {
-                pointer: String::new(),
-                label: "Credential".to_owned(),
-                message: "one of its fields cannot be used".to_owned(),
-            },
-        }
+/// The field that is wrong, in the description's words. Only one is reported: a set of wrong fields, or their order, would
+/// carry many bits of the node's choice.
+pub(crate) fn bare_problem(
+    node: &Node,
+    credential: &Credential,
+    problems: &[types::Problem],
+) -> ParameterProblem {
+    let described = node.credential(credential.name()).into_iter();
+    let mut fields = described.flat_map(|described| node.parameters_by_id(&described.fields));
+    let named = fields.find(|field| {
+        problems
+            .iter()
+            .any(|problem| problem.pointer.strip_prefix('/').unwrap_or(&problem.pointer) == field.name)
+    });
+    match named {
+        Some(field) => ParameterProblem {
+            pointer: format!("/{}", field.name),
+            label: field.display_name.clone(),
+            message: "the credential's field cannot be used".to_owned(),
+        },
+        None => ParameterProblem {
+            pointer: String::new(),
+            label: "Credential".to_owned(),
+            message: "one of its fields cannot be used".to_owned(),
+        },
     }
 }
 

@@ -1,10 +1,11 @@
-//! Sessions of credentials of the scheme `fixed`: the host fills the fields in, and no instance of the node sees them.
+//! Sessions that no instance of the node makes: those of the scheme `fixed`, whose fields the host fills in, and of the
+//! scheme `signed`, which add nothing to requests and only tell which secrets responses must not show.
 
 use std::sync::Arc;
 
 use super::checked::checked_access;
 use crate::error::Error;
-use crate::gate::access::Access;
+use crate::gate::access::{Access, Query};
 use crate::runtime::session::Session;
 use nodule_core::credential::{Credential, CredentialError};
 use nodule_core::description::Node;
@@ -30,4 +31,15 @@ pub(crate) fn fixed_session(node: &Node, credential: &Credential) -> Result<Opti
         renewal: None,
         ends: None,
     }))
+}
+
+/// The session of a credential that signs requests instead of having one.
+pub(crate) fn signed_session(credential: &Credential) -> Session {
+    let access = Access::new(Vec::new(), Query::new(Vec::new()), credential.secrets().iter());
+    Session {
+        generation: 0,
+        access: Arc::new(access),
+        renewal: None,
+        ends: None,
+    }
 }

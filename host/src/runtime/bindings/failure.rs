@@ -20,7 +20,7 @@ const KIND_CHARS: usize = 64;
 const OTHER: &str = "other";
 /// The kinds that the contract and the host use. A node that used one would speak for the host: an item that was never
 /// sent would count as perhaps done, or as denied by the policy.
-const TAKEN: [&str; 19] = [
+const TAKEN: [&str; 20] = [
     "authentication",
     "bad-output",
     "bad-session",
@@ -33,6 +33,7 @@ const TAKEN: [&str; 19] = [
     "no-test",
     "not-run",
     "rejected",
+    "signing",
     "throttled",
     "trap",
     "unauthenticated",

@@ -1,10 +1,10 @@
 //! Compiles bytes into code, and does the checks before that.
 
-use std::fmt::Write as _;
 use std::hash::{Hash as _, Hasher as _};
 
 use super::{CONTRACT, bytes, contract, file, malformed};
 use crate::error::Error;
+use crate::gate::sha256::sha256;
 use crate::runtime::bindings::NodePre;
 use crate::runtime::engine::Engine;
 use crate::runtime::precompiler::Uncompiled;
@@ -50,15 +50,7 @@ pub(super) fn link(engine: &Engine, component: &wasmtime::component::Component) 
 
 /// `sha256:` and the digest in lower-case hexadecimal.
 fn digest(bytes: &[u8]) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest
-        .as_ref()
-        .iter()
-        .fold(String::from("sha256:"), |mut text, byte| {
-            // Writing to a `String` cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    format!("sha256:{}", sha256(bytes))
 }
 
 fn settings(engine: &Engine) -> String {

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use super::TURNS;
 use crate::error::Error;
 use crate::gate::pipeline::header::is_of_connection;
-use crate::runtime::bindings::{self, AUTHENTICATION, CHOICES, NodePre};
+use crate::runtime::bindings::{self, AUTHENTICATION, CHOICES, NodePre, SIGNING};
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::engine::Engine;
 use crate::runtime::instance::{InstanceStore, Stop};
@@ -92,21 +92,21 @@ pub(super) fn refuse_mute(node: &Node, is_asked: bool) -> Result<(), Error> {
         .map_err(|problems| Error::Description { problems })
 }
 
-/// Refuses a description with credentials that the node itself makes sessions of, of a component that cannot.
+/// Refuses a description with credentials that the node itself makes sessions of or signs with, of a component that
+/// cannot.
 ///
 /// # Errors
 ///
 /// [`Error::Description`], with each such credential.
-pub(super) fn refuse_sessionless(node: &Node, authenticates: bool) -> Result<(), Error> {
+pub(super) fn refuse_sessionless(node: &Node, authenticates: bool, signs: bool) -> Result<(), Error> {
     let mut problems = Problems::default();
-    let asking = node
-        .credentials
-        .iter()
-        .filter(|it| !authenticates && it.scheme == Scheme::Session);
-    for credential in asking {
-        let message = format!(
-            "expected a component that exports `{AUTHENTICATION}`, which makes sessions of this credential"
-        );
+    for credential in &node.credentials {
+        let (interface, what) = match credential.scheme {
+            Scheme::Session if !authenticates => (AUTHENTICATION, "makes sessions of this credential"),
+            Scheme::Signed(_) if !signs => (SIGNING, "signs requests with this credential"),
+            _ => continue,
+        };
+        let message = format!("expected a component that exports `{interface}`, which {what}");
         problems.add(format!("credential {}", quoted(&credential.name)), message);
     }
     problems
@@ -181,10 +181,16 @@ mod tests {
     }
 
     #[test]
-    fn a_session_needs_a_component_that_makes_it() {
+    fn a_session_needs_a_component_that_makes_it_and_a_signature_one_that_signs() {
         let node: Node = serde_json::from_str(nodule_core::description::EXAMPLE).unwrap();
-        assert!(refuse_sessionless(&node, true).is_ok());
-        let error = refuse_sessionless(&node, false).unwrap_err().to_string();
+        assert!(refuse_sessionless(&node, true, true).is_ok());
+        let error = refuse_sessionless(&node, true, false).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the node's description is refused: credential `cityLibrarySignedApi`: expected a component that exports \
+             `workflow:node/signing@0.2.0`, which signs requests with this credential"
+        );
+        let error = refuse_sessionless(&node, false, true).unwrap_err().to_string();
         assert_eq!(
             error,
             "the node's description is refused: credential `cityLibraryApi`: expected a component that exports \
@@ -194,9 +200,9 @@ mod tests {
         without
             .credentials
             .retain(|known| known.scheme != Scheme::Session);
-        assert!(refuse_sessionless(&without, false).is_ok());
+        assert!(refuse_sessionless(&without, false, true).is_ok());
         without.credentials.clear();
-        assert!(refuse_sessionless(&without, false).is_ok());
+        assert!(refuse_sessionless(&without, false, false).is_ok());
     }
 
     #[test]
