@@ -79,9 +79,10 @@ pub use nodule_core::{
 pub use run::journal;
 pub use run::runner::{Runner, RunnerBuilder};
 pub use run::{
-    Completed, Control, DEFAULT_CONCURRENCY, Ended, ItemError, Latency, Notice, NoticeSender, OnFailure,
-    OnUnknown, ResultOrder, Results, RunOptions, Summary, Watch,
+    Completed, Control, DEFAULT_CONCURRENCY, Ended, ItemError, Latency, Login, LoginError, Notice,
+    NoticeSender, OnFailure, OnUnknown, ResultOrder, Results, RunOptions, Summary, Watch,
 };
 pub use runtime::component::{ArtifactKey, CONTRACT, Component};
 pub use runtime::engine::{Engine, EngineConfig};
+pub use runtime::oauth2;
 pub use runtime::precompiler::{Precompiler, Uncompiled};

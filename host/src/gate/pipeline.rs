@@ -35,6 +35,7 @@ mod recorded;
 mod redaction;
 #[cfg(test)]
 mod tests;
+mod token;
 mod wait;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,7 +7,9 @@
 use nodule_core::json::Json;
 
 use super::types;
-use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem, UNKNOWN};
+use nodule_core::failure::{
+    Answer, Certainty, Failure, LOGIN_REQUIRED, ParameterProblem, TOKEN_STORE, UNKNOWN,
+};
 use nodule_core::json_size::{Most, within};
 
 /// People read messages, so longer ones are truncated.
@@ -20,7 +22,7 @@ const KIND_CHARS: usize = 64;
 const OTHER: &str = "other";
 /// The kinds that the contract and the host use. A node that used one would speak for the host: an item that was never
 /// sent would count as perhaps done, or as denied by the policy.
-const TAKEN: [&str; 19] = [
+const TAKEN: [&str; 21] = [
     "authentication",
     "bad-output",
     "bad-session",
@@ -30,10 +32,12 @@ const TAKEN: [&str; 19] = [
     "invalid-parameters",
     "journal",
     "limit",
+    LOGIN_REQUIRED,
     "no-test",
     "not-run",
     "rejected",
     "throttled",
+    TOKEN_STORE,
     "trap",
     "unauthenticated",
     "unavailable",
