@@ -18,7 +18,7 @@ use crate::credential::{Credential, CredentialError};
 use crate::description::{Grant, Node, Oauth2, Pair, Scheme, UrlTemplate};
 use crate::secret::Secret;
 
-pub use redirected::{RedirectProblem, Redirected};
+pub use redirected::{RedirectProblem, Redirected, told};
 pub use tokens::{StoredTokens, StoredTokensError, TokenBinding};
 
 /// A token is renewed this long before it ends, so that no request meets the service with one that has just ended.

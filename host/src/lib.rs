@@ -70,7 +70,7 @@ pub use gate::budget::Budget;
 pub use gate::network;
 pub use gate::pipeline::{HookedRequest, Planned, RequestHook};
 pub use nodule_core::credential::{Credential, CredentialError};
-pub use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem};
+pub use nodule_core::failure::{Answer, Certainty, Failure, LOGIN_REQUIRED, ParameterProblem, TOKEN_STORE};
 pub use nodule_core::outcome::ItemResult;
 pub use nodule_core::{
     address, canonical, description, json, limits, path_template, policy, question, rate, recording, redact,

@@ -8,16 +8,17 @@
 mod answer;
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
-    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
-    RefreshToken, RequestTokenError, Scope, StandardRevocableToken, StandardTokenIntrospectionResponse,
-    TokenUrl, basic,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
+    EmptyExtraTokenFields, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
+    StandardTokenIntrospectionResponse, TokenUrl, basic,
 };
 use tokio::sync::Semaphore;
 use url::Url;
@@ -146,8 +147,7 @@ impl TokenEndpoint {
             sent.push(Secret::new(verifier.secret().clone()));
             request = request.set_pkce_verifier(verifier);
         }
-        let http = |request| self.send(request);
-        let answer = request.request_async(&http).await;
+        let answer = request.request_async(self).await;
         self.granted(answer, &sent)
     }
 
@@ -159,8 +159,7 @@ impl TokenEndpoint {
         for pair in &self.client.token_body {
             request = request.add_extra_param(pair.name.as_str(), pair.value.as_str());
         }
-        let http = |request| self.send(request);
-        let answer = request.request_async(&http).await;
+        let answer = request.request_async(self).await;
         self.granted(answer, std::slice::from_ref(refresh_token))
     }
 
@@ -174,8 +173,7 @@ impl TokenEndpoint {
         for pair in &self.client.token_body {
             request = request.add_extra_param(pair.name.as_str(), pair.value.as_str());
         }
-        let http = |request| self.send(request);
-        let answer = request.request_async(&http).await;
+        let answer = request.request_async(self).await;
         self.granted(answer, &[])
     }
 
@@ -329,10 +327,20 @@ impl TokenEndpoint {
     }
 }
 
+/// The future is boxed: with one of a closure, the compiler cannot tell that it may change threads.
+impl<'c> AsyncHttpClient<'c> for TokenEndpoint {
+    type Error = Unanswered;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Unanswered>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}
+
 /// Why there is no answer of the protocol.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Unanswered(Failure);
+pub(crate) struct Unanswered(Failure);
 
 impl From<Failure> for NotGranted {
     fn from(failure: Failure) -> Self {

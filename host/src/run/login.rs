@@ -89,6 +89,12 @@ impl Login {
         &self.url
     }
 
+    /// Where the browser comes back to.
+    #[must_use]
+    pub fn redirect_url(&self) -> &Url {
+        &self.redirect
+    }
+
     /// The origin at which the user consents.
     #[must_use]
     pub fn authorization_origin(&self) -> String {

@@ -10,12 +10,14 @@
 //!
 //! The access token is added to requests as a session is, outside the sandbox. No instance of the node sees a token.
 
+mod file;
 mod renewal;
 mod source;
 mod store;
 #[cfg(test)]
 mod tests;
 
+pub use file::FileTokenStore;
 pub use nodule_core::oauth2::{StoredTokens, StoredTokensError, TokenBinding};
 pub use source::{AccessToken, Need, TokenSource};
 pub use store::{LockedTokens, TokenStore, TokenStoreError};

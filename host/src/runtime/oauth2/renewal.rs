@@ -74,7 +74,9 @@ impl Renewal {
     /// What is stored, if it is for this credential and this token endpoint.
     fn bound(&self, stored: Option<StoredTokens>) -> Result<StoredTokens, Failure> {
         let Some(stored) = stored else {
-            return Err(login_required("nobody has logged in with this credential"));
+            return Err(login_required(
+                "nobody has logged in with this credential".to_owned(),
+            ));
         };
         let binding = self.endpoint.client.binding();
         let differs = [
@@ -85,8 +87,8 @@ impl Renewal {
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
             None => Ok(stored),
-            Some((what, _)) => Err(login_required(&format!(
-                "the log-in was for another {what}, and its tokens are not used"
+            Some((what, _)) => Err(login_required(format!(
+                "the log-in was for another {what}, and its tokens are not used; log in again"
             ))),
         }
     }
@@ -104,7 +106,7 @@ impl Renewal {
         let Some(refresh_token) = &stored.refresh_token else {
             if is_useless && was_refused {
                 return Err(login_required(
-                    "the service refused the access token, and the provider gave nothing to renew it with",
+                    "the service refused the access token, and there is nothing to renew it with; log in again".to_owned(),
                 ));
             }
             // Until the service refuses it.
@@ -117,8 +119,8 @@ impl Renewal {
             Ok(granted) => granted,
             Err(NotGranted::Failed(failure)) => return Err(failure),
             Err(NotGranted::Grant(told)) => {
-                return Err(login_required(&format!(
-                    "the provider does not renew the log-in: {told}"
+                return Err(login_required(format!(
+                    "the provider does not renew the log-in ({told}); log in again"
                 )));
             }
         };
@@ -157,10 +159,10 @@ impl From<StoredTokens> for AccessToken {
 }
 
 /// The failure of an item that only a log-in helps.
-fn login_required(why: &str) -> Failure {
+fn login_required(message: String) -> Failure {
     Failure::Other {
         kind: LOGIN_REQUIRED.into(),
-        message: format!("{why}; log in again"),
+        message,
         detail: None,
     }
 }
