@@ -5,7 +5,6 @@
 
 pub mod by_turns;
 pub mod oauth2;
-pub mod oauth2;
 
 use std::fmt::Write as _;
 
