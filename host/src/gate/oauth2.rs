@@ -359,6 +359,3 @@ pub(crate) fn denied(denial: &EndpointDenial) -> Failure {
 fn not_a_url() -> Failure {
     Failure::InvalidInput("the description's OAuth2 URL cannot be used".to_owned())
 }
-
-#[cfg(test)]
-mod tests;

@@ -107,3 +107,77 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D:
         _ => Err(wrong()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(text: &str) -> Result<Granted, String> {
+        let answer: TokenAnswer = serde_json::from_str(text).map_err(|_| "no answer".to_owned())?;
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        answer.granted(now).map_err(str::to_owned)
+    }
+
+    #[test]
+    fn usual_answers_are_taken() {
+        for (text, renewed) in [
+            (r#"{"access_token":"a","token_type":"Bearer"}"#, None),
+            (
+                r#"{"access_token":"a","token_type":"bearer","expires_in":3600,"scope":["x"],"id_token":"y"}"#,
+                Some("2026-01-01T00:59:00Z"),
+            ),
+            (
+                r#"{"access_token":"a","token_type":"BEARER","expires_in":"60","refresh_token":""}"#,
+                Some("2026-01-01T00:00:30Z"),
+            ),
+            (
+                r#"{"access_token":"a","token_type":"bearer","expires_in":18446744073709551615}"#,
+                None,
+            ),
+        ] {
+            let granted = granted(text).unwrap();
+            assert_eq!(granted.access_token.expose(), "a");
+            assert!(granted.refresh_token.is_none(), "{text}");
+            assert_eq!(
+                granted.renew_at.map(|at| at.to_string()).as_deref(),
+                renewed,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_a_bearer_token_is_refused_without_it() {
+        for token in ["", "s3cr3t x", "s3cr3t\\r\\n", "s3cr3t\\u0000", "s3cr3t\u{e9}"] {
+            let error =
+                granted(&format!(r#"{{"access_token":"{token}","token_type":"bearer"}}"#)).unwrap_err();
+            assert!(
+                error.contains("a header can have") && !error.contains("s3cr3t"),
+                "{error}"
+            );
+        }
+        let long = "x".repeat(TOKEN_BYTES + 1);
+        granted(&format!(r#"{{"access_token":"{long}","token_type":"bearer"}}"#)).unwrap_err();
+        granted(&format!(
+            r#"{{"access_token":"a","token_type":"bearer","refresh_token":"{long}"}}"#
+        ))
+        .unwrap_err();
+        for text in [
+            r#"{"access_token":"a"}"#,
+            r#"{"access_token":"a","token_type":"mac"}"#,
+            r#"{"access_token":"a","token_type":"bearer","expires_in":-1}"#,
+            r#"{"token_type":"bearer"}"#,
+            r#"["access_token"]"#,
+        ] {
+            granted(text).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn an_error_is_one_with_any_status() {
+        assert!(is_error(br#"{"error":"bad","access_token":"a"}"#));
+        for other in ["{}", "[]", "", r#"{"error":{}}"#] {
+            assert!(!is_error(other.as_bytes()), "{other}");
+        }
+    }
+}
