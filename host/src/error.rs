@@ -141,7 +141,7 @@ pub enum Error {
     },
     /// The credential's scheme is not one that this host can run.
     #[error(
-        "the credential `{name}` has the scheme `oauth2` or `signed`, which this version of the host does not have"
+        "the credential `{name}` has the scheme `signed`, which this version of the host does not have"
     )]
     CredentialScheme {
         /// The credential's name.

@@ -115,14 +115,17 @@ impl TokenSource for ClientTokens {
         // Before it is looked at, so that one that comes meanwhile is not missed.
         let mut count = self.0.count.subscribe();
         let given = self.given();
-        let (why, last) = match need {
-            Need::First => return Ok(given),
-            Need::Ending(last) => (Why::Ending, last),
-            Need::Refused(last) => (Why::Refused, last),
+        let has_ended = given.renew_at.is_some_and(|at| at <= Timestamp::now());
+        let why = match need {
+            Need::First if !has_ended => return Ok(given),
+            Need::First => Why::Ending,
+            // One that came meanwhile.
+            Need::Ending(last) | Need::Refused(last) if given.token.expose() != last.expose() => {
+                return Ok(given);
+            }
+            Need::Ending(_) => Why::Ending,
+            Need::Refused(_) => Why::Refused,
         };
-        if given.token.expose() != last.expose() {
-            return Ok(given);
-        }
         let asked = self.0.wanted.as_ref().map(|wanted| wanted.try_send(why));
         match (asked, why) {
             // Somebody waits for the answer to the same question.
