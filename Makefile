@@ -116,6 +116,15 @@ measure-n8n: build n8n/node_modules ## Measure the node in a real n8n beside a s
 	n8n/scripts/install-n8n
 	node n8n/e2e/measure.mjs
 
+# No part of `make test`: it installs a provider, and uses Chromium where that is.
+.PHONY: test-oauth2
+
+host-test/oauth2/node_modules: host-test/oauth2/package-lock.json
+	@cd host-test/oauth2 && npm ci --no-audit --no-fund && touch node_modules
+
+test-oauth2: build hostile-guests host-test/oauth2/node_modules ## Log in at a certified OAuth 2.0 provider on this machine, with Chromium where it is
+	node --test host-test/oauth2/oauth2.test.mjs
+
 # Clients of `nodule serve`
 
 .PHONY: test-clients test-client-python test-client-node measure-clients

@@ -49,6 +49,8 @@ pub enum Command {
     Check(Check),
     /// Say whether a credential works
     CheckCredential(CheckCredential),
+    /// Log in with the browser, for a credential of the kind OAuth2
+    Login(Login),
     /// Run nodes for an engine, over a socket of this machine
     Serve(Serve),
     /// Compile a component from standard input into the cache; the command runs itself so
@@ -349,6 +351,32 @@ pub struct CheckCredential {
     /// The credential, a JSON object; without it, the variable NODULE_CREDENTIAL
     #[arg(long, value_name = "FILE")]
     pub credential: Option<PathBuf>,
+    #[command(flatten)]
+    pub grants: Grants,
+    #[command(flatten)]
+    pub outbound: Outbound,
+    /// Refuse the component unless it has this digest
+    #[arg(long, value_name = "sha256:HEX")]
+    pub digest: Option<String>,
+}
+
+/// Log in with the browser. The tokens are stored beside the credential, in FILE.tokens, and renewed by the commands that use it.
+#[derive(Debug, clap::Args)]
+pub struct Login {
+    /// The component's file
+    pub component: PathBuf,
+    /// The credential, a JSON object
+    #[arg(long, value_name = "FILE")]
+    pub credential: PathBuf,
+    /// For a browser on another machine: paste the URL that it is redirected to on standard input
+    #[arg(long)]
+    pub no_browser: bool,
+    /// The port of http://127.0.0.1:PORT/callback, for a provider that wants to know it; any free one otherwise
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// How long to wait for the user
+    #[arg(long, value_name = "TIME", value_parser = time, default_value = "10m")]
+    pub timeout: Duration,
     #[command(flatten)]
     pub grants: Grants,
     #[command(flatten)]

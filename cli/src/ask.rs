@@ -130,6 +130,7 @@ fn read(args: &Asked) -> Result<Places, Failed> {
 /// Binds the component to what the flags give.
 fn runner(args: &Asked, component: &Component, policy: nodule::policy::Policy) -> Result<Runner, Failed> {
     let builder = component.runner().policy(policy);
+    let builder = setup::with_tokens(builder, args.credential.as_deref());
     if let Some(path) = &args.replay {
         let recording = Recording::load(path).map_err(nodule::Error::from)?;
         for trouble in recording.warnings() {

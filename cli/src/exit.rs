@@ -350,6 +350,9 @@ pub fn remedy(failure: &Failure) -> Option<String> {
             "give the certificate or its authority's by `--ca FILE` or in the file that SSL_CERT_FILE names"
                 .to_owned(),
         ),
+        Failure::Other { kind, .. } if kind == nodule::LOGIN_REQUIRED => {
+            Some("log in by `nodule login COMPONENT --credential FILE`".to_owned())
+        }
         _ => None,
     }
 }
@@ -402,6 +405,9 @@ impl From<nodule::Error> for Failed {
             hint: match &error {
                 // The library's own hints address embedders, not users of the command.
                 nodule::Error::Compile { .. } => Some(crate::compile::hint()),
+                nodule::Error::TokensMissing { .. } => Some(
+                    "give the credential by `--credential FILE`: the tokens of `nodule login` are kept beside it".to_owned(),
+                ),
                 nodule::Error::CredentialMissing { .. } => Some(crate::setup::CREDENTIAL_HINT.to_owned()),
                 error => error.hint().map(|hint| with_flags(&hint)),
             },

@@ -11,6 +11,7 @@ mod ending;
 mod exit;
 mod files;
 mod items;
+mod login;
 mod output;
 mod places;
 mod process;
@@ -47,6 +48,7 @@ fn main() -> std::process::ExitCode {
         Command::Fields(args) => setup::single_threaded(ask::fields(*args)),
         Command::Check(args) => setup::single_threaded(check::check(&args)),
         Command::CheckCredential(args) => setup::single_threaded(check_credential(&args)),
+        Command::Login(args) => setup::multi_threaded(login::login(&args)),
         Command::Serve(args) => serve::serve(&args),
         Command::CompileComponent(args) => return compile::compile(&args),
     };
@@ -75,7 +77,8 @@ async fn check_credential(args: &args::CheckCredential) -> Result<Exit, Failed> 
         Failed::usage("no credential was given".to_owned()).hint(setup::CREDENTIAL_HINT.to_owned())
     })?;
     let base = credential.base_url().to_string();
-    let runner = component.runner().policy(policy).credential(credential).build()?;
+    let builder = component.runner().policy(policy).credential(credential);
+    let runner = setup::with_tokens(builder, args.credential.as_deref()).build()?;
     match runner.check_credential().await {
         Ok(()) => {
             output::print(&format!("the credential works: {base}\n"))?;

@@ -75,12 +75,16 @@ fn read(args: &Run) -> Result<Places, Failed> {
     for path in &args.outbound.ca {
         places.read("--ca", path)?;
     }
+    if let Some(credential) = &args.credential {
+        places.read("the tokens of --credential", &setup::tokens(credential))?;
+    }
     Ok(places)
 }
 
 /// Binds the component to what the flags give.
 fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, Failed> {
-    let mut builder = component.runner().policy(policy);
+    let builder = component.runner().policy(policy);
+    let mut builder = setup::with_tokens(builder, args.credential.as_deref());
     let credential = || setup::credential(component.node(), args.credential.as_deref());
     if let Some(path) = &args.replay {
         let recording = Recording::load(path).map_err(nodule::Error::from)?;

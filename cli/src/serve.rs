@@ -14,6 +14,7 @@ mod protect;
 mod run;
 mod settings;
 mod token;
+mod tokens;
 mod wire;
 
 use std::collections::{BTreeMap, HashMap};
@@ -38,6 +39,7 @@ use large::{Large, Room};
 use problem::Answered;
 use settings::Settings;
 use token::Token;
+use tokens::ClientTokens;
 use wire::{Allow, Run};
 
 /// Limit on loaded components, whose compiled code stays in memory. An engine has a few hundred nodes.
@@ -169,7 +171,7 @@ pub(crate) struct Server {
     large: Large,
     token: Token,
     components: Mutex<HashMap<String, Component>>,
-    runs: Mutex<BTreeMap<u64, (Control, Watch)>>,
+    runs: Mutex<BTreeMap<u64, UnderWay>>,
     next_run: AtomicU64,
 }
 
@@ -278,7 +280,7 @@ impl Server {
         )
     }
 
-    fn runs_under_way(&self) -> MutexGuard<'_, BTreeMap<u64, (Control, Watch)>> {
+    fn runs_under_way(&self) -> MutexGuard<'_, BTreeMap<u64, UnderWay>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -289,11 +291,11 @@ impl Server {
     fn controls(&self) -> Vec<Control> {
         self.runs_under_way()
             .values()
-            .map(|(control, _)| control.clone())
+            .map(|run| run.control.clone())
             .collect()
     }
 
-    fn run(&self, id: &str) -> Result<(Control, Watch), Answered> {
+    fn run(&self, id: &str) -> Result<UnderWay, Answered> {
         let known = id
             .parse()
             .ok()
@@ -303,17 +305,30 @@ impl Server {
         })
     }
 
-    fn register(self: &Arc<Self>, results: &Results) -> Registered {
+    fn register(self: &Arc<Self>, results: &Results, tokens: Option<ClientTokens>) -> Registered {
         let id = self.next_run.fetch_add(1, Ordering::Relaxed);
         let watch = results.watch();
-        self.runs_under_way()
-            .insert(id, (results.control(), watch.clone()));
+        let run = UnderWay {
+            control: results.control(),
+            watch: watch.clone(),
+            tokens,
+        };
+        self.runs_under_way().insert(id, run);
         Registered {
             server: Arc::clone(self),
             id,
             watch,
         }
     }
+}
+
+/// What requests about a run need of it.
+#[derive(Clone)]
+struct UnderWay {
+    control: Control,
+    watch: Watch,
+    /// `None` if it began without a token.
+    tokens: Option<ClientTokens>,
 }
 
 /// A run that can be found by its name until this is dropped.

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use nodule::description::Node;
 use nodule::limits::Limits;
 use nodule::network::Proxy;
+use nodule::oauth2::FileTokenStore;
 use nodule::policy::{Policy, Rule};
-use nodule::{Component, Credential, Engine, EngineConfig, text};
+use nodule::{Component, Credential, Engine, EngineConfig, RunnerBuilder, text};
 use tempfile::TempDir;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -250,6 +251,21 @@ pub fn credential(node: &Node, file: Option<&Path>) -> Result<Option<Credential>
     };
     let credential = Credential::from_json(node, &text).map_err(nodule::Error::from)?;
     Ok(Some(credential))
+}
+
+/// Lets a runner use and renew the tokens that `nodule login` stored beside the credential's file.
+pub fn with_tokens(builder: RunnerBuilder, credential: Option<&Path>) -> RunnerBuilder {
+    match credential {
+        Some(file) => builder.token_store(FileTokenStore::new(tokens(file))),
+        None => builder,
+    }
+}
+
+/// Where the tokens of a credential's file are.
+pub fn tokens(credential: &Path) -> PathBuf {
+    let mut name = credential.as_os_str().to_owned();
+    name.push(".tokens");
+    PathBuf::from(name)
 }
 
 #[cfg(test)]

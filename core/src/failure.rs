@@ -13,6 +13,10 @@ mod stored;
 
 /// The kind of failure of an item in a resumed run whose outcome the earlier run did not learn.
 pub const UNKNOWN: &str = "unknown";
+/// The kind of failure of an item whose credential needs a log-in: nobody has logged in, or the provider renews it no more.
+pub const LOGIN_REQUIRED: &str = "login-required";
+/// The kind of failure of an item whose tokens could not be loaded or stored.
+pub const TOKEN_STORE: &str = "token-store";
 
 /// The longest line that `Display` writes: enough for a list of a thousand problems.
 const SHOWN_CHARS: usize = 64 * 1024;

@@ -7,7 +7,7 @@
 //! | Where may a request go, and with which headers? | [`policy`], [`canonical`], [`address`], [`header`] |
 //! | How much may a node use? | [`limits`], [`rate`] |
 //! | What does a failure mean, and what is retried? | [`failure`], [`outcome`], [`retry`] |
-//! | What is kept secret? | [`credential`], [`secret`], [`redact`], [`text`] |
+//! | What is kept secret? | [`credential`], [`oauth2`], [`secret`], [`redact`], [`text`] |
 //! | How are requests and responses recorded and matched? | [`recording`] |
 //!
 //! The crate `nodule` runs nodes and re-exports what its embedders need. Tools that run no node, such as a policy
@@ -51,6 +51,7 @@ pub mod json_size;
 pub mod limits;
 #[doc(hidden)]
 pub mod millis;
+pub mod oauth2;
 pub mod outcome;
 #[doc(hidden)]
 pub mod own_file;

@@ -44,6 +44,7 @@
 mod declared;
 mod denial;
 mod document;
+mod endpoint;
 mod file;
 mod rule;
 
@@ -54,6 +55,7 @@ use serde::{Deserialize, Serialize};
 
 pub use declared::{Declaration, DeclaredOrigins};
 pub use denial::{Denial, Difference, Why};
+pub use endpoint::EndpointDenial;
 pub use file::{PolicyError, PolicyProblem, PolicyProblemKind};
 pub use rule::{HostPattern, Rule, RuleError};
 

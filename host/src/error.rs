@@ -131,9 +131,11 @@ pub enum Error {
         /// A recording by another tool that is to be replayed. Only the credential says where its service was.
         recording: Option<String>,
     },
-    /// The credential's scheme is not one that this host can run.
-    #[error("the credential `{name}` has the scheme `oauth2`, which this version of the host does not have")]
-    CredentialScheme {
+    /// The credential needs a log-in, and the runner has no place for its tokens.
+    #[error(
+        "the credential `{name}` needs a log-in, and the runner has neither a store nor a source of its tokens"
+    )]
+    TokensMissing {
         /// The credential's name.
         name: String,
     },
@@ -308,6 +310,9 @@ impl Error {
             Error::CredentialMissing { .. } => {
                 Some("give it to the runner: `RunnerBuilder::credential`, made by `Credential::from_json`".into())
             }
+            Error::TokensMissing { .. } => Some(
+                "give it one: `RunnerBuilder::token_store`, or `RunnerBuilder::token_source` if you log in by other means".into(),
+            ),
             Error::UnknownOperation(unknown) => {
                 Some(unknown.hint())
             }

@@ -6,5 +6,6 @@ pub(crate) mod budget;
 pub(crate) mod client;
 pub(crate) mod keyed_digest;
 pub mod network;
+pub(crate) mod oauth2;
 pub(crate) mod pipeline;
 pub(crate) mod sha256;

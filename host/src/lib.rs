@@ -70,7 +70,7 @@ pub use gate::budget::Budget;
 pub use gate::network;
 pub use gate::pipeline::{HookedRequest, Planned, RequestHook};
 pub use nodule_core::credential::{Credential, CredentialError};
-pub use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem};
+pub use nodule_core::failure::{Answer, Certainty, Failure, LOGIN_REQUIRED, ParameterProblem, TOKEN_STORE};
 pub use nodule_core::outcome::ItemResult;
 pub use nodule_core::{
     address, canonical, description, json, limits, path_template, policy, question, rate, recording, redact,
@@ -79,9 +79,10 @@ pub use nodule_core::{
 pub use run::journal;
 pub use run::runner::{Runner, RunnerBuilder};
 pub use run::{
-    Completed, Control, DEFAULT_CONCURRENCY, Ended, ItemError, Latency, Notice, NoticeSender, OnFailure,
-    OnUnknown, ResultOrder, Results, RunOptions, Summary, Watch,
+    Completed, Control, DEFAULT_CONCURRENCY, Ended, ItemError, Latency, Login, LoginError, Notice,
+    NoticeSender, OnFailure, OnUnknown, ResultOrder, Results, RunOptions, Summary, Watch,
 };
 pub use runtime::component::{ArtifactKey, CONTRACT, Component};
 pub use runtime::engine::{Engine, EngineConfig};
+pub use runtime::oauth2;
 pub use runtime::precompiler::{Precompiler, Uncompiled};

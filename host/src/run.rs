@@ -38,6 +38,7 @@ mod credential_test;
 mod driver;
 mod item;
 pub mod journal;
+mod login;
 mod notice;
 mod options;
 mod plan;
@@ -66,6 +67,7 @@ pub use nodule_core::outcome::{OnFailure, OnUnknown, ResultOrder};
 
 use driver::{CancelMode, Driver, Parts};
 pub use item::{Completed, ItemError};
+pub use login::{Login, LoginError};
 pub use notice::{Notice, NoticeSender};
 pub use options::{DEFAULT_CONCURRENCY, RunOptions};
 use stats::Stats;

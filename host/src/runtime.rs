@@ -12,6 +12,7 @@ pub(crate) mod http;
 mod in_flight;
 pub(crate) mod instance;
 mod loaded;
+pub mod oauth2;
 pub mod precompiler;
 mod reached_limit;
 pub(crate) mod session;

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::problem::{Answered, parse};
+use super::tokens::{ClientTokens, GivenToken};
 use super::wire::{self, About, Binding, ComponentFile, CredentialCheck, Loaded};
 use super::{Server, ask, large, run};
 use crate::describe::{self, Format};
@@ -30,7 +31,7 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
                        Spoken over a Unix socket, or on Windows a named pipe."
     ),
     paths(
-        about, document, load, describe, forget, check_credential, ask::choices, ask::fields, run::run, run::plan, progress, stop, abandon
+        about, document, load, describe, forget, check_credential, ask::choices, ask::fields, run::run, run::plan, progress, stop, abandon, token
     ),
     components(schemas(wire::Item)),
     security(("token" = [])),
@@ -66,6 +67,7 @@ pub fn router(server: Arc<Server>) -> axum::Router {
         .route("/v1/runs/{id}", get(progress))
         .route("/v1/runs/{id}/stop", post(stop))
         .route("/v1/runs/{id}/abandon", post(abandon))
+        .route("/v1/runs/{id}/token", post(token))
         .fallback(async || Answered::not_found("there is nothing here").hint("GET /openapi.json has what is"))
         .method_not_allowed_fallback(async || {
             Answered::new(
@@ -261,13 +263,16 @@ async fn check_credential(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Json<CredentialCheck>, Answered> {
     let binding: Binding = parse(&whole(body)?, "a binding")?;
-    let runner = server.bind(
+    let mut runner = server.bind(
         &binding.component,
         &binding.tenant,
         binding.credential.as_deref(),
         binding.policy.as_deref(),
         (&binding.allow, binding.allow_declared),
     )?;
+    if let Some(token) = binding.token {
+        runner = runner.token_source(ClientTokens::single(token)?);
+    }
     let runner = runner
         .own_session()
         .build()
@@ -288,8 +293,7 @@ async fn progress(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
 ) -> Result<Json<serde_json::Value>, Answered> {
-    let (_, watch) = server.run(&id)?;
-    Ok(Json(watch.summary().to_json()))
+    Ok(Json(server.run(&id)?.watch.summary().to_json()))
 }
 
 /// Take no more items from a run; the items in flight finish.
@@ -298,7 +302,7 @@ async fn progress(
     responses((status = 204), (status = 404, body = wire::ProblemBody, description = "It has ended.")),
 )]
 async fn stop(State(server): State<Arc<Server>>, Path(id): Path<String>) -> Result<StatusCode, Answered> {
-    server.run(&id)?.0.stop();
+    server.run(&id)?.control.stop();
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -308,6 +312,29 @@ async fn stop(State(server): State<Arc<Server>>, Path(id): Path<String>) -> Resu
     responses((status = 204), (status = 404, body = wire::ProblemBody, description = "It has ended.")),
 )]
 async fn abandon(State(server): State<Arc<Server>>, Path(id): Path<String>) -> Result<StatusCode, Answered> {
-    server.run(&id)?.0.abandon();
+    server.run(&id)?.control.abandon();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Give a run another access token. A run that began with one asks for the next by a line of its response.
+#[utoipa::path(
+    post, path = "/v1/runs/{id}/token", tag = "runs", params(("id" = String, Path)), request_body = GivenToken,
+    responses(
+        (status = 204),
+        (status = 404, body = wire::ProblemBody, description = "It has ended."),
+        (status = "4XX", body = wire::ProblemBody, description = "It began without a token."),
+    ),
+)]
+async fn token(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<String>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<StatusCode, Answered> {
+    let given: GivenToken = parse(&whole(body)?, "an access token")?;
+    let run = server.run(&id)?;
+    let tokens = run
+        .tokens
+        .ok_or_else(|| Answered::request("the run began without a `token`, and takes none"))?;
+    tokens.give(given)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use super::Server;
 use super::api::whole;
 use super::problem::{Answered, parse};
+use super::tokens::{ClientTokens, GivenToken};
 use super::wire::{Allow, ProblemBody};
 
 /// A question of a form.
@@ -32,6 +33,8 @@ pub struct Question {
     /// The credential's fields.
     #[schema(value_type = Option<Object>)]
     credential: Option<Box<RawValue>>,
+    /// An access token of the client's own log-in, for a credential of the scheme `oauth2`.
+    token: Option<GivenToken>,
     /// The text of a policy file; it replaces the one in the settings.
     policy: Option<String>,
     /// Rules to add to the policy's.
@@ -148,6 +151,9 @@ fn asked(
         asked.policy.as_deref(),
         (&asked.allow, asked.allow_declared),
     )?;
+    if let Some(token) = asked.token {
+        builder = builder.token_source(ClientTokens::single(token)?);
+    }
     if asked.keep {
         builder = builder.keep_answers();
     }

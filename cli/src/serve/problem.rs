@@ -73,7 +73,9 @@ impl From<&nodule::Error> for Problem {
             Error::UnknownOperation(_) => "unknown-operation",
             Error::Question(_) => "question",
             Error::Digest { .. } => "digest",
-            Error::Credential { .. } | Error::CredentialMissing { .. } => "credential",
+            Error::Credential { .. } | Error::CredentialMissing { .. } | Error::TokensMissing { .. } => {
+                "credential"
+            }
             Error::Journal(_) => "journal",
             Error::Recording(_) => "recording",
             Error::File { .. } => "file",
@@ -91,6 +93,7 @@ impl From<&nodule::Error> for Problem {
         let hint = match error {
             // The library's own hints address embedders, not clients.
             Error::CredentialMissing { .. } => Some("give its fields as `credential`".to_owned()),
+            Error::TokensMissing { .. } => Some("log in, and give the access token as `token`".to_owned()),
             Error::Journal(error) if matches!(**error, JournalError::Another { what: "component", .. }) => Some(
                 "nothing in it was changed; name another file for another run; `acceptComponent` goes on with a repaired build of the \
                  same node"

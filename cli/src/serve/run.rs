@@ -24,6 +24,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use super::large::Room;
 use super::lines::{Line, Lines};
 use super::problem::Answered;
+use super::tokens::{ClientTokens, WantedToken, Why};
 use super::wire::{Begun, Item, Problem, Run, Told};
 use super::{Registered, Server};
 use crate::exit::Failed;
@@ -45,19 +46,22 @@ const MOST_ID_BYTES: usize = 256;
     ),
 )]
 pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Response, Answered> {
-    let (run, items) = opened(&server, body).await?;
+    let (mut run, items) = opened(&server, body).await?;
     let options = run.options().map_err(Answered::request)?;
-    let runner = server.runner(&run)?;
+    let asking = run.token.take().map(ClientTokens::asking).transpose()?;
+    let (tokens, wanted) = asking.unzip();
+    let runner = server.runner(&run, tokens.as_ref())?;
     let record = recorded(&run)?;
     let ids = Arc::clone(&items.ids);
     let items = items.map(|item| item.map_err(ItemError::from));
     let begun = runner.run(&run.group, &run.operation, items, &options).await;
     let mut results = begun.map_err(|error| Answered::library(&error))?;
-    let registered = server.register(&results);
+    let registered = server.register(&results, tokens);
     let first = json!({"run": Begun { id: registered.id(), effect: results.effect().name() }});
     let answer = Answer {
         lines: Vec::new(),
         notices: results.notices(),
+        wanted,
         progress: run.progress_ms.map(|ms| {
             let mut ticks = tokio::time::interval(Duration::from_millis(ms.get()));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -104,6 +108,7 @@ fn recorded(run: &Run) -> Result<Option<(Output, String)>, Answered> {
 )]
 pub async fn plan(State(server): State<Arc<Server>>, body: Body) -> Result<Response, Answered> {
     let (run, items) = opened(&server, body).await?;
+    // It sends nothing, and needs no token.
     let runner = server.builder(&run)?.dry_run().build();
     let runner = runner.map_err(|error| Answered::library(&error))?;
     let known = runner.component().node().operation(&run.group, &run.operation);
@@ -152,8 +157,11 @@ async fn opened(server: &Server, body: Body) -> Result<(Run, Items), Answered> {
 
 /// Builds the runner for a run, with its recording or replay.
 impl Server {
-    fn runner(&self, run: &Run) -> Result<Runner, Answered> {
+    fn runner(&self, run: &Run, tokens: Option<&ClientTokens>) -> Result<Runner, Answered> {
         let mut builder = self.builder(run)?;
+        if let Some(tokens) = tokens {
+            builder = builder.token_source(tokens.clone());
+        }
         if let Some(journal) = &run.journal {
             self.folders.writable(&journal.path)?;
         }
@@ -298,6 +306,8 @@ struct Answer {
     /// `None` once they have ended.
     results: Option<Results>,
     notices: Option<mpsc::Receiver<Notice>>,
+    /// Why the run waits for an access token.
+    wanted: Option<mpsc::Receiver<Why>>,
     progress: Option<Interval>,
     ids: Arc<Mutex<Ids>>,
     record: Option<Recorded>,
@@ -334,6 +344,7 @@ impl Recorded {
 enum Next {
     Result(Option<Result<Completed, nodule::Error>>),
     Notice(Option<Notice>),
+    Token(Option<Why>),
     Tick,
 }
 
@@ -354,6 +365,8 @@ impl Answer {
                 }
                 Next::Notice(Some(notice)) => self.line("notice", &json!(Told::from(&notice))),
                 Next::Notice(None) => self.notices = None,
+                Next::Token(Some(why)) => self.line("token", &json!(WantedToken { why })),
+                Next::Token(None) => self.wanted = None,
                 Next::Tick => {
                     let summary = self.registered.watch().summary().to_json();
                     self.line("progress", &summary);
@@ -367,6 +380,7 @@ impl Answer {
         let Self {
             results,
             notices,
+            wanted,
             progress,
             ..
         } = self;
@@ -376,6 +390,10 @@ impl Answer {
                 Some(notices) => notices.recv().await,
                 None => future::pending().await,
             } } => Next::Notice(notice),
+            why = async { match wanted {
+                Some(wanted) => wanted.recv().await,
+                None => future::pending().await,
+            } } => Next::Token(why),
             _ = async { match progress {
                 Some(progress) => progress.tick().await,
                 None => future::pending().await,

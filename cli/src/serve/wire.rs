@@ -10,6 +10,8 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
+use super::tokens::{GivenToken, WantedToken};
+
 /// Limit on items in flight, whose requests and responses stay in memory.
 const MOST_CONCURRENCY: NonZeroUsize = NonZeroUsize::new(10_000).expect("10,000 is not zero");
 
@@ -60,6 +62,8 @@ pub struct Binding {
     /// The credential's fields.
     #[schema(value_type = Option<Object>)]
     pub credential: Option<Box<RawValue>>,
+    /// An access token of the client's own log-in, for a credential of the scheme `oauth2`.
+    pub token: Option<GivenToken>,
     /// The text of a policy file; it replaces the one in the settings.
     pub policy: Option<String>,
     /// Rules to add to the policy's.
@@ -108,6 +112,8 @@ pub struct Run {
     /// The credential's fields.
     #[schema(value_type = Option<Object>)]
     pub credential: Option<Box<RawValue>>,
+    /// An access token of the client's own log-in, for a credential of the scheme `oauth2`.
+    pub token: Option<GivenToken>,
     /// The text of a policy file; it replaces the one in the settings.
     pub policy: Option<String>,
     /// Rules to add to the policy's.
@@ -240,6 +246,11 @@ pub enum Line {
     Notice {
         /// The notice.
         notice: Told,
+    },
+    /// The run waits for `POST /v1/runs/{id}/token`.
+    Token {
+        /// Why.
+        token: WantedToken,
     },
     /// The run's progress.
     Progress {

@@ -16,11 +16,19 @@ export interface AllowEntry {
 	private?: boolean;
 }
 
+/** An access token of the caller's own log-in, for a credential of the scheme `oauth2`. */
+export interface AccessToken {
+	accessToken: string;
+	/** When it ends, as `2026-01-31T12:00:00Z`. */
+	expiresAt?: string;
+}
+
 /** What a component is bound to. */
 export interface Binding {
 	/** Tenants share neither sessions nor connections. */
 	tenant?: string;
 	credential?: object;
+	token?: AccessToken;
 	/** The text of a policy file, in the place of the settings' one. */
 	policy?: string;
 	allow?: Array<string | AllowEntry>;
@@ -88,6 +96,8 @@ export interface Summary {
 export interface RunOptions {
 	/** Abandons the run: items under way end, each with a result that says what is known. */
 	signal?: AbortSignal | undefined;
+	/** Gives another access token: the one of the run ends, or the service refused it. Where it throws, the run is abandoned. */
+	onToken?: (why: 'ending' | 'refused') => AccessToken | Promise<AccessToken>;
 	onNotice?: (notice: Notice) => void;
 	onProgress?: (summary: Summary) => void;
 }
@@ -186,6 +196,8 @@ export class Run extends Exchange<ItemResult> {
 	/** There when the results have ended. */
 	summary: Summary | undefined;
 	private problem: Problem | undefined;
+	/** Why there was no access token. */
+	private tokenless: { error: unknown } | undefined;
 	private readonly begun: Promise<string>;
 	private begin!: (id: string) => void;
 
@@ -218,11 +230,27 @@ export class Run extends Exchange<ItemResult> {
 	}
 
 	private async tell(what: 'stop' | 'abandon'): Promise<void> {
-		await this.connection.call('POST', `/v1/runs/${await this.begun}/${what}`).catch((error: unknown) => {
+		await this.post(what);
+		this.writer.stop();
+	}
+
+	private async post(what: string, body?: string): Promise<void> {
+		await this.connection.call('POST', `/v1/runs/${await this.begun}/${what}`, body && 'application/json', body).catch((error: unknown) => {
 			// One that has ended needs no telling.
 			if (!(error instanceof RequestError && error.kind === 'not-found')) throw error;
 		});
-		this.writer.stop();
+	}
+
+	private async giveToken(why: 'ending' | 'refused'): Promise<void> {
+		const { onToken } = this.options;
+		// The host waits for a while, and then the items fail.
+		if (!onToken) return;
+		try {
+			await this.post('token', JSON.stringify(await onToken(why)));
+		} catch (error) {
+			this.tokenless = { error };
+			await this.abandon().catch(() => this.destroy());
+		}
 	}
 
 	protected override isResult(line: string): boolean {
@@ -231,6 +259,7 @@ export class Run extends Exchange<ItemResult> {
 		const said = JSON.parse(line) as {
 			run?: { id: string; effect: string };
 			notice?: Notice;
+			token?: { why: 'ending' | 'refused' };
 			progress?: Summary;
 			end?: Summary & { error?: Problem };
 		};
@@ -239,6 +268,8 @@ export class Run extends Exchange<ItemResult> {
 			this.begin(said.run.id);
 		} else if (said.notice) {
 			this.options.onNotice?.(said.notice);
+		} else if (said.token) {
+			void this.giveToken(said.token.why);
 		} else if (said.progress) {
 			this.options.onProgress?.(said.progress);
 		} else if (said.end) {
@@ -255,6 +286,7 @@ export class Run extends Exchange<ItemResult> {
 	}
 
 	protected override complete(): void {
+		if (this.tokenless) throw this.tokenless.error;
 		if (this.problem) throw new RunError(this.problem);
 		if (!this.summary) throw new Error('the answer ended before the run');
 	}

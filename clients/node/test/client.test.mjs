@@ -194,6 +194,27 @@ test('an abort abandons the run, which gives the rest of its results', async (t)
 	assert.deepEqual(notices, ['throttled']);
 });
 
+test('a run that needs another access token is given one', async (t) => {
+	const { component: fake } = await component(t);
+	const asked = [];
+	const onToken = async (why) => {
+		asked.push(why);
+		return { accessToken: 'two' };
+	};
+	const [result] = await all(fake.run({ ...given('refused-token'), token: { accessToken: 'one' } }, [], { onToken }));
+	assert.deepEqual(result.output, [{ accessToken: 'one' }, '/v1/runs/7/token{"accessToken":"two"}']);
+	assert.deepEqual(asked, ['refused']);
+});
+
+test('a caller without another access token ends the run, and says why', async (t) => {
+	const { component: fake } = await component(t);
+	const onToken = () => {
+		throw new Error('the user has to log in again');
+	};
+	const run = fake.run({ ...given('refused-token'), token: { accessToken: 'one' } }, [], { onToken });
+	assert.match((await failure(run)).message, /log in again/);
+});
+
 test('items that cannot be given end the run, and say why', async (t) => {
 	const { component: fake } = await component(t);
 	function* broken() {

@@ -18,8 +18,10 @@ const server = createServer(async (request, answer) => {
 		for await (const _ of request);
 		return answer.end('{"digest":"sha256:fake","name":"fake","version":"1"}');
 	}
-	if (/\/(stop|abandon)$/.test(request.url)) {
-		told();
+	if (/\/(stop|abandon|token)$/.test(request.url)) {
+		let body = '';
+		for await (const piece of request) body += piece;
+		told(request.url + body);
 		return answer.writeHead(204).end();
 	}
 	if (request.url === '/v1/choices' || request.url === '/v1/fields') {
@@ -45,6 +47,13 @@ const server = createServer(async (request, answer) => {
 		say(answer, { notice: { kind: 'throttled', message: 'wait' } });
 		await new Promise((resolve) => (told = resolve));
 		say(answer, { item: 0, error: { kind: 'abandoned', message: 'given up' } });
+		say(answer, { end: { items: 1 } });
+		return answer.end();
+	}
+	if (run.operation === 'refused-token') {
+		say(answer, { token: { why: 'refused' } });
+		const said = await new Promise((resolve) => (told = resolve));
+		say(answer, { item: 0, output: [run.token, said] });
 		say(answer, { end: { items: 1 } });
 		return answer.end();
 	}

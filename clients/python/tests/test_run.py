@@ -5,6 +5,7 @@ import functools
 import gc
 import json
 import pickle
+import queue
 import socket
 import threading
 import types
@@ -163,6 +164,48 @@ class Results(FakeHost):
         self.assertEqual((run.id, run.effect, run.summary), ("r 1", "read", None))
         self.assertEqual(list(run), [])
         self.assertEqual((notices, progress, run.summary), ([{"kind": "a"}], [{"items": 3}], {"items": 9}))
+
+    def test_a_run_that_needs_another_access_token_is_given_one(self):
+        given, heads = queue.Queue(), []
+
+        def answer(request):
+            if request.target.endswith("/token"):
+                given.put((request.target, json.loads(b"".join(request.pieces()))))
+                request.answer(200, {})
+                return
+            lines = request.lines()
+            heads.append(json.loads(next(lines)))
+            request.begin()
+            request.say(BEGUN, {"token": {"why": "refused"}})
+            target, token = given.get(timeout=PATIENCE_S)
+            request.say({"item": 0, "output": [target, token]}, END)
+            list(lines)
+
+        asked = []
+
+        def on_token(why):
+            asked.append(why)
+            return {"accessToken": "two"}
+
+        run = self.node(answer).run("g", "o", [], token={"accessToken": "one"}, on_token=on_token)
+        [result] = list(run)
+        self.assertEqual(result.output, ["/v1/runs/r%201/token", {"accessToken": "two"}])
+        self.assertEqual((asked, heads[0]["token"]), (["refused"], {"accessToken": "one"}))
+
+    def test_a_caller_without_another_access_token_ends_the_run(self):
+        def answer(request):
+            lines = request.lines()
+            next(lines)
+            request.begin()
+            request.say(BEGUN, {"token": {"why": "ending"}})
+            request.is_closed()
+
+        def on_token(why):
+            raise LookupError(why)
+
+        run = self.node(answer).run("g", "o", [], token={"accessToken": "one"}, on_token=on_token)
+        with self.assertRaisesRegex(LookupError, "ending"):
+            next(run)
 
     def test_a_single_item_is_no_list_of_items(self):
         node = self.node(echo)

@@ -20,7 +20,7 @@ pub(super) struct Grants {
 }
 
 impl Grants {
-    fn include(&self, pattern: &OriginPattern, origin: &ResolvedOrigin) -> bool {
+    pub(super) fn include(&self, pattern: &OriginPattern, origin: &ResolvedOrigin) -> bool {
         let is_listed = |listed: &OriginPattern| {
             listed.as_str() == pattern.as_str()
                 || listed.resolve(|_| None).is_ok_and(|listed| listed == *origin)

@@ -4,6 +4,7 @@
 //! crate does not compile while a test is missing.
 
 pub mod by_turns;
+pub mod oauth2;
 
 use std::fmt::Write as _;
 

@@ -15,3 +15,4 @@ mod process;
 mod requests;
 mod runs;
 mod support;
+mod tokens;

@@ -38,6 +38,7 @@ mod redaction;
 mod signing;
 #[cfg(test)]
 mod tests;
+mod token;
 mod wait;
 
 use std::future;

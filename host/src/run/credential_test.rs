@@ -29,10 +29,23 @@ impl Runner {
             .and_then(|credential| inner.component.node().credential(credential.name()));
         match described.and_then(|described| described.test.as_deref()) {
             Some(path) => {
-                let pipeline = inner.pipeline(Scope::Operation, session, None, None);
-                test(&pipeline, path, inner.credential()).await
+                let generation = session.as_ref().map(|session| session.generation());
+                let once = async |session| {
+                    let pipeline = inner.pipeline(Scope::Operation, session, None, None);
+                    test(&pipeline, path, inner.credential()).await
+                };
+                let tested = once(session).await;
+                match (&tested, generation) {
+                    // A stored token may have been revoked, and its log-in may still be good.
+                    (Err(Failure::Unauthenticated(_)), Some(_))
+                        if !inner.proves_credential() && inner.renews_sessions() =>
+                    {
+                        once(inner.session(generation, ClockAndRng::Real, None).await?).await
+                    }
+                    _ => tested,
+                }
             }
-            None if session.is_some() && !inner.renews_sessions() => Err(Failure::Other {
+            None if !inner.proves_credential() => Err(Failure::Other {
                 kind: "no-test".into(),
                 message: "the node names no request that tests this credential".into(),
                 detail: None,

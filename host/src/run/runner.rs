@@ -3,6 +3,7 @@
 mod builder;
 mod operation;
 mod question;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::runtime::answers::AnswerOwner;
 use crate::runtime::authenticator::Authenticator;
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::component::Component;
+use crate::runtime::oauth2::{Renewal, TokenSessions};
 use crate::runtime::session::{Session, SessionSource};
 use crate::runtime::share::Account;
 use crate::runtime::signer::NodeSigner;
@@ -57,6 +59,8 @@ pub(crate) struct Inner {
     session: Option<SessionSource>,
     /// How much of a body signatures need, if the credential signs requests.
     signs: Option<BodyNeed>,
+    /// What keeps the tokens of a log-in, if the credential needs one.
+    pub(crate) renewal: Option<Renewal>,
     /// The origins that the node declares, with what the policy grants.
     origins: Arc<DeclaredOrigins>,
     /// Whose connections the requests may use.
@@ -123,8 +127,11 @@ impl Runner {
     /// forgotten with it. See
     /// [`Engine::forget_sessions`](crate::Engine::forget_sessions).
     pub fn forget_session(&self) {
-        if let Some(SessionSource::Made(session)) = &self.inner.session {
-            session.forget();
+        match &self.inner.session {
+            Some(SessionSource::Made(slot) | SessionSource::Tokens(TokenSessions { slot, .. })) => {
+                slot.forget()
+            }
+            Some(SessionSource::Fixed(_)) | None => {}
         }
         if let Some(owner) = self.inner.answers {
             self.inner.component.engine().answers().forget(owner);
@@ -283,6 +290,14 @@ impl Inner {
         let (cell, credential) = match (&self.session, &self.credential) {
             (Some(SessionSource::Made(cell)), Some(credential)) => (cell, credential),
             (Some(SessionSource::Fixed(session)), _) => return Ok(Some(Arc::clone(session))),
+            (Some(SessionSource::Tokens(tokens)), Some(credential)) => {
+                let mut label = (*self.label).clone();
+                label.run = run.cloned();
+                let maker = || tokens.maker(credential, &label);
+                let session = tokens.slot.get(refused, clock_and_rng, maker).await?;
+                self.remember(&session);
+                return Ok(Some(session));
+            }
             _ => return Ok(None),
         };
         // Only called if a session has to be made.
@@ -303,16 +318,34 @@ impl Inner {
             Err(Failure::Denied { .. }) if refused.is_none() && self.is_foreign_replay() => return Ok(None),
             made => made?,
         };
-        if let Target::Record { tape, .. } = &self.target {
+        self.remember(&session);
+        Ok(Some(session))
+    }
+
+    /// Keeps a session's secrets out of the recording, if there is one.
+    fn remember(&self, session: &Session) {
+        if let Target::Record { recorder, tape } = &self.target {
+            recorder.add_secrets(session.secrets().map(Secret::expose));
             let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
             tape.secrets.extend(session.secrets().cloned());
         }
-        Ok(Some(session))
     }
 
     /// Whether a refused session can be replaced by a new one.
     pub(crate) fn renews_sessions(&self) -> bool {
-        matches!(self.session, Some(SessionSource::Made(_)))
+        matches!(
+            self.session,
+            Some(SessionSource::Made(_) | SessionSource::Tokens(_))
+        )
+    }
+
+    /// Whether a session that could be made shows that the credential is right.
+    pub(crate) fn proves_credential(&self) -> bool {
+        match &self.session {
+            Some(SessionSource::Made(_)) | None => true,
+            Some(SessionSource::Fixed(_)) => false,
+            Some(SessionSource::Tokens(tokens)) => tokens.proves_credential,
+        }
     }
 
     /// The pipeline of a call with these items. It may send as many requests as all of them together.

@@ -16,7 +16,7 @@ use crate::runtime::bindings::{authentication, types};
 use crate::runtime::clock_and_rng::ClockAndRng;
 use crate::runtime::component::Component;
 use crate::runtime::instance::{InstanceStore, Stop};
-use crate::runtime::session::{Session, SessionSlot};
+use crate::runtime::session::{MakesSessions, Previous, Session, SessionSlot};
 use crate::runtime::share::Account;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
@@ -35,9 +35,12 @@ pub(crate) struct Authenticator<'a> {
     pub(crate) pipeline: Arc<Pipeline>,
 }
 
-impl Authenticator<'_> {
-    async fn make(&self, generation: u64, renew: Option<&Session>) -> Result<Session, Failure> {
+impl MakesSessions for Authenticator<'_> {
+    async fn make(&self, generation: u64, previous: Previous<'_>) -> Result<Session, Failure> {
         let clock = Instant::now();
+        // After a refusal the node authenticates anew instead of renewing the refused session.
+        let renew = previous.session.filter(|_| !previous.was_refused);
+        let renew = renew.filter(|session| session.renewal.is_some());
         let mut renew = renew.map(Session::as_given);
         let mut guard = InstanceStore::new(
             self.component.engine(),
@@ -88,11 +91,11 @@ impl Authenticator<'_> {
 impl SessionSlot {
     /// Returns a session that was neither refused nor has expired, and makes one if necessary. Callers that arrive
     /// meanwhile wait for it.
-    pub(crate) async fn get<'a>(
+    pub(crate) async fn get<M: MakesSessions>(
         &self,
         refused: Option<u64>,
         clock_and_rng: ClockAndRng,
-        maker: impl Fn() -> Authenticator<'a>,
+        maker: impl Fn() -> M,
     ) -> Result<Arc<Session>, Failure> {
         let seen = self.landed.load(Acquire);
         let mut failed = self.flight.lock().await;
@@ -113,9 +116,11 @@ impl SessionSlot {
                 // That attempt was in progress when this caller arrived, so its failure is this caller's too.
                 return Err(failure.clone());
             }
-            // After a refusal the node authenticates anew instead of renewing the refused session.
-            let renew = last.filter(|session| !was_refused && session.renewal.is_some());
-            let outcome = maker().make(landed + 1, renew.as_deref()).await;
+            let previous = Previous {
+                session: last.as_deref(),
+                was_refused,
+            };
+            let outcome = maker().make(landed + 1, previous).await;
             self.landed.fetch_add(1, AcqRel);
             match outcome {
                 Ok(session) => {

@@ -21,6 +21,7 @@ use crate::gate::access::Access;
 use crate::gate::keyed_digest::{KeyedDigest, KeyedDigests};
 use crate::runtime::bindings::{authentication, types};
 use crate::runtime::clock_and_rng::ClockAndRng;
+use crate::runtime::oauth2::TokenSessions;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
 use nodule_core::secret::Secret;
@@ -31,6 +32,25 @@ pub(crate) struct Session {
     pub(super) access: Arc<Access>,
     pub(super) renewal: Option<Secret>,
     pub(super) ends: Option<End>,
+}
+
+/// The session that a new one replaces.
+#[derive(Clone, Copy)]
+pub(crate) struct Previous<'a> {
+    /// `None` if there was none.
+    pub(super) session: Option<&'a Session>,
+    /// Whether the service refused it; otherwise it has expired.
+    pub(super) was_refused: bool,
+}
+
+/// Makes a session.
+pub(crate) trait MakesSessions {
+    /// Makes one with the given generation.
+    fn make(
+        &self,
+        generation: u64,
+        previous: Previous<'_>,
+    ) -> impl Future<Output = Result<Session, Failure>> + Send;
 }
 
 /// When a session expires, by the clock of the call that it was made for, so that a replay makes sessions where its
@@ -144,6 +164,8 @@ pub(crate) enum SessionSource {
     Made(Arc<SessionSlot>),
     /// The credential's fields are the session, or requests are signed instead of having one.
     Fixed(Arc<Session>),
+    /// An access token is the session.
+    Tokens(TokenSessions),
 }
 
 /// A slot for one session.

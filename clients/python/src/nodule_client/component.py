@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from ._http import Address
 from ._items import Item
 from .errors import Failure, ProtocolError
-from .run import Handler, Result, Run, planned
+from .run import Handler, Result, Run, TokenHandler, planned
 
 if TYPE_CHECKING:
     from typing_extensions import NotRequired, Unpack
@@ -23,6 +23,8 @@ class Binding(TypedDict, total=False):
 
     credential: Fields | None
     """The credential's fields."""
+    token: Fields | None
+    """An access token of the caller's own log-in: `accessToken`, and `expiresAt` where it is known."""
     tenant: str
     policy: str
     """The text of a policy file."""
@@ -126,6 +128,7 @@ class Component:
         loads: Callable[[str], Any] = ...,
         on_notice: Handler | None = None,
         on_progress: Handler | None = None,
+        on_token: TokenHandler | None = None,
         **options: Unpack[Options],
     ) -> Run[Result]: ...
 
@@ -139,6 +142,7 @@ class Component:
         raw: Literal[True],
         on_notice: Handler | None = None,
         on_progress: Handler | None = None,
+        on_token: TokenHandler | None = None,
         **options: Unpack[Options],
     ) -> Run[bytes]: ...
 
@@ -152,6 +156,7 @@ class Component:
         loads: Callable[[str], Any] = json.loads,
         on_notice: Handler | None = None,
         on_progress: Handler | None = None,
+        on_token: TokenHandler | None = None,
         **options: Unpack[Options],
     ) -> Run[Any]:
         """Run an operation on items. It returns once the host has accepted the run; iterate over it for the results.
@@ -161,9 +166,11 @@ class Component:
         - `raw`: each result as the line that the host wrote, `{"item":…,"output":[…]}` or `{"item":…,"error":{…}}`; no JSON is parsed.
         - `loads`: parses results, for example `functools.partial(json.loads, parse_float=decimal.Decimal)` or `orjson.loads`.
         - `on_notice`, `on_progress`: called with what the host says about the run, by the thread that iterates, between results.
+        - `on_token`: gives another access token, `{"accessToken": …, "expiresAt": …}`, in the place of `token`: it is called with `ending`
+          or `refused`, by the same thread. Where it raises, the run ends.
         """
         head, items = self._head(group, operation, options), _several(items)
-        return Run(self._address, head, items, None if raw else loads, on_notice, on_progress)
+        return Run(self._address, head, items, None if raw else loads, on_notice, on_progress, on_token)
 
     def plan(self, group: str, operation: str, items: Iterable[Item], **binding: Unpack[Binding]) -> Iterator[Fields]:
         """What each item would send, `{"item":…,"requests":[…]}`, or what is wrong with it, `{"item":…,"error":{…}}`. Nothing is sent."""

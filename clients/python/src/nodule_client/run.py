@@ -14,6 +14,7 @@ from ._items import Item, Writer
 from .errors import CutShort, Failure, HostUnavailable, ProtocolError, RequestRefused, RunBroken
 
 Handler = Callable[[Mapping[str, Any]], object]
+TokenHandler = Callable[[str], Mapping[str, Any]]
 R = TypeVar("R")
 
 
@@ -76,6 +77,7 @@ class Run(Generic[R]):
         loads: Callable[[str], Any] | None,
         on_notice: Handler | None,
         on_progress: Handler | None,
+        on_token: TokenHandler | None = None,
     ) -> None:
         self._address = address
         self._exchange = exchange = Exchange(address, "/v1/runs", head)
@@ -92,7 +94,8 @@ class Run(Generic[R]):
         self.effect = str(begun.get("effect"))
         """What running an item twice does: `read`, `idempotent`, `keyed` or `write`."""
         exchange.writer = Writer(exchange.sock, items)
-        handlers = {"notice": on_notice, "progress": on_progress}
+        give = None if on_token is None else _giver(address, self.id, on_token)
+        handlers = {"notice": on_notice, "progress": on_progress, "token": give}
         self._results: Iterator[R] = _results(exchange, loads, handlers, self._end)
 
     @property
@@ -146,6 +149,21 @@ class Run(Generic[R]):
             # It has ended meanwhile.
             if error.status != 404:
                 raise
+
+
+def _giver(address: Address, run: str, on_token: TokenHandler) -> Handler:
+    """Gives the host another access token. It does not refer to the run, as the results do not."""
+
+    def give(wanted: Mapping[str, Any]) -> None:
+        token = json.dumps(dict(on_token(str(wanted.get("why"))))).encode()
+        try:
+            address.request("POST", f"/v1/runs/{quote(run, safe='')}/token", token)
+        except RequestRefused as error:
+            # It has ended meanwhile.
+            if error.status != 404:
+                raise
+
+    return give
 
 
 def _results(

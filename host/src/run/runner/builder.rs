@@ -5,14 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
+use super::tokens::{Given, Tokens};
 use super::{Inner, RecordedItems, Runner, Target};
 use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Budget;
+use crate::gate::client::Owner;
 use crate::gate::pipeline::RequestHook;
 use crate::runtime::authenticator::{fixed_session, signed_session};
 use crate::runtime::clock_and_rng::ReplaySeed;
 use crate::runtime::component::Component;
+use crate::runtime::oauth2::{TokenSource, TokenStore};
 use crate::runtime::session::SessionSource;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::credential::{Credential, CredentialError};
@@ -35,7 +38,20 @@ pub struct RunnerBuilder {
     keep_answers: bool,
     budget: Option<Budget>,
     hook: Option<Arc<dyn RequestHook>>,
+    tokens: Given,
     mode: Mode,
+}
+
+/// What a runner is made of, as far as its session depends on it.
+pub(super) struct Parts<'a> {
+    pub(super) component: &'a Component,
+    pub(super) credential: &'a Credential,
+    pub(super) policy: &'a Arc<Policy>,
+    pub(super) limits: &'a Arc<Limits>,
+    pub(super) budget: &'a Option<Budget>,
+    pub(super) label: &'a Arc<Label>,
+    pub(super) owner: Owner,
+    pub(super) target: &'a Target,
 }
 
 #[derive(Debug)]
@@ -59,6 +75,7 @@ impl Component {
             keep_answers: false,
             budget: None,
             hook: None,
+            tokens: Given::default(),
             mode: Mode::Live,
         }
     }
@@ -79,9 +96,23 @@ impl RunnerBuilder {
     }
 
     /// Sets the credential. Its base URL is thereby allowed, if its address is. Of the schemes of credentials, this host
-    /// has `session`, `fixed` and `signed`.
+    /// has `session`, `fixed`, `signed` and `oauth2`.
     pub fn credential(mut self, credential: Credential) -> Self {
         self.credential = Some(credential);
+        self
+    }
+
+    /// Sets where the tokens of a log-in are kept, for a credential of the scheme `oauth2` with the grant
+    /// `authorizationCode`. The host renews them there. See [`Runner::begin_login`].
+    pub fn token_store(mut self, store: impl TokenStore + 'static) -> Self {
+        self.tokens.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Sets where access tokens come from, for a credential of the scheme `oauth2`: the host then asks no token endpoint
+    /// itself.
+    pub fn token_source(mut self, source: impl TokenSource + 'static) -> Self {
+        self.tokens.source = Some(Arc::new(source));
         self
     }
 
@@ -142,7 +173,8 @@ impl RunnerBuilder {
     ///
     /// # Errors
     ///
-    /// A limit is out of range, the node needs a credential and has none, the credential has a scheme that this host does
+    /// A limit is out of range, the node needs a credential and has none, the credential needs a log-in and there is no place
+    /// for its tokens, it has a scheme that this host does
     /// not have, one of its fields cannot be where the description puts it, or the recording does not say which base URL
     /// it was made with.
     pub fn build(self) -> Result<Runner, Error> {
@@ -156,6 +188,7 @@ impl RunnerBuilder {
             keep_answers,
             budget,
             hook,
+            tokens: given,
             mode,
         } = self;
         let limits = policy.limits_over(limits);
@@ -193,8 +226,39 @@ impl RunnerBuilder {
         }
         let origins = DeclaredOrigins::new(component.node(), credential.as_ref(), &policy)?;
         let target = target(mode, credential.as_ref())?;
+        let owner = component
+            .engine()
+            .clients()
+            .owner(component.digest(), &tenant, credential.as_ref());
+        let (policy, limits) = (Arc::new(policy), Arc::new(limits));
+        let label = Arc::new(Label {
+            node: component.node().name.clone(),
+            digest: component.digest().to_owned(),
+            operation: "authenticate".to_owned(),
+            path: None,
+            tenant: tenant.clone(),
+            run: None,
+            observer: component.engine().observer().cloned(),
+        });
+        let mut tokens = Tokens::default();
         let session = match &credential {
-            Some(credential) => session(&component, &tenant, credential, &target, own_session)?,
+            Some(credential) => {
+                let parts = Parts {
+                    component: &component,
+                    credential,
+                    policy: &policy,
+                    limits: &limits,
+                    budget: &budget,
+                    label: &label,
+                    owner,
+                    target: &target,
+                };
+                tokens = Tokens::new(given, &parts, own_session)?;
+                match tokens.sessions.take() {
+                    Some(sessions) => Some(SessionSource::Tokens(sessions)),
+                    None => session(&component, &tenant, credential, &target, own_session)?,
+                }
+            }
             None => None,
         };
         let signs = credential.as_ref().and_then(|credential| {
@@ -211,10 +275,6 @@ impl RunnerBuilder {
             let answers = component.engine().answers();
             answers.owner(component.digest(), &tenant, credential)
         });
-        let owner = component
-            .engine()
-            .clients()
-            .owner(component.digest(), &tenant, credential.as_ref());
         Ok(Runner {
             inner: Arc::new(Inner {
                 owner,
@@ -222,24 +282,17 @@ impl RunnerBuilder {
                 budget,
                 hook,
                 account: Arc::default(),
-                label: Arc::new(Label {
-                    node: component.node().name.clone(),
-                    digest: component.digest().to_owned(),
-                    operation: "authenticate".to_owned(),
-                    path: None,
-                    tenant,
-                    run: None,
-                    observer: component.engine().observer().cloned(),
-                }),
+                label,
                 component,
-                policy: Arc::new(policy),
-                limits: Arc::new(limits),
+                policy,
+                limits,
                 base: credential
                     .as_ref()
                     .map(|credential| Arc::new(Base::new(credential.base_url().clone()))),
                 credential,
                 session,
                 signs,
+                renewal: tokens.renewal,
                 answers,
                 questions: Arc::default(),
                 origins: Arc::new(origins),
@@ -276,11 +329,6 @@ fn session(
             SessionSource::Fixed(Arc::new(session))
         }),
         Some(Scheme::Signed(_)) => Some(SessionSource::Fixed(Arc::new(signed_session(credential)))),
-        Some(Scheme::Oauth2(_)) if matches!(target, Target::Live | Target::Record { .. }) => {
-            return Err(Error::CredentialScheme {
-                name: credential.name().to_owned(),
-            });
-        }
         Some(Scheme::Oauth2(_)) | None => None,
     })
 }

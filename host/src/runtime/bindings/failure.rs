@@ -7,7 +7,9 @@
 use nodule_core::json::Json;
 
 use super::types;
-use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem, UNKNOWN};
+use nodule_core::failure::{
+    Answer, Certainty, Failure, LOGIN_REQUIRED, ParameterProblem, TOKEN_STORE, UNKNOWN,
+};
 use nodule_core::json_size::{Most, within};
 
 /// People read messages, so longer ones are truncated.
@@ -20,7 +22,7 @@ const KIND_CHARS: usize = 64;
 const OTHER: &str = "other";
 /// The kinds that the contract and the host use. A node that used one would speak for the host: an item that was never
 /// sent would count as perhaps done, or as denied by the policy.
-const TAKEN: [&str; 20] = [
+const TAKEN: [&str; 22] = [
     "authentication",
     "bad-output",
     "bad-session",
@@ -30,11 +32,13 @@ const TAKEN: [&str; 20] = [
     "invalid-parameters",
     "journal",
     "limit",
+    LOGIN_REQUIRED,
     "no-test",
     "not-run",
     "rejected",
     "signing",
     "throttled",
+    TOKEN_STORE,
     "trap",
     "unauthenticated",
     "unavailable",
