@@ -7,3 +7,4 @@ pub(crate) mod client;
 pub(crate) mod keyed_digest;
 pub mod network;
 pub(crate) mod pipeline;
+pub(crate) mod tls;

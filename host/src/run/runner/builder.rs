@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Budget;
 use crate::gate::pipeline::RequestHook;
+use crate::gate::tls::Tls;
 use crate::runtime::authenticator::fixed_session;
 use crate::runtime::clock_and_rng::ReplaySeed;
 use crate::runtime::component::Component;
@@ -35,6 +36,7 @@ pub struct RunnerBuilder {
     keep_answers: bool,
     budget: Option<Budget>,
     hook: Option<Arc<dyn RequestHook>>,
+    tls: Option<Tls>,
     mode: Mode,
 }
 
@@ -59,6 +61,7 @@ impl Component {
             keep_answers: false,
             budget: None,
             hook: None,
+            tls: None,
             mode: Mode::Live,
         }
     }
@@ -118,6 +121,13 @@ impl RunnerBuilder {
         self
     }
 
+    /// Sets which certificates the runner trusts beside the engine's, which one it shows, and where it checks none. The
+    /// policy's `[tls]` adds origins to the last; the files that it names are the caller's to read.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Sends requests and records them with their responses; [`Runner::save_recording`] writes the recording. Items run
     /// one at a time, each with a fixed clock and its own random numbers, which are recorded too.
     pub fn record(mut self, meta: Meta) -> Self {
@@ -156,6 +166,7 @@ impl RunnerBuilder {
             keep_answers,
             budget,
             hook,
+            tls,
             mode,
         } = self;
         let limits = policy.limits_over(limits);
@@ -193,8 +204,15 @@ impl RunnerBuilder {
         }
         let origins = DeclaredOrigins::new(component.node(), credential.as_ref(), &policy)?;
         let target = target(mode, credential.as_ref())?;
+        let tls = match &target {
+            Target::Live | Target::Record { .. } => tls_of(tls, &policy, credential.as_ref())?,
+            // They open no connection.
+            Target::Replay { .. } | Target::DryRun => Tls::default(),
+        };
+        // What is kept for other runners, connections and sessions alike, must not come from settings that differ.
+        let bound = tls.bound_to(component.digest());
         let session = match &credential {
-            Some(credential) => session(&component, &tenant, credential, &target, own_session)?,
+            Some(credential) => session(&component, (&bound, &tenant), credential, &target, own_session)?,
             None => None,
         };
         let answers = keep_answers.then(|| {
@@ -202,15 +220,17 @@ impl RunnerBuilder {
                 .as_ref()
                 .map(|credential| [credential.name(), credential.json().expose()]);
             let answers = component.engine().answers();
-            answers.owner(component.digest(), &tenant, credential)
+            answers.owner(&bound, &tenant, credential)
         });
         let owner = component
             .engine()
             .clients()
-            .owner(component.digest(), &tenant, credential.as_ref());
+            .owner(&bound, &tenant, credential.as_ref());
         Ok(Runner {
             inner: Arc::new(Inner {
                 owner,
+                tls: component.engine().clients().tls(&tls)?,
+                insecure: tls.insecure_origins().to_vec(),
                 slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
                 budget,
                 hook,
@@ -241,10 +261,26 @@ impl RunnerBuilder {
     }
 }
 
+/// The TLS settings, with what the policy adds.
+fn tls_of(tls: Option<Tls>, policy: &Policy, credential: Option<&Credential>) -> Result<Tls, Error> {
+    if tls.is_none() && policy.tls().names_files() {
+        return Err(Error::TlsFiles);
+    }
+    let tls = tls.unwrap_or_default();
+    if credential.is_none() && tls.has_client_certificate() {
+        return Err(Error::ClientCertificate {
+            message: "it is shown only where the credential's access goes, and there is no credential"
+                .to_owned(),
+        });
+    }
+    let named = policy.tls().insecure_origins.iter().cloned();
+    Ok(named.fold(tls, Tls::insecure_origin))
+}
+
 /// Where the credential's sessions come from; `None` if none are needed.
 fn session(
     component: &Component,
-    tenant: &str,
+    (bound, tenant): (&str, &str),
     credential: &Credential,
     target: &Target,
     own: bool,
@@ -253,7 +289,7 @@ fn session(
     let described = component.node().credential(credential.name());
     Ok(match described.map(|described| &described.scheme) {
         Some(Scheme::Session) => Some(SessionSource::Made(match target {
-            Target::Live if !own => sessions.shared(component.digest(), tenant, credential),
+            Target::Live if !own => sessions.shared(bound, tenant, credential),
             // Neither a replay nor a recording shares a session: the first takes its session from the recording, and the
             // second has to contain how the session was made.
             _ => sessions.own(tenant),
