@@ -261,13 +261,7 @@ async fn check_credential(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Json<CredentialCheck>, Answered> {
     let binding: Binding = parse(&whole(body)?, "a binding")?;
-    let runner = server.bind(
-        &binding.component,
-        &binding.tenant,
-        binding.credential.as_deref(),
-        binding.policy.as_deref(),
-        (&binding.allow, binding.allow_declared),
-    )?;
+    let runner = server.bind(&binding.bound())?;
     let runner = runner
         .own_session()
         .build()

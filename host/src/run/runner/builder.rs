@@ -188,7 +188,11 @@ impl RunnerBuilder {
             // A replay sends nothing and needs no real credential, unless only the credential says where the service
             // was.
             credential = match (needs, recording.case()) {
-                (Some(_), Some(case)) => Some(Credential::dummy(component.node(), case.base_url.as_str())?),
+                (Some(_), Some(case)) => Some(Credential::dummy(
+                    component.node(),
+                    case.credential.as_deref(),
+                    case.base_url.as_str(),
+                )?),
                 (Some(_), None) => credential,
                 (None, _) => None,
             };
@@ -319,7 +323,8 @@ fn target(mode: Mode, credential: Option<&Credential>) -> Result<Target, Error> 
     Ok(match mode {
         Mode::Live => Target::Live,
         Mode::DryRun => Target::DryRun,
-        Mode::Record(meta) => {
+        Mode::Record(mut meta) => {
+            meta.credential = credential.map(|credential| credential.name().to_owned());
             let recorder = Recorder::new(*meta, []);
             let secrets: Vec<Secret> = credential
                 .into_iter()
@@ -369,7 +374,7 @@ fn player(recording: Recording, base: Option<&CanonicalUrl>) -> Result<Player, E
     let base = base
         .map(ToString::to_string)
         .or(recorded)
-        .unwrap_or_else(|| "http://no-base-url.invalid/".to_owned());
+        .unwrap_or_else(|| recording::NO_BASE_URL.to_owned());
     let base = url::Url::parse(&base).map_err(|error| CredentialError {
         message: format!("the base URL: {error}"),
     })?;
