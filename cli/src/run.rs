@@ -64,12 +64,7 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
 }
 
 /// Binds the component to what the flags give.
-fn runner(
-    args: &Run,
-    component: &Component,
-    policy: Policy,
-    places: &mut Places,
-) -> Result<Runner, Failed> {
+fn runner(args: &Run, component: &Component, policy: Policy, places: &mut Places) -> Result<Runner, Failed> {
     // Neither a replay nor a dry run opens a connection.
     let is_live = args.replay.is_none() && !args.dry_run;
     let tls = is_live.then(|| setup::tls(&policy, &args.grants, &args.outbound, places));

@@ -1,6 +1,7 @@
 /**
- * Makes an npm package for n8n of a node component: `node pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY [--binaries DIR]`.
- * Everything that is about the node comes from the component's own description. The host's programs go into the package: those
+ * Makes an npm package for n8n of a node component: `node pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY [--binaries DIR] [--config FILE]`.
+ * Everything that is about the node comes from the component's own description, but for what it may reach beside its base URL: that is
+ * granted in `nodule.toml`. The host's programs go into the package: those
  * for other platforms from the folder, or without one NODULE for this platform.
  */
 import { execFileSync } from 'node:child_process';
@@ -12,6 +13,7 @@ import { parseArgs } from 'node:util';
 
 import { build } from 'esbuild';
 
+import { grantsOf } from './grants.mjs';
 import { readme } from './readme.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -24,7 +26,7 @@ const DESCRIPTION_BYTES = 256 * 1024 * 1024;
 /** The host's programs, as `make binaries` calls them. */
 const BINARY = /^nodule-(linux|macos|windows)-(x64|arm64)(\.exe)?$/;
 
-export async function pack(nodule, component, to, { binaries } = {}) {
+export async function pack(nodule, component, to, { binaries, config } = {}) {
 	const directory = resolve(to);
 	const file = resolve(component);
 	const bytes = readFileSync(file);
@@ -40,6 +42,7 @@ export async function pack(nodule, component, to, { binaries } = {}) {
 	const description = JSON.parse(describe('json'));
 	const n8n = JSON.parse(describe('n8n'));
 	const names = namesOf(description);
+	const granted = grantsOf(file, config, description);
 	const home = join(directory, 'dist/nodes', names.node);
 	rmSync(directory, { recursive: true, force: true });
 	mkdirSync(home, { recursive: true });
@@ -47,7 +50,7 @@ export async function pack(nodule, component, to, { binaries } = {}) {
 
 	copyBinaries(nodule, binaries, join(directory, 'dist/bin'));
 	writeFileSync(join(home, COMPONENT_FILE), bytes);
-	const facts = { file: COMPONENT_FILE, sha256, description: slim(description, n8n), methods: n8n.methods };
+	const facts = { file: COMPONENT_FILE, sha256, description: slim(description, n8n), methods: n8n.methods, granted };
 	// Beside `dist`, where n8n's rules look for the sources of what is in it.
 	const generated = directory;
 	write(join(generated, 'component.json'), json(facts));
@@ -64,7 +67,7 @@ export async function pack(nodule, component, to, { binaries } = {}) {
 	}
 	write(join(home, `${names.node}.node.json`), json(codex(names, description, n8n.codex)));
 	write(join(directory, 'package.json'), json(manifest(names, description)));
-	write(join(directory, 'README.md'), readme(description, names, describe('markdown')));
+	write(join(directory, 'README.md'), readme(description, names, describe('markdown'), granted));
 	return names;
 }
 
@@ -230,10 +233,10 @@ function manifest(names, description) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-	const { positionals, values } = parseArgs({ allowPositionals: true, options: { binaries: { type: 'string' } } });
+	const { positionals, values } = parseArgs({ allowPositionals: true, options: { binaries: { type: 'string' }, config: { type: 'string' } } });
 	const [nodule, component, directory] = positionals;
 	if (!directory) {
-		process.stderr.write('usage: pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY [--binaries DIR]\n');
+		process.stderr.write('usage: pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY [--binaries DIR] [--config FILE]\n');
 		process.exit(2);
 	}
 	const names = await pack(nodule, component, directory, values);

@@ -110,7 +110,11 @@ impl Settings {
             )
             .hint("give certificates to trust as texts in `certificates`, and a client certificate in each run's `tls`".to_owned()));
         }
-        let listed: Result<Vec<_>, _> = self.insecure_origins.iter().map(|text| InsecureOrigin::parse(text)).collect();
+        let listed: Result<Vec<_>, _> = self
+            .insecure_origins
+            .iter()
+            .map(|text| InsecureOrigin::parse(text))
+            .collect();
         let mut permitted =
             listed.map_err(|error| Failed::usage(format!("settings: `insecureOrigins`: {error}")))?;
         permitted.extend(policy.tls().insecure_origins.iter().cloned());
@@ -197,11 +201,16 @@ mod tests {
         let shown: Vec<String> = permitted.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["https://a.internal", "https://b.internal:8443"]);
         for (text, said) in [
-            (r#"{"insecureOrigins":["http://a.internal"]}"#, "expected an origin with `https`"),
+            (
+                r#"{"insecureOrigins":["http://a.internal"]}"#,
+                "expected an origin with `https`",
+            ),
             (r#"{"policy":"[tls]\nca = [\"ca.pem\"]"}"#, "`[tls]` names files"),
         ] {
             let settings = load(text).unwrap();
-            let error = settings.insecure_origins(&settings.policy().unwrap()).unwrap_err();
+            let error = settings
+                .insecure_origins(&settings.policy().unwrap())
+                .unwrap_err();
             assert!(error.to_string().contains(said), "{error}");
         }
     }

@@ -19,7 +19,7 @@ import { nodeError, withoutResult } from './failure.js';
 import { type Packed, read, sharedHost } from './host.js';
 import { type Result, resultOf } from './output.js';
 import { isStatic, itemsOf } from './parameters.js';
-import { reach } from './settings.js';
+import { policyOf, reach } from './settings.js';
 import { isOver, turn } from './turn.js';
 
 /** What the package holds, beside the node's file. */
@@ -30,6 +30,8 @@ export interface Component {
 	file: string;
 	sha256: string;
 	description: Description;
+	/** The declared origins that were granted when the package was made. */
+	granted?: string[];
 	/** What its form asks the service. */
 	methods?: Method[];
 }
@@ -71,13 +73,15 @@ const packed = ({ directory, file, sha256 }: Component): Packed => ({
 const CREDENTIAL_MEMBER = '$credential';
 
 /** A credential as n8n decrypted it, and what it may reach; nothing where the node takes none. */
-export function bind(description: Description, credential: Credential | undefined, given: IDataObject): Binding {
-	if (!credential) return {};
+export function bind({ description, granted = [] }: Pick<Component, 'description' | 'granted'>, credential: Credential | undefined, given: IDataObject): Binding {
+	const policy = policyOf(granted, process.env);
+	if (!credential) return policy;
 	const isOneOfSeveral = description.credentials.length > 1;
 	const known = parametersOf(description, credential.fields);
 	const fields = known.flatMap(({ name }) => (given[name] === undefined || given[name] === '' ? [] : [[name, given[name]]]));
 	const base = given[known.find(({ id }) => id === credential.baseUrl)?.name ?? ''];
 	return {
+		...policy,
 		credential: Object.fromEntries(isOneOfSeveral ? [...fields, [CREDENTIAL_MEMBER, credential.name]] : fields) as object,
 		allow: typeof base === 'string' ? reach(base.trim(), process.env, read) : [],
 	};
@@ -106,7 +110,7 @@ async function question(self: ILoadOptionsFunctions, component: Component, metho
 		const credential = selected(self, description);
 		const given = credential ? await self.getCredentials(credential.name) : {};
 		const loaded = await sharedHost().component(packed(component));
-		const asked = { ...bind(description, credential, given), group, operation, parameter, filledIn, ...page };
+		const asked = { ...bind(component, credential, given), group, operation, parameter, filledIn, ...page };
 		return method.kind === 'resourceMapping' ? { choices: [], ...(await loaded.fields(asked)) } : { fields: [], ...(await loaded.choices(asked)) };
 	} catch (error) {
 		throw isKnown(error) ? asNodeError(self, error) : new NodeOperationError(self.getNode(), error as Error);
@@ -127,7 +131,7 @@ async function execute(self: IExecuteFunctions, component: Component): Promise<I
 	const given = credential ? await self.getCredentials(credential.name) : {};
 	const run = await begun(self, async () => {
 		const request: RunRequest = {
-			...bind(description, credential, given),
+			...bind(component, credential, given),
 			group,
 			operation: name,
 			concurrency: CONCURRENCY,
@@ -286,7 +290,7 @@ function credentialTest(component: Component, credential: Credential): Test {
 		tested: ICredentialsDecrypted,
 	): Promise<INodeCredentialTestResult> {
 		try {
-			const binding = bind(component.description, credential, (tested.data ?? {}) as IDataObject);
+			const binding = bind(component, credential, (tested.data ?? {}) as IDataObject);
 			const loaded = await sharedHost().component(packed(component));
 			const { ok, error } = await loaded.checkCredential(binding);
 			if (ok) return { status: 'OK', message: 'The service accepted the credential' };
