@@ -135,7 +135,7 @@ async function bundle(from, to) {
 export function slim({ credentials, operations, parameters }, { authentication }) {
 	const kind = ({ type, key, columns, fields, parameter }) => ({ type, key, columns, fields, parameter });
 	return {
-		credentials: credentials.map(({ name, fields, baseUrl }) => ({ name, fields, baseUrl })),
+		credentials: credentials.map((credential) => credentialFacts(credential, parameters)),
 		authentication,
 		operations: operations.map(({ group, name, parameters: ids, effect }) => ({
 			group,
@@ -151,6 +151,22 @@ export function slim({ credentials, operations, parameters }, { authentication }
 			visibleWhen: parameter.visibleWhen.length > 0 ? parameter.visibleWhen : undefined,
 		})),
 	};
+}
+
+/** Of n8n's own OAuth2 type, which the user's log-in extends, in the names of its fields. */
+const N8N_OAUTH2 = ['grantType', 'authUrl', 'accessTokenUrl', 'scope', 'authQueryParameters', 'authentication', 'oauthTokenData'];
+
+/** What running needs of a credential; of one where the user logs in, which fields n8n's type has under names of its own. */
+function credentialFacts({ name, fields, baseUrl, scheme }, parameters) {
+	const facts = { name, fields, baseUrl };
+	if (scheme?.type !== 'oauth2' || scheme.grant !== 'authorizationCode') return facts;
+	const nameOf = (id) => parameters.find((parameter) => parameter.id === id)?.name;
+	const [clientId, clientSecret] = [scheme.clientId, scheme.clientSecret].map(nameOf);
+	const taken = fields.map(nameOf).find((field) => N8N_OAUTH2.includes(field) || (['clientId', 'clientSecret'].includes(field) && field !== clientId && field !== clientSecret));
+	if (taken) throw new Error(`credential ${name}: its field \`${taken}\` has a name that n8n's own OAuth2 credential uses`);
+	const [added] = scheme.tokenBody;
+	if (added) throw new Error(`credential ${name}: n8n's own OAuth2 credential cannot add \`${added.name}\` to token requests`);
+	return { ...facts, oauth2: { clientId, ...(clientSecret ? { clientSecret } : {}) } };
 }
 
 const up = (depth) => '../'.repeat(depth);
@@ -181,7 +197,7 @@ export class ${names.node} implements INodeType {
 `;
 }
 
-function credentialSource(names, { name, displayName, documentationUrl, properties }) {
+function credentialSource(names, { name, displayName, documentationUrl, properties, extends: parents }) {
 	return `// Made from the component's description. Tested by the node: what a test needs, the component knows.
 import type { ICredentialType, INodeProperties } from 'n8n-workflow';
 
@@ -192,7 +208,7 @@ export class ${pascal(name)} implements ICredentialType {
 
 	icon = ${JSON.stringify(names.icon)} as const;
 
-${documentationUrl ? `	documentationUrl = ${JSON.stringify(documentationUrl)};\n\n` : ''}	properties = ${JSON.stringify(properties, null, '\t').replace(/\n/g, '\n\t')} as INodeProperties[];
+${parents ? `	extends = ${JSON.stringify(parents)};\n\n` : ''}${documentationUrl ? `	documentationUrl = ${JSON.stringify(documentationUrl)};\n\n` : ''}	properties = ${JSON.stringify(properties, null, '\t').replace(/\n/g, '\n\t')} as INodeProperties[];
 }
 `;
 }

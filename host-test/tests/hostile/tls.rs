@@ -146,8 +146,9 @@ impl Service {
 /// One GET, alone in its call.
 async fn get(runner: &Runner, url: &str) -> ItemResult {
     let items = vec![json!({"requests": [{"url": url}]})];
-    let results = runner.execute("things", "read", items, &RunOptions::default());
-    results.await.unwrap().remove(0)
+    let options = RunOptions::default();
+    let results = runner.execute("things", "read", items, &options).await;
+    results.unwrap().remove(0)
 }
 
 fn is_refused(result: ItemResult) {
