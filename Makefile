@@ -94,9 +94,9 @@ N8N_PACKAGE := n8n/build
 n8n/node_modules: n8n/package-lock.json
 	@cd n8n && npm install --no-save --no-audit --no-fund && touch node_modules
 
-n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=… BINARIES=…
+n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=… BINARIES=… CONFIG=…
 	@test -e $(COMPONENT) && test -e $(NODULE) || $(MAKE) build
-	@rm -rf $(N8N_PACKAGE)/package && node n8n/scripts/pack.mjs $(NODULE) $(COMPONENT) $(N8N_PACKAGE)/package $(addprefix --binaries ,$(BINARIES))
+	@rm -rf $(N8N_PACKAGE)/package && node n8n/scripts/pack.mjs $(NODULE) $(COMPONENT) $(N8N_PACKAGE)/package $(addprefix --binaries ,$(BINARIES)) $(addprefix --config ,$(CONFIG))
 	@npm pack --silent --pack-destination $(N8N_PACKAGE) ./$(N8N_PACKAGE)/package
 
 test-n8n-host: build hostile-guests n8n ## Test and lint the package for n8n, without n8n

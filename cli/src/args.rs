@@ -140,6 +140,15 @@ pub struct Outbound {
     /// Trust these certificates beside the public web's, PEM, as those of the variable SSL_CERT_FILE; can be given again
     #[arg(long, value_name = "FILE")]
     pub ca: Vec<PathBuf>,
+    /// Show this client certificate, PEM, where the credential's access goes, and nowhere else
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_cert: Option<PathBuf>,
+    /// The private key of the client certificate, PEM, unencrypted
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
+    /// Do not check the certificate of this origin, and of no other: https://crm.internal:8443; can be given again
+    #[arg(long, value_name = "ORIGIN")]
+    pub insecure_origin: Vec<String>,
     /// Send requests through an HTTP proxy; one with a password is given by the variable NODULE_PROXY
     #[arg(long, value_name = "URL")]
     pub proxy: Option<String>,

@@ -83,7 +83,11 @@ struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     async fn new(args: &'a Asked, wanted: Wanted, search: Option<String>) -> Result<Self, Failed> {
-        let mut places = read(args)?;
+        let named = [
+            ("--credential", args.credential.as_ref()),
+            ("--replay", args.replay.as_ref()),
+        ];
+        let mut places = setup::inputs(&args.component, &named, &args.grants, &args.outbound)?;
         let policy = setup::policy(&args.grants)?;
         let outbound = args.replay.is_none().then_some(&args.outbound);
         let component =
@@ -95,7 +99,7 @@ impl<'a> Asking<'a> {
         question
             .check(component.node(), wanted)
             .map_err(nodule::Error::from)?;
-        let runner = runner(args, &component, policy)?;
+        let runner = runner(args, &component, policy, &mut places)?;
         let lines = Output::open(&mut places, "standard output", std::path::Path::new("-"))?;
         let record = args.record.as_deref();
         let record = record.map(|path| Output::open(&mut places, "--record", path).map(|file| (file, path)));
@@ -108,29 +112,13 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// Registers the command's inputs, which no output may overwrite.
-fn read(args: &Asked) -> Result<Places, Failed> {
-    let mut places = Places::new();
-    places.read("COMPONENT", &args.component)?;
-    for (name, path) in [
-        ("--credential", &args.credential),
-        ("--policy", &args.grants.policy),
-        ("--replay", &args.replay),
-    ] {
-        if let Some(path) = path {
-            places.read(name, path)?;
-        }
-    }
-    for path in &args.outbound.ca {
-        places.read("--ca", path)?;
-    }
-    Ok(places)
-}
-
 /// Binds the component to what the flags give.
-fn runner(args: &Asked, component: &Component, policy: nodule::policy::Policy) -> Result<Runner, Failed> {
-    let builder = component.runner().policy(policy);
-    let builder = setup::with_tokens(builder, args.credential.as_deref());
+fn runner(
+    args: &Asked,
+    component: &Component,
+    policy: nodule::policy::Policy,
+    places: &mut Places,
+) -> Result<Runner, Failed> {
     if let Some(path) = &args.replay {
         let recording = Recording::load(path).map_err(nodule::Error::from)?;
         for trouble in recording.warnings() {
@@ -143,32 +131,32 @@ fn runner(args: &Asked, component: &Component, policy: nodule::policy::Policy) -
         } else {
             setup::credential(component.node(), args.credential.as_deref())?
         };
+        let builder = component.runner().policy(policy);
         let builder = match credential {
             Some(credential) => builder.credential(credential),
             None => builder,
         };
         return Ok(builder.replay(recording).build()?);
     }
-    let Some(credential) = setup::credential(component.node(), args.credential.as_deref())? else {
-        if args.record.is_some() {
-            return Err(Failed::usage("--record: a recording needs a base URL".to_owned())
-                .hint(setup::CREDENTIAL_HINT.to_owned()));
-        }
-        return Ok(builder.build()?);
-    };
-    // Tell the user which server gets the secret before it does.
-    line(&format!("credential: bound to {}", credential.base_url()));
-    let builder = match &args.record {
-        Some(_) => builder.record(crate::run::meta(
+    let tls = setup::tls(&policy, &args.grants, &args.outbound, places)?;
+    let builder = component.runner().policy(policy).tls(tls);
+    let mut builder = setup::with_tokens(builder, args.credential.as_deref());
+    let credential = setup::credential(component.node(), args.credential.as_deref())?;
+    if args.record.is_some() {
+        builder = builder.record(crate::run::meta(
             component,
-            &credential,
+            credential.as_ref(),
             (&args.group, &args.operation),
             OnFailure::Stop,
             args.recorded_against.clone(),
-        )?),
-        None => builder,
-    };
-    Ok(builder.credential(credential).build()?)
+        )?);
+    }
+    if let Some(credential) = credential {
+        // Tell the user which server gets the secret before it does.
+        line(&format!("credential: bound to {}", credential.base_url()));
+        builder = builder.credential(credential);
+    }
+    Ok(builder.build()?)
 }
 
 /// Ends the lines and writes the recording, also of a question that failed.

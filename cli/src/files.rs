@@ -32,6 +32,11 @@ pub const SETTINGS: Care = Care {
     what: "settings",
     ..CREDENTIAL
 };
+/// Who has it is taken for the owner of the client certificate.
+pub const CLIENT_KEY: Care = Care {
+    what: "private key",
+    ..CREDENTIAL
+};
 /// Decides which servers are trusted.
 pub const CERTIFICATES: Care = Care {
     what: "file of certificates",

@@ -28,6 +28,7 @@ use clap::Parser as _;
 
 use crate::args::{Args, Command};
 use crate::exit::{Exit, Failed};
+use crate::places::Places;
 
 /// A run allocates and frees small texts by the thousand; the system's allocator would cost a tenth of its time.
 #[global_allocator]
@@ -77,7 +78,8 @@ async fn check_credential(args: &args::CheckCredential) -> Result<Exit, Failed> 
         Failed::usage("no credential was given".to_owned()).hint(setup::CREDENTIAL_HINT.to_owned())
     })?;
     let base = credential.base_url().to_string();
-    let builder = component.runner().policy(policy).credential(credential);
+    let tls = setup::tls(&policy, &args.grants, &args.outbound, &mut Places::default())?;
+    let builder = component.runner().policy(policy).credential(credential).tls(tls);
     let runner = setup::with_tokens(builder, args.credential.as_deref()).build()?;
     match runner.check_credential().await {
         Ok(()) => {

@@ -34,7 +34,12 @@ const TICK: Duration = Duration::from_secs(1);
 type Texts = Arc<Mutex<VecDeque<Option<String>>>>;
 
 pub async fn run(args: Run) -> Result<Exit, Failed> {
-    let places = read(&args)?;
+    let named = [
+        ("--items", args.items.as_ref()),
+        ("--credential", args.credential.as_ref()),
+        ("--replay", args.replay.as_ref()),
+    ];
+    let mut places = setup::inputs(&args.component, &named, &args.grants, &args.outbound)?;
     let policy = setup::policy(&args.grants)?;
     // Only a live run sends requests.
     let is_live = args.replay.is_none() && !args.dry_run;
@@ -45,7 +50,7 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
         .node()
         .operation(&args.group, &args.operation)
         .map_err(nodule::Error::from)?;
-    let runner = runner(&args, &component, policy)?;
+    let runner = runner(&args, &component, policy, &mut places)?;
     let (items, total) = items::open(args.items.as_deref(), &args.params).await?;
     if args.dry_run {
         return dry_run(&args, places, &runner, items).await;
@@ -58,33 +63,16 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
     Ok(exit)
 }
 
-/// Registers the command's inputs, which no output may overwrite.
-fn read(args: &Run) -> Result<Places, Failed> {
-    let mut places = Places::new();
-    places.read("COMPONENT", &args.component)?;
-    for (name, path) in [
-        ("--items", &args.items),
-        ("--credential", &args.credential),
-        ("--policy", &args.grants.policy),
-        ("--replay", &args.replay),
-    ] {
-        if let Some(path) = path {
-            places.read(name, path)?;
-        }
-    }
-    for path in &args.outbound.ca {
-        places.read("--ca", path)?;
-    }
-    if let Some(credential) = &args.credential {
-        places.read("the tokens of --credential", &setup::tokens(credential))?;
-    }
-    Ok(places)
-}
-
 /// Binds the component to what the flags give.
-fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, Failed> {
+fn runner(args: &Run, component: &Component, policy: Policy, places: &mut Places) -> Result<Runner, Failed> {
+    // Neither a replay nor a dry run opens a connection.
+    let is_live = args.replay.is_none() && !args.dry_run;
+    let tls = is_live.then(|| setup::tls(&policy, &args.grants, &args.outbound, places));
     let builder = component.runner().policy(policy);
     let mut builder = setup::with_tokens(builder, args.credential.as_deref());
+    if let Some(tls) = tls.transpose()? {
+        builder = builder.tls(tls);
+    }
     let credential = || setup::credential(component.node(), args.credential.as_deref());
     if let Some(path) = &args.replay {
         let recording = Recording::load(path).map_err(nodule::Error::from)?;
@@ -104,20 +92,16 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
         // Tell the user which server gets the secret before it does.
         line(&format!("credential: bound to {}", credential.base_url()));
     }
-    let builder = match (&args.record, &credential) {
-        (Some(_), None) => {
-            return Err(Failed::usage("--record: a recording needs a base URL".to_owned())
-                .hint(setup::CREDENTIAL_HINT.to_owned()));
-        }
-        (Some(_), Some(credential)) => builder.record(meta(
+    let builder = match &args.record {
+        Some(_) => builder.record(meta(
             component,
-            credential,
+            credential.as_ref(),
             (&args.group, &args.operation),
             args.on_failure,
             args.recorded_against.clone(),
         )?),
-        (None, _) if args.dry_run => builder.dry_run(),
-        (None, _) => builder,
+        None if args.dry_run => builder.dry_run(),
+        None => builder,
     };
     Ok(match credential {
         Some(credential) => builder.credential(credential),
@@ -129,14 +113,17 @@ fn runner(args: &Run, component: &Component, policy: Policy) -> Result<Runner, F
 /// The metadata that a recording stores about its run.
 pub fn meta(
     component: &Component,
-    credential: &Credential,
+    credential: Option<&Credential>,
     (group, operation): (&str, &str),
     on_failure: OnFailure,
     recorded_against: Option<String>,
 ) -> Result<Meta, Failed> {
     let node = component.node();
     let described = node.operation(group, operation).map_err(nodule::Error::from)?;
-    let base_url = credential.base_url().to_string();
+    let base_url = credential.map_or_else(
+        || recording::NO_BASE_URL.to_owned(),
+        |credential| credential.base_url().to_string(),
+    );
     let base_url = base_url
         .parse()
         .map_err(|error| Failed::usage(format!("the base URL `{base_url}` cannot be recorded: {error}")))?;

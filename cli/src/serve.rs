@@ -13,6 +13,7 @@ mod problem;
 mod protect;
 mod run;
 mod settings;
+mod tls;
 mod token;
 mod tokens;
 mod wire;
@@ -25,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nodule::canonical::PathPrefix;
-use nodule::policy::{Policy, Rule};
+use nodule::policy::{InsecureOrigin, Policy, Rule};
 use nodule::{Component, Control, Credential, Engine, EngineConfig, Results, RunnerBuilder, Watch};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -40,7 +41,7 @@ use problem::Answered;
 use settings::Settings;
 use token::Token;
 use tokens::ClientTokens;
-use wire::{Allow, Run};
+use wire::{Allow, Bound};
 
 /// Limit on loaded components, whose compiled code stays in memory. An engine has a few hundred nodes.
 const MOST_COMPONENTS: usize = 1_024;
@@ -54,6 +55,7 @@ pub fn serve(args: &Serve) -> Result<Exit, Failed> {
     start_clean(args)?;
     let settings = Settings::load(args.settings.as_deref())?;
     let policy = settings.policy()?;
+    let insecure = settings.insecure_origins(&policy)?;
     let config = settings.configure(EngineConfig::default())?;
     let prepared = listen::prepare(&args.socket).map_err(Failed::usage)?;
     let token = Token::new(settings.token.as_ref(), &args.socket)?;
@@ -73,6 +75,7 @@ pub fn serve(args: &Serve) -> Result<Exit, Failed> {
     let server = Arc::new(Server {
         engine,
         policy,
+        insecure,
         folders,
         large: Large::new(args.memory_mb),
         token,
@@ -167,6 +170,8 @@ pub(crate) struct Server {
     engine: Engine,
     /// For runs without a policy of their own.
     policy: Policy,
+    /// Where runs may leave certificates unchecked.
+    insecure: Vec<InsecureOrigin>,
     folders: Folders,
     large: Large,
     token: Token,
@@ -241,43 +246,27 @@ impl Server {
             .map_err(|error| Answered::library(&error.into()))
     }
 
-    /// Binds a component to a tenant, a credential, and a policy with additional rules.
-    fn bind(
-        &self,
-        digest: &str,
-        tenant: &str,
-        credential: Option<&RawValue>,
-        policy: Option<&str>,
-        (allow, allow_declared): (&[Allow], bool),
-    ) -> Result<RunnerBuilder, Answered> {
-        let component = self.component(digest)?;
-        let mut policy = match policy {
+    /// Binds a component to a tenant, a credential, certificates, and a policy with additional rules.
+    fn bind(&self, bound: &Bound<'_>) -> Result<RunnerBuilder, Answered> {
+        let component = self.component(bound.component)?;
+        let mut policy = match bound.policy {
             None => self.policy.clone(),
             Some(text) => Policy::from_toml(text, "policy")
                 .map_err(|error| Answered::request(error.to_string()).hinted(error.hint()))?,
         };
-        for entry in allow {
+        for entry in bound.allow {
             policy.allow(rule(entry)?);
         }
-        if allow_declared {
+        if bound.allow_declared {
             policy.allow_declared();
         }
-        let credential = Self::credential(&component, credential)?;
-        let builder = component.runner().policy(policy).tenant(tenant);
+        let tls = tls::of(&policy, bound.tls, &self.insecure)?;
+        let credential = Self::credential(&component, bound.credential)?;
+        let builder = component.runner().policy(policy).tenant(bound.tenant).tls(tls);
         Ok(match credential {
             Some(credential) => builder.credential(credential),
             None => builder,
         })
-    }
-
-    fn builder(&self, run: &Run) -> Result<RunnerBuilder, Answered> {
-        self.bind(
-            &run.component,
-            &run.tenant,
-            run.credential.as_deref(),
-            run.policy.as_deref(),
-            (&run.allow, run.allow_declared),
-        )
     }
 
     fn runs_under_way(&self) -> MutexGuard<'_, BTreeMap<u64, UnderWay>> {

@@ -9,8 +9,9 @@ use nodule::description::Node;
 use nodule::limits::Limits;
 use nodule::network::Proxy;
 use nodule::oauth2::FileTokenStore;
-use nodule::policy::{Policy, Rule};
-use nodule::{Component, Credential, Engine, EngineConfig, RunnerBuilder, text};
+use nodule::policy::{InsecureOrigin, Policy, Rule};
+use nodule::secret::Secret;
+use nodule::{Component, Credential, Engine, EngineConfig, RunnerBuilder, Tls, text};
 use tempfile::TempDir;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -19,7 +20,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::args::{Grants, Level, Log, LogFormat, Outbound};
 use crate::compile::Apart;
 use crate::exit::{Events, Exit, Failed, hint, warning};
-use crate::files::{self, read};
+use crate::files::{self, Care, read};
+use crate::places::Places;
 use crate::signals::survive_file_size;
 use crate::stderr;
 
@@ -187,6 +189,86 @@ pub async fn component(
         Some(digest) => engine.load_file_pinned(path, digest).await?,
         None => engine.load_file(path).await?,
     })
+}
+
+/// Registers a command's inputs, which no output may overwrite.
+pub fn inputs(
+    component: &Path,
+    named: &[(&str, Option<&PathBuf>)],
+    grants: &Grants,
+    outbound: &Outbound,
+) -> Result<Places, Failed> {
+    let mut places = Places::new();
+    places.read("COMPONENT", component)?;
+    let flags = [
+        ("--policy", grants.policy.as_ref()),
+        ("--client-cert", outbound.client_cert.as_ref()),
+        ("--client-key", outbound.client_key.as_ref()),
+    ];
+    for (name, path) in named.iter().chain(&flags) {
+        if let Some(path) = path {
+            places.read(name, path)?;
+            if *name == "--credential" {
+                places.read("the tokens of --credential", &tokens(path))?;
+            }
+        }
+    }
+    for path in &outbound.ca {
+        places.read("--ca", path)?;
+    }
+    Ok(places)
+}
+
+/// The runner's TLS, by the policy and the flags. Warns of every origin whose certificate is not checked.
+pub fn tls(
+    policy: &Policy,
+    grants: &Grants,
+    outbound: &Outbound,
+    places: &mut Places,
+) -> Result<Tls, Failed> {
+    let rules = policy.tls();
+    let folder = grants.policy.as_deref().and_then(Path::parent);
+    let in_policy = |file: &String| folder.unwrap_or(Path::new("")).join(file);
+    let mut open = |from: &str, path: &Path, care: &Care| {
+        places.read(from, path)?;
+        read(path, care)
+    };
+    let wrong = |from: &str, error: &dyn std::fmt::Display| Failed::usage(format!("{from}: {error}"));
+    let mut tls = Tls::default();
+    for path in rules.ca.iter().map(in_policy) {
+        let pem = open("`ca` of the policy", &path, &files::CERTIFICATES)?;
+        tls = tls
+            .extra_roots_pem(&pem)
+            .map_err(|error| wrong(&text::path(&path), &error))?;
+    }
+    let flags = outbound.client_cert.clone().zip(outbound.client_key.clone());
+    let of_policy = rules.client_cert.as_ref().zip(rules.client_key.as_ref());
+    let client = match (flags, of_policy) {
+        (Some((certificate, key)), _) => Some((["--client-cert", "--client-key"], certificate, key)),
+        (None, Some((certificate, key))) => Some((
+            ["`client-cert` of the policy", "`client-key` of the policy"],
+            in_policy(certificate),
+            in_policy(key),
+        )),
+        (None, None) => None,
+    };
+    if let Some(([from, from_key], certificate, key)) = client {
+        let key = Secret::new(open(from_key, &key, &files::CLIENT_KEY)?);
+        let pem = open(from, &certificate, &files::CERTIFICATES)?;
+        tls = tls
+            .client_certificate(&pem, &key)
+            .map_err(|error| wrong(from, &error).hint(error.hint()))?;
+    }
+    for origin in &outbound.insecure_origin {
+        let origin = InsecureOrigin::parse(origin).map_err(|error| wrong("--insecure-origin", &error))?;
+        tls = tls.insecure_origin(origin);
+    }
+    for origin in tls.insecure_origins().iter().chain(&rules.insecure_origins) {
+        warning(&format!(
+            "the certificate of {origin} is not checked: everybody on the way there can read and change what is sent, secrets included"
+        ));
+    }
+    Ok(tls)
 }
 
 /// Adds the certificates and the proxy from flags and variables.

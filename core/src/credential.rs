@@ -147,13 +147,17 @@ impl Credential {
         })
     }
 
-    /// Makes a credential for a replay, which sends nothing: every text is `replay`.
+    /// Makes the credential with this name for a replay, which sends nothing: every text is `replay`. Without a name it is the
+    /// node's first.
     ///
     /// # Errors
     ///
     /// The base URL cannot be used.
-    pub fn dummy(node: &Node, base_url: &str) -> Result<Self, CredentialError> {
-        let described = node.credentials.first().ok_or_else(|| takes_none(node))?;
+    pub fn dummy(node: &Node, name: Option<&str>, base_url: &str) -> Result<Self, CredentialError> {
+        let described = match name {
+            None => node.credentials.first().ok_or_else(|| takes_none(node))?,
+            Some(_) => described(node, name.map(Json::from))?,
+        };
         let mut fields: Object = node
             .parameters_by_id(&described.fields)
             .filter(|field| matches!(field.kind, Kind::Text | Kind::Multiline | Kind::Secret))

@@ -31,6 +31,12 @@
 //!
 //! [operations."points.adjust"]         # what holds for one operation
 //! write-requests = 1
+//!
+//! [tls]                                # files are PEM; a relative path starts at the policy file's folder
+//! ca = ["our-ca.pem"]                  # trusted beside the public web's authorities
+//! client-cert = "client.pem"           # shown where the credential's access goes, and nowhere else
+//! client-key = "client.key"
+//! insecure-origins = ["https://crm.internal:8443"]   # no certificate is checked there; scheme, host and port
 //! ```
 //!
 //! Reading the file reports all problems at once, with their lines: unknown keys, values of the wrong kind, entries
@@ -47,6 +53,7 @@ mod document;
 mod endpoint;
 mod file;
 mod rule;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +65,7 @@ pub use denial::{Denial, Difference, Why};
 pub use endpoint::EndpointDenial;
 pub use file::{PolicyError, PolicyProblem, PolicyProblemKind};
 pub use rule::{HostPattern, Rule, RuleError};
+pub use tls::{InsecureOrigin, InsecureOriginError, TlsRules};
 
 use crate::address::Permit;
 use crate::canonical::{CanonicalUrl, Host};
@@ -116,6 +124,7 @@ pub struct Policy {
     operation_writes: BTreeMap<String, u32>,
     declared: declared::Grants,
     base_url: BaseUrl,
+    tls: TlsRules,
 }
 
 /// How many requests other than GET and HEAD one item may send.
@@ -200,6 +209,17 @@ impl Policy {
     /// No limit has that key, or the value is outside its range.
     pub fn set_limit(&mut self, key: &str, value: u64) -> Result<(), LimitError> {
         self.limits.set(key, value)
+    }
+
+    /// Sets which certificates count, which one is shown, and where none is checked.
+    pub fn set_tls(&mut self, tls: TlsRules) {
+        self.tls = tls;
+    }
+
+    /// Which certificates count, which one is shown, and where none is checked.
+    #[must_use]
+    pub fn tls(&self) -> &TlsRules {
+        &self.tls
     }
 
     /// The most requests other than GET and HEAD that an item may send, if the policy says so for all operations.

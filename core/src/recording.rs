@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `log._component` | `{name, version, digest}` of the component that was run |
 //! | `log._recordedAgainst` | what responded, in words: `simulator` |
-//! | `log._case` | `{group, operation, onFailure, baseUrl, declared: {method, path}, items, results}`; a result is `{"output": […]}` or `{"error": {…}}` |
+//! | `log._case` | `{group, operation, onFailure, baseUrl, credential, declared: {method, path}, items, results}`; `credential` names the one of the node's that was bound; a result is `{"output": […]}` or `{"error": {…}}` |
 //! | `log._calls` | `{clock, seed}` for each item, `null` for one that was never called: RFC 3339 and 16 hexadecimal digits |
 //! | `entry._role` | `authentication` or `operation`; absent is `operation` |
 //! | `entry._item` | the index of its item |
@@ -61,7 +61,7 @@ use crate::json::Json;
 use crate::json_size::{Excess, Most, within};
 use crate::{own_file, text};
 
-pub use case::{Call, Case, Item, RecordedComponent, RecordedResult, held};
+pub use case::{Call, Case, Item, NO_BASE_URL, RecordedComponent, RecordedResult, held};
 pub use entry::Unreadable;
 pub use error::Error;
 pub use exchange::{Exchange, Outcome, RecordedResponse, Request, Role};

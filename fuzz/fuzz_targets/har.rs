@@ -37,6 +37,7 @@ fn recorded(recording: &Recording) {
     let Some(case) = recording.case() else { return };
     let mut meta = Meta::new(&case.group, &case.operation, case.base_url.clone());
     meta.on_failure = case.on_failure;
+    meta.credential.clone_from(&case.credential);
     meta.declared.clone_from(&case.declared);
     meta.component = recording.component().cloned();
     meta.recorded_against = recording.recorded_against().map(ToOwned::to_owned);

@@ -214,6 +214,15 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// The client certificate or its key cannot be used.
+    #[error("client certificate: {}", nodule_core::text::shown(message, SHOWN_CHARS))]
+    ClientCertificate {
+        /// What is wrong, without the key.
+        message: String,
+    },
+    /// The policy's `[tls]` names files, whose contents the runner was not given.
+    #[error("the policy names files in `[tls]`, and their contents were not given")]
+    TlsFiles,
     /// The engine could not be set up on this machine.
     #[error(
         "the WebAssembly engine could not be set up: {}",
@@ -325,6 +334,10 @@ impl Error {
             Error::Certificate { .. } => Some(
                 "give certificates as PEM, each whole, such as the file of a certificate authority".into(),
             ),
+            Error::ClientCertificate { .. } => {
+                Some("give the certificate and its key as PEM, the key unencrypted".into())
+            }
+            Error::TlsFiles => Some("read the files into a `Tls`, and give it by `RunnerBuilder::tls`".into()),
             Error::StackSize { wanted, .. } => {
                 Some(format!("set `EngineConfig::stack_bytes` to {wanted}"))
             }

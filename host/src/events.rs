@@ -141,6 +141,11 @@ pub(crate) fn limit(label: &Label, key: &str) {
     label.tell(|observer, source| observer.limit(source, key));
 }
 
+/// Reports an origin whose certificate is not checked.
+pub(crate) fn insecure(label: &Label, origin: &str) {
+    event!(WARN, "nodule::audit", label, "insecure", { origin });
+}
+
 /// Says that this call's further denials and limits are not reported.
 pub(crate) fn silence(label: &Label) {
     event!(WARN, "nodule::audit", label, "silence", {});
@@ -359,6 +364,7 @@ mod tests {
             "rule",
         );
         limit(&label, "key");
+        insecure(&label, "https://crm.internal");
         silence(&label);
         authentication(&label, false, "done", now);
         retry(&label, 1, "reason");

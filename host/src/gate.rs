@@ -9,3 +9,4 @@ pub mod network;
 pub(crate) mod oauth2;
 pub(crate) mod pipeline;
 pub(crate) mod sha256;
+pub(crate) mod tls;

@@ -69,6 +69,7 @@ pub use events::Observer;
 pub use gate::budget::Budget;
 pub use gate::network;
 pub use gate::pipeline::{HookedRequest, Planned, RequestHook};
+pub use gate::tls::Tls;
 pub use nodule_core::credential::{Credential, CredentialError};
 pub use nodule_core::failure::{Answer, Certainty, Failure, LOGIN_REQUIRED, ParameterProblem, TOKEN_STORE};
 pub use nodule_core::outcome::ItemResult;

@@ -279,6 +279,7 @@ impl Runner {
         let stats = Arc::new(Stats::new());
         let mut operation = BoundOperation::new(&inner, group, operation)?;
         operation.name_run(options.run_id.as_deref());
+        inner.report_insecure(&operation.label);
         let notices = NoticeSender::new(Arc::clone(&stats), Arc::clone(&operation.label));
         operation.stats = Arc::clone(&stats);
         operation.rate = Pace::of_run(options.rate, inner.budget.as_ref());

@@ -1,6 +1,7 @@
 /**
- * Makes an npm package for n8n of a node component: `node pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY [--binaries DIR]`.
- * Everything that is about the node comes from the component's own description. The host's programs go into the package: those
+ * Makes an npm package for n8n of a node component: `node pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY [--binaries DIR] [--config FILE]`.
+ * Everything that is about the node comes from the component's own description, but for what it may reach beside its base URL: that is
+ * granted in `nodule.toml`. The host's programs go into the package: those
  * for other platforms from the folder, or without one NODULE for this platform.
  */
 import { execFileSync } from 'node:child_process';
@@ -12,6 +13,7 @@ import { parseArgs } from 'node:util';
 
 import { build } from 'esbuild';
 
+import { grantsOf } from './grants.mjs';
 import { readme } from './readme.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -24,7 +26,7 @@ const DESCRIPTION_BYTES = 256 * 1024 * 1024;
 /** The host's programs, as `make binaries` calls them. */
 const BINARY = /^nodule-(linux|macos|windows)-(x64|arm64)(\.exe)?$/;
 
-export async function pack(nodule, component, to, { binaries } = {}) {
+export async function pack(nodule, component, to, { binaries, config } = {}) {
 	const directory = resolve(to);
 	const file = resolve(component);
 	const bytes = readFileSync(file);
@@ -40,6 +42,7 @@ export async function pack(nodule, component, to, { binaries } = {}) {
 	const description = JSON.parse(describe('json'));
 	const n8n = JSON.parse(describe('n8n'));
 	const names = namesOf(description);
+	const granted = grantsOf(file, config, description);
 	const home = join(directory, 'dist/nodes', names.node);
 	rmSync(directory, { recursive: true, force: true });
 	mkdirSync(home, { recursive: true });
@@ -47,7 +50,7 @@ export async function pack(nodule, component, to, { binaries } = {}) {
 
 	copyBinaries(nodule, binaries, join(directory, 'dist/bin'));
 	writeFileSync(join(home, COMPONENT_FILE), bytes);
-	const facts = { file: COMPONENT_FILE, sha256, description: slim(description, n8n), methods: n8n.methods };
+	const facts = { file: COMPONENT_FILE, sha256, description: slim(description, n8n), methods: n8n.methods, granted };
 	// Beside `dist`, where n8n's rules look for the sources of what is in it.
 	const generated = directory;
 	write(join(generated, 'component.json'), json(facts));
@@ -64,7 +67,7 @@ export async function pack(nodule, component, to, { binaries } = {}) {
 	}
 	write(join(home, `${names.node}.node.json`), json(codex(names, description, n8n.codex)));
 	write(join(directory, 'package.json'), json(manifest(names, description)));
-	write(join(directory, 'README.md'), readme(description, names, describe('markdown')));
+	write(join(directory, 'README.md'), readme(description, names, describe('markdown'), granted));
 	return names;
 }
 
@@ -132,7 +135,7 @@ async function bundle(from, to) {
 export function slim({ credentials, operations, parameters }, { authentication }) {
 	const kind = ({ type, key, columns, fields, parameter }) => ({ type, key, columns, fields, parameter });
 	return {
-		credentials: credentials.map(({ name, fields, baseUrl }) => ({ name, fields, baseUrl })),
+		credentials: credentials.map((credential) => credentialFacts(credential, parameters)),
 		authentication,
 		operations: operations.map(({ group, name, parameters: ids, effect }) => ({
 			group,
@@ -148,6 +151,22 @@ export function slim({ credentials, operations, parameters }, { authentication }
 			visibleWhen: parameter.visibleWhen.length > 0 ? parameter.visibleWhen : undefined,
 		})),
 	};
+}
+
+/** Of n8n's own OAuth2 type, which the user's log-in extends, in the names of its fields. */
+const N8N_OAUTH2 = ['grantType', 'authUrl', 'accessTokenUrl', 'scope', 'authQueryParameters', 'authentication', 'oauthTokenData'];
+
+/** What running needs of a credential; of one where the user logs in, which fields n8n's type has under names of its own. */
+function credentialFacts({ name, fields, baseUrl, scheme }, parameters) {
+	const facts = { name, fields, baseUrl };
+	if (scheme?.type !== 'oauth2' || scheme.grant !== 'authorizationCode') return facts;
+	const nameOf = (id) => parameters.find((parameter) => parameter.id === id)?.name;
+	const [clientId, clientSecret] = [scheme.clientId, scheme.clientSecret].map(nameOf);
+	const taken = fields.map(nameOf).find((field) => N8N_OAUTH2.includes(field) || (['clientId', 'clientSecret'].includes(field) && field !== clientId && field !== clientSecret));
+	if (taken) throw new Error(`credential ${name}: its field \`${taken}\` has a name that n8n's own OAuth2 credential uses`);
+	const [added] = scheme.tokenBody;
+	if (added) throw new Error(`credential ${name}: n8n's own OAuth2 credential cannot add \`${added.name}\` to token requests`);
+	return { ...facts, oauth2: { clientId, ...(clientSecret ? { clientSecret } : {}) } };
 }
 
 const up = (depth) => '../'.repeat(depth);
@@ -178,7 +197,7 @@ export class ${names.node} implements INodeType {
 `;
 }
 
-function credentialSource(names, { name, displayName, documentationUrl, properties }) {
+function credentialSource(names, { name, displayName, documentationUrl, properties, extends: parents }) {
 	return `// Made from the component's description. Tested by the node: what a test needs, the component knows.
 import type { ICredentialType, INodeProperties } from 'n8n-workflow';
 
@@ -189,7 +208,7 @@ export class ${pascal(name)} implements ICredentialType {
 
 	icon = ${JSON.stringify(names.icon)} as const;
 
-${documentationUrl ? `	documentationUrl = ${JSON.stringify(documentationUrl)};\n\n` : ''}	properties = ${JSON.stringify(properties, null, '\t').replace(/\n/g, '\n\t')} as INodeProperties[];
+${parents ? `	extends = ${JSON.stringify(parents)};\n\n` : ''}${documentationUrl ? `	documentationUrl = ${JSON.stringify(documentationUrl)};\n\n` : ''}	properties = ${JSON.stringify(properties, null, '\t').replace(/\n/g, '\n\t')} as INodeProperties[];
 }
 `;
 }
@@ -230,10 +249,10 @@ function manifest(names, description) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-	const { positionals, values } = parseArgs({ allowPositionals: true, options: { binaries: { type: 'string' } } });
+	const { positionals, values } = parseArgs({ allowPositionals: true, options: { binaries: { type: 'string' }, config: { type: 'string' } } });
 	const [nodule, component, directory] = positionals;
 	if (!directory) {
-		process.stderr.write('usage: pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY [--binaries DIR]\n');
+		process.stderr.write('usage: pack.mjs NODULE COMPONENT OUTPUT_DIRECTORY [--binaries DIR] [--config FILE]\n');
 		process.exit(2);
 	}
 	const names = await pack(nodule, component, directory, values);

@@ -168,13 +168,13 @@ describe('credentials', () => {
 	});
 	test('say which of several they are', () => {
 		const keys = description.credentials.find(({ name }) => name === 'warehouseKeys');
-		const { credential } = bind(description, keys, { baseUrl: 'https://warehouse.example', secret: 's', other: 'x' });
+		const { credential } = bind({ description }, keys, { baseUrl: 'https://warehouse.example', secret: 's', other: 'x' });
 		expect(credential).toEqual({ baseUrl: 'https://warehouse.example', secret: 's', $credential: 'warehouseKeys' });
 	});
 	test('do not, where there is one', () => {
 		const [token] = description.credentials;
 		const one = { ...description, credentials: description.credentials.slice(0, 1) };
-		expect(bind(one, token, { baseUrl: 'https://warehouse.example', token: 't' }).credential).toEqual({ baseUrl: 'https://warehouse.example', token: 't' });
+		expect(bind({ description: one }, token, { baseUrl: 'https://warehouse.example', token: 't' }).credential).toEqual({ baseUrl: 'https://warehouse.example', token: 't' });
 	});
-	test('are none, where the node takes none', () => expect(bind({ ...description, credentials: [] }, undefined, {})).toEqual({}));
+	test('are none, where the node takes none', () => expect(bind({ description: { ...description, credentials: [] } }, undefined, {})).toEqual({}));
 });

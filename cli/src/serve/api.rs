@@ -263,13 +263,7 @@ async fn check_credential(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Json<CredentialCheck>, Answered> {
     let binding: Binding = parse(&whole(body)?, "a binding")?;
-    let mut runner = server.bind(
-        &binding.component,
-        &binding.tenant,
-        binding.credential.as_deref(),
-        binding.policy.as_deref(),
-        (&binding.allow, binding.allow_declared),
-    )?;
+    let mut runner = server.bind(&binding.bound())?;
     if let Some(token) = binding.token {
         runner = runner.token_source(ClientTokens::single(token)?);
     }

@@ -19,7 +19,7 @@ use super::Server;
 use super::api::whole;
 use super::problem::{Answered, parse};
 use super::tokens::{ClientTokens, GivenToken};
-use super::wire::{Allow, ProblemBody};
+use super::wire::{Allow, ProblemBody, TlsSettings, bound};
 
 /// A question of a form.
 #[derive(Deserialize, ToSchema)]
@@ -43,6 +43,8 @@ pub struct Question {
     /// Grants all origins that the node declares.
     #[serde(default)]
     allow_declared: bool,
+    /// Certificates.
+    tls: Option<TlsSettings>,
     /// The operation's group.
     group: String,
     /// The operation.
@@ -61,6 +63,8 @@ pub struct Question {
     #[serde(default)]
     keep: bool,
 }
+
+bound!(Question);
 
 /// One page of values.
 #[derive(Serialize, ToSchema)]
@@ -107,9 +111,7 @@ pub async fn choices(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Choices>, Answered> {
     let (runner, question) = asked(&server, body)?;
-    let page = runner.choices(&question).await;
-    let page = page.map_err(|error| Answered::library(&error))?;
-    let ChoicesPage { choices, next } = page.map_err(|failure| unanswered(&failure))?;
+    let ChoicesPage { choices, next } = answered(runner.choices(&question).await)?;
     Ok(Json(Choices { choices, next }))
 }
 
@@ -126,9 +128,7 @@ pub async fn fields(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Fields>, Answered> {
     let (runner, question) = asked(&server, body)?;
-    let fields = runner.fields(&question).await;
-    let fields = fields.map_err(|error| Answered::library(&error))?;
-    let fields = fields.map_err(|failure| unanswered(&failure))?;
+    let fields = answered(runner.fields(&question).await)?;
     Ok(Json(Fields { fields }))
 }
 
@@ -137,6 +137,7 @@ fn asked(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(Runner, nodule::question::Question), Answered> {
     let asked: Question = parse(&whole(body)?, "a question")?;
+    let mut builder = server.bind(&asked.bound())?;
     let mut question = nodule::question::Question::new(asked.group, asked.operation, asked.parameter);
     if let Some(filled_in) = asked.filled_in {
         let filled_in = nodule::json::Json::parse(filled_in.get());
@@ -144,13 +145,6 @@ fn asked(
     }
     question.search = asked.search;
     question.cursor = asked.cursor;
-    let mut builder = server.bind(
-        &asked.component,
-        &asked.tenant,
-        asked.credential.as_deref(),
-        asked.policy.as_deref(),
-        (&asked.allow, asked.allow_declared),
-    )?;
     if let Some(token) = asked.token {
         builder = builder.token_source(ClientTokens::single(token)?);
     }
@@ -159,6 +153,12 @@ fn asked(
     }
     let runner = builder.build().map_err(|error| Answered::library(&error))?;
     Ok((runner, question))
+}
+
+/// The answer, or why there is none.
+fn answered<T>(asked: Result<Result<T, Failure>, nodule::Error>) -> Result<T, Answered> {
+    let answer = asked.map_err(|error| Answered::library(&error))?;
+    answer.map_err(|failure| unanswered(&failure))
 }
 
 /// Why there is no answer, by the failure's name. A kind of the node's own is `other`.

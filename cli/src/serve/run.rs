@@ -109,7 +109,7 @@ fn recorded(run: &Run) -> Result<Option<(Output, String)>, Answered> {
 pub async fn plan(State(server): State<Arc<Server>>, body: Body) -> Result<Response, Answered> {
     let (run, items) = opened(&server, body).await?;
     // It sends nothing, and needs no token.
-    let runner = server.builder(&run)?.dry_run().build();
+    let runner = server.bind(&run.bound())?.dry_run().build();
     let runner = runner.map_err(|error| Answered::library(&error))?;
     let known = runner.component().node().operation(&run.group, &run.operation);
     known.map_err(|unknown| Answered::library(&unknown.into()))?;
@@ -158,7 +158,7 @@ async fn opened(server: &Server, body: Body) -> Result<(Run, Items), Answered> {
 /// Builds the runner for a run, with its recording or replay.
 impl Server {
     fn runner(&self, run: &Run, tokens: Option<&ClientTokens>) -> Result<Runner, Answered> {
-        let mut builder = self.builder(run)?;
+        let mut builder = self.bind(&run.bound())?;
         if let Some(tokens) = tokens {
             builder = builder.token_source(tokens.clone());
         }
@@ -183,14 +183,10 @@ impl Server {
 
     fn meta(&self, run: &Run, against: Option<String>) -> Result<Meta, Answered> {
         let component = self.component(&run.component)?;
-        let Some(credential) = Self::credential(&component, run.credential.as_deref())? else {
-            return Err(Answered::request(
-                "`record`: a recording needs a base URL, and no credential was given",
-            ));
-        };
+        let credential = Self::credential(&component, run.credential.as_deref())?;
         crate::run::meta(
             &component,
-            &credential,
+            credential.as_ref(),
             (&run.group, &run.operation),
             run.on_failure,
             against,

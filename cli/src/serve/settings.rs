@@ -4,7 +4,7 @@
 use std::io::BufRead as _;
 use std::path::Path;
 
-use nodule::policy::Policy;
+use nodule::policy::{InsecureOrigin, Policy};
 use nodule::secret::Secret;
 use nodule::{EngineConfig, text};
 use serde::Deserialize;
@@ -20,7 +20,7 @@ const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 32..=256;
 
 /// The settings, all optional.
 #[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Settings {
     /// The token that every request needs.
     pub token: Option<Secret>,
@@ -29,6 +29,9 @@ pub struct Settings {
     /// PEM texts.
     #[serde(default)]
     certificates: Vec<String>,
+    /// Where runs may leave certificates unchecked.
+    #[serde(default)]
+    insecure_origins: Vec<String>,
     proxy: Option<Proxy>,
     #[serde(default)]
     addresses: Addresses,
@@ -63,7 +66,7 @@ impl Settings {
         let settings: Self = serde_json::from_str(&text).map_err(|error| {
             // Give the position only: serde's message may repeat a value.
             Failed::usage(format!(
-                "{name}: expected the settings, a JSON object of `token`, `policy`, `certificates`, `proxy` and `addresses`, found \
+                "{name}: expected the settings, a JSON object of `token`, `policy`, `certificates`, `insecureOrigins`, `proxy` and `addresses`, found \
                  something else at line {}, column {}",
                 error.line(),
                 error.column()
@@ -96,6 +99,26 @@ impl Settings {
         };
         Policy::from_toml(text, "policy")
             .map_err(|error| Failed::usage(format!("settings: {error}")).hint(error.hint()))
+    }
+
+    /// Where runs may leave certificates unchecked: what the settings list, and what their policy says. The server reads no
+    /// files for a policy.
+    pub fn insecure_origins(&self, policy: &Policy) -> Result<Vec<InsecureOrigin>, Failed> {
+        if policy.tls().names_files() {
+            return Err(Failed::usage(
+                "settings: `policy`: `[tls]` names files, which the server does not read".to_owned(),
+            )
+            .hint("give certificates to trust as texts in `certificates`, and a client certificate in each run's `tls`".to_owned()));
+        }
+        let listed: Result<Vec<_>, _> = self
+            .insecure_origins
+            .iter()
+            .map(|text| InsecureOrigin::parse(text))
+            .collect();
+        let mut permitted =
+            listed.map_err(|error| Failed::usage(format!("settings: `insecureOrigins`: {error}")))?;
+        permitted.extend(policy.tls().insecure_origins.iter().cloned());
+        Ok(permitted)
     }
 
     /// Applies the settings for the engine.
@@ -168,6 +191,28 @@ mod tests {
         let settings = load(&format!(r#"{{"token":"{token}"}}"#)).unwrap();
         assert_eq!(settings.token.unwrap().expose(), token);
         assert!(load("{}").unwrap().token.is_none());
+    }
+
+    #[test]
+    fn where_certificates_may_be_left_unchecked_is_listed_or_in_the_policy() {
+        let text = r#"{"insecureOrigins":["https://a.internal"],"policy":"[tls]\ninsecure-origins = [\"https://b.internal:8443\"]"}"#;
+        let settings = load(text).unwrap();
+        let permitted = settings.insecure_origins(&settings.policy().unwrap()).unwrap();
+        let shown: Vec<String> = permitted.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["https://a.internal", "https://b.internal:8443"]);
+        for (text, said) in [
+            (
+                r#"{"insecureOrigins":["http://a.internal"]}"#,
+                "expected an origin with `https`",
+            ),
+            (r#"{"policy":"[tls]\nca = [\"ca.pem\"]"}"#, "`[tls]` names files"),
+        ] {
+            let settings = load(text).unwrap();
+            let error = settings
+                .insecure_origins(&settings.policy().unwrap())
+                .unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+        }
     }
 
     #[test]

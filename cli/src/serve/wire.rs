@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use nodule::secret::Secret;
 use nodule::{Notice, OnFailure, OnUnknown, ResultOrder, RunOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,6 +51,24 @@ pub struct About {
     pub runs: Vec<String>,
 }
 
+/// TLS of a run, beside the server's settings. The texts are PEM.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct TlsSettings {
+    /// Certificates to trust as well.
+    pub ca: Option<String>,
+    /// The client certificate, with those between it and its authority. It is shown where the credential's access goes, and
+    /// nowhere else.
+    pub client_certificate: Option<String>,
+    /// Its private key, unencrypted.
+    #[schema(value_type = Option<String>)]
+    pub client_key: Option<Secret>,
+    /// Origins whose certificate is not checked. Each has to be among the `insecureOrigins` of the server's settings, or in
+    /// the `[tls]` of their policy.
+    #[serde(default)]
+    pub insecure_origins: Vec<String>,
+}
+
 /// A component with what it may use.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -72,7 +91,43 @@ pub struct Binding {
     /// Whether every origin that the node's description declares is granted.
     #[serde(default)]
     pub allow_declared: bool,
+    /// Certificates.
+    pub tls: Option<TlsSettings>,
 }
+
+/// What a request binds a component to. All requests that bind one have these fields.
+pub struct Bound<'a> {
+    pub component: &'a str,
+    pub tenant: &'a str,
+    pub credential: Option<&'a RawValue>,
+    pub policy: Option<&'a str>,
+    pub allow: &'a [Allow],
+    pub allow_declared: bool,
+    pub tls: Option<&'a TlsSettings>,
+}
+
+/// Takes the fields of [`Bound`] from a request's type.
+macro_rules! bound {
+    ($type:ty) => {
+        impl $type {
+            pub fn bound(&self) -> $crate::serve::wire::Bound<'_> {
+                $crate::serve::wire::Bound {
+                    component: &self.component,
+                    tenant: &self.tenant,
+                    credential: self.credential.as_deref(),
+                    policy: self.policy.as_deref(),
+                    allow: &self.allow,
+                    allow_declared: self.allow_declared,
+                    tls: self.tls.as_ref(),
+                }
+            }
+        }
+    };
+}
+pub(super) use bound;
+
+bound!(Binding);
+bound!(Run);
 
 /// A rule: what a node may reach.
 #[derive(Deserialize, ToSchema)]
@@ -122,6 +177,8 @@ pub struct Run {
     /// Whether every origin that the node's description declares is granted.
     #[serde(default)]
     pub allow_declared: bool,
+    /// Certificates.
+    pub tls: Option<TlsSettings>,
     /// The operation's group.
     pub group: String,
     /// The operation.

@@ -23,7 +23,7 @@ export * from './errors.js';
 export type { Item, Items } from './items.js';
 export { binaryName, findBinary, type Settings, type StartOptions } from './process.js';
 export { Exchange, Run } from './run.js';
-export type { AccessToken, AllowEntry, Binding, Failure, ItemResult, Json, Notice, PlanResult, RunOptions, RunRequest, Summary } from './run.js';
+export type { AccessToken, AllowEntry, Binding, Failure, ItemResult, Json, Notice, PlanResult, RunOptions, RunRequest, Summary, Tls } from './run.js';
 
 export interface About {
 	version: string;

@@ -12,6 +12,8 @@ import { type Ended, howEnded, StartError } from './errors.js';
 export interface Settings {
 	policy?: string;
 	certificates?: string[];
+	/** Where runs may leave certificates unchecked. */
+	insecureOrigins?: string[];
 	proxy?: { http?: string; https?: string; no?: string };
 	addresses?: { allowed?: string[]; blocked?: string[] };
 }

@@ -32,6 +32,20 @@ export interface Binding {
 	/** The text of a policy file, in the place of the settings' one. */
 	policy?: string;
 	allow?: Array<string | AllowEntry>;
+	/** Grants every origin that the node's description declares. */
+	allowDeclared?: boolean;
+	tls?: Tls;
+}
+
+/** Certificates of a run, as PEM. */
+export interface Tls {
+	/** Trusted beside the settings' certificates. */
+	ca?: string;
+	/** Shown where the credential's access goes, and nowhere else. */
+	clientCertificate?: string;
+	clientKey?: string;
+	/** Where no certificate is checked. The settings' `insecureOrigins` have to permit each. */
+	insecureOrigins?: string[];
 }
 
 export interface RunRequest extends Binding {

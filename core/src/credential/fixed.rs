@@ -81,7 +81,7 @@ impl Credential {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::description::{EXAMPLE, Placement};
+    use crate::description::{Condition, EXAMPLE, Holds, Placement};
 
     const TOKEN: &str = "s3cr3t-0123456789";
 
@@ -138,6 +138,30 @@ mod tests {
     }
 
     /// A constant or a name that comes back in a response is no secret.
+    /// A form keeps what was typed into a field before it was hidden.
+    #[test]
+    fn a_field_that_is_hidden_is_not_used_though_it_has_a_value() {
+        let mut node = node(&[("x-key", "{key}"), ("x-reader", "{reader}")], &[]);
+        let key = node
+            .parameters
+            .iter_mut()
+            .find(|field| field.id == "credential.key");
+        key.unwrap().visible_when = vec![Condition {
+            parameter: "credential.reader".to_owned(),
+            holds: Holds::OneOf(vec![crate::json!("ann")]),
+        }];
+        for (reader, expected) in [
+            ("ann", &[("x-key", TOKEN), ("x-reader", "ann")][..]),
+            ("bob", &[("x-reader", "bob")]),
+        ] {
+            let fields = crate::json!({"baseUrl": "https://library.example", "reader": reader, "key": TOKEN});
+            let credential = Credential::from_json(&node, &fields.to_string()).unwrap();
+            let access = credential.fixed(&node).unwrap().unwrap();
+            assert_eq!(shown(&access.headers), expected);
+            assert_eq!(access.secrets.len(), expected.len() - 1, "{reader}");
+        }
+    }
+
     #[test]
     fn only_what_has_a_secret_in_it_is_secret() {
         let node = node(

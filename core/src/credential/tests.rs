@@ -107,3 +107,21 @@ fn a_field_is_required_only_while_it_is_shown() {
         "Client Secret (`clientSecret`) is missing"
     );
 }
+
+#[test]
+fn a_replay_binds_the_credential_that_its_recording_names() {
+    let node: Node = serde_json::from_str(EXAMPLE).unwrap();
+    let base = "https://library.example";
+    let name =
+        |wanted: Option<&str>| Credential::dummy(&node, wanted, base).map(|made| made.name().to_owned());
+    for known in &node.credentials {
+        assert_eq!(name(Some(&known.name)).unwrap(), known.name);
+    }
+    assert_eq!(
+        name(None).unwrap(),
+        node.credentials[0].name,
+        "older recordings name none"
+    );
+    let error = name(Some("gone")).unwrap_err().to_string();
+    assert!(error.contains("`gone` is none of `cityLibraryApi`"), "{error}");
+}

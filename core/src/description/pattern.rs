@@ -187,12 +187,17 @@ impl Spelled {
         let mut buffer = [0; 4];
         self.rust
             .push_str(&regex::escape(character.encode_utf8(&mut buffer)));
+        self.javascript_character(character, r"^$\.*+?()[]{}|/");
+    }
+
+    /// Adds a character for JavaScript, with a `\` before one of these signs.
+    fn javascript_character(&mut self, character: char, signs: &str) {
         match character {
             '\n' => self.javascript.push_str(r"\n"),
             '\r' => self.javascript.push_str(r"\r"),
             '\t' => self.javascript.push_str(r"\t"),
             _ => {
-                if r"^$\.*+?()[]{}|/".contains(character) {
+                if signs.contains(character) {
                     self.javascript.push('\\');
                 }
                 self.javascript.push(character);

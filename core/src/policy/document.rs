@@ -6,7 +6,7 @@ use http::Method;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::declared::Grants;
-use super::{BaseUrl, Policy, Rule};
+use super::{BaseUrl, Policy, Rule, TlsRules};
 use crate::limits::LimitOverrides;
 
 #[derive(Serialize, Deserialize)]
@@ -30,6 +30,8 @@ struct Document {
     effects: BTreeMap<String, Effect>,
     #[serde(default)]
     operations: BTreeMap<String, OfOperation>,
+    #[serde(default)]
+    tls: TlsRules,
 }
 
 /// Which declared origins are granted.
@@ -107,6 +109,7 @@ impl Serialize for Policy {
                     )
                 })
                 .collect(),
+            tls: self.tls.clone(),
         };
         document.serialize(serializer)
     }
@@ -118,6 +121,7 @@ impl<'de> Deserialize<'de> for Policy {
         let mut policy = Policy {
             limits: document.limits,
             base_url: document.base_url,
+            tls: document.tls,
             ..Policy::default()
         };
         if let Some(most) = document.write_requests {

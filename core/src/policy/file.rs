@@ -6,7 +6,9 @@ use http::Method;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
-use super::{BaseUrl, MOST_WRITE_REQUESTS, Policy, Rule, RuleError, SettingError};
+use super::{
+    BaseUrl, InsecureOrigin, InsecureOriginError, MOST_WRITE_REQUESTS, Policy, Rule, RuleError, SettingError,
+};
 use crate::canonical::{PathPrefix, UrlError, shown};
 use crate::description::UrlTemplateError;
 use crate::limits::{LIMIT_SPECS, LimitError};
@@ -19,9 +21,11 @@ const FILE_KEYS: &[&str] = &[
     "limits",
     "effects",
     "operations",
+    "tls",
 ];
 const ENTRY_KEYS: &[&str] = &["origin", "path", "methods", "private"];
 const OPERATION_KEYS: &[&str] = &["write-requests"];
+const TLS_KEYS: &[&str] = &["ca", "client-cert", "client-key", "insecure-origins"];
 
 /// The longest path that a system accepts.
 const FILE_CHARS: usize = 4_096;
@@ -93,6 +97,9 @@ pub enum PolicyProblemKind {
     /// A granted origin has none of the forms that a description declares.
     #[error("`declared`: {0}")]
     Declared(UrlTemplateError),
+    /// An origin cannot be one whose certificate is not checked.
+    #[error("`insecure-origins`: {0}")]
+    InsecureOrigin(InsecureOriginError),
     /// A limit cannot be set.
     #[error("{0}")]
     Limit(#[from] LimitError),
@@ -202,6 +209,7 @@ impl Reader<'_> {
                 "limits" => self.limits(value, policy),
                 "effects" => self.effects(value, policy),
                 "operations" => self.operations(value, policy),
+                "tls" => self.tls(key.span().start, value, policy),
                 _ => self.unknown(key, "", FILE_KEYS),
             }
         }
@@ -240,6 +248,70 @@ impl Reader<'_> {
             }
             _ => self.wrong("declared", expected, value),
         }
+    }
+
+    fn tls(&mut self, at: usize, value: &Value, policy: &mut Policy) {
+        let DeValue::Table(table) = value.get_ref() else {
+            return self.wrong("tls", "a table", value);
+        };
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "ca" => {
+                    let expected = "a list of files such as [\"our-ca.pem\"]";
+                    policy.tls.ca = self.texts("ca", expected, value);
+                }
+                "client-cert" => {
+                    policy.tls.client_cert = self.text("client-cert", "a file such as \"client.pem\"", value);
+                }
+                "client-key" => {
+                    policy.tls.client_key = self.text("client-key", "a file such as \"client.key\"", value);
+                }
+                "insecure-origins" => self.insecure_origins(value, policy),
+                _ => self.unknown(key, " in `[tls]`", TLS_KEYS),
+            }
+        }
+        if table.contains_key("client-cert") != table.contains_key("client-key") {
+            let kind = PolicyProblemKind::Value {
+                key: "tls".to_owned(),
+                expected: "`client-cert` and `client-key` together".to_owned(),
+                found: "one of them".to_owned(),
+            };
+            self.problem(at, kind);
+        }
+    }
+
+    fn insecure_origins(&mut self, value: &Value, policy: &mut Policy) {
+        let key = "insecure-origins";
+        let expected = "a list of origins such as [\"https://crm.internal:8443\"]";
+        let DeValue::Array(origins) = value.get_ref() else {
+            return self.wrong(key, expected, value);
+        };
+        for origin in origins {
+            let Some(text) = self.text(key, expected, origin) else {
+                continue;
+            };
+            match InsecureOrigin::parse(&text) {
+                Ok(parsed) => policy.tls.insecure_origins.push(parsed),
+                Err(error) => self.problem(origin.span().start, PolicyProblemKind::InsecureOrigin(error)),
+            }
+        }
+    }
+
+    fn texts(&mut self, key: &str, expected: &str, value: &Value) -> Vec<String> {
+        if let DeValue::Array(items) = value.get_ref() {
+            let texts = items.iter().filter_map(|item| self.text(key, expected, item));
+            return texts.collect();
+        }
+        self.wrong(key, expected, value);
+        Vec::new()
+    }
+
+    fn text(&mut self, key: &str, expected: &str, value: &Value) -> Option<String> {
+        if let DeValue::String(text) = value.get_ref() {
+            return Some(text.to_string());
+        }
+        self.wrong(key, expected, value);
+        None
     }
 
     fn operations(&mut self, value: &Value, policy: &mut Policy) {

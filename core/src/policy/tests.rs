@@ -509,7 +509,7 @@ fn a_denial_says_that_the_base_url_is_listed() {
 const BAD_FILES: &[(&str, &str)] = &[
     (
         "alow = 1",
-        "policy.toml:1: unknown key `alow`: expected `write-requests`, `base-url`, `declared`, `allow`, `limits`, `effects`, `operations`",
+        "policy.toml:1: unknown key `alow`: expected `write-requests`, `base-url`, `declared`, `allow`, `limits`, `effects`, `operations`, `tls`",
     ),
     (
         "declared = \"all\"",
@@ -638,7 +638,7 @@ const BAD_FILES: &[(&str, &str)] = &[
     ),
     (
         "[proxy]\nurl = \"http://proxy\"",
-        "policy.toml:1: unknown key `proxy`: expected `write-requests`, `base-url`, `declared`, `allow`, `limits`, `effects`, `operations`",
+        "policy.toml:1: unknown key `proxy`: expected `write-requests`, `base-url`, `declared`, `allow`, `limits`, `effects`, `operations`, `tls`",
     ),
     ("limits = 1", "policy.toml:1: `limits`: expected a table, found 1"),
     (

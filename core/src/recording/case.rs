@@ -12,6 +12,9 @@ use crate::outcome::OnFailure;
 /// A value stands some levels below the document: `log._case.results[0].output[0]`.
 const HELD_DEPTH: usize = MAX_DEPTH - 10;
 
+/// The base URL of a recording without a credential: no URL is below it.
+pub const NO_BASE_URL: &str = "http://no-base-url.invalid/";
+
 /// One run of one operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
@@ -21,8 +24,10 @@ pub struct Case {
     pub operation: String,
     /// What a failed item does to those after it.
     pub on_failure: OnFailure,
-    /// The service's base URL; recorded paths are relative to it.
+    /// The service's base URL; recorded paths are relative to it. [`NO_BASE_URL`] without a credential.
     pub base_url: Url,
+    /// The name of the credential that the run was bound to. Absent without one, and in older recordings.
+    pub credential: Option<String>,
     /// The request that the operation declares, if it is known.
     pub declared: Option<DeclaredRequest>,
     /// The items, in order.

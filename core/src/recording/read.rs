@@ -80,6 +80,11 @@ fn needed_text(place: &Place<'_>, key: &str) -> Result<String, Fault> {
     Ok(place.need(key, "a text")?.text()?.to_owned())
 }
 
+fn optional_text(place: &Place<'_>, key: &str) -> Result<Option<String>, Fault> {
+    let text = place.get(key).map(|found| found.text().map(ToOwned::to_owned));
+    text.transpose()
+}
+
 fn component(place: &Place<'_>) -> Result<RecordedComponent, Fault> {
     Ok(RecordedComponent {
         name: needed_text(place, "name")?,
@@ -120,6 +125,7 @@ fn case(place: &Place<'_>, calls: Option<&Place<'_>>) -> Result<Case, Fault> {
             Some(word) => on_failure(&word)?,
         },
         base_url: address(&place.need("baseUrl", "an absolute URL")?)?,
+        credential: optional_text(place, "credential")?,
         declared: place.get("declared").map(|place| declared(&place)).transpose()?,
         items,
     })

@@ -42,8 +42,10 @@ pub struct Meta {
     pub operation: String,
     /// What a failed item does to those after it.
     pub on_failure: OnFailure,
-    /// The service's base URL.
+    /// The service's base URL; [`NO_BASE_URL`](super::NO_BASE_URL) without a credential.
     pub base_url: Url,
+    /// The name of the credential that the run is bound to.
+    pub credential: Option<String>,
     /// The request that the operation declares.
     pub declared: Option<DeclaredRequest>,
     /// The component that is run.
@@ -63,6 +65,7 @@ impl Meta {
             operation: operation.to_owned(),
             on_failure: OnFailure::default(),
             base_url,
+            credential: None,
             declared: None,
             component: None,
             recorded_against: None,
@@ -151,6 +154,7 @@ impl Recorder {
             operation,
             on_failure,
             base_url,
+            credential,
             declared,
             component,
             recorded_against,
@@ -161,6 +165,7 @@ impl Recorder {
             operation,
             on_failure,
             base_url,
+            credential,
             declared,
             items,
         };

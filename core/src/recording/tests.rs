@@ -80,6 +80,7 @@ fn meta() -> Meta {
         operation: "adjustPoints".to_owned(),
         on_failure: OnFailure::Continue,
         base_url: base(),
+        credential: Some("crmApi".to_owned()),
         declared: Some("POST /v1/points/{account}".parse().unwrap()),
         component: Some(RecordedComponent {
             name: "crm".to_owned(),

@@ -58,6 +58,9 @@ fn case(case: &Case) -> Json {
     fields.insert("operation", json!(case.operation));
     fields.insert("onFailure", json!(case.on_failure.name()));
     fields.insert("baseUrl", json!(without_user(&case.base_url).as_str()));
+    if let Some(credential) = &case.credential {
+        fields.insert("credential", json!(credential));
+    }
     if let Some(declared) = &case.declared {
         fields.insert(
             "declared",

@@ -46,6 +46,7 @@ mod serving;
 mod share;
 mod shown;
 mod signing;
+mod tls;
 mod who;
 
 use std::io::Write as _;
@@ -180,6 +181,10 @@ const ROWS: &[Row] = rows! {
     132 "choices and columns that are expressions" asking::expressions;
     133 "a form that changes something" asking::changes;
     134 "kept answers of others, and other questions" asking::kept;
+    140 "a connection whose certificate nobody checked" tls::other_runner;
+    141 "a client certificate at another origin" tls::client_certificate;
+    142 "look-alikes of an origin without a check" tls::insecure_look_alikes;
+    143 "the key of a client certificate" tls::key;
 };
 
 fn main() -> ExitCode {

@@ -43,7 +43,7 @@ async fn a_recording_of_a_runner_that_does_not_record_is_an_error_and_no_empty_f
         hint.contains("RunnerBuilder::credential") && !hint.contains("--"),
         "{hint}"
     );
-    let credential = nodule::Credential::dummy(component.node(), "https://service.invalid/").unwrap();
+    let credential = nodule::Credential::dummy(component.node(), None, "https://service.invalid/").unwrap();
     let runner = component.runner().credential(credential).build().unwrap();
     assert!(matches!(runner.save_recording(&path), Err(Error::NotRecorded)));
     assert!(!path.exists());

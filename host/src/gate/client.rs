@@ -39,6 +39,7 @@ use tower_service::Service;
 
 use crate::error::Error;
 use crate::gate::network::{Network, Proxy, ProxyServer};
+use crate::gate::tls::Tls;
 use keeping::Choice;
 use load::{Counted, Load, Place};
 use nodule_core::address::{AddressDenial, AddressLists, Permit, filter};
@@ -54,6 +55,7 @@ use proxy::ProxyFailure;
 pub(crate) use proxy::asks_for_credentials;
 use race::connect_to_any;
 pub(crate) use tls::trouble as certificate_trouble;
+pub(crate) use tls::{RunnerTls, TlsManner};
 
 tokio::task_local! {
     /// The request in flight. A request's deadline for its connection includes its wait for permission to open one, so
@@ -116,10 +118,11 @@ pub(crate) struct OriginClient {
 }
 
 impl OriginClient {
-    /// Whether it leads to this URL's origin with this permit.
-    pub(crate) fn leads_to(&self, permit: Permit, url: &Uri) -> bool {
+    /// Whether it leads to this URL's origin with this permit, in this manner.
+    pub(crate) fn leads_to(&self, permit: Permit, tls: TlsManner, url: &Uri) -> bool {
         let (scheme, authority) = &self.origin;
         self.pool.key().permit == permit
+            && self.pool.key().tls == tls
             && scheme.as_ref() == url.scheme()
             && authority.as_ref() == url.authority()
     }
@@ -209,7 +212,10 @@ impl Outbound {
 
 /// The connection pools of an engine.
 pub(crate) struct Clients {
-    tls: Arc<rustls::ClientConfig>,
+    /// The certificates that all runners trust.
+    roots: Vec<Vec<u8>>,
+    /// For runners without settings of their own.
+    tls: Arc<RunnerTls>,
     outbound: Outbound,
     owners: Owners,
     pools: Mutex<Pools>,
@@ -218,22 +224,32 @@ pub(crate) struct Clients {
 impl Clients {
     pub(crate) fn new(extra_roots: &[Vec<u8>], outbound: Outbound) -> Result<Self, Error> {
         Ok(Self {
-            tls: Arc::new(tls::config(extra_roots)?),
+            tls: Arc::new(RunnerTls::new(extra_roots, &Tls::default())?),
+            roots: extra_roots.to_vec(),
             outbound,
             owners: Owners::new()?,
             pools: Mutex::default(),
         })
     }
 
-    /// The owner of the connections that a component uses for a tenant and a credential, if any.
+    /// The TLS of a runner with these settings.
+    pub(crate) fn tls(&self, tls: &Tls) -> Result<Arc<RunnerTls>, Error> {
+        if tls.is_default() {
+            return Ok(Arc::clone(&self.tls));
+        }
+        RunnerTls::new(&self.roots, tls).map(Arc::new)
+    }
+
+    /// The owner of the connections that a component uses for a tenant and a credential, if any. `digest` is the
+    /// component's, with the runner's settings of TLS ([`Tls::bound_to`]).
     pub(crate) fn owner(&self, digest: &str, tenant: &str, credential: Option<&Credential>) -> Owner {
         self.owners.owner(digest, tenant, credential)
     }
 
-    /// The way to this URL's origin, with connections of this key's pool.
-    pub(crate) fn origin_client(&self, key: Key, url: &Uri) -> OriginClient {
+    /// The way to this URL's origin, with connections of this key's pool. The key's owner stands for `tls`.
+    pub(crate) fn origin_client(&self, key: Key, tls: &RunnerTls, url: &Uri) -> OriginClient {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let pool = pools.get(key, || self.connector(key.permit));
+        let pool = pools.get(key, || self.connector(key.permit, tls.config(key.tls)));
         drop(pools);
         let origin = (url.scheme().cloned(), url.authority().cloned());
         OriginClient {
@@ -247,8 +263,7 @@ impl Clients {
     }
 
     /// A connector for one pool. TLS sessions are not shared with other pools.
-    fn connector(&self, permit: Permit) -> Connector {
-        let mut tls = (*self.tls).clone();
+    fn connector(&self, permit: Permit, mut tls: rustls::ClientConfig) -> Connector {
         tls.resumption = rustls::client::Resumption::in_memory_sessions(TLS_SESSIONS);
         let pinned = Pinned {
             permit,

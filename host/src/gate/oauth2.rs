@@ -9,7 +9,7 @@ mod answer;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
@@ -25,7 +25,7 @@ use url::Url;
 
 use crate::events::Label;
 use crate::gate::budget::{Budget, Pace};
-use crate::gate::client::{Clients, Owner};
+use crate::gate::client::{Clients, Owner, RunnerTls};
 use crate::gate::pipeline::{
     Buffered, BufferedResponse, Content, Observed, Pipeline, RawRequest, Scope as Of, Transport,
 };
@@ -87,6 +87,7 @@ pub(crate) struct TokenEndpoint {
     pub(crate) policy: Arc<Policy>,
     pub(crate) clients: Arc<Clients>,
     pub(crate) owner: Owner,
+    pub(crate) tls: Arc<RunnerTls>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) label: Arc<Label>,
     pub(crate) budget: Option<Budget>,
@@ -215,7 +216,7 @@ impl TokenEndpoint {
         };
         let answer = self
             .pipeline()
-            .ask_endpoint(permit, raw)
+            .ask_endpoint(permit, url.same_origin(&self.client.base_url), raw)
             .await
             .map_err(Unanswered)?;
         self.response(answer).map_err(Unanswered)
@@ -232,6 +233,9 @@ impl TokenEndpoint {
             origins: Arc::new(DeclaredOrigins::default()),
             access: None,
             owner: self.owner,
+            tls: Arc::clone(&self.tls),
+            signer: None,
+            cut: OnceLock::new(),
             transport: Transport::Live {
                 clients: Arc::clone(&self.clients),
                 recorder: None,

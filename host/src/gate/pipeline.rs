@@ -12,7 +12,9 @@
 //!    step refuses a request because of what the session contains. Where the credential signs requests instead, an
 //!    instance that reaches nothing makes the signature, and what it returns passes the checks of steps 1 and 2 again.
 //!    A request that cannot be signed ends its call, and the node does not learn of it ([`signing`]).
-//! 5. The host is looked up once, forbidden addresses are dropped, and the connection goes to exactly an address that
+//! 5. The connection's manner of TLS is chosen: a client certificate is shown where the session goes, and nowhere else;
+//!    certificates are unchecked at exactly the origins that the operator names. The host is looked up once, forbidden
+//!    addresses are dropped, and the connection goes to exactly an address that
 //!    was checked ([`crate::gate::client`]).
 //! 6. The request is sent, within its deadlines.
 //! 7. The response is read completely and decompressed, within its limits.
@@ -54,7 +56,7 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 use crate::events::{self, Label};
 use crate::gate::access::Access;
 use crate::gate::budget::Pace;
-use crate::gate::client::{self, Clients, Freshness, OriginClient, Owner};
+use crate::gate::client::{self, Clients, Freshness, OriginClient, Owner, RunnerTls, TlsManner};
 use nodule_core::address::Permit;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::failure::Failure;
@@ -124,6 +126,8 @@ pub(crate) struct Pipeline {
     pub(crate) access: Option<Arc<Access>>,
     /// The owner of the connections.
     pub(crate) owner: Owner,
+    /// How their TLS is set up.
+    pub(crate) tls: Arc<RunnerTls>,
     pub(crate) transport: Transport,
     /// Signs requests with the credential, if its scheme says so.
     pub(crate) signer: Option<Arc<dyn Signer>>,
@@ -378,7 +382,8 @@ impl Pipeline {
             None => (url, permit, None),
         };
         let additions = additions.as_ref();
-        let origin_client = self.origin_client(clients, permit, &url);
+        let manner = self.tls.manner(&request.url, request.may_have_access());
+        let origin_client = self.origin_client(clients, permit, manner, &url);
         let changing = u32::from(!is_safe(&request.method));
         let clock = Instant::now();
         let outcome = exchange::send(self, &origin_client, request, url, options).await;
@@ -411,11 +416,17 @@ impl Pipeline {
     }
 
     /// The way to this URL's origin. Nearly all requests of a call use the same one.
-    fn origin_client(&self, clients: &Clients, permit: Permit, url: &Uri) -> Arc<OriginClient> {
+    fn origin_client(
+        &self,
+        clients: &Clients,
+        permit: Permit,
+        manner: TlsManner,
+        url: &Uri,
+    ) -> Arc<OriginClient> {
         let mut last = self.origin_client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(origin_client) = last
             .as_ref()
-            .filter(|origin_client| origin_client.leads_to(permit, url))
+            .filter(|origin_client| origin_client.leads_to(permit, manner, url))
         {
             return Arc::clone(origin_client);
         }
@@ -428,11 +439,12 @@ impl Pipeline {
             owner: self.owner,
             authenticates: self.scope == Scope::Authentication,
             permit,
+            tls: manner,
             freshness,
             header_count: self.limits.header_count,
             header_bytes: self.limits.header_bytes,
         };
-        let origin_client = Arc::new(clients.origin_client(key, url));
+        let origin_client = Arc::new(clients.origin_client(key, &self.tls, url));
         Arc::clone(last.insert(origin_client))
     }
 

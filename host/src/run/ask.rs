@@ -83,6 +83,7 @@ impl Inner {
         {
             return Ok(Ok(kept));
         }
+        self.report_insecure(&operation.label);
         // A recording numbers its items, so that its questions are asked one after the other.
         let number = self.question_number(&recorded).await;
         let asking = Asking {

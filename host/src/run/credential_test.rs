@@ -23,6 +23,7 @@ impl Runner {
     /// by a request: if the description names none, that is the error.
     pub async fn check_credential(&self) -> Result<(), Failure> {
         let inner = &self.inner;
+        inner.report_insecure(inner.label());
         let session = inner.session(None, ClockAndRng::Real, None).await?;
         let described = inner
             .credential()

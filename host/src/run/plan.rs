@@ -51,7 +51,7 @@ impl Component {
         limits.stack_bytes = self.engine().stack_bytes();
         let mut builder = self.runner().dry_run().limits(limits);
         if !self.node().credentials.is_empty() {
-            builder = builder.credential(Credential::dummy(self.node(), NOWHERE)?);
+            builder = builder.credential(Credential::dummy(self.node(), None, NOWHERE)?);
         }
         let planned = builder.build()?.plan(group, operation, item).await?;
         Ok(match planned {

@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::error::Error;
-use crate::events::Label;
+use crate::events::{self, Label};
 use crate::gate::budget::{Budget, Pace};
-use crate::gate::client::Owner;
+use crate::gate::client::{Owner, RunnerTls};
 use crate::gate::pipeline::{Buffered, Observed, Pipeline, RequestHook, Scope, Signer, Transport};
 use crate::runtime::answers::AnswerOwner;
 use crate::runtime::authenticator::Authenticator;
@@ -32,7 +32,7 @@ use nodule_core::description::BodyNeed;
 use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
 use nodule_core::outcome::ItemResult;
-use nodule_core::policy::{DeclaredOrigins, Policy, WriteBound};
+use nodule_core::policy::{DeclaredOrigins, InsecureOrigin, Policy, WriteBound};
 use nodule_core::recording::{self, Call, Item, Player, RecordedResult, Recorder, Recording, Unused};
 use nodule_core::redact::Redactor;
 use nodule_core::secret::Secret;
@@ -65,6 +65,10 @@ pub(crate) struct Inner {
     origins: Arc<DeclaredOrigins>,
     /// Whose connections the requests may use.
     owner: Owner,
+    /// How the TLS of these connections is set up.
+    tls: Arc<RunnerTls>,
+    /// Where no certificate is checked, for events.
+    insecure: Vec<InsecureOrigin>,
     slots: Arc<Semaphore>,
     /// The budget that this runner's runs share with other runners' runs.
     pub(crate) budget: Option<Budget>,
@@ -348,6 +352,19 @@ impl Inner {
         }
     }
 
+    /// Reports where no certificate is checked, once for each run, question and test of a credential.
+    pub(crate) fn report_insecure(&self, label: &Label) {
+        let sends = matches!(self.target, Target::Live | Target::Record { .. });
+        for origin in self.insecure.iter().filter(|_| sends) {
+            events::insecure(label, &origin.to_string());
+        }
+    }
+
+    /// The label of what belongs to no run.
+    pub(crate) fn label(&self) -> &Label {
+        &self.label
+    }
+
     /// The pipeline of a call with these items. It may send as many requests as all of them together.
     pub(crate) fn call_pipeline(
         &self,
@@ -413,6 +430,7 @@ impl Inner {
             origins: Arc::clone(&self.origins),
             access: session.map(|session| Arc::clone(session.access())),
             owner: self.owner,
+            tls: Arc::clone(&self.tls),
             transport,
             signer,
             cut: OnceLock::new(),

@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use wasmtime::component::Linker;
 use wasmtime::{Enabled, PoolingAllocationConfig};
 use wasmtime_wasi::WasiView as _;
@@ -21,6 +19,7 @@ use crate::error::Error;
 use crate::events::Observer;
 use crate::gate::client::{Clients, Outbound};
 use crate::gate::network::{Network, Proxy, System};
+use crate::gate::tls::trusted_certificates;
 use crate::runtime::answers::Answers;
 use crate::runtime::cache_dir;
 use crate::runtime::http::{handler, polling};
@@ -191,25 +190,9 @@ impl EngineConfig {
     ///
     /// The text contains no certificate, or an invalid one.
     pub fn extra_roots_pem(mut self, pem: &str) -> Result<Self, Error> {
-        let broken = |number: usize, message: String| Error::Certificate {
-            number: Some(number),
-            message,
-        };
-        let before = self.extra_roots.len();
-        for (number, certificate) in (1..).zip(CertificateDer::pem_slice_iter(pem.as_bytes())) {
-            let certificate = certificate.map_err(|error| broken(number, error.to_string()))?;
-            rustls::RootCertStore::empty()
-                .add(certificate.clone())
-                .map_err(|error| broken(number, error.to_string()))?;
-            self.extra_roots.push(certificate.to_vec());
-        }
-        if self.extra_roots.len() == before {
-            return Err(Error::Certificate {
-                number: None,
-                message: "expected at least one between `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----`, found none"
-                    .to_owned(),
-            });
-        }
+        let found = trusted_certificates(pem)?;
+        self.extra_roots
+            .extend(found.iter().map(|certificate| certificate.to_vec()));
         Ok(self)
     }
 }
@@ -412,22 +395,11 @@ fn tick(engine: &wasmtime::Engine) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::prelude::BASE64_STANDARD;
-
     use super::*;
+    use crate::gate::tls::tests::pem as labelled;
 
     fn pem(der: &[u8]) -> String {
-        let text = BASE64_STANDARD.encode(der);
-        let lines: Vec<&str> = text
-            .as_bytes()
-            .chunks(64)
-            .map(|line| std::str::from_utf8(line).unwrap())
-            .collect();
-        format!(
-            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-            lines.join("\n")
-        )
+        labelled("CERTIFICATE", der)
     }
 
     fn certificate(name: &str) -> Vec<u8> {

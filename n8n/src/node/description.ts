@@ -31,6 +31,8 @@ export interface Credential {
 	name: string;
 	fields: string[];
 	baseUrl: string;
+	/** Where the user logs in: the fields that n8n's own type calls `clientId` and `clientSecret`. */
+	oauth2?: { clientId: string; clientSecret?: string };
 }
 
 /** `nodule describe --format json`, and from `--format n8n` what selects a credential. */

@@ -2,6 +2,10 @@
 import { type IExecuteFunctions, type JsonObject, NodeApiError, NodeOperationError } from 'n8n-workflow';
 import type { Failure, NoduleError } from 'nodule-client';
 
+/** The host's line for a declared origin, and where n8n's operator writes it. */
+const GRANT = '\ndeclared = [';
+const WHERE = 'in the file that NODULE_POLICY of n8n names, or in nodule.toml when the package is made';
+
 export function nodeError(self: IExecuteFunctions, failure: Failure, itemIndex: number): Error {
 	const { kind, message, status, code, requestId, certainty, retryAfterMs, problems, hint } = failure;
 	const facts = [
@@ -10,7 +14,7 @@ export function nodeError(self: IExecuteFunctions, failure: Failure, itemIndex: 
 		...(certainty === undefined ? [] : [certainty === 'not-done' ? 'nothing was done' : 'it may have been done']),
 		...(retryAfterMs === undefined ? [] : [`try again after ${Math.ceil(retryAfterMs / 1000)} s`]),
 		...(problems ?? []).map(({ pointer, message: what }) => `${pointer}: ${what}`),
-		...(hint === undefined ? [] : [hint]),
+		...(hint === undefined ? [] : [hint.includes(GRANT) ? `${hint}\n${WHERE}` : hint]),
 	];
 	const description = [kind, ...facts].join(' · ');
 	if (status === undefined && kind !== 'unavailable') {

@@ -17,9 +17,10 @@ import { type Asked, formMethods, type Method, type Page } from './choices.js';
 import { type Credential, type Description, operationOf, parametersOf } from './description.js';
 import { nodeError, withoutResult } from './failure.js';
 import { type Packed, read, sharedHost } from './host.js';
+import { type AccessToken, assertConnected, renewed, tokenOf } from './oauth2.js';
 import { type Result, resultOf } from './output.js';
 import { isStatic, itemsOf } from './parameters.js';
-import { reach } from './settings.js';
+import { policyOf, reach } from './settings.js';
 import { isOver, turn } from './turn.js';
 
 /** What the package holds, beside the node's file. */
@@ -30,6 +31,8 @@ export interface Component {
 	file: string;
 	sha256: string;
 	description: Description;
+	/** The declared origins that were granted when the package was made. */
+	granted?: string[];
 	/** What its form asks the service. */
 	methods?: Method[];
 }
@@ -70,14 +73,24 @@ const packed = ({ directory, file, sha256 }: Component): Packed => ({
 /** The member of a credential that says which of the node's it is. */
 const CREDENTIAL_MEMBER = '$credential';
 
+type Bound = Binding & { token?: AccessToken };
+
 /** A credential as n8n decrypted it, and what it may reach; nothing where the node takes none. */
-export function bind(description: Description, credential: Credential | undefined, given: IDataObject): Binding {
-	if (!credential) return {};
+export function bind({ description, granted = [] }: Pick<Component, 'description' | 'granted'>, credential: Credential | undefined, given: IDataObject): Bound {
+	const policy = policyOf(granted, process.env);
+	if (!credential) return policy;
 	const isOneOfSeveral = description.credentials.length > 1;
 	const known = parametersOf(description, credential.fields);
-	const fields = known.flatMap(({ name }) => (given[name] === undefined || given[name] === '' ? [] : [[name, given[name]]]));
+	const { clientId, clientSecret } = credential.oauth2 ?? {};
+	const inN8n = (name: string): string => ({ [clientId ?? '']: 'clientId', [clientSecret ?? '']: 'clientSecret' })[name] ?? name;
+	const fields = known.flatMap(({ name }) => {
+		const value = given[inN8n(name)];
+		return value === undefined || value === '' ? [] : [[name, value]];
+	});
 	const base = given[known.find(({ id }) => id === credential.baseUrl)?.name ?? ''];
 	return {
+		...policy,
+		...tokenOf(credential, given),
 		credential: Object.fromEntries(isOneOfSeveral ? [...fields, [CREDENTIAL_MEMBER, credential.name]] : fields) as object,
 		allow: typeof base === 'string' ? reach(base.trim(), process.env, read) : [],
 	};
@@ -105,10 +118,18 @@ async function question(self: ILoadOptionsFunctions, component: Component, metho
 	try {
 		const credential = selected(self, description);
 		const given = credential ? await self.getCredentials(credential.name) : {};
+		assertConnected(self, credential, given);
 		const loaded = await sharedHost().component(packed(component));
-		const asked = { ...bind(description, credential, given), group, operation, parameter, filledIn, ...page };
-		return method.kind === 'resourceMapping' ? { choices: [], ...(await loaded.fields(asked)) } : { fields: [], ...(await loaded.choices(asked)) };
+		const asked = { ...bind(component, credential, given), group, operation, parameter, filledIn, ...page };
+		const answer = async (question: typeof asked): Promise<Asked> =>
+			method.kind === 'resourceMapping' ? { choices: [], ...(await loaded.fields(question)) } : { fields: [], ...(await loaded.choices(question)) };
+		return await answer(asked).catch(async (error: unknown) => {
+			// A question has no way to ask for another token while it is asked.
+			if (!credential || !asked.token || !isKnown(error) || error.kind !== 'unauthenticated') throw error;
+			return await answer({ ...asked, token: await renewed(self, credential, asked.token) });
+		});
 	} catch (error) {
+		if (error instanceof NodeOperationError) throw error;
 		throw isKnown(error) ? asNodeError(self, error) : new NodeOperationError(self.getNode(), error as Error);
 	}
 }
@@ -125,9 +146,17 @@ async function execute(self: IExecuteFunctions, component: Component): Promise<I
 
 	const credential = selected(self, description);
 	const given = credential ? await self.getCredentials(credential.name) : {};
+	assertConnected(self, credential, given);
+	const binding = bind(component, credential, given);
+	let { token } = binding;
+	const onToken = async (): Promise<AccessToken> => {
+		if (!credential || !token) throw new NodeOperationError(self.getNode(), 'n8n keeps no token for this credential');
+		token = await renewed(self, credential, token);
+		return token;
+	};
 	const run = await begun(self, async () => {
 		const request: RunRequest = {
-			...bind(description, credential, given),
+			...binding,
 			group,
 			operation: name,
 			concurrency: CONCURRENCY,
@@ -139,7 +168,7 @@ async function execute(self: IExecuteFunctions, component: Component): Promise<I
 		};
 		const loaded = await sharedHost().component(packed(component));
 		const resolved = resolve(self, component, operation.parameters, collected, signal);
-		return loaded.run(request, resolved, { signal });
+		return loaded.run(request, resolved, { signal, ...(token ? { onToken } : {}) });
 	});
 	try {
 		for await (const lines of run.lines()) {
@@ -286,7 +315,7 @@ function credentialTest(component: Component, credential: Credential): Test {
 		tested: ICredentialsDecrypted,
 	): Promise<INodeCredentialTestResult> {
 		try {
-			const binding = bind(component.description, credential, (tested.data ?? {}) as IDataObject);
+			const binding = bind(component, credential, (tested.data ?? {}) as IDataObject);
 			const loaded = await sharedHost().component(packed(component));
 			const { ok, error } = await loaded.checkCredential(binding);
 			if (ok) return { status: 'OK', message: 'The service accepted the credential' };

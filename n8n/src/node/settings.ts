@@ -5,7 +5,8 @@
  * - `NODE_EXTRA_CA_CERTS` is trusted beside the public web's certificates.
  * - With n8n's SSRF protection off, as it is by default, the credential's base URL may be private, and nothing else. With it on,
  *   n8n's lists are the host's.
- * - NODULE_POLICY names an operator's policy file. Then that file alone says whether the base URL may be private.
+ * - NODULE_POLICY names an operator's policy file. Then that file alone says whether the base URL may be private, and which declared
+ *   origins are reached; without it, those are that were granted when the package was made.
  */
 import { BlockList, isIP } from 'node:net';
 
@@ -56,6 +57,13 @@ export function proxyOf(variables: Variables): Settings['proxy'] {
 	});
 	if (!http && !https) return undefined;
 	return { ...(http ? { http } : {}), ...(https ? { https } : {}), no: of('npm_config_no_proxy') || of('no_proxy') };
+}
+
+/** What the package grants, as a policy. An operator's policy says everything itself. */
+export function policyOf(granted: string[], variables: Variables): { policy?: string } {
+	if (granted.length === 0 || variables.NODULE_POLICY) return {};
+	// A list of JSON texts is one of TOML.
+	return { policy: `declared = ${JSON.stringify(granted)}\n` };
 }
 
 /** What is allowed beside the policy for a credential's base URL. Throws where n8n would not go there. */

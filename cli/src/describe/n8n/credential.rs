@@ -1,8 +1,12 @@
 //! Credential types, and the parameter that selects one of several.
+//!
+//! Where a user consents (OAuth2 with the authorization code), the type extends n8n's own, whose button and redirect URL
+//! serve. What the description says is filled in and hidden. With client credentials the host asks by itself.
 
-use nodule::description::{CredentialSpec, Indexed};
+use nodule::description::{CredentialSpec, Grant, Indexed, Oauth2, Scheme};
 use nodule::json;
 use nodule::json::Json;
+use nodule::url::form_urlencoded;
 
 use super::form::Form;
 use super::values::{object, option};
@@ -73,9 +77,77 @@ fn credential_type(node: &Indexed<'_>, credential: &CredentialSpec) -> Json {
     if let Some(url) = &credential.documentation_url {
         description.insert("documentationUrl", json!(url));
     }
-    description.insert(
-        "properties",
-        Json::Array(Form::of_credential(node, credential).properties()),
-    );
+    let mut properties = Form::of_credential(node, credential).properties();
+    if let Scheme::Oauth2(oauth2) = &credential.scheme
+        && oauth2.grant == Grant::AuthorizationCode
+    {
+        description.insert("extends", json!(["oAuth2Api"]));
+        extend(node, oauth2, &mut properties);
+    }
+    description.insert("properties", Json::Array(properties));
     Json::Object(description)
+}
+
+/// Names the client's fields as n8n's type does, and fills in what that type asks for besides.
+fn extend(node: &Indexed<'_>, oauth2: &Oauth2, properties: &mut Vec<Json>) {
+    let own = [
+        (Some(&oauth2.client_id), "clientId"),
+        (oauth2.client_secret.as_ref(), "clientSecret"),
+    ];
+    for (id, n8n) in own {
+        let field = id.and_then(|id| node.parameters.iter().find(|field| field.id == *id));
+        let is_it = |property: &&mut Json| {
+            field.is_some_and(|field| property.get("name").and_then(Json::as_str) == Some(&field.name))
+        };
+        match properties.iter_mut().find(is_it).and_then(Json::as_object_mut) {
+            Some(property) => property.insert("name", json!(n8n)),
+            None => {
+                properties.push(hidden(n8n, ""));
+                None
+            }
+        };
+    }
+    let query = oauth2.authorization_query.iter();
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(query.map(|pair| (&pair.name, &pair.value)))
+        .finish();
+    properties.extend([
+        hidden(
+            "grantType",
+            if oauth2.pkce { "pkce" } else { "authorizationCode" },
+        ),
+        hidden(
+            "authUrl",
+            &url(oauth2.authorization_url.as_deref().unwrap_or_default()),
+        ),
+        hidden("accessTokenUrl", &url(&oauth2.token_url)),
+        hidden("scope", &oauth2.scopes.join(&oauth2.scope_separator)),
+        hidden("authQueryParameters", &query),
+        hidden(
+            "authentication",
+            if oauth2.client_in_body { "body" } else { "header" },
+        ),
+    ]);
+}
+
+fn hidden(name: &str, value: &str) -> Json {
+    json!({"displayName": name, "name": name, "type": "hidden", "default": value})
+}
+
+/// A URL with fields, as n8n's expression. A field stands for a part of it: what would end that part is encoded.
+fn url(template: &str) -> String {
+    if !template.contains('{') {
+        return template.to_owned();
+    }
+    let mut expression = "=".to_owned();
+    for (position, part) in template.split('{').enumerate() {
+        match part.split_once('}').filter(|_| position > 0) {
+            Some((field, rest)) => {
+                let name = json!(field).to_string();
+                expression.push_str(&format!("{{{{ encodeURIComponent($self[{name}]) }}}}{rest}"));
+            }
+            None => expression.push_str(part),
+        }
+    }
+    expression
 }

@@ -29,6 +29,9 @@ class Binding(TypedDict, total=False):
     policy: str
     """The text of a policy file."""
     allow: Sequence[str | Fields]
+    allow_declared: bool
+    tls: Fields
+    """`ca`, `clientCertificate`, `clientKey` as PEM, and `insecureOrigins`."""
 
 
 class Options(Binding, total=False):

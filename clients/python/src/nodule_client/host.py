@@ -50,7 +50,7 @@ class Host:
         - `binary`: the `nodule` to start; without it, the variable NODULE_BINARY, then PATH.
         - `cache`: where compiled components are kept; without it, where the command keeps them for this user.
         - `read`, `write`: folders that components and policies are read from, and journals and recordings written to.
-        - `settings`: `policy`, `certificates`, `proxy`, `addresses`, as docs/serve.md has them.
+        - `settings`: `policy`, `certificates`, `insecureOrigins`, `proxy`, `addresses`, as docs/serve.md has them.
         - `memory_mb`: the most memory that it may have.
         """
         if not hasattr(socket, "AF_UNIX"):

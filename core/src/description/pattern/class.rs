@@ -28,17 +28,7 @@ impl Spelled {
     fn class_literal(&mut self, character: char) {
         // Rust has operators of two signs in classes, so no sign stands there as it is.
         _ = write!(self.rust, r"\x{{{:X}}}", u32::from(character));
-        match character {
-            '\n' => self.javascript.push_str(r"\n"),
-            '\r' => self.javascript.push_str(r"\r"),
-            '\t' => self.javascript.push_str(r"\t"),
-            _ => {
-                if r"\]^-[".contains(character) {
-                    self.javascript.push('\\');
-                }
-                self.javascript.push(character);
-            }
-        }
+        self.javascript_character(character, r"\]^-[");
     }
 }
 

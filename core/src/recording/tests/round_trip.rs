@@ -86,6 +86,7 @@ fn what_was_recorded_is_what_is_read() {
     );
     assert_eq!(case.on_failure, OnFailure::Continue);
     assert_eq!(case.base_url, base());
+    assert_eq!(case.credential.as_deref(), Some("crmApi"));
     assert_eq!(
         case.items,
         [item(json!({"account": "A1"})), item(json!({"account": "A2"}))]

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::keeping::{Choice, Keeping};
 use super::load::Load;
-use super::{Connector, Freshness, Owner};
+use super::{Connector, Freshness, Owner, TlsManner};
 use nodule_core::address::Permit;
 
 /// How long a connection may be idle and still carry a request that must not be sent twice: later, the service may have
@@ -48,6 +48,8 @@ pub(crate) struct Key {
     pub(crate) authenticates: bool,
     /// Which addresses they may reach.
     pub(crate) permit: Permit,
+    /// How they use TLS.
+    pub(crate) tls: TlsManner,
     /// How long they may be idle.
     pub(crate) freshness: Freshness,
     /// The maximum number of headers in a response.

@@ -26,6 +26,7 @@ fn key(clients: &Clients, owner: &str) -> Key {
         owner: clients.owners.named(owner),
         authenticates: false,
         permit: Permit::Literal(HERE),
+        tls: TlsManner::PLAIN,
         freshness: Freshness::Any,
         header_count: 64,
         header_bytes: 8192,
@@ -128,7 +129,7 @@ async fn bytes_that_have_arrived_are_not_the_answer_to_the_next_request() {
     ] {
         let server = Server::start(Some(late));
         let clients = clients();
-        let origin_client = clients.origin_client(key(&clients, "a"), &server.url("/"));
+        let origin_client = clients.origin_client(key(&clients, "a"), &clients.tls, &server.url("/"));
         assert_eq!(get(&origin_client, &server.url("/1")).await.unwrap(), "/1");
         // Until the connection is idle and its task waits.
         tokio::task::yield_now().await;
@@ -152,7 +153,7 @@ async fn bytes_that_have_arrived_are_not_the_answer_to_the_next_request() {
 async fn an_origin_that_sends_what_nobody_asked_for_has_no_connection_kept() {
     let server = Server::start(Some(SURPLUS));
     let clients = clients();
-    let origin_client = clients.origin_client(key(&clients, "a"), &server.url("/"));
+    let origin_client = clients.origin_client(key(&clients, "a"), &clients.tls, &server.url("/"));
     assert!(origin_client.load.is_trusted());
     assert_eq!(get(&origin_client, &server.url("/1")).await.unwrap(), "/1");
     server.ask.send(()).unwrap();
@@ -165,7 +166,7 @@ async fn an_origin_that_sends_what_nobody_asked_for_has_no_connection_kept() {
     }
     assert_eq!(server.connections(), 3);
     // Another owner has a load of its own.
-    let other = clients.origin_client(key(&clients, "b"), &server.url("/"));
+    let other = clients.origin_client(key(&clients, "b"), &clients.tls, &server.url("/"));
     assert!(other.load.is_trusted());
 }
 
@@ -174,7 +175,7 @@ async fn a_connection_belongs_to_one_owner_and_is_kept_for_it() {
     let server = Server::start(None);
     let clients = clients();
     for (name, connections) in [("a", 1), ("a", 0), ("b", 1), ("a", 0), ("b", 0)] {
-        let origin_client = clients.origin_client(key(&clients, name), &server.url("/"));
+        let origin_client = clients.origin_client(key(&clients, name), &clients.tls, &server.url("/"));
         assert_eq!(get(&origin_client, &server.url("/x")).await.unwrap(), "/x");
         // The connection is free once its task has read the last byte of the response.
         while clients.pools.lock().unwrap().connections() > 0 && !is_idle().await {}
@@ -185,7 +186,7 @@ async fn a_connection_belongs_to_one_owner_and_is_kept_for_it() {
         authenticates: true,
         ..key(&clients, "a")
     };
-    let origin_client = clients.origin_client(authenticating, &server.url("/"));
+    let origin_client = clients.origin_client(authenticating, &clients.tls, &server.url("/"));
     get(&origin_client, &server.url("/x")).await.unwrap();
     assert_eq!(server.connections(), 1);
 }
@@ -202,15 +203,15 @@ async fn is_idle() -> bool {
 async fn pools_that_nobody_uses_do_not_pile_up() {
     let clients = clients();
     let url = Uri::from_static("http://127.0.0.1:9/");
-    let used = clients.origin_client(key(&clients, "used"), &url);
+    let used = clients.origin_client(key(&clients, "used"), &clients.tls, &url);
     for index in 0..1000 {
-        clients.origin_client(key(&clients, &index.to_string()), &url);
+        clients.origin_client(key(&clients, &index.to_string()), &clients.tls, &url);
     }
     assert!(clients.pools.lock().unwrap().len() <= 256);
-    let again = clients.origin_client(key(&clients, "used"), &url);
+    let again = clients.origin_client(key(&clients, "used"), &clients.tls, &url);
     assert!(Arc::ptr_eq(&used.pool, &again.pool));
     // The newest pools still exist.
-    let newest = clients.origin_client(key(&clients, "999"), &url);
+    let newest = clients.origin_client(key(&clients, "999"), &clients.tls, &url);
     assert!(Arc::strong_count(&newest.pool) == 2);
 }
 
@@ -220,7 +221,8 @@ async fn connections_that_nobody_uses_do_not_pile_up() {
     let clients = clients();
     // Each owner has three connections, for its three concurrent requests.
     for index in 0..200 {
-        let origin_client = clients.origin_client(key(&clients, &index.to_string()), &server.url("/"));
+        let origin_client =
+            clients.origin_client(key(&clients, &index.to_string()), &clients.tls, &server.url("/"));
         let url = server.url("/x");
         let (a, b, c) = tokio::join!(
             get(&origin_client, &url),
@@ -232,7 +234,7 @@ async fn connections_that_nobody_uses_do_not_pile_up() {
     }
     assert_eq!(server.connections(), 600);
     // The tasks of a dropped pool close its connections.
-    clients.origin_client(key(&clients, "last"), &server.url("/"));
+    clients.origin_client(key(&clients, "last"), &clients.tls, &server.url("/"));
     for _ in 0..1000 {
         if clients.pools.lock().unwrap().connections() < 512 {
             return;
@@ -252,9 +254,12 @@ async fn an_address_that_the_engine_blocks_is_not_connected_to_though_the_policy
             permit,
             ..key(&clients, "a")
         };
-        let error = get(&clients.origin_client(key, &server.url("/")), &server.url("/"))
-            .await
-            .unwrap_err();
+        let error = get(
+            &clients.origin_client(key, &clients.tls, &server.url("/")),
+            &server.url("/"),
+        )
+        .await
+        .unwrap_err();
         let words = format!("{error:?}");
         assert!(words.contains("Blocked(127.0.0.0/8)"), "{words}");
     }
@@ -270,7 +275,7 @@ async fn an_address_that_the_engine_allows_is_connected_to_though_the_policy_doe
         permit: Permit::PublicOnly,
         ..key(&clients, "a")
     };
-    let origin_client = clients.origin_client(key, &server.url("/"));
+    let origin_client = clients.origin_client(key, &clients.tls, &server.url("/"));
     assert_eq!(get(&origin_client, &server.url("/x")).await.unwrap(), "/x");
 }
 
@@ -302,7 +307,7 @@ async fn an_origin_that_closes_what_is_kept_has_no_connection_kept() {
     let (url, accepted) = closing();
     let url: Uri = url.parse().unwrap();
     let clients = clients();
-    let origin_client = clients.origin_client(key(&clients, "a"), &url);
+    let origin_client = clients.origin_client(key(&clients, "a"), &clients.tls, &url);
     assert_eq!(get(&origin_client, &url).await.unwrap(), "{}");
     while origin_client.load.is_trusted() {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -321,7 +326,7 @@ async fn a_connection_is_used_again_for_what_must_not_be_lost_once_one_was_left_
         freshness: Freshness::Recent,
         ..key(&clients, "a")
     };
-    let origin_client = clients.origin_client(key, &server.url("/"));
+    let origin_client = clients.origin_client(key, &clients.tls, &server.url("/"));
     for _ in 0..3 {
         get(&origin_client, &server.url("/x")).await.unwrap();
         is_idle().await;

@@ -1,4 +1,5 @@
-//! Trusts the certificates of the public web's authorities and those that the operator adds.
+//! Trusts the certificates of the public web's authorities and those that the operator adds, for an engine or for one
+//! runner. A runner may also show a client certificate, and leave certificates unchecked at origins that it names.
 //!
 //! A certificate that the operator adds may be a service's own, self-signed one. Tools that make such a certificate
 //! mostly mark it as an authority's, and webpki accepts no authority's certificate for a server. As it is the very
@@ -10,25 +11,96 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::sign::SingleCertAndKey;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
 use webpki::EndEntityCert;
 
 use crate::error;
+use crate::gate::tls::Tls;
+use nodule_core::canonical::CanonicalUrl;
+use nodule_core::policy::InsecureOrigin;
 
 /// The certificate is self-signed.
 #[derive(Debug, thiserror::Error)]
 #[error("the certificate is signed by itself")]
 pub(crate) struct SelfSigned;
 
-/// The TLS configuration of all connections.
-pub(super) fn config(extra_roots: &[Vec<u8>]) -> Result<ClientConfig, error::Error> {
+/// The TLS of one runner's connections.
+pub(crate) struct RunnerTls {
+    /// Checks certificates and shows none.
+    config: ClientConfig,
+    webpki: Arc<WebPkiServerVerifier>,
+    client: Option<Arc<SingleCertAndKey>>,
+    insecure: Vec<InsecureOrigin>,
+}
+
+/// How a connection uses it. Connections that differ in this are never exchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TlsManner {
+    /// Whether the service's certificate is checked.
+    is_checked: bool,
+    /// Whether the client certificate is shown.
+    shows_client: bool,
+}
+
+impl TlsManner {
+    /// That of a runner without settings of its own.
+    #[cfg(test)]
+    pub(crate) const PLAIN: Self = Self {
+        is_checked: true,
+        shows_client: false,
+    };
+}
+
+impl RunnerTls {
+    /// `engine` are the certificates that all runners trust.
+    pub(super) fn new(engine: &[Vec<u8>], tls: &Tls) -> Result<Self, error::Error> {
+        let engine = engine.iter().cloned().map(CertificateDer::from);
+        let own = engine.chain(tls.roots().iter().cloned()).collect();
+        let (config, webpki) = config(own)?;
+        Ok(Self {
+            config,
+            webpki,
+            client: tls.client().cloned().map(|client| Arc::new(client.into())),
+            insecure: tls.insecure_origins().to_vec(),
+        })
+    }
+
+    /// The manner of a request's connection. A client certificate is part of the access, so it is shown only where the
+    /// access goes.
+    pub(crate) fn manner(&self, url: &CanonicalUrl, has_access: bool) -> TlsManner {
+        TlsManner {
+            is_checked: !self.insecure.iter().any(|origin| origin.matches(url)),
+            shows_client: has_access && self.client.is_some(),
+        }
+    }
+
+    /// The configuration of connections of this manner.
+    pub(super) fn config(&self, manner: TlsManner) -> ClientConfig {
+        let mut config = self.config.clone();
+        if let Some(client) = self.client.as_ref().filter(|_| manner.shows_client) {
+            config.client_auth_cert_resolver = Arc::clone(client) as _;
+        }
+        if !manner.is_checked {
+            let webpki = Arc::clone(&self.webpki);
+            config
+                .dangerous()
+                .set_certificate_verifier(Arc::new(Unchecked { webpki }));
+        }
+        config
+    }
+}
+
+/// A configuration that trusts the public web's authorities and these certificates, and its verifier.
+fn config(
+    own: Vec<CertificateDer<'static>>,
+) -> Result<(ClientConfig, Arc<WebPkiServerVerifier>), error::Error> {
     let broken = |message: String| error::Error::Engine { message };
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
-    let own: Vec<CertificateDer<'static>> = extra_roots.iter().cloned().map(CertificateDer::from).collect();
     for root in &own {
         roots
             .add(root.clone())
@@ -41,10 +113,15 @@ pub(super) fn config(extra_roots: &[Vec<u8>]) -> Result<ClientConfig, error::Err
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| broken(error.to_string()))?;
-    Ok(builder
+    let verifier = Verifier {
+        webpki: Arc::clone(&webpki),
+        own,
+    };
+    let config = builder
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Verifier { webpki, own }))
-        .with_no_client_auth())
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok((config, webpki))
 }
 
 #[derive(Debug)]
@@ -82,6 +159,49 @@ impl ServerCertVerifier for Verifier {
             }
             _ => verified,
         }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.webpki
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.webpki
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.webpki.supported_verify_schemes()
+    }
+}
+
+/// Accepts every certificate, for origins where the operator has none checked. The service still has to hold its key.
+#[derive(Debug)]
+struct Unchecked {
+    webpki: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

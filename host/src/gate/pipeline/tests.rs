@@ -29,6 +29,7 @@ use super::*;
 use crate::gate::access::Query;
 use crate::gate::client::Outbound;
 use crate::gate::network::{Network, Pending};
+use crate::gate::tls::Tls;
 
 /// The credential's base URL.
 const BASE: &str = "http://crm.example.com/api";
@@ -316,9 +317,8 @@ impl Kit {
             AddressLists::default(),
             None,
         );
-        let owner = Clients::new(&[], outbound)
-            .unwrap()
-            .owner("sha256:0", "tenant", None);
+        let clients = Clients::new(&[], outbound).unwrap();
+        let owner = clients.owner("sha256:0", "tenant", None);
         Arc::new(Pipeline {
             scope: self.scope,
             policy: Arc::new(self.policy),
@@ -326,6 +326,7 @@ impl Kit {
             access: self.access.map(Arc::new),
             origins: Arc::new(self.origins),
             owner,
+            tls: clients.tls(&Tls::default()).unwrap(),
             transport,
             write: self.write,
             reads_only: self.reads_only,

@@ -14,10 +14,11 @@ use super::{BufferedResponse, Pipeline, RawRequest, Transport, TransportError, e
 use crate::events;
 
 impl Pipeline {
-    /// Sends a request to an endpoint that was decided about.
+    /// Sends a request to an endpoint that was decided about. `shows_client`: whether a client certificate may be shown.
     pub(crate) async fn ask_endpoint(
         &self,
         permit: Permit,
+        shows_client: bool,
         raw: RawRequest,
     ) -> Result<BufferedResponse, Failure> {
         let Transport::Live { clients, .. } = &self.transport else {
@@ -32,7 +33,8 @@ impl Pipeline {
         };
         let clock = Instant::now();
         let url = request.url.uri().clone();
-        let origin_client = self.origin_client(clients, permit, &url);
+        let manner = self.tls.manner(&request.url, shows_client);
+        let origin_client = self.origin_client(clients, permit, manner, &url);
         let (sent, method) = (request.body.len(), request.method.clone());
         let outcome = exchange::send(self, &origin_client, &mut request, url, None).await;
         let (status, received, name) = match &outcome {

@@ -10,8 +10,9 @@ use super::{Inner, RecordedItems, Runner, Target};
 use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Budget;
-use crate::gate::client::Owner;
+use crate::gate::client::{Owner, RunnerTls};
 use crate::gate::pipeline::RequestHook;
+use crate::gate::tls::Tls;
 use crate::runtime::authenticator::{fixed_session, signed_session};
 use crate::runtime::clock_and_rng::ReplaySeed;
 use crate::runtime::component::Component;
@@ -39,18 +40,22 @@ pub struct RunnerBuilder {
     budget: Option<Budget>,
     hook: Option<Arc<dyn RequestHook>>,
     tokens: Given,
+    tls: Option<Tls>,
     mode: Mode,
 }
 
 /// What a runner is made of, as far as its session depends on it.
 pub(super) struct Parts<'a> {
     pub(super) component: &'a Component,
+    /// The component's digest with the settings of TLS.
+    pub(super) bound: &'a str,
     pub(super) credential: &'a Credential,
     pub(super) policy: &'a Arc<Policy>,
     pub(super) limits: &'a Arc<Limits>,
     pub(super) budget: &'a Option<Budget>,
     pub(super) label: &'a Arc<Label>,
     pub(super) owner: Owner,
+    pub(super) tls: &'a Arc<RunnerTls>,
     pub(super) target: &'a Target,
 }
 
@@ -76,6 +81,7 @@ impl Component {
             budget: None,
             hook: None,
             tokens: Given::default(),
+            tls: None,
             mode: Mode::Live,
         }
     }
@@ -149,6 +155,13 @@ impl RunnerBuilder {
         self
     }
 
+    /// Sets which certificates the runner trusts beside the engine's, which one it shows, and where it checks none. The
+    /// policy's `[tls]` adds origins to the last; the files that it names are the caller's to read.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Sends requests and records them with their responses; [`Runner::save_recording`] writes the recording. Items run
     /// one at a time, each with a fixed clock and its own random numbers, which are recorded too.
     pub fn record(mut self, meta: Meta) -> Self {
@@ -174,9 +187,8 @@ impl RunnerBuilder {
     /// # Errors
     ///
     /// A limit is out of range, the node needs a credential and has none, the credential needs a log-in and there is no place
-    /// for its tokens, it has a scheme that this host does
-    /// not have, one of its fields cannot be where the description puts it, or the recording does not say which base URL
-    /// it was made with.
+    /// for its tokens, one of its fields cannot be where the description puts it, the policy names files of TLS that nobody
+    /// read, or the recording does not say which base URL it was made with.
     pub fn build(self) -> Result<Runner, Error> {
         let Self {
             component,
@@ -189,6 +201,7 @@ impl RunnerBuilder {
             budget,
             hook,
             tokens: given,
+            tls,
             mode,
         } = self;
         let limits = policy.limits_over(limits);
@@ -210,7 +223,11 @@ impl RunnerBuilder {
             // A replay sends nothing and needs no real credential, unless only the credential says where the service
             // was.
             credential = match (needs, recording.case()) {
-                (Some(_), Some(case)) => Some(Credential::dummy(component.node(), case.base_url.as_str())?),
+                (Some(_), Some(case)) => Some(Credential::dummy(
+                    component.node(),
+                    case.credential.as_deref(),
+                    case.base_url.as_str(),
+                )?),
                 (Some(_), None) => credential,
                 (None, _) => None,
             };
@@ -226,10 +243,17 @@ impl RunnerBuilder {
         }
         let origins = DeclaredOrigins::new(component.node(), credential.as_ref(), &policy)?;
         let target = target(mode, credential.as_ref())?;
-        let owner = component
-            .engine()
-            .clients()
-            .owner(component.digest(), &tenant, credential.as_ref());
+        let tls = match &target {
+            Target::Live | Target::Record { .. } => tls_of(tls, &policy, credential.as_ref())?,
+            // They open no connection.
+            Target::Replay { .. } | Target::DryRun => Tls::default(),
+        };
+        // What is kept for other runners, connections and sessions alike, must not come from settings that differ.
+        let bound = tls.bound_to(component.digest());
+        let insecure = tls.insecure_origins().to_vec();
+        let clients = component.engine().clients();
+        let owner = clients.owner(&bound, &tenant, credential.as_ref());
+        let tls = clients.tls(&tls)?;
         let (policy, limits) = (Arc::new(policy), Arc::new(limits));
         let label = Arc::new(Label {
             node: component.node().name.clone(),
@@ -245,18 +269,20 @@ impl RunnerBuilder {
             Some(credential) => {
                 let parts = Parts {
                     component: &component,
+                    bound: &bound,
                     credential,
                     policy: &policy,
                     limits: &limits,
                     budget: &budget,
                     label: &label,
                     owner,
+                    tls: &tls,
                     target: &target,
                 };
                 tokens = Tokens::new(given, &parts, own_session)?;
                 match tokens.sessions.take() {
                     Some(sessions) => Some(SessionSource::Tokens(sessions)),
-                    None => session(&component, &tenant, credential, &target, own_session)?,
+                    None => session(&component, (&bound, &tenant), credential, &target, own_session)?,
                 }
             }
             None => None,
@@ -273,11 +299,13 @@ impl RunnerBuilder {
                 .as_ref()
                 .map(|credential| [credential.name(), credential.json().expose()]);
             let answers = component.engine().answers();
-            answers.owner(component.digest(), &tenant, credential)
+            answers.owner(&bound, &tenant, credential)
         });
         Ok(Runner {
             inner: Arc::new(Inner {
                 owner,
+                tls,
+                insecure,
                 slots: Arc::new(Semaphore::new(limits.requests_in_flight)),
                 budget,
                 hook,
@@ -302,10 +330,26 @@ impl RunnerBuilder {
     }
 }
 
+/// The TLS settings, with what the policy adds.
+fn tls_of(tls: Option<Tls>, policy: &Policy, credential: Option<&Credential>) -> Result<Tls, Error> {
+    if tls.is_none() && policy.tls().names_files() {
+        return Err(Error::TlsFiles);
+    }
+    let tls = tls.unwrap_or_default();
+    if credential.is_none() && tls.has_client_certificate() {
+        return Err(Error::ClientCertificate {
+            message: "it is shown only where the credential's access goes, and there is no credential"
+                .to_owned(),
+        });
+    }
+    let named = policy.tls().insecure_origins.iter().cloned();
+    Ok(named.fold(tls, Tls::insecure_origin))
+}
+
 /// Where the credential's sessions come from; `None` if none are needed.
 fn session(
     component: &Component,
-    tenant: &str,
+    (bound, tenant): (&str, &str),
     credential: &Credential,
     target: &Target,
     own: bool,
@@ -314,7 +358,7 @@ fn session(
     let described = component.node().credential(credential.name());
     Ok(match described.map(|described| &described.scheme) {
         Some(Scheme::Session) => Some(SessionSource::Made(match target {
-            Target::Live if !own => sessions.shared(component.digest(), tenant, credential),
+            Target::Live if !own => sessions.shared(bound, tenant, credential),
             // Neither a replay nor a recording shares a session: the first takes its session from the recording, and the
             // second has to contain how the session was made.
             _ => sessions.own(tenant),
@@ -338,7 +382,8 @@ fn target(mode: Mode, credential: Option<&Credential>) -> Result<Target, Error> 
     Ok(match mode {
         Mode::Live => Target::Live,
         Mode::DryRun => Target::DryRun,
-        Mode::Record(meta) => {
+        Mode::Record(mut meta) => {
+            meta.credential = credential.map(|credential| credential.name().to_owned());
             let recorder = Recorder::new(*meta, []);
             let secrets: Vec<Secret> = credential
                 .into_iter()
@@ -388,7 +433,7 @@ fn player(recording: Recording, base: Option<&CanonicalUrl>) -> Result<Player, E
     let base = base
         .map(ToString::to_string)
         .or(recorded)
-        .unwrap_or_else(|| "http://no-base-url.invalid/".to_owned());
+        .unwrap_or_else(|| recording::NO_BASE_URL.to_owned());
     let base = url::Url::parse(&base).map_err(|error| CredentialError {
         message: format!("the base URL: {error}"),
     })?;

@@ -63,6 +63,7 @@ impl Tokens {
             policy: Arc::clone(parts.policy),
             clients: Arc::clone(engine.clients()),
             owner: parts.owner,
+            tls: Arc::clone(parts.tls),
             limits: Arc::clone(parts.limits),
             label: Arc::clone(label),
             budget: parts.budget.clone(),
@@ -72,7 +73,7 @@ impl Tokens {
                 Target::Live if !own => {
                     engine
                         .sessions()
-                        .shared(component.digest(), &label.tenant, credential)
+                        .shared(parts.bound, &label.tenant, credential)
                 }
                 _ => own_slot(),
             };

@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use super::super::{Clients, Connecting, Freshness, Key, OriginClient};
+use super::super::{Clients, Connecting, Freshness, Key, OriginClient, TlsManner};
 use super::*;
 use crate::gate::network::{Network, Pending, Proxy};
 use nodule_core::address::{AddressLists, Permit};
@@ -184,11 +184,12 @@ fn origin_client(clients: &Clients, permit: Permit, url: &str) -> OriginClient {
         owner: clients.owners.named("a"),
         authenticates: false,
         permit,
+        tls: TlsManner::PLAIN,
         freshness: Freshness::Any,
         header_count: 64,
         header_bytes: 8192,
     };
-    clients.origin_client(key, &url.parse().unwrap())
+    clients.origin_client(key, &clients.tls, &url.parse().unwrap())
 }
 
 async fn send(
