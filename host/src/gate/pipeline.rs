@@ -382,6 +382,9 @@ impl Pipeline {
         let clock = Instant::now();
         let outcome = exchange::send(self, &origin_client, request, url, options).await;
         self.ended(clock.elapsed(), outcome.as_ref().ok(), changing);
+        if additions.is_some() && outcome.is_ok() {
+            self.answered_signed();
+        }
         let error = match outcome {
             Ok(answer) => return Ok(self.redacted(request, additions, answer).await),
             Err(exchange::Stopped::Undecoded(answer)) => {

@@ -369,6 +369,7 @@ impl Inner {
                 credential: credential.clone(),
                 needs,
                 pipeline: self.pipeline(Scope::Signing, None, operation, item),
+                turn: tokio::sync::Mutex::default(),
             }) as Arc<dyn Signer>),
             _ => None,
         };
