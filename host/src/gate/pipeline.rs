@@ -67,8 +67,12 @@ pub(crate) use held::{BufferReservation, Buffered};
 pub use hook::{HookedRequest, RequestHook};
 pub(crate) use observed::{Answered, LastAnswer, Observed, Redirect};
 pub(crate) use permit::AUTHENTICATION_REQUESTS;
+use signing::Signature;
 pub(crate) use signing::{BadSignature, Draft, DraftBody, SignedRequest, Signer};
-use signing::{SIGNING, Signature};
+
+/// The rule by which a signing instance or a signed request is refused, the kind of that failure, and its name in a
+/// recording.
+const SIGNING: &str = "signing";
 
 /// The kind of instance that sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
