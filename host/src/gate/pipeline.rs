@@ -70,8 +70,12 @@ pub(crate) use held::{BufferReservation, Buffered};
 pub use hook::{HookedRequest, RequestHook};
 pub(crate) use observed::{Answered, LastAnswer, Observed, Redirect};
 pub(crate) use permit::AUTHENTICATION_REQUESTS;
+use signing::Signature;
 pub(crate) use signing::{BadSignature, Draft, DraftBody, SignedRequest, Signer};
-use signing::{SIGNING, Signature};
+
+/// The rule by which a signing instance or a signed request is refused, the kind of that failure, and its name in a
+/// recording.
+const SIGNING: &str = "signing";
 
 /// The kind of instance that sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -388,6 +392,9 @@ impl Pipeline {
         let clock = Instant::now();
         let outcome = exchange::send(self, &origin_client, request, url, options).await;
         self.ended(clock.elapsed(), outcome.as_ref().ok(), changing);
+        if additions.is_some() && outcome.is_ok() {
+            self.answered_signed();
+        }
         let error = match outcome {
             Ok(answer) => return Ok(self.redacted(request, additions, answer).await),
             Err(exchange::Stopped::Undecoded(answer)) => {

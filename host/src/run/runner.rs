@@ -419,6 +419,7 @@ impl Inner {
                 credential: credential.clone(),
                 needs,
                 pipeline: self.pipeline(Scope::Signing, None, operation, item),
+                turn: tokio::sync::Mutex::default(),
             }) as Arc<dyn Signer>),
             _ => None,
         };

@@ -27,6 +27,9 @@ pub(crate) struct NodeSigner {
     pub(crate) needs: BodyNeed,
     /// Reaches nothing.
     pub(crate) pipeline: Arc<Pipeline>,
+    /// Locked while a request is signed: a call has one signing instance at most, whose memory is that of one instance
+    /// more. They share the task of the call, so that several would not be faster.
+    pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
 impl Signer for NodeSigner {
@@ -36,6 +39,7 @@ impl Signer for NodeSigner {
 
     fn sign<'a>(&'a self, draft: Draft<'a>) -> BoxFuture<'a, Result<SignedRequest, Failure>> {
         async move {
+            let _turn = self.turn.lock().await;
             match self.ask(draft).await {
                 Ok(Ok(signed)) => Ok(SignedRequest {
                     url: signed.url,

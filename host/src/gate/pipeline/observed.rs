@@ -18,6 +18,10 @@ use nodule_core::failure::{Certainty, Failure};
 /// one could fill the disk with them, or hide another call's among them.
 const AUDITED: u32 = 1024;
 
+/// How many responses a signature is worth: the time for an instance, and for the tables that find the signature in the
+/// response, is counted as the call's.
+const SIGNATURE_IN_ANSWERS: u32 = 4;
+
 /// What the host observed of a call's requests. The host trusts this more than the node's failure.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observed {
@@ -27,6 +31,8 @@ pub(crate) struct Observed {
     allowed_changing: u32,
     /// Requests with a complete response.
     pub(crate) answered: u32,
+    /// Those of them whose requests were signed.
+    signed: u32,
     /// The total size of these responses' bodies.
     received: u64,
     /// Requests that left and are neither GET nor HEAD.
@@ -203,11 +209,18 @@ impl Pipeline {
         self.notes().answer(answer, changing);
     }
 
-    /// The responses of this call so far.
+    /// Records that a signed request was answered.
+    pub(super) fn answered_signed(&self) {
+        self.notes().signed += 1;
+    }
+
+    /// The responses of this call so far. One to a signed request counts more.
     pub(crate) fn answered_so_far(&self) -> Answered {
         let notes = self.notes();
         Answered {
-            answers: notes.answered,
+            answers: notes
+                .answered
+                .saturating_add(notes.signed.saturating_mul(SIGNATURE_IN_ANSWERS)),
             bytes: notes.received,
         }
     }

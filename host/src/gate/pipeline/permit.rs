@@ -7,8 +7,7 @@ use nodule_core::canonical::CanonicalUrl;
 use nodule_core::policy::{BaseUrl, Policy, WriteBound};
 use wasmtime_wasi_http::Error as HttpError;
 
-use super::signing::SIGNING;
-use super::{Pipeline, RequestLine, Scope, ValidatedRequest, is_safe};
+use super::{Pipeline, RequestLine, SIGNING, Scope, ValidatedRequest, is_safe};
 use crate::events;
 
 /// Rules that may refuse a request below the base URL independently of what the node chose.

@@ -23,14 +23,11 @@ use nodule_core::failure::Failure;
 use nodule_core::redact::answers::Answers;
 use wasmtime_wasi_http::Error as HttpError;
 
-use super::{Pipeline, RequestLine, Scope, ValidatedRequest};
+use super::{Pipeline, RequestLine, SIGNING, Scope, ValidatedRequest};
 use crate::events;
 use crate::gate::sha256::sha256;
 
 pub(crate) use checked::BadSignature;
-
-/// The kind of the failure of a request that could not be signed; also its name in a recording.
-pub(super) const SIGNING: &str = "signing";
 
 /// Signs requests outside the gate: an instance of the node, which is made for one signature.
 pub(crate) trait Signer: Send + Sync {

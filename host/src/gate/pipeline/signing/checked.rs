@@ -11,9 +11,9 @@ use nodule_core::canonical::CanonicalUrl;
 use nodule_core::failure::Failure;
 use nodule_core::header::is_forbidden_in_session;
 
-use super::{SIGNING, SignedRequest};
+use super::SignedRequest;
 use crate::gate::pipeline::permit::decide;
-use crate::gate::pipeline::{Pipeline, Scope, ValidatedRequest};
+use crate::gate::pipeline::{Pipeline, SIGNING, Scope, ValidatedRequest};
 
 /// Why a request is not sent, without any of what the node chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
