@@ -218,7 +218,7 @@ impl TokenEndpoint {
             .ask_endpoint(permit, raw)
             .await
             .map_err(Unanswered)?;
-        self.response(answer).map_err(Unanswered)
+        self.response(&answer).map_err(Unanswered)
     }
 
     /// A pipeline for one request, which records and adds nothing.
@@ -253,7 +253,7 @@ impl TokenEndpoint {
     }
 
     /// The answer as the protocol has it.
-    fn response(&self, answer: BufferedResponse) -> Result<HttpResponse, Failure> {
+    fn response(&self, answer: &BufferedResponse) -> Result<HttpResponse, Failure> {
         let status = answer.status;
         let origin = self.client.token_url.origin();
         let said = |message: String| Answer {
