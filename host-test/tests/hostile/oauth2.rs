@@ -230,7 +230,7 @@ pub async fn state(bench: &Bench) {
     }
     let right = back(&login, CODE);
     let state = query(&url, "state");
-    assert!(state.len() >= 20 && query(&user.begin(bench).await.url().clone(), "state") != state);
+    assert!(state.len() >= 20 && query(user.begin(bench).await.url(), "state") != state);
     for wrong in [
         format!("{REDIRECT}?code=theirs"),
         format!("{REDIRECT}?code=theirs&state="),

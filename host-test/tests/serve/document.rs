@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use simulator::Config;
 
 use crate::support::{Server, component, credential, get_member, hostile, lines, member, simulator};
+use crate::tokens::{Service, guest};
 
 /// What the document says about responses.
 struct Document(Value);
@@ -75,6 +76,26 @@ async fn questions(server: &Server, document: &Document) {
             "{problem}"
         );
     }
+}
+
+/// A run that asks for an access token, and is given one.
+async fn token(server: &Server, document: &Document) {
+    let digest = server.load(&guest()).await;
+    let service = Service::start("two");
+    let run = service.run(&digest, json!({"accessToken": "one"}));
+    document.check("Run", &run);
+    let mut running = server.begin(&run).await;
+    running.item(&service.item()).await;
+    let asked = running.line().await.unwrap();
+    assert!(asked["token"].is_object(), "{asked}");
+    document.check("Line", &asked);
+    let given = json!({"accessToken": "two", "expiresAt": "2099-01-01T00:00:00Z"});
+    document.check("GivenToken", &given);
+    let path = format!("/v1/runs/{}/token", running.id);
+    assert_eq!(server.json(Method::POST, &path, &given).await.0, 204);
+    assert!(running.line().await.unwrap()["output"].is_array());
+    running.end_of_items();
+    running.rest().await;
 }
 
 #[tokio::test]
@@ -160,6 +181,9 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
     assert_eq!(planned[0]["requests"][0]["method"], "GET");
     assert_eq!(planned[1]["error"]["kind"], "invalid-parameters");
     seen.borrow_mut().insert("post /v1/plan".to_owned());
+
+    token(&server, &document).await;
+    seen.borrow_mut().insert("post /v1/runs/{id}/token".to_owned());
 
     for (action, name) in [
         ("stop", "post /v1/runs/{id}/stop"),

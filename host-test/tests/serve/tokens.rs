@@ -9,21 +9,21 @@ use std::thread;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::support::Server;
+use crate::support::{Server, component};
 
-fn guest() -> PathBuf {
+pub fn guest() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/hostile/grants.wasm")
 }
 
 /// A service that takes one token, and keeps those that came. It ends with the test's process.
-struct Service {
+pub struct Service {
     base: String,
     port: u16,
     came: Arc<Mutex<Vec<String>>>,
 }
 
 impl Service {
-    fn start(taken: &'static str) -> Self {
+    pub fn start(taken: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let came = Arc::new(Mutex::new(Vec::new()));
@@ -73,14 +73,14 @@ impl Service {
         })
     }
 
-    fn run(&self, digest: &str, token: Value) -> Value {
+    pub fn run(&self, digest: &str, token: Value) -> Value {
         let mut run = self.binding(digest, token);
         run["group"] = json!("things");
         run["operation"] = json!("read");
         run
     }
 
-    fn item(&self) -> Value {
+    pub fn item(&self) -> Value {
         json!({"id": 0, "parameters": {"requests": [{"url": format!("{}/things", self.base)}]}})
     }
 }
@@ -153,6 +153,13 @@ async fn what_cannot_ask_uses_its_token_and_a_run_without_one_is_refused() {
         let (status, checked) = server.json(Method::POST, "/v1/check-credential", &binding).await;
         assert_eq!((status.as_u16(), &checked["ok"]), (200, &json!(ok)), "{checked}");
     }
+    // A credential of another scheme takes none.
+    let session = server.load(&component()).await;
+    let fields = json!({"baseUrl": service.base, "appId": "a", "appSecret": "b"});
+    let binding = json!({"component": session, "credential": fields, "token": {"accessToken": "two"}});
+    let (status, problem) = server.json(Method::POST, "/v1/check-credential", &binding).await;
+    assert_eq!(status, 400);
+    assert!(problem.to_string().contains("takes no access token"), "{problem}");
     let binding = service.binding(&digest, Value::Null);
     let (status, problem) = server.json(Method::POST, "/v1/check-credential", &binding).await;
     assert_eq!(status, 400);

@@ -219,7 +219,7 @@ impl TokenEndpoint {
             .ask_endpoint(permit, url.same_origin(&self.client.base_url), raw)
             .await
             .map_err(Unanswered)?;
-        self.response(answer).map_err(Unanswered)
+        self.response(&answer).map_err(Unanswered)
     }
 
     /// A pipeline for one request, which records and adds nothing.
@@ -257,7 +257,7 @@ impl TokenEndpoint {
     }
 
     /// The answer as the protocol has it.
-    fn response(&self, answer: BufferedResponse) -> Result<HttpResponse, Failure> {
+    fn response(&self, answer: &BufferedResponse) -> Result<HttpResponse, Failure> {
         let status = answer.status;
         let origin = self.client.token_url.origin();
         let said = |message: String| Answer {

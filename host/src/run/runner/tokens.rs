@@ -7,6 +7,7 @@ use super::builder::Parts;
 use crate::error::Error;
 use crate::gate::oauth2::TokenEndpoint;
 use crate::runtime::oauth2::{ClientCredentials, Renewal, TokenSessions, TokenSource, TokenStore};
+use nodule_core::credential::CredentialError;
 use nodule_core::description::Grant;
 use nodule_core::oauth2::OauthClient;
 
@@ -40,6 +41,10 @@ impl Tokens {
             matches!(target, Target::Live | Target::Record { .. }),
         );
         let Some(client) = OauthClient::new(component.node(), credential)? else {
+            if given.source.is_some() {
+                let message = "its scheme is not `oauth2`, and it takes no access token".to_owned();
+                return Err(CredentialError { message }.into());
+            }
             return Ok(Self::default());
         };
         // A replay and a dry run send nothing.

@@ -30,6 +30,7 @@ pub struct FileTokenStore {
 
 impl FileTokenStore {
     /// Keeps them at this path. The file need not exist, its folder must.
+    #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
