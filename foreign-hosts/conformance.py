@@ -19,7 +19,7 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
-from shapes import VOLATILE, bound, comparable, describe, document, outcomes, spelled
+from shapes import VOLATILE, answered, bound, comparable, describe, document, listed, outcomes, spelled
 from table import page, rates_table, table, without_figures
 
 HERE = Path(__file__).resolve().parent
@@ -147,6 +147,11 @@ class Suite:
             service = {"base-url": address} | ({"access": case["access"]} if "access" in case else {})
             call = {"group": case["group"], "operation": case["operation"], "items": items, "service": service}
             call |= {"on-failure": case.get("onFailure", "continue"), "in-flight": case.get("inFlight", 8)}
+            if "asks" in case:
+                call["asks"] = case["asks"]
+                call["question"] = {"parameter": case["parameter"], "filled-in": texts[0].replace("BASE", address)}
+            for item in items:
+                item["parameters"] = item["parameters"].replace("BASE", address)
             yield base, call
 
     def host(self, name, case, call):
@@ -165,7 +170,11 @@ class Suite:
                     if turn and case["again"] == "expired":
                         control(base + "/_simulator/tokens/expire?keep=refresh", "POST")
                     began = time.monotonic()
-                    made += outcomes(host.run(call), len(call["items"]), case.get("only"))
+                    if "asks" in case:
+                        asked = {name: call[name] for name in ("group", "operation", "service")} | call["question"]
+                        made.append(answered(case["asks"], host.run({case["asks"]: asked})))
+                    else:
+                        made += outcomes(host.run(call), len(call["items"]), case.get("only"))
                     took = time.monotonic() - began
             finally:
                 host.close()
@@ -173,7 +182,18 @@ class Suite:
                 raise RuntimeError(f"nothing was sent to {case['renewal']}")
             return made, requests(base), took
 
+    def asked_of_nodule(self, case):
+        with self.prepared(case) as (base, call):
+            command = [self.nodule, {"values": "choices"}.get(case["asks"], case["asks"]), self.component(case), call["group"]]
+            command += [call["operation"], case["parameter"], "--credential", self.credential_file]
+            for name, value in json.loads(call["question"]["filled-in"]).items():
+                command += ["--param", f"{name}:={json.dumps(value)}"]
+            done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=PATIENCE_S)
+            return [[listed(case["asks"], json.loads(line)) for line in done.stdout.splitlines()]], requests(base), 0
+
     def in_nodule(self, case):
+        if "asks" in case:
+            return self.asked_of_nodule(case)
         with self.prepared(case) as (base, call):
             command = [self.nodule, "run", self.component(case), call["group"], call["operation"], "--retries", "0", "--items", "-"]
             command += ["--credential", self.credential_file, "--concurrency", str(call["in-flight"])]

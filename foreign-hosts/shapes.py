@@ -23,7 +23,7 @@ def spelled(host, call):
     if host == "JavaScript":
         return renamed(call, camel)
     if host == "Rust":
-        call = {**call, "on-failure": call["on-failure"].title()}
+        call = {**call, "on-failure": call["on-failure"].title()} if "on-failure" in call else call
         return renamed(call, lambda name: name.replace("-", "_"))
     return call
 
@@ -99,6 +99,23 @@ def comparable(outcome, only=None):
 def norm(value):
     """A host without whole numbers writes 200 as 200.0; and each simulator has a port of its own."""
     return re.sub(r"(?<=://127\.0\.0\.1:)\d+", "PORT", re.sub(r"^(\d+)\.0$", r"\1", value)) if isinstance(value, str) else value
+
+
+def listed(asked, one):
+    """A value or a column as `nodule choices` and `nodule fields` print it, in the parts that are compared."""
+    if asked == "fields":
+        return [one["name"], one["displayName"], one["kind"]["type"]]
+    return [one["label"], one["value"], one.get("summary", "")]
+
+
+def answered(asked, answer):
+    """The answer to a question in the same parts."""
+    if isinstance(answer, dict) and "Ok" in answer:
+        answer = answer["Ok"]
+    if asked == "fields":
+        columns = map(record, answer)
+        return [[one["name"], one["displayName"], camel(case_of(one["kind"])[0])] for one in columns]
+    return [[one["label"], json.loads(one["value"]), one["summary"]] for one in answer["choices"]]
 
 
 def outcomes(answer, count, only):

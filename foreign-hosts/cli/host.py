@@ -2,12 +2,14 @@
 
 It prints the node's description, then answers each call that it reads from standard input, one JSON document a line, named
 as in WIT: `{"group":"member","operation":"getMember","items":[{"parameters":"{\\"cardNo\\":\\"M1\\"}"}],"on-failure":"continue",
-"in-flight":8,"service":{"credential":"socialHubApi","base-url":"https://…","settings":"{}"}}`.
+"in-flight":8,"service":{"credential":"socialHubApi","base-url":"https://…","settings":"{}"}}`. A line `{"values":{"group":…,"operation":…,
+"parameter":…,"filled-in":"{}","service":…}}` asks for the choices of a parameter, and `{"fields":…}` for its columns.
 
 Each call is a process: `wasmtime run -S http --invoke 'describe()' COMPONENT`, in WAVE, the text form of WIT. Not for an
 engine: secrets are arguments, which every user of the machine can read, and one argument holds 128 KiB.
 """
 
+import base64
 import json
 import os
 import re
@@ -60,44 +62,96 @@ def invoke(component, call):
     return parse(done.stdout.strip() or sys.exit(done.stderr))
 
 
+def filled(template, fields):
+    """A template of the description with the credential's fields in it; `None` where one of them has no value."""
+
+    def value(match):
+        if match[1] is None:
+            return match[0][0]
+        if not match[1].startswith("basic:"):
+            return fields[match[1]]
+        _, user, password = match[1].split(":")
+        return base64.b64encode(f"{fields[user]}:{fields.get(password, '')}".encode()).decode()
+
+    try:
+        return re.sub(r"\{\{|\}\}|\{([^{}]*)\}", value, template)
+    except KeyError:
+        return None
+
+
+def fixed(scheme, credential):
+    """The access of a credential of the scheme `fixed`: the node is not asked."""
+    fields = {name: value for name, value in json.loads(credential).items() if value not in (None, "")}
+    access = {}
+    for place in ("headers", "query"):
+        pairs = [(one["name"], filled(one["template"], fields)) for one in scheme["val"][place]]
+        access[place] = [{"name": name, "value": value} for name, value in pairs if value is not None]
+    return {"access": access}
+
+
 class Service:
     """A component and a credential's fields. Runs calls, and keeps a session for as long as the service accepts it."""
 
-    def __init__(self, component, credential):
+    def __init__(self, component, description, credential):
         self.component, self.credential, self.session, self.ends = component, credential, None, 0
+        self.schemes = {one["name"]: one["scheme"] for one in description["credentials"]}
 
-    def authenticate(self, call):
+    def prepare(self, service):
+        """Makes what the credential adds to requests, unless it is there; the failure if that cannot be."""
+        if service.get("credential") is None or (self.session and time.monotonic() <= self.ends):
+            return None
+        scheme = self.schemes[service["credential"]]
+        # A case without a value is a bare name.
+        if isinstance(scheme, dict) and scheme["tag"] == "fixed":
+            self.session, self.ends = fixed(scheme, self.credential), float("inf")
+            return None
+        return self.authenticate(service)
+
+    def authenticate(self, service):
         """A new session, or the old one renewed; the failure if there is none."""
-        bound = {"name": call["service"]["credential"], "fields": self.credential}
+        bound = {"name": service["credential"], "fields": self.credential}
         made = invoke(self.component, f"authenticate({wave(bound)}, {wave(self.session)})")
         self.session = made["val"] if made["tag"] == "ok" else None
         if not self.session:
             return made["val"]
         self.ends = time.monotonic() + (self.session.get("expires-in-s") or float("inf"))
 
-    def execute(self, call, items):
+    def with_access(self, service):
         # The node adds the session's access, or the call's own, to its requests.
-        service = {"access": self.session and self.session["access"], **call["service"]}
-        fields = {**call, "items": items, "service": service}
+        return {"access": self.session and self.session["access"], **service}
+
+    def execute(self, call, items):
+        fields = {**call, "items": items, "service": self.with_access(call["service"])}
         return invoke(self.component, f"execute({wave(fields)})")
 
-    def run(self, call):
-        has_credential = call["service"].get("credential") is not None
-        if has_credential and (not self.session or time.monotonic() > self.ends) and (failure := self.authenticate(call)):
+    def ask(self, function, question):
+        """A question of a form: `values` or `fields`."""
+        if failure := self.prepare(question["service"]):
             return failure
+        asked = {"search": None, "cursor": None, **question, "service": self.with_access(question["service"])}
+        return invoke(self.component, f"{function}({wave(asked)})")["val"]
+
+    def run(self, call):
+        if failure := self.prepare(call["service"]):
+            return failure
+        credential = call["service"].get("credential")
+        is_renewed = credential is not None and self.schemes[credential] == "session"
         results = self.execute(call, call["items"])["val"]
         if isinstance(results, dict):
             return results
         # The service refused the session before its time: those items again, once, with a new one.
         refused = [at for at, result in enumerate(results) if isinstance(result["val"], dict) and result["val"]["tag"] == "unauthenticated"]
-        if has_credential and refused and not self.authenticate(call):
+        if is_renewed and refused and not self.authenticate(call["service"]):
             again = self.execute(call, [call["items"][at] for at in refused])["val"]
             results = [again.pop(0) if at in refused else result for at, result in enumerate(results)]
         return results
 
 
 if __name__ == "__main__":
-    print(json.dumps(invoke(sys.argv[1], "describe()")), flush=True)
-    service = Service(sys.argv[1], Path(sys.argv[2]).read_text(encoding="utf-8"))
+    description = invoke(sys.argv[1], "describe()")
+    print(json.dumps(description), flush=True)
+    service = Service(sys.argv[1], description, Path(sys.argv[2]).read_text(encoding="utf-8"))
     for line in sys.stdin:
-        print(json.dumps(service.run(json.loads(line))), flush=True)
+        call = json.loads(line)
+        [function] = call.keys() & {"values", "fields"} or [None]
+        print(json.dumps(service.ask(function, call[function]) if function else service.run(call)), flush=True)

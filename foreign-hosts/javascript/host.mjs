@@ -2,6 +2,8 @@
 // node's description, then answers each call that it reads from standard input, one JSON document a line, named as in JavaScript:
 // {"group":"member","operation":"getMember","items":[{"parameters":"{\"cardNo\":\"M1\"}"}],"onFailure":"continue","inFlight":8,
 // "service":{"credential":"socialHubApi","baseUrl":"https://…","settings":"{}"}}
+// A line {"values":{"group":…,"operation":…,"parameter":…,"filledIn":"{}","service":…}} asks for the choices of a parameter, and
+// {"fields":…} for its columns.
 //
 // What an engine must add: a worker to run this in. The event loop stands still while a call waits (JSPI, in Node 24,
 // lets it go on), and a worker can be ended when a call takes too long or too much memory.
@@ -49,36 +51,78 @@ function attempt(call) {
   }
 }
 
+// A template of the description with the credential's fields in it; undefined where one of them has no value.
+function filled(template, fields) {
+  let isWhole = true;
+  const value = (name) => (isWhole &&= fields[name] != null && fields[name] !== "", fields[name]);
+  const text = template.replace(/\{\{|\}\}|\{([^{}]*)\}/g, (found, name) => {
+    if (name === undefined) return found[0];
+    if (!name.startsWith("basic:")) return value(name);
+    const [, user, password] = name.split(":");
+    return Buffer.from(`${value(user)}:${fields[password] ?? ""}`).toString("base64");
+  });
+  return isWhole ? text : undefined;
+}
+
+// The access of a credential of the scheme `fixed`: the node is not asked.
+function fixed({ headers, query }, fields) {
+  const pairs = (templates) =>
+    templates.map(({ name, template }) => ({ name, value: filled(template, fields) })).filter(({ value }) => value !== undefined);
+  return { headers: pairs(headers), query: pairs(query) };
+}
+
 class Service {
-  constructor(instance, credential) {
-    Object.assign(this, { instance, credential, session: undefined, ends: 0 });
+  constructor(instance, description, credential) {
+    const schemes = new Map(description.credentials.map(({ name, scheme }) => [name, scheme]));
+    Object.assign(this, { instance, schemes, credential, session: undefined, ends: 0 });
+  }
+
+  // Makes what the credential adds to requests, unless it is there; the failure if that cannot be.
+  prepare(service) {
+    if (service.credential == null || Date.now() < this.ends) return undefined;
+    const scheme = this.schemes.get(service.credential);
+    if (scheme.tag !== "fixed") return this.authenticate(service);
+    this.session = { access: fixed(scheme.val, JSON.parse(this.credential)) };
+    this.ends = Infinity;
   }
 
   // A new session, or the old one renewed; the failure if there is none.
-  authenticate(call) {
-    const bound = { name: call.service.credential, fields: this.credential };
+  authenticate(service) {
+    const bound = { name: service.credential, fields: this.credential };
     const made = attempt(() => this.instance().authentication.authenticate(bound, this.session));
     this.session = made.ok;
     this.ends = made.ok ? Date.now() + (made.ok.expiresInS ?? Infinity) * 1000 : 0;
     return made.failure;
   }
 
+  // The node adds the session's access, or the call's own. A careful host does it, in `handle` above, and gives none.
+  withAccess(service) {
+    return { access: this.session?.access, ...service };
+  }
+
   execute(call, items) {
-    // The node adds the session's access, or the call's own. A careful host does it, in `handle` above, and gives none.
-    const service = { access: this.session?.access, ...call.service };
+    const service = this.withAccess(call.service);
     return attempt(() => this.instance().execution.execute({ ...call, items, service }));
   }
 
-  run(call) {
-    const hasCredential = call.service.credential != null;
-    const failure = hasCredential && Date.now() >= this.ends && this.authenticate(call);
+  // A question of a form: `values` or `fields`.
+  ask(name, question) {
+    const failure = this.prepare(question.service);
     if (failure) return failure;
+    const answer = attempt(() => this.instance().choices[name]({ ...question, service: this.withAccess(question.service) }));
+    return answer.failure ?? answer.ok;
+  }
+
+  run(call) {
+    const failure = this.prepare(call.service);
+    if (failure) return failure;
+    const isRenewed = this.schemes.get(call.service.credential)?.tag === "session";
     const answer = this.execute(call, call.items);
     if (answer.failure) return answer.failure;
     const results = answer.ok;
     // The service refused the session before its time: those items again, once, with a new one.
     const refused = [...results.keys()].filter((at) => results[at].val.tag === "unauthenticated");
-    if (hasCredential && refused.length > 0 && !this.authenticate(call)) {
+    if (isRenewed && refused.length > 0 && !this.authenticate(call.service)) {
       const again = this.execute(call, refused.map((at) => call.items[at]));
       refused.forEach((at, place) => (results[at] = again.ok[place]));
     }
@@ -89,10 +133,13 @@ class Service {
 const [component, file] = process.argv.slice(2);
 const credential = readFileSync(file, "utf8");
 const instance = await load(component, JSON.parse(credential).baseUrl);
-console.log(JSON.stringify(instance().description.describe()));
-const service = new Service(instance, credential);
+const description = instance().description.describe();
+console.log(JSON.stringify(description));
+const service = new Service(instance, description, credential);
 // Items are JSON texts and stay so: JSON.parse would round numbers of more than 15 digits.
 for await (const line of createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify(service.run(JSON.parse(line))));
+  const call = JSON.parse(line);
+  const question = ["values", "fields"].find((name) => name in call);
+  console.log(JSON.stringify(question ? service.ask(question, call[question]) : service.run(call)));
 }
 process.exit(); // The shim's worker thread would keep the process.

@@ -2,13 +2,16 @@
 
 It prints the node's description, then answers each call that it reads from standard input, one JSON document a line, named
 as in WIT: `{"group":"member","operation":"getMember","items":[{"parameters":"{\\"cardNo\\":\\"M1\\"}"}],"on-failure":"continue",
-"in-flight":8,"service":{"credential":"socialHubApi","base-url":"https://…","settings":"{}"}}`.
+"in-flight":8,"service":{"credential":"socialHubApi","base-url":"https://…","settings":"{}"}}`. A line `{"values":{"group":…,"operation":…,
+"parameter":…,"filled-in":"{}","service":…}}` asks for the choices of a parameter, and `{"fields":…}` for its columns.
 
 What wasmtime-py cannot do: say which hosts the node may reach, and end a call that waits for the network. Give the
 process a network of its own, and kill it from outside.
 """
 
+import base64
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -53,15 +56,52 @@ class Node:
             return instance.get_func(store, instance.get_export_index(store, function, interface))(store, *arguments)
 
 
+def filled(template, fields):
+    """A template of the description with the credential's fields in it; `None` where one of them has no value."""
+
+    def value(match):
+        if match[1] is None:
+            return match[0][0]
+        if not match[1].startswith("basic:"):
+            return fields[match[1]]
+        _, user, password = match[1].split(":")
+        return base64.b64encode(f"{fields[user]}:{fields.get(password, '')}".encode()).decode()
+
+    try:
+        return re.sub(r"\{\{|\}\}|\{([^{}]*)\}", value, template)
+    except KeyError:
+        return None
+
+
+def fixed(scheme, credential):
+    """The access of a credential of the scheme `fixed`: the node is not asked."""
+    fields = {name: value for name, value in json.loads(credential).items() if value not in (None, "")}
+    made = {}
+    for place in ("headers", "query"):
+        pairs = [(one.name, filled(one.template, fields)) for one in getattr(scheme.payload, place)]
+        made[place] = [record({"name": name, "value": value}) for name, value in pairs if value is not None]
+    return record({"access": record(made)})
+
+
 class Service:
     """A node and a credential's fields. Runs calls, and keeps a session for as long as the service accepts it."""
 
-    def __init__(self, node, credential):
+    def __init__(self, node, description, credential):
         self.node, self.credential, self.session, self.ends = node, credential, None, 0
+        self.schemes = {one.name: one.scheme for one in description.credentials}
 
-    def authenticate(self, call):
+    def prepare(self, service):
+        """Makes what the credential adds to requests, unless it is there; the failure if that cannot be."""
+        if service.credential is None or time.monotonic() <= self.ends:
+            return None
+        if (scheme := self.schemes[service.credential]).tag == "fixed":
+            self.session, self.ends = fixed(scheme, self.credential), float("inf")
+            return None
+        return self.authenticate(service)
+
+    def authenticate(self, service):
         """A new session, or the old one renewed; the failure if there is none."""
-        bound = record({"name": call.service.credential, "fields": self.credential})
+        bound = record({"name": service.credential, "fields": self.credential})
         made = self.node.call("authentication", "authenticate", bound, self.session)
         self.session, self.ends = None, 0
         if is_failure(made):
@@ -69,21 +109,30 @@ class Service:
         self.session = made
         self.ends = time.monotonic() + (getattr(made, "expires-in-s") or float("inf"))
 
-    def execute(self, call, items):
+    def with_access(self, service):
         # wasmtime-py gives no way into the request, so the node adds the session's access, or the call's own, itself.
-        service = record({"access": self.session and self.session.access, **vars(call.service)})
-        fields = {**vars(call), "items": items, "service": service}
+        return record({"access": self.session and self.session.access, **vars(service)})
+
+    def execute(self, call, items):
+        fields = {**vars(call), "items": items, "service": self.with_access(call.service)}
         return self.node.call("execution", "execute", record(fields))
 
-    def run(self, call):
-        has_credential = call.service.credential is not None
-        if has_credential and time.monotonic() > self.ends and (failure := self.authenticate(call)):
+    def ask(self, function, question):
+        """A question of a form: `values` or `fields`."""
+        if failure := self.prepare(question.service):
             return failure
+        asked = {"search": None, "cursor": None, **vars(question), "service": self.with_access(question.service)}
+        return self.node.call("choices", function, record(asked))
+
+    def run(self, call):
+        if failure := self.prepare(call.service):
+            return failure
+        is_renewed = call.service.credential is not None and self.schemes[call.service.credential].tag == "session"
         if is_failure(results := self.execute(call, call.items)):
             return results
         # The service refused the session before its time: those items again, once, with a new one.
         refused = [at for at, result in enumerate(results) if is_failure(result) and result.tag == "unauthenticated"]
-        if has_credential and refused and not self.authenticate(call):
+        if is_renewed and refused and not self.authenticate(call.service):
             again = self.execute(call, [call.items[at] for at in refused])
             for at in refused:
                 results[at] = again.pop(0)
@@ -97,7 +146,11 @@ def is_failure(value):
 
 if __name__ == "__main__":
     node, credential = Node(sys.argv[1]), sys.argv[2]
-    print(json.dumps(plain(node.call("description", "describe"))), flush=True)
-    service = Service(node, Path(credential).read_text(encoding="utf-8"))
+    description = node.call("description", "describe")
+    print(json.dumps(plain(description)), flush=True)
+    service = Service(node, description, Path(credential).read_text(encoding="utf-8"))
     for line in sys.stdin:
-        print(json.dumps(plain(service.run(json.loads(line, object_hook=record)))), flush=True)
+        call = json.loads(line, object_hook=record)
+        [function] = vars(call).keys() & {"values", "fields"} or [None]
+        answer = service.ask(function, getattr(call, function)) if function else service.run(call)
+        print(json.dumps(plain(answer)), flush=True)

@@ -123,13 +123,14 @@ async function question(self: ILoadOptionsFunctions, component: Component, metho
 		const asked = { ...bind(component, credential, given), group, operation, parameter, filledIn, ...page };
 		const answer = async (question: typeof asked): Promise<Asked> =>
 			method.kind === 'resourceMapping' ? { choices: [], ...(await loaded.fields(question)) } : { fields: [], ...(await loaded.choices(question)) };
-		return await answer(asked).catch(async (error: unknown) => {
+		return await answer(asked).catch(async (error: Error) => {
+			const { token } = asked;
 			// A question has no way to ask for another token while it is asked.
-			if (!credential || !asked.token || !isKnown(error) || error.kind !== 'unauthenticated') throw error;
-			return await answer({ ...asked, token: await renewed(self, credential, asked.token) });
+			const isRefused = isKnown(error) && error.kind === 'unauthenticated';
+			if (!isRefused || !credential || !token) return await Promise.reject(error);
+			return await answer({ ...asked, token: await renewed(self, credential, token) });
 		});
 	} catch (error) {
-		if (error instanceof NodeOperationError) throw error;
 		throw isKnown(error) ? asNodeError(self, error) : new NodeOperationError(self.getNode(), error as Error);
 	}
 }
