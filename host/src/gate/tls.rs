@@ -1,6 +1,6 @@
 //! TLS of one runner: which certificates it trusts beside the engine's, which one it shows, and where it checks none.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
@@ -154,13 +154,12 @@ impl Tls {
             context.update(&[2]);
             context.update(origin.to_string().as_bytes());
         }
-        let settings: String = context
-            .finish()
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("{digest} {settings}")
+        let mut bound = format!("{digest} ");
+        for byte in context.finish().as_ref() {
+            // Writing to a text cannot fail.
+            let _ = write!(bound, "{byte:02x}");
+        }
+        bound
     }
 }
 

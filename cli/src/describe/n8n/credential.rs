@@ -1,7 +1,9 @@
 //! Credential types, and the parameter that selects one of several.
 //!
-//! Where a user consents (OAuth2 with the authorization code), the type extends n8n's own, whose button and redirect URL
+//! Where a user consents (`oauth2` with the authorization code), the type extends n8n's own, whose button and redirect URL
 //! serve. What the description says is filled in and hidden. With client credentials the host asks by itself.
+
+use std::fmt::Write as _;
 
 use nodule::description::{CredentialSpec, Grant, Indexed, Oauth2, Scheme};
 use nodule::json;
@@ -144,7 +146,8 @@ fn url(template: &str) -> String {
         match part.split_once('}').filter(|_| position > 0) {
             Some((field, rest)) => {
                 let name = json!(field).to_string();
-                expression.push_str(&format!("{{{{ encodeURIComponent($self[{name}]) }}}}{rest}"));
+                // Writing to a text cannot fail.
+                let _ = write!(expression, "{{{{ encodeURIComponent($self[{name}]) }}}}{rest}");
             }
             None => expression.push_str(part),
         }
