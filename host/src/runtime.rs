@@ -16,6 +16,7 @@ pub mod oauth2;
 pub mod precompiler;
 mod reached_limit;
 pub(crate) mod session;
+pub(crate) mod session_source;
 pub(crate) mod share;
 pub(crate) mod signer;
 mod state;

@@ -347,7 +347,7 @@ fn a_journal_without_room_to_begin_with_sends_nothing() {
         command.env("NODULE_CREDENTIAL", format!(r#"{{"baseUrl":"{base_url}"}}"#));
         command
     };
-    let output = expect(&mut limited(&command(), 16), 2);
+    let output = expect(&mut limited(&command(), 32), 2);
     assert!(
         stderr(&output).contains("run.sqlite cannot grow"),
         "{}",

@@ -21,7 +21,6 @@ use crate::gate::access::Access;
 use crate::gate::keyed_digest::{KeyedDigest, KeyedDigests};
 use crate::runtime::bindings::{authentication, types};
 use crate::runtime::clock_and_rng::ClockAndRng;
-use crate::runtime::oauth2::TokenSessions;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
 use nodule_core::secret::Secret;
@@ -156,16 +155,6 @@ struct Slots {
 struct Kept {
     tenant: KeyedDigest,
     slot: Arc<SessionSlot>,
-}
-
-/// Where a runner's sessions come from.
-pub(crate) enum SessionSource {
-    /// The node's `authenticate` makes them.
-    Made(Arc<SessionSlot>),
-    /// The credential's fields are the session, or requests are signed instead of having one.
-    Fixed(Arc<Session>),
-    /// An access token is the session.
-    Tokens(TokenSessions),
 }
 
 /// A slot for one session.

@@ -5,19 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
-use super::tokens::{Given, Tokens};
+use super::tokens::{Given, Parts, Tokens};
 use super::{Inner, RecordedItems, Runner, Target};
 use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Budget;
-use crate::gate::client::{Owner, RunnerTls};
 use crate::gate::pipeline::RequestHook;
 use crate::gate::tls::Tls;
 use crate::runtime::authenticator::{fixed_session, signed_session};
 use crate::runtime::clock_and_rng::ReplaySeed;
 use crate::runtime::component::Component;
 use crate::runtime::oauth2::{TokenSource, TokenStore};
-use crate::runtime::session::SessionSource;
+use crate::runtime::session_source::SessionSource;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::credential::{Credential, CredentialError};
 use nodule_core::description::Scheme;
@@ -42,21 +41,6 @@ pub struct RunnerBuilder {
     tokens: Given,
     tls: Option<Tls>,
     mode: Mode,
-}
-
-/// What a runner is made of, as far as its session depends on it.
-pub(super) struct Parts<'a> {
-    pub(super) component: &'a Component,
-    /// The component's digest with the settings of TLS.
-    pub(super) bound: &'a str,
-    pub(super) credential: &'a Credential,
-    pub(super) policy: &'a Arc<Policy>,
-    pub(super) limits: &'a Arc<Limits>,
-    pub(super) budget: &'a Option<Budget>,
-    pub(super) label: &'a Arc<Label>,
-    pub(super) owner: Owner,
-    pub(super) tls: &'a Arc<RunnerTls>,
-    pub(super) target: &'a Target,
 }
 
 #[derive(Debug)]

@@ -3,13 +3,33 @@
 use std::sync::Arc;
 
 use super::Target;
-use super::builder::Parts;
 use crate::error::Error;
+use crate::events::Label;
+use crate::gate::budget::Budget;
+use crate::gate::client::{Owner, RunnerTls};
 use crate::gate::oauth2::TokenEndpoint;
+use crate::runtime::component::Component;
 use crate::runtime::oauth2::{ClientCredentials, Renewal, TokenSessions, TokenSource, TokenStore};
-use nodule_core::credential::CredentialError;
+use nodule_core::credential::{Credential, CredentialError};
 use nodule_core::description::Grant;
+use nodule_core::limits::Limits;
 use nodule_core::oauth2::OauthClient;
+use nodule_core::policy::Policy;
+
+/// What a runner is made of, as far as its session depends on it.
+pub(super) struct Parts<'a> {
+    pub(super) component: &'a Component,
+    /// The component's digest with the settings of TLS.
+    pub(super) bound: &'a str,
+    pub(super) credential: &'a Credential,
+    pub(super) policy: &'a Arc<Policy>,
+    pub(super) limits: &'a Arc<Limits>,
+    pub(super) budget: &'a Option<Budget>,
+    pub(super) label: &'a Arc<Label>,
+    pub(super) owner: Owner,
+    pub(super) tls: &'a Arc<RunnerTls>,
+    pub(super) target: &'a Target,
+}
 
 /// What an embedder gave for a credential of the scheme `oauth2`.
 #[derive(Debug, Default)]
@@ -75,11 +95,7 @@ impl Tokens {
         });
         if grant == Grant::ClientCredentials {
             let slot = match target {
-                Target::Live if !own => {
-                    engine
-                        .sessions()
-                        .shared(parts.bound, &label.tenant, credential)
-                }
+                Target::Live if !own => engine.sessions().shared(parts.bound, &label.tenant, credential),
                 _ => own_slot(),
             };
             let sessions = TokenSessions {
