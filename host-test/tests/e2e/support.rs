@@ -21,17 +21,6 @@ pub fn component() -> PathBuf {
     path
 }
 
-/// A hostile guest.
-pub fn hostile(name: &str) -> PathBuf {
-    let path = root().join("target/hostile").join(name).with_extension("wasm");
-    assert!(
-        path.exists(),
-        "{} is missing: run `make hostile-guests`",
-        path.display()
-    );
-    path
-}
-
 /// The folder of recorded cases. With `UPDATE=1`, missing ones are recorded first.
 pub fn cases() -> PathBuf {
     static RECORDED: Once = Once::new();

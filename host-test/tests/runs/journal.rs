@@ -10,7 +10,8 @@ use serde_json::Value;
 use simulator::{Action, Config, Rule, Simulator};
 use tempfile::TempDir;
 
-use crate::support::{component, credential, expect, hostile, lines, nodule, run, simulator, stderr};
+use crate::hostile;
+use crate::support::{component, credential, expect, lines, nodule, run, simulator, stderr};
 use crate::through;
 
 struct Place {

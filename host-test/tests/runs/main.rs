@@ -63,3 +63,17 @@ fn through(outer: &str, arguments: &[&str], inner: &Command) -> Command {
     }
     command
 }
+
+/// A hostile guest.
+fn hostile(name: &str) -> std::path::PathBuf {
+    let path = support::root()
+        .join("target/hostile")
+        .join(name)
+        .with_extension("wasm");
+    assert!(
+        path.exists(),
+        "{} is missing: run `make hostile-guests`",
+        path.display()
+    );
+    path
+}

@@ -5,8 +5,8 @@ use nodule::{Credential, Engine, EngineConfig, RunOptions};
 use ring::{digest, hmac};
 use serde_json::{Value, json};
 
+use crate::hostile;
 use crate::server::{Request, Server, answer, ok};
-use crate::support::hostile;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
