@@ -134,7 +134,7 @@ impl Runner {
     pub fn forget_session(&self) {
         match &self.inner.session {
             Some(SessionSource::Made(slot) | SessionSource::Tokens(TokenSessions { slot, .. })) => {
-                slot.forget()
+                slot.forget();
             }
             Some(SessionSource::Fixed(_)) | None => {}
         }

@@ -82,10 +82,9 @@ impl Pipeline {
 
     pub(super) fn role(&self) -> Role {
         match self.scope {
-            Scope::Operation => Role::Operation,
             Scope::Authentication => Role::Authentication,
-            // Sends nothing, so nothing of it is recorded.
-            Scope::Signing => Role::Operation,
+            // A signing instance sends nothing, so nothing of it is recorded.
+            Scope::Operation | Scope::Signing => Role::Operation,
         }
     }
 }

@@ -87,11 +87,11 @@ impl Pipeline {
             .filter(|_| self.scope == Scope::Operation && request.may_have_access());
         let Some(signer) = signer else { return Ok(None) };
         let draft = draft(request, signer.needs());
-        let signed = match draft {
+        let answer = match draft {
             Ok(draft) => signer.sign(draft).await,
             Err(bad) => Err(bad.into()),
         };
-        let checked = signed.and_then(|signed| Ok(self.checked_signature(request, signed)?));
+        let checked = answer.and_then(|signed| Ok(self.checked_signature(request, signed)?));
         let checked = checked.map_err(|failure| self.cut(failure))?;
         let additions = Answers::new(&additions::of(request, &checked.request));
         self.listen_for(&additions, request).await;

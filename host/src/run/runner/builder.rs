@@ -19,7 +19,7 @@ use crate::runtime::oauth2::{TokenSource, TokenStore};
 use crate::runtime::session_source::SessionSource;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::credential::{Credential, CredentialError};
-use nodule_core::description::Scheme;
+use nodule_core::description::{BodyNeed, Scheme};
 use nodule_core::limits::Limits;
 use nodule_core::policy::{DeclaredOrigins, Policy};
 use nodule_core::recording::{self, Meta, Player, Recorder, Recording};
@@ -178,7 +178,7 @@ impl RunnerBuilder {
             component,
             policy,
             limits,
-            mut credential,
+            credential,
             tenant,
             own_session,
             keep_answers,
@@ -188,43 +188,8 @@ impl RunnerBuilder {
             tls,
             mode,
         } = self;
-        let limits = policy.limits_over(limits);
-        limits.check()?;
-        let stack = component.engine().stack_bytes();
-        if limits.stack_bytes != stack {
-            return Err(Error::StackSize {
-                engine: stack,
-                wanted: limits.stack_bytes,
-            });
-        }
-        if let Some(operation) = policy.operations().find(|name| !has_operation(&component, name)) {
-            return Err(Error::UnknownEffect {
-                operation: operation.to_owned(),
-            });
-        }
-        let needs = component.node().credentials.first();
-        if let Mode::Replay(recording) = &mode {
-            // A replay sends nothing and needs no real credential, unless only the credential says where the service
-            // was.
-            credential = match (needs, recording.case()) {
-                (Some(_), Some(case)) => Some(Credential::dummy(
-                    component.node(),
-                    case.credential.as_deref(),
-                    case.base_url.as_str(),
-                )?),
-                (Some(_), None) => credential,
-                (None, _) => None,
-            };
-        }
-        if let (Some(needs), None) = (needs, &credential) {
-            return Err(Error::CredentialMissing {
-                name: needs.name.clone(),
-                recording: match &mode {
-                    Mode::Replay(recording) => Some(recording.name().to_owned()),
-                    _ => None,
-                },
-            });
-        }
+        let limits = limits_of(&component, &policy, limits)?;
+        let credential = credential_of(&component, credential, &mode)?;
         let origins = DeclaredOrigins::new(component.node(), credential.as_ref(), &policy)?;
         let target = target(mode, credential.as_ref())?;
         let tls = match &target {
@@ -271,13 +236,9 @@ impl RunnerBuilder {
             }
             None => None,
         };
-        let signs = credential.as_ref().and_then(|credential| {
-            let described = component.node().credential(credential.name())?;
-            match described.scheme {
-                Scheme::Signed(needs) => Some(needs),
-                _ => None,
-            }
-        });
+        let signs = credential
+            .as_ref()
+            .and_then(|credential| signs(&component, credential));
         let answers = keep_answers.then(|| {
             let credential = credential
                 .as_ref()
@@ -311,6 +272,65 @@ impl RunnerBuilder {
                 target,
             }),
         })
+    }
+}
+
+/// The limits, those of the policy included.
+fn limits_of(component: &Component, policy: &Policy, limits: Limits) -> Result<Limits, Error> {
+    let limits = policy.limits_over(limits);
+    limits.check()?;
+    let stack = component.engine().stack_bytes();
+    if limits.stack_bytes != stack {
+        return Err(Error::StackSize {
+            engine: stack,
+            wanted: limits.stack_bytes,
+        });
+    }
+    if let Some(operation) = policy.operations().find(|name| !has_operation(component, name)) {
+        return Err(Error::UnknownEffect {
+            operation: operation.to_owned(),
+        });
+    }
+    Ok(limits)
+}
+
+/// The credential that the runner is bound to.
+fn credential_of(
+    component: &Component,
+    mut credential: Option<Credential>,
+    mode: &Mode,
+) -> Result<Option<Credential>, Error> {
+    let needs = component.node().credentials.first();
+    if let Mode::Replay(recording) = mode {
+        // A replay sends nothing and needs no real credential, unless only the credential says where the service
+        // was.
+        credential = match (needs, recording.case()) {
+            (Some(_), Some(case)) => Some(Credential::dummy(
+                component.node(),
+                case.credential.as_deref(),
+                case.base_url.as_str(),
+            )?),
+            (Some(_), None) => credential,
+            (None, _) => None,
+        };
+    }
+    if let (Some(needs), None) = (needs, &credential) {
+        return Err(Error::CredentialMissing {
+            name: needs.name.clone(),
+            recording: match mode {
+                Mode::Replay(recording) => Some(recording.name().to_owned()),
+                _ => None,
+            },
+        });
+    }
+    Ok(credential)
+}
+
+/// How much of a body signatures need, if the credential signs requests.
+fn signs(component: &Component, credential: &Credential) -> Option<BodyNeed> {
+    match component.node().credential(credential.name())?.scheme {
+        Scheme::Signed(needs) => Some(needs),
+        _ => None,
     }
 }
 
