@@ -118,12 +118,11 @@ impl TokenSource for ClientTokens {
         let has_ended = given.renew_at.is_some_and(|at| at <= Timestamp::now());
         let why = match need {
             Need::First if !has_ended => return Ok(given),
-            Need::First => Why::Ending,
             // One that came meanwhile.
             Need::Ending(last) | Need::Refused(last) if given.token.expose() != last.expose() => {
                 return Ok(given);
             }
-            Need::Ending(_) => Why::Ending,
+            Need::First | Need::Ending(_) => Why::Ending,
             Need::Refused(_) => Why::Refused,
         };
         let asked = self.0.wanted.as_ref().map(|wanted| wanted.try_send(why));

@@ -189,7 +189,7 @@ pub async fn client_certificate(bench: &Bench) {
     let runner = setup.builder().tls(tls).build().unwrap();
     let shown = |service: &Service| service.shown.lock().unwrap().clone();
     get(&runner, &format!("{}/api/x", base.origin)).await.unwrap();
-    assert_eq!(shown(&base), [own.der.clone()]);
+    assert_eq!(shown(&base), std::slice::from_ref(&own.der));
     // Another host, and another path of the same one, which an entry allows.
     get(&runner, &format!("{}/x", other.origin)).await.unwrap();
     assert!(shown(&other).is_empty());

@@ -101,13 +101,11 @@ fn extend(node: &Indexed<'_>, oauth2: &Oauth2, properties: &mut Vec<Json>) {
         let is_it = |property: &&mut Json| {
             field.is_some_and(|field| property.get("name").and_then(Json::as_str) == Some(&field.name))
         };
-        match properties.iter_mut().find(is_it).and_then(Json::as_object_mut) {
-            Some(property) => property.insert("name", json!(n8n)),
-            None => {
-                properties.push(hidden(n8n, ""));
-                None
-            }
-        };
+        if let Some(property) = properties.iter_mut().find(is_it).and_then(Json::as_object_mut) {
+            property.insert("name", json!(n8n));
+        } else {
+            properties.push(hidden(n8n, ""));
+        }
     }
     let query = oauth2.authorization_query.iter();
     let query = form_urlencoded::Serializer::new(String::new())
