@@ -82,7 +82,7 @@ async fn questions(server: &Server, document: &Document) {
 async fn token(server: &Server, document: &Document) {
     let digest = server.load(&guest()).await;
     let service = Service::start("two");
-    let run = service.run(&digest, json!({"accessToken": "one"}));
+    let run = service.run(&digest, &json!({"accessToken": "one"}));
     document.check("Run", &run);
     let mut running = server.begin(&run).await;
     running.item(&service.item()).await;
@@ -145,7 +145,8 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
     assert_eq!((&works.1["ok"], &fails.1["ok"]), (&json!(true), &json!(false)));
 
     questions(&server, &document).await;
-    let asked = ["post /v1/choices", "post /v1/fields"].map(str::to_owned);
+    token(&server, &document).await;
+    let asked = ["post /v1/choices", "post /v1/fields", "post /v1/runs/{id}/token"].map(str::to_owned);
     seen.borrow_mut().extend(asked);
 
     let mut run = get_member(&digest, &simulator);
@@ -181,9 +182,6 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
     assert_eq!(planned[0]["requests"][0]["method"], "GET");
     assert_eq!(planned[1]["error"]["kind"], "invalid-parameters");
     seen.borrow_mut().insert("post /v1/plan".to_owned());
-
-    token(&server, &document).await;
-    seen.borrow_mut().insert("post /v1/runs/{id}/token".to_owned());
 
     for (action, name) in [
         ("stop", "post /v1/runs/{id}/stop"),

@@ -63,7 +63,7 @@ impl Service {
         std::mem::take(&mut self.came.lock().unwrap())
     }
 
-    fn binding(&self, digest: &str, token: Value) -> Value {
+    fn binding(&self, digest: &str, token: &Value) -> Value {
         json!({
             "component": digest,
             "credential": {
@@ -73,7 +73,7 @@ impl Service {
         })
     }
 
-    pub fn run(&self, digest: &str, token: Value) -> Value {
+    pub fn run(&self, digest: &str, token: &Value) -> Value {
         let mut run = self.binding(digest, token);
         run["group"] = json!("things");
         run["operation"] = json!("read");
@@ -91,7 +91,7 @@ async fn a_run_asks_for_another_token_when_the_service_refuses_the_first() {
     let digest = server.load(&guest()).await;
     let service = Service::start("two");
     let mut running = server
-        .begin(&service.run(&digest, json!({"accessToken": "one"})))
+        .begin(&service.run(&digest, &json!({"accessToken": "one"})))
         .await;
     running.item(&service.item()).await;
     assert_eq!(
@@ -131,7 +131,7 @@ async fn a_token_that_ends_is_asked_for_before_an_item_needs_it() {
     let digest = server.load(&guest()).await;
     let service = Service::start("two");
     let ends = json!({"accessToken": "one", "expiresAt": "2026-01-01T00:00:00Z"});
-    let mut running = server.begin(&service.run(&digest, ends)).await;
+    let mut running = server.begin(&service.run(&digest, &ends)).await;
     running.item(&service.item()).await;
     assert_eq!(running.line().await.unwrap(), json!({"token": {"why": "ending"}}));
     let path = format!("/v1/runs/{}/token", running.id);
@@ -149,7 +149,7 @@ async fn what_cannot_ask_uses_its_token_and_a_run_without_one_is_refused() {
     let digest = server.load(&guest()).await;
     let service = Service::start("two");
     for (token, ok) in [("two", true), ("one", false)] {
-        let binding = service.binding(&digest, json!({"accessToken": token}));
+        let binding = service.binding(&digest, &json!({"accessToken": token}));
         let (status, checked) = server.json(Method::POST, "/v1/check-credential", &binding).await;
         assert_eq!((status.as_u16(), &checked["ok"]), (200, &json!(ok)), "{checked}");
     }
@@ -160,14 +160,14 @@ async fn what_cannot_ask_uses_its_token_and_a_run_without_one_is_refused() {
     let (status, problem) = server.json(Method::POST, "/v1/check-credential", &binding).await;
     assert_eq!(status, 400);
     assert!(problem.to_string().contains("takes no access token"), "{problem}");
-    let binding = service.binding(&digest, Value::Null);
+    let binding = service.binding(&digest, &Value::Null);
     let (status, problem) = server.json(Method::POST, "/v1/check-credential", &binding).await;
     assert_eq!(status, 400);
     assert!(
         problem["error"]["hint"].as_str().unwrap().contains("`token`"),
         "{problem}"
     );
-    let wrong = service.binding(&digest, json!({"accessToken": ["s3cr3t"]}));
+    let wrong = service.binding(&digest, &json!({"accessToken": ["s3cr3t"]}));
     let (status, problem) = server.json(Method::POST, "/v1/check-credential", &wrong).await;
     assert!(
         status == 400 && !problem.to_string().contains("s3cr3t"),
