@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::args;
 use crate::exit::{Exit, Failed, line, warning};
 use crate::output;
+use crate::places::Places;
 use crate::setup;
 use crate::signals::Signals;
 
@@ -36,7 +37,8 @@ pub async fn login(args: &args::Login) -> Result<Exit, Failed> {
     let credential = setup::credential(component.node(), Some(file))?
         .ok_or_else(|| Failed::usage("no credential was given".to_owned()))?;
     let base = credential.base_url().to_string();
-    let builder = component.runner().policy(policy).credential(credential);
+    let tls = setup::tls(&policy, &args.grants, &args.outbound, &mut Places::default())?;
+    let builder = component.runner().policy(policy).credential(credential).tls(tls);
     let runner = setup::with_tokens(builder, Some(file)).build()?;
     let listener = TcpListener::bind(("127.0.0.1", args.port.unwrap_or(0))).await;
     let broken = |error: std::io::Error| Failed::usage(format!("--port: {error}"));

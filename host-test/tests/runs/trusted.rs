@@ -12,7 +12,8 @@ use base64::prelude::BASE64_STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use tokio_rustls::rustls;
 
-use crate::support::{component, credential_for, expect, nodule, stderr};
+use crate::hostile;
+use crate::support::{component, credential_for, expect, nodule, stderr, stdout};
 
 /// An HTTPS service with a self-signed certificate that is marked as an authority's, as `openssl req -x509` does.
 struct Service {
@@ -190,4 +191,30 @@ fn requests_go_through_the_proxy_that_is_given_and_its_password_is_no_argument()
         &[],
         0,
     );
+}
+
+/// A log-in asks the provider with the TLS that runs use, so it reads the same flags and the same table of the policy.
+#[test]
+fn a_log_in_reads_the_certificates_that_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let credential = folder.path().join("credential.json");
+    let fields = r#"{"$credential":"userApi","baseUrl":"https://127.0.0.1:9","mode":"9","clientId":"c1"}"#;
+    std::fs::write(&credential, fields).unwrap();
+    let policy = folder.path().join("policy.toml");
+    std::fs::write(&policy, "[tls]\nca = [\"gone.pem\"]\n").unwrap();
+    let command = || {
+        let mut command = nodule();
+        command.arg("login").arg(hostile("grants")).arg("--no-browser");
+        command.arg("--credential").arg(&credential);
+        command
+    };
+    let mut flags = command();
+    flags.args(["--client-cert", "gone.pem", "--client-key", "gone.key"]);
+    let mut table = command();
+    table.arg("--policy").arg(&policy);
+    for (mut command, file) in [(flags, "gone.key"), (table, "gone.pem")] {
+        let output = expect(&mut command, 2);
+        assert!(stderr(&output).contains(file), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "");
+    }
 }
