@@ -93,25 +93,16 @@ impl StoredTokens {
             line: error.line(),
             column: error.column(),
         })?;
-        let Read {
-            credential,
-            base_url,
-            token_url,
-            client_id,
-            access_token,
-            refresh_token,
-            renew_at,
-        } = read;
-        let renew_at = renew_at.map(|at| at.parse()).transpose();
+        let renew_at = read.renew_at.map(|at| at.parse()).transpose();
         Ok(Self {
             binding: TokenBinding {
-                credential,
-                base_url,
-                token_url,
-                client_id,
+                credential: read.credential,
+                base_url: read.base_url,
+                token_url: read.token_url,
+                client_id: read.client_id,
             },
-            access_token,
-            refresh_token,
+            access_token: read.access_token,
+            refresh_token: read.refresh_token,
             renew_at: renew_at.map_err(|_| StoredTokensError { line: 1, column: 1 })?,
         })
     }

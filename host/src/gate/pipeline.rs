@@ -70,7 +70,6 @@ pub(crate) use held::{BufferReservation, Buffered};
 pub use hook::{HookedRequest, RequestHook};
 pub(crate) use observed::{Answered, LastAnswer, Observed, Redirect};
 pub(crate) use permit::AUTHENTICATION_REQUESTS;
-use signing::Signature;
 pub(crate) use signing::{BadSignature, Draft, DraftBody, SignedRequest, Signer};
 
 /// The rule by which a signing instance or a signed request is refused, the kind of that failure, and its name in a
@@ -377,15 +376,11 @@ impl Pipeline {
         self.add_hooked(request)?;
         let url = self.authorise(request)?;
         let signature = self.sign(request).await?;
-        let (url, permit, additions) = match signature {
-            Some(Signature {
-                url,
-                permit,
-                additions,
-            }) => (url, permit, Some(additions)),
-            None => (url, permit, None),
+        let (url, permit) = match &signature {
+            Some(signature) => (signature.url.clone(), signature.permit),
+            None => (url, permit),
         };
-        let additions = additions.as_ref();
+        let additions = signature.as_ref().map(|signature| &signature.additions);
         let manner = self.tls.manner(&request.url, request.may_have_access());
         let origin_client = self.origin_client(clients, permit, manner, &url);
         let changing = u32::from(!is_safe(&request.method));

@@ -1,9 +1,8 @@
 //! TLS of one runner: which certificates it trusts beside the engine's, which one it shows, and where it checks none.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 
-use ring::digest::{Context, SHA256};
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -12,6 +11,7 @@ use rustls::{Error as TlsError, InconsistentKeys};
 use zeroize::Zeroize as _;
 
 use crate::error::Error;
+use crate::gate::sha256::sha256;
 use nodule_core::policy::InsecureOrigin;
 use nodule_core::secret::Secret;
 
@@ -138,7 +138,7 @@ impl Tls {
         if self.is_default() {
             return digest.to_owned();
         }
-        let mut context = Context::new(&SHA256);
+        let mut settings = Vec::new();
         let chain = self.client.iter().flat_map(|client| &client.cert);
         for (kind, certificate) in self
             .roots
@@ -146,20 +146,15 @@ impl Tls {
             .map(|root| (0, root))
             .chain(chain.map(|one| (1, one)))
         {
-            context.update(&[kind]);
-            context.update(&certificate.len().to_le_bytes());
-            context.update(certificate);
+            settings.push(kind);
+            settings.extend(certificate.len().to_le_bytes());
+            settings.extend_from_slice(certificate);
         }
         for origin in &self.insecure {
-            context.update(&[2]);
-            context.update(origin.to_string().as_bytes());
+            settings.push(2);
+            settings.extend(origin.to_string().into_bytes());
         }
-        let mut bound = format!("{digest} ");
-        for byte in context.finish().as_ref() {
-            // Writing to a text cannot fail.
-            let _ = write!(bound, "{byte:02x}");
-        }
-        bound
+        format!("{digest} {}", sha256(&settings))
     }
 }
 

@@ -96,6 +96,17 @@ enum Target {
     DryRun,
 }
 
+impl Target {
+    /// Keeps a session's secrets out of the recording, if there is one.
+    fn remember(&self, session: &Session) {
+        if let Self::Record { recorder, tape } = self {
+            recorder.add_secrets(session.secrets().map(Secret::expose));
+            let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
+            tape.secrets.extend(session.secrets().cloned());
+        }
+    }
+}
+
 /// What a recording contains beside the exchanges.
 #[derive(Default)]
 struct RecordedItems {
@@ -300,7 +311,7 @@ impl Inner {
                 label.run = run.cloned();
                 let maker = || tokens.maker(credential, &label);
                 let session = tokens.slot.get(refused, clock_and_rng, maker).await?;
-                self.remember(&session);
+                self.target.remember(&session);
                 return Ok(Some(session));
             }
             _ => return Ok(None),
@@ -323,17 +334,8 @@ impl Inner {
             Err(Failure::Denied { .. }) if refused.is_none() && self.is_foreign_replay() => return Ok(None),
             made => made?,
         };
-        self.remember(&session);
+        self.target.remember(&session);
         Ok(Some(session))
-    }
-
-    /// Keeps a session's secrets out of the recording, if there is one.
-    fn remember(&self, session: &Session) {
-        if let Target::Record { recorder, tape } = &self.target {
-            recorder.add_secrets(session.secrets().map(Secret::expose));
-            let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
-            tape.secrets.extend(session.secrets().cloned());
-        }
     }
 
     /// Whether a refused session can be replaced by a new one.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::SingleCertAndKey;
@@ -31,7 +32,7 @@ pub(crate) struct SelfSigned;
 pub(crate) struct RunnerTls {
     /// Checks certificates and shows none.
     config: ClientConfig,
-    webpki: Arc<WebPkiServerVerifier>,
+    unchecked: Arc<Verifier>,
     client: Option<Arc<SingleCertAndKey>>,
     insecure: Vec<InsecureOrigin>,
 }
@@ -59,10 +60,13 @@ impl RunnerTls {
     pub(super) fn new(engine: &[Vec<u8>], tls: &Tls) -> Result<Self, error::Error> {
         let engine = engine.iter().cloned().map(CertificateDer::from);
         let own = engine.chain(tls.roots().iter().cloned()).collect();
-        let (config, webpki) = config(own)?;
+        let verifier = Verifier::new(own)?;
         Ok(Self {
-            config,
-            webpki,
+            config: config(&verifier)?,
+            unchecked: Arc::new(Verifier {
+                is_unchecked: true,
+                ..verifier
+            }),
             client: tls.client().cloned().map(|client| Arc::new(client.into())),
             insecure: tls.insecure_origins().to_vec(),
         })
@@ -84,51 +88,62 @@ impl RunnerTls {
             config.client_auth_cert_resolver = Arc::clone(client) as _;
         }
         if !manner.is_checked {
-            let webpki = Arc::clone(&self.webpki);
-            config
-                .dangerous()
-                .set_certificate_verifier(Arc::new(Unchecked { webpki }));
+            let verifier = Arc::clone(&self.unchecked);
+            config.dangerous().set_certificate_verifier(verifier);
         }
         config
     }
 }
 
-/// A configuration that trusts the public web's authorities and these certificates, and its verifier.
-fn config(
-    own: Vec<CertificateDer<'static>>,
-) -> Result<(ClientConfig, Arc<WebPkiServerVerifier>), error::Error> {
-    let broken = |message: String| error::Error::Engine { message };
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    for root in &own {
-        roots
-            .add(root.clone())
-            .map_err(|error| broken(error.to_string()))?;
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-        .build()
-        .map_err(|error| broken(error.to_string()))?;
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| broken(error.to_string()))?;
-    let verifier = Verifier {
-        webpki: Arc::clone(&webpki),
-        own,
-    };
-    let config = builder
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok((config, webpki))
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
-#[derive(Debug)]
+fn broken(error: impl std::fmt::Display) -> error::Error {
+    error::Error::Engine {
+        message: error.to_string(),
+    }
+}
+
+/// A configuration that checks certificates, and shows none.
+fn config(verifier: &Verifier) -> Result<ClientConfig, error::Error> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(broken)?;
+    Ok(builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier.clone()))
+        .with_no_client_auth())
+}
+
+#[derive(Debug, Clone)]
 struct Verifier {
     webpki: Arc<WebPkiServerVerifier>,
     /// The operator's certificates.
     own: Vec<CertificateDer<'static>>,
+    /// Whether it accepts every certificate, for origins where the operator has none checked. The service still has to
+    /// hold its key.
+    is_unchecked: bool,
+}
+
+impl Verifier {
+    /// Trusts the public web's authorities and these certificates.
+    fn new(own: Vec<CertificateDer<'static>>) -> Result<Self, error::Error> {
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        for root in &own {
+            roots.add(root.clone()).map_err(broken)?;
+        }
+        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+            .build()
+            .map_err(broken)?;
+        Ok(Self {
+            webpki,
+            own,
+            is_unchecked: false,
+        })
+    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -140,6 +155,9 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        if self.is_unchecked {
+            return Ok(ServerCertVerified::assertion());
+        }
         let verified =
             self.webpki
                 .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
@@ -159,49 +177,6 @@ impl ServerCertVerifier for Verifier {
             }
             _ => verified,
         }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.webpki
-            .verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.webpki
-            .verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.webpki.supported_verify_schemes()
-    }
-}
-
-/// Accepts every certificate, for origins where the operator has none checked. The service still has to hold its key.
-#[derive(Debug)]
-struct Unchecked {
-    webpki: Arc<WebPkiServerVerifier>,
-}
-
-impl ServerCertVerifier for Unchecked {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -23,7 +23,7 @@ use nodule_core::failure::Failure;
 use nodule_core::redact::answers::Answers;
 use wasmtime_wasi_http::Error as HttpError;
 
-use super::{Pipeline, RequestLine, SIGNING, Scope, ValidatedRequest};
+use super::{Pipeline, SIGNING, Scope, ValidatedRequest};
 use crate::events;
 use crate::gate::sha256::sha256;
 
@@ -106,11 +106,7 @@ impl Pipeline {
 
     /// Ends the call that this request belongs to. The error is only for recordings: the node does not see it.
     pub(super) fn cut(&self, failure: Failure) -> HttpError {
-        let line = RequestLine {
-            method: None,
-            url: None,
-        };
-        self.audit(|| events::denied(&self.label, line.method, None, SIGNING));
+        self.audit(|| events::denied(&self.label, None, None, SIGNING));
         // Of several, the first one counts.
         let _ = self.cut.set(failure);
         HttpError::HttpRequestDenied

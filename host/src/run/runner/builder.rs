@@ -1,7 +1,7 @@
 //! Builds a runner, and checks that its parts go together.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 
@@ -369,11 +369,7 @@ fn session(
         })),
         // A dry run and a replay need no session, but a value that cannot be sent should be known before it is.
         Some(Scheme::Fixed(_)) => fixed_session(component.node(), credential)?.map(|session| {
-            if let Target::Record { recorder, tape } = target {
-                recorder.add_secrets(session.secrets().map(Secret::expose));
-                let mut tape = tape.lock().unwrap_or_else(PoisonError::into_inner);
-                tape.secrets.extend(session.secrets().cloned());
-            }
+            target.remember(&session);
             SessionSource::Fixed(Arc::new(session))
         }),
         Some(Scheme::Signed(_)) => Some(SessionSource::Fixed(Arc::new(signed_session(credential)))),

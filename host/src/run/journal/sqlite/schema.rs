@@ -1,7 +1,6 @@
 //! The database: how it is opened, its tables, and which run it belongs to.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::{Identity, JournalError, Safety};
+use crate::gate::sha256::hex;
 use nodule_core::own_file;
 
 /// `Nodu`, in `SQLite`'s field for the application ID.
@@ -266,14 +266,4 @@ fn salt(path: &Path) -> Result<String, JournalError> {
             source: std::io::Error::other("the system gives no random numbers"),
         })?;
     Ok(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a `String` cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
