@@ -323,7 +323,10 @@ fn by_name(node: &Node, described: &CredentialSpec, fields: &Object) -> (Vec<(St
     let mut values = Vec::new();
     let known: Vec<&Parameter> = node.parameters_by_id(&described.fields).collect();
     for field in known.iter().filter(|field| is_shown(field, &known, fields)) {
-        let Some(value) = fields.get(&field.name).filter(|value| !value.is_null()) else {
+        // A form keeps an empty text of what nobody filled in.
+        let is_set =
+            |value: &&Json| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty());
+        let Some(value) = fields.get(&field.name).filter(is_set) else {
             continue;
         };
         let text = match value {
