@@ -175,7 +175,7 @@ FUZZ_TARGETS := policy har description redact url node
 .PHONY: hostile-guests test-hostile test-mutations fuzz
 
 hostile-guests: setup
-	$(CARGO) build --quiet --release --manifest-path $(HOSTILE)/Cargo.toml --target $(GUEST) --target-dir target/hostile-build --examples
+	$(CARGO) build --quiet --release --manifest-path $(HOSTILE)/Cargo.toml --workspace --target $(GUEST) --target-dir target/hostile-build --examples
 	$(CARGO) run --quiet --release -p xtask -- components target/hostile-build/$(GUEST)/release/examples -o target/hostile
 
 test-hostile: build hostile-guests ## Run the rows of the attack list by number and print a table

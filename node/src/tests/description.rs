@@ -10,49 +10,8 @@ use crate::table::describe::describe;
 
 const FORM: &str = include_str!("../../tests/vendor-form.json");
 
-/// Where ours differs from the vendor's form on purpose: `operation.parameter`, and what differs.
-const DIFFERENCES: &[(&str, &str)] = &[
-    // Turning pages, with the names that n8n's users know.
-    ("getMemberList.returnAll", "added"),
-    ("getMemberList.limit", "added"),
-    ("getMemberList.pageNo", "condition"),
-    ("getMemberList.pageSize", "condition"),
-    ("getTransactionList.returnAll", "added"),
-    ("getTransactionList.limit", "added"),
-    ("getTransactionList.pageNo", "condition"),
-    ("getTransactionList.pageSize", "condition"),
-    ("getPointsAccount.returnAll", "added"),
-    ("getPointsAccount.limit", "added"),
-    ("getPointsAccount.pageNo", "condition"),
-    ("getPointsAccount.pageSize", "condition"),
-    ("getPointsRecords.returnAll", "added"),
-    ("getPointsRecords.limit", "added"),
-    ("getPointsRecords.pageNo", "condition"),
-    ("getPointsRecords.pageSize", "condition"),
-    // Filled in by the node.
-    ("queryConsumer.timestamp", "required"),
-    ("queryConsumer.nonceId", "required"),
-    // Sent only when set.
-    ("updateConsumer.gender", "default"),
-    ("updateConsumer.receiveSmsFlag", "default"),
-    ("updateConsumer.receiveEmailFlag", "default"),
-    ("updateConsumer.receiveAppFlag", "added"),
-    ("updateConsumer.receiveWecomFlag", "added"),
-    ("updateConsumer.receiveWechatFlag", "added"),
-    ("updateConsumer.receiveWhatsAppFlag", "added"),
-    ("updateConsumer.receiveLineFlag", "added"),
-    ("updateConsumer.receiveMessagerFlag", "added"),
-    // Required where it is shown.
-    ("syncTransaction.phonePrefCode", "required"),
-    // A default that would be a mistake.
-    ("importConsumerEventData.data.eventTime", "default"),
-    ("syncTransaction.details.qty", "default"),
-    ("adjustPoints.pointValue", "default"),
-    ("batchSyncProduct.batchReq.price", "default"),
-    // Dates, as such.
-    ("createConsumer.birthday", "type"),
-    ("updateConsumer.birthday", "type"),
-];
+/// Where ours differs from the vendor's form on purpose: `operation.parameter`, and what differs. A real n8n is compared with it too.
+const DIFFERENCES: &str = include_str!("../../tests/vendor-differences.json");
 
 fn members(raw: &str) -> HashMap<String, &str> {
     let members = object(raw).unwrap().0.into_iter();
@@ -219,7 +178,19 @@ fn names_labels_and_choices_are_the_vendors_form_but_for_the_listed_differences(
         );
     }
     let found: HashSet<(&str, &str)> = found.iter().map(|(at, what)| (at.as_str(), *what)).collect();
-    let listed: HashSet<(&str, &str)> = DIFFERENCES.iter().copied().collect();
+    let groups = elements(DIFFERENCES.trim()).unwrap().into_iter().map(members);
+    let listed: Vec<(String, String)> = groups
+        .flat_map(|group| elements(group["differences"]).unwrap())
+        .map(|pair| {
+            let pair = elements(pair).unwrap();
+            let text = |raw| string(raw).unwrap().into_owned();
+            (text(pair[0]), text(pair[1]))
+        })
+        .collect();
+    let listed: HashSet<(&str, &str)> = listed
+        .iter()
+        .map(|(at, what)| (at.as_str(), what.as_str()))
+        .collect();
     assert_eq!(
         found.difference(&listed).collect::<Vec<_>>(),
         Vec::<&(&str, &str)>::new(),
