@@ -42,7 +42,7 @@ test: build test-node test-host ## Pass all tests that need no heavy install
 
 # With debug assertions and overflow checks: none of it links Wasmtime.
 test-node:
-	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p nodule-sdk -p socialhub-simulator -p xtask
+	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p nodule-sdk -p socialhub-simulator -p xtask --features nodule-sdk/sign
 
 test-host: build hostile-guests
 	$(CARGO) test --quiet --release -p nodule-host -p nodule-cli -p host-test

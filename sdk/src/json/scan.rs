@@ -1,12 +1,14 @@
 //! The grammar of JSON (RFC 8259), as far as is needed to find where a value ends.
 //!
-//! Texts are UTF-8 by their type. A document that passes here is one that `serde_json` takes, which a test holds.
+//! Texts are UTF-8 by their type. A document that passes here is one that `serde_json` takes, which a test sees to.
 
 /// A reader of one text.
 pub struct Scan<'a> {
     json: &'a [u8],
     /// Whether what was passed so far has an escape.
     pub has_escapes: bool,
+    /// Where the first fault is; absent, where the text ends too early.
+    pub failed_at: Option<usize>,
 }
 
 impl<'a> Scan<'a> {
@@ -14,7 +16,15 @@ impl<'a> Scan<'a> {
         Self {
             json,
             has_escapes: false,
+            failed_at: None,
         }
+    }
+
+    #[cold]
+    fn fail(&mut self, at: usize) -> Option<usize> {
+        // Where there is no text, it ends too early.
+        self.failed_at = Some(at).filter(|at| *at < self.json.len());
+        None
     }
 
     #[inline]
@@ -51,19 +61,19 @@ impl<'a> Scan<'a> {
         }
         loop {
             if self.byte(at) != Some(b'"') {
-                return None;
+                return self.fail(at);
             }
             at = self.string(at)?;
             at = self.blanks(at);
             if self.byte(at) != Some(b':') {
-                return None;
+                return self.fail(at);
             }
             at = self.value(self.blanks(at + 1), levels)?;
             at = self.blanks(at);
             match self.byte(at)? {
                 b',' => at = self.blanks(at + 1),
                 b'}' => return Some(at + 1),
-                _ => return None,
+                _ => return self.fail(at),
             }
         }
     }
@@ -79,14 +89,17 @@ impl<'a> Scan<'a> {
             match self.byte(at)? {
                 b',' => at = self.blanks(at + 1),
                 b']' => return Some(at + 1),
-                _ => return None,
+                _ => return self.fail(at),
             }
         }
     }
 
-    fn word(&self, at: usize, word: &[u8]) -> Option<usize> {
+    fn word(&mut self, at: usize, word: &[u8]) -> Option<usize> {
         let end = at + word.len();
-        (self.json.get(at..end)? == word).then_some(end)
+        if self.json.get(at..end) == Some(word) {
+            return Some(end);
+        }
+        self.fail(at)
     }
 
     /// Past a string, its opening quote included.
@@ -101,26 +114,29 @@ impl<'a> Scan<'a> {
                     self.has_escapes = true;
                     at = self.escape(at + 1)?;
                 }
-                0..=0x1f => return None,
+                0..=0x1f => return self.fail(at),
                 _ => at += 1,
             }
         }
     }
 
     /// Past an escape, behind its backslash.
-    fn escape(&self, at: usize) -> Option<usize> {
+    fn escape(&mut self, at: usize) -> Option<usize> {
         match self.byte(at)? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
             b'u' => {
                 let end = at + 5;
                 let digits = self.json.get(at + 1..end)?;
-                digits.iter().all(u8::is_ascii_hexdigit).then_some(end)
+                if digits.iter().all(u8::is_ascii_hexdigit) {
+                    return Some(end);
+                }
+                self.fail(at)
             }
-            _ => None,
+            _ => self.fail(at),
         }
     }
 
-    fn number(&self, at: usize) -> Option<usize> {
+    fn number(&mut self, at: usize) -> Option<usize> {
         let mut at = at;
         if self.byte(at) == Some(b'-') {
             at += 1;
@@ -143,12 +159,15 @@ impl<'a> Scan<'a> {
     }
 
     /// Past one digit or more.
-    fn digits(&self, begin: usize) -> Option<usize> {
+    fn digits(&mut self, begin: usize) -> Option<usize> {
         let mut at = begin;
         while self.byte(at).is_some_and(|byte| byte.is_ascii_digit()) {
             at += 1;
         }
-        (at > begin).then_some(at)
+        if at > begin {
+            return Some(at);
+        }
+        self.fail(begin)
     }
 }
 

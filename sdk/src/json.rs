@@ -4,16 +4,15 @@
 //! must, and passes the rest on as it came. So digits, the order of keys, unknown fields and keys that mean something to
 //! a JSON library (`$serde_json::private::Number`) arrive unchanged, and an answer of a megabyte is not built twice.
 //!
-//! [`document`] and [`read`] are the only ways in. What is JSON is found out in the one pass that takes it apart; a text that
-//! this finds fault with is `serde_json`'s to refuse, in its words. Its typed readers would bring in their errors and with them
-//! the formatting of floats, 40 KB of component, and its raw values a second pass.
+//! [`document`] and [`read`] are the only ways in. What is JSON is found out in the one pass that takes it apart; a test compares it
+//! with `serde_json`. `serde_json` itself would be a second pass, and 10 KB of component for the words of its errors; its typed
+//! readers would bring in the formatting of floats as well, 40 KB.
 
 mod scan;
 
 use std::borrow::Cow;
 
 use scan::{Scan, is_blank};
-use serde_json::value::RawValue;
 
 /// Deeper documents are refused: most JSON readers after us would refuse, or overflow their stack.
 pub const MAX_DEPTH: usize = 128;
@@ -32,6 +31,13 @@ pub enum Kind {
     Text,
     Array,
     Object,
+}
+
+impl Kind {
+    /// Whether it is a text, a number or a boolean.
+    pub fn is_scalar(self) -> bool {
+        matches!(self, Self::Text | Self::Number | Self::Boolean)
+    }
 }
 
 /// The members of an object, in their order: name and JSON text.
@@ -71,6 +77,59 @@ pub struct Read<'a> {
     pub has_escapes: bool,
 }
 
+impl<'a> Read<'a> {
+    /// The value at a JSON pointer.
+    pub fn at(&self, pointer: &str) -> Option<&'a str> {
+        match &self.members {
+            Some(members) => members.at(pointer),
+            None => at(self.text, pointer),
+        }
+    }
+}
+
+impl<'a> Object<'a> {
+    /// The value at a JSON pointer that leads to a member, or into one.
+    fn at(&self, pointer: &str) -> Option<&'a str> {
+        let (name, rest) = first_step(pointer)?;
+        let mut members = self.0.iter().rev();
+        members
+            .find(|(key, _)| is_step(name, key))
+            .and_then(|(_, value)| at(value, rest))
+    }
+}
+
+/// The value at a JSON pointer (RFC 6901) in `text`, which must be JSON.
+pub fn at<'a>(text: &'a str, pointer: &str) -> Option<&'a str> {
+    let Some((name, rest)) = first_step(pointer) else {
+        return Some(text);
+    };
+    if kind(text) == Kind::Object {
+        return object(text)?.at(pointer);
+    }
+    let index: usize = name.parse().ok()?;
+    at(elements(text)?.get(index)?, rest)
+}
+
+/// The first name of a pointer without the slash before it, and the pointer behind it.
+fn first_step(pointer: &str) -> Option<(&str, &str)> {
+    let rest = pointer.strip_prefix('/')?;
+    let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
+    rest.split_at_checked(end)
+}
+
+/// Whether a name in a pointer, where `~1` stands for a slash and `~0` for a tilde, is that of a member.
+fn is_step(name: &str, key: &str) -> bool {
+    let mut given = name.chars();
+    let unescaped = std::iter::from_fn(|| {
+        let next = given.next()?;
+        Some(match next {
+            '~' if given.next() == Some('1') => '/',
+            next => next,
+        })
+    });
+    name == key || unescaped.eq(key.chars())
+}
+
 /// Check that `text` is one JSON document of bearable depth, and give it without the blanks around it.
 pub fn document(text: &str) -> Result<&str, String> {
     let mut cursor = Cursor::new(text);
@@ -102,14 +161,24 @@ pub fn read(text: &str) -> Result<Read<'_>, String> {
     })
 }
 
-/// `serde_json` has the last word, and the words, on what is none.
+/// Why a text is no document.
 fn refused(text: &str) -> Result<&str, String> {
     if is_too_deep(text) {
         return Err(format!("nested deeper than {MAX_DEPTH} levels"));
     }
-    serde_json::from_str::<&RawValue>(text)
-        .map(RawValue::get)
-        .map_err(|error| error.to_string())
+    let mut cursor = Cursor::new(text);
+    let at = match cursor.value(MAX_DEPTH) {
+        Some(_) => {
+            cursor.skip_blanks();
+            cursor.at
+        }
+        None => cursor.scan.failed_at.unwrap_or(text.len()),
+    };
+    let (before, after) = text.as_bytes().split_at_checked(at).unwrap_or_default();
+    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
+    let what = if after.is_empty() { "end" } else { "text" };
+    Err(format!("unexpected {what} at line {line} column {column}"))
 }
 
 /// The members of an object. Nothing, where `text`, which must be JSON, is of another kind.
@@ -213,19 +282,45 @@ fn code_unit(text: &str) -> Option<(u16, &str)> {
 
 /// A text as JSON, quotes included.
 pub fn quote(text: &str) -> String {
-    // A text always has a JSON form, so that there is no error to speak of.
-    serde_json::to_string(text).unwrap_or_default()
+    let mut json = String::new();
+    push_quoted(&mut json, text);
+    json
 }
 
 /// [`quote`] onto the end of `json`.
 pub fn push_quoted(json: &mut String, text: &str) {
+    json.reserve(text.len() + 2);
+    json.push('"');
     if scan::is_plain(text.as_bytes()) {
-        json.reserve(text.len() + 2);
-        json.push('"');
         json.push_str(text);
-        json.push('"');
     } else {
-        json.push_str(&quote(text));
+        push_escaped(json, text);
+    }
+    json.push('"');
+}
+
+fn push_escaped(json: &mut String, text: &str) {
+    for c in text.chars() {
+        let escaped = match c {
+            '"' | '\\' => c,
+            '\u{8}' => 'b',
+            '\u{c}' => 'f',
+            '\n' => 'n',
+            '\r' => 'r',
+            '\t' => 't',
+            '\0'..=' ' if c != ' ' => {
+                let code = c as u32;
+                json.push_str(if code < 16 { "\\u000" } else { "\\u001" });
+                json.push(char::from_digit(code % 16, 16).unwrap_or('0'));
+                continue;
+            }
+            _ => {
+                json.push(c);
+                continue;
+            }
+        };
+        json.push('\\');
+        json.push(escaped);
     }
 }
 
@@ -400,89 +495,4 @@ impl<'a> Cursor<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn members_keep_their_texts_order_and_magic_keys() {
-        let text = r#"{"b": 1.50, "$serde_json::private::Number": "x", "a": {"$serde_json::private::RawValue":"[1]"}, "b":2}"#;
-        let object = object(text).unwrap();
-        let names: Vec<_> = object.0.iter().map(|(name, _)| name.as_ref()).collect();
-        assert_eq!(names, ["b", "$serde_json::private::Number", "a", "b"]);
-        assert_eq!(object.get("b"), Some("2"));
-        assert_eq!(
-            object.get("a"),
-            Some(r#"{"$serde_json::private::RawValue":"[1]"}"#)
-        );
-        assert_eq!(object.get("c"), None);
-    }
-
-    #[test]
-    fn depth_is_counted_outside_strings_only() {
-        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-        assert!(document(&nested(MAX_DEPTH)).is_ok());
-        assert!(document(&nested(MAX_DEPTH + 1)).unwrap_err().contains("128"));
-        assert!(document(&nested(1_000_000)).unwrap_err().contains("128"));
-        assert!(document(&quote(&"[\"\\".repeat(500))).is_ok());
-    }
-
-    #[test]
-    fn compact_leaves_strings_alone() {
-        assert_eq!(compact("{ \"a b\\\" \" :\n[ 1 , 2 ] }"), "{\"a b\\\" \":[1,2]}");
-        assert_eq!(compact("{\"a\":1}"), "{\"a\":1}");
-    }
-
-    #[test]
-    fn strings_are_read_with_every_escape() {
-        for (text, content) in [
-            (r#""""#, Some("")),
-            (r#""a\"\\\/\b\f\n\r\t""#, Some("a\"\\/\u{8}\u{c}\n\r\t")),
-            (r#""\u4f1a\uD83D\ude00x""#, Some("会😀x")),
-            (r#""\ud83d""#, None),
-            (r#""\ud83d\u0041""#, None),
-            (r#""\ude00\ud83d""#, None),
-            ("12", None),
-            ("{}", None),
-        ] {
-            assert_eq!(string(text).as_deref(), content, "{text}");
-        }
-    }
-
-    #[test]
-    fn halves_of_pairs_are_mended_and_all_else_is_left() {
-        for (text, expected) in [
-            (r#"{"a":"\ud83d"}"#, r#"{"a":"\ufffd"}"#),
-            (
-                r#"{"a":"x\uD83Dy\uDE00","b":"\ude00\ud83d\ude00\ud83d"}"#,
-                r#"{"a":"x\ufffdy\ufffd","b":"\ufffd\ud83d\ude00\ufffd"}"#,
-            ),
-            (r#"["\ud83d\ud83d\ude00"]"#, r#"["\ufffd\ud83d\ude00"]"#),
-            (
-                r#"["会\\ud83d","\u4f1a","\"","\ud83d\u0041"]"#,
-                r#"["会\\ud83d","\u4f1a","\"","\ufffd\u0041"]"#,
-            ),
-        ] {
-            assert_eq!(mended(text), expected);
-        }
-        for text in ["{}", r#"["\\ud83d","\ud83d\ude00","\n"]"#] {
-            assert!(matches!(mended(text), Cow::Borrowed(_)), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_document_is_refused() {
-        for text in [
-            "",
-            "{",
-            "[1,]",
-            "{'a':1}",
-            "1 2",
-            "nul",
-            "\u{feff}{}",
-            "{\"a\":01}",
-        ] {
-            assert!(document(text).is_err(), "{text:?}");
-        }
-        assert_eq!(document(" {} \n"), Ok("{}"));
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::broken::{bare, broken, broken_body};
-use super::{Asked, Outcome, Requests, all_headers};
+use super::{Outcome, Requests};
 use crate::bindings::exports::workflow::node::turns::{Method, Request, Scheme};
 use crate::bindings::exports::workflow::node::types::Field;
 use crate::bindings::wasi::http::outgoing_handler;
@@ -34,9 +34,8 @@ pub(super) fn run(requests: &Requests, work: &mut dyn FnMut() -> bool) {
     let mut under_way: Vec<(u32, Exchange<'_>)> = Vec::new();
     let mut context = Context::from_waker(Waker::noop());
     while !work() {
-        for Asked { usual, mut request } in requests.asked.take() {
-            request.headers = all_headers(usual, request.headers);
-            under_way.push((request.id, Box::pin(wasi.carry_out(request))));
+        for asked in requests.asked.take() {
+            under_way.push((asked.id, Box::pin(wasi.carry_out(asked.written(true)))));
         }
         loop {
             let before = under_way.len();

@@ -14,19 +14,12 @@ use std::task::{Context, Poll, Waker};
 
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::execution::{Call, ItemResult};
-use crate::bindings::exports::workflow::node::turns::{self, Answered, Method as AskedMethod, Scheme, Step};
+use crate::bindings::exports::workflow::node::turns::{self, Answered, Scheme, Step};
 use crate::bindings::exports::workflow::node::types::{Failure, Field};
-use crate::bindings::wasi::clocks::wall_clock;
-use crate::bindings::wasi::random::random;
 use crate::execute;
-use crate::http::{Broken, Headers, Method, Request, Response, Transport, UsualHeaders};
+use crate::http::{Broken, Headers, Request, Response};
+use crate::table::Service;
 use crate::wait;
-
-/// The headers of answers that the node looks at: these, and [those](wait::HEADERS) that say how long to wait.
-const HEADERS: [&str; 10] = {
-    let [a, b, c, d, e, f, g, h] = wait::HEADERS;
-    ["location", "x-request-id", a, b, c, d, e, f, g, h]
-};
 
 /// How a request ended.
 type Outcome = Result<Response, Broken>;
@@ -79,12 +72,12 @@ pub fn run<O: 'static>(work: impl AsyncFnOnce(&Requests) -> O + 'static) -> O {
 type Results = Result<Vec<ItemResult>, Failure>;
 
 /// `execution.execute`
-pub fn execute(call: Call) -> Results {
-    task(call).run()
+pub fn execute(service: &'static Service, call: Call) -> Results {
+    task(service, call).run()
 }
 
-fn task(call: Call) -> Task<Results> {
-    Task::new(async move |requests| execute::execute(requests, call).await)
+fn task(service: &'static Service, call: Call) -> Task<Results> {
+    Task::new(async move |requests| execute::execute(service, requests, call).await)
 }
 
 thread_local! {
@@ -92,15 +85,29 @@ thread_local! {
     static BEGUN: RefCell<Option<(usize, Task<Results>)>> = const { RefCell::new(None) };
 }
 
-/// `turns.headers`
-pub fn headers() -> Vec<String> {
-    HEADERS.map(str::to_owned).into()
+/// `turns.headers`: those that the node looks at.
+pub fn headers(service: &'static Service) -> Vec<String> {
+    let mut names = wait::HEADERS.map(str::to_owned).to_vec();
+    let errors = &service.errors;
+    for name in ["location", errors.request_id_header, errors.throttled_header] {
+        add(&mut names, name);
+    }
+    for operation in service.operations {
+        add(&mut names, operation.output.next.header);
+    }
+    names
+}
+
+fn add(names: &mut Vec<String>, name: &str) {
+    if !name.is_empty() && !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
 }
 
 /// `turns.next`
-pub fn next(step: Step) -> turns::Turn {
+pub fn next(service: &'static Service, step: Step) -> turns::Turn {
     let (items, mut task) = match (step, BEGUN.take()) {
-        (Step::Begin(call), _) => (call.items.len(), task(call)),
+        (Step::Begin(call), _) => (call.items.len(), task(service, call)),
         (Step::Resume(answered), Some(begun)) => {
             for Answered { id, outcome } in answered {
                 begun.1.requests.answer(id, received(outcome));
@@ -125,32 +132,24 @@ pub fn next(step: Step) -> turns::Turn {
 /// The requests of a turn, the headers that they have in common said once.
 fn together(asked: Vec<Asked>) -> turns::Asked {
     // A node sends much of the same kind; a mixture has its headers one by one.
-    let usual = asked.first().map_or(&[][..], |first| first.usual);
-    let is_same = asked.iter().all(|one| std::ptr::eq(one.usual, usual));
-    let (in_common, by_itself) = if is_same { (usual, false) } else { (&[][..], true) };
-    let requests = asked.into_iter().map(|mut one| {
-        if by_itself {
-            one.request.headers = all_headers(one.usual, one.request.headers);
-        }
-        one.request
+    let first = asked.first().map(|first| &first.request);
+    let is_same = asked.iter().all(|one| {
+        first.is_some_and(|first| {
+            std::ptr::eq(one.request.usual, first.usual) && one.request.content_type == first.content_type
+        })
     });
     turns::Asked {
-        requests: requests.collect(),
-        headers: fields(in_common).collect(),
+        headers: first.filter(|_| is_same).map(usual).unwrap_or_default(),
+        requests: asked.into_iter().map(|one| one.written(!is_same)).collect(),
     }
 }
 
-fn fields(usual: UsualHeaders) -> impl Iterator<Item = Field> {
-    usual.iter().map(|(name, value)| Field {
-        name: (*name).to_owned(),
-        value: (*value).to_owned(),
-    })
-}
-
-fn all_headers(usual: UsualHeaders, mut own: Vec<Field>) -> Vec<Field> {
-    let mut all: Vec<Field> = fields(usual).collect();
-    all.append(&mut own);
-    all
+fn usual(request: &Request) -> Vec<Field> {
+    let field = |(name, value): (&str, &str)| Field {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    request.usual_headers().map(field).collect()
 }
 
 fn received(outcome: Result<turns::Response, turns::ErrorCode>) -> Outcome {
@@ -194,16 +193,47 @@ impl Headers for Nothing {
 /// What a task asks for and waits for.
 #[derive(Default)]
 pub struct Requests {
+    /// What a test has in the place of WASI's.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) world: crate::script::World,
     /// Since the last turn.
     asked: RefCell<Vec<Asked>>,
     /// By the requests' IDs.
     places: RefCell<Vec<Place>>,
 }
 
-/// A request, and the headers that it has beside its own.
+/// A request that is under way.
 struct Asked {
-    usual: UsualHeaders,
-    request: turns::Request,
+    id: u32,
+    scheme: Scheme,
+    authority: String,
+    path_with_query: String,
+    /// Bytes of the base URL's own prefix.
+    #[cfg(not(target_family = "wasm"))]
+    prefix: usize,
+    request: Request,
+}
+
+impl Asked {
+    /// As the contract has it, with all its headers or only its own.
+    fn written(self, has_all_headers: bool) -> turns::Request {
+        let headers = if has_all_headers {
+            let mut headers = usual(&self.request);
+            headers.extend(self.request.headers);
+            headers
+        } else {
+            self.request.headers
+        };
+        turns::Request {
+            id: self.id,
+            method: self.request.method,
+            scheme: self.scheme,
+            authority: self.authority,
+            path_with_query: self.path_with_query,
+            headers,
+            body: self.request.body,
+        }
+    }
 }
 
 enum Place {
@@ -213,7 +243,7 @@ enum Place {
 }
 
 impl Requests {
-    fn ask(&self, base: &BaseUrl, request: Request) -> u32 {
+    fn ask(&self, base: &BaseUrl, mut request: Request) -> u32 {
         let mut places = self.places.borrow_mut();
         let place = places.iter().position(|place| matches!(place, Place::Free));
         let place = place.unwrap_or_else(|| {
@@ -224,9 +254,19 @@ impl Requests {
             *place = Place::Waiting;
         }
         let id = u32::try_from(place).unwrap_or(u32::MAX);
+        let target = std::mem::take(&mut request.target);
         self.asked.borrow_mut().push(Asked {
-            usual: request.usual_headers(),
-            request: written(id, base, request),
+            id,
+            scheme: if base.https { Scheme::Https } else { Scheme::Http },
+            authority: base.authority.clone(),
+            path_with_query: if base.prefix.is_empty() {
+                target
+            } else {
+                [base.prefix.as_str(), &target].concat()
+            },
+            #[cfg(not(target_family = "wasm"))]
+            prefix: base.prefix.len(),
+            request,
         });
         id
     }
@@ -242,53 +282,42 @@ impl Requests {
         }
     }
 
+    /// What was asked since the last time, by its ID.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn take_asked(&self) -> Vec<(u32, Request)> {
+        let asked = self.asked.take().into_iter();
+        asked
+            .map(|mut one| {
+                one.request.target = one.path_with_query.split_off(one.prefix);
+                (one.id, one.request)
+            })
+            .collect()
+    }
+
     /// Wakes nobody: the task is polled whole. An answer that nobody waits for is none.
-    fn answer(&self, id: u32, outcome: Outcome) {
+    pub(crate) fn answer(&self, id: u32, outcome: Outcome) {
         if let Some(place @ Place::Waiting) = self.places.borrow_mut().get_mut(id as usize) {
             *place = Place::Answered(outcome);
         }
     }
 }
 
-impl Transport for Requests {
-    async fn send(&self, base: &BaseUrl, request: Request) -> Outcome {
+impl Requests {
+    pub async fn send(&self, base: &BaseUrl, request: Request) -> Outcome {
         let id = self.ask(base, request);
         poll_fn(|_| self.take(id)).await
     }
+}
 
-    fn now_ms(&self) -> u64 {
-        let now = wall_clock::now();
+#[cfg(target_family = "wasm")]
+impl Requests {
+    pub fn now_ms(&self) -> u64 {
+        let now = crate::bindings::wasi::clocks::wall_clock::now();
         now.seconds * 1_000 + u64::from(now.nanoseconds / 1_000_000)
     }
 
-    fn random(&self) -> u128 {
-        u128::from(random::get_random_u64()) << 64 | u128::from(random::get_random_u64())
-    }
-}
-
-fn written(id: u32, base: &BaseUrl, request: Request) -> turns::Request {
-    turns::Request {
-        id,
-        method: match request.method {
-            Method::Get => AskedMethod::Get,
-            Method::Post => AskedMethod::Post,
-            Method::Put => AskedMethod::Put,
-        },
-        scheme: if base.https { Scheme::Https } else { Scheme::Http },
-        authority: base.authority.clone(),
-        path_with_query: if base.prefix.is_empty() {
-            request.target
-        } else {
-            [base.prefix.as_str(), &request.target].concat()
-        },
-        headers: request
-            .headers
-            .into_iter()
-            .map(|(name, value)| Field {
-                name: name.into_owned(),
-                value: value.into_owned(),
-            })
-            .collect(),
-        body: request.body.map(String::into_bytes),
+    pub fn random(&self) -> u128 {
+        use crate::bindings::wasi::random::random::get_random_u64;
+        u128::from(get_random_u64()) << 64 | u128::from(get_random_u64())
     }
 }

@@ -8,13 +8,15 @@
 //! | `null` for a body field of an update | `null`: the field is cleared |
 //! | a value for a parameter that its condition hides | nothing, unchecked |
 //! | a name that the operation does not have | a problem that suggests the nearest one |
-//! | anything else | what [`accept`] makes of it |
+//! | anything else | what its kind makes of it |
 
 use std::borrow::Cow;
 
-use super::parameter::{Kind, Parameter, Place, Rows, Scalar};
+use super::kind::{Accepted, Id};
+use super::parameter::{Parameter, Scalar};
+use super::place;
 use super::plan::Plan;
-use super::value::{Field, Fields, Value, accept, expected, find, found, is_blank};
+use super::value::{Field, Fields, Value, find, found, is_blank};
 use crate::bindings::exports::workflow::node::types::{Failure, Problem};
 use crate::excerpt::{nearest, shown};
 use crate::json::{self, Object};
@@ -23,7 +25,7 @@ use crate::json::{self, Object};
 const FEW: usize = 12;
 
 /// Check one item.
-pub fn validate<'a>(plan: &Plan, item: &'a str) -> Result<Fields<'a>, Failure> {
+pub(crate) fn validate<'a>(plan: &Plan, item: &'a str) -> Result<Fields<'a>, Failure> {
     let item = json::read(item).map_err(|why| Failure::InvalidInput(format!("item is not JSON: {why}")))?;
     let Some(given) = item.members else {
         return Err(Failure::InvalidInput(format!(
@@ -32,11 +34,7 @@ pub fn validate<'a>(plan: &Plan, item: &'a str) -> Result<Fields<'a>, Failure> {
         )));
     };
     let operation = &plan.operation;
-    let mut check = Check {
-        problems: Vec::new(),
-        is_update: operation.request.is_update,
-        row: None,
-    };
+    let mut check = Check::new(operation.request.is_update);
     let given = Given::new(operation.parameters, given);
     let fields = check.scope(operation.parameters, &given, "");
     check.path_values(plan, &fields);
@@ -50,7 +48,7 @@ pub fn validate<'a>(plan: &Plan, item: &'a str) -> Result<Fields<'a>, Failure> {
 }
 
 /// Check a credential. What else it holds is none of the node's business: engines keep facts of their own there.
-pub fn validate_credential<'a>(
+pub(crate) fn validate_credential<'a>(
     fields: &'static [Parameter],
     credential: &'a str,
 ) -> Result<Fields<'a>, Failure> {
@@ -62,11 +60,7 @@ pub fn validate_credential<'a>(
             "expected a credential that is a JSON object, found something else".into(),
         ));
     };
-    let mut check = Check {
-        problems: Vec::new(),
-        is_update: false,
-        row: None,
-    };
+    let mut check = Check::new(false);
     let given = Given::new(fields, given);
     let fields = check.scope(fields, &given, "");
     if check.problems.is_empty() {
@@ -77,7 +71,7 @@ pub fn validate_credential<'a>(
 }
 
 /// What is given on one level.
-struct Given<'a> {
+pub(crate) struct Given<'a> {
     object: Object<'a>,
     /// The value of each parameter that has one.
     values: Vec<Option<&'a str>>,
@@ -85,7 +79,7 @@ struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    fn new(parameters: &[Parameter], object: Object<'a>) -> Self {
+    pub fn new(parameters: &[Parameter], object: Object<'a>) -> Self {
         let mut values = vec![None; parameters.len()];
         let mut has_unknown_names = false;
         let mut next = 0;
@@ -112,15 +106,24 @@ impl<'a> Given<'a> {
     }
 }
 
-struct Check {
-    problems: Vec<Problem>,
+/// The check of one item.
+pub(crate) struct Check {
+    pub problems: Vec<Problem>,
     is_update: bool,
     /// The row that is being checked, counted from one as people do.
-    row: Option<usize>,
+    pub row: Option<usize>,
 }
 
 impl Check {
-    fn problem(&mut self, pointer: String, label: &str, expected: &str, found: &str) {
+    fn new(is_update: bool) -> Self {
+        Self {
+            problems: Vec::new(),
+            is_update,
+            row: None,
+        }
+    }
+
+    pub fn problem(&mut self, pointer: String, label: &str, expected: &str, found: &str) {
         let row = self.row.map(|row| format!("row {row}: ")).unwrap_or_default();
         let message = format!("{row}expected {expected}, found {found}");
         self.problems.push(Problem {
@@ -130,8 +133,19 @@ impl Check {
         });
     }
 
-    /// One level of parameters: the item's own, or one row's columns.
-    fn scope<'a>(
+    /// The problem of a value that its kind does not accept.
+    pub fn refused(&mut self, parameter: &Parameter, raw: Option<&str>, pointer: String, label: &str) {
+        let found = match raw {
+            None => Cow::Borrowed("nothing"),
+            Some(_) if parameter.kind.id() == Id::Secret => Cow::Borrowed("something else"),
+            Some(raw) => found(raw),
+        };
+        let expected = (parameter.kind.of.expected)(&parameter.kind, raw);
+        self.problem(pointer, label, &expected, &found);
+    }
+
+    /// One level of parameters: the item's own, one row's columns, or a group's fields.
+    pub fn scope<'a>(
         &mut self,
         parameters: &'static [Parameter],
         given: &Given<'a>,
@@ -155,9 +169,9 @@ impl Check {
         raw: Option<&'a str>,
         pointer: &str,
     ) -> Option<Value<'a>> {
-        let is_blank = raw.is_some_and(|raw| is_blank(parameter, raw));
+        let is_blank = raw.is_some_and(|raw| is_blank(&parameter.kind, raw));
         // Nothing is sent of a parameter that steers the node, so that a blank can only mean its default.
-        let takes_default = raw.is_none() || (is_blank && parameter.place == Place::Nowhere);
+        let takes_default = raw.is_none() || (is_blank && parameter.place.id == place::Id::Nowhere);
         match raw {
             _ if takes_default && parameter.default.is_some() => parameter
                 .default
@@ -166,128 +180,57 @@ impl Check {
             Some("null") if self.is_update && !parameter.is_required && self.row.is_none() => {
                 Some(Value::Literal(Cow::Borrowed("null")))
             }
-            Some(raw) if !is_blank => self.accepted(parameter, raw, pointer),
+            Some(raw) if !is_blank => {
+                let pointer = [pointer, "/", parameter.name].concat();
+                self.accepted(parameter, raw, &pointer, parameter.label)
+            }
             raw => {
                 if parameter.is_required {
+                    // A blank of a secret is no secret.
                     let found = raw.map_or(Cow::Borrowed("nothing"), found);
-                    self.problem(
-                        format!("{pointer}/{}", parameter.name),
-                        parameter.label,
-                        &expected(parameter.kind, raw),
-                        &found,
-                    );
+                    let expected = (parameter.kind.of.expected)(&parameter.kind, raw);
+                    let pointer = [pointer, "/", parameter.name].concat();
+                    self.problem(pointer, parameter.label, &expected, &found);
                 }
                 None
             }
         }
     }
 
-    fn accepted<'a>(
+    /// What its kind makes of a value that is not blank.
+    pub fn accepted<'a>(
         &mut self,
         parameter: &'static Parameter,
         raw: &'a str,
         pointer: &str,
+        label: &str,
     ) -> Option<Value<'a>> {
-        if let Kind::Rows(rows) = parameter.kind {
-            return self.rows(parameter, rows, raw, &format!("{pointer}/{}", parameter.name));
+        match (parameter.kind.of.accept)(self, parameter, raw, pointer) {
+            Accepted::Value(value) => Some(value),
+            Accepted::Refused => {
+                self.refused(parameter, Some(raw), pointer.to_owned(), label);
+                None
+            }
+            Accepted::Reported => None,
         }
-        let value = accept(parameter.kind, raw);
-        if value.is_none() {
-            let pointer = format!("{pointer}/{}", parameter.name);
-            let found = if matches!(parameter.kind, Kind::Secret) {
-                "something else".into()
-            } else {
-                found(raw)
-            };
-            self.problem(
-                pointer,
-                parameter.label,
-                &expected(parameter.kind, Some(raw)),
-                &found,
-            );
-        }
-        value
     }
 
-    /// `{"detail": [ … ]}`, or `{"detail": { … }}` for a list of one.
-    fn rows<'a>(
+    /// A problem where an object has another name than the only one that it may have.
+    pub fn only_name(&mut self, object: &Object, only: &str, pointer: &str) {
+        if let Some((name, _)) = object.0.iter().find(|(name, _)| name != only) {
+            let expected = format!("`{only}` only");
+            let found = format!("`{}`", shown(name));
+            self.problem(member(pointer, name), name, &expected, &found);
+        }
+    }
+
+    pub fn unknown_names(
         &mut self,
-        parameter: &Parameter,
-        rows: &Rows,
-        raw: &'a str,
+        parameters: &'static [Parameter],
+        given: &Given,
         pointer: &str,
-    ) -> Option<Value<'a>> {
-        let stored = json::object(raw);
-        let list = stored.as_ref().and_then(|stored| stored.get(rows.name));
-        let (Some(stored), Some(list)) = (stored, list) else {
-            self.problem(
-                pointer.to_owned(),
-                parameter.label,
-                &expected(parameter.kind, Some(raw)),
-                &found(raw),
-            );
-            return None;
-        };
-        if let Some((name, _)) = stored.0.iter().find(|(name, _)| name != rows.name) {
-            let expected = format!("`{}` only", rows.name);
-            self.problem(
-                member(pointer, name),
-                name,
-                &expected,
-                &format!("`{}`", shown(name)),
-            );
-        }
-        let pointer = member(pointer, rows.name);
-        let elements = match json::kind(list) {
-            json::Kind::Array => json::elements(list).unwrap_or_default(),
-            json::Kind::Object => vec![list],
-            json::Kind::Null => Vec::new(),
-            _ => {
-                self.problem(
-                    pointer,
-                    rows.label,
-                    &format!("a list of rows as `{}`", rows.name),
-                    &found(list),
-                );
-                return None;
-            }
-        };
-        if elements.is_empty() {
-            self.problem(
-                pointer,
-                rows.label,
-                &format!("at least one row as `{}`", rows.name),
-                "none",
-            );
-            return None;
-        }
-        let is_list = json::kind(list) == json::Kind::Array;
-        let mut checked = Vec::with_capacity(elements.len());
-        for (index, element) in elements.into_iter().enumerate() {
-            let pointer = if is_list {
-                format!("{pointer}/{index}")
-            } else {
-                pointer.clone()
-            };
-            self.row = Some(index + 1);
-            if let Some(row) = json::object(element) {
-                let row = Given::new(rows.columns, row);
-                checked.push(self.scope(rows.columns, &row, &pointer));
-                self.unknown_names(rows.columns, &row, &pointer, rows.label);
-            } else {
-                self.problem(
-                    pointer,
-                    rows.label,
-                    &format!("an object as row of `{}`", rows.name),
-                    &found(element),
-                );
-            }
-        }
-        self.row = None;
-        Some(Value::Rows(checked))
-    }
-
-    fn unknown_names(&mut self, parameters: &'static [Parameter], given: &Given, pointer: &str, of: &str) {
+        of: &str,
+    ) {
         if !given.has_unknown_names {
             return;
         }
@@ -346,13 +289,11 @@ impl Check {
 }
 
 fn is_visible(parameter: &Parameter, fields: &Fields) -> bool {
-    parameter.when.is_none_or(|(name, one_of)| {
-        find(fields, name).is_some_and(|value| one_of.iter().any(|scalar| value.is(*scalar)))
-    })
+    parameter.when.iter().all(|condition| condition.holds(fields))
 }
 
 /// A JSON pointer's next step (RFC 6901).
-fn member(pointer: &str, name: &str) -> String {
+pub(crate) fn member(pointer: &str, name: &str) -> String {
     let mut member = format!("{pointer}/");
     for c in name.chars() {
         match c {
