@@ -48,19 +48,28 @@ pub type Judge = fn(&Errors, &str) -> Verdict;
 /// Who has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
+    /// All is well.
     Success,
+    /// The service does not accept who asks.
     Unauthenticated,
+    /// The service was asked too often, and did nothing.
     Throttled,
+    /// The service failed, and may have done what it was asked.
     Unavailable,
+    /// The service understood, and said no.
     Rejected,
 }
 
 /// What codes say. Any other is a rejection.
 #[derive(Clone, Copy)]
 pub struct Codes {
+    /// All is well.
     pub success: &'static [&'static str],
+    /// The service does not accept who asks.
     pub unauthenticated: &'static [&'static str],
+    /// The service was asked too often, and did nothing.
     pub throttled: &'static [&'static str],
+    /// The service failed.
     pub unavailable: &'static [&'static str],
 }
 

@@ -16,6 +16,7 @@ use std::fmt;
 /// A checked base URL. Its `Display` is safe to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
+    /// Whether it is `https`, not `http`.
     pub https: bool,
     /// Host and, where given, port.
     pub authority: String,

@@ -27,6 +27,7 @@ pub type UsualHeaders = &'static [(&'static str, &'static str)];
 /// One request below a base URL.
 #[derive(Debug)]
 pub struct Request {
+    /// What is done.
     pub method: Method,
     /// Percent-encoded, without the base URL's own prefix: `/v1/member/M1?pageNo=1`.
     pub target: String,
@@ -67,6 +68,7 @@ impl Request {
         self
     }
 
+    /// One header more.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.push(Field {
@@ -87,9 +89,11 @@ impl Request {
 
 /// A complete answer.
 pub struct Response {
+    /// The HTTP status.
     pub status: u16,
     /// Asked only where something went wrong or the next page is in them, so that a good answer costs no look at them.
     pub headers: Box<dyn Headers>,
+    /// All of it, decoded.
     pub body: Vec<u8>,
 }
 

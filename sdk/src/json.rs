@@ -25,11 +25,17 @@ const ROOM: usize = 240;
 /// What a JSON text is, seen from its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// `null`
     Null,
+    /// `true` or `false`
     Boolean,
+    /// A number.
     Number,
+    /// A string.
     Text,
+    /// A list.
     Array,
+    /// An object.
     Object,
 }
 
@@ -328,6 +334,7 @@ fn push_escaped(json: &mut String, text: &str) {
 pub struct Members(String);
 
 impl Members {
+    /// An object without members.
     pub fn new() -> Self {
         let mut object = String::with_capacity(ROOM);
         object.push('{');
@@ -343,10 +350,12 @@ impl Members {
         &mut self.0
     }
 
+    /// Whether it has no member.
     pub fn is_empty(&self) -> bool {
         self.0.len() == 1
     }
 
+    /// Its text.
     pub fn finish(mut self) -> String {
         self.0.push('}');
         self.0

@@ -43,6 +43,11 @@ pub use table::credential::{Credential, LoggedIn, OAuth2, Scheme, Secrets};
 pub use table::describe::describe;
 pub use table::{Effect, Endpoint, Group, Operation, Origin, Service};
 
+/// The chapter for authors: what it shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/write-a-node.md")]
+struct WriteANode;
+
 /// What a table is written with.
 pub mod prelude {
     pub use crate::answer::{Codes, Errors, errors};

@@ -88,6 +88,7 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// An answer with this status and body.
     pub fn new(status: u16, body: impl AsRef<[u8]>) -> Self {
         Self {
             outcome: Ok((status, Vec::new(), body.as_ref().to_vec())),

@@ -128,6 +128,7 @@ pub struct Group {
     pub name: &'static str,
     /// As users see it.
     pub title: &'static str,
+    /// One sentence.
     pub about: &'static str,
 }
 
@@ -147,17 +148,23 @@ pub struct Origin {
 pub struct Operation {
     /// The name of its [`Group`].
     pub group: &'static str,
+    /// As workflows store it.
     pub name: &'static str,
+    /// As users see it.
     pub title: &'static str,
     /// One sentence for people who choose an operation.
     pub about: &'static str,
     /// What the button says.
     pub action: &'static str,
+    /// What running it twice does.
     pub effect: Effect,
     /// Why the effect is claimed; begins with `assumed` where no public material promises it.
     pub evidence: &'static str,
+    /// What it asks the service.
     pub request: Endpoint,
+    /// In the order of the form.
     pub parameters: &'static [Parameter],
+    /// What comes out.
     pub output: Output,
 }
 
@@ -197,7 +204,9 @@ pub enum Effect {
 /// Method and path below the base URL, `{name}` standing for a parameter.
 #[derive(Clone, Copy)]
 pub struct Endpoint {
+    /// What is done.
     pub method: Method,
+    /// Below the base URL.
     pub path: &'static str,
     /// Whether only what the caller set is changed: an explicit `null` then clears a field, and a call that sets nothing
     /// is refused.
@@ -243,6 +252,7 @@ impl Endpoint {
         self
     }
 
+    /// The URL of its documentation.
     #[must_use]
     pub const fn documentation(mut self, url: &'static str) -> Self {
         self.documentation = Some(url);
@@ -250,26 +260,32 @@ impl Endpoint {
     }
 }
 
+/// A GET.
 pub const fn get(path: &'static str) -> Endpoint {
     Endpoint::new(Method::Get, path)
 }
 
+/// A HEAD.
 pub const fn head(path: &'static str) -> Endpoint {
     Endpoint::new(Method::Head, path)
 }
 
+/// A POST.
 pub const fn post(path: &'static str) -> Endpoint {
     Endpoint::new(Method::Post, path)
 }
 
+/// A PUT.
 pub const fn put(path: &'static str) -> Endpoint {
     Endpoint::new(Method::Put, path)
 }
 
+/// A PATCH.
 pub const fn patch(path: &'static str) -> Endpoint {
     Endpoint::new(Method::Patch, path)
 }
 
+/// A DELETE.
 pub const fn delete(path: &'static str) -> Endpoint {
     Endpoint::new(Method::Delete, path)
 }

@@ -303,6 +303,7 @@ impl Requests {
 }
 
 impl Requests {
+    /// Send a request, and wait for its answer.
     pub async fn send(&self, base: &BaseUrl, request: Request) -> Outcome {
         let id = self.ask(base, request);
         poll_fn(|_| self.take(id)).await

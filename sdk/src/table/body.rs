@@ -6,6 +6,7 @@ use crate::percent;
 
 /// A form of bodies.
 pub struct Body {
+    /// What the header `content-type` says.
     pub content_type: &'static str,
     /// Put a value onto the end of a body, by its name on the wire.
     pub(crate) push: fn(&mut String, &str, &Value),

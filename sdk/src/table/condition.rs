@@ -7,7 +7,9 @@ use crate::bindings::exports::workflow::node::description as contract;
 /// Something that must hold of an earlier parameter.
 #[derive(Clone, Copy)]
 pub struct Condition {
+    /// The name of the other parameter.
     pub parameter: &'static str,
+    /// The values that are meant.
     pub one_of: &'static [Scalar],
     pub(crate) test: &'static Test,
 }

@@ -18,12 +18,15 @@ pub use crate::bindings::exports::workflow::node::description::{BodyNeed, Grant}
 pub struct Credential {
     /// As engines store it.
     pub name: &'static str,
+    /// As users see it.
     pub title: &'static str,
     /// The URL of a page that explains it.
     pub documentation: Option<&'static str>,
+    /// In the order of the form.
     pub fields: &'static [Parameter],
     /// The field that says where the credential may go, where it is not `baseUrl`.
     pub base_url: Option<&'static str>,
+    /// How it becomes access.
     pub scheme: Scheme,
     /// The path below the base URL of a GET that succeeds when the credential works.
     pub test: Option<&'static str>,
@@ -78,7 +81,9 @@ pub type Sign = fn(Secrets, Draft) -> Result<SignedRequest, Failure>;
 
 /// The fields of a credential, and the session that is to be renewed.
 pub struct Secrets<'a> {
+    /// In the order of the form.
     pub fields: &'a [Field<'a>],
+    /// The session that is to be renewed.
     pub renew: Option<Session>,
 }
 
@@ -165,11 +170,15 @@ fn templates(templates: &[Template]) -> Vec<contract::Template> {
 /// How a host logs in by OAuth 2.0.
 #[derive(Clone, Copy)]
 pub struct OAuth2 {
+    /// Who logs in: a user, or the client itself.
     pub grant: Grant,
     /// `{field}` may stand in both URLs.
     pub authorization_url: Option<&'static str>,
+    /// Where tokens are asked for.
     pub token_url: &'static str,
+    /// What is asked for.
     pub scopes: &'static [&'static str],
+    /// Between scopes; mostly a blank.
     pub scope_separator: &'static str,
     /// The client's ID and secret go into the body of a token request, not into `Authorization`.
     pub client_in_body: bool,
@@ -181,6 +190,7 @@ pub struct OAuth2 {
     pub token_body: &'static [(&'static str, &'static str)],
     /// The fields that hold the client's ID and secret.
     pub client_id: &'static str,
+    /// The field that holds the client's secret.
     pub client_secret: Option<&'static str>,
 }
 

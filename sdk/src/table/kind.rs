@@ -57,25 +57,43 @@ pub(crate) struct Of {
 /// Which kind it is, for what looks at a table as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Id {
+    /// A text of one line or several.
     Text,
+    /// A text that no message repeats.
     Secret,
+    /// A whole number.
     Integer,
+    /// A number.
     Number,
+    /// Yes or no.
     Boolean,
     /// A number that is an instant.
     EpochMillis,
+    /// `yyyy-MM-dd`
     Date,
+    /// `yyyy-MM-dd HH:mm:ss`
     LocalDateTime,
+    /// An instant.
     DateTime,
+    /// One of several values.
     Choice,
+    /// Several of several values.
     ChooseMany,
+    /// A thing of the service.
     Reference,
+    /// A JSON object.
     Object,
+    /// Any JSON.
     Json,
+    /// Named optional fields.
     Group,
+    /// Rows with the same columns.
     Rows,
+    /// A list of single values.
     Values,
+    /// Columns that only the service knows.
     Columns,
+    /// No value.
     Notice,
 }
 

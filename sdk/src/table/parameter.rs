@@ -15,9 +15,13 @@ pub struct Parameter {
     pub name: &'static str,
     /// As users know it.
     pub label: &'static str,
+    /// One sentence for who fills in the form, without a full stop.
     pub about: &'static str,
+    /// An example of a value.
     pub placeholder: &'static str,
+    /// What is accepted.
     pub kind: Kind,
+    /// Whether the caller must set it.
     pub is_required: bool,
     /// Taken, and sent, where the caller leaves the parameter out; never where it is explicitly blank.
     pub default: Option<Scalar>,
@@ -33,8 +37,11 @@ pub struct Parameter {
 /// A constant JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scalar {
+    /// A text.
     Text(&'static str),
+    /// A whole number.
     Int(i32),
+    /// `true` or `false`.
     Bool(bool),
     /// Any other, as its JSON text.
     Json(&'static str),
@@ -121,6 +128,7 @@ impl Parameter {
         }
     }
 
+    /// The caller must set it.
     #[must_use]
     pub const fn required(mut self) -> Self {
         self.is_required = true;
@@ -134,6 +142,7 @@ impl Parameter {
         self
     }
 
+    /// An example of a value.
     #[must_use]
     pub const fn placeholder(mut self, placeholder: &'static str) -> Self {
         self.placeholder = placeholder;
@@ -147,16 +156,19 @@ impl Parameter {
         self
     }
 
+    /// The default, a text.
     #[must_use]
     pub const fn or_text(self, default: &'static str) -> Self {
         self.or(Scalar::Text(default))
     }
 
+    /// The default, a number.
     #[must_use]
     pub const fn or_int(self, default: i32) -> Self {
         self.or(Scalar::Int(default))
     }
 
+    /// The default, `true` or `false`.
     #[must_use]
     pub const fn or_bool(self, default: bool) -> Self {
         self.or(Scalar::Bool(default))
@@ -182,6 +194,7 @@ impl Parameter {
         self
     }
 
+    /// The node fills it in where it has no value.
     #[must_use]
     pub const fn filled(mut self, fill: &'static Fill) -> Self {
         self.fill = Some(fill);

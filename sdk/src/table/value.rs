@@ -68,7 +68,9 @@ pub(crate) fn is_int(digits: &str, number: i32) -> bool {
 
 /// A parameter that has a value.
 pub struct Field<'a> {
+    /// The parameter.
     pub parameter: &'static Parameter,
+    /// Its value.
     pub value: Value<'a>,
 }
 

@@ -12,7 +12,9 @@ use crate::{json, number};
 /// One value of a choice.
 #[derive(Clone, Copy)]
 pub struct Choice {
+    /// As it goes on the wire.
     pub value: Scalar,
+    /// As users see it.
     pub label: &'static str,
 }
 

@@ -17,6 +17,7 @@ pub struct Rows {
     pub name: &'static str,
     /// What one row is called.
     pub label: &'static str,
+    /// The columns of each row.
     pub columns: &'static [Parameter],
 }
 

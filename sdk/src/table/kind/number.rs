@@ -11,7 +11,9 @@ use crate::{date, json, number as digits};
 
 /// A range of numbers, both bounds inclusive.
 pub struct NumberRange {
+    /// The least; absent: there is none.
     pub min: Option<f64>,
+    /// The greatest; absent: there is none.
     pub max: Option<f64>,
 }
 
@@ -74,6 +76,7 @@ pub const fn number_between(
     )
 }
 
+/// `true` or `false`.
 pub const fn boolean(name: &'static str, label: &'static str) -> Parameter {
     Parameter::new(name, label, Kind::new(&BOOLEAN))
 }
