@@ -37,13 +37,16 @@ pub struct Errors {
     pub(crate) request_id_header: &'static str,
     judge: Option<Judge>,
     codes: Codes,
-    is_throttled: Option<fn(&Errors, u16, &dyn Headers) -> bool>,
+    is_throttled: Option<IsThrottled>,
     throttled_statuses: &'static [u16],
     pub(crate) throttled_header: &'static str,
 }
 
 /// What a code says that stands in an answer of the status 2xx.
 pub type Judge = fn(&Errors, &str) -> Verdict;
+
+/// Whether a failure of this status, with these headers, says that the service was asked too often.
+type IsThrottled = fn(&Errors, u16, &dyn Headers) -> bool;
 
 /// Who has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

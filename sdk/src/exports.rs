@@ -65,6 +65,7 @@ pub(crate) async fn log_in(
 }
 
 /// `signing.sign`
+#[expect(clippy::needless_pass_by_value, reason = "the contract gives it away")]
 pub fn sign(
     service: &'static Service,
     credential: BoundCredential,

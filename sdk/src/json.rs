@@ -181,7 +181,7 @@ fn refused(text: &str) -> Result<&str, String> {
         None => cursor.scan.failed_at.unwrap_or(text.len()),
     };
     let (before, after) = text.as_bytes().split_at_checked(at).unwrap_or_default();
-    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let line = before.split(|byte| *byte == b'\n').count();
     let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
     let what = if after.is_empty() { "end" } else { "text" };
     Err(format!("unexpected {what} at line {line} column {column}"))
@@ -332,6 +332,12 @@ fn push_escaped(json: &mut String, text: &str) {
 
 /// The text of an object while its members are put together.
 pub struct Members(String);
+
+impl Default for Members {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Members {
     /// An object without members.

@@ -367,12 +367,10 @@ async fn turn_pages(item: &Item<'_>) -> ItemResult {
         let has_next = !is_repeated
             && (next.step)(next, &seen, &mut page).map_err(unintelligible)?
             && !next.stop.is_some_and(|stop| stop(next, &seen));
-        if !is_repeated {
-            before = items.len()..items.len() + rows.len();
-            items.extend(rows.into_iter().map(str::to_owned));
-        } else {
-            before = 0..0;
-        }
+        // What comes again is left out.
+        let rows = if is_repeated { Vec::new() } else { rows };
+        before = items.len()..items.len() + rows.len();
+        items.extend(rows.into_iter().map(str::to_owned));
         if !has_next || items.len() >= limit {
             return Ok(finish(items, limit));
         }

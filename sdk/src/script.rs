@@ -215,6 +215,10 @@ impl Script {
     }
 
     /// Do something with a client of the service.
+    ///
+    /// # Panics
+    /// The base URL of the test is none.
+    #[expect(clippy::panic, reason = "it ends a test")]
     pub fn with_client<O>(&self, work: impl AsyncFnOnce(&Client<'_>) -> O) -> O {
         self.answered(async |requests| {
             let client = Client {

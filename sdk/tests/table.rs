@@ -399,7 +399,7 @@ fn a_total_ends_it_and_so_does_a_page_that_comes_again() {
 
 #[test]
 fn a_function_of_one_s_own_has_the_item_and_the_client() {
-    let node = node(&[r#"{"token":1}"#, r#"[1]"#]);
+    let node = node(&[r#"{"token":1}"#, "[1]"]);
     assert_eq!(
         node.run("thing.byHand", r#"{"name":"n"}"#).unwrap(),
         [r#"{"data":[1]}"#]

@@ -20,11 +20,12 @@ use text::{eq, is_sentence};
 use super::Service;
 
 /// Ends compilation where something is wrong with a service, or with what its node exports.
+///
+/// # Panics
+/// Something is wrong; the message has all of it.
 pub const fn check(service: &Service, exports: &[&str]) {
     let problems = lint(service, exports);
-    if !problems.is_empty() {
-        panic!("{}", problems.text());
-    }
+    assert!(problems.is_empty(), "{}", problems.text());
 }
 
 /// Everything that is wrong with a service, one line each, or with what its node exports.

@@ -16,7 +16,7 @@ pub enum Value<'a> {
     Literal(Cow<'a, str>),
 }
 
-impl<'a> Value<'a> {
+impl Value<'_> {
     /// JSON that is no string, as its compact text.
     pub fn literal(json: String) -> Self {
         Self::Literal(Cow::Owned(json))

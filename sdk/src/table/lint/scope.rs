@@ -154,12 +154,11 @@ const fn is_of(kind: &Kind, scalar: Scalar) -> bool {
             };
             is_above && is_below
         }
-        (Id::Choice, scalar) => is_choice(kind, scalar),
-        (Id::ChooseMany, Scalar::Json(json)) | (Id::Values | Id::Rows, Scalar::Json(json)) => {
+        (Id::ChooseMany | Id::Values | Id::Rows, Scalar::Json(json)) => {
             matches!(json.as_bytes(), [b'[', .., b']'])
         }
         // A condition asks whether a list has one.
-        (Id::ChooseMany, scalar) => is_choice(kind, scalar),
+        (Id::Choice | Id::ChooseMany, scalar) => is_choice(kind, scalar),
         (Id::Object | Id::Group | Id::Columns, Scalar::Json(json)) => {
             matches!(json.as_bytes(), [b'{', .., b'}'])
         }

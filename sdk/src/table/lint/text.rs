@@ -112,7 +112,7 @@ pub(super) const fn contains(texts: &[&str], text: &str) -> bool {
 }
 
 /// The text from `from` up to the first of these bytes.
-pub(super) const fn until<'a>(text: &'a str, from: usize, end: u8) -> Option<&'a str> {
+pub(super) const fn until(text: &str, from: usize, end: u8) -> Option<&str> {
     let bytes = text.as_bytes();
     let mut index = from;
     while index < bytes.len() {
@@ -126,10 +126,7 @@ pub(super) const fn until<'a>(text: &'a str, from: usize, end: u8) -> Option<&'a
 
 /// Whether it is neither empty, padded nor ends with a full stop.
 pub(super) const fn is_sentence(text: &str) -> bool {
-    match text.as_bytes() {
-        [] | [b' ', ..] | [.., b' ' | b'.'] => false,
-        _ => true,
-    }
+    !matches!(text.as_bytes(), [] | [b' ', ..] | [.., b' ' | b'.'])
 }
 
 pub(super) const fn is_lower_case(text: &str) -> bool {
