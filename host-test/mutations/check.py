@@ -43,7 +43,7 @@ class Mutation:
         self.why = table["why"] + (f": {variant}" if variant else "")
         self.edits = table["edit"]
         # The node's own code is no part of the test: its component is built once for each such change.
-        self.is_of_node = any(edit["file"].startswith("node/") for edit in self.edits)
+        self.is_of_node = any(edit["file"].startswith(("node/", "sdk/")) for edit in self.edits)
 
 
 def read():

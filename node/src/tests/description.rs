@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::bindings::exports::workflow::node::description::{Effect, Holds, Kind, Parameter, Scheme};
-use crate::json::{self, elements, object, string};
 use crate::operations::OPERATIONS;
-use crate::table;
-use crate::table::describe::describe;
+use nodule_sdk::bindings::exports::workflow::node::description::{Effect, Holds, Kind, Parameter, Scheme};
+use nodule_sdk::describe;
+use nodule_sdk::json::{self, elements, object, string};
+use nodule_sdk::table;
+
+use crate::SERVICE;
 
 const FORM: &str = include_str!("../../tests/vendor-form.json");
 
@@ -127,7 +129,7 @@ fn compare(
 
 #[test]
 fn names_labels_and_choices_are_the_vendors_form_but_for_the_listed_differences() {
-    let node = describe();
+    let node = describe(&SERVICE);
     let all: HashMap<&str, &Parameter> = node.parameters.iter().map(|p| (p.id.as_str(), p)).collect();
     let form = members(FORM.trim());
     let resources: Vec<(String, String)> = elements(form["resources"])
@@ -205,7 +207,7 @@ fn names_labels_and_choices_are_the_vendors_form_but_for_the_listed_differences(
 
 #[test]
 fn ids_are_unique_and_every_reference_has_its_parameter() {
-    let node = describe();
+    let node = describe(&SERVICE);
     let ids: HashSet<&str> = node
         .parameters
         .iter()
@@ -253,7 +255,7 @@ fn ids_are_unique_and_every_reference_has_its_parameter() {
 
 #[test]
 fn it_logs_in_by_a_session_and_goes_nowhere_but_to_the_base_url() {
-    let node = describe();
+    let node = describe(&SERVICE);
     let [credential] = &node.credentials[..] else {
         panic!("{} credentials", node.credentials.len());
     };
@@ -265,7 +267,7 @@ fn it_logs_in_by_a_session_and_goes_nowhere_but_to_the_base_url() {
 
 #[test]
 fn an_operation_changes_things_by_one_request_or_by_none() {
-    for operation in &describe().operations {
+    for operation in &describe(&SERVICE).operations {
         let expected = u32::from(!matches!(operation.effect, Effect::Read));
         assert_eq!(operation.write_requests, expected, "{}", operation.name);
     }
@@ -273,10 +275,10 @@ fn an_operation_changes_things_by_one_request_or_by_none() {
 
 #[test]
 fn effects_are_as_the_table_of_operations_says() {
-    let node = describe();
+    let node = describe(&SERVICE);
     assert_eq!(node.operations.len(), OPERATIONS.len());
     for (operation, described) in OPERATIONS.iter().zip(&node.operations) {
-        let at = format!("{}.{}", operation.group.name(), operation.name);
+        let at = format!("{}.{}", operation.group, operation.name);
         assert_eq!(format!("{}.{}", described.group, described.name), at);
         let is_same = match (operation.effect, &described.effect) {
             (table::Effect::Read, Effect::Read)
@@ -295,7 +297,7 @@ fn effects_are_as_the_table_of_operations_says() {
 
 #[test]
 fn what_is_json_parses_and_says_where_things_go() {
-    let node = describe();
+    let node = describe(&SERVICE);
     for operation in &node.operations {
         json::document(&operation.output_schema).unwrap();
         let hints = members(operation.hints.as_ref().unwrap());

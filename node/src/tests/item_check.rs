@@ -10,13 +10,13 @@ use nodule_core::json::Json;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use crate::bindings::exports::workflow::node::description::{Holds, Kind, Parameter, Range};
-use crate::bindings::exports::workflow::node::types::Failure;
-use crate::json::quote;
+use nodule_sdk::bindings::exports::workflow::node::description::{Holds, Kind, Parameter, Range};
+use nodule_sdk::json::quote;
+use nodule_sdk::script::validate;
+use nodule_sdk::{Failure, describe};
+
+use crate::SERVICE;
 use crate::operations::OPERATIONS;
-use crate::table::describe::describe;
-use crate::table::plan::Plan;
-use crate::table::validate::validate;
 
 /// For each operation.
 const ITEMS: usize = 2_000;
@@ -81,17 +81,17 @@ fn where_the_node_is_stricter_the_host_leaves_the_item_to_it() {
     for (name, item, why) in STRICTER {
         let operation = OPERATIONS
             .iter()
-            .find(|operation| name.split_once('.') == Some((operation.group.name(), operation.name)));
+            .find(|operation| name.split_once('.') == Some((operation.group, operation.name)));
         let operation = operation.expect("an operation");
         let described = node
-            .operation(operation.group.name(), operation.name)
+            .operation(operation.group, operation.name)
             .expect("it is described");
         assert_eq!(
             host::ItemCheck::new(&node, described).check(item),
             Ok(()),
             "{why}: {item}"
         );
-        match validate(&Plan::new(operation), item).err() {
+        match validate(operation, item).err() {
             Some(Failure::InvalidParameters(problems)) => {
                 assert_eq!(problems.len(), 1, "{item}: {problems:?}");
             }
@@ -107,12 +107,12 @@ fn no_item_that_the_node_accepts_is_refused_before_it_sees_it() {
     let mut random = Random(ChaCha8Rng::seed_from_u64(20));
     let (mut accepted, mut refused_by_both) = (0, 0);
     for operation in OPERATIONS {
-        let (group, name) = (operation.group.name(), operation.name);
+        let (group, name) = (operation.group, operation.name);
         let described = node.operation(group, name).expect("it is described");
-        let (check, plan) = (host::ItemCheck::new(&node, described), Plan::new(operation));
+        let check = host::ItemCheck::new(&node, described);
         for _ in 0..ITEMS {
             let item = form.item(&described.parameters, &mut random);
-            match (validate(&plan, &item), check.check(&item)) {
+            match (validate(operation, &item), check.check(&item)) {
                 (Ok(_), Ok(())) => accepted += 1,
                 (Ok(_), Err(problems)) => {
                     let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
@@ -154,7 +154,7 @@ struct Form(HashMap<String, Parameter>);
 
 impl Form {
     fn new() -> Self {
-        let parameters = describe().parameters.into_iter();
+        let parameters = describe(&SERVICE).parameters.into_iter();
         Self(
             parameters
                 .map(|parameter| (parameter.id.clone(), parameter))
@@ -416,7 +416,7 @@ fn with_a_fault(item: &str, random: &mut Random) -> String {
 /// The node's form in the host's types, as far as an item is checked by it.
 fn for_host() -> host::Node {
     let mut node: host::Node = serde_json::from_str(host::EXAMPLE).expect("core's own example");
-    let (own, any) = (describe(), node.operations.remove(0));
+    let (own, any) = (describe(&SERVICE), node.operations.remove(0));
     node.parameters = own.parameters.into_iter().map(parameter).collect();
     let resources = own.resources.into_iter().map(|group| host::ResourceGroup {
         name: group.name,
