@@ -312,11 +312,13 @@ impl Requests {
 
 #[cfg(target_family = "wasm")]
 impl Requests {
+    /// Milliseconds since 1970-01-01 UTC.
     pub fn now_ms(&self) -> u64 {
         let now = crate::bindings::wasi::clocks::wall_clock::now();
         now.seconds * 1_000 + u64::from(now.nanoseconds / 1_000_000)
     }
 
+    /// Random bits, fresh on each call.
     pub fn random(&self) -> u128 {
         use crate::bindings::wasi::random::random::get_random_u64;
         u128::from(get_random_u64()) << 64 | u128::from(get_random_u64())
