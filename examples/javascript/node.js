@@ -91,9 +91,7 @@ export const execution = {
 			try {
 				return { tag: 'ok', val: await run(call.service.baseUrl, JSON.parse(item.parameters)) };
 			} catch (error) {
-				// An exception is a fault of this file: it ends the call, and the host says where it came from.
-				if (error instanceof Error) throw error;
-				return { tag: 'err', val: error };
+				return { tag: 'err', val: error instanceof Error ? exception(error) : error };
 			}
 		};
 		return Promise.all(call.items.map(one));
@@ -135,6 +133,13 @@ async function json(baseUrl, path, options = {}) {
 	}
 	if (!response.ok) throw failure(await answer(response));
 	return response.json();
+}
+
+// An exception is a fault of this file. The engine of componentize-js would end the call without saying where it came from.
+function exception(error) {
+	console.error(`${error}\n${error.stack}`);
+	const [place] = error.stack.split('\n');
+	return { tag: 'other', val: { kind: 'exception', message: `${error} (${place})`, detail: undefined } };
 }
 
 async function answer(response) {

@@ -114,7 +114,12 @@ fn imports(node: &Indexed<'_>, page: &mut Page) {
     }
     page.blank();
     page.title("Imports", words::IMPORTS);
-    page.paragraph(&node.imports.join(", "), Style::new());
+    let row = |name: &String| Row {
+        name: name.clone(),
+        middle: String::new(),
+        texts: Vec::new(),
+    };
+    page.table(&node.imports.iter().map(row).collect::<Vec<_>>());
     page.paragraph(words::MINIMAL, FAINT);
 }
 
