@@ -22,6 +22,7 @@ mod support;
 #[path = "../hostile/server.rs"]
 mod server;
 
+mod blocking;
 mod both_ways;
 mod drop;
 mod ended;
