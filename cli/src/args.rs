@@ -51,6 +51,8 @@ pub enum Command {
     CheckCredential(CheckCredential),
     /// Log in with the browser, for a credential of the kind OAuth2
     Login(Login),
+    /// Begin a node: a folder with one operation, its tests and a case
+    New(New),
     /// Make the component of a node's folder
     Build(Build),
     /// Build a node again whenever its folder changes, and check its cases
@@ -357,6 +359,13 @@ pub struct Check {
     /// Write a GROUP/OPERATION.toml for each operation without a case, to be filled in and recorded by `nodule record`
     #[arg(long)]
     pub write_skeletons: bool,
+}
+
+/// Begin a node in Rust: a folder with one operation, its tests and a case.
+#[derive(Debug, clap::Args)]
+pub struct New {
+    /// The node's name, which is the folder's: acme, acme-crm
+    pub name: String,
 }
 
 /// Make the component of a node's folder, and look at it as a host does: a crate, or what the `[build]` of nodule.toml makes.

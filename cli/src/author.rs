@@ -2,5 +2,6 @@
 
 pub mod build;
 pub mod dev;
+pub mod new;
 mod project;
 pub mod record;

@@ -11,4 +11,5 @@ mod rules_values;
 mod samples;
 mod script;
 mod sessions;
+mod table;
 mod wire;

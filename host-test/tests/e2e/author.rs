@@ -1,8 +1,8 @@
-//! What an author's commands do: `nodule build`, `nodule dev`, `nodule record`.
+//! What an author's commands do: `nodule new`, `nodule build`, `nodule dev`, `nodule record`.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use simulator::{Config, DEMO_APP_ID, DEMO_APP_SECRET};
@@ -209,4 +209,24 @@ fn a_component_that_changes_is_built_again_and_its_difference_is_shown() {
     until("-  \"name\": \"socialHub\"");
     dev.kill().unwrap();
     dev.wait().unwrap();
+}
+
+#[test]
+fn a_new_node_builds_and_passes_its_tests_and_its_case() {
+    let dir = tempfile::tempdir().unwrap();
+    expect(nodule().args(["new", "acme-crm"]).current_dir(dir.path()), 0);
+    let node = dir.path().join("acme-crm");
+    let mut test = Command::new(env!("CARGO"));
+    expect(test.args(["test", "--quiet", "--offline"]).current_dir(&node), 0);
+    let built = stdout(&expect(nodule().arg("build").current_dir(&node), 0));
+    assert!(built.contains("\nacmeCrm 1: 1 operation\n"), "{built}");
+    let described = stdout(&expect(nodule().args(["describe", "acme-crm.wasm"]).current_dir(&node), 0));
+    assert!(described.contains("Acme Crm"), "{described}");
+    let checked = stdout(&expect(nodule().args(["check", "acme-crm.wasm", "cases"]).current_dir(&node), 0));
+    assert_eq!(checked, "ok      thing/get.har\n1 passed, 0 failed\n");
+
+    let again = stderr(&expect(nodule().args(["new", "acme-crm"]).current_dir(dir.path()), 4));
+    assert!(again.contains("acme-crm: File exists"), "{again}");
+    let wrong = stderr(&expect(nodule().args(["new", "../acme"]).current_dir(dir.path()), 2));
+    assert!(wrong.contains("lower-case letters, digits and hyphens"), "{wrong}");
 }
