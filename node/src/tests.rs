@@ -4,6 +4,7 @@
 mod answers;
 mod description;
 mod execution;
+mod item_check;
 mod pages;
 mod rules;
 mod rules_values;
