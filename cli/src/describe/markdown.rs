@@ -76,10 +76,9 @@ fn imports(node: &Indexed<'_>, page: &mut String) {
         return;
     }
     let names: Vec<String> = node.imports.iter().map(|name| code(name)).collect();
-    page.push_str("\n## Imports\n\n");
-    let names = names.join(", ");
-    let text = format!("Beyond what every node imports: {names}. {}", words::VOID_IMPORTS);
-    paragraph(page, &text);
+    let text = format!("\n## Imports\n\nBeyond what every node has: {}.\n", words::IMPORTS);
+    page.push_str(&text);
+    paragraph(page, &format!("\n{}. {}", names.join(", "), words::MINIMAL));
 }
 
 fn operations(node: &Indexed<'_>, page: &mut String) {
