@@ -26,7 +26,6 @@ mod server;
 #[path = "../hostile/certified.rs"]
 mod certified;
 
-mod blocking;
 mod both_ways;
 mod drop;
 mod ended;

@@ -4,10 +4,8 @@
 mod query;
 
 use std::fmt;
-use std::sync::OnceLock;
 
 use http::{HeaderName, HeaderValue};
-use nodule_core::redact::Redactor;
 use nodule_core::redact::answers::Answers;
 use nodule_core::secret::Secret;
 
@@ -22,11 +20,7 @@ pub(crate) struct Access {
     query: Query,
     /// The secrets among the values, and parts of them that are secret by themselves.
     secrets: Vec<Secret>,
-    /// Secrets that no request gets.
-    further: Vec<Secret>,
     answers: Answers,
-    /// Made when it is first needed: most nodes print nothing.
-    redactor: OnceLock<Redactor>,
 }
 
 impl fmt::Debug for Access {
@@ -55,14 +49,15 @@ impl Access {
         secrets: Vec<Secret>,
         further: impl Iterator<Item = &'a Secret>,
     ) -> Self {
-        let further: Vec<Secret> = further.cloned().collect();
+        let answers = {
+            let further: Vec<&Secret> = further.collect();
+            Answers::new(secrets.iter().chain(further))
+        };
         Self {
-            answers: Answers::new(secrets.iter().chain(&further)),
             headers,
             query,
             secrets,
-            further,
-            redactor: OnceLock::new(),
+            answers,
         }
     }
 
@@ -88,12 +83,6 @@ impl Access {
     /// Finds the session's secrets in responses.
     pub(crate) fn answers(&self) -> &Answers {
         &self.answers
-    }
-
-    /// Removes the credential's and the session's secrets from a text that no node reads.
-    pub(crate) fn redactor(&self) -> &Redactor {
-        self.redactor
-            .get_or_init(|| Redactor::new(self.secrets.iter().chain(&self.further)))
     }
 
     /// The secrets that requests get.

@@ -93,8 +93,7 @@ impl Component {
             // starts meanwhile.
             blocking(move || make(&engine, &digest).map(|pre| (pre, loading))).await?
         };
-        let mut node = described::describe(engine, &pre).await?;
-        node.imports = contract::void_imports(pre.component());
+        let node = described::describe(engine, &pre).await?;
         described::refuse_mute(&node, pre.has(CHOICES))?;
         described::refuse_sessionless(&node, pre.has(AUTHENTICATION), pre.has(SIGNING))?;
         if engine.turns() && pre.has(TURNS) {

@@ -5,7 +5,7 @@ use nodule_core::rate::Bucket;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::run::batch::{BatchPlan, Shown};
+use crate::run::batch::BatchPlan;
 use crate::run::item::Completed;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ impl Stepped {
         } else {
             BatchPlan::one_call(rules.slots)
         };
-        let size = BatchSize::new(plan, rules.order, is_one_call, true);
+        let size = BatchSize::new(plan, rules.order, is_one_call);
         Self {
             schedule: Schedule::new(rules, size),
             now: Now {
@@ -96,11 +96,7 @@ impl Stepped {
             (tracked, result)
         });
         let results = results.collect();
-        let shown = Shown {
-            took: SECOND / 10,
-            manner: None,
-        };
-        self.schedule.ended(call.slots, shown, results, self.now);
+        self.schedule.ended(call.slots, SECOND / 10, results, self.now);
     }
 
     fn results(&mut self) -> Vec<Completed> {
