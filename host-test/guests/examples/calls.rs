@@ -6,7 +6,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use hostile_guests::{
-    Behaviour, Call, Failure, Item, ItemResult, OtherFailure, Step, Turn, by_turns, guest, parse, seen, send,
+    Behaviour, Call, Failure, Item, ItemResult, OtherFailure, Step, Turn, by_turns, failure, guest, outputs,
+    parse, send,
 };
 use serde_json::{Value, json};
 
@@ -84,7 +85,10 @@ fn result(item: &Value, outcomes: &[Value]) -> ItemResult {
             detail: other.get("detail").map(ToString::to_string),
         }));
     }
-    seen(item, outcomes)
+    match outcomes {
+        [only] if only["error"].is_string() => Err(failure(only["error"].as_str().unwrap_or_default())),
+        outcomes => Ok(outputs(outcomes)),
+    }
 }
 
 guest!(Calls);

@@ -20,7 +20,6 @@
 mod asking;
 mod bench;
 mod bombs;
-mod certified;
 mod claims;
 mod connections;
 mod crowd;
