@@ -176,9 +176,7 @@ fn without_custom_sections(component: &[u8]) -> Result<Vec<u8>, wasmparser::Bina
 /// The parser's ranges lie within what it parsed.
 fn bytes<'a>(component: &'a [u8], range: &Range<u64>) -> &'a [u8] {
     let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
-    component
-        .get(at(range.start)..at(range.end))
-        .unwrap_or_default()
+    component.get(at(range.start)..at(range.end)).unwrap_or_default()
 }
 
 fn section(output: &mut Vec<u8>, id: u8, bytes: &[u8]) {
@@ -223,7 +221,10 @@ mod tests {
 
     #[test]
     fn a_module_that_expects_a_browser_is_refused_by_its_import() {
-        let module = module(Some(("__wbindgen_placeholder__", "__wbindgen_describe")), &["component-type:x"]);
+        let module = module(
+            Some(("__wbindgen_placeholder__", "__wbindgen_describe")),
+            &["component-type:x"],
+        );
         let error = component(&module).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -240,7 +241,10 @@ mod tests {
     #[test]
     fn what_is_no_module_is_refused() {
         for bytes in [&b"text"[..], b"", b"\0asm\x0d\0\x01\0", b"\0asm\x01\0\0"] {
-            assert!(matches!(component(bytes), Err(EncodeError::NotAModule(_))), "{bytes:?}");
+            assert!(
+                matches!(component(bytes), Err(EncodeError::NotAModule(_))),
+                "{bytes:?}"
+            );
         }
     }
 }

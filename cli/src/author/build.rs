@@ -75,7 +75,8 @@ pub async fn component(project: &Project, profile: &str, output: &Path) -> Resul
         Some(build) => commands(&project.dir, build)?,
     };
     let imports = encode::imports_of(&bytes).map_err(|error| Failed::usage(error.to_string()))?;
-    let broken = |error: &dyn std::fmt::Display| Failed::unwritten(format!("{}: {error}", text::path(output)));
+    let broken =
+        |error: &dyn std::fmt::Display| Failed::unwritten(format!("{}: {error}", text::path(output)));
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let mut part = tempfile::Builder::new();
@@ -110,8 +111,8 @@ fn rust(dir: &Path, profile: &str) -> Result<Vec<u8>, Failed> {
         .arg(&manifest)
         .env("CARGO_ENCODED_RUSTFLAGS", flags(Path::new(root.trim())));
     let module = module_of(&mut command, &manifest)?;
-    let bytes = std::fs::read(&module)
-        .map_err(|error| Failed::usage(format!("{}: {error}", text::path(&module))))?;
+    let bytes =
+        std::fs::read(&module).map_err(|error| Failed::usage(format!("{}: {error}", text::path(&module))))?;
     encode::component(&bytes)
         .map_err(|error| Failed::usage(format!("{}: {error}", text::path(&manifest))).hint(error.hint()))
 }
@@ -151,11 +152,17 @@ fn module_of(command: &mut Command, manifest: &Path) -> Result<PathBuf, Failed> 
     }
     let status = child.wait().map_err(|error| no_program("cargo", &error))?;
     if !status.success() {
-        return Err(Failed::usage(format!("{}: it does not compile", text::path(&manifest))));
+        return Err(Failed::usage(format!(
+            "{}: it does not compile",
+            text::path(&manifest)
+        )));
     }
     module.ok_or_else(|| {
-        Failed::usage(format!("{}: expected a library of the type `cdylib`, found none", text::path(&manifest)))
-            .hint("add `[lib]` with `crate-type = [\"cdylib\", \"lib\"]` to Cargo.toml".to_owned())
+        Failed::usage(format!(
+            "{}: expected a library of the type `cdylib`, found none",
+            text::path(&manifest)
+        ))
+        .hint("add `[lib]` with `crate-type = [\"cdylib\", \"lib\"]` to Cargo.toml".to_owned())
     })
 }
 
@@ -163,7 +170,10 @@ fn module_of(command: &mut Command, manifest: &Path) -> Result<PathBuf, Failed> 
 /// that it is the same component everywhere.
 fn flags(root: &Path) -> OsString {
     const SEPARATOR: &str = "\u{1f}";
-    let given = match (std::env::var("CARGO_ENCODED_RUSTFLAGS"), std::env::var("RUSTFLAGS")) {
+    let given = match (
+        std::env::var("CARGO_ENCODED_RUSTFLAGS"),
+        std::env::var("RUSTFLAGS"),
+    ) {
         (Ok(flags), _) => flags,
         (Err(_), Ok(flags)) => flags.split_whitespace().collect::<Vec<_>>().join(SEPARATOR),
         (Err(_), Err(_)) => String::new(),
@@ -181,7 +191,10 @@ fn flags(root: &Path) -> OsString {
     };
     // The last that fits counts.
     let sources = cargo_home.map(|home| home.join("registry/src/"));
-    for hidden in [home.as_deref(), sources.as_deref(), root.parent()].into_iter().flatten() {
+    for hidden in [home.as_deref(), sources.as_deref(), root.parent()]
+        .into_iter()
+        .flatten()
+    {
         let mut flag = OsString::from("--remap-path-prefix=");
         flag.push(hidden);
         flag.push("=");
@@ -204,17 +217,18 @@ fn add_target() -> Result<(), Failed> {
     if status.is_ok_and(|status| status.success()) {
         return Ok(());
     }
-    Err(
-        Failed::usage(format!("the compiler cannot build for {TARGET}"))
-            .hint(format!("install it by `rustup target add {TARGET}`")),
-    )
+    Err(Failed::usage(format!("the compiler cannot build for {TARGET}"))
+        .hint(format!("install it by `rustup target add {TARGET}`")))
 }
 
 /// Runs the commands of `nodule.toml`, and reads what they leave.
 fn commands(dir: &Path, build: &Build) -> Result<Vec<u8>, Failed> {
     for command in &build.commands {
         let Some((program, arguments)) = command.split_first() else {
-            return Err(Failed::usage("nodule.toml: `commands`: expected a program and its arguments, found an empty list".to_owned()));
+            return Err(Failed::usage(
+                "nodule.toml: `commands`: expected a program and its arguments, found an empty list"
+                    .to_owned(),
+            ));
         };
         let shown = text::shown(&command.join(" "), 200);
         line(&format!("running {shown}"));
@@ -239,7 +253,8 @@ fn commands(dir: &Path, build: &Build) -> Result<Vec<u8>, Failed> {
     match encode::component(&bytes) {
         // What is a component already stays as it is.
         Err(encode::EncodeError::NotAModule(_)) => Ok(bytes),
-        encoded => encoded.map_err(|error| Failed::usage(format!("{}: {error}", text::path(&made))).hint(error.hint())),
+        encoded => encoded
+            .map_err(|error| Failed::usage(format!("{}: {error}", text::path(&made))).hint(error.hint())),
     }
 }
 

@@ -33,7 +33,12 @@ pub async fn dev(args: &args::Dev) -> Result<Exit, Failed> {
             let _ = changed.try_send(());
         }
     });
-    let broken = |error: notify::Error| Failed::usage(format!("{}: it cannot be watched: {error}", text::path(&args.dir)));
+    let broken = |error: notify::Error| {
+        Failed::usage(format!(
+            "{}: it cannot be watched: {error}",
+            text::path(&args.dir)
+        ))
+    };
     let mut watcher = watcher.map_err(broken)?;
     watch(&mut watcher, &args.dir).map_err(broken)?;
     let mut described = None;
@@ -41,8 +46,14 @@ pub async fn dev(args: &args::Dev) -> Result<Exit, Failed> {
         match build::component(&project, "release", &output).await {
             Ok(report) => {
                 output::print(&report.text(&output))?;
-                let now = describe::render(report.component.node(), Format::Json, None, None, describe::width())
-                    .map_err(|refused| Failed::usage(refused.to_string()))?;
+                let now = describe::render(
+                    report.component.node(),
+                    Format::Json,
+                    None,
+                    None,
+                    describe::width(),
+                )
+                .map_err(|refused| Failed::usage(refused.to_string()))?;
                 if let Some(before) = described.replace(now.clone()) {
                     output::print(&difference(&before, &now))?;
                 }
@@ -113,7 +124,10 @@ mod tests {
         for path in ["/acme/acme.wasm", "/acme/.tmp8Hx", "/acme/target"] {
             assert!(!is_change(event(made, path)), "{path}");
         }
-        assert!(!is_change(event(EventKind::Access(AccessKind::Any), "/acme/src/lib.rs")));
+        assert!(!is_change(event(
+            EventKind::Access(AccessKind::Any),
+            "/acme/src/lib.rs"
+        )));
     }
 
     #[test]

@@ -25,7 +25,8 @@ const RUST: [(&str, &str); 10] = [
 pub async fn new(args: &args::New) -> Result<Exit, Failed> {
     let words = words(&args.name)?;
     let dir = Path::new(&args.name);
-    let broken = |path: &Path, error: &std::io::Error| Failed::unwritten(format!("{}: {error}", text::path(path)));
+    let broken =
+        |path: &Path, error: &std::io::Error| Failed::unwritten(format!("{}: {error}", text::path(path)));
     std::fs::create_dir(dir).map_err(|error| broken(dir, &error))?;
     for (name, template) in RUST {
         let file = dir.join(name);
@@ -43,7 +44,9 @@ fn words(name: &str) -> Result<[(&'static str, String); 6], Failed> {
     const MOST_CHARS: usize = 50;
     let is_part = |part: &str| {
         part.starts_with(|first: char| first.is_ascii_lowercase())
-            && part.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit())
+            && part
+                .chars()
+                .all(|char| char.is_ascii_lowercase() || char.is_ascii_digit())
     };
     if name.len() > MOST_CHARS || !name.split('-').all(is_part) {
         return Err(Failed::usage(format!(
@@ -54,7 +57,11 @@ fn words(name: &str) -> Result<[(&'static str, String); 6], Failed> {
     let upper = |part: &str| part[..1].to_ascii_uppercase() + &part[1..];
     let capital: Vec<String> = name.split('-').map(upper).collect();
     let (first, rest) = name.split_once('-').unwrap_or((name, ""));
-    let rest: String = rest.split('-').filter(|part| !part.is_empty()).map(upper).collect();
+    let rest: String = rest
+        .split('-')
+        .filter(|part| !part.is_empty())
+        .map(upper)
+        .collect();
     Ok([
         ("{{name}}", name.to_owned()),
         ("{{crate}}", name.replace('-', "_")),
@@ -75,9 +82,10 @@ fn sdk() -> String {
     let version = env!("CARGO_PKG_VERSION");
     let program = std::env::current_exe().and_then(|program| program.canonicalize());
     let folders = program.iter().flat_map(|program| program.ancestors());
-    let checkout: Option<PathBuf> = folders
-        .map(|folder| folder.join("sdk"))
-        .find(|sdk| std::fs::read_to_string(sdk.join("Cargo.toml")).is_ok_and(|text| text.contains("name = \"nodule-sdk\"")));
+    let checkout: Option<PathBuf> = folders.map(|folder| folder.join("sdk")).find(|sdk| {
+        std::fs::read_to_string(sdk.join("Cargo.toml"))
+            .is_ok_and(|text| text.contains("name = \"nodule-sdk\""))
+    });
     match checkout {
         Some(sdk) => {
             let path = toml::Value::String(sdk.to_string_lossy().into_owned());
@@ -100,7 +108,9 @@ mod tests {
 
     #[test]
     fn a_name_that_fits_no_place_is_refused() {
-        for name in ["", "Acme", "acme_crm", "-acme", "acme-", "a--b", "../acme", "acme crm", "1st", "é"] {
+        for name in [
+            "", "Acme", "acme_crm", "-acme", "acme-", "a--b", "../acme", "acme crm", "1st", "é",
+        ] {
             assert!(words(name).is_err(), "{name}");
         }
     }

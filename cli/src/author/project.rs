@@ -59,10 +59,11 @@ impl Project {
             Config::default()
         };
         if config.build.is_none() && !dir.join("Cargo.toml").exists() {
-            return Err(
-                Failed::usage(format!("{}: expected a node's folder, found neither Cargo.toml nor `[build]` in {CONFIG}", text::path(dir)))
-                    .hint("name the folder, or make a node by `nodule new NAME`".to_owned()),
-            );
+            return Err(Failed::usage(format!(
+                "{}: expected a node's folder, found neither Cargo.toml nor `[build]` in {CONFIG}",
+                text::path(dir)
+            ))
+            .hint("name the folder, or make a node by `nodule new NAME`".to_owned()));
         }
         Ok(Self {
             dir: dir.to_owned(),
@@ -92,5 +93,9 @@ impl Project {
 
 fn wrong(file: &Path, error: &toml::de::Error) -> Failed {
     let place = error.span().map_or(0, |span| span.start);
-    Failed::usage(format!("{}: at byte {place}: {}", text::path(file), error.message()))
+    Failed::usage(format!(
+        "{}: at byte {place}: {}",
+        text::path(file),
+        error.message()
+    ))
 }

@@ -48,8 +48,11 @@ pub async fn record(args: &args::Record) -> Result<Exit, Failed> {
         args.files.clone()
     };
     if cases.is_empty() {
-        return Err(Failed::usage(format!("{}: no case to record", text::path(&args.cases)))
-            .hint("`nodule check COMPONENT CASES --write-skeletons` writes one for each operation".to_owned()));
+        return Err(
+            Failed::usage(format!("{}: no case to record", text::path(&args.cases))).hint(
+                "`nodule check COMPONENT CASES --write-skeletons` writes one for each operation".to_owned(),
+            ),
+        );
     }
     let cases: Vec<Case> = cases
         .into_iter()
@@ -63,7 +66,11 @@ pub async fn record(args: &args::Record) -> Result<Exit, Failed> {
     let tls = setup::tls(&policy, &args.grants, &args.outbound, &mut Places::default())?;
     let mut exit = Exit::Done;
     for case in &cases {
-        let builder = component.runner().policy(policy.clone()).tls(tls.clone()).own_session();
+        let builder = component
+            .runner()
+            .policy(policy.clone())
+            .tls(tls.clone())
+            .own_session();
         let mut builder = setup::with_tokens(builder, args.credential.as_deref()).record(meta(
             &component,
             credential.as_ref(),
@@ -138,15 +145,25 @@ impl Case {
             .filter(|operation| is_case_of(&place, &format!("{}/{}", operation.group, operation.name)))
             .max_by_key(|operation| operation.name.len())
             .ok_or_else(|| {
-                wrong(&format!("no operation of the node fits `{}`", text::shown(&place, 200)))
-                    .hint("a case is GROUP/OPERATION.toml or GROUP/OPERATION-VARIANT.toml below --cases".to_owned())
+                wrong(&format!(
+                    "no operation of the node fits `{}`",
+                    text::shown(&place, 200)
+                ))
+                .hint(
+                    "a case is GROUP/OPERATION.toml or GROUP/OPERATION-VARIANT.toml below --cases".to_owned(),
+                )
             })?;
         let recording = file.with_extension(RECORDING);
         // The folder of cases may come from a stranger.
         if recording.symlink_metadata().is_ok_and(|found| !found.is_file()) {
-            return Err(wrong("expected a file as its recording, found a link or something else"));
+            return Err(wrong(
+                "expected a file as its recording, found a link or something else",
+            ));
         }
-        let items = read.items.into_iter().map(|item| json(toml::Value::Table(item)).to_string());
+        let items = read
+            .items
+            .into_iter()
+            .map(|item| json(toml::Value::Table(item)).to_string());
         Ok(Self {
             group: operation.group.clone(),
             operation: operation.name.clone(),
@@ -180,6 +197,9 @@ fn json(value: toml::Value) -> serde_json::Value {
         toml::Value::Boolean(is) => is.into(),
         toml::Value::Datetime(date) => date.to_string().into(),
         toml::Value::Array(values) => values.into_iter().map(json).collect(),
-        toml::Value::Table(values) => values.into_iter().map(|(name, value)| (name, json(value))).collect(),
+        toml::Value::Table(values) => values
+            .into_iter()
+            .map(|(name, value)| (name, json(value)))
+            .collect(),
     }
 }

@@ -46,22 +46,34 @@ fn an_import_that_no_host_has_is_named_with_what_brings_it() {
 
 #[test]
 fn a_crate_that_is_no_node_is_told_what_makes_it_one() {
-    let said = refused(COMPONENT_LIBRARY, "#[unsafe(no_mangle)] extern \"C\" fn run() {}\n");
+    let said = refused(
+        COMPONENT_LIBRARY,
+        "#[unsafe(no_mangle)] extern \"C\" fn run() {}\n",
+    );
     assert!(said.contains("nodule_sdk::export!"), "{said}");
     let said = refused("", "pub fn run() {}\n");
     assert!(said.contains("crate-type = [\"cdylib\""), "{said}");
     let said = refused(COMPONENT_LIBRARY, "fn run() { missing() }\n");
-    assert!(said.contains("cannot find function `missing`") && said.contains("it does not compile"), "{said}");
+    assert!(
+        said.contains("cannot find function `missing`") && said.contains("it does not compile"),
+        "{said}"
+    );
 }
 
 #[test]
 fn a_folder_that_holds_no_node_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let said = stderr(&expect(nodule().arg("build").arg(dir.path()), 2));
-    assert!(said.contains("found neither Cargo.toml nor `[build]` in nodule.toml"), "{said}");
+    assert!(
+        said.contains("found neither Cargo.toml nor `[build]` in nodule.toml"),
+        "{said}"
+    );
     std::fs::write(dir.path().join("nodule.toml"), "[build]\ncommand = \"make\"\n").unwrap();
     let said = stderr(&expect(nodule().arg("build").arg(dir.path()), 2));
-    assert!(said.contains("nodule.toml") && said.contains("unknown field `command`"), "{said}");
+    assert!(
+        said.contains("nodule.toml") && said.contains("unknown field `command`"),
+        "{said}"
+    );
 }
 
 /// A node in another language, whose build leaves this component.
@@ -80,8 +92,14 @@ fn commands_build_a_node_in_any_language() {
     let said = stdout(&expect(nodule().arg("build").arg(dir.path()), 0));
     let bytes = std::fs::read(component()).unwrap();
     assert_eq!(std::fs::read(dir.path().join("target/node.wasm")).unwrap(), bytes);
-    assert!(said.contains(&format!("target/node.wasm: {} bytes, sha256:", bytes.len())), "{said}");
-    assert!(said.contains("\nsocialHub 1: 18 operations\nimports wasi:"), "{said}");
+    assert!(
+        said.contains(&format!("target/node.wasm: {} bytes, sha256:", bytes.len())),
+        "{said}"
+    );
+    assert!(
+        said.contains("\nsocialHub 1: 18 operations\nimports wasi:"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -93,13 +111,23 @@ fn a_build_that_fails_leaves_the_component_as_it_was() {
     std::fs::write(dir.path().join("src/node.wasm"), b"\0asm\x0d\0\x01\0").unwrap();
     // To a name of its own, since the commands write to the other.
     let mut build = nodule();
-    build.arg("build").arg(dir.path()).arg("-o").arg(dir.path().join("kept.wasm"));
+    build
+        .arg("build")
+        .arg(dir.path())
+        .arg("-o")
+        .arg(dir.path().join("kept.wasm"));
     let said = stderr(&expect(&mut build, 3));
     assert!(said.contains("error:"), "{said}");
-    assert_eq!(std::fs::read(dir.path().join("kept.wasm")).unwrap(), std::fs::read(component()).unwrap());
+    assert_eq!(
+        std::fs::read(dir.path().join("kept.wasm")).unwrap(),
+        std::fs::read(component()).unwrap()
+    );
     std::fs::remove_file(dir.path().join("src/node.wasm")).unwrap();
     let said = stderr(&expect(nodule().arg("build").arg(dir.path()), 2));
-    assert!(said.contains("`cp src/node.wasm target/node.wasm` failed"), "{said}");
+    assert!(
+        said.contains("`cp src/node.wasm target/node.wasm` failed"),
+        "{said}"
+    );
 }
 
 /// Cases of a member, to be recorded, and a credential for another place.
@@ -110,14 +138,19 @@ fn to_be_recorded(cases: &[(&str, &str)]) -> tempfile::TempDir {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, text).unwrap();
     }
-    let credential = json!({"baseUrl": "http://127.0.0.1:9", "appId": DEMO_APP_ID, "appSecret": DEMO_APP_SECRET});
+    let credential =
+        json!({"baseUrl": "http://127.0.0.1:9", "appId": DEMO_APP_ID, "appSecret": DEMO_APP_SECRET});
     std::fs::write(dir.path().join("credential.json"), credential.to_string()).unwrap();
     dir
 }
 
 fn record(dir: &Path, arguments: &[&str], code: i32) -> (String, String) {
     let mut record = nodule();
-    record.arg("record").args(arguments).arg("--component").arg(component());
+    record
+        .arg("record")
+        .args(arguments)
+        .arg("--component")
+        .arg(component());
     record.args(["--credential", "credential.json"]).current_dir(dir);
     let output = expect(&mut record, code);
     (stdout(&output), stderr(&output))
@@ -128,7 +161,10 @@ const MEMBER: &str = "[[items]]\ncardNo = \"M17\"\n\n[[items]]\ncardNo = 18\n";
 #[test]
 fn a_case_is_recorded_from_its_items_at_the_given_base_url() {
     let simulator = simulator(Config::default());
-    let dir = to_be_recorded(&[("member/getMember.toml", MEMBER), ("member/getMember-again.toml", MEMBER)]);
+    let dir = to_be_recorded(&[
+        ("member/getMember.toml", MEMBER),
+        ("member/getMember-again.toml", MEMBER),
+    ]);
     let base = simulator.base_url();
     let at = ["--base-url", &base, "--recorded-against", "simulator"];
     let one = ["cases/member/getMember-again.toml"];
@@ -144,11 +180,17 @@ fn a_case_is_recorded_from_its_items_at_the_given_base_url() {
     let mut check = nodule();
     check.arg("check").arg(component()).arg(dir.path().join("cases"));
     let checked = stdout(&check.output().unwrap());
-    assert!(checked.starts_with("ok      member/getMember-again.har\nok      member/getMember.har\n"), "{checked}");
+    assert!(
+        checked.starts_with("ok      member/getMember-again.har\nok      member/getMember.har\n"),
+        "{checked}"
+    );
     let text = std::fs::read_to_string(dir.path().join("cases/member/getMember.har")).unwrap();
     assert!(!text.contains(DEMO_APP_SECRET));
     let recording: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(recording["log"]["_case"]["items"], json!([{"cardNo": "M17"}, {"cardNo": 18}]));
+    assert_eq!(
+        recording["log"]["_case"]["items"],
+        json!([{"cardNo": "M17"}, {"cardNo": 18}])
+    );
     assert_eq!(recording["log"]["_recordedAgainst"], "simulator");
 }
 
@@ -158,7 +200,10 @@ fn a_service_that_is_not_there_replaces_no_recording() {
     let recording = dir.path().join("cases/member/getMember.har");
     std::fs::write(&recording, "as it was").unwrap();
     let (out, err) = record(dir.path(), &["--all"], 1);
-    assert!(out.starts_with("FAILED  cases/member/getMember.har\n        item 0: "), "{out}");
+    assert!(
+        out.starts_with("FAILED  cases/member/getMember.har\n        item 0: "),
+        "{out}"
+    );
     assert!(err.contains("`fails = true`"), "{err}");
     assert_eq!(std::fs::read_to_string(recording).unwrap(), "as it was");
 }
@@ -168,7 +213,10 @@ fn a_case_that_is_to_fail_is_recorded_if_it_fails() {
     let simulator = simulator(Config::default());
     let fails = "fails = true\n[[items]]\ncardNo = \" \"\n";
     let succeeds = "fails = true\n[[items]]\ncardNo = \"M17\"\n";
-    let dir = to_be_recorded(&[("member/getMember-blank.toml", fails), ("member/getMember-none.toml", succeeds)]);
+    let dir = to_be_recorded(&[
+        ("member/getMember-blank.toml", fails),
+        ("member/getMember-none.toml", succeeds),
+    ]);
     let (out, err) = record(dir.path(), &["--all", "--base-url", &simulator.base_url()], 1);
     assert_eq!(
         out,
@@ -180,9 +228,17 @@ fn a_case_that_is_to_fail_is_recorded_if_it_fails() {
 #[test]
 fn a_wrong_case_is_named_before_anything_is_sent() {
     for (name, text, expected) in [
-        ("member/getMembr.toml", MEMBER, "no operation of the node fits `member/getMembr`"),
+        (
+            "member/getMembr.toml",
+            MEMBER,
+            "no operation of the node fits `member/getMembr`",
+        ),
         ("member/getMember.toml", "items = 1\n", "line 1: invalid type"),
-        ("member/getMember.toml", "[[items]]\n[[item]]\n", "unknown field `item`"),
+        (
+            "member/getMember.toml",
+            "[[items]]\n[[item]]\n",
+            "unknown field `item`",
+        ),
     ] {
         let dir = to_be_recorded(&[(name, text)]);
         let (_, err) = record(dir.path(), &["--all"], 2);
@@ -195,11 +251,17 @@ fn a_wrong_case_is_named_before_anything_is_sent() {
 fn a_component_that_changes_is_built_again_and_its_difference_is_shown() {
     let dir = built_by_commands(&component());
     let mut dev = nodule();
-    dev.arg("dev").arg(dir.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+    dev.arg("dev")
+        .arg(dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut dev = dev.spawn().unwrap();
     let mut lines = BufReader::new(dev.stdout.take().unwrap()).lines();
     let mut until = |expected: &str| {
-        let found = lines.by_ref().map(Result::unwrap).find(|line| line.contains(expected));
+        let found = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.contains(expected));
         assert!(found.is_some(), "{expected}: not said before the end");
     };
     until("socialHub 1: 18 operations");
@@ -220,13 +282,30 @@ fn a_new_node_builds_and_passes_its_tests_and_its_case() {
     expect(test.args(["test", "--quiet", "--offline"]).current_dir(&node), 0);
     let built = stdout(&expect(nodule().arg("build").current_dir(&node), 0));
     assert!(built.contains("\nacmeCrm 1: 1 operation\n"), "{built}");
-    let described = stdout(&expect(nodule().args(["describe", "acme-crm.wasm"]).current_dir(&node), 0));
+    let described = stdout(&expect(
+        nodule().args(["describe", "acme-crm.wasm"]).current_dir(&node),
+        0,
+    ));
     assert!(described.contains("Acme Crm"), "{described}");
-    let checked = stdout(&expect(nodule().args(["check", "acme-crm.wasm", "cases"]).current_dir(&node), 0));
+    let checked = stdout(&expect(
+        nodule()
+            .args(["check", "acme-crm.wasm", "cases"])
+            .current_dir(&node),
+        0,
+    ));
     assert_eq!(checked, "ok      thing/get.har\n1 passed, 0 failed\n");
 
-    let again = stderr(&expect(nodule().args(["new", "acme-crm"]).current_dir(dir.path()), 4));
+    let again = stderr(&expect(
+        nodule().args(["new", "acme-crm"]).current_dir(dir.path()),
+        4,
+    ));
     assert!(again.contains("acme-crm: File exists"), "{again}");
-    let wrong = stderr(&expect(nodule().args(["new", "../acme"]).current_dir(dir.path()), 2));
-    assert!(wrong.contains("lower-case letters, digits and hyphens"), "{wrong}");
+    let wrong = stderr(&expect(
+        nodule().args(["new", "../acme"]).current_dir(dir.path()),
+        2,
+    ));
+    assert!(
+        wrong.contains("lower-case letters, digits and hyphens"),
+        "{wrong}"
+    );
 }

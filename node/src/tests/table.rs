@@ -26,7 +26,11 @@ fn a_put_changes_only_what_is_set() {
         let request = &operation.request;
         let is_put = request.method == Method::Put;
         assert_eq!(is_put, request.is_update, "{}", operation.name);
-        assert!(!(is_put && operation.effect == Effect::Read), "{}", operation.name);
+        assert!(
+            !(is_put && operation.effect == Effect::Read),
+            "{}",
+            operation.name
+        );
     }
 }
 
