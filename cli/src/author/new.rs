@@ -22,7 +22,7 @@ const RUST: [(&str, &str); 10] = [
     (".github/workflows/ci.yml", include_str!("template/rust/ci.yml")),
 ];
 
-pub async fn new(args: &args::New) -> Result<Exit, Failed> {
+pub fn new(args: &args::New) -> Result<Exit, Failed> {
     let words = words(&args.name)?;
     let dir = Path::new(&args.name);
     let broken =
@@ -54,7 +54,11 @@ fn words(name: &str) -> Result<[(&'static str, String); 6], Failed> {
             text::shown(name, MOST_CHARS)
         )));
     }
-    let upper = |part: &str| part[..1].to_ascii_uppercase() + &part[1..];
+    let upper = |part: &str| {
+        let mut chars = part.chars();
+        let first = chars.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(chars).collect::<String>()
+    };
     let capital: Vec<String> = name.split('-').map(upper).collect();
     let (first, rest) = name.split_once('-').unwrap_or((name, ""));
     let rest: String = rest

@@ -1,20 +1,10 @@
 //! A node's folder: `Cargo.toml` for Rust, or `nodule.toml` with a `[build]` for any other language.
 //!
 //! ```toml
-//! # What is granted of the origins that the node's description declares, when it is packed
-//! declared = ["https://uploads.example.com"]
-//!
 //! # How a node in another language than Rust is built: each command in turn, in this folder, without a shell
 //! [build]
 //! commands = [["npm", "install"], ["npm", "run", "build"]]
 //! output = "acme.wasm"
-//!
-//! # Whose the node is, where Cargo.toml or package.json does not say so
-//! [package]
-//! author = "Acme Ltd."
-//! license = "MIT"
-//! repository = "https://github.com/acme/n8n-nodes-acme"
-//! categories = ["Sales"]
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -48,6 +38,16 @@ pub struct Build {
     pub output: PathBuf,
 }
 
+#[derive(Deserialize)]
+struct Manifest {
+    package: Package,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+}
+
 impl Project {
     /// Reads what the folder says of itself.
     pub fn open(dir: &Path) -> Result<Self, Failed> {
@@ -75,14 +75,6 @@ impl Project {
     pub fn component(&self) -> Result<PathBuf, Failed> {
         if let Some(build) = &self.config.build {
             return Ok(self.dir.join(&build.output));
-        }
-        #[derive(Deserialize)]
-        struct Manifest {
-            package: Package,
-        }
-        #[derive(Deserialize)]
-        struct Package {
-            name: String,
         }
         let file = self.dir.join("Cargo.toml");
         let text = read(&file, &files::POLICY)?;

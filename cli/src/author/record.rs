@@ -56,7 +56,7 @@ pub async fn record(args: &args::Record) -> Result<Exit, Failed> {
     }
     let cases: Vec<Case> = cases
         .into_iter()
-        .map(|file| Case::open(&component, &args.cases, file))
+        .map(|file| Case::open(&component, &args.cases, &file))
         .collect::<Result<_, _>>()?;
     let credential = credential(args, &component)?;
     if let Some(credential) = &credential {
@@ -129,15 +129,15 @@ struct Case {
 
 impl Case {
     /// Reads a case; its place names the operation.
-    fn open(component: &Component, cases: &Path, file: PathBuf) -> Result<Self, Failed> {
-        let wrong = |why: &str| Failed::usage(format!("{}: {why}", text::path(&file)));
-        let text = read(&file, &POLICY)?;
+    fn open(component: &Component, cases: &Path, file: &Path) -> Result<Self, Failed> {
+        let wrong = |why: &str| Failed::usage(format!("{}: {why}", text::path(file)));
+        let text = read(file, &POLICY)?;
         let read: CaseFile = toml::from_str(&text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let line = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
             wrong(&format!("line {line}: {}", error.message()))
         })?;
-        let place = file.strip_prefix(cases).unwrap_or(&file).with_extension("");
+        let place = file.strip_prefix(cases).unwrap_or(file).with_extension("");
         let place = place.to_string_lossy().replace('\\', "/");
         let operations = component.node().operations.iter();
         // Of `create` and `create-many`, the longer name that fits.
