@@ -75,7 +75,7 @@ pub fn component(module: &[u8]) -> Result<Vec<u8>, EncodeError> {
     let component = wit_component::ComponentEncoder::default()
         .validate(true)
         .module(module)
-        .and_then(|encoder| encoder.encode())
+        .and_then(wit_component::ComponentEncoder::encode)
         .map_err(|error| unfit(&format_args!("{error:#}")))?;
     without_custom_sections(&component).map_err(|error| unfit(&error))
 }
