@@ -1,7 +1,6 @@
 //! Collects the exchanges of a run.
 
 use std::{
-    collections::BTreeSet,
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -15,13 +14,13 @@ use super::{
     case::{Case, Item, RecordedComponent},
     conceal::Concealer,
     error::Error,
-    exchange::{Exchange, Outcome, Role},
+    exchange::{Exchange, Outcome},
     write::{Head, document},
 };
 use crate::description::DeclaredRequest;
 
 /// Headers that carry credentials or identify a session. They are never recorded, whoever set them.
-pub(super) const HIDDEN: [&str; 9] = [
+const HIDDEN: [&str; 9] = [
     "authentication-info",
     "authorization",
     "cookie",
@@ -168,7 +167,6 @@ impl Recorder {
             base_url,
             credential,
             declared,
-            headers: compared_headers(&exchanges),
             items,
         };
         let head = Head {
@@ -184,31 +182,6 @@ impl Recorder {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Headers that say who asks and how, and nothing of what is asked for. The content type is compared anyway.
-const USUAL: [&str; 10] = [
-    "accept",
-    "accept-charset",
-    "accept-encoding",
-    "accept-language",
-    "connection",
-    "content-length",
-    "content-type",
-    "date",
-    "host",
-    "user-agent",
-];
-
-/// The headers that the node set itself, but for the usual ones. Those that carry credentials are not stored at all.
-fn compared_headers(exchanges: &[Exchange]) -> Vec<String> {
-    let of_operations = exchanges
-        .iter()
-        .filter(|exchange| exchange.role == Role::Operation);
-    let names = of_operations.flat_map(|exchange| &exchange.request.headers);
-    let names = names.map(|(name, _)| name.to_ascii_lowercase());
-    let names: BTreeSet<String> = names.filter(|name| !USUAL.contains(&name.as_str())).collect();
-    names.into_iter().collect()
 }
 
 impl fmt::Debug for Recorder {

@@ -11,7 +11,6 @@
     reason = "a test that panics fails, which is the point; clippy's exception covers test functions only"
 )]
 
-mod author;
 mod build;
 mod cases;
 mod docs;

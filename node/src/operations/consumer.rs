@@ -1,9 +1,10 @@
 //! Customers, their events and their accounts elsewhere.
 
-use nodule_sdk::prelude::*;
-
 use super::{GENDERS, NO_YES, SOURCES};
-use crate::envelope::ANSWER;
+use crate::table::parameter::{
+    Choice, Fill, Parameter, Rows, Scalar, choice, date, epoch_millis, int_choice, object, rows, text,
+};
+use crate::table::{Effect, Group, Operation, Output, get, post, update};
 
 const IDENTITY_TYPES: &[Choice] = &[
     int_choice(1, "Member"),
@@ -24,7 +25,7 @@ const fn consent(name: &'static str, label: &'static str) -> Parameter {
 }
 
 pub const CREATE_CONSUMER: Operation = Operation {
-    group: "consumer",
+    group: Group::Consumer,
     name: "createConsumer",
     title: "Create Customer Information",
     about: "Create a customer",
@@ -54,11 +55,11 @@ pub const CREATE_CONSUMER: Operation = Operation {
             .required()
             .about("The organisation that the customer belongs to"),
     ],
-    output: ANSWER,
+    output: Output::Answer,
 };
 
 pub const IMPORT_CONSUMER_EVENT_DATA: Operation = Operation {
-    group: "consumer",
+    group: Group::Consumer,
     name: "importConsumerEventData",
     title: "Import Customer Event Data",
     about: "Import events of customers, many at a time",
@@ -87,18 +88,18 @@ pub const IMPORT_CONSUMER_EVENT_DATA: Operation = Operation {
                 text("tenantId", "Tenant ID").required(),
                 object("properties", "Event Properties")
                     .required()
-                    .or_json("{}")
+                    .or(Scalar::EmptyObject)
                     .about("A JSON object, or its text"),
             ],
         },
     )
     .required()
     .about("The events to import, at least one")],
-    output: ANSWER,
+    output: Output::Answer,
 };
 
 pub const QUERY_CONSUMER: Operation = Operation {
-    group: "consumer",
+    group: Group::Consumer,
     name: "queryConsumer",
     title: "Query Customer Information",
     about: "Find a customer by mobile phone or e-mail",
@@ -117,27 +118,27 @@ pub const QUERY_CONSUMER: Operation = Operation {
         text("phonePrefCode", "Phone Prefix")
             .required()
             .or_text("+86")
-            .when(&[is("type", &[Scalar::Int(1)])])
+            .when("type", &[Scalar::Int(1)])
             .about("The country's calling code, with its +"),
         text("timestamp", "Current Timestamp")
-            .filled(&CLOCK)
+            .filled(Fill::Clock)
             .about("Epoch milliseconds; filled in by the node when empty"),
         text("nonceId", "Random ID")
-            .filled(&RANDOM)
+            .filled(Fill::Random)
             .about("Filled in by the node when empty"),
     ],
-    output: ANSWER,
+    output: Output::Answer,
 };
 
 pub const UPDATE_CONSUMER: Operation = Operation {
-    group: "consumer",
+    group: Group::Consumer,
     name: "updateConsumer",
     title: "Update Customer Information",
     about: "Change what is set, and nothing else, of a customer",
     action: "Update a customer",
     effect: Effect::Idempotent,
     evidence: "assumed: a PUT that sets the same values again",
-    request: put("/v1/consumer/updateInfo/{consumerCode}").update(),
+    request: update("/v1/consumer/updateInfo/{consumerCode}"),
     parameters: &[
         text("consumerCode", "Customer Code")
             .required()
@@ -159,11 +160,11 @@ pub const UPDATE_CONSUMER: Operation = Operation {
         // The API's own spelling.
         consent("receiveMessagerFlag", "Customer Receive Messager Flag"),
     ],
-    output: ANSWER,
+    output: Output::Answer,
 };
 
 pub const BIND_CONSUMER_THIRD_ACCOUNT: Operation = Operation {
-    group: "consumer",
+    group: Group::Consumer,
     name: "bindConsumerThirdAccount",
     title: "Bind Customer Third-Party Account",
     about: "Bind an account elsewhere, such as a WeChat OpenID, to a customer",
@@ -183,11 +184,11 @@ pub const BIND_CONSUMER_THIRD_ACCOUNT: Operation = Operation {
             .about("The account's ID there, for example a WeChat OpenID"),
         text("nickName", "Third-Party Account Nickname"),
     ],
-    output: ANSWER,
+    output: Output::Answer,
 };
 
 pub const QUERY_THIRD_ACCOUNTS_BY_UNION_ID: Operation = Operation {
-    group: "consumer",
+    group: Group::Consumer,
     name: "queryThirdAccountsByUnionId",
     title: "Query Third-Party Accounts by Union ID",
     about: "List the accounts elsewhere that share a union ID",
@@ -198,5 +199,5 @@ pub const QUERY_THIRD_ACCOUNTS_BY_UNION_ID: Operation = Operation {
     parameters: &[text("unionId", "Third-Party Account ID")
         .required()
         .about("The account's ID there")],
-    output: ANSWER,
+    output: Output::Answer,
 };

@@ -1,12 +1,11 @@
 //! Loyalty programmes and their members.
 
-use nodule_sdk::prelude::*;
-
 use super::{LIMIT, PAGE_NUMBER, PAGE_SIZE, RETURN_ALL, SOURCES};
-use crate::envelope::{ANSWER, PAGES};
+use crate::table::parameter::{choice, text};
+use crate::table::{Effect, Group, Operation, Output, get, post};
 
 pub const GET_LOYALTY_PROGRAMS: Operation = Operation {
-    group: "member",
+    group: Group::Member,
     name: "getLoyaltyPrograms",
     title: "Query Loyalty Program List",
     about: "List the loyalty programmes of the tenant",
@@ -15,11 +14,11 @@ pub const GET_LOYALTY_PROGRAMS: Operation = Operation {
     evidence: "a query by GET",
     request: get("/v1/member/loyaltyprograms"),
     parameters: &[],
-    output: ANSWER,
+    output: Output::Answer,
 };
 
 pub const GET_MEMBER_LIST: Operation = Operation {
-    group: "member",
+    group: Group::Member,
     name: "getMemberList",
     title: "Query Customer Member Account List",
     about: "List the member accounts of one customer",
@@ -38,11 +37,11 @@ pub const GET_MEMBER_LIST: Operation = Operation {
         text("loyaltyCode", "Loyalty Program Code")
             .about("Only accounts of this loyalty programme; all when empty"),
     ],
-    output: PAGES,
+    output: Output::Pages("list"),
 };
 
 pub const GET_MEMBER: Operation = Operation {
-    group: "member",
+    group: Group::Member,
     name: "getMember",
     title: "Query Specific Member Account",
     about: "Fetch one member account by its card number",
@@ -53,11 +52,11 @@ pub const GET_MEMBER: Operation = Operation {
     parameters: &[text("cardNo", "Member Card Number")
         .required()
         .about("The number of the member's card")],
-    output: ANSWER,
+    output: Output::Answer,
 };
 
 pub const MEMBER_ADMISSION: Operation = Operation {
-    group: "member",
+    group: Group::Member,
     name: "memberAdmission",
     title: "Customer Membership",
     about: "Admit a customer to a loyalty programme",
@@ -91,5 +90,5 @@ pub const MEMBER_ADMISSION: Operation = Operation {
             .or_text("10140001")
             .about("Where the customer comes from; other codes of the tenant are accepted too"),
     ],
-    output: ANSWER,
+    output: Output::Answer,
 };

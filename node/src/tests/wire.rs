@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::samples::{largest, smallest};
-use super::script::{BASE, call, reply, scripted, sent};
+use super::script::{BASE, Script, block_on, call, reply, sent};
+use crate::bindings::exports::workflow::node::types::{Access, Field};
+use crate::execute::execute;
 use crate::operations::OPERATIONS;
-use nodule_sdk::{Access, Field};
 
 const WIRE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire.txt");
 /// The part of the table that new operations come before.
@@ -49,7 +50,7 @@ fn missing(wire: &str) -> Vec<(String, Vec<String>)> {
     }
     let mut missing = Vec::new();
     for operation in OPERATIONS {
-        let name = format!("{}.{}", operation.group, operation.name);
+        let name = format!("{}.{}", operation.group.name(), operation.name);
         let mut items = vec![smallest(operation)];
         if operation.parameters.len() > 1 {
             items.push(largest(operation));
@@ -79,7 +80,7 @@ fn cases_are_written_for_an_operation_that_has_none_and_for_no_other() {
     let whole = with_missing_cases(&wire);
     assert_eq!(with_missing_cases(&whole), whole);
     for operation in OPERATIONS {
-        let name = format!("{}.{}", operation.group, operation.name);
+        let name = format!("{}.{}", operation.group.name(), operation.name);
         let is_of = |given: &str| given.split_once(' ').unwrap().0 == name;
         let others: Vec<&str> = whole
             .split_inclusive("\n\n")
@@ -102,14 +103,15 @@ fn cases_are_written_for_an_operation_that_has_none_and_for_no_other() {
 #[test]
 fn headers_say_what_is_sent_and_wanted() {
     let headers = |operation: &str, item: &str| {
-        let script = scripted([reply(200, "{}")]);
-        script
-            .execute(call(operation, &[item]))
+        let script = Script::new([reply(200, "{}")]);
+        block_on(execute(&script, call(operation, &[item])))
             .unwrap()
             .remove(0)
             .unwrap();
-        let headers = script.headers().remove(0);
-        headers
+        let request = script.sent.borrow_mut().remove(0);
+        assert_eq!(request.headers, []);
+        request
+            .usual_headers()
             .iter()
             .map(|(name, value)| format!("{name}: {value}"))
             .collect::<Vec<_>>()
@@ -136,7 +138,7 @@ fn headers_say_what_is_sent_and_wanted() {
 
 #[test]
 fn a_session_is_added_where_the_host_gives_one() {
-    let script = scripted([reply(200, "{}"), reply(200, "{}")]);
+    let script = Script::new([reply(200, "{}"), reply(200, "{}")]);
     let field = |name: &str, value: &str| Field {
         name: name.into(),
         value: value.into(),
@@ -146,18 +148,21 @@ fn a_session_is_added_where_the_host_gives_one() {
         headers: vec![field("authorization", "token")],
         query: vec![field("k", "a b")],
     });
-    script.execute(with_access).unwrap().remove(0).unwrap();
+    block_on(execute(&script, with_access))
+        .unwrap()
+        .remove(0)
+        .unwrap();
     let mut paged = call("member.getMemberList", &[r#"{"consumerCode":"C1"}"#]);
     paged.service.access = Some(Access {
         headers: Vec::new(),
         query: vec![field("k", "v")],
     });
-    script.execute(paged).unwrap().remove(0).unwrap();
+    block_on(execute(&script, paged)).unwrap().remove(0).unwrap();
     let header = ("authorization".into(), "token".into());
-    assert!(script.headers()[0].contains(&header));
-    assert_eq!(script.requests()[0], "GET /v1/member/M1?k=a%20b");
+    assert!(script.sent.borrow()[0].headers.contains(&header));
+    assert_eq!(script.lines()[0], "GET /v1/member/M1?k=a%20b");
     assert_eq!(
-        script.requests()[1],
+        script.lines()[1],
         "GET /v1/member/list/C1?pageNo=1&pageSize=10&k=v"
     );
 }
@@ -166,12 +171,14 @@ fn a_session_is_added_where_the_host_gives_one() {
 fn five_hundred_rows_are_one_request() {
     let row = r#"{"eventKey":"k","eventTime":1700000000000,"customerCode":"C","eventId":"E","tenantId":"T"}"#;
     let item = format!(r#"{{"data":{{"event":[{}]}}}}"#, vec![row; 500].join(","));
-    let script = scripted([reply(200, "{}")]);
-    script
-        .execute(call("consumer.importConsumerEventData", &[&item]))
-        .unwrap()
-        .remove(0)
-        .unwrap();
-    assert_eq!(script.requests()[0].matches("\"eventId\":\"E\"").count(), 500);
+    let script = Script::new([reply(200, "{}")]);
+    block_on(execute(
+        &script,
+        call("consumer.importConsumerEventData", &[&item]),
+    ))
+    .unwrap()
+    .remove(0)
+    .unwrap();
+    assert_eq!(script.lines()[0].matches("\"eventId\":\"E\"").count(), 500);
     assert!(BASE.starts_with("https"));
 }
