@@ -22,8 +22,9 @@ setup:
 # Without the paths of the machine that built it: the same component everywhere. What is put into every place that calls it
 # makes a component larger; from here on it would be hardly quicker. The linker leaves five bytes for each number that it
 # fills in, but where it is told not to, which it does only without debug information.
-component: export RUSTFLAGS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src= --remap-path-prefix=$(CURDIR)= \
+GUEST_FLAGS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src= --remap-path-prefix=$(CURDIR)= \
 	-Cllvm-args=-inline-threshold=65 -Cllvm-args=-inlinehint-threshold=65 -Clink-arg=--compress-relocations -Clink-arg=--strip-debug
+component: export RUSTFLAGS = $(GUEST_FLAGS)
 component: setup
 	$(CARGO) build --quiet -p socialhub-node --profile component --target $(GUEST)
 	@RUSTFLAGS= $(MAKE) --no-print-directory $(COMPONENT)
@@ -31,6 +32,14 @@ component: setup
 .PHONY: $(COMPONENT)
 $(COMPONENT):
 	$(CARGO) run --quiet --release -p xtask -- component target/$(GUEST)/component/socialhub.wasm -o $(COMPONENT)
+
+# The examples of the SDK: small nodes that take seconds to build.
+.PHONY: examples check-examples
+examples: export RUSTFLAGS = $(GUEST_FLAGS)
+examples: setup ## Build the examples' components: target/stripe.wasm, target/github.wasm
+	$(CARGO) build --quiet -p stripe-node -p github-node --profile component --target $(GUEST)
+	@for name in stripe github; do RUSTFLAGS= $(CARGO) run --quiet --release -p xtask -- \
+		component target/$(GUEST)/component/$$name.wasm -o target/$$name.wasm || exit 1; done
 
 build: component ## Leave target/release/nodule, target/release/simulator and target/socialhub.wasm
 	$(CARGO) build --release -p nodule-cli -p socialhub-simulator -p same-features
@@ -42,7 +51,7 @@ test: build test-node test-host ## Pass all tests that need no heavy install
 
 # With debug assertions and overflow checks: none of it links Wasmtime.
 test-node:
-	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p nodule-sdk -p socialhub-simulator -p xtask
+	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p nodule-sdk -p socialhub-simulator -p xtask --features nodule-sdk/sign
 
 test-host: build hostile-guests
 	$(CARGO) test --quiet --release -p nodule-host -p nodule-cli -p host-test
@@ -175,7 +184,7 @@ FUZZ_TARGETS := policy har description redact url node
 .PHONY: hostile-guests test-hostile test-mutations fuzz
 
 hostile-guests: setup
-	$(CARGO) build --quiet --release --manifest-path $(HOSTILE)/Cargo.toml --target $(GUEST) --target-dir target/hostile-build --examples
+	$(CARGO) build --quiet --release --manifest-path $(HOSTILE)/Cargo.toml --workspace --target $(GUEST) --target-dir target/hostile-build --examples
 	$(CARGO) run --quiet --release -p xtask -- components target/hostile-build/$(GUEST)/release/examples -o target/hostile
 
 test-hostile: build hostile-guests ## Run the rows of the attack list by number and print a table

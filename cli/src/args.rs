@@ -51,6 +51,14 @@ pub enum Command {
     CheckCredential(CheckCredential),
     /// Log in with the browser, for a credential of the kind OAuth2
     Login(Login),
+    /// Begin a node: a folder with one operation, its tests and a case
+    New(New),
+    /// Make the component of a node's folder
+    Build(Build),
+    /// Build a node again whenever its folder changes, and check its cases
+    Dev(Dev),
+    /// Record cases again
+    Record(Box<Record>),
     /// Run nodes for an engine, over a socket of this machine
     Serve(Serve),
     /// Compile a component from standard input into the cache; the command runs itself so
@@ -348,9 +356,71 @@ pub struct Check {
     pub component: PathBuf,
     /// The folder of cases: GROUP/OPERATION[-VARIANT].har
     pub cases: PathBuf,
-    /// Write a skeleton for each operation without a case, to be filled in and recorded
+    /// Write a GROUP/OPERATION.toml for each operation without a case, to be filled in and recorded by `nodule record`
     #[arg(long)]
     pub write_skeletons: bool,
+}
+
+/// Begin a node in Rust: a folder with one operation, its tests and a case.
+#[derive(Debug, clap::Args)]
+pub struct New {
+    /// The node's name, which is the folder's: acme, acme-crm
+    pub name: String,
+}
+
+/// Make the component of a node's folder, and look at it as a host does: a crate, or what the `[build]` of nodule.toml makes.
+#[derive(Debug, clap::Args)]
+pub struct Build {
+    /// The node's folder
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Where the component goes; NAME.wasm in the folder otherwise
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The profile of Cargo that a crate is built with
+    #[arg(long, value_name = "NAME", default_value = "release")]
+    pub profile: String,
+}
+
+/// Build a node whenever its folder changes; show what changed in its description, and check its cases. Ctrl-C ends it.
+#[derive(Debug, clap::Args)]
+pub struct Dev {
+    /// The node's folder
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// The folder of cases, below the node's
+    #[arg(long, value_name = "DIR", default_value = "cases")]
+    pub cases: PathBuf,
+}
+
+/// Record cases again, in the node's folder: each GROUP/OPERATION[-VARIANT].toml has the items, and its recording stands beside it.
+#[derive(Debug, clap::Args)]
+pub struct Record {
+    /// The cases: cases/customer/create.toml
+    #[arg(value_name = "CASE", required_unless_present = "all")]
+    pub files: Vec<PathBuf>,
+    /// Every case below --cases
+    #[arg(long, conflicts_with = "files")]
+    pub all: bool,
+    /// The folder of cases
+    #[arg(long, value_name = "DIR", default_value = "cases")]
+    pub cases: PathBuf,
+    /// The component's file; the one that `nodule build` makes here otherwise
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
+    /// The credential, a JSON object; without it, the variable NODULE_CREDENTIAL
+    #[arg(long, value_name = "FILE")]
+    pub credential: Option<PathBuf>,
+    /// The base URL, instead of the credential's own
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    #[command(flatten)]
+    pub grants: Grants,
+    #[command(flatten)]
+    pub outbound: Outbound,
+    /// What answers, in words, for readers of the recordings
+    #[arg(long, value_name = "TEXT")]
+    pub recorded_against: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,27 +6,32 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt as _;
-use nodule::description::{Kind, Node, Operation};
-use nodule::json;
-use nodule::json::{Json, Object};
+use nodule::description::{Kind, Node, Operation, Parameter};
+use nodule::json::Json;
 use nodule::policy::Policy;
 use nodule::recording::{self, Case, Outcome, Recording, Role};
 use nodule::{Component, ItemResult, RunOptions, text};
 
 use crate::args::Check;
+use crate::author::record::CaseFile;
 use crate::exit::{Exit, Failed, hint, line};
 use crate::output;
 use crate::setup;
 
 pub async fn check(args: &Check) -> Result<Exit, Failed> {
     let component = setup::component(&args.component, None, None, None).await?;
-    let files = files(&args.cases)?;
+    cases(&component, &args.cases, args.write_skeletons).await
+}
+
+/// Replays the cases of a folder, prints how each goes, and which operations have none.
+pub async fn cases(component: &Component, dir: &Path, write_skeletons: bool) -> Result<Exit, Failed> {
+    let files = files(dir, RECORDING)?;
     let (mut passed, mut failed) = (0_u64, 0_u64);
     for file in &files {
-        let name = file.strip_prefix(&args.cases).unwrap_or(file);
+        let name = file.strip_prefix(dir).unwrap_or(file);
         let shown = text::path(name);
         let faults = match load(file) {
-            Ok(recording) => one(&component, recording, &name.to_string_lossy()).await,
+            Ok(recording) => one(component, recording, &name.to_string_lossy()).await,
             Err(fault) => vec![fault],
         };
         if faults.is_empty() {
@@ -40,30 +45,36 @@ pub async fn check(args: &Check) -> Result<Exit, Failed> {
             }
         }
     }
-    let missing = missing(component.node(), &args.cases, &files);
+    let missing = missing(component.node(), dir, &files);
     failed += u64::try_from(missing.len()).unwrap_or(u64::MAX);
     for (operation, file) in &missing {
         output::print(&format!(
             "MISSING {} {}: no case that succeeds\n",
             operation.group, operation.name
         ))?;
-        if args.write_skeletons {
-            skeleton(component.node(), operation, &args.cases, file)?;
+        if write_skeletons {
+            let file = file.with_extension(CASE);
+            skeleton(component.node(), operation, dir, &file)?;
             output::print(&format!(
-                "        wrote {}: fill in its items and record it\n",
-                text::path(file)
+                "        wrote {}: fill in its items and record it by `nodule record`\n",
+                text::path(&file)
             ))?;
         } else {
             output::print(&format!("        expected {}\n", text::path(file)))?;
         }
     }
     output::print(&format!("{passed} passed, {failed} failed\n"))?;
-    if !missing.is_empty() && !args.write_skeletons {
+    if !missing.is_empty() && !write_skeletons {
         line("");
         hint("record a case by `nodule run … --record FILE`, or let --write-skeletons write one to fill in");
     }
     Ok(if failed == 0 { Exit::Done } else { Exit::ItemFailed })
 }
+
+/// The extension of a recorded case.
+pub const RECORDING: &str = "har";
+/// The extension of what a case is recorded from, by `nodule record`.
+pub const CASE: &str = "toml";
 
 /// Loads the recording of a case. Refuses anything but a regular file: opening a pipe could block forever.
 fn load(file: &Path) -> Result<Recording, Fault> {
@@ -206,7 +217,7 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
 }
 
 /// `points/adjustPoints` and `points/adjustPoints-twice` are cases of `points/adjustPoints`.
-fn is_case_of(name: &str, place: &str) -> bool {
+pub fn is_case_of(name: &str, place: &str) -> bool {
     name.strip_prefix(place)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
@@ -340,8 +351,8 @@ fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operat
         .collect()
 }
 
-/// All `.har` files below a folder, sorted by path. Links to folders are not followed.
-fn files(dir: &Path) -> Result<Vec<PathBuf>, Failed> {
+/// All files below a folder that have this extension, sorted by path. Links to folders are not followed.
+pub fn files(dir: &Path, extension: &str) -> Result<Vec<PathBuf>, Failed> {
     let broken =
         |path: &Path, error: &std::io::Error| Failed::usage(format!("{}: {error}", text::path(path)));
     let mut found = Vec::new();
@@ -353,7 +364,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, Failed> {
             // Links to folders may form cycles.
             if kind.is_ok_and(|kind| kind.is_dir()) {
                 open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "har") {
+            } else if path.extension().is_some_and(|found| found == extension) {
                 found.push(path);
             }
         }
@@ -362,7 +373,7 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, Failed> {
     Ok(found)
 }
 
-/// A case to fill in: one item with the required parameters, and no results.
+/// What a case is recorded from, to be filled in: one item with the required parameters.
 fn skeleton(node: &Node, operation: &Operation, cases: &Path, file: &Path) -> Result<(), Failed> {
     let broken = |error: std::io::Error| Failed::usage(format!("{}: {error}", text::path(file)));
     if file.exists() {
@@ -380,38 +391,31 @@ fn skeleton(node: &Node, operation: &Operation, cases: &Path, file: &Path) -> Re
             text::path(&group)
         )));
     }
-    let item: Object = node
+    let item: toml::Table = node
         .parameters_by_id(&operation.parameters)
         .filter(|parameter| parameter.required)
-        .map(|parameter| {
-            let value = parameter.default.clone().unwrap_or_else(|| match parameter.kind {
-                Kind::Integer(_) | Kind::Number(_) => json!(0),
-                Kind::Boolean => json!(false),
-                Kind::Rows(_) | Kind::Group(_) | Kind::AnyJson => json!({}),
-                _ => json!(""),
-            });
-            (parameter.name.clone(), value)
-        })
+        .map(|parameter| (parameter.name.clone(), to_fill_in(parameter)))
         .collect();
-    let skeleton = json!({"log": {
-        "version": "1.2",
-        "creator": {"name": "nodule", "version": env!("CARGO_PKG_VERSION")},
-        "_case": {
-            "group": operation.group,
-            "operation": operation.name,
-            "onFailure": "continue",
-            "baseUrl": "http://127.0.0.1/",
-            "declared": operation.request.as_ref().map(|declared| {
-                json!({"method": declared.method(), "path": declared.path().as_str()})
-            }),
-            "items": [item],
-        },
-        "entries": [],
-    }});
-    let text = format!("{skeleton:#}\n");
+    let text = toml::to_string(&CaseFile {
+        fails: false,
+        items: vec![item],
+    })
+    .map_err(|error| Failed::usage(format!("{}: {error}", text::path(file))))?;
     // `create_new` does not follow a dangling link, for the same reason.
     let mut file = std::fs::File::create_new(file).map_err(broken)?;
     file.write_all(text.as_bytes()).map_err(broken)
+}
+
+/// A parameter's default, or a value of its kind.
+fn to_fill_in(parameter: &Parameter) -> toml::Value {
+    let default = parameter.default.as_ref().map(Json::to_string);
+    let default = default.and_then(|default| serde_json::from_str(&default).ok());
+    default.unwrap_or_else(|| match parameter.kind {
+        Kind::Integer(_) | Kind::Number(_) => toml::Value::Integer(0),
+        Kind::Boolean => toml::Value::Boolean(false),
+        Kind::Rows(_) | Kind::Group(_) | Kind::AnyJson => toml::Value::Table(toml::Table::new()),
+        _ => toml::Value::String(String::new()),
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod args;
 mod ask;
+mod author;
 mod check;
 mod compile;
 mod describe;
@@ -50,6 +51,10 @@ fn main() -> std::process::ExitCode {
         Command::Check(args) => setup::single_threaded(check::check(&args)),
         Command::CheckCredential(args) => setup::single_threaded(check_credential(&args)),
         Command::Login(args) => setup::multi_threaded(login::login(&args)),
+        Command::New(args) => author::new::new(&args),
+        Command::Build(args) => setup::single_threaded(author::build::build(&args)),
+        Command::Dev(args) => setup::single_threaded(author::dev::dev(&args)),
+        Command::Record(args) => setup::single_threaded(author::record::record(&args)),
         Command::Serve(args) => serve::serve(&args),
         Command::CompileComponent(args) => return compile::compile(&args),
     };

@@ -322,17 +322,24 @@ pub fn policy(grants: &Grants) -> Result<Policy, Failed> {
 
 /// The credential from the file or the environment; `None` if there is neither or the node takes none.
 pub fn credential(node: &Node, file: Option<&Path>) -> Result<Option<Credential>, Failed> {
-    let text = match (file, std::env::var(CREDENTIAL)) {
-        (Some(file), _) => read(file, &files::CREDENTIAL)?,
-        // The environment's credential may be meant for another node.
-        (None, Ok(_)) if node.credentials.is_empty() => return Ok(None),
-        // Scripts set a variable to nothing to leave it out.
-        (None, Ok(text)) if text.trim().is_empty() => return Ok(None),
-        (None, Ok(text)) => text,
-        (None, Err(_)) => return Ok(None),
+    let Some(text) = credential_text(node, file)? else {
+        return Ok(None);
     };
     let credential = Credential::from_json(node, &text).map_err(nodule::Error::from)?;
     Ok(Some(credential))
+}
+
+/// The text of the credential, as [`credential`] finds it.
+pub fn credential_text(node: &Node, file: Option<&Path>) -> Result<Option<String>, Failed> {
+    match (file, std::env::var(CREDENTIAL)) {
+        (Some(file), _) => read(file, &files::CREDENTIAL).map(Some),
+        // The environment's credential may be meant for another node.
+        (None, Ok(_)) if node.credentials.is_empty() => Ok(None),
+        // Scripts set a variable to nothing to leave it out.
+        (None, Ok(text)) if text.trim().is_empty() => Ok(None),
+        (None, Ok(text)) => Ok(Some(text)),
+        (None, Err(_)) => Ok(None),
+    }
 }
 
 /// Lets a runner use and renew the tokens that `nodule login` stored beside the credential's file.

@@ -59,6 +59,19 @@ impl Credential {
     /// The text is not a JSON object; a field is missing, unknown or of the wrong type; or the base URL cannot be used.
     /// No error shows a value.
     pub fn from_json(node: &Node, text: &str) -> Result<Self, CredentialError> {
+        Self::read(node, text, None)
+    }
+
+    /// Reads a credential that is used at `base_url`, wherever the text says.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Credential::from_json`].
+    pub fn from_json_at(node: &Node, text: &str, base_url: &str) -> Result<Self, CredentialError> {
+        Self::read(node, text, Some(base_url))
+    }
+
+    fn read(node: &Node, text: &str, at: Option<&str>) -> Result<Self, CredentialError> {
         let text = text.trim_start_matches('\u{feff}');
         // serde_json's message may quote the text, so only the position is kept.
         let document = Json::parse(text).map_err(|error| {
@@ -73,6 +86,9 @@ impl Credential {
         };
         let described = described(node, fields.remove(CREDENTIAL_MEMBER))?;
         let known: Vec<&Parameter> = node.parameters_by_id(&described.fields).collect();
+        if let (Some(url), Some(field)) = (at, known.iter().find(|field| field.id == described.base_url)) {
+            fields.insert(field.name.clone(), Json::from(url));
+        }
         if let Some(name) = fields
             .keys()
             .find(|name| !known.iter().any(|field| field.name == **name))
@@ -307,7 +323,10 @@ fn by_name(node: &Node, described: &CredentialSpec, fields: &Object) -> (Vec<(St
     let mut values = Vec::new();
     let known: Vec<&Parameter> = node.parameters_by_id(&described.fields).collect();
     for field in known.iter().filter(|field| is_shown(field, &known, fields)) {
-        let Some(value) = fields.get(&field.name).filter(|value| !value.is_null()) else {
+        // A form keeps an empty text of what nobody filled in.
+        let is_set =
+            |value: &&Json| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty());
+        let Some(value) = fields.get(&field.name).filter(is_set) else {
             continue;
         };
         let text = match value {

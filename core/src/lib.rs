@@ -9,6 +9,7 @@
 //! | What does a failure mean, and what is retried? | [`failure`], [`outcome`], [`retry`] |
 //! | What is kept secret? | [`credential`], [`oauth2`], [`secret`], [`redact`], [`text`] |
 //! | How are requests and responses recorded and matched? | [`recording`] |
+//! | How does a module become a component? | `encode`, with the feature of that name |
 //!
 //! The crate `nodule` runs nodes and re-exports what its embedders need. Tools that run no node, such as a policy
 //! checker or a recording editor, need only this crate:
@@ -42,6 +43,8 @@ pub mod address;
 pub mod canonical;
 pub mod credential;
 pub mod description;
+#[cfg(feature = "encode")]
+pub mod encode;
 pub mod failure;
 pub mod header;
 pub mod json;

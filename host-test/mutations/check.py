@@ -23,6 +23,7 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = pathlib.Path(__file__).with_name("mutations.toml")
+ROWS = ROOT / "host-test/tests/hostile/main.rs"
 SWITCH = "NODULE_MUTATION"
 # A protection that is gone may leave a loop without an end, and memory without a limit. What passes with it gone takes as
 # long as with it there, give or take a busy machine.
@@ -42,7 +43,7 @@ class Mutation:
         self.why = table["why"] + (f": {variant}" if variant else "")
         self.edits = table["edit"]
         # The node's own code is no part of the test: its component is built once for each such change.
-        self.is_of_node = any(edit["file"].startswith("node/") for edit in self.edits)
+        self.is_of_node = any(edit["file"].startswith(("node/", "sdk/")) for edit in self.edits)
 
 
 def read():
@@ -193,9 +194,10 @@ def main():
     options = arguments.parse_args()
     target = options.target.resolve()
     tables, mutations = read()
-    missing = set(range(1, 42)) - {mutation.row for mutation in mutations}
-    if missing:
-        sys.exit(f"{DATA.name}: no mutation for rows {sorted(missing)}")
+    rows = {int(number) for number in re.findall(r'^ +(\d+) "', ROWS.read_text(), re.MULTILINE)}
+    missing = rows - {mutation.row for mutation in mutations}
+    if missing or not rows:
+        sys.exit(f"{DATA.name}: no mutation for rows {sorted(missing)} of {ROWS.name}")
     tree, build = target / "mutations/tree", target / "mutations/build"
     host = [mutation for mutation in mutations if not mutation.is_of_node]
     edits, seen = [], set()

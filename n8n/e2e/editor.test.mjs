@@ -1,68 +1,26 @@
-/**
- * The editor, in Debian's Chromium, as its user has it: the node is found and placed, its form is filled in, its credential is
- * tested. Screenshots go to the folder that SCREENSHOTS names, `build/screenshots` by default; CI may keep them.
- */
+/** The editor as its user has it: the node is found and placed, its form is filled in, its credential is tested. */
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { chromium } from 'playwright-core';
-
+import { editor, steps } from './editor.mjs';
 import { describe, SECRET, simulator, userFolder } from './n8n.mjs';
-import { OWNER, server } from './server.mjs';
+import { server } from './server.mjs';
 
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const described = describe('json');
-const shots = process.env.SCREENSHOTS ?? join(import.meta.dirname, '../build/screenshots');
 let service;
 let folder;
 let running;
-let browser;
-let page;
-
-const shot = async (name) => await page.screenshot({ path: join(shots, `${name}.png`) });
-const byId = (id) => page.locator(`[data-test-id="${id}"]`);
-const label = (text) => page.getByText(text, { exact: true }).first();
-const creator = (text) => byId('node-creator-item-name').filter({ hasText: text });
-
-/** Lists of the form: what the open one offers. */
-const entries = () => page.locator('.el-select-dropdown__item:visible');
-const open = async (parameter) => {
-	await byId(`parameter-input-${parameter}`).locator('input').first().click();
-	await entries().first().waitFor();
-};
-const closed = async () => await entries().first().waitFor({ state: 'hidden' });
-const offered = async (parameter) => {
-	await open(parameter);
-	const names = await entries().evaluateAll((all) => all.map(({ innerText }) => innerText.split('\n')[0]));
-	await page.keyboard.press('Escape');
-	await closed();
-	return names;
-};
-const pick = async (parameter, name) => {
-	await open(parameter);
-	await entries().filter({ hasText: name }).first().click();
-	await closed();
-};
+let n8n;
 
 before(async () => {
 	service = await simulator();
 	folder = await userFolder();
 	await folder.credential(service.url);
 	running = await server(folder);
-	mkdirSync(shots, { recursive: true });
-	browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
-	page = await browser.newPage({ viewport: { width: 1400, height: 900 }, reducedMotion: 'reduce' });
-	page.setDefaultTimeout(60_000);
-	await page.goto(`${running.origin}/signin`);
-	await page.locator('input[type="password"]').fill(OWNER.password);
-	await page.locator('input').first().fill(OWNER.email);
-	await page.keyboard.press('Enter');
-	await page.waitForURL((url) => !url.pathname.includes('signin'));
+	n8n = await editor(running.origin);
 });
 after(async () => {
-	await browser?.close();
+	await n8n?.close();
 	await running?.stop();
 	await service?.stop();
 	folder?.remove();
@@ -78,15 +36,9 @@ test('the credential test says yes when the credential works, and no when it doe
 });
 
 test('in the editor', async (t) => {
+	const { page, shot, byId, label, creator, offered, pick } = n8n;
 	t.after(async () => await shot('last'));
-	let broken = false;
-	/** Each begins where the one before it ended. */
-	const step = async (name, body) =>
-		await t.test(name, { skip: broken && 'a step before it failed' }, async () => {
-			broken = true;
-			await body();
-			broken = false;
-		});
+	const step = steps(t);
 
 	await step('the node is found with all its actions, and placed by one of them', async () => {
 		await page.goto(`${running.origin}/workflow/new`);

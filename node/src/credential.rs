@@ -6,31 +6,24 @@
 
 use std::borrow::Cow;
 
-use crate::answer;
-use crate::base_url::BaseUrl;
-use crate::bindings::exports::workflow::node::authentication::Session;
-use crate::bindings::exports::workflow::node::types::{Access, Answer, Failure, Field as Header, Problem};
-use crate::http::{Method, Request, Transport};
-use crate::json::{self, Kind, Members, Object};
-use crate::number;
-use crate::table::parameter::{Parameter, secret, text};
-use crate::table::validate::validate_credential;
-use crate::table::value::{Field, Value, find};
+use nodule_sdk::json::{self, Kind, Members, Object};
+use nodule_sdk::prelude::*;
+use nodule_sdk::{Access, Answer, Client, Failure, Field, Method, Request, Secrets, Session, login, number};
 
-pub const NAME: &str = "socialHubApi";
-pub const TITLE: &str = "SocialHub API";
-/// The field that says where the credential may go.
-pub const BASE_URL: &str = "baseUrl";
-
-/// The credential's fields.
-pub const FIELDS: &[Parameter] = &[
-    text(BASE_URL, "Base URL")
-        .required()
-        .or_text("https://s1.socialhub.ai/openapi-prod")
-        .about("Where the API is; the credential is sent there and nowhere else"),
-    text("appId", "App ID").required(),
-    secret("appSecret", "App Secret").required(),
-];
+pub const CREDENTIAL: Credential = Credential {
+    name: "socialHubApi",
+    title: "SocialHub API",
+    fields: &[
+        text("baseUrl", "Base URL")
+            .required()
+            .or_text("https://s1.socialhub.ai/openapi-prod")
+            .about("Where the API is; the credential is sent there and nowhere else"),
+        text("appId", "App ID").required(),
+        secret("appSecret", "App Secret").required(),
+    ],
+    scheme: session(login!(log_in)),
+    ..Credential::NEW
+};
 
 const TOKEN: &str = "/v1/auth/token";
 const REFRESH: &str = "/v1/auth/refreshToken";
@@ -44,47 +37,26 @@ const MAX_LIFETIME_S: i64 = 100_000_000;
 /// Instants above this are milliseconds: as seconds it is the year 33658.
 const MAX_INSTANT_S: i64 = 1_000_000_000_000;
 
-/// Turn a credential into a session; with `renew`, by that session's refresh token where it works.
-pub async fn authenticate<T: Transport>(
-    transport: &T,
-    credential: &str,
-    renew: Option<Session>,
-) -> Result<Session, Failure> {
-    let fields = validate_credential(FIELDS, credential)?;
-    let base = BaseUrl::parse(value(&fields, BASE_URL)).map_err(|message| {
-        let label = FIELDS.first().map_or(BASE_URL, |field| field.label).to_owned();
-        Failure::InvalidParameters(vec![Problem {
-            pointer: format!("/{BASE_URL}"),
-            label,
-            message: message.to_owned(),
-        }])
-    })?;
-    if let Some(refresh) = renew
-        .and_then(|session| session.renewal)
-        .filter(|refresh| !refresh.trim().is_empty())
-        && let Ok(session) = refreshed(transport, &base, refresh).await
+/// Turn a credential into a session; with one that is to be renewed, by its refresh token where it works.
+async fn log_in(client: &Client<'_>, secrets: Secrets<'_>) -> Result<Session, Failure> {
+    let renewal = secrets.renew.as_ref().and_then(|session| session.renewal.clone());
+    if let Some(refresh) = renewal.filter(|refresh| !refresh.trim().is_empty())
+        && let Ok(session) = refreshed(client, refresh).await
     {
         return Ok(session);
     }
-    let (id, secret) = (value(&fields, "appId"), value(&fields, "appSecret"));
+    let (id, secret) = (secrets.text("appId"), secrets.text("appSecret"));
     let body = body(&[("appId", id), ("appSecret", secret)]);
-    exchange(transport, &base, TOKEN, body, None)
+    exchange(client, TOKEN, body, None)
         .await
         // A service may well take off the blanks around it, and repeat the rest.
         .map_err(|failure| without(failure, secret.trim()))
 }
 
-fn value<'a>(fields: &'a [Field], name: &str) -> &'a str {
-    match find(fields, name) {
-        Some(Value::Text(text)) => text,
-        _ => "",
-    }
-}
-
 /// The public clients disagree on what authorises a refresh; the vendor's own sends the refresh token itself.
-async fn refreshed<T: Transport>(transport: &T, base: &BaseUrl, refresh: String) -> Result<Session, Failure> {
+async fn refreshed(client: &Client<'_>, refresh: String) -> Result<Session, Failure> {
     let body = body(&[("refreshToken", &refresh)]);
-    let session = exchange(transport, base, REFRESH, body, Some(refresh.clone())).await?;
+    let session = exchange(client, REFRESH, body, Some(refresh.clone())).await?;
     // A service that gives no new refresh token goes on taking the old one.
     Ok(Session {
         renewal: session.renewal.or(Some(refresh)),
@@ -100,24 +72,22 @@ fn body(members: &[(&'static str, &str)]) -> String {
     object.finish()
 }
 
-async fn exchange<T: Transport>(
-    transport: &T,
-    base: &BaseUrl,
+async fn exchange(
+    client: &Client<'_>,
     path: &str,
     body: String,
     authorization: Option<String>,
 ) -> Result<Session, Failure> {
-    let headers = authorization.map(|token| (Cow::Borrowed("authorization"), Cow::Owned(token)));
-    let request = Request {
-        method: Method::Post,
-        target: path.to_owned(),
-        headers: headers.into_iter().collect(),
-        body: Some(body),
-    };
-    let outcome = transport.send(base, request).await;
-    let document = answer::read(outcome, base, transport)
-        .map_err(|failure| of_the_credential(failure, &format!("POST {base}{path}")))?;
-    session(&document, transport)
+    let mut request = Request::new(Method::Post, path).json(body);
+    if let Some(token) = authorization {
+        request = request.header("authorization", token);
+    }
+    let asked = || format!("POST {}{path}", client.base());
+    let document = client
+        .document(request)
+        .await
+        .map_err(|failure| of_the_credential(failure, &asked()))?;
+    session_of(&document, client)
 }
 
 /// Who has to act when the token endpoint says no: the owner of the credential, whatever the service's code for it is. A
@@ -154,7 +124,7 @@ fn not_understood(status: u16) -> Failure {
     })
 }
 
-fn session<T: Transport>(document: &str, transport: &T) -> Result<Session, Failure> {
+fn session_of(document: &str, client: &Client<'_>) -> Result<Session, Failure> {
     let data = json::object(document)
         .and_then(|envelope| envelope.get("data"))
         .and_then(json::object);
@@ -163,12 +133,12 @@ fn session<T: Transport>(document: &str, transport: &T) -> Result<Session, Failu
         .iter()
         .find_map(|name| secret_text(&data, name));
     let token = token.ok_or_else(|| not_understood(200))?;
-    let lifetime = lifetime_s(&data, transport).unwrap_or(DEFAULT_LIFETIME_S);
+    let lifetime = lifetime_s(&data, client).unwrap_or(DEFAULT_LIFETIME_S);
     let expires_in = lifetime - (lifetime / 4).min(MAX_MARGIN_S);
     Ok(Session {
         // The bare token: the API takes no `Bearer`.
         access: Access {
-            headers: vec![Header {
+            headers: vec![Field {
                 name: "authorization".to_owned(),
                 value: token,
             }],
@@ -207,7 +177,7 @@ const EXPIRIES: &[(&str, Expiry)] = &[
 ];
 
 /// The seconds that a token lives from now, by the first name that says so in earnest.
-fn lifetime_s<T: Transport>(data: &Object, transport: &T) -> Option<i64> {
+fn lifetime_s(data: &Object, client: &Client<'_>) -> Option<i64> {
     EXPIRIES.iter().find_map(|(name, expiry)| {
         let seconds = data.get(name).and_then(whole_seconds)?;
         match expiry {
@@ -218,7 +188,7 @@ fn lifetime_s<T: Transport>(data: &Object, transport: &T) -> Option<i64> {
                 } else {
                     seconds
                 };
-                let now = i64::try_from(transport.now_ms() / 1_000).ok()?;
+                let now = i64::try_from(client.now_ms() / 1_000).ok()?;
                 Some(seconds - now).filter(|lifetime| *lifetime > 0)
             }
         }

@@ -10,10 +10,36 @@ mod member;
 mod order;
 mod points;
 
-use crate::bindings::exports::workflow::node::types::Failure;
-use crate::excerpt::{nearest, shown};
-use crate::table::parameter::{Choice, Fill, Parameter, Scalar, boolean, int_choice, int_from, text_choice};
-use crate::table::{Group, Operation};
+use nodule_sdk::prelude::*;
+
+/// The resources, in the order of the form.
+pub const GROUPS: &[Group] = &[
+    Group {
+        name: "member",
+        title: "Member Management",
+        about: "Loyalty programmes, their members and admission to them",
+    },
+    Group {
+        name: "consumer",
+        title: "Customer Management",
+        about: "Customers, their events and their accounts elsewhere",
+    },
+    Group {
+        name: "order",
+        title: "Order Management",
+        about: "Transactions and their details",
+    },
+    Group {
+        name: "points",
+        title: "Points Management",
+        about: "Points accounts, their entries and adjustments",
+    },
+    Group {
+        name: "masterdata",
+        title: "Master Data Management",
+        about: "Products and stores",
+    },
+];
 
 /// Every operation.
 pub const OPERATIONS: &[&Operation] = &[
@@ -37,78 +63,9 @@ pub const OPERATIONS: &[&Operation] = &[
     &masterdata::SAVE_STORE,
 ];
 
-/// The operation of that name, or a failure that suggests the nearest one.
-pub fn find(group: &str, name: &str) -> Result<&'static Operation, Failure> {
-    let of_group = |operation: &&Operation| operation.group.name() == group;
-    if let Some(operation) = OPERATIONS.iter().find(|o| o.name == name && of_group(o)) {
-        return Ok(operation);
-    }
-    if !OPERATIONS.iter().any(of_group) {
-        let known = nearest(group, &mut Group::ALL.iter().map(|group| group.name()));
-        let hint = known
-            .map(|known| format!("; did you mean `{known}`?"))
-            .unwrap_or_default();
-        return Err(Failure::InvalidInput(format!(
-            "unknown resource `{}`{hint}",
-            shown(group)
-        )));
-    }
-    // An operation that only stands under another resource is a nearer guess than another of this one.
-    let elsewhere = OPERATIONS
-        .iter()
-        .find(|operation| operation.name == name)
-        .copied();
-    let of_name = |known| {
-        OPERATIONS
-            .iter()
-            .filter(|o| of_group(o))
-            .find(|o| o.name == known)
-            .copied()
-    };
-    let nearest = elsewhere.or_else(|| {
-        nearest(
-            name,
-            &mut OPERATIONS.iter().filter(|o| of_group(o)).map(|o| o.name),
-        )
-        .and_then(of_name)
-    });
-    let hint = nearest
-        .map(|o| format!("; did you mean `{}.{}`?", o.group.name(), o.name))
-        .unwrap_or_default();
-    Err(Failure::InvalidInput(format!(
-        "unknown operation `{group}.{}`{hint}",
-        shown(name)
-    )))
-}
+const PAGE_NUMBER: Parameter = page_number("pageNo");
 
-/// The name of `RETURN_ALL`, for whoever acts on it.
-pub const RETURN_ALL_NAME: &str = "returnAll";
-/// The name of `LIMIT`, for whoever acts on it.
-pub const LIMIT_NAME: &str = "limit";
-/// The most rows that a page can have.
-pub const MAX_PAGE_SIZE: i32 = 100;
-
-const RETURN_ALL: Parameter = boolean(RETURN_ALL_NAME, "Return All")
-    .about("Whether to fetch every page and return one item per row")
-    .or(Scalar::Bool(false))
-    .unsent();
-
-const LIMIT: Parameter = int_from(LIMIT_NAME, "Limit", 1, None)
-    .about("The most rows to return; all when empty")
-    .when(RETURN_ALL_NAME, &[Scalar::Bool(true)])
-    .unsent();
-
-const PAGE_NUMBER: Parameter = int_from("pageNo", "Page Number", 1, None)
-    .about("Which page to fetch; the first is 1")
-    .or_int(1)
-    .when(RETURN_ALL_NAME, &[Scalar::Bool(false)])
-    .filled(Fill::PageNumber);
-
-const PAGE_SIZE: Parameter = int_from("pageSize", "Page Size", 1, Some(MAX_PAGE_SIZE))
-    .about("How many rows a page has, at most 100")
-    .or_int(10)
-    .when(RETURN_ALL_NAME, &[Scalar::Bool(false)])
-    .filled(Fill::PageSize);
+const PAGE_SIZE: Parameter = page_size("pageSize", 10).about("How many rows a page has, at most 100");
 
 /// Texts on the wire, although they look like numbers.
 const SOURCES: &[Choice] = &[text_choice("10140001", "Shopify")];

@@ -4,10 +4,12 @@
 mod answers;
 mod description;
 mod execution;
+mod item_check;
 mod pages;
 mod rules;
 mod rules_values;
 mod samples;
 mod script;
 mod sessions;
+mod table;
 mod wire;

@@ -137,7 +137,6 @@ mod tests {
         assert_eq!(shown(&access.query), [("key", key.as_str()), ("format", "json")]);
     }
 
-    /// A constant or a name that comes back in a response is no secret.
     /// A form keeps what was typed into a field before it was hidden.
     #[test]
     fn a_field_that_is_hidden_is_not_used_though_it_has_a_value() {
@@ -162,6 +161,28 @@ mod tests {
         }
     }
 
+    /// A form keeps an empty text of what nobody filled in.
+    #[test]
+    fn a_blank_is_no_value() {
+        let mut node = node(
+            &[("x-key", "{key}"), ("x-reader", "{reader}")],
+            &[("reader", "{reader}"), ("pair", "{basic:key:reader}")],
+        );
+        for field in &mut node.parameters {
+            field.required = false;
+        }
+        for blank in ["", " ", "\n"] {
+            let fields = crate::json!({"baseUrl": "https://library.example", "reader": blank, "key": TOKEN});
+            let credential = Credential::from_json(&node, &fields.to_string()).unwrap();
+            let access = credential.fixed(&node).unwrap().unwrap();
+            assert_eq!(shown(&access.headers), [("x-key", TOKEN)], "{blank:?}");
+            let pair = "czNjcjN0LTAxMjM0NTY3ODk6";
+            assert_eq!(shown(&access.query), [("pair", pair)], "{blank:?}");
+            assert_eq!(credential.settings(), "{}");
+        }
+    }
+
+    /// A constant or a name that comes back in a response is no secret.
     #[test]
     fn only_what_has_a_secret_in_it_is_secret() {
         let node = node(

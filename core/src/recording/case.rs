@@ -30,6 +30,9 @@ pub struct Case {
     pub credential: Option<String>,
     /// The request that the operation declares, if it is known.
     pub declared: Option<DeclaredRequest>,
+    /// The names of the request headers that a replay compares, in lower case. A run that records names those that the node set
+    /// itself, but for the usual ones; in another tool's recording, they are for its reader to name.
+    pub headers: Vec<String>,
     /// The items, in order.
     pub items: Vec<Item>,
 }

@@ -82,6 +82,15 @@ pub enum Difference {
         /// As sent; empty if absent.
         sent: String,
     },
+    /// A header that the case names.
+    Header {
+        /// Its name, in lower case.
+        name: String,
+        /// As recorded; absent if it was not recorded.
+        recorded: Option<String>,
+        /// As sent; absent if it was not sent.
+        sent: Option<String>,
+    },
     /// A value in a JSON body.
     Body {
         /// JSON pointer; empty for the whole body.
@@ -186,6 +195,14 @@ impl fmt::Display for Difference {
                     or_nothing(sent.as_ref())
                 )
             }
+            Self::Header { name, recorded, sent } => {
+                write!(
+                    f,
+                    "header `{name}`: recorded {}, sent {}",
+                    or_nothing(recorded.as_ref()),
+                    or_nothing(sent.as_ref())
+                )
+            }
             Self::ContentType { recorded, sent } => {
                 let [recorded, sent] =
                     [recorded, sent].map(|name| or_nothing(Some(name).filter(|name| !name.is_empty())));
@@ -240,6 +257,16 @@ pub(super) fn compare(recorded: &Canonical, sent: &Canonical) -> (usize, Option<
     }
     if sent.role == Role::Operation {
         compare_query(&recorded.query, &sent.query, &mut found);
+        for ((name, recorded), (_, sent)) in recorded.headers.iter().zip(&sent.headers) {
+            if recorded != sent {
+                let [recorded, sent] = [recorded, sent].map(|value| value.as_deref().map(cut));
+                found.add(|| Difference::Header {
+                    name: cut(name),
+                    recorded,
+                    sent,
+                });
+            }
+        }
         match (&recorded.body, &sent.body) {
             (Body::None, Body::None) => {}
             (Body::Json(recorded), Body::Json(sent)) => {

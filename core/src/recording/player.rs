@@ -30,6 +30,8 @@ pub struct Player {
     is_foreign: bool,
     base_url: Url,
     recorded_base_url: Url,
+    /// The headers that count.
+    headers: Vec<String>,
     exchanges: Vec<Exchange>,
     /// The index in `log.entries` of each exchange.
     places: Vec<usize>,
@@ -97,6 +99,7 @@ impl Player {
             ..
         } = recording.view;
         let is_foreign = case.is_none();
+        let headers = case.map_or_else(Vec::new, |case| case.headers);
         let mut order: Vec<usize> = (0..exchanges.len()).collect();
         order.sort_by_key(|index| exchanges.get(*index).map(|exchange| exchange.started));
 
@@ -108,9 +111,11 @@ impl Player {
             let Some(exchange) = exchanges.get(index) else {
                 continue;
             };
-            let canonical = Canonical::new(exchange.role, &exchange.request, &recorded_base_url);
+            let canonical = Canonical::new(exchange.role, &exchange.request, &recorded_base_url, &headers);
             let key = canonical.key();
+            // A spelling says nothing of headers.
             if exchange.role == Role::Operation
+                && headers.is_empty()
                 && let Some(spelling) = Spelled::recorded(&exchange.request).key(&recorded_base)
             {
                 spelled.insert(spelling, key);
@@ -141,6 +146,7 @@ impl Player {
             is_foreign,
             base_url: base_url.clone(),
             recorded_base_url,
+            headers,
             exchanges,
             places,
             unreadable,
@@ -163,7 +169,7 @@ impl Player {
     /// # Errors
     /// The request was not recorded, or was recorded fewer times than it was sent, or without the response's body.
     pub fn serve(&self, role: Role, item: Option<usize>, request: &Request) -> Result<&Outcome, Box<Miss>> {
-        let sent = Canonical::new(role, request, &self.base_url);
+        let sent = Canonical::new(role, request, &self.base_url, &self.headers);
         let index = self.take(&sent.key(), item).or_else(|| self.take_unmarked(&sent));
         match index {
             Some(index) => self.outcome(index, || sent),
@@ -324,7 +330,12 @@ impl Player {
     }
 
     fn canonical(&self, exchange: &Exchange) -> Canonical {
-        Canonical::new(exchange.role, &exchange.request, &self.recorded_base_url)
+        Canonical::new(
+            exchange.role,
+            &exchange.request,
+            &self.recorded_base_url,
+            &self.headers,
+        )
     }
 
     /// A poisoned lock is harmless: no code that panics runs under it, and the served flags are always valid.

@@ -13,6 +13,7 @@ use super::{
     error::Fault,
     exchange::Exchange,
     place::Place,
+    recorder::HIDDEN,
 };
 use crate::description::DeclaredRequest;
 
@@ -127,6 +128,15 @@ fn case(place: &Place<'_>, calls: Option<&Place<'_>>) -> Result<Case, Fault> {
         base_url: address(&place.need("baseUrl", "an absolute URL")?)?,
         credential: optional_text(place, "credential")?,
         declared: place.get("declared").map(|place| declared(&place)).transpose()?,
+        headers: match place.get("headers") {
+            None => Vec::new(),
+            Some(names) => names
+                .elements()?
+                .map(|name| Ok(name.text()?.to_ascii_lowercase()))
+                // A secret is never compared, and never shown where it differs.
+                .filter(|name| !name.as_ref().is_ok_and(|name| HIDDEN.contains(&name.as_str())))
+                .collect::<Result<_, Fault>>()?,
+        },
         items,
     })
 }

@@ -1,6 +1,7 @@
 //! Collects the exchanges of a run.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -14,13 +15,13 @@ use super::{
     case::{Case, Item, RecordedComponent},
     conceal::Concealer,
     error::Error,
-    exchange::{Exchange, Outcome},
+    exchange::{Exchange, Outcome, Role},
     write::{Head, document},
 };
 use crate::description::DeclaredRequest;
 
 /// Headers that carry credentials or identify a session. They are never recorded, whoever set them.
-const HIDDEN: [&str; 9] = [
+pub(super) const HIDDEN: [&str; 9] = [
     "authentication-info",
     "authorization",
     "cookie",
@@ -167,6 +168,7 @@ impl Recorder {
             base_url,
             credential,
             declared,
+            headers: compared_headers(&exchanges),
             items,
         };
         let head = Head {
@@ -182,6 +184,31 @@ impl Recorder {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Headers that say who asks and how, and nothing of what is asked for. The content type is compared anyway.
+const USUAL: [&str; 10] = [
+    "accept",
+    "accept-charset",
+    "accept-encoding",
+    "accept-language",
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "host",
+    "user-agent",
+];
+
+/// The headers that the node set itself, but for the usual ones. Those that carry credentials are not stored at all.
+fn compared_headers(exchanges: &[Exchange]) -> Vec<String> {
+    let of_operations = exchanges
+        .iter()
+        .filter(|exchange| exchange.role == Role::Operation);
+    let names = of_operations.flat_map(|exchange| &exchange.request.headers);
+    let names = names.map(|(name, _)| name.to_ascii_lowercase());
+    let names: BTreeSet<String> = names.filter(|name| !USUAL.contains(&name.as_str())).collect();
+    names.into_iter().collect()
 }
 
 impl fmt::Debug for Recorder {

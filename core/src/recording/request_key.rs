@@ -3,7 +3,7 @@
 //!
 //! Two requests are the same if these parts are the same after decoding: `%41` is `A`, but `%2F` is not `/`. Query
 //! parameters may be in any order, and JSON may have any spacing and order of keys, while `1` and `1.0` are different
-//! numbers. The only header that counts is the content type of a body.
+//! numbers. The headers that count are the content type of a body, and those that the case names.
 
 use crate::json::Json;
 use bytes::Bytes;
@@ -31,6 +31,8 @@ pub(super) struct Canonical {
     pub(super) query: Vec<(String, String)>,
     /// Type and subtype of the body, in lower case.
     pub(super) content_type: String,
+    /// The headers that the case names, each with its value; absent if the request has none of that name.
+    pub(super) headers: Vec<(String, Option<String>)>,
     pub(super) body: Body,
 }
 
@@ -45,7 +47,8 @@ pub(super) enum Body {
 pub(super) type Key = [u8; 32];
 
 impl Canonical {
-    pub(super) fn new(role: Role, request: &Request, base_url: &Url) -> Self {
+    /// `compared` names the headers that count.
+    pub(super) fn new(role: Role, request: &Request, base_url: &Url, compared: &[String]) -> Self {
         let content_type = match header(&request.headers, "content-type") {
             Some(value) if !request.body.is_empty() => essence(value),
             _ => String::new(),
@@ -59,6 +62,10 @@ impl Canonical {
             target: target(&request.url, base_url),
             query,
             content_type,
+            headers: compared
+                .iter()
+                .map(|name| (name.clone(), header(&request.headers, name).map(str::to_owned)))
+                .collect(),
             body,
         }
     }
@@ -76,6 +83,11 @@ impl Canonical {
                 parts.add(value.as_bytes());
             }
             parts.add(self.content_type.as_bytes());
+            for (name, value) in &self.headers {
+                parts.add(name.as_bytes());
+                parts.add(if value.is_some() { b"has" } else { b"lacks" });
+                parts.add(value.as_deref().unwrap_or_default().as_bytes());
+            }
             match &self.body {
                 Body::None => parts.add(b"none"),
                 Body::Json(value) => {

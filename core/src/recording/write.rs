@@ -67,6 +67,9 @@ fn case(case: &Case) -> Json {
             json!({"method": declared.method(), "path": declared.path().as_str()}),
         );
     }
+    if !case.headers.is_empty() {
+        fields.insert("headers", json!(case.headers));
+    }
     fields.insert(
         "items",
         case.items

@@ -103,20 +103,20 @@ fn an_operation_without_a_case_fails_with_the_name_of_the_file_to_write() {
 }
 
 #[test]
-fn a_skeleton_is_a_case_that_is_not_recorded_yet() {
+fn a_skeleton_is_what_a_case_is_recorded_from() {
     let dir = changed("points/adjustPoints.har", |_| {});
-    expect(
-        nodule()
-            .arg("check")
-            .arg(component())
-            .arg(dir.path())
-            .arg("--write-skeletons"),
-        1,
+    let mut check = nodule();
+    check.arg("check").arg(component()).arg(dir.path());
+    let out = stdout(&expect(check.arg("--write-skeletons"), 1));
+    let file = dir.path().join("member/getMember.toml");
+    let wrote = format!(
+        "wrote {}: fill in its items and record it by `nodule record`",
+        file.display()
     );
-    let (out, _) = check(dir.path(), 1);
-    assert!(
-        out.contains("FAILED  member/getMember.har\n        it has no results yet"),
-        "{out}"
+    assert!(out.contains(&wrote), "{out}");
+    assert_eq!(
+        std::fs::read_to_string(file).unwrap(),
+        "[[items]]\ncardNo = \"\"\n"
     );
 }
 

@@ -11,6 +11,7 @@
     reason = "a test that panics fails, which is the point; clippy's exception covers test functions only"
 )]
 
+mod author;
 mod build;
 mod cases;
 mod docs;

@@ -72,7 +72,7 @@ pub async fn linked_cases(bench: &Bench) {
     std::os::unix::fs::symlink(&outside, linked_folder.join("things")).unwrap();
     let linked_file = folder.path().join("file/things");
     std::fs::create_dir_all(&linked_file).unwrap();
-    std::os::unix::fs::symlink(outside.join("profile"), linked_file.join("read.har")).unwrap();
+    std::os::unix::fs::symlink(outside.join("profile"), linked_file.join("read.toml")).unwrap();
     for cases in ["folder", "file"] {
         let done = check(cases).await;
         assert_eq!(done.status.code(), Some(2), "{cases}");
@@ -81,7 +81,7 @@ pub async fn linked_cases(bench: &Bench) {
     }
     std::fs::create_dir(folder.path().join("honest")).unwrap();
     check("honest").await;
-    assert!(folder.path().join("honest/things/read.har").is_file());
+    assert!(folder.path().join("honest/things/read.toml").is_file());
 }
 
 /// Huge times, rates and slot counts: an engine passes on what its user wrote.

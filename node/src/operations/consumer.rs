@@ -1,10 +1,9 @@
 //! Customers, their events and their accounts elsewhere.
 
+use nodule_sdk::prelude::*;
+
 use super::{GENDERS, NO_YES, SOURCES};
-use crate::table::parameter::{
-    Choice, Fill, Parameter, Rows, Scalar, choice, date, epoch_millis, int_choice, object, rows, text,
-};
-use crate::table::{Effect, Group, Operation, Output, get, post, update};
+use crate::envelope::ANSWER;
 
 const IDENTITY_TYPES: &[Choice] = &[
     int_choice(1, "Member"),
@@ -25,7 +24,7 @@ const fn consent(name: &'static str, label: &'static str) -> Parameter {
 }
 
 pub const CREATE_CONSUMER: Operation = Operation {
-    group: Group::Consumer,
+    group: "consumer",
     name: "createConsumer",
     title: "Create Customer Information",
     about: "Create a customer",
@@ -55,11 +54,11 @@ pub const CREATE_CONSUMER: Operation = Operation {
             .required()
             .about("The organisation that the customer belongs to"),
     ],
-    output: Output::Answer,
+    output: ANSWER,
 };
 
 pub const IMPORT_CONSUMER_EVENT_DATA: Operation = Operation {
-    group: Group::Consumer,
+    group: "consumer",
     name: "importConsumerEventData",
     title: "Import Customer Event Data",
     about: "Import events of customers, many at a time",
@@ -88,18 +87,18 @@ pub const IMPORT_CONSUMER_EVENT_DATA: Operation = Operation {
                 text("tenantId", "Tenant ID").required(),
                 object("properties", "Event Properties")
                     .required()
-                    .or(Scalar::EmptyObject)
+                    .or_json("{}")
                     .about("A JSON object, or its text"),
             ],
         },
     )
     .required()
     .about("The events to import, at least one")],
-    output: Output::Answer,
+    output: ANSWER,
 };
 
 pub const QUERY_CONSUMER: Operation = Operation {
-    group: Group::Consumer,
+    group: "consumer",
     name: "queryConsumer",
     title: "Query Customer Information",
     about: "Find a customer by mobile phone or e-mail",
@@ -118,27 +117,27 @@ pub const QUERY_CONSUMER: Operation = Operation {
         text("phonePrefCode", "Phone Prefix")
             .required()
             .or_text("+86")
-            .when("type", &[Scalar::Int(1)])
+            .when(&[is("type", &[Scalar::Int(1)])])
             .about("The country's calling code, with its +"),
         text("timestamp", "Current Timestamp")
-            .filled(Fill::Clock)
+            .filled(&CLOCK)
             .about("Epoch milliseconds; filled in by the node when empty"),
         text("nonceId", "Random ID")
-            .filled(Fill::Random)
+            .filled(&RANDOM)
             .about("Filled in by the node when empty"),
     ],
-    output: Output::Answer,
+    output: ANSWER,
 };
 
 pub const UPDATE_CONSUMER: Operation = Operation {
-    group: Group::Consumer,
+    group: "consumer",
     name: "updateConsumer",
     title: "Update Customer Information",
     about: "Change what is set, and nothing else, of a customer",
     action: "Update a customer",
     effect: Effect::Idempotent,
     evidence: "assumed: a PUT that sets the same values again",
-    request: update("/v1/consumer/updateInfo/{consumerCode}"),
+    request: put("/v1/consumer/updateInfo/{consumerCode}").update(),
     parameters: &[
         text("consumerCode", "Customer Code")
             .required()
@@ -160,11 +159,11 @@ pub const UPDATE_CONSUMER: Operation = Operation {
         // The API's own spelling.
         consent("receiveMessagerFlag", "Customer Receive Messager Flag"),
     ],
-    output: Output::Answer,
+    output: ANSWER,
 };
 
 pub const BIND_CONSUMER_THIRD_ACCOUNT: Operation = Operation {
-    group: Group::Consumer,
+    group: "consumer",
     name: "bindConsumerThirdAccount",
     title: "Bind Customer Third-Party Account",
     about: "Bind an account elsewhere, such as a WeChat OpenID, to a customer",
@@ -184,11 +183,11 @@ pub const BIND_CONSUMER_THIRD_ACCOUNT: Operation = Operation {
             .about("The account's ID there, for example a WeChat OpenID"),
         text("nickName", "Third-Party Account Nickname"),
     ],
-    output: Output::Answer,
+    output: ANSWER,
 };
 
 pub const QUERY_THIRD_ACCOUNTS_BY_UNION_ID: Operation = Operation {
-    group: Group::Consumer,
+    group: "consumer",
     name: "queryThirdAccountsByUnionId",
     title: "Query Third-Party Accounts by Union ID",
     about: "List the accounts elsewhere that share a union ID",
@@ -199,5 +198,5 @@ pub const QUERY_THIRD_ACCOUNTS_BY_UNION_ID: Operation = Operation {
     parameters: &[text("unionId", "Third-Party Account ID")
         .required()
         .about("The account's ID there")],
-    output: Output::Answer,
+    output: ANSWER,
 };

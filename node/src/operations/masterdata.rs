@@ -1,7 +1,8 @@
 //! Products and stores.
 
-use crate::table::parameter::{Choice, Rows, choice, int_choice, number, rows, text, text_choice};
-use crate::table::{Effect, Group, Operation, Output, post};
+use nodule_sdk::prelude::*;
+
+use crate::envelope::ANSWER;
 
 const PRODUCT_TYPES: &[Choice] = &[int_choice(0, "Single"), int_choice(1, "Package")];
 
@@ -17,7 +18,7 @@ const STORE_TYPES: &[Choice] = &[int_choice(1, "Headquarters"), int_choice(99, "
 const STORE_STATUSES: &[Choice] = &[int_choice(10, "Normal"), int_choice(20, "Closed")];
 
 pub const BATCH_SYNC_PRODUCT: Operation = Operation {
-    group: Group::MasterData,
+    group: "masterdata",
     name: "batchSyncProduct",
     title: "Batch Add Products",
     about: "Add products, or change those whose code is known already",
@@ -54,11 +55,11 @@ pub const BATCH_SYNC_PRODUCT: Operation = Operation {
     .required()
     .whole_body()
     .about("The products, at least one")],
-    output: Output::Answer,
+    output: ANSWER,
 };
 
 pub const SAVE_STORE: Operation = Operation {
-    group: Group::MasterData,
+    group: "masterdata",
     name: "saveStore",
     title: "Add Store",
     about: "Add a store or a headquarters",
@@ -80,5 +81,5 @@ pub const SAVE_STORE: Operation = Operation {
         choice("type", "Store Type", STORE_TYPES).or_int(1),
         choice("storeStatus", "Store Status", STORE_STATUSES).or_int(10),
     ],
-    output: Output::Answer,
+    output: ANSWER,
 };

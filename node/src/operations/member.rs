@@ -1,11 +1,12 @@
 //! Loyalty programmes and their members.
 
+use nodule_sdk::prelude::*;
+
 use super::{LIMIT, PAGE_NUMBER, PAGE_SIZE, RETURN_ALL, SOURCES};
-use crate::table::parameter::{choice, text};
-use crate::table::{Effect, Group, Operation, Output, get, post};
+use crate::envelope::{ANSWER, PAGES};
 
 pub const GET_LOYALTY_PROGRAMS: Operation = Operation {
-    group: Group::Member,
+    group: "member",
     name: "getLoyaltyPrograms",
     title: "Query Loyalty Program List",
     about: "List the loyalty programmes of the tenant",
@@ -14,11 +15,11 @@ pub const GET_LOYALTY_PROGRAMS: Operation = Operation {
     evidence: "a query by GET",
     request: get("/v1/member/loyaltyprograms"),
     parameters: &[],
-    output: Output::Answer,
+    output: ANSWER,
 };
 
 pub const GET_MEMBER_LIST: Operation = Operation {
-    group: Group::Member,
+    group: "member",
     name: "getMemberList",
     title: "Query Customer Member Account List",
     about: "List the member accounts of one customer",
@@ -37,11 +38,11 @@ pub const GET_MEMBER_LIST: Operation = Operation {
         text("loyaltyCode", "Loyalty Program Code")
             .about("Only accounts of this loyalty programme; all when empty"),
     ],
-    output: Output::Pages("list"),
+    output: PAGES,
 };
 
 pub const GET_MEMBER: Operation = Operation {
-    group: Group::Member,
+    group: "member",
     name: "getMember",
     title: "Query Specific Member Account",
     about: "Fetch one member account by its card number",
@@ -52,11 +53,11 @@ pub const GET_MEMBER: Operation = Operation {
     parameters: &[text("cardNo", "Member Card Number")
         .required()
         .about("The number of the member's card")],
-    output: Output::Answer,
+    output: ANSWER,
 };
 
 pub const MEMBER_ADMISSION: Operation = Operation {
-    group: Group::Member,
+    group: "member",
     name: "memberAdmission",
     title: "Customer Membership",
     about: "Admit a customer to a loyalty programme",
@@ -90,5 +91,5 @@ pub const MEMBER_ADMISSION: Operation = Operation {
             .or_text("10140001")
             .about("Where the customer comes from; other codes of the tenant are accepted too"),
     ],
-    output: Output::Answer,
+    output: ANSWER,
 };

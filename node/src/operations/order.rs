@@ -1,10 +1,9 @@
 //! Transactions. Money is whole numbers of cents.
 
+use nodule_sdk::prelude::*;
+
 use super::{LIMIT, PAGE_NUMBER, PAGE_SIZE, RETURN_ALL, SOURCES};
-use crate::table::parameter::{
-    Choice, Parameter, Rows, Scalar, choice, date_time, int, int_choice, local_date_time, number, rows, text,
-};
-use crate::table::{Effect, Group, Operation, Output, post};
+use crate::envelope::{ANSWER, PAGES};
 
 const IDENTIFIER_TYPES: &[Choice] = &[
     int_choice(1, "Mobile Phone"),
@@ -43,7 +42,7 @@ const fn cents(name: &'static str, label: &'static str) -> Parameter {
 }
 
 pub const GET_TRANSACTION_LIST: Operation = Operation {
-    group: Group::Order,
+    group: "order",
     name: "getTransactionList",
     title: "Paginated Query Customer Transaction List",
     about: "List the transactions of one customer",
@@ -62,11 +61,11 @@ pub const GET_TRANSACTION_LIST: Operation = Operation {
         date_time("beginDate", "Start Date").about("Only transactions from then on"),
         date_time("endDate", "End Date").about("Only transactions until then"),
     ],
-    output: Output::Pages("list"),
+    output: PAGES,
 };
 
 pub const GET_TRANSACTION_DETAIL: Operation = Operation {
-    group: Group::Order,
+    group: "order",
     name: "getTransactionDetail",
     title: "Query Transaction Details",
     about: "Fetch one transaction with its details",
@@ -75,11 +74,11 @@ pub const GET_TRANSACTION_DETAIL: Operation = Operation {
     evidence: "a query, although by POST",
     request: post("/v1/transactions/{orderCode}"),
     parameters: &[text("orderCode", "Transaction Number").required()],
-    output: Output::Answer,
+    output: ANSWER,
 };
 
 pub const SYNC_TRANSACTION: Operation = Operation {
-    group: Group::Order,
+    group: "order",
     name: "syncTransaction",
     title: "Transaction Synchronization",
     about: "Hand over a transaction with its details, for example to have points issued for it",
@@ -98,7 +97,7 @@ pub const SYNC_TRANSACTION: Operation = Operation {
         text("phonePrefCode", "Phone Prefix")
             .required()
             .or_text("+86")
-            .when("type", &[Scalar::Int(1)])
+            .when(&[is("type", &[Scalar::Int(1)])])
             .about("The country's calling code, with its +"),
         text("loyaltyCode", "Loyalty Program Code"),
         choice("source", "Order Source Channel", SOURCES)
@@ -162,5 +161,5 @@ pub const SYNC_TRANSACTION: Operation = Operation {
         .required()
         .about("What was sold, at least one row"),
     ],
-    output: Output::Answer,
+    output: ANSWER,
 };

@@ -1,8 +1,9 @@
 //! Points accounts, their entries and adjustments.
 
+use nodule_sdk::prelude::*;
+
 use super::{LIMIT, NO_YES, PAGE_NUMBER, PAGE_SIZE, RETURN_ALL};
-use crate::table::parameter::{Choice, choice, date_time, int_choice, number, text, text_choice};
-use crate::table::{Effect, Group, Operation, Output, get, post};
+use crate::envelope::{ANSWER, PAGES};
 
 /// `All` is blank, and what is blank is not sent.
 const RECORD_STATUSES: &[Choice] = &[
@@ -25,7 +26,7 @@ const OPERATION_TYPES: &[Choice] = &[
 ];
 
 pub const GET_POINTS_ACCOUNT: Operation = Operation {
-    group: Group::Points,
+    group: "points",
     name: "getPointsAccount",
     title: "Query Member Points Account List",
     about: "List the points accounts of a member card, with their balances",
@@ -44,11 +45,11 @@ pub const GET_POINTS_ACCOUNT: Operation = Operation {
         text("pointsGroupCode", "Points Group Code")
             .about("Only accounts of this points group; all when empty"),
     ],
-    output: Output::Pages("list"),
+    output: PAGES,
 };
 
 pub const GET_POINTS_RECORDS: Operation = Operation {
-    group: Group::Points,
+    group: "points",
     name: "getPointsRecords",
     title: "Paginated Query Points Detail List",
     about: "List the entries of a points account",
@@ -74,11 +75,11 @@ pub const GET_POINTS_RECORDS: Operation = Operation {
             .as_millis()
             .about("Only entries until then"),
     ],
-    output: Output::Pages("list"),
+    output: PAGES,
 };
 
 pub const ADJUST_POINTS: Operation = Operation {
-    group: Group::Points,
+    group: "points",
     name: "adjustPoints",
     title: "Adjust Member Points",
     about: "Add points to a member's account, or take them away",
@@ -115,5 +116,5 @@ pub const ADJUST_POINTS: Operation = Operation {
             .or_int(0)
             .about("Whether it counts towards the tier"),
     ],
-    output: Output::Answer,
+    output: ANSWER,
 };

@@ -1,8 +1,8 @@
 //! From an answer to a result, row by row of the table in `answer`.
 
 use super::script::{BASE, Reply, broken, reply, run};
-use crate::bindings::exports::workflow::node::types::{Certainty, Failure};
-use crate::http::Broken;
+use nodule_sdk::http::Broken;
+use nodule_sdk::{Certainty, Failure};
 
 /// The outcome of one exchange in one line.
 fn outcome(reply: Reply) -> String {
@@ -211,9 +211,12 @@ fn what_is_no_json_is_told_by_its_first_words() {
         (b"12", "expected a JSON object or array, found `12`"),
         (
             b"{\"code\":\"200\",\"data\":{\"na",
-            "expected JSON, found `{\"code\":\"200\",\"data\":{\"na`: EOF",
+            "expected JSON, found `{\"code\":\"200\",\"data\":{\"na`: unexpected end",
         ),
-        (b"{} trailing", "expected JSON, found `{} trailing`: trailing"),
+        (
+            b"{} trailing",
+            "expected JSON, found `{} trailing`: unexpected text at line 1 column 4",
+        ),
         (
             b"{\"name\":\"\xc4\xe3\xba\xc3\"}",
             "expected JSON in UTF-8, found bytes of another charset: `{\"name\":\"",

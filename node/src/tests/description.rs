@@ -2,57 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::bindings::exports::workflow::node::description::{Effect, Holds, Kind, Parameter, Scheme};
-use crate::json::{self, elements, object, string};
 use crate::operations::OPERATIONS;
-use crate::table;
-use crate::table::describe::describe;
+use nodule_sdk::bindings::exports::workflow::node::description::{Effect, Holds, Kind, Parameter, Scheme};
+use nodule_sdk::describe;
+use nodule_sdk::json::{self, elements, object, string};
+use nodule_sdk::table;
+
+use crate::SERVICE;
 
 const FORM: &str = include_str!("../../tests/vendor-form.json");
 
-/// Where ours differs from the vendor's form on purpose: `operation.parameter`, and what differs.
-const DIFFERENCES: &[(&str, &str)] = &[
-    // Turning pages, with the names that n8n's users know.
-    ("getMemberList.returnAll", "added"),
-    ("getMemberList.limit", "added"),
-    ("getMemberList.pageNo", "condition"),
-    ("getMemberList.pageSize", "condition"),
-    ("getTransactionList.returnAll", "added"),
-    ("getTransactionList.limit", "added"),
-    ("getTransactionList.pageNo", "condition"),
-    ("getTransactionList.pageSize", "condition"),
-    ("getPointsAccount.returnAll", "added"),
-    ("getPointsAccount.limit", "added"),
-    ("getPointsAccount.pageNo", "condition"),
-    ("getPointsAccount.pageSize", "condition"),
-    ("getPointsRecords.returnAll", "added"),
-    ("getPointsRecords.limit", "added"),
-    ("getPointsRecords.pageNo", "condition"),
-    ("getPointsRecords.pageSize", "condition"),
-    // Filled in by the node.
-    ("queryConsumer.timestamp", "required"),
-    ("queryConsumer.nonceId", "required"),
-    // Sent only when set.
-    ("updateConsumer.gender", "default"),
-    ("updateConsumer.receiveSmsFlag", "default"),
-    ("updateConsumer.receiveEmailFlag", "default"),
-    ("updateConsumer.receiveAppFlag", "added"),
-    ("updateConsumer.receiveWecomFlag", "added"),
-    ("updateConsumer.receiveWechatFlag", "added"),
-    ("updateConsumer.receiveWhatsAppFlag", "added"),
-    ("updateConsumer.receiveLineFlag", "added"),
-    ("updateConsumer.receiveMessagerFlag", "added"),
-    // Required where it is shown.
-    ("syncTransaction.phonePrefCode", "required"),
-    // A default that would be a mistake.
-    ("importConsumerEventData.data.eventTime", "default"),
-    ("syncTransaction.details.qty", "default"),
-    ("adjustPoints.pointValue", "default"),
-    ("batchSyncProduct.batchReq.price", "default"),
-    // Dates, as such.
-    ("createConsumer.birthday", "type"),
-    ("updateConsumer.birthday", "type"),
-];
+/// Where ours differs from the vendor's form on purpose: `operation.parameter`, and what differs. A real n8n is compared with it too.
+const DIFFERENCES: &str = include_str!("../../tests/vendor-differences.json");
 
 fn members(raw: &str) -> HashMap<String, &str> {
     let members = object(raw).unwrap().0.into_iter();
@@ -168,7 +129,7 @@ fn compare(
 
 #[test]
 fn names_labels_and_choices_are_the_vendors_form_but_for_the_listed_differences() {
-    let node = describe();
+    let node = describe(&SERVICE);
     let all: HashMap<&str, &Parameter> = node.parameters.iter().map(|p| (p.id.as_str(), p)).collect();
     let form = members(FORM.trim());
     let resources: Vec<(String, String)> = elements(form["resources"])
@@ -219,7 +180,19 @@ fn names_labels_and_choices_are_the_vendors_form_but_for_the_listed_differences(
         );
     }
     let found: HashSet<(&str, &str)> = found.iter().map(|(at, what)| (at.as_str(), *what)).collect();
-    let listed: HashSet<(&str, &str)> = DIFFERENCES.iter().copied().collect();
+    let groups = elements(DIFFERENCES.trim()).unwrap().into_iter().map(members);
+    let listed: Vec<(String, String)> = groups
+        .flat_map(|group| elements(group["differences"]).unwrap())
+        .map(|pair| {
+            let pair = elements(pair).unwrap();
+            let text = |raw| string(raw).unwrap().into_owned();
+            (text(pair[0]), text(pair[1]))
+        })
+        .collect();
+    let listed: HashSet<(&str, &str)> = listed
+        .iter()
+        .map(|(at, what)| (at.as_str(), what.as_str()))
+        .collect();
     assert_eq!(
         found.difference(&listed).collect::<Vec<_>>(),
         Vec::<&(&str, &str)>::new(),
@@ -234,7 +207,7 @@ fn names_labels_and_choices_are_the_vendors_form_but_for_the_listed_differences(
 
 #[test]
 fn ids_are_unique_and_every_reference_has_its_parameter() {
-    let node = describe();
+    let node = describe(&SERVICE);
     let ids: HashSet<&str> = node
         .parameters
         .iter()
@@ -282,7 +255,7 @@ fn ids_are_unique_and_every_reference_has_its_parameter() {
 
 #[test]
 fn it_logs_in_by_a_session_and_goes_nowhere_but_to_the_base_url() {
-    let node = describe();
+    let node = describe(&SERVICE);
     let [credential] = &node.credentials[..] else {
         panic!("{} credentials", node.credentials.len());
     };
@@ -294,7 +267,7 @@ fn it_logs_in_by_a_session_and_goes_nowhere_but_to_the_base_url() {
 
 #[test]
 fn an_operation_changes_things_by_one_request_or_by_none() {
-    for operation in &describe().operations {
+    for operation in &describe(&SERVICE).operations {
         let expected = u32::from(!matches!(operation.effect, Effect::Read));
         assert_eq!(operation.write_requests, expected, "{}", operation.name);
     }
@@ -302,10 +275,10 @@ fn an_operation_changes_things_by_one_request_or_by_none() {
 
 #[test]
 fn effects_are_as_the_table_of_operations_says() {
-    let node = describe();
+    let node = describe(&SERVICE);
     assert_eq!(node.operations.len(), OPERATIONS.len());
     for (operation, described) in OPERATIONS.iter().zip(&node.operations) {
-        let at = format!("{}.{}", operation.group.name(), operation.name);
+        let at = format!("{}.{}", operation.group, operation.name);
         assert_eq!(format!("{}.{}", described.group, described.name), at);
         let is_same = match (operation.effect, &described.effect) {
             (table::Effect::Read, Effect::Read)
@@ -324,7 +297,7 @@ fn effects_are_as_the_table_of_operations_says() {
 
 #[test]
 fn what_is_json_parses_and_says_where_things_go() {
-    let node = describe();
+    let node = describe(&SERVICE);
     for operation in &node.operations {
         json::document(&operation.output_schema).unwrap();
         let hints = members(operation.hints.as_ref().unwrap());

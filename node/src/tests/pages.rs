@@ -1,16 +1,16 @@
 //! `returnAll` turns pages until one is empty, repeats the one before, or the limit is reached.
 
-use super::script::{Script, Texts, block_on, body, call, problems, reply, sent, texts};
-use crate::bindings::exports::workflow::node::types::Failure;
-use crate::execute::execute;
+use super::script::{Texts, body, call, problems, reply, scripted, sent, texts};
+use nodule_sdk::Failure;
 
 fn all(operation: &str, item: &str, pages: &[&str]) -> (Texts, Vec<String>) {
-    let script = Script::new(pages.iter().map(|page| reply(200, page)));
-    let result = block_on(execute(&script, call(operation, &[item])))
+    let script = scripted(pages.iter().map(|page| reply(200, page)));
+    let result = script
+        .execute(call(operation, &[item]))
         .unwrap()
         .remove(0)
         .map(|outputs| texts(&outputs));
-    (result, script.lines())
+    (result, script.requests())
 }
 
 #[test]
@@ -163,31 +163,24 @@ fn a_blank_return_all_is_off() {
 
 #[test]
 fn a_failing_page_fails_the_item() {
-    let script = Script::new([reply(200, r#"{"data":[{"a":1}]}"#), reply(429, "")]);
-    let result = block_on(execute(
-        &script,
-        call(
-            "member.getMemberList",
-            &[r#"{"consumerCode":"C","returnAll":true}"#],
-        ),
+    let script = scripted([reply(200, r#"{"data":[{"a":1}]}"#), reply(429, "")]);
+    let result = script.execute(call(
+        "member.getMemberList",
+        &[r#"{"consumerCode":"C","returnAll":true}"#],
     ));
     assert!(matches!(result.unwrap().remove(0), Err(Failure::Throttled(_))));
 }
 
 #[test]
 fn pages_without_end_are_a_failure() {
-    let script =
-        Script::new((0..10_000).map(|number| reply(200, format!(r#"{{"data":[{{"n":{number}}}]}}"#))));
-    let result = block_on(execute(
-        &script,
-        call(
-            "member.getMemberList",
-            &[r#"{"consumerCode":"C","returnAll":true}"#],
-        ),
+    let script = scripted((0..10_000).map(|number| reply(200, format!(r#"{{"data":[{{"n":{number}}}]}}"#))));
+    let result = script.execute(call(
+        "member.getMemberList",
+        &[r#"{"consumerCode":"C","returnAll":true}"#],
     ));
     match result.unwrap().remove(0) {
         Err(Failure::Limit(why)) => assert!(why.contains("10000 pages"), "{why}"),
         result => panic!("{}", result.is_ok()),
     }
-    assert_eq!(script.sent.borrow().len(), 10_000);
+    assert_eq!(script.sent().len(), 10_000);
 }

@@ -1,9 +1,8 @@
 //! The rules where the vendor's node goes wrong, 1 to 12: each test fails when its rule is broken. 13 to 21 are in
 //! `rules_values`.
 
-use super::script::{BASE, NOW_MS, Script, block_on, body, call, problems, reply, run, sent};
-use crate::bindings::exports::workflow::node::types::Failure;
-use crate::execute::execute;
+use super::script::{BASE, NOW_MS, body, call, problems, reply, run, scripted, sent};
+use nodule_sdk::Failure;
 
 #[test]
 fn rule_01_path_values_stay_one_segment() {
@@ -118,7 +117,7 @@ fn rule_05_event_properties_are_an_object() {
     // Keys that mean something to a JSON library mean nothing here.
     let magic = r#"{"$serde_json::private::Number":"1","n":{"$serde_json::private::RawValue":"[]"}}"#;
     assert_eq!(properties(magic), magic);
-    assert_eq!(properties(&crate::json::quote(magic)), magic);
+    assert_eq!(properties(&nodule_sdk::json::quote(magic)), magic);
     for wrong in [
         "[]",
         "1",
@@ -146,7 +145,7 @@ fn rule_05_event_properties_are_an_object() {
     assert_eq!(
         problems(
             "consumer.importConsumerEventData",
-            &event(&crate::json::quote(&deep))
+            &event(&nodule_sdk::json::quote(&deep))
         )
         .len(),
         1
@@ -237,16 +236,16 @@ fn rule_07_a_date_that_cannot_be_read_is_refused_by_its_label() {
 
 #[test]
 fn rule_08_timestamp_and_nonce_are_filled_in_fresh() {
-    let script = Script::new([reply(200, "{}"), reply(200, "{}")]);
+    let script = scripted([reply(200, "{}"), reply(200, "{}")]);
     let items = [
         r#"{"query":"1"}"#,
         r#"{"query":"1","timestamp":" ","nonceId":null}"#,
     ];
-    for result in block_on(execute(&script, call("consumer.queryConsumer", &items))).unwrap() {
+    for result in script.execute(call("consumer.queryConsumer", &items)).unwrap() {
         result.unwrap();
     }
     let nonces: Vec<String> = script
-        .lines()
+        .requests()
         .iter()
         .map(|line| {
             let (rest, nonce) = line.split_once("&nonceId=").unwrap();
@@ -288,7 +287,7 @@ fn rule_09_envelope_errors_at_http_200_are_errors() {
 
 #[test]
 fn rule_10_unknown_names_are_refused_with_the_nearest_known_one() {
-    let refused = |operation: &str| match block_on(execute(&Script::new([]), call(operation, &["{}"]))) {
+    let refused = |operation: &str| match scripted([]).execute(call(operation, &["{}"])) {
         Err(Failure::InvalidInput(message)) => message,
         result => panic!("{result:?}"),
     };

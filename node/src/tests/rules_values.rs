@@ -1,12 +1,10 @@
 //! The rules where the vendor's node goes wrong, 13 to 21.
 
-use super::script::{BASE, NOW_MS, Script, block_on, body, call, problems, reply, run, sent};
-use crate::base_url::BaseUrl;
-use crate::bindings::exports::workflow::node::authentication::Session;
-use crate::bindings::exports::workflow::node::types::{Access, Failure};
-use crate::credential::authenticate;
-use crate::execute::execute;
-use crate::json;
+use super::script::{BASE, NOW_MS, body, call, problems, reply, run, scripted, sent};
+use nodule_sdk::Session;
+use nodule_sdk::base_url::BaseUrl;
+use nodule_sdk::json;
+use nodule_sdk::{Access, Failure};
 
 const MEMBER: (&str, &str) = ("member.getMember", r#"{"cardNo":"M"}"#);
 
@@ -94,12 +92,12 @@ const TOKEN: &str =
 
 #[test]
 fn rule_15_the_credential_test_says_yes_when_the_credential_works() {
-    let script = Script::new([reply(200, TOKEN)]);
-    let session = block_on(authenticate(&script, CREDENTIAL, None)).unwrap();
+    let script = scripted([reply(200, TOKEN)]);
+    let session = script.log_in(CREDENTIAL, None).unwrap();
     assert_eq!(session.access.headers[0].value, "tok-2");
-    let script = Script::new([reply(200, r#"{"code":"500100","msg":"successful?"}"#)]);
+    let script = scripted([reply(200, r#"{"code":"500100","msg":"successful?"}"#)]);
     assert!(matches!(
-        block_on(authenticate(&script, CREDENTIAL, None)),
+        script.log_in(CREDENTIAL, None),
         Err(Failure::Unauthenticated(_))
     ));
 }
@@ -113,20 +111,16 @@ fn rule_16_after_a_refusal_the_token_is_a_new_one() {
         ));
     }
     // The host then asks without a session to renew, and gets a token that was asked for anew.
-    let script = Script::new([reply(200, TOKEN), reply(200, "{}")]);
-    let session = block_on(authenticate(&script, CREDENTIAL, None)).unwrap();
+    let script = scripted([reply(200, TOKEN), reply(200, "{}")]);
+    let session = script.log_in(CREDENTIAL, None).unwrap();
     let mut second = call(MEMBER.0, &[MEMBER.1]);
     second.service.access = Some(session.access);
-    block_on(execute(&script, second)).unwrap().remove(0).unwrap();
+    script.execute(second).unwrap().remove(0).unwrap();
     assert_eq!(
-        script.lines()[0],
+        script.requests()[0],
         "POST /v1/auth/token\n{\"appId\":\"demo\",\"appSecret\":\"demo-secret\"}"
     );
-    assert!(
-        script.sent.borrow()[1]
-            .headers
-            .contains(&("authorization".into(), "tok-2".into()))
-    );
+    assert!(script.headers()[1].contains(&("authorization".into(), "tok-2".into())));
     // Only a session that has merely grown old is refreshed.
     let old = Session {
         access: Access {
@@ -136,10 +130,10 @@ fn rule_16_after_a_refusal_the_token_is_a_new_one() {
         expires_in_s: None,
         renewal: Some("ref-1".into()),
     };
-    let script = Script::new([reply(200, TOKEN)]);
-    block_on(authenticate(&script, CREDENTIAL, Some(old))).unwrap();
+    let script = scripted([reply(200, TOKEN)]);
+    script.log_in(CREDENTIAL, Some(old)).unwrap();
     assert_eq!(
-        script.lines()[0],
+        script.requests()[0],
         "POST /v1/auth/refreshToken\n{\"refreshToken\":\"ref-1\"}"
     );
 }
@@ -154,9 +148,9 @@ fn rule_17_spellings_of_a_base_url_make_the_same_requests() {
         assert_eq!(BaseUrl::parse(spelling), BaseUrl::parse(BASE));
         let mut call = call(MEMBER.0, &[MEMBER.1]);
         call.service.base_url = spelling.into();
-        let script = Script::new([reply(200, "{}")]);
-        block_on(execute(&script, call)).unwrap().remove(0).unwrap();
-        assert_eq!(script.lines(), ["GET /v1/member/M"]);
+        let script = scripted([reply(200, "{}")]);
+        script.execute(call).unwrap().remove(0).unwrap();
+        assert_eq!(script.requests(), ["GET /v1/member/M"]);
     }
     for wrong in [
         "",
@@ -168,7 +162,7 @@ fn rule_17_spellings_of_a_base_url_make_the_same_requests() {
     ] {
         let mut call = call(MEMBER.0, &[MEMBER.1]);
         call.service.base_url = wrong.into();
-        match block_on(execute(&Script::new([]), call)) {
+        match scripted([]).execute(call) {
             Err(Failure::InvalidInput(message)) => {
                 assert!(
                     message.starts_with("base URL: expected ") && !message.contains("hunter2"),
@@ -178,7 +172,7 @@ fn rule_17_spellings_of_a_base_url_make_the_same_requests() {
             result => panic!("{wrong}: {result:?}"),
         }
         let credential = CREDENTIAL.replace("https://api.example/openapi-prod/", wrong);
-        match block_on(authenticate(&Script::new([]), &credential, None)) {
+        match scripted([]).log_in(&credential, None) {
             Err(Failure::InvalidParameters(problems)) => {
                 assert_eq!(
                     (problems[0].pointer.as_str(), problems[0].label.as_str()),

@@ -1,8 +1,9 @@
 //! Items made of an operation's parameters: what `UPDATE=1` writes for an operation that has no cases yet.
 
-use crate::json::quote;
-use crate::table::Operation;
-use crate::table::parameter::{Kind, Parameter, Place};
+use nodule_sdk::Operation;
+use nodule_sdk::json::quote;
+use nodule_sdk::table::Parameter;
+use nodule_sdk::table::kind::Id;
 
 /// An item with the parameters that the operation cannot do without.
 pub fn smallest(operation: &Operation) -> String {
@@ -20,23 +21,22 @@ pub fn smallest(operation: &Operation) -> String {
 
 /// An item with every parameter that is sent.
 pub fn largest(operation: &Operation) -> String {
-    object(operation.parameters, &|parameter| {
-        parameter.place != Place::Nowhere
-    })
+    object(operation.parameters, &|parameter| parameter.is_sent())
 }
 
 /// A JSON object of those parameters that are wanted, and that the others show.
 fn object(parameters: &[Parameter], is_wanted: &dyn Fn(&Parameter) -> bool) -> String {
     let mut given: Vec<(&str, String)> = Vec::new();
     for parameter in parameters {
-        let is_shown = parameter.when.is_none_or(|(other, one_of)| {
+        let is_shown = parameter.when.iter().all(|condition| {
+            let other = condition.parameter;
             let default = || parameters.iter().find(|p| p.name == other)?.default;
             let value = given
                 .iter()
                 .find(|(name, _)| *name == other)
                 .map(|(_, value)| value.clone());
             let value = value.or_else(|| Some(default()?.json()));
-            value.is_some_and(|value| one_of.iter().any(|scalar| scalar.json() == value))
+            value.is_some_and(|value| condition.one_of.iter().any(|scalar| scalar.json() == value))
         });
         if is_shown && is_wanted(parameter) {
             given.push((parameter.name, sample(parameter, is_wanted)));
@@ -55,14 +55,17 @@ fn sample(parameter: &Parameter, is_wanted: &dyn Fn(&Parameter) -> bool) -> Stri
     } else {
         parameter.placeholder
     };
-    match parameter.kind {
-        Kind::Integer { min, .. } => min.unwrap_or(1).to_string(),
-        Kind::Number => "1".to_owned(),
-        Kind::Boolean => "true".to_owned(),
-        Kind::EpochMillis => "1735689600000".to_owned(),
-        Kind::Choice { known, .. } => known[0].value.json(),
-        Kind::Object => r#"{"key":"value"}"#.to_owned(),
-        Kind::Rows(rows) => format!("{{{}:[{}]}}", quote(rows.name), object(rows.columns, is_wanted)),
-        Kind::Text | Kind::Secret | Kind::Date | Kind::LocalDateTime | Kind::DateTime { .. } => quote(text),
+    match parameter.kind.id() {
+        Id::Integer => parameter.kind.bounds().0.unwrap_or(1).to_string(),
+        Id::Number => "1".to_owned(),
+        Id::Boolean => "true".to_owned(),
+        Id::EpochMillis => "1735689600000".to_owned(),
+        Id::Choice => parameter.kind.known()[0].value.json(),
+        Id::Object => r#"{"key":"value"}"#.to_owned(),
+        Id::Rows => {
+            let rows = parameter.kind.rows().expect("rows");
+            format!("{{{}:[{}]}}", quote(rows.name), object(rows.columns, is_wanted))
+        }
+        _ => quote(text),
     }
 }

@@ -1,10 +1,9 @@
 //! A credential becomes a session.
 
-use super::script::{NOW_MS, Reply, Script, block_on, broken, reply, shown};
-use crate::bindings::exports::workflow::node::authentication::Session;
-use crate::bindings::exports::workflow::node::types::{Access, Failure};
-use crate::credential::authenticate;
-use crate::http::Broken;
+use super::script::{NOW_MS, Reply, Script, broken, reply, scripted, shown};
+use nodule_sdk::Session;
+use nodule_sdk::http::Broken;
+use nodule_sdk::{Access, Failure};
 
 const CREDENTIAL: &str =
     r#"{"baseUrl":"https://api.example/openapi-prod","appId":"demo","appSecret":"hunter2-hunter2"}"#;
@@ -15,8 +14,8 @@ fn ask(
     renew: Option<Session>,
     replies: impl IntoIterator<Item = Reply>,
 ) -> (Result<Session, Failure>, Script) {
-    let script = Script::new(replies);
-    let session = block_on(authenticate(&script, CREDENTIAL, renew));
+    let script = scripted(replies);
+    let session = script.log_in(CREDENTIAL, renew);
     (session, script)
 }
 
@@ -53,11 +52,11 @@ fn a_token_becomes_a_bare_authorization_header() {
     assert_eq!(headers, [("authorization", "tok")]);
     assert!(session.access.query.is_empty());
     assert_eq!(session.renewal.as_deref(), Some("ref-1"));
-    assert_eq!(script.lines(), [TOKEN]);
-    let request = &script.sent.borrow()[0];
-    let usual: Vec<_> = request.usual_headers().iter().map(|(name, _)| *name).collect();
-    assert_eq!(usual, ["accept", "user-agent", "content-type"]);
-    assert_eq!(request.headers, [], "nothing of a session that is not there yet");
+    assert_eq!(script.requests(), [TOKEN]);
+    let headers = script.headers().remove(0);
+    let names: Vec<_> = headers.iter().map(|(name, _)| name).collect();
+    // Nothing of a session that is not there yet.
+    assert_eq!(names, ["accept", "user-agent", "content-type"]);
     // The second public client's spelling.
     let (session, _) = ask(
         None,
@@ -124,17 +123,13 @@ fn a_session_is_renewed_by_its_refresh_token() {
         (session.renewal.as_deref(), session.expires_in_s),
         (Some("ref-2"), Some(75))
     );
-    assert_eq!(script.lines(), [REFRESH]);
-    assert!(
-        script.sent.borrow()[0]
-            .headers
-            .contains(&("authorization".into(), "ref-1".into()))
-    );
+    assert_eq!(script.requests(), [REFRESH]);
+    assert!(script.headers()[0].contains(&("authorization".into(), "ref-1".into())));
     // Without a new one the old one goes on.
     let (session, _) = ask(Some(old(Some("ref-1"))), [token("")]);
     assert_eq!(session.unwrap().renewal.as_deref(), Some("ref-1"));
     for nothing in [None, Some(""), Some(" ")] {
-        assert_eq!(ask(Some(old(nothing)), [token("")]).1.lines(), [TOKEN]);
+        assert_eq!(ask(Some(old(nothing)), [token("")]).1.requests(), [TOKEN]);
     }
 }
 
@@ -151,10 +146,9 @@ fn a_refresh_that_fails_for_any_reason_starts_over() {
     ] {
         let (session, script) = ask(Some(old(Some("ref-1"))), [failing, token("")]);
         assert_eq!(session.unwrap().access.headers[0].value, "tok");
-        assert_eq!(script.lines(), [REFRESH, TOKEN]);
+        assert_eq!(script.requests(), [REFRESH, TOKEN]);
         assert!(
-            script.sent.borrow()[1]
-                .headers
+            script.headers()[1]
                 .iter()
                 .all(|(name, _)| name != "authorization")
         );
@@ -244,8 +238,8 @@ fn no_failure_repeats_a_secret() {
 #[test]
 fn no_failure_repeats_a_secret_without_the_blanks_around_it() {
     let credential = r#"{"appId":"demo","appSecret":" hunter2-hunter2\n"}"#;
-    let script = Script::new([reply(401, r#"{"msg":"<hunter2-hunter2> is wrong"}"#)]);
-    let failure = block_on(authenticate(&script, credential, None)).unwrap_err();
+    let script = scripted([reply(401, r#"{"msg":"<hunter2-hunter2> is wrong"}"#)]);
+    let failure = script.log_in(credential, None).unwrap_err();
     assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
 }
 
@@ -259,7 +253,7 @@ fn a_token_is_sent_without_the_blanks_around_it() {
 
 #[test]
 fn a_credential_is_checked_by_its_labels() {
-    let refused = |credential: &str| match block_on(authenticate(&Script::new([]), credential, None)) {
+    let refused = |credential: &str| match scripted([]).log_in(credential, None) {
         Err(Failure::InvalidParameters(problems)) => shown(&problems).join("\n"),
         Err(Failure::InvalidInput(message)) => message,
         result => panic!("{}", result.is_ok()),
@@ -279,7 +273,7 @@ fn a_credential_is_checked_by_its_labels() {
         );
     }
     // The default base URL, and facts that an engine keeps beside.
-    let script = Script::new([token("")]);
+    let script = scripted([token("")]);
     let credential = r#"{"appId":"demo","appSecret":"s","allowedHttpRequestDomains":"all"}"#;
-    assert!(block_on(authenticate(&script, credential, None)).is_ok());
+    assert!(script.log_in(credential, None).is_ok());
 }

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::samples::{largest, smallest};
-use super::script::{BASE, Script, block_on, call, reply, sent};
-use crate::bindings::exports::workflow::node::types::{Access, Field};
-use crate::execute::execute;
+use super::script::{BASE, call, reply, scripted, sent};
 use crate::operations::OPERATIONS;
+use nodule_sdk::{Access, Field};
 
 const WIRE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wire.txt");
 /// The part of the table that new operations come before.
@@ -50,7 +49,7 @@ fn missing(wire: &str) -> Vec<(String, Vec<String>)> {
     }
     let mut missing = Vec::new();
     for operation in OPERATIONS {
-        let name = format!("{}.{}", operation.group.name(), operation.name);
+        let name = format!("{}.{}", operation.group, operation.name);
         let mut items = vec![smallest(operation)];
         if operation.parameters.len() > 1 {
             items.push(largest(operation));
@@ -80,7 +79,7 @@ fn cases_are_written_for_an_operation_that_has_none_and_for_no_other() {
     let whole = with_missing_cases(&wire);
     assert_eq!(with_missing_cases(&whole), whole);
     for operation in OPERATIONS {
-        let name = format!("{}.{}", operation.group.name(), operation.name);
+        let name = format!("{}.{}", operation.group, operation.name);
         let is_of = |given: &str| given.split_once(' ').unwrap().0 == name;
         let others: Vec<&str> = whole
             .split_inclusive("\n\n")
@@ -103,15 +102,14 @@ fn cases_are_written_for_an_operation_that_has_none_and_for_no_other() {
 #[test]
 fn headers_say_what_is_sent_and_wanted() {
     let headers = |operation: &str, item: &str| {
-        let script = Script::new([reply(200, "{}")]);
-        block_on(execute(&script, call(operation, &[item])))
+        let script = scripted([reply(200, "{}")]);
+        script
+            .execute(call(operation, &[item]))
             .unwrap()
             .remove(0)
             .unwrap();
-        let request = script.sent.borrow_mut().remove(0);
-        assert_eq!(request.headers, []);
-        request
-            .usual_headers()
+        let headers = script.headers().remove(0);
+        headers
             .iter()
             .map(|(name, value)| format!("{name}: {value}"))
             .collect::<Vec<_>>()
@@ -138,7 +136,7 @@ fn headers_say_what_is_sent_and_wanted() {
 
 #[test]
 fn a_session_is_added_where_the_host_gives_one() {
-    let script = Script::new([reply(200, "{}"), reply(200, "{}")]);
+    let script = scripted([reply(200, "{}"), reply(200, "{}")]);
     let field = |name: &str, value: &str| Field {
         name: name.into(),
         value: value.into(),
@@ -148,21 +146,18 @@ fn a_session_is_added_where_the_host_gives_one() {
         headers: vec![field("authorization", "token")],
         query: vec![field("k", "a b")],
     });
-    block_on(execute(&script, with_access))
-        .unwrap()
-        .remove(0)
-        .unwrap();
+    script.execute(with_access).unwrap().remove(0).unwrap();
     let mut paged = call("member.getMemberList", &[r#"{"consumerCode":"C1"}"#]);
     paged.service.access = Some(Access {
         headers: Vec::new(),
         query: vec![field("k", "v")],
     });
-    block_on(execute(&script, paged)).unwrap().remove(0).unwrap();
+    script.execute(paged).unwrap().remove(0).unwrap();
     let header = ("authorization".into(), "token".into());
-    assert!(script.sent.borrow()[0].headers.contains(&header));
-    assert_eq!(script.lines()[0], "GET /v1/member/M1?k=a%20b");
+    assert!(script.headers()[0].contains(&header));
+    assert_eq!(script.requests()[0], "GET /v1/member/M1?k=a%20b");
     assert_eq!(
-        script.lines()[1],
+        script.requests()[1],
         "GET /v1/member/list/C1?pageNo=1&pageSize=10&k=v"
     );
 }
@@ -171,14 +166,12 @@ fn a_session_is_added_where_the_host_gives_one() {
 fn five_hundred_rows_are_one_request() {
     let row = r#"{"eventKey":"k","eventTime":1700000000000,"customerCode":"C","eventId":"E","tenantId":"T"}"#;
     let item = format!(r#"{{"data":{{"event":[{}]}}}}"#, vec![row; 500].join(","));
-    let script = Script::new([reply(200, "{}")]);
-    block_on(execute(
-        &script,
-        call("consumer.importConsumerEventData", &[&item]),
-    ))
-    .unwrap()
-    .remove(0)
-    .unwrap();
-    assert_eq!(script.lines()[0].matches("\"eventId\":\"E\"").count(), 500);
+    let script = scripted([reply(200, "{}")]);
+    script
+        .execute(call("consumer.importConsumerEventData", &[&item]))
+        .unwrap()
+        .remove(0)
+        .unwrap();
+    assert_eq!(script.requests()[0].matches("\"eventId\":\"E\"").count(), 500);
     assert!(BASE.starts_with("https"));
 }

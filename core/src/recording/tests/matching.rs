@@ -102,6 +102,40 @@ fn of_the_headers_only_the_type_of_a_body_counts() {
 }
 
 #[test]
+fn headers_of_the_node_s_own_are_compared_and_named_where_they_differ() {
+    let keyed = |key: Option<&str>| {
+        let mut request = request("POST", "a", "{}");
+        let key = key.map(|key| ("Idempotency-Key".to_owned(), key.to_owned()));
+        request.headers.extend(key);
+        request
+            .headers
+            .push(("user-agent".to_owned(), "node/1".to_owned()));
+        request
+            .headers
+            .push(("authorization".to_owned(), "Bearer x".to_owned()));
+        request
+    };
+    let recording = recorded([operation(keyed(Some("k1")), "served")]);
+    // Neither who asks nor a secret is compared.
+    assert_eq!(recording.case().unwrap().headers, ["idempotency-key"]);
+    let miss = |sent: &Request| {
+        let player = Player::new(recording.clone(), &base());
+        assert!(player.serve_spelled(None, &Spelled::recorded(sent)).is_none());
+        let miss = player.serve(Role::Operation, None, sent).err();
+        miss.map(|miss| miss.nearest.unwrap().difference.unwrap().to_string())
+    };
+    assert_eq!(miss(&keyed(Some("k1"))), None);
+    assert_eq!(
+        miss(&keyed(Some("k2"))).as_deref(),
+        Some("header `idempotency-key`: recorded `k1`, sent `k2`")
+    );
+    assert_eq!(
+        miss(&keyed(None)).as_deref(),
+        Some("header `idempotency-key`: recorded `k1`, sent nothing")
+    );
+}
+
+#[test]
 fn bodies_that_are_not_json_are_compared_by_bytes() {
     let raw = |body: &'static [u8]| {
         let mut request = request("PUT", "a", "");

@@ -1,0 +1,7 @@
+//! What authors of nodes need beside `describe`, `run` and `check`.
+
+pub mod build;
+pub mod dev;
+pub mod new;
+mod project;
+pub mod record;

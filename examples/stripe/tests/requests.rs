@@ -1,0 +1,83 @@
+//! What the node sends, and what it makes of what comes back.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics fails, which is the point")]
+
+use nodule_sdk::Failure;
+use nodule_sdk::script::{Reply, Script};
+use stripe::SERVICE;
+
+fn node() -> Script {
+    nodule_sdk::test(&SERVICE)
+}
+
+#[test]
+fn a_customer_is_a_form_with_nested_keys_and_a_key_of_its_own() {
+    let node = node().reply(200, r#"{"id":"cus_1"}"#);
+    let item = r#"{"idempotencyKey":"k 1","name":"Zoë & Co","metadata":{"entry":[{"key":"a b","value":"1"},{"key":"c"}]}}"#;
+    assert_eq!(node.run("customer.create", item).unwrap(), [r#"{"id":"cus_1"}"#]);
+    assert_eq!(
+        node.requests(),
+        ["POST /v1/customers\nname=Zo%C3%AB%20%26%20Co&metadata%5Ba%20b%5D=1&metadata%5Bc%5D="]
+    );
+    let headers = node.headers().remove(0);
+    let has = |name: &str, value: &str| headers.iter().any(|header| header.0 == name && header.1 == value);
+    assert!(has("idempotency-key", "k 1"), "{headers:?}");
+    assert!(
+        has("content-type", "application/x-www-form-urlencoded"),
+        "{headers:?}"
+    );
+}
+
+#[test]
+fn pages_go_on_behind_the_last_customer_until_there_are_no_more() {
+    let node = node().replies([
+        Reply::new(200, r#"{"has_more":true,"data":[{"id":"cus_1"},{"id":"cus/2"}]}"#),
+        Reply::new(200, r#"{"has_more":false,"data":[{"id":"cus_3"}]}"#),
+    ]);
+    let customers = node
+        .run("customer.list", r#"{"returnAll":true,"email":"a@b.c"}"#)
+        .unwrap();
+    assert_eq!(
+        customers,
+        [r#"{"id":"cus_1"}"#, r#"{"id":"cus/2"}"#, r#"{"id":"cus_3"}"#]
+    );
+    assert_eq!(
+        node.requests(),
+        [
+            "GET /v1/customers?limit=100&email=a%40b.c",
+            "GET /v1/customers?limit=100&email=a%40b.c&starting_after=cus%2F2"
+        ]
+    );
+}
+
+#[test]
+fn without_all_pages_there_is_one_with_the_rows_as_items() {
+    let node = node().reply(200, r#"{"has_more":true,"data":[{"id":"cus_1"}]}"#);
+    assert_eq!(
+        node.run("customer.list", r#"{"limit":1}"#).unwrap(),
+        [r#"{"id":"cus_1"}"#]
+    );
+    assert_eq!(node.requests(), ["GET /v1/customers?limit=1"]);
+}
+
+#[test]
+fn a_refusal_is_told_in_stripe_s_words() {
+    let node = node().replies([Reply::new(
+        404,
+        r#"{"error":{"type":"invalid_request_error","message":"No such customer: 'cus_0'"}}"#,
+    )
+    .header("request-id", "req_7")]);
+    let Err(Failure::Rejected(answer)) = node.run("customer.get", r#"{"customerId":"cus_0"}"#) else {
+        panic!("a refusal");
+    };
+    assert_eq!(answer.message, "No such customer: 'cus_0'");
+    assert_eq!(answer.code.as_deref(), Some("invalid_request_error"));
+    assert_eq!(answer.request_id.as_deref(), Some("req_7"));
+}
+
+#[test]
+fn a_delete_has_no_body() {
+    let node = node().reply(200, r#"{"deleted":true}"#);
+    node.run("customer.delete", r#"{"customerId":"cus_1"}"#).unwrap();
+    assert_eq!(node.requests(), ["DELETE /v1/customers/cus_1"]);
+}

@@ -1,0 +1,61 @@
+//! Sends requests to a service, and makes documents or failures of what comes back.
+
+use crate::answer;
+use crate::base_url::BaseUrl;
+use crate::bindings::exports::workflow::node::types::{Access, Failure};
+use crate::http::{Broken, Headers, Request, Response};
+use crate::percent;
+use crate::table::Service;
+use crate::transport::Requests;
+
+/// Where requests go: the service that a call or a log-in is about.
+pub struct Client<'a> {
+    pub(crate) requests: &'a Requests,
+    pub(crate) service: &'static Service,
+    pub(crate) base: BaseUrl,
+    /// What the node adds to each request. Most hosts add it themselves, and the node never sees it.
+    pub(crate) access: Option<&'a Access>,
+}
+
+impl Client<'_> {
+    /// Where the service is.
+    pub fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    /// Milliseconds since 1970-01-01 UTC.
+    pub fn now_ms(&self) -> u64 {
+        self.requests.now_ms()
+    }
+
+    /// Random bits, fresh on each call.
+    pub fn random(&self) -> u128 {
+        self.requests.random()
+    }
+
+    /// Send a request and collect the whole answer, whatever its status.
+    pub async fn send(&self, mut request: Request) -> Result<Response, Broken> {
+        request.usual = self.service.headers;
+        if let Some(access) = self.access {
+            for field in &access.query {
+                let separator = if request.target.contains('?') { '&' } else { '?' };
+                request.target.push(separator);
+                percent::push(&mut request.target, &field.name);
+                request.target.push('=');
+                percent::push(&mut request.target, &field.value);
+            }
+            request.headers.extend_from_slice(&access.headers);
+        }
+        self.requests.send(&self.base, request).await
+    }
+
+    /// Send a request; the answer is a JSON document, an object or an array, or the failure that the service's table says.
+    pub async fn document(&self, request: Request) -> Result<String, Failure> {
+        Ok(self.exchange(request).await?.0)
+    }
+
+    pub(crate) async fn exchange(&self, request: Request) -> Result<(String, Box<dyn Headers>), Failure> {
+        let outcome = self.send(request).await;
+        answer::read(outcome, self)
+    }
+}

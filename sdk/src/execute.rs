@@ -1,0 +1,85 @@
+//! One call: its items become requests, their answers results, in the items' order.
+//!
+//! Items overlap as far as `in-flight` says, inside this one instance. Nothing is tried again here: what may be, the host
+//! knows from effect, failure and certainty.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::task::Poll;
+
+use crate::base_url::BaseUrl;
+use crate::bindings::exports::workflow::node::execution::{Call, ItemResult, OnFailure};
+use crate::bindings::exports::workflow::node::types::Failure;
+use crate::client::Client;
+use crate::item::Item;
+use crate::table::Service;
+use crate::table::plan::Plan;
+use crate::table::validate::validate;
+use crate::transport::Requests;
+
+/// More requests than this at once help nobody, and each costs memory.
+const MAX_IN_FLIGHT: u32 = 1_024;
+
+/// Run a call. The failure of the whole means that the call could not be read.
+pub(crate) async fn execute(
+    service: &'static Service,
+    requests: &Requests,
+    call: Call,
+) -> Result<Vec<ItemResult>, Failure> {
+    let operation = service.operation(&call.group, &call.operation)?;
+    let base = BaseUrl::parse(&call.service.base_url)
+        .map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))?;
+    let client = Client {
+        requests,
+        service,
+        base,
+        access: call.service.access.as_ref(),
+    };
+    let plan = Plan::new(operation);
+    let stops = matches!(call.on_failure, OnFailure::Stop);
+    let is_stopped = Cell::new(false);
+    let mut results: Vec<ItemResult> = call.items.iter().map(|_| Err(Failure::NotRun)).collect();
+    let started = call.items.iter().zip(&mut results).map(async |(item, result)| {
+        // Asked when the item would start, not when it was queued: a failure in between stops it.
+        if !is_stopped.get() {
+            *result = run(&client, &plan, &item.parameters).await;
+            is_stopped.set(is_stopped.get() || stops && result.is_err());
+        }
+    });
+    let in_flight = call.in_flight.clamp(1, MAX_IN_FLIGHT) as usize;
+    overlap(started, in_flight).await;
+    Ok(results)
+}
+
+async fn run(client: &Client<'_>, plan: &Plan, parameters: &str) -> ItemResult {
+    let fields = validate(plan, parameters)?;
+    let item = Item { client, plan, fields };
+    match plan.operation.output.run {
+        Some(run) => run(&item).await,
+        None => item.answer().await,
+    }
+}
+
+/// All of them, so many at a time, begun in their order. All that have begun are polled together, which costs less here than
+/// to be told by a waker which of them can go on.
+async fn overlap(mut all: impl Iterator<Item: Future<Output = ()>>, most: usize) {
+    let mut begun: Vec<_> = all.by_ref().take(most).map(Box::pin).collect();
+    poll_fn(|context| {
+        let mut place = 0;
+        while let Some(one) = begun.get_mut(place) {
+            if one.as_mut().poll(context).is_pending() {
+                place += 1;
+            } else if let Some(next) = all.next() {
+                one.set(next);
+            } else {
+                begun.swap_remove(place);
+            }
+        }
+        if begun.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}

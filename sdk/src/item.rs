@@ -1,0 +1,63 @@
+//! One item while it runs: its checked values, and the requests that it makes.
+
+use std::pin::Pin;
+
+use crate::answer;
+use crate::bindings::exports::workflow::node::execution::ItemResult;
+use crate::bindings::exports::workflow::node::types::{Failure, Output};
+use crate::client::Client;
+use crate::http::Headers;
+use crate::pages::Page;
+use crate::table::parameter::Filling;
+use crate::table::plan::Plan;
+use crate::table::request::request;
+use crate::table::value::{Fields, Value, find};
+
+/// An item whose parameters are checked.
+pub struct Item<'a> {
+    /// Where its requests go.
+    pub client: &'a Client<'a>,
+    pub(crate) plan: &'a Plan,
+    pub(crate) fields: Fields<'a>,
+}
+
+/// What an item does, as it goes on.
+pub type Running<'a> = Pin<Box<dyn Future<Output = ItemResult> + 'a>>;
+
+impl Item<'_> {
+    /// The value of a parameter; nothing where it has none, or is hidden.
+    pub fn value(&self, name: &str) -> Option<&Value<'_>> {
+        find(&self.fields, name)
+    }
+
+    /// The text of a parameter; empty where it has none.
+    pub fn text(&self, name: &str) -> &str {
+        self.value(name).map_or("", Value::plain)
+    }
+
+    /// Make the request of the table; the answer is a JSON document.
+    pub async fn document(&self) -> Result<String, Failure> {
+        Ok(self.exchange(None).await?.0)
+    }
+
+    /// The whole answer as one output.
+    pub(crate) async fn answer(&self) -> ItemResult {
+        Ok(vec![output(self.document().await?)])
+    }
+
+    pub(crate) async fn exchange(&self, page: Option<&Page>) -> Result<(String, Box<dyn Headers>), Failure> {
+        let filling = Filling {
+            requests: self.client.requests,
+            page,
+        };
+        let request = request(self.plan, &self.fields, &filling);
+        self.client.exchange(request).await
+    }
+}
+
+/// An output is an object, so that what is none stands under `data`.
+pub fn output(document: String) -> Output {
+    Output {
+        json: answer::item(document),
+    }
+}

@@ -1,0 +1,86 @@
+//! What is taken apart stays as it came.
+
+use super::*;
+
+#[test]
+fn members_keep_their_texts_order_and_magic_keys() {
+    let text = r#"{"b": 1.50, "$serde_json::private::Number": "x", "a": {"$serde_json::private::RawValue":"[1]"}, "b":2}"#;
+    let object = object(text).unwrap();
+    let names: Vec<_> = object.0.iter().map(|(name, _)| name.as_ref()).collect();
+    assert_eq!(names, ["b", "$serde_json::private::Number", "a", "b"]);
+    assert_eq!(object.get("b"), Some("2"));
+    assert_eq!(
+        object.get("a"),
+        Some(r#"{"$serde_json::private::RawValue":"[1]"}"#)
+    );
+    assert_eq!(object.get("c"), None);
+}
+
+#[test]
+fn depth_is_counted_outside_strings_only() {
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    assert!(document(&nested(MAX_DEPTH)).is_ok());
+    assert!(document(&nested(MAX_DEPTH + 1)).unwrap_err().contains("128"));
+    assert!(document(&nested(1_000_000)).unwrap_err().contains("128"));
+    assert!(document(&quote(&"[\"\\".repeat(500))).is_ok());
+}
+
+#[test]
+fn compact_leaves_strings_alone() {
+    assert_eq!(compact("{ \"a b\\\" \" :\n[ 1 , 2 ] }"), "{\"a b\\\" \":[1,2]}");
+    assert_eq!(compact("{\"a\":1}"), "{\"a\":1}");
+}
+
+#[test]
+fn strings_are_read_with_every_escape() {
+    for (text, content) in [
+        (r#""""#, Some("")),
+        (r#""a\"\\\/\b\f\n\r\t""#, Some("a\"\\/\u{8}\u{c}\n\r\t")),
+        (r#""\u4f1a\uD83D\ude00x""#, Some("会😀x")),
+        (r#""\ud83d""#, None),
+        (r#""\ud83d\u0041""#, None),
+        (r#""\ude00\ud83d""#, None),
+        ("12", None),
+        ("{}", None),
+    ] {
+        assert_eq!(string(text).as_deref(), content, "{text}");
+    }
+}
+
+#[test]
+fn halves_of_pairs_are_mended_and_all_else_is_left() {
+    for (text, expected) in [
+        (r#"{"a":"\ud83d"}"#, r#"{"a":"\ufffd"}"#),
+        (
+            r#"{"a":"x\uD83Dy\uDE00","b":"\ude00\ud83d\ude00\ud83d"}"#,
+            r#"{"a":"x\ufffdy\ufffd","b":"\ufffd\ud83d\ude00\ufffd"}"#,
+        ),
+        (r#"["\ud83d\ud83d\ude00"]"#, r#"["\ufffd\ud83d\ude00"]"#),
+        (
+            r#"["会\\ud83d","\u4f1a","\"","\ud83d\u0041"]"#,
+            r#"["会\\ud83d","\u4f1a","\"","\ufffd\u0041"]"#,
+        ),
+    ] {
+        assert_eq!(mended(text), expected);
+    }
+    for text in ["{}", r#"["\\ud83d","\ud83d\ude00","\n"]"#] {
+        assert!(matches!(mended(text), Cow::Borrowed(_)), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_document_is_refused() {
+    for text in [
+        "",
+        "{",
+        "[1,]",
+        "{'a':1}",
+        "1 2",
+        "nul",
+        "\u{feff}{}",
+        "{\"a\":01}",
+    ] {
+        assert!(document(text).is_err(), "{text:?}");
+    }
+    assert_eq!(document(" {} \n"), Ok("{}"));
+}

@@ -1,0 +1,426 @@
+//! What comes out of an operation: the whole answer, or the rows of its pages.
+//!
+//! How the next page is found has the names of Airbyte's connectors: a page increment, an offset increment, a cursor of the
+//! answer or of the last record, a link. A page without rows is the last one, as is one that repeats the one before. What else
+//! ends it, a service must promise: [`Next::stop_when_short`], [`Next::stop_unless`], [`Next::stop_at_total`].
+
+pub use crate::answer::first_words as words;
+use crate::bindings::exports::workflow::node::execution::ItemResult;
+use crate::bindings::exports::workflow::node::types::{Answer, Failure};
+use crate::http::Headers;
+use crate::item::{Item, Running, output};
+use crate::json::{self, Kind};
+use crate::table::Operation;
+use crate::table::parameter::{Fill, FillId, LIMIT_NAME, RETURN_ALL_NAME, Scalar};
+use crate::table::value::Value;
+
+/// A service that still finds rows after so many pages does not turn them: a million rows are a mistake.
+const MAX_PAGES: u32 = 10_000;
+
+/// What comes out.
+#[derive(Clone, Copy)]
+pub struct Output {
+    /// Absent: the whole answer.
+    pub(crate) run: Option<for<'a> fn(&'a Item<'a>) -> Running<'a>>,
+    find: FindRows,
+    rows: &'static str,
+    is_pages: bool,
+    is_whole: bool,
+    pub(crate) next: Next,
+    pub(crate) schema: &'static [&'static str],
+}
+
+/// Finds the rows of a page; else says what was expected and found.
+pub type FindRows = for<'a> fn(&str, &'a str) -> Result<Vec<&'a str>, String>;
+
+/// The whole answer is the item.
+pub const fn answer() -> Output {
+    Output {
+        run: None,
+        find: |_, _| Ok(Vec::new()),
+        rows: "",
+        is_pages: false,
+        is_whole: true,
+        next: Next::NONE,
+        schema: &[r#""type":"object""#],
+    }
+}
+
+/// Each row is an item. The rows are the list at this JSON pointer; an answer without one has no rows.
+pub const fn pages(rows: &'static str, next: Next) -> Output {
+    Output {
+        rows,
+        ..pages_by(rows_at, next)
+    }
+}
+
+/// Each row is an item, and a function finds the rows of an answer.
+pub const fn pages_by(find: FindRows, next: Next) -> Output {
+    Output {
+        run: Some(|item| Box::pin(turn_pages(item))),
+        find,
+        is_pages: true,
+        is_whole: false,
+        next,
+        ..answer()
+    }
+}
+
+/// A function runs the item: the way out where the table cannot say it. [`run!`](crate::run) makes one of an `async fn`.
+pub const fn by(run: for<'a> fn(&'a Item<'a>) -> Running<'a>) -> Output {
+    Output {
+        run: Some(run),
+        ..answer()
+    }
+}
+
+impl Output {
+    /// Whether the node turns pages.
+    pub(crate) const fn is_pages(&self) -> bool {
+        self.is_pages
+    }
+
+    /// Without `returnAll`, the whole answer is the item.
+    #[must_use]
+    pub const fn whole(mut self) -> Self {
+        self.is_whole = true;
+        self
+    }
+
+    /// The members of the JSON Schema of one output, in parts.
+    #[must_use]
+    pub const fn schema(mut self, members: &'static [&'static str]) -> Self {
+        self.schema = members;
+        self
+    }
+}
+
+/// How the next page is found, and which page is the last.
+#[derive(Clone, Copy)]
+pub struct Next {
+    step: fn(&Next, &Seen, &mut Page) -> Result<bool, String>,
+    stop: Option<fn(&Next, &Seen) -> bool>,
+    /// The parameter that has the cursor, as it is called on the wire.
+    parameter: &'static str,
+    /// The JSON pointer to the cursor.
+    cursor: &'static str,
+    /// The JSON pointer to what ends it.
+    stop_at: &'static str,
+    /// The header that is read, if any.
+    pub(crate) header: &'static str,
+    /// What a parameter must be filled with: the page's place, and its size.
+    pub(crate) needs: [FillId; 2],
+}
+
+/// A page that was read.
+struct Seen<'a> {
+    operation: &'static Operation,
+    document: &'a str,
+    rows: &'a [&'a str],
+    headers: &'a dyn Headers,
+    /// The base URL.
+    base: &'a str,
+    /// Rows of all pages.
+    count: usize,
+}
+
+/// The page that is asked for.
+pub(crate) struct Page {
+    number: u32,
+    offset: usize,
+    /// What is sent beside the parameters.
+    pub extra: Option<(&'static str, Value<'static>)>,
+    /// In the place of the operation's own.
+    pub target: Option<String>,
+}
+
+/// The page's number.
+pub(crate) static NUMBER: Fill = Fill {
+    id: FillId::Number,
+    hint: "",
+    value: |_, from| Some(from.page?.number.to_string()),
+};
+
+/// How many rows were read.
+pub(crate) static OFFSET: Fill = Fill {
+    id: FillId::Offset,
+    hint: "",
+    value: |_, from| Some(from.page?.offset.to_string()),
+};
+
+/// The most rows that a page can have.
+pub(crate) static SIZE: Fill = Fill {
+    id: FillId::Size,
+    hint: "",
+    value: |parameter, from| {
+        from.page?;
+        Some(parameter.kind.bounds().1?.to_string())
+    },
+};
+
+/// A parameter has the page's number: [`page_number`](crate::table::parameter::page_number).
+pub const fn page_increment() -> Next {
+    Next {
+        step: |_, seen, page| {
+            page.number += 1;
+            Ok(!seen.rows.is_empty())
+        },
+        needs: [FillId::Number, FillId::Other],
+        ..Next::NONE
+    }
+}
+
+/// A parameter has how many rows to skip: [`page_offset`](crate::table::parameter::page_offset).
+pub const fn offset_increment() -> Next {
+    Next {
+        step: |_, seen, page| {
+            page.offset = seen.count;
+            Ok(!seen.rows.is_empty())
+        },
+        needs: [FillId::Offset, FillId::Other],
+        ..Next::NONE
+    }
+}
+
+/// The answer has the cursor of the next page, or its token, at this JSON pointer; the last page has none. It is sent as this
+/// parameter.
+pub const fn cursor(parameter: &'static str, pointer: &'static str) -> Next {
+    Next {
+        step: |next, seen, page| {
+            let value = json::at(seen.document, next.cursor).and_then(|raw| match json::kind(raw) {
+                Kind::Text => json::string(raw).map(|text| Value::Text(text.into_owned().into())),
+                Kind::Number => Some(Value::literal(raw.to_owned())),
+                _ => None,
+            });
+            page.extra = value
+                .filter(|value| !value.plain().is_empty())
+                .map(|value| (next.parameter, value));
+            Ok(page.extra.is_some())
+        },
+        parameter,
+        cursor: pointer,
+        ..Next::NONE
+    }
+}
+
+/// The last row has the cursor of the next page, at this JSON pointer into the row. It is sent as this parameter.
+pub const fn cursor_of_last_record(parameter: &'static str, pointer: &'static str) -> Next {
+    Next {
+        step: |next, seen, page| {
+            let Some(last) = seen.rows.last() else {
+                return Ok(false);
+            };
+            let cursor = json::at(last, next.cursor).filter(|raw| json::kind(raw).is_scalar());
+            let cursor =
+                cursor.ok_or_else(|| format!("expected a row with a cursor at `{}`", next.cursor))?;
+            let value = match json::string(cursor) {
+                Some(text) => Value::Text(text.into_owned().into()),
+                None => Value::literal(cursor.to_owned()),
+            };
+            page.extra = Some((next.parameter, value));
+            Ok(true)
+        },
+        parameter,
+        cursor: pointer,
+        ..Next::NONE
+    }
+}
+
+/// The header `Link` has the URL of the next page (RFC 8288).
+pub const fn link() -> Next {
+    Next {
+        step: |_, seen, page| {
+            let Some(url) = seen.headers.get("link").and_then(|link| next_link(&link)) else {
+                return Ok(false);
+            };
+            let below = |base| url.strip_prefix(base).filter(|rest| rest.starts_with('/'));
+            let target = below(seen.base).or_else(|| url.starts_with('/').then_some(url.as_str()));
+            let target = target.ok_or("expected a next page below the base URL, found one elsewhere")?;
+            page.target = Some(target.to_owned());
+            Ok(true)
+        },
+        header: "link",
+        ..Next::NONE
+    }
+}
+
+impl Next {
+    const NONE: Self = Self {
+        step: |_, _, _| Ok(false),
+        stop: None,
+        parameter: "",
+        cursor: "",
+        stop_at: "",
+        header: "",
+        needs: [FillId::Other; 2],
+    };
+
+    /// A page with fewer rows than were asked for is the last one. Without it, it is not: a server may cap the size.
+    #[must_use]
+    pub const fn stop_when_short(mut self) -> Self {
+        self.stop = Some(|_, seen| {
+            let mut parameters = seen.operation.parameters.iter();
+            let size =
+                parameters.find(|parameter| parameter.fill.is_some_and(|fill| fill.id == FillId::Size));
+            let size = size.and_then(|parameter| parameter.kind.bounds().1);
+            size.is_some_and(|size| usize::try_from(size).is_ok_and(|size| seen.rows.len() < size))
+        });
+        self.needs[1] = FillId::Size;
+        self
+    }
+
+    /// The answer says at this JSON pointer whether there are more pages.
+    #[must_use]
+    pub const fn stop_unless(mut self, pointer: &'static str) -> Self {
+        self.stop = Some(|next, seen| json::at(seen.document, next.stop_at) != Some("true"));
+        self.stop_at = pointer;
+        self
+    }
+
+    /// The answer says at this JSON pointer how many rows all pages have.
+    #[must_use]
+    pub const fn stop_at_total(mut self, pointer: &'static str) -> Self {
+        self.stop = Some(|next, seen| {
+            let total = json::at(seen.document, next.stop_at).and_then(|total| total.parse().ok());
+            total.is_some_and(|total: usize| seen.count >= total)
+        });
+        self.stop_at = pointer;
+        self
+    }
+}
+
+/// The URL with the relation `next`.
+fn next_link(header: &str) -> Option<String> {
+    let mut rest = header;
+    while let Some((_, link)) = rest.split_once('<') {
+        let (url, parameters) = link.split_once('>')?;
+        // The next link begins behind a comma.
+        let (own, others) = parameters.split_once('<').unwrap_or((parameters, ""));
+        let is_next = own.split([';', ',']).any(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            name.trim().eq_ignore_ascii_case("rel")
+                && value
+                    .trim()
+                    .trim_matches('"')
+                    .split(' ')
+                    .any(|rel| rel.eq_ignore_ascii_case("next"))
+        });
+        if is_next {
+            return Some(url.to_owned());
+        }
+        rest = parameters.get(own.len()..).filter(|_| !others.is_empty())?;
+    }
+    None
+}
+
+fn rows_at<'a>(pointer: &str, document: &'a str) -> Result<Vec<&'a str>, String> {
+    let rows = json::at(document, pointer).unwrap_or("null");
+    if json::kind(rows) == Kind::Null {
+        return Ok(Vec::new());
+    }
+    json::elements(rows).ok_or_else(|| format!("expected rows at `{pointer}`, found `{}`", words(rows)))
+}
+
+/// Every page, one output per row. The last one has no rows, repeats the one before, reaches the limit, or is the last by what
+/// the service promises.
+async fn turn_pages(item: &Item<'_>) -> ItemResult {
+    let operation = item.plan.operation;
+    let output = &operation.output;
+    let is_all = item
+        .value(RETURN_ALL_NAME)
+        .is_some_and(|all| all.is(Scalar::Bool(true)));
+    if !is_all {
+        if output.is_whole {
+            return item.answer().await;
+        }
+        let (document, _) = item.exchange(None).await?;
+        let rows = find(output, &document)?.into_iter().map(str::to_owned).collect();
+        return Ok(finish(rows, usize::MAX));
+    }
+    let limit = match item.value(LIMIT_NAME) {
+        // A limit too long for a number is none.
+        Some(Value::Literal(limit)) => limit.parse().unwrap_or(usize::MAX),
+        _ => usize::MAX,
+    };
+    let base = item.client.base.to_string();
+    let mut page = Page {
+        number: 1,
+        offset: 0,
+        extra: None,
+        target: None,
+    };
+    let mut items: Vec<String> = Vec::new();
+    let mut before = 0..0;
+    for _ in 0..MAX_PAGES {
+        let (document, headers) = item.exchange(Some(&page)).await?;
+        let rows = find(output, &document)?;
+        let is_repeated = !rows.is_empty() && items.get(before).is_some_and(|before| before == rows);
+        let next = &output.next;
+        let seen = Seen {
+            operation,
+            document: &document,
+            rows: &rows,
+            headers: &*headers,
+            base: &base,
+            count: items.len() + rows.len(),
+        };
+        let has_next = !is_repeated
+            && (next.step)(next, &seen, &mut page).map_err(unintelligible)?
+            && !next.stop.is_some_and(|stop| stop(next, &seen));
+        // What comes again is left out.
+        let rows = if is_repeated { Vec::new() } else { rows };
+        before = items.len()..items.len() + rows.len();
+        items.extend(rows.into_iter().map(str::to_owned));
+        if !has_next || items.len() >= limit {
+            return Ok(finish(items, limit));
+        }
+    }
+    Err(Failure::Limit(format!(
+        "`{RETURN_ALL_NAME}`: more than {MAX_PAGES} pages, and still rows on the last one"
+    )))
+}
+
+fn find<'a>(output: &Output, document: &'a str) -> Result<Vec<&'a str>, Failure> {
+    (output.find)(output.rows, document).map_err(unintelligible)
+}
+
+fn unintelligible(message: String) -> Failure {
+    Failure::Unintelligible(Answer {
+        status: 200,
+        code: None,
+        message,
+        request_id: None,
+    })
+}
+
+/// The rows as items.
+fn finish(
+    mut rows: Vec<String>,
+    limit: usize,
+) -> Vec<crate::bindings::exports::workflow::node::types::Output> {
+    rows.truncate(limit);
+    rows.into_iter().map(output).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_link;
+
+    #[test]
+    fn the_next_page_is_found_among_links() {
+        for (header, expected) in [
+            (r#"<https://a/b?page=2>; rel="next""#, Some("https://a/b?page=2")),
+            (
+                r#"<https://a/b?page=1>; rel="prev", <https://a/b?page=3>; rel="next", <https://a/b?page=9>; rel="last""#,
+                Some("https://a/b?page=3"),
+            ),
+            (r#"</b?a=1,2>; title="x"; rel=next"#, Some("/b?a=1,2")),
+            (r#"</b>; rel="last next""#, Some("/b")),
+            (r#"</b>; rel="last""#, None),
+            ("</b", None),
+            ("", None),
+        ] {
+            assert_eq!(next_link(header).as_deref(), expected, "{header}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Percent-encoding of what stands in a path, a query or a form.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Everything but RFC 3986's unreserved characters, so that a value stays one path segment or one query value, a blank is
+/// `%20` and a plus `%2B`, whatever the server takes a plus for.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+pub fn push(text: &mut String, value: &str) {
+    text.extend(utf8_percent_encode(value, ENCODED));
+}
+
+/// One pair more of a query or a form.
+pub fn push_pair(pairs: &mut String, name: &str, value: &str) {
+    if !pairs.is_empty() {
+        pairs.push('&');
+    }
+    push(pairs, name);
+    pairs.push('=');
+    push(pairs, value);
+}

@@ -1,0 +1,370 @@
+//! Tests of a node without a host, a component or a service: a script answers its requests, and keeps what was asked.
+//!
+//! ```
+//! use nodule_sdk::prelude::*;
+//!
+//! const GET: Operation = Operation {
+//!     group: "book",
+//!     name: "get",
+//!     title: "Get Book",
+//!     about: "Fetch one book",
+//!     action: "Get a book",
+//!     effect: Effect::Read,
+//!     evidence: "a query by GET",
+//!     request: get("/books/{isbn}"),
+//!     parameters: &[text("isbn", "ISBN").required()],
+//!     output: answer(),
+//! };
+//!
+//! static LIBRARY: Service = Service {
+//!     name: "library",
+//!     title: "Library",
+//!     about: "Books",
+//!     groups: &[Group { name: "book", title: "Book", about: "Books" }],
+//!     operations: &[&GET],
+//!     ..Service::NEW
+//! };
+//!
+//! let node = nodule_sdk::test(&LIBRARY).reply(200, r#"{"title": "Emma"}"#);
+//! assert_eq!(node.run("book.get", r#"{"isbn": "1/2"}"#).unwrap(), [r#"{"title": "Emma"}"#]);
+//! assert_eq!(node.requests(), ["GET /books/1%2F2"]);
+//! ```
+
+use std::cell::{Cell, Ref, RefCell};
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use crate::base_url::BaseUrl;
+use crate::bindings::exports::workflow::node::authentication::Session;
+use crate::bindings::exports::workflow::node::execution::{Call, ItemResult, OnFailure, Service as Bound};
+use crate::bindings::exports::workflow::node::types::{Access, BoundCredential, Failure, Item, Output};
+use crate::client::Client;
+use crate::http::{Broken, Headers, Request, Response, name};
+use crate::table::plan::Plan;
+use crate::table::{Operation, Service};
+use crate::transport::Requests;
+use crate::{execute, exports};
+
+/// Where the service of a test is.
+pub const BASE: &str = "https://api.example";
+/// The clock of a test: 2025-06-30T12:00:00.123Z.
+pub const NOW_MS: u64 = 1_751_284_800_123;
+
+/// A node that is tested: [`test`].
+pub struct Script {
+    service: &'static Service,
+    base: String,
+    access: Option<Access>,
+    in_flight: u32,
+    on_failure: OnFailure,
+    replies: RefCell<VecDeque<Reply>>,
+    sent: RefCell<Vec<Request>>,
+    events: RefCell<Vec<String>>,
+    most_open: Cell<usize>,
+}
+
+/// Test a service with scripted answers.
+pub fn test(service: &'static Service) -> Script {
+    Script {
+        service,
+        base: BASE.to_owned(),
+        access: None,
+        in_flight: 1,
+        on_failure: OnFailure::Continue,
+        replies: RefCell::default(),
+        sent: RefCell::default(),
+        events: RefCell::default(),
+        most_open: Cell::new(0),
+    }
+}
+
+type Listing = Vec<(&'static str, String)>;
+
+/// One scripted answer.
+pub struct Reply {
+    outcome: Result<(u16, Listing, Vec<u8>), Broken>,
+    /// How often whoever waits for it is asked in vain.
+    delay: usize,
+}
+
+impl Reply {
+    /// An answer with this status and body.
+    pub fn new(status: u16, body: impl AsRef<[u8]>) -> Self {
+        Self {
+            outcome: Ok((status, Vec::new(), body.as_ref().to_vec())),
+            delay: 0,
+        }
+    }
+
+    /// There is no answer.
+    pub fn broken(broken: Broken) -> Self {
+        Self {
+            outcome: Err(broken),
+            delay: 0,
+        }
+    }
+
+    /// A header, by its name in lower case.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok((_, headers, _)) = &mut self.outcome {
+            headers.push((name, value.to_owned()));
+        }
+        self
+    }
+
+    /// It comes after so many turns.
+    #[must_use]
+    pub fn after(mut self, delay: usize) -> Self {
+        self.delay = delay;
+        self
+    }
+}
+
+impl Script {
+    /// The next request is answered with this.
+    #[must_use]
+    pub fn reply(self, status: u16, body: impl AsRef<[u8]>) -> Self {
+        self.replies([Reply::new(status, body)])
+    }
+
+    /// The next requests are answered with these.
+    #[must_use]
+    pub fn replies(self, replies: impl IntoIterator<Item = Reply>) -> Self {
+        self.replies.borrow_mut().extend(replies);
+        self
+    }
+
+    /// The service is at this base URL.
+    #[must_use]
+    pub fn base(mut self, base: &str) -> Self {
+        base.clone_into(&mut self.base);
+        self
+    }
+
+    /// The node adds this access itself, as in a host that does not.
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = Some(access);
+        self
+    }
+
+    /// So many requests may be under way at once.
+    #[must_use]
+    pub fn in_flight(mut self, most: u32) -> Self {
+        self.in_flight = most;
+        self
+    }
+
+    /// No item starts after a failure.
+    #[must_use]
+    pub fn stop(mut self) -> Self {
+        self.on_failure = OnFailure::Stop;
+        self
+    }
+
+    /// Run one item of `group.operation`, to the JSON texts of its outputs.
+    pub fn run(&self, operation: &str, item: &str) -> Result<Vec<String>, Failure> {
+        let mut results = self.call(operation, &[item])?;
+        results.remove(0).map(|outputs| texts(&outputs))
+    }
+
+    /// Run items of `group.operation`.
+    pub fn call(&self, operation: &str, items: &[&str]) -> Result<Vec<ItemResult>, Failure> {
+        self.execute(self.new_call(operation, items))
+    }
+
+    /// What [`Script::call`] runs, to be changed before it is run.
+    pub fn new_call(&self, operation: &str, items: &[&str]) -> Call {
+        let (group, operation) = operation.split_once('.').unwrap_or((operation, ""));
+        let item = |item: &&str| Item {
+            parameters: (*item).to_owned(),
+        };
+        Call {
+            group: group.into(),
+            operation: operation.into(),
+            items: items.iter().map(item).collect(),
+            on_failure: self.on_failure,
+            in_flight: self.in_flight,
+            service: Bound {
+                credential: self.service.credentials.first().map(|known| known.name.into()),
+                base_url: self.base.clone(),
+                settings: "{}".into(),
+                access: self.access.clone(),
+            },
+        }
+    }
+
+    /// Run a call.
+    pub fn execute(&self, call: Call) -> Result<Vec<ItemResult>, Failure> {
+        self.answered(async |requests| execute::execute(self.service, requests, call).await)
+    }
+
+    /// Log in with the fields of the service's first credential, a JSON object.
+    pub fn log_in(&self, fields: &str, renew: Option<Session>) -> Result<Session, Failure> {
+        let credential = BoundCredential {
+            name: self
+                .service
+                .credentials
+                .first()
+                .map_or("", |known| known.name)
+                .into(),
+            fields: fields.to_owned(),
+        };
+        self.answered(async |requests| exports::log_in(self.service, requests, &credential, renew).await)
+    }
+
+    /// Do something with a client of the service.
+    ///
+    /// # Panics
+    /// The base URL of the test is none.
+    #[expect(clippy::panic, reason = "it ends a test")]
+    pub fn with_client<O>(&self, work: impl AsyncFnOnce(&Client<'_>) -> O) -> O {
+        self.answered(async |requests| {
+            let client = Client {
+                requests,
+                service: self.service,
+                base: BaseUrl::parse(&self.base).unwrap_or_else(|why| panic!("{}: {why}", self.base)),
+                access: self.access.as_ref(),
+            };
+            work(&client).await
+        })
+    }
+
+    /// Every request so far as `METHOD target`, and its body on a line of its own.
+    pub fn requests(&self) -> Vec<String> {
+        self.sent.borrow().iter().map(line).collect()
+    }
+
+    /// Every request so far.
+    pub fn sent(&self) -> Ref<'_, Vec<Request>> {
+        self.sent.borrow()
+    }
+
+    /// The headers of each request so far.
+    pub fn headers(&self) -> Vec<Vec<(String, String)>> {
+        let headers = |request: &Request| {
+            let usual = request
+                .usual_headers()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let own = request
+                .headers
+                .iter()
+                .map(|field| (field.name.clone(), field.value.clone()));
+            usual.chain(own).collect()
+        };
+        self.sent.borrow().iter().map(headers).collect()
+    }
+
+    /// `start 1`, `end 1`, … in the order in which it happened.
+    pub fn events(&self) -> Vec<String> {
+        self.events.borrow().clone()
+    }
+
+    /// The most requests that were open at once.
+    pub fn most_open(&self) -> usize {
+        self.most_open.get()
+    }
+
+    /// How many answers nobody has asked for.
+    pub fn replies_left(&self) -> usize {
+        self.replies.borrow().len()
+    }
+
+    /// Do work to its end, its requests answered by the script.
+    #[expect(clippy::panic, reason = "it ends a test")]
+    fn answered<O>(&self, work: impl AsyncFnOnce(&Requests) -> O) -> O {
+        let requests = Requests::default();
+        let mut work = pin!(work(&requests));
+        let mut open: Vec<(u32, usize, Reply)> = Vec::new();
+        loop {
+            if let Poll::Ready(output) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return output;
+            }
+            for (id, request) in requests.take_asked() {
+                let asked = line(&request);
+                self.sent.borrow_mut().push(request);
+                let number = self.sent.borrow().len();
+                self.events.borrow_mut().push(format!("start {number}"));
+                let reply = self.replies.borrow_mut().pop_front();
+                open.push((
+                    id,
+                    number,
+                    reply.unwrap_or_else(|| panic!("no answer is left for {asked}")),
+                ));
+            }
+            assert!(!open.is_empty(), "it waits for nothing");
+            self.most_open.set(self.most_open.get().max(open.len()));
+            let mut place = 0;
+            while let Some((_, _, reply)) = open.get_mut(place) {
+                if reply.delay > 0 {
+                    reply.delay -= 1;
+                    place += 1;
+                    continue;
+                }
+                let (id, number, reply) = open.remove(place);
+                self.events.borrow_mut().push(format!("end {number}"));
+                let response = reply.outcome.map(|(status, headers, body)| Response {
+                    status,
+                    headers: Box::new(Listed(headers)),
+                    body,
+                });
+                requests.answer(id, response);
+            }
+        }
+    }
+}
+
+fn line(request: &Request) -> String {
+    let body = request.body.as_ref();
+    let body = body.map(|body| format!("\n{}", String::from_utf8_lossy(body)));
+    format!(
+        "{} {}{}",
+        name(request.method),
+        request.target,
+        body.unwrap_or_default()
+    )
+}
+
+/// Checks an item as the node does before it sends anything.
+///
+/// # Errors
+///
+/// What the node says of an item that it does not take.
+pub fn validate(operation: &'static Operation, item: &str) -> Result<(), Failure> {
+    crate::table::validate::validate(&Plan::new(operation), item).map(|_| ())
+}
+
+/// The JSON texts of outputs.
+pub fn texts(outputs: &[Output]) -> Vec<String> {
+    outputs.iter().map(|output| output.json.clone()).collect()
+}
+
+struct Listed(Listing);
+
+impl Headers for Listed {
+    fn get(&self, name: &str) -> Option<String> {
+        let (_, value) = self.0.iter().find(|(listed, _)| *listed == name)?;
+        Some(value.clone())
+    }
+}
+
+/// The clock and the random numbers of a test.
+#[derive(Default)]
+pub(crate) struct World {
+    randoms: Cell<u128>,
+}
+
+impl Requests {
+    pub(crate) fn now_ms(&self) -> u64 {
+        let _ = &self.world;
+        NOW_MS
+    }
+
+    pub(crate) fn random(&self) -> u128 {
+        let next = self.world.randoms.get() + 0x0123_4567_89ab_cdef;
+        self.world.randoms.set(next);
+        next
+    }
+}

@@ -1,0 +1,291 @@
+//! The vocabulary in which a service is written down as constants, and the consumers of such constants.
+//!
+//! Placement is one rule: a parameter that the path names goes into the path; else GET, HEAD and DELETE put it into the
+//! query; else it is a field of the body. What differs is written out: [`Parameter::wire`], [`Parameter::at`],
+//! [`Parameter::header`], [`Parameter::when`], [`Parameter::whole_body`], [`Parameter::unsent`].
+//!
+//! A component pays for what its table uses. Constants carry the functions that act on them, as pointers: a form body its
+//! encoder, a parameter what checks it, a list what turns its pages. So the linker leaves out what no constant names, and there
+//! is no `match` over all that a table could have.
+
+pub mod body;
+pub mod condition;
+pub mod credential;
+pub mod describe;
+pub mod kind;
+pub mod lint;
+pub mod parameter;
+pub mod place;
+pub mod plan;
+pub mod request;
+pub mod validate;
+pub mod value;
+
+pub use parameter::Parameter;
+
+use crate::answer::Errors;
+use crate::excerpt::{nearest, shown};
+use crate::http::Method;
+use crate::pages::Output;
+use crate::{Failure, UsualHeaders};
+use body::Body;
+use credential::Credential;
+
+/// A service: all that its node is made of.
+#[derive(Clone, Copy)]
+pub struct Service {
+    /// camelCase, as workflows store it.
+    pub name: &'static str,
+    /// As users see it.
+    pub title: &'static str,
+    /// One sentence for people who choose a node.
+    pub about: &'static str,
+    /// Raised when stored workflows would behave differently.
+    pub version: u32,
+    /// An SVG document.
+    pub icon: Option<&'static str>,
+    /// The URL of the service's documentation.
+    pub documentation: Option<&'static str>,
+    /// Other words that people search for.
+    pub aliases: &'static [&'static str],
+    /// In the order of the form.
+    pub groups: &'static [Group],
+    /// The ways to log in; the user binds one. Empty: the service needs none.
+    pub credentials: &'static [Credential],
+    /// Where else requests go than below the credential's base URL.
+    pub origins: &'static [Origin],
+    /// What every request has, in lower case. The content type is the body's own.
+    pub headers: UsualHeaders,
+    /// How the service says that something went wrong.
+    pub errors: Errors,
+    /// In the order of the form.
+    pub operations: &'static [&'static Operation],
+}
+
+impl Service {
+    /// A service without anything: for `..Service::NEW` behind what a service has.
+    pub const NEW: Self = Self {
+        name: "",
+        title: "",
+        about: "",
+        version: 1,
+        icon: None,
+        documentation: None,
+        aliases: &[],
+        groups: &[],
+        credentials: &[],
+        origins: &[],
+        headers: &[],
+        errors: Errors::NEW,
+        operations: &[],
+    };
+
+    /// The operation of that name, or a failure that suggests the nearest one.
+    pub(crate) fn operation(&self, group: &str, name: &str) -> Result<&'static Operation, Failure> {
+        let of_group = |operation: &&&Operation| operation.group == group;
+        let mut of_this_group = self.operations.iter().filter(of_group);
+        if let Some(operation) = of_this_group.clone().find(|operation| operation.name == name) {
+            return Ok(operation);
+        }
+        if of_this_group.next().is_none() {
+            let known = nearest(group, &mut self.groups.iter().map(|group| group.name));
+            let hint = known
+                .map(|known| format!("; did you mean `{known}`?"))
+                .unwrap_or_default();
+            return Err(Failure::InvalidInput(format!(
+                "unknown resource `{}`{hint}",
+                shown(group)
+            )));
+        }
+        // An operation that only stands under another resource is a nearer guess than another of this one.
+        let elsewhere = self.operations.iter().find(|operation| operation.name == name);
+        let nearest = elsewhere.or_else(|| {
+            let names = &mut self
+                .operations
+                .iter()
+                .filter(of_group)
+                .map(|operation| operation.name);
+            let known = nearest(name, names)?;
+            self.operations
+                .iter()
+                .filter(of_group)
+                .find(|operation| operation.name == known)
+        });
+        let hint = nearest
+            .map(|o| format!("; did you mean `{}.{}`?", o.group, o.name))
+            .unwrap_or_default();
+        Err(Failure::InvalidInput(format!(
+            "unknown operation `{group}.{}`{hint}",
+            shown(name)
+        )))
+    }
+}
+
+/// A resource of the service; n8n calls it so.
+#[derive(Clone, Copy)]
+pub struct Group {
+    /// As workflows store it.
+    pub name: &'static str,
+    /// As users see it.
+    pub title: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+}
+
+/// Where else a node wants to go. A wish: the operator of the host grants it.
+#[derive(Clone, Copy)]
+pub struct Origin {
+    /// `https://uploads.example.com`; `{field}` stands for a field of the credential, `*` for one label.
+    pub url: &'static str,
+    /// The credentials, by name, whose access is added there too.
+    pub access: &'static [&'static str],
+    /// Why, for the operator who decides.
+    pub reason: &'static str,
+}
+
+/// One operation: form, checks, request and documentation all come from it.
+#[derive(Clone, Copy)]
+pub struct Operation {
+    /// The name of its [`Group`].
+    pub group: &'static str,
+    /// As workflows store it.
+    pub name: &'static str,
+    /// As users see it.
+    pub title: &'static str,
+    /// One sentence for people who choose an operation.
+    pub about: &'static str,
+    /// What the button says.
+    pub action: &'static str,
+    /// What running it twice does.
+    pub effect: Effect,
+    /// Why the effect is claimed; begins with `assumed` where no public material promises it.
+    pub evidence: &'static str,
+    /// What it asks the service.
+    pub request: Endpoint,
+    /// In the order of the form.
+    pub parameters: &'static [Parameter],
+    /// What comes out.
+    pub output: Output,
+}
+
+impl Operation {
+    /// The top-level parameter of that name.
+    pub fn parameter(&self, name: &str) -> Option<&'static Parameter> {
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+}
+
+/// A path's names in braces, each with what stands before it, and what stands behind the last one.
+pub(crate) fn split(path: &'static str) -> (Vec<(&'static str, &'static str)>, &'static str) {
+    let (mut names, mut rest) = (Vec::new(), path);
+    while let Some((before, (name, after))) = rest
+        .split_once('{')
+        .and_then(|(before, name)| Some((before, name.split_once('}')?)))
+    {
+        names.push((before, name));
+        rest = after;
+    }
+    (names, rest)
+}
+
+/// What running an operation twice does; the contract's `effect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It changes nothing.
+    Read,
+    /// Twice is the same as once.
+    Idempotent,
+    /// Twice is the same as once while this parameter, or `rows.column`, keeps its value.
+    Keyed(&'static str),
+    /// Twice may be twice.
+    Write,
+}
+
+/// Method and path below the base URL, `{name}` standing for a parameter.
+#[derive(Clone, Copy)]
+pub struct Endpoint {
+    /// What is done.
+    pub method: Method,
+    /// Below the base URL.
+    pub path: &'static str,
+    /// Whether only what the caller set is changed: an explicit `null` then clears a field, and a call that sets nothing
+    /// is refused.
+    pub is_update: bool,
+    /// The form of the body, where there is one.
+    pub body: &'static Body,
+    /// The most requests other than GET and HEAD that one item takes; 0 for an effect that reads.
+    pub writes: u32,
+    /// The URL of the operation's documentation.
+    pub documentation: Option<&'static str>,
+}
+
+impl Endpoint {
+    const fn new(method: Method, path: &'static str) -> Self {
+        Self {
+            method,
+            path,
+            is_update: false,
+            body: &body::JSON,
+            writes: 1,
+            documentation: None,
+        }
+    }
+
+    /// The body is a form: `application/x-www-form-urlencoded`, what is nested as `metadata[key]` and `tags[]`.
+    #[must_use]
+    pub const fn form(mut self) -> Self {
+        self.body = &body::FORM;
+        self
+    }
+
+    /// Only what the caller set is changed.
+    #[must_use]
+    pub const fn update(mut self) -> Self {
+        self.is_update = true;
+        self
+    }
+
+    /// The most requests other than GET and HEAD that one item takes.
+    #[must_use]
+    pub const fn writes(mut self, most: u32) -> Self {
+        self.writes = most;
+        self
+    }
+
+    /// The URL of its documentation.
+    #[must_use]
+    pub const fn documentation(mut self, url: &'static str) -> Self {
+        self.documentation = Some(url);
+        self
+    }
+}
+
+/// A GET.
+pub const fn get(path: &'static str) -> Endpoint {
+    Endpoint::new(Method::Get, path)
+}
+
+/// A HEAD.
+pub const fn head(path: &'static str) -> Endpoint {
+    Endpoint::new(Method::Head, path)
+}
+
+/// A POST.
+pub const fn post(path: &'static str) -> Endpoint {
+    Endpoint::new(Method::Post, path)
+}
+
+/// A PUT.
+pub const fn put(path: &'static str) -> Endpoint {
+    Endpoint::new(Method::Put, path)
+}
+
+/// A PATCH.
+pub const fn patch(path: &'static str) -> Endpoint {
+    Endpoint::new(Method::Patch, path)
+}
+
+/// A DELETE.
+pub const fn delete(path: &'static str) -> Endpoint {
+    Endpoint::new(Method::Delete, path)
+}

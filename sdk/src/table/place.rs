@@ -1,0 +1,181 @@
+//! Where the values of parameters go in a request.
+
+use super::body::Body;
+use super::value::Value;
+use crate::bindings::exports::workflow::node::types::Field;
+use crate::json::{self, push_quoted};
+use crate::percent;
+
+/// Where a value goes.
+pub struct Place {
+    pub(crate) id: Id,
+    /// As the description says it.
+    pub(crate) hint: &'static str,
+    /// Called for each parameter, for one without a value too.
+    pub(crate) put: fn(&mut Draft, &'static str, Option<&Value>),
+}
+
+/// Which place it is, for what looks at a table as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Id {
+    Auto,
+    Path,
+    Query,
+    Header,
+    Body,
+    WholeBody,
+    Nowhere,
+}
+
+/// A request that is being put together.
+pub(crate) struct Draft {
+    pub query: String,
+    pub headers: Vec<Field>,
+    pub body: Option<String>,
+    pub form: &'static Body,
+    /// What makes the body of what was placed, where that is not the form's own end.
+    pub finish: Option<fn(&mut Draft)>,
+    /// Values by their path in the body.
+    nested: Vec<(&'static str, String)>,
+}
+
+/// Bytes of most bodies, and as much as the allocator still has a list of its own for.
+const ROOM: usize = 240;
+
+impl Draft {
+    pub fn new(form: &'static Body) -> Self {
+        Self {
+            query: String::new(),
+            headers: Vec::new(),
+            body: None,
+            form,
+            finish: None,
+            nested: Vec::new(),
+        }
+    }
+}
+
+/// As the one rule of placement says.
+pub(crate) static AUTO: Place = Place {
+    id: Id::Auto,
+    hint: "",
+    put: |_, _, _| {},
+};
+
+/// The plan has the path's parameters.
+pub(crate) static PATH: Place = Place {
+    id: Id::Path,
+    hint: "path",
+    put: |_, _, _| {},
+};
+
+/// It steers the node and is not sent.
+pub(crate) static NOWHERE: Place = Place {
+    id: Id::Nowhere,
+    hint: "",
+    put: |_, _, _| {},
+};
+
+pub(crate) static QUERY: Place = Place {
+    id: Id::Query,
+    hint: "query",
+    put: |draft, name, value| {
+        if let Some(value) = value {
+            percent::push_pair(&mut draft.query, name, value.plain());
+        }
+    },
+};
+
+pub(crate) static HEADER: Place = Place {
+    id: Id::Header,
+    hint: "header",
+    put: |draft, name, value| {
+        if let Some(value) = value {
+            draft.headers.push(Field {
+                name: name.to_owned(),
+                value: value.plain().to_owned(),
+            });
+        }
+    },
+};
+
+/// An operation whose parameters all lie in the path has no body; one whose fields are all left out has an empty one.
+pub(crate) static BODY: Place = Place {
+    id: Id::Body,
+    hint: "body",
+    put: |draft, name, value| {
+        let body = draft.body.get_or_insert_with(|| String::with_capacity(ROOM));
+        if let Some(value) = value {
+            (draft.form.push)(body, name, value);
+        }
+    },
+};
+
+/// It is the body, and nothing stands around it.
+pub(crate) static WHOLE_BODY: Place = Place {
+    id: Id::WholeBody,
+    hint: "whole-body",
+    put: |draft, _, value| {
+        if let Some(value) = value {
+            value.push_json(draft.body.get_or_insert_default());
+            draft.finish = Some(|_| {});
+        }
+    },
+};
+
+/// A field of an object within the body: its wire name is a JSON pointer.
+pub(crate) static NESTED: Place = Place {
+    id: Id::Body,
+    hint: "body",
+    put: |draft, name, value| {
+        draft.body.get_or_insert_default();
+        draft.finish = Some(finish_nested);
+        if let Some(value) = value {
+            let mut json = String::new();
+            value.push_json(&mut json);
+            draft.nested.push((name.get(1..).unwrap_or_default(), json));
+        }
+    },
+};
+
+/// Objects stand where the first of their fields does, behind the fields of the body itself.
+fn finish_nested(draft: &mut Draft) {
+    let nested = std::mem::take(&mut draft.nested);
+    let mut left: Vec<(&str, &str)> = nested.iter().map(|(path, json)| (*path, json.as_str())).collect();
+    let body = draft.body.get_or_insert_default();
+    while let Some((path, _)) = left.first() {
+        let name = path.split('/').next().unwrap_or_default();
+        let (of_it, others) = left
+            .iter()
+            .partition(|(path, _)| path.split('/').next() == Some(name));
+        (draft.form.push)(body, name, &Value::literal(object(name, of_it)));
+        left = others;
+    }
+    (draft.form.finish)(body);
+}
+
+/// The value under a name, of the values whose paths begin with it.
+fn object(name: &str, of_it: Vec<(&str, &str)>) -> String {
+    let mut within: Vec<(&str, &str)> = Vec::new();
+    for (path, json) in of_it {
+        match path.get(name.len() + 1..) {
+            Some(rest) => within.push((rest, json)),
+            None => return json.to_owned(),
+        }
+    }
+    let mut json = String::new();
+    while let Some((path, _)) = within.first() {
+        let name = path.split('/').next().unwrap_or_default();
+        let (of_it, others): (Vec<_>, Vec<_>) = within
+            .iter()
+            .partition(|(path, _)| path.split('/').next() == Some(name));
+        json.push(if json.is_empty() { '{' } else { ',' });
+        push_quoted(&mut json, name);
+        json.push(':');
+        json.push_str(&object(name, of_it));
+        within = others;
+    }
+    json.push('}');
+    debug_assert!(json::document(&json).is_ok(), "{json}");
+    json
+}

@@ -1,0 +1,66 @@
+//! From checked values to the request.
+
+use super::parameter::Filling;
+use super::place::Draft;
+use super::plan::Plan;
+use super::value::{Field, Value, find};
+use crate::http::Request;
+use crate::percent;
+
+/// Bytes of most paths.
+const ROOM: usize = 64;
+
+/// The request for an operation.
+pub(crate) fn request(plan: &Plan, fields: &[Field], filling: &Filling) -> Request {
+    let endpoint = &plan.operation.request;
+    let mut draft = Draft::new(endpoint.body);
+    // They stand in the parameters' order.
+    let mut fields_left = fields.iter().peekable();
+    for (parameter, place) in plan.operation.parameters.iter().zip(&plan.places) {
+        let given = fields_left
+            .next_if(|field| std::ptr::eq(field.parameter, parameter))
+            .map(|field| &field.value);
+        let filled = match (given, parameter.fill) {
+            (None, Some(fill)) => (fill.value)(parameter, filling).map(Value::literal),
+            _ => None,
+        };
+        (place.put)(&mut draft, parameter.wire_name(), given.or(filled.as_ref()));
+    }
+    let page = filling.page;
+    if let Some((name, value)) = page.and_then(|page| page.extra.as_ref()) {
+        (plan.auto.put)(&mut draft, name, Some(value));
+    }
+    let target = match page.and_then(|page| page.target.as_ref()) {
+        Some(target) => target.clone(),
+        None => below_base(plan, fields, &draft.query),
+    };
+    if let Some(finish) = draft.finish {
+        finish(&mut draft);
+    } else if let Some(body) = &mut draft.body {
+        (draft.form.finish)(body);
+    }
+    Request {
+        method: endpoint.method,
+        target,
+        usual: &[],
+        content_type: draft.body.is_some().then_some(endpoint.body.content_type),
+        headers: draft.headers,
+        body: draft.body.map(String::into_bytes),
+    }
+}
+
+fn below_base(plan: &Plan, fields: &[Field], query: &str) -> String {
+    let mut target = String::with_capacity(ROOM);
+    for (before, parameter) in &plan.path {
+        target.push_str(before);
+        if let Some(value) = find(fields, parameter.name) {
+            percent::push(&mut target, value.plain());
+        }
+    }
+    target.push_str(plan.end_of_path);
+    if !query.is_empty() {
+        target.push('?');
+        target.push_str(query);
+    }
+    target
+}

@@ -1,0 +1,244 @@
+//! Carries out a task's requests by `wasi:http`, as every host has it.
+//!
+//! One path by hand serves every call: waki blocks for each request, so that `execute` could not use it. Beside this file, for
+//! `authenticate` alone, waki 0.5.1 makes the component 135 KB larger, and import WASI 0.2.2 next to 0.2.12. Deadlines, retries
+//! and limits are the host's.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use super::broken::{bare, broken, broken_body};
+use super::{Outcome, Requests};
+use crate::bindings::exports::workflow::node::turns::{Method, Request, Scheme};
+use crate::bindings::exports::workflow::node::types::Field;
+use crate::bindings::wasi::http::outgoing_handler;
+use crate::bindings::wasi::http::types::{
+    Fields, FutureIncomingResponse, HeaderError, IncomingResponse, Method as WasiMethod, OutgoingBody,
+    OutgoingRequest, Scheme as WasiScheme,
+};
+use crate::bindings::wasi::io::poll::{self, Pollable};
+use crate::bindings::wasi::io::streams::StreamError;
+use crate::http::{Broken, Headers, Response};
+
+/// The most that is read in one call; hosts give less.
+const READ_BYTES: u64 = 64 * 1_024;
+
+type Exchange<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
+
+/// Do work until it says that it has ended, and carry out what it asks for meanwhile.
+pub(super) fn run(requests: &Requests, work: &mut dyn FnMut() -> bool) {
+    let wasi = Wasi::default();
+    let mut under_way: Vec<(u32, Exchange<'_>)> = Vec::new();
+    let mut context = Context::from_waker(Waker::noop());
+    while !work() {
+        for asked in requests.asked.take() {
+            under_way.push((asked.id, Box::pin(wasi.carry_out(asked.written(true)))));
+        }
+        loop {
+            let before = under_way.len();
+            under_way.retain_mut(|(id, exchange)| match exchange.as_mut().poll(&mut context) {
+                Poll::Ready(outcome) => {
+                    requests.answer(*id, outcome);
+                    false
+                }
+                Poll::Pending => true,
+            });
+            if under_way.len() < before {
+                break;
+            }
+            wasi.wait_for_one();
+        }
+    }
+}
+
+/// What the requests of one call wait for.
+#[derive(Default)]
+struct Wasi {
+    waiting: RefCell<Vec<Waiting>>,
+}
+
+struct Waiting {
+    pollable: Pollable,
+    is_ready: Rc<Cell<bool>>,
+}
+
+impl Wasi {
+    /// Until one of these is ready. They are gone afterwards, so that what they were made from can be dropped.
+    async fn ready(&self, pollables: impl IntoIterator<Item = Pollable>) {
+        let is_ready = Rc::new(Cell::new(false));
+        let mut pollables = Some(pollables);
+        poll_fn(|_| {
+            if let Some(pollables) = pollables.take() {
+                self.waiting
+                    .borrow_mut()
+                    .extend(pollables.into_iter().map(|pollable| Waiting {
+                        pollable,
+                        is_ready: Rc::clone(&is_ready),
+                    }));
+            }
+            if is_ready.get() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    /// Until something that a task waits for is ready.
+    fn wait_for_one(&self) {
+        let mut waiting = self.waiting.borrow_mut();
+        let pollables: Vec<&Pollable> = waiting.iter().map(|waiting| &waiting.pollable).collect();
+        for index in poll::poll(&pollables) {
+            if let Some(ready) = waiting.get(index as usize) {
+                ready.is_ready.set(true);
+            }
+        }
+        // With one of them ready, its siblings have nothing to wait for.
+        waiting.retain(|waiting| !waiting.is_ready.get());
+    }
+
+    /// Send the body. What goes wrong here is said by the answer: a server may well answer, or a host refuse, before it has
+    /// read all of it.
+    async fn write(&self, body: OutgoingBody, content: &[u8], exchange: &FutureIncomingResponse) {
+        let Ok(stream) = body.write() else { return };
+        let mut rest = content;
+        while !rest.is_empty() {
+            match stream.check_write() {
+                Ok(0) => {
+                    self.ready([stream.subscribe(), exchange.subscribe()]).await;
+                    if exchange.subscribe().ready() && !stream.subscribe().ready() {
+                        return;
+                    }
+                }
+                Ok(permitted) => {
+                    let (now, later) =
+                        rest.split_at(rest.len().min(usize::try_from(permitted).unwrap_or(usize::MAX)));
+                    if stream.write(now).is_err() {
+                        return;
+                    }
+                    rest = later;
+                }
+                Err(_) => return,
+            }
+        }
+        drop(stream);
+        let _ = OutgoingBody::finish(body, None);
+    }
+
+    async fn read(&self, response: &IncomingResponse) -> Result<Vec<u8>, Broken> {
+        let broken = || Broken::Unknown("the answer has no body that can be read".to_owned());
+        let body = response.consume().map_err(|()| broken())?;
+        let stream = body.stream().map_err(|()| broken())?;
+        let mut bytes = Vec::new();
+        loop {
+            match stream.read(READ_BYTES) {
+                Ok(chunk) if chunk.is_empty() => self.ready([stream.subscribe()]).await,
+                Ok(chunk) if bytes.is_empty() => bytes = chunk,
+                Ok(chunk) => bytes.extend_from_slice(&chunk),
+                Err(StreamError::Closed) => return Ok(bytes),
+                Err(StreamError::LastOperationFailed(error)) => {
+                    return Err(broken_body(&error.to_debug_string()));
+                }
+            }
+        }
+    }
+}
+
+impl Wasi {
+    async fn carry_out(&self, request: Request) -> Outcome {
+        let (outgoing, content) = outgoing(request)?;
+        let body = content.as_ref().and_then(|_| outgoing.body().ok());
+        let exchange = outgoing_handler::handle(outgoing, None).map_err(|code| broken(bare(&code)))?;
+        // Not before: hosts in JavaScript lose what is written to a request that is not under way.
+        if let (Some(body), Some(content)) = (body, &content) {
+            self.write(body, content, &exchange).await;
+        }
+        let response = loop {
+            self.ready([exchange.subscribe()]).await;
+            match exchange.get() {
+                Some(Ok(Ok(response))) => break response,
+                Some(Ok(Err(code))) => return Err(broken(bare(&code))),
+                Some(Err(())) => return Err(Broken::Unknown("the host gave the answer away".to_owned())),
+                None => {}
+            }
+        };
+        let body = self.read(&response).await?;
+        Ok(Response {
+            status: response.status(),
+            headers: Box::new(Answered(response)),
+            body,
+        })
+    }
+}
+
+fn outgoing(request: Request) -> Result<(OutgoingRequest, Option<Vec<u8>>), Broken> {
+    let mut headers = request.headers;
+    if let Some(body) = &request.body {
+        // Without it hosts send chunks, which some gateways refuse.
+        headers.push(Field {
+            name: "content-length".to_owned(),
+            value: body.len().to_string(),
+        });
+    }
+    let headers: Vec<_> = headers
+        .into_iter()
+        .map(|field| (field.name, field.value.into_bytes()))
+        .collect();
+    let headers = Fields::from_list(&headers).map_err(unsendable)?;
+    let outgoing = OutgoingRequest::new(headers);
+    outgoing
+        .set_method(&method(request.method))
+        .and_then(|()| outgoing.set_scheme(Some(&scheme(request.scheme))))
+        .and_then(|()| outgoing.set_authority(Some(&request.authority)))
+        .and_then(|()| outgoing.set_path_with_query(Some(&request.path_with_query)))
+        .map_err(|()| Broken::Unsendable("the host cannot write down the request's URL".to_owned()))?;
+    Ok((outgoing, request.body))
+}
+
+fn method(method: Method) -> WasiMethod {
+    match method {
+        Method::Get => WasiMethod::Get,
+        Method::Head => WasiMethod::Head,
+        Method::Post => WasiMethod::Post,
+        Method::Put => WasiMethod::Put,
+        Method::Delete => WasiMethod::Delete,
+        Method::Connect => WasiMethod::Connect,
+        Method::Options => WasiMethod::Options,
+        Method::Trace => WasiMethod::Trace,
+        Method::Patch => WasiMethod::Patch,
+    }
+}
+
+fn scheme(scheme: Scheme) -> WasiScheme {
+    match scheme {
+        Scheme::Http => WasiScheme::Http,
+        Scheme::Https => WasiScheme::Https,
+    }
+}
+
+fn unsendable(error: HeaderError) -> Broken {
+    match error {
+        HeaderError::Forbidden => Broken::Denied("the host forbids a header of the request".to_owned()),
+        _ => {
+            Broken::Unsendable("a header of the request holds characters that HTTP does not allow".to_owned())
+        }
+    }
+}
+
+/// An answer whose headers are asked for one by one.
+struct Answered(IncomingResponse);
+
+impl Headers for Answered {
+    fn get(&self, name: &str) -> Option<String> {
+        self.0
+            .headers()
+            .get(name)
+            .into_iter()
+            .next()
+            .and_then(|value| String::from_utf8(value).ok())
+    }
+}

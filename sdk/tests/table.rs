@@ -1,0 +1,448 @@
+//! What a table says, and what is sent and returned for it.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics fails, which is the point"
+)]
+
+use nodule_sdk::prelude::*;
+use nodule_sdk::script::{Reply, Script};
+use nodule_sdk::{Failure, Item, OutputItem, Request, http::Method, output};
+
+const READ: Operation = Operation {
+    group: "thing",
+    name: "read",
+    title: "Read Thing",
+    about: "Read a thing",
+    action: "Read a thing",
+    effect: Effect::Read,
+    evidence: "a query by GET",
+    request: get("/things"),
+    parameters: &[],
+    output: answer(),
+};
+
+const WRITE: Operation = Operation {
+    name: "write",
+    effect: Effect::Write,
+    request: post("/things"),
+    ..READ
+};
+
+const KINDS: Operation = Operation {
+    name: "kinds",
+    parameters: &[
+        choices(
+            "colours",
+            "Colours",
+            &[text_choice("r", "Red"), int_choice(2, "Two")],
+        ),
+        texts("tags", "Tags"),
+        values("ports", "Ports", &int_from("port", "Port", 1, Some(65_535))),
+        group(
+            "range",
+            "Range",
+            &[int("from", "From").wire("min"), int("to", "To").required()],
+        ),
+        number_between(
+            "share",
+            "Share",
+            &NumberRange {
+                min: Some(0.0),
+                max: Some(1.0),
+            },
+        ),
+        json("any", "Any"),
+        reference(
+            "page",
+            "Page",
+            &Reference {
+                id_in_url: None,
+                id: None,
+            },
+        ),
+        columns("columns", "Columns"),
+        multiline("note", "Note"),
+        notice("hint", "Read this first"),
+        bare_rows(
+            "lines",
+            "Lines",
+            &Rows {
+                name: "",
+                label: "Line",
+                columns: &[text("sku", "SKU").required()],
+            },
+        ),
+        rows(
+            "labels",
+            "Labels",
+            &Rows {
+                name: "label",
+                label: "Label",
+                columns: &[text("k", "K").required(), int("v", "V")],
+            },
+        )
+        .as_map(),
+        date_time("at", "At").as_seconds(),
+    ],
+    ..WRITE
+};
+
+const PLACES: Operation = Operation {
+    name: "places",
+    request: post("/things/{id}"),
+    parameters: &[
+        text("id", "ID").required(),
+        text("city", "City").at("/address/city"),
+        text("zip", "ZIP").at("/address/zip"),
+        int("depth", "Depth").at("/a/b/c"),
+        text("name", "Name"),
+        text("dry", "Dry").query(),
+        text("key", "Key").header("idempotency-key"),
+    ],
+    ..WRITE
+};
+
+const FORM: Operation = Operation {
+    name: "form",
+    request: post("/things").form(),
+    parameters: &[
+        text("name", "Name"),
+        texts("tags", "Tags"),
+        bare_rows(
+            "lines",
+            "Lines",
+            &Rows {
+                name: "",
+                label: "Line",
+                columns: &[text("sku", "SKU"), int("n", "N")],
+            },
+        ),
+        boolean("on", "On"),
+    ],
+    ..WRITE
+};
+
+const CONDITIONS: Operation = Operation {
+    name: "conditions",
+    parameters: &[
+        text("a", "A"),
+        text("b", "B").when(&[is_set("a"), is_not("a", &[Scalar::Text("x")])]),
+        choices("many", "Many", &[text_choice("p", "P"), text_choice("q", "Q")]),
+        text("c", "C").when(&[is("many", &[Scalar::Text("q")])]),
+    ],
+    ..WRITE
+};
+
+const BY_OFFSET: Operation = Operation {
+    name: "byOffset",
+    parameters: &[
+        RETURN_ALL,
+        LIMIT,
+        page_offset("skip"),
+        page_size_up_to("top", 2, 2),
+    ],
+    output: pages("/rows", offset_increment().stop_when_short()),
+    ..READ
+};
+
+const BY_TOKEN: Operation = Operation {
+    name: "byToken",
+    parameters: &[RETURN_ALL],
+    output: pages("/rows", cursor("token", "/meta/next")),
+    ..READ
+};
+
+const BY_TOTAL: Operation = Operation {
+    name: "byTotal",
+    parameters: &[RETURN_ALL, page_number("page")],
+    output: pages("", page_increment().stop_at_total("/0/total")),
+    ..READ
+};
+
+const BY_HAND: Operation = Operation {
+    name: "byHand",
+    parameters: &[text("name", "Name").required()],
+    output: by(nodule_sdk::run!(by_hand)),
+    ..READ
+};
+
+/// Two requests, the second with what the first came back with.
+async fn by_hand(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
+    let token = item.document().await?;
+    let request = Request::new(Method::Post, format!("/second/{}", item.text("name"))).json(token);
+    let answer = item.client.document(request).await?;
+    Ok(vec![output(answer)])
+}
+
+static SERVICE: Service = Service {
+    name: "things",
+    title: "Things",
+    about: "Things",
+    groups: &[Group {
+        name: "thing",
+        title: "Thing",
+        about: "Things",
+    }],
+    headers: &[("accept", "application/json")],
+    errors: errors(&["/error"])
+        .code(&["/code"])
+        .by_code(Codes {
+            success: &["0"],
+            unauthenticated: &["1001"],
+            throttled: &["1029"],
+            unavailable: &["1500"],
+        })
+        .throttled_with("x-throttled"),
+    operations: &[
+        &KINDS,
+        &PLACES,
+        &FORM,
+        &CONDITIONS,
+        &BY_OFFSET,
+        &BY_TOKEN,
+        &BY_TOTAL,
+        &BY_HAND,
+    ],
+    ..Service::NEW
+};
+
+nodule_sdk::export!(SERVICE);
+
+fn node(answers: &[&str]) -> Script {
+    nodule_sdk::test(&SERVICE).replies(answers.iter().map(|answer| Reply::new(200, answer)))
+}
+
+/// The one request of an item.
+fn sent(operation: &str, item: &str) -> String {
+    let node = node(&["{}"]);
+    node.run(operation, item).unwrap();
+    node.requests().remove(0)
+}
+
+/// The problems of an item, as `pointer label: message`.
+fn problems(operation: &str, item: &str) -> Vec<String> {
+    match node(&[]).run(operation, item) {
+        Err(Failure::InvalidParameters(problems)) => problems
+            .iter()
+            .map(|problem| format!("{} {}: {}", problem.pointer, problem.label, problem.message))
+            .collect(),
+        result => panic!("{result:?}"),
+    }
+}
+
+#[test]
+fn every_kind_is_sent_as_it_is_meant() {
+    for (item, body) in [
+        (r#"{"colours":["r","2"]}"#, r#"{"colours":["r",2]}"#),
+        (r#"{"tags":["a",1.50]}"#, r#"{"tags":["a","1.50"]}"#),
+        (r#"{"ports":["80",1e3]}"#, r#"{"ports":[80,1000]}"#),
+        (r#"{"range":{"from":1,"to":2}}"#, r#"{"range":{"min":1,"to":2}}"#),
+        (r#"{"share":0.50}"#, r#"{"share":0.50}"#),
+        (r#"{"any":[1, {"a" : null}]}"#, r#"{"any":[1,{"a":null}]}"#),
+        (r#"{"any":"{\"a\": 1}"}"#, r#"{"any":{"a":1}}"#),
+        (r#"{"any":"plain"}"#, r#"{"any":"plain"}"#),
+        (r#"{"page":"p1"}"#, r#"{"page":"p1"}"#),
+        (r#"{"columns":{"a":1}}"#, r#"{"columns":{"a":1}}"#),
+        (r#"{"note":"a\nb"}"#, r#"{"note":"a\nb"}"#),
+        (r#"{"lines":[{"sku":"s"}]}"#, r#"{"lines":[{"sku":"s"}]}"#),
+        (
+            r#"{"labels":{"label":[{"k":"a\"","v":1},{"k":"b"}]}}"#,
+            r#"{"labels":{"a\"":1,"b":null}}"#,
+        ),
+        (r#"{"at":"1970-01-01T00:01:00.999Z"}"#, r#"{"at":60}"#),
+        (r#"{"hint":"x"}"#, "{}"),
+        ("{}", "{}"),
+    ] {
+        assert_eq!(
+            sent("thing.kinds", item),
+            format!("POST /things\n{body}"),
+            "{item}"
+        );
+    }
+}
+
+#[test]
+fn every_kind_refuses_what_it_is_not_and_says_where() {
+    for (item, expected) in [
+        (
+            r#"{"colours":["r","b"]}"#,
+            "/colours Colours: expected a list of `r` Red, `2` Two, found `[\"r\",\"b\"]`",
+        ),
+        (
+            r#"{"tags":["a",{}]}"#,
+            "/tags/1 Tags: expected a text, found `{}`",
+        ),
+        (
+            r#"{"tags":"a"}"#,
+            "/tags Tags: expected a list, each text, found \"a\"",
+        ),
+        (
+            r#"{"ports":[0]}"#,
+            "/ports/0 Ports: expected a whole number from 1 to 65535, found `0`",
+        ),
+        (
+            r#"{"range":{"from":1}}"#,
+            "/range/to To: expected a whole number, found nothing",
+        ),
+        (
+            r#"{"range":{"to":1,"too":2}}"#,
+            "/range/too too: expected a parameter of Range, found `too`; did you mean `to`?",
+        ),
+        (
+            r#"{"range":3}"#,
+            "/range Range: expected an object of fields, found `3`",
+        ),
+        (
+            r#"{"share":1.01}"#,
+            "/share Share: expected a number from 0 to 1, found `1.01`",
+        ),
+        (
+            r#"{"lines":{"a":1}}"#,
+            "/lines Lines: expected a list of rows, found `{\"a\":1}`",
+        ),
+        (
+            r#"{"columns":[1]}"#,
+            "/columns Columns: expected a JSON object, or its text, found `[1]`",
+        ),
+    ] {
+        assert_eq!(problems("thing.kinds", item), [expected], "{item}");
+    }
+}
+
+#[test]
+fn values_go_where_the_table_says() {
+    let node = node(&["{}"]);
+    let item = r#"{"id":"a/b","city":"Ulm","zip":"1","depth":2,"name":"n","dry":"1 2","key":"k"}"#;
+    node.run("thing.places", item).unwrap();
+    assert_eq!(
+        node.requests(),
+        [
+            "POST /things/a%2Fb?dry=1%202\n{\"name\":\"n\",\"address\":{\"city\":\"Ulm\",\"zip\":\"1\"},\"a\":{\"b\":{\"c\":2}}}"
+        ]
+    );
+    assert!(node.headers()[0].contains(&("idempotency-key".to_owned(), "k".to_owned())));
+    assert_eq!(sent("thing.places", r#"{"id":"1"}"#), "POST /things/1\n{}");
+    assert_eq!(
+        sent("thing.places", r#"{"id":"1","zip":"2"}"#),
+        "POST /things/1\n{\"address\":{\"zip\":\"2\"}}"
+    );
+}
+
+#[test]
+fn a_form_has_nested_keys() {
+    let item = r#"{"name":"a&b","tags":["x","y"],"lines":[{"sku":"s","n":1},{"sku":"t"}],"on":true}"#;
+    assert_eq!(
+        sent("thing.form", item),
+        "POST /things\nname=a%26b&tags%5B%5D=x&tags%5B%5D=y&lines%5B0%5D%5Bsku%5D=s&lines%5B0%5D%5Bn%5D=1&lines%5B1%5D%5Bsku%5D=t&on=true"
+    );
+}
+
+#[test]
+fn all_conditions_must_hold() {
+    for (item, body) in [
+        (r#"{"a":"y","b":"1"}"#, r#"{"a":"y","b":"1"}"#),
+        (r#"{"a":"x","b":"1"}"#, r#"{"a":"x"}"#),
+        (r#"{"b":"1"}"#, "{}"),
+        (r#"{"many":["p","q"],"c":"1"}"#, r#"{"many":["p","q"],"c":"1"}"#),
+        (r#"{"many":["p"],"c":"1"}"#, r#"{"many":["p"]}"#),
+    ] {
+        assert_eq!(
+            sent("thing.conditions", item),
+            format!("POST /things\n{body}"),
+            "{item}"
+        );
+    }
+}
+
+#[test]
+fn an_offset_goes_on_until_a_page_is_short() {
+    let node = node(&[r#"{"rows":[1,2]}"#, r#"{"rows":[3]}"#]);
+    let rows = node.run("thing.byOffset", r#"{"returnAll":true}"#).unwrap();
+    assert_eq!(rows, [r#"{"data":1}"#, r#"{"data":2}"#, r#"{"data":3}"#]);
+    assert_eq!(
+        node.requests(),
+        ["GET /things?skip=0&top=2", "GET /things?skip=2&top=2"]
+    );
+}
+
+#[test]
+fn a_token_goes_on_past_an_empty_page_until_there_is_none() {
+    let node = node(&[
+        r#"{"rows":[],"meta":{"next":"t 1"}}"#,
+        r#"{"rows":[1],"meta":{"next":7}}"#,
+        r#"{"rows":[2],"meta":{"next":""}}"#,
+    ]);
+    assert_eq!(
+        node.run("thing.byToken", r#"{"returnAll":true}"#).unwrap().len(),
+        2
+    );
+    assert_eq!(
+        node.requests(),
+        ["GET /things", "GET /things?token=t%201", "GET /things?token=7"]
+    );
+}
+
+#[test]
+fn a_total_ends_it_and_so_does_a_page_that_comes_again() {
+    let ends = |pages: &[&str]| {
+        let node = node(pages);
+        let rows = node.run("thing.byTotal", r#"{"returnAll":true}"#).unwrap().len();
+        (rows, node.requests().len())
+    };
+    assert_eq!(ends(&[r#"[{"total":2},1]"#]), (2, 1));
+    assert_eq!(ends(&[r#"[{"total":9},1]"#, r#"[{"total":9},1]"#]), (2, 2));
+    assert_eq!(ends(&[r#"[{"total":9},1]"#, "[]"]), (2, 2));
+}
+
+#[test]
+fn a_function_of_one_s_own_has_the_item_and_the_client() {
+    let node = node(&[r#"{"token":1}"#, "[1]"]);
+    assert_eq!(
+        node.run("thing.byHand", r#"{"name":"n"}"#).unwrap(),
+        [r#"{"data":[1]}"#]
+    );
+    assert_eq!(
+        node.requests(),
+        ["GET /things?name=n", "POST /second/n\n{\"token\":1}"]
+    );
+    let failing = nodule_sdk::test(&SERVICE).reply(503, "");
+    let result = failing.run("thing.byHand", r#"{"name":"n"}"#);
+    assert!(matches!(result, Err(Failure::Unavailable(_))), "{result:?}");
+    // Its items overlap as those of the table do.
+    let many = nodule_sdk::test(&SERVICE)
+        .replies((0..8).map(|_| Reply::new(200, "{}").after(3)))
+        .in_flight(4);
+    many.call("thing.byHand", &[r#"{"name":"n"}"#; 4]).unwrap();
+    assert_eq!(many.most_open(), 4);
+}
+
+#[test]
+fn a_code_in_the_body_decides() {
+    let run = |reply: Reply| {
+        nodule_sdk::test(&SERVICE)
+            .replies([reply])
+            .run("thing.form", "{}")
+    };
+    assert!(run(Reply::new(200, r#"{"code":0}"#)).is_ok());
+    assert!(run(Reply::new(200, "{}")).is_ok());
+    for (body, expected) in [
+        (r#"{"code":1001,"error":"who"}"#, "unauthenticated"),
+        (r#"{"code":"1029","error":"slow"}"#, "throttled"),
+        (r#"{"code":1500,"error":"down"}"#, "unavailable"),
+        (r#"{"code":7,"error":"no"}"#, "rejected"),
+    ] {
+        let found = match run(Reply::new(200, body)) {
+            Err(Failure::Unauthenticated(_)) => "unauthenticated",
+            Err(Failure::Throttled(_)) => "throttled",
+            Err(Failure::Unavailable(_)) => "unavailable",
+            Err(Failure::Rejected(_)) => "rejected",
+            result => panic!("{result:?}"),
+        };
+        assert_eq!(found, expected, "{body}");
+    }
+    let header = run(Reply::new(400, "{}").header("x-throttled", "1"));
+    assert!(matches!(header, Err(Failure::Throttled(_))), "{header:?}");
+}
