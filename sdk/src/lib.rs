@@ -45,7 +45,7 @@ pub use table::{Effect, Endpoint, Group, Operation, Origin, Service};
 
 /// The chapter for authors: what it shows compiles.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/write-a-node.md")]
+#[doc = include_str!("../write-a-node.md")]
 struct WriteANode;
 
 /// What a table is written with.

@@ -1,6 +1,7 @@
 //! `nodule build`: makes the component of a node's folder, and looks at it as a host does.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -58,7 +59,7 @@ impl Report {
             counted(node.operations.len(), "operation"),
         );
         for import in &self.imports {
-            text.push_str(&format!("imports {}\n", text::shown(import, 100)));
+            let _ = writeln!(text, "imports {}", text::shown(import, 100));
         }
         text
     }

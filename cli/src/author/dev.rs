@@ -23,24 +23,25 @@ const QUIET: Duration = Duration::from_millis(100);
 const MADE: [&str; 3] = ["target", "node_modules", "__pycache__"];
 
 pub async fn dev(args: &args::Dev) -> Result<Exit, Failed> {
-    let project = Project::open(&args.dir)?;
-    let output = project.component()?;
-    let (changed, mut changes) = mpsc::channel(1);
-    let ignored = output.file_name().map(ToOwned::to_owned);
-    let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        if event.is_ok_and(|event| is_change(&event, ignored.as_deref())) {
-            // One that waits is enough.
-            let _ = changed.try_send(());
-        }
-    });
-    let broken = |error: notify::Error| {
+    let broken = |error: &dyn std::fmt::Display| {
         Failed::usage(format!(
             "{}: it cannot be watched: {error}",
             text::path(&args.dir)
         ))
     };
-    let mut watcher = watcher.map_err(broken)?;
-    watch(&mut watcher, &args.dir).map_err(broken)?;
+    let project = Project::open(&args.dir)?;
+    let output = project.component()?;
+    let component = std::path::absolute(&output);
+    let component = component.map_err(|error| broken(&error))?;
+    let (changed, mut awaited) = mpsc::channel(1);
+    let watching = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        if event.is_ok_and(|event| is_change(&event, &component)) {
+            // One that waits is enough.
+            let _ = changed.try_send(());
+        }
+    });
+    let mut watching = watching.map_err(|error| broken(&error))?;
+    watch(&mut watching, &args.dir).map_err(|error| broken(&error))?;
     let mut described = None;
     loop {
         match build::component(&project, "release", &output).await {
@@ -65,15 +66,16 @@ pub async fn dev(args: &args::Dev) -> Result<Exit, Failed> {
             Err(failed) => failed.print(),
         }
         line(&format!("watching {}; Ctrl-C ends it", text::path(&args.dir)));
-        if changes.recv().await.is_none() {
+        if awaited.recv().await.is_none() {
             return Ok(Exit::Done);
         }
-        while let Ok(Some(())) = timeout(QUIET, changes.recv()).await {}
+        while let Ok(Some(())) = timeout(QUIET, awaited.recv()).await {}
     }
 }
 
-/// Watches the folder and those below it that hold sources.
+/// Watches the folder and those below it that hold sources. Events have absolute paths.
 fn watch(watcher: &mut notify::RecommendedWatcher, dir: &Path) -> notify::Result<()> {
+    let dir = &std::path::absolute(dir)?;
     watcher.watch(dir, RecursiveMode::NonRecursive)?;
     for entry in std::fs::read_dir(dir)?.flatten() {
         let is_source = is_source(&entry.file_name().to_string_lossy());
@@ -89,10 +91,10 @@ fn is_source(name: &str) -> bool {
 }
 
 /// Whether an event is about a source; the component that a build leaves, and files beside it, are none.
-fn is_change(event: &Event, component: Option<&std::ffi::OsStr>) -> bool {
+fn is_change(event: &Event, component: &Path) -> bool {
     let is_source = |path: &PathBuf| {
-        path.file_name()
-            .is_some_and(|name| Some(name) != component && is_source(&name.to_string_lossy()))
+        let name = path.file_name();
+        path != component && name.is_some_and(|name| is_source(&name.to_string_lossy()))
     };
     !event.kind.is_access() && event.paths.iter().any(is_source)
 }
@@ -117,10 +119,11 @@ mod tests {
     #[test]
     fn what_a_build_leaves_starts_no_build() {
         let event = |kind, path: &str| Event::new(kind).add_path(path.into());
-        let is_change = |event| is_change(&event, Some("acme.wasm".as_ref()));
+        let is_change = |event| is_change(&event, Path::new("/acme/acme.wasm"));
         let made = EventKind::Create(CreateKind::File);
         assert!(is_change(event(made, "/acme/src/lib.rs")));
         assert!(is_change(event(made, "/acme/cases/customer/create.har")));
+        assert!(is_change(event(made, "/acme/src/acme.wasm")));
         for path in ["/acme/acme.wasm", "/acme/.tmp8Hx", "/acme/target"] {
             assert!(!is_change(event(made, path)), "{path}");
         }

@@ -156,7 +156,7 @@ fn record(dir: &Path, arguments: &[&str], code: i32) -> (String, String) {
     (stdout(&output), stderr(&output))
 }
 
-const MEMBER: &str = "[[items]]\ncardNo = \"M17\"\n\n[[items]]\ncardNo = 18\n";
+const MEMBER: &str = "[[items]]\ncardNo = \"M17\"\n\n[[items]]\ncardNo = \"M18\"\n";
 
 #[test]
 fn a_case_is_recorded_from_its_items_at_the_given_base_url() {
@@ -189,7 +189,7 @@ fn a_case_is_recorded_from_its_items_at_the_given_base_url() {
     let recording: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
         recording["log"]["_case"]["items"],
-        json!([{"cardNo": "M17"}, {"cardNo": 18}])
+        json!([{"cardNo": "M17"}, {"cardNo": "M18"}])
     );
     assert_eq!(recording["log"]["_recordedAgainst"], "simulator");
 }

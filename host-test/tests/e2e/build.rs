@@ -95,7 +95,8 @@ fn the_library_names_no_flag() {
     for path in &sources {
         let text = std::fs::read_to_string(path).unwrap();
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        for line in code.filter(|line| has_flag(line)) {
+        // Cargo has its own.
+        for line in code.filter(|line| has_flag(line) && !line.contains("`cargo ")) {
             named.push(format!("{}: {}", path.display(), line.trim()));
         }
     }

