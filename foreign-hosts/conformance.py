@@ -25,6 +25,7 @@ from table import page, rates_table, table, without_figures
 HERE = Path(__file__).resolve().parent
 # A call that hangs is a failed case, not a suite that never ends.
 PATIENCE_S = 90
+DESCRIBED = ["socialhub.wasm", *(f"hostile/{name}.wasm" for name in ("answers", "declares", "grants", "no_credential", "signs"))]
 RATE_ITEMS = 2000
 RATE_IN_FLIGHT = 16
 
@@ -97,7 +98,8 @@ def requests(base):
         # How a session comes about is the host's own: `nodule run` starts over where these hosts renew.
         if "/auth/" in target:
             continue
-        sent.append([request["method"], target, query, json.dumps(body, sort_keys=True, ensure_ascii=False), request["token"]])
+        body = json.dumps(body, sort_keys=True, ensure_ascii=False)
+        sent.append([request["method"], target, query, body, request["token"], request["authorization"], request["accept"]])
     return sorted(sent, key=json.dumps)
 
 
@@ -196,7 +198,8 @@ class Suite:
             return self.asked_of_nodule(case)
         with self.prepared(case) as (base, call):
             command = [self.nodule, "run", self.component(case), call["group"], call["operation"], "--retries", "0", "--items", "-"]
-            command += ["--credential", self.credential_file, "--concurrency", str(call["in-flight"])]
+            command += ["--concurrency", str(call["in-flight"])]
+            command += ["--allow", base] if "credential" in case and case["credential"] is None else ["--credential", self.credential_file]
             command += ["--on-failure", call["on-failure"], "--progress", "off"]
             if "policy" in case:
                 Path(self.policy_file).write_text(case["policy"], encoding="utf-8")
@@ -247,15 +250,18 @@ class Suite:
         return differences
 
     def description(self):
-        text = subprocess.run([self.nodule, "describe", self.component({}), "--format", "json"], capture_output=True, check=True).stdout
-        expected = json.loads(text)
+        """Of this repository's node, and of one for each scheme of credentials and each interface."""
         differences = {}
         self.credential("http://127.0.0.1:1")
-        for name, command in self.commands.items():
-            host = Host(name, command, self.component({}), self.credential_file)
-            host.close()
-            if describe(host.node) != expected:
-                differences[name] = "the description differs"
+        for component in DESCRIBED:
+            file = self.component({"component": component})
+            text = subprocess.run([self.nodule, "describe", file, "--format", "json"], capture_output=True, check=True).stdout
+            expected = json.loads(text)
+            for name, command in self.commands.items():
+                host = Host(name, command, file, self.credential_file)
+                host.close()
+                if describe(host.node) != expected:
+                    differences[name] = f"the description of {component} differs"
         return differences
 
     def rates(self):

@@ -130,6 +130,8 @@ def outcomes(answer, count, only):
 
 def bound(node, fields):
     """The name of the credential that the description has, and the JSON object of those of its fields that are no secrets."""
+    if not node["credentials"]:
+        return None, "{}"
     credential = node["credentials"][0]
     kinds = {one["id"]: (one["name"], case_of(one["kind"])[0]) for one in node["parameters"]}
     ids = record(credential)["fields"]

@@ -34,8 +34,7 @@ pub async fn login(args: &args::Login) -> Result<Exit, Failed> {
     let (digest, outbound) = (args.digest.as_deref(), Some(&args.outbound));
     let component = setup::component(&args.component, digest, Some(&policy), outbound).await?;
     let file: &Path = &args.credential;
-    let credential = setup::credential(component.node(), Some(file))?
-        .ok_or_else(|| Failed::usage("no credential was given".to_owned()))?;
+    let credential = setup::needed_credential(component.node(), Some(file))?;
     let base = credential.base_url().to_string();
     let tls = setup::tls(&policy, &args.grants, &args.outbound, &mut Places::default())?;
     let builder = component.runner().policy(policy).credential(credential).tls(tls);

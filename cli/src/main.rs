@@ -79,9 +79,7 @@ async fn check_credential(args: &args::CheckCredential) -> Result<Exit, Failed> 
     let policy = setup::policy(&args.grants)?;
     let (digest, outbound) = (args.digest.as_deref(), Some(&args.outbound));
     let component = setup::component(&args.component, digest, Some(&policy), outbound).await?;
-    let credential = setup::credential(component.node(), args.credential.as_deref())?.ok_or_else(|| {
-        Failed::usage("no credential was given".to_owned()).hint(setup::CREDENTIAL_HINT.to_owned())
-    })?;
+    let credential = setup::needed_credential(component.node(), args.credential.as_deref())?;
     let base = credential.base_url().to_string();
     let tls = setup::tls(&policy, &args.grants, &args.outbound, &mut Places::default())?;
     let builder = component.runner().policy(policy).credential(credential).tls(tls);

@@ -342,6 +342,16 @@ pub fn credential_text(node: &Node, file: Option<&Path>) -> Result<Option<String
     }
 }
 
+/// The credential, for a command that is about one.
+pub fn needed_credential(node: &Node, file: Option<&Path>) -> Result<Credential, Failed> {
+    if node.credentials.is_empty() {
+        let hint = "`nodule run` runs it without a credential".to_owned();
+        return Err(Failed::usage(format!("`{}` takes no credential", node.name)).hint(hint));
+    }
+    credential(node, file)?
+        .ok_or_else(|| Failed::usage("no credential was given".to_owned()).hint(CREDENTIAL_HINT.to_owned()))
+}
+
 /// Lets a runner use and renew the tokens that `nodule login` stored beside the credential's file.
 pub fn with_tokens(builder: RunnerBuilder, credential: Option<&Path>) -> RunnerBuilder {
     match credential {

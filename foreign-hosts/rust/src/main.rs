@@ -1,17 +1,24 @@
 //! A node component in bare Wasmtime: `bare-host COMPONENT CREDENTIAL.json`, none of Nodule's host. It prints the node's
 //! description, then answers each call that it reads from standard input, one JSON document a line, named as in Rust:
 //! `{"group":"member","operation":"getMember","items":[{"parameters":"{\"cardNo\":\"M1\"}"}],"on_failure":"Continue",
-//! "in_flight":8,"service":{"credential":"socialHubApi","base_url":"https://…","settings":"{}"}}`.
+//! "in_flight":8,"service":{"credential":"socialHubApi","base_url":"https://…","settings":"{}"}}`. A line
+//! `{"values":{"group":…,"operation":…,"parameter":…,"filled_in":"{}","service":…}}` asks for the choices of a parameter, and
+//! `{"fields":…}` for its columns.
 //! What an engine must add: a deadline (drop the future; epochs end loops), and `Store::limiter` for memory.
 
+use exports::workflow::node::choices::{Page, Question};
+use exports::workflow::node::description::{Parameter, Scheme};
 use exports::workflow::node::execution::{Call, ItemResult};
 use exports::workflow::node::types::{BoundCredential, Failure};
-use exports::workflow::node::{authentication, description, execution};
+use exports::workflow::node::{authentication, choices, description, execution};
+use serde::Serialize;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 use wasmtime::component::{Component, Instance, InstancePre, Linker};
 use wasmtime::{Engine, Result, Store};
 use world::World;
 
+mod fixed;
 mod world;
 wasmtime::component::bindgen!({
     path: "../../host/wit", world: "everything",
@@ -24,54 +31,91 @@ wasmtime::component::bindgen!({
 /// node exports depends on its description, so that each interface is looked up when it is needed.
 struct Service {
     node: InstancePre<World>,
+    description: description::Node,
     credential: String,
     session: Option<(authentication::Session, Instant)>,
 }
 
 impl Service {
-    /// Each call has an instance of its own, which costs microseconds and shares nothing with another.
-    async fn instance(&self) -> Result<(Store<World>, Instance)> {
-        let mut store = Store::new(self.node.engine(), World::of(&self.credential)?);
-        let node = self.node.instantiate_async(&mut store).await?;
-        Ok((store, node))
+    async fn new(node: InstancePre<World>, credential: String) -> Result<Self> {
+        let (mut store, instance) = instance(&node, &credential).await?;
+        let interface = description::GuestIndices::new(&node)?.load(&mut store, &instance)?;
+        Ok(Self {
+            description: interface.call_describe(&mut store).await?,
+            node,
+            credential,
+            session: None,
+        })
+    }
+
+    /// How this credential becomes access.
+    fn scheme(&self, name: &str) -> Option<&Scheme> {
+        let mut known = self.description.credentials.iter();
+        Some(&known.find(|known| known.name == name)?.scheme)
+    }
+
+    /// Makes what the credential adds to requests, unless it is there.
+    async fn prepare(&mut self, service: &execution::Service) -> Result<()> {
+        let Some(name) = &service.credential else {
+            return Ok(());
+        };
+        if self.session.as_ref().is_some_and(|(_, ends)| Instant::now() < *ends) {
+            return Ok(());
+        }
+        let Some(Scheme::Fixed(placement)) = self.scheme(name) else {
+            return self.authenticate(name).await;
+        };
+        let access = fixed::access(placement, &self.description, &serde_json::from_str(&self.credential)?);
+        self.keep(authentication::Session {
+            access,
+            expires_in_s: None,
+            renewal: None,
+        });
+        Ok(())
     }
 
     /// A new session, or the old one renewed.
     async fn authenticate(&mut self, name: &str) -> Result<()> {
         let old = self.session.take().map(|(session, _)| session);
-        let (mut store, node) = self.instance().await?;
+        let (mut store, node) = instance(&self.node, &self.credential).await?;
         let interface = authentication::GuestIndices::new(&self.node)?.load(&mut store, &node)?;
         let (name, fields) = (name.to_owned(), self.credential.clone());
         let bound = BoundCredential { name, fields };
         let made = interface.call_authenticate(&mut store, &bound, old.as_ref());
-        let session = made.await??;
-        let lives = Duration::from_secs(session.expires_in_s.unwrap_or(u32::MAX).into());
-        self.session = Some((session, Instant::now() + lives));
+        self.keep(made.await??);
         Ok(())
     }
 
+    fn keep(&mut self, session: authentication::Session) {
+        let lives = Duration::from_secs(session.expires_in_s.unwrap_or(u32::MAX).into());
+        self.session = Some((session, Instant::now() + lives));
+    }
+
     /// The node adds the session's access to its requests, unless the call has an access of its own.
-    async fn execute(&self, mut call: Call) -> Result<Vec<ItemResult>> {
+    fn with_access(&self, service: execution::Service) -> execution::Service {
         let access = self.session.as_ref().map(|(session, _)| session.access.clone());
-        call.service.access = call.service.access.or(access);
-        let (mut store, node) = self.instance().await?;
+        execution::Service {
+            access: service.access.or(access),
+            ..service
+        }
+    }
+
+    async fn execute(&self, mut call: Call) -> Result<Vec<ItemResult>> {
+        call.service = self.with_access(call.service);
+        let (mut store, node) = instance(&self.node, &self.credential).await?;
         let interface = execution::GuestIndices::new(&self.node)?.load(&mut store, &node)?;
         Ok(interface.call_execute(&mut store, &call).await??)
     }
 
     async fn run(&mut self, call: Call) -> Result<Vec<ItemResult>> {
-        let Some(name) = call.service.credential.clone() else {
-            return self.execute(call).await;
-        };
-        let ends = self.session.as_ref().map(|(_, ends)| *ends);
-        if ends.is_none_or(|ends| Instant::now() >= ends) {
-            self.authenticate(&name).await?;
-        }
+        self.prepare(&call.service).await?;
         let mut results = self.execute(call.clone()).await?;
         // The service refused the session before its time: those items again, once, with a new one.
         let is_refused = |at: &usize| matches!(results[*at], Err(Failure::Unauthenticated(_)));
         let refused: Vec<usize> = (0..results.len()).filter(is_refused).collect();
-        if !refused.is_empty() && self.authenticate(&name).await.is_ok() {
+        let name = call.service.credential.clone().unwrap_or_default();
+        let is_renewed = !refused.is_empty() && matches!(self.scheme(&name), Some(Scheme::Session));
+        if is_renewed && self.authenticate(&name).await.is_ok() {
             let items = refused.iter().map(|at| call.items[*at].clone()).collect();
             let again = self.execute(Call { items, ..call }).await?;
             for (at, result) in refused.into_iter().zip(again) {
@@ -80,6 +124,48 @@ impl Service {
         }
         Ok(results)
     }
+
+    /// A page of the choices that a parameter has.
+    async fn values(&mut self, mut question: Question) -> Result<Page> {
+        self.prepare(&question.service).await?;
+        question.service = self.with_access(question.service);
+        let (mut store, node) = instance(&self.node, &self.credential).await?;
+        let interface = choices::GuestIndices::new(&self.node)?.load(&mut store, &node)?;
+        Ok(interface.call_values(&mut store, &question).await??)
+    }
+
+    /// The columns that a parameter has.
+    async fn fields(&mut self, mut question: Question) -> Result<Vec<Parameter>> {
+        self.prepare(&question.service).await?;
+        question.service = self.with_access(question.service);
+        let (mut store, node) = instance(&self.node, &self.credential).await?;
+        let interface = choices::GuestIndices::new(&self.node)?.load(&mut store, &node)?;
+        Ok(interface.call_fields(&mut store, &question).await??)
+    }
+
+    /// Answers a line.
+    async fn answer(&mut self, line: &str) -> Result<String> {
+        let mut line: Value = serde_json::from_str(line)?;
+        match [line["values"].take(), line["fields"].take()] {
+            [Value::Null, Value::Null] => written(self.run(serde_json::from_value(line)?).await),
+            [values, Value::Null] => written(self.values(serde_json::from_value(values)?).await),
+            [_, fields] => written(self.fields(serde_json::from_value(fields)?).await),
+        }
+    }
+}
+
+/// Each call has an instance of its own, which costs microseconds and shares nothing with another.
+async fn instance(node: &InstancePre<World>, credential: &str) -> Result<(Store<World>, Instance)> {
+    let mut store = Store::new(node.engine(), World::of(credential)?);
+    let instance = node.instantiate_async(&mut store).await?;
+    Ok((store, instance))
+}
+
+/// A failure is an answer too; anything else, such as a trap, ends the program.
+fn written(answer: Result<impl Serialize>) -> Result<String> {
+    let answer = answer.map(Ok);
+    let answer = answer.or_else(|error| error.downcast::<Failure>().map(Err))?;
+    Ok(serde_json::to_string(&answer)?)
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -89,20 +175,10 @@ async fn main() -> Result<()> {
     let mut linker = Linker::new(&engine);
     wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
     let component = linker.instantiate_pre(&Component::from_file(&engine, component)?)?;
-    let mut service = Service {
-        node: component,
-        credential: std::fs::read_to_string(credential)?,
-        session: None,
-    };
-    let (mut store, node) = service.instance().await?;
-    let interface = description::GuestIndices::new(&service.node)?.load(&mut store, &node)?;
-    let description = interface.call_describe(&mut store).await?;
-    println!("{}", serde_json::to_string(&description)?);
+    let mut service = Service::new(component, std::fs::read_to_string(credential)?).await?;
+    println!("{}", serde_json::to_string(&service.description)?);
     for line in std::io::stdin().lines() {
-        let answer = service.run(serde_json::from_str(&line?)?).await.map(Ok);
-        // A failure is an answer too; anything else, such as a trap, ends the program.
-        let answer = answer.or_else(|error| error.downcast::<Failure>().map(Err))?;
-        println!("{}", serde_json::to_string(&answer)?);
+        println!("{}", service.answer(&line?).await?);
     }
     Ok(())
 }

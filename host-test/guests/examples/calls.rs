@@ -6,8 +6,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use hostile_guests::{
-    Behaviour, Call, Failure, Item, ItemResult, OtherFailure, Step, Turn, by_turns, failure, guest, outputs,
-    parse, send,
+    Behaviour, Call, Failure, Item, ItemResult, OtherFailure, Step, Turn, by_turns, guest, parse, seen, send,
 };
 use serde_json::{Value, json};
 
@@ -85,10 +84,7 @@ fn result(item: &Value, outcomes: &[Value]) -> ItemResult {
             detail: other.get("detail").map(ToString::to_string),
         }));
     }
-    match outcomes {
-        [only] if only["error"].is_string() => Err(failure(only["error"].as_str().unwrap_or_default())),
-        outcomes => Ok(outputs(outcomes)),
-    }
+    seen(item, outcomes)
 }
 
 guest!(Calls);

@@ -383,6 +383,55 @@ pub fn send(request: &Value) -> Value {
     json!({"status": response.status(), "headers": headers, "body": shown(&bytes), "broken": error})
 }
 
+/// The request with what the access adds to it, percent-encoded in its query.
+pub fn adding(access: Option<&Access>, request: &Value) -> Value {
+    let mut request = request.clone();
+    let Some(access) = access else { return request };
+    let mut url = request["url"].as_str().unwrap_or_default().to_owned();
+    for field in &access.query {
+        url.push(if url.contains('?') { '&' } else { '?' });
+        let _ = write!(url, "{}={}", encoded(&field.name), encoded(&field.value));
+    }
+    let mut headers = request["headers"].as_array().cloned().unwrap_or_default();
+    headers.extend(
+        access
+            .headers
+            .iter()
+            .map(|field| json!([field.name, field.value])),
+    );
+    request["url"] = Value::from(url);
+    request["headers"] = Value::from(headers);
+    request
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        match byte {
+            b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                encoded.push(char::from(byte))
+            }
+            byte => {
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+        encoded
+    })
+}
+
+/// What an item comes to whose requests had these outcomes. The only one may be a failure. With `{"statuses": true}` an
+/// output is a status alone.
+pub fn seen(item: &Value, outcomes: &[Value]) -> ItemResult {
+    match outcomes {
+        [only] if only["error"].is_string() => Err(failure(only["error"].as_str().unwrap_or_default())),
+        outcomes if item["statuses"] == true => Ok(outputs(
+            outcomes
+                .iter()
+                .map(|outcome| json!({"status": outcome["status"]})),
+        )),
+        outcomes => Ok(outputs(outcomes)),
+    }
+}
+
 /// Any body as text.
 fn shown(bytes: &[u8]) -> String {
     let mut shown = String::new();

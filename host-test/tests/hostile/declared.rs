@@ -1,11 +1,12 @@
 //! Declared origins, fixed credentials and the number of writes: rows 101 to 106.
 
+use nodule::policy::Policy;
 use nodule::recording::Meta;
 use nodule::{Credential, Failure, RunOptions};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, SECRET, Setup, output};
-use crate::guests::DECLARES;
+use crate::guests::{DECLARES, NO_CREDENTIAL};
 use crate::server::{Server, answer, ok, within};
 
 /// The name that a description may declare without TLS. The tests' network gives it any address.
@@ -61,6 +62,41 @@ pub async fn not_granted(bench: &Bench) {
     listed.get(&url).await.unwrap();
     let seen = other.take();
     assert!(seen[0].header("authorization").is_empty() && !seen[0].target().contains("key="));
+    without_credential(bench).await;
+}
+
+/// The same for a node without a credential, and so without a base URL.
+async fn without_credential(bench: &Bench) {
+    bench.network.name("open.example", &[]);
+    let component = bench.guest(NO_CREDENTIAL).await;
+    let get = async |policy: &str, url: &str| {
+        let policy = Policy::from_toml(policy, "policy.toml").unwrap();
+        let runner = component.runner().policy(policy).build().unwrap();
+        let items = vec![json!({"requests": [{"url": url}]})];
+        let options = RunOptions::default();
+        let results = runner.execute("things", "read", items, &options).await;
+        results.unwrap().remove(0)
+    };
+    let url = "https://open.example/x";
+    match get("", url).await {
+        Err(Failure::Denied { message, .. }) => assert!(message.contains("nobody granted it"), "{message}"),
+        other => panic!("expected a denial, found {other:?}"),
+    }
+    match get(GRANTED, url).await {
+        Err(Failure::Unavailable { .. }) => {}
+        other => panic!("expected a name that has no address, found {other:?}"),
+    }
+    for url in [
+        "https://other.example/x",
+        "http://open.example/x",
+        "https://no-base-url.invalid/x",
+        "/x",
+    ] {
+        match get(GRANTED, url).await {
+            Err(Failure::Denied { .. } | Failure::InvalidInput(_)) => {}
+            other => panic!("{url}: expected a denial, found {other:?}"),
+        }
+    }
 }
 
 /// Row 102.

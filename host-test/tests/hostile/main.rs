@@ -20,6 +20,7 @@
 mod asking;
 mod bench;
 mod bombs;
+mod certified;
 mod claims;
 mod connections;
 mod crowd;

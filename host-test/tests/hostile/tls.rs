@@ -2,146 +2,15 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use nodule::policy::InsecureOrigin;
 use nodule::secret::Secret;
 use nodule::{Failure, ItemResult, RunOptions, Runner, Tls};
-use rcgen::{CertificateParams, KeyPair};
 use serde_json::json;
-use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use tokio_rustls::rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 
 use crate::bench::{Bench, SECRET, Setup, command, file, finished};
+use crate::certified::{Made, Service, made};
 use crate::guests::CALLS;
-use crate::server::{NOWHERE, Server, ok};
-
-fn pem(label: &str, der: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(der);
-    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
-}
-
-/// A certificate that is signed by itself, and its key, as PEM.
-struct Made {
-    certificate: String,
-    key: String,
-    der: CertificateDer<'static>,
-    key_der: Vec<u8>,
-}
-
-fn made(name: &str) -> Made {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    let der = params.self_signed(&key).unwrap().der().clone();
-    let key_der = key.serialize_der();
-    Made {
-        certificate: pem("CERTIFICATE", &der),
-        key: pem("PRIVATE KEY", &key_der),
-        der,
-        key_der,
-    }
-}
-
-/// Asks for a client certificate, takes any or none, and notes those that are shown.
-#[derive(Debug)]
-struct Noting {
-    shown: Arc<Mutex<Vec<CertificateDer<'static>>>>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ClientCertVerifier for Noting {
-    fn client_auth_mandatory(&self) -> bool {
-        false
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        shown: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        self.shown.lock().unwrap().push(shown.clone().into_owned());
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
-}
-
-/// A server by TLS whose certificate, for `127.0.0.1`, nobody has vouched for.
-struct Service {
-    server: Server,
-    origin: String,
-    made: Made,
-    /// The client certificates that it was shown, one for each connection with one.
-    shown: Arc<Mutex<Vec<CertificateDer<'static>>>>,
-}
-
-impl Service {
-    async fn start() -> Self {
-        let made = made("127.0.0.1");
-        let provider = Arc::new(ring::default_provider());
-        let shown = Arc::default();
-        let noting = Noting {
-            shown: Arc::clone(&shown),
-            provider: Arc::clone(&provider),
-        };
-        let key = PrivateKeyDer::try_from(made.key_der.clone()).unwrap();
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_client_cert_verifier(Arc::new(noting))
-            .with_single_cert(vec![made.der.clone()], key)
-            .unwrap();
-        let server = Server::start_tls(config, |_| ok("{}")).await;
-        Self {
-            origin: format!("https://{}", server.address()),
-            server,
-            made,
-            shown,
-        }
-    }
-
-    fn insecure(&self) -> InsecureOrigin {
-        InsecureOrigin::parse(&self.origin).unwrap()
-    }
-
-    fn trusting(&self) -> Tls {
-        Tls::default().extra_roots_pem(&self.made.certificate).unwrap()
-    }
-}
+use crate::server::NOWHERE;
 
 /// One GET, alone in its call.
 async fn get(runner: &Runner, url: &str) -> ItemResult {
@@ -187,14 +56,13 @@ pub async fn client_certificate(bench: &Bench) {
     let setup = Setup::new(bench, CALLS, format!("{}/api", base.origin)).await;
     let setup = setup.allow(&base.origin).allow(&other.origin);
     let runner = setup.builder().tls(tls).build().unwrap();
-    let shown = |service: &Service| service.shown.lock().unwrap().clone();
     get(&runner, &format!("{}/api/x", base.origin)).await.unwrap();
-    assert_eq!(shown(&base), std::slice::from_ref(&own.der));
+    assert_eq!(base.take_shown(), std::slice::from_ref(&own.der));
     // Another host, and another path of the same one, which an entry allows.
     get(&runner, &format!("{}/x", other.origin)).await.unwrap();
-    assert!(shown(&other).is_empty());
+    assert!(other.take_shown().is_empty());
     get(&runner, &format!("{}/other", base.origin)).await.unwrap();
-    assert_eq!((shown(&base).len(), base.server.connections()), (1, 2));
+    assert_eq!((base.take_shown().len(), base.server.connections()), (0, 2));
     // A runner without it gets none of its connections.
     let without = setup
         .builder()
@@ -202,7 +70,7 @@ pub async fn client_certificate(bench: &Bench) {
     get(&without.build().unwrap(), &format!("{}/api/x", base.origin))
         .await
         .unwrap();
-    assert_eq!((shown(&base).len(), base.server.connections()), (1, 3));
+    assert_eq!((base.take_shown().len(), base.server.connections()), (0, 3));
 }
 
 /// Row 142. No certificate is checked at one scheme, host and port.
@@ -302,7 +170,7 @@ async fn from_files(own: &Made, cut: &str, clean: &impl Fn(&str, &str)) {
         clean("the command", &said);
         (output.status.code(), said)
     };
-    let shown = || std::mem::take(&mut *service.shown.lock().unwrap()).len();
+    let shown = || service.take_shown().len();
     let ca = ["--ca", "ca.pem"];
     let client = ["--client-cert", "client.pem", "--client-key", "client.key"];
     for (arguments, expected) in [

@@ -22,6 +22,10 @@ mod support;
 #[path = "../hostile/server.rs"]
 mod server;
 
+#[allow(dead_code, reason = "shared with the hostile tests, which use the rest")]
+#[path = "../hostile/certified.rs"]
+mod certified;
+
 mod both_ways;
 mod drop;
 mod ended;
@@ -31,6 +35,7 @@ mod interrupt;
 mod journal;
 mod killed;
 mod loading;
+mod no_credential;
 mod observed;
 mod order;
 mod outputs;

@@ -7,11 +7,10 @@ use std::process::Output;
 use std::sync::Arc;
 use std::thread;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa};
 use tokio_rustls::rustls;
 
+use crate::certified::made_with;
 use crate::hostile;
 use crate::support::{component, credential_for, expect, nodule, stderr, stdout};
 
@@ -23,25 +22,19 @@ struct Service {
 
 impl Service {
     fn start(name: &str, until: i32, is_ca: IsCa) -> Self {
-        let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(2019, 1, 1);
         params.not_after = rcgen::date_time_ymd(until, 1, 1);
         params.is_ca = is_ca;
-        let certificate = params.self_signed(&key).unwrap();
+        let made = made_with(&params);
         let folder = tempfile::TempDir::new().unwrap();
-        let pem = format!(
-            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-            BASE64_STANDARD.encode(certificate.der())
-        );
-        std::fs::write(folder.path().join("service.pem"), pem).unwrap();
-        let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        std::fs::write(folder.path().join("service.pem"), &made.certificate).unwrap();
         let provider = rustls::crypto::ring::default_provider();
         let config = rustls::ServerConfig::builder_with_provider(provider.into())
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
+            .with_single_cert(vec![made.der.clone()], made.private_key())
             .unwrap();
         let config = Arc::new(config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

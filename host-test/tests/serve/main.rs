@@ -8,6 +8,14 @@
     reason = "a test that panics fails, which is the point; clippy's exception covers test functions only"
 )]
 
+#[allow(dead_code, clippy::pedantic, reason = "shared with the hostile tests, which use the rest")]
+#[path = "../hostile/server.rs"]
+mod server;
+
+#[allow(dead_code, clippy::pedantic, reason = "shared with the hostile tests, which use the rest")]
+#[path = "../hostile/certified.rs"]
+mod certified;
+
 mod document;
 mod ends;
 #[cfg(unix)]
@@ -15,4 +23,5 @@ mod process;
 mod requests;
 mod runs;
 mod support;
+mod tls;
 mod tokens;

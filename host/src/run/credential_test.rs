@@ -20,9 +20,16 @@ impl Runner {
     /// # Errors
     ///
     /// Why the service, the policy or the network refused it. A credential whose fields are its access can only be tested
-    /// by a request: if the description names none, that is the error.
+    /// by a request: if the description names none, that is the error. So it is if the node takes no credential.
     pub async fn check_credential(&self) -> Result<(), Failure> {
         let inner = &self.inner;
+        if inner.component.node().credentials.is_empty() {
+            return Err(Failure::Other {
+                kind: "no-test".into(),
+                message: "the node takes no credential, so there is none to test".into(),
+                detail: None,
+            });
+        }
         inner.report_insecure(inner.label());
         let session = inner.session(None, ClockAndRng::Real, None).await?;
         let described = inner

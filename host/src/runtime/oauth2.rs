@@ -10,6 +10,7 @@
 //!
 //! The access token is added to requests as a session is, outside the sandbox. No instance of the node sees a token.
 
+mod conformance;
 mod file;
 mod renewal;
 mod source;
@@ -17,6 +18,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use conformance::{StoreFault, StoreRule, check_token_store};
 pub use file::FileTokenStore;
 pub use nodule_core::oauth2::{StoredTokens, StoredTokensError, TokenBinding};
 pub use source::{AccessToken, Need, TokenSource};
