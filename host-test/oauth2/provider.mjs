@@ -8,8 +8,8 @@ export const SECRET = 's3cr3t-of-the-client-0123456789';
 /** How long access tokens last, in seconds. They are renewed after half of that. */
 export const LASTS_S = 4;
 
-/** Listens until it is stopped. */
-export async function start() {
+/** Listens until it is stopped. A log-in comes back to this path, at any port of this machine. */
+export async function start({ callback = 'http://127.0.0.1/callback', lasts = LASTS_S } = {}) {
 	const server = createServer();
 	server.listen(0, '127.0.0.1');
 	await once(server, 'listening');
@@ -21,7 +21,7 @@ export async function start() {
 				client_secret: SECRET,
 				// A native client may come back to any port of this machine (RFC 8252).
 				application_type: 'native',
-				redirect_uris: ['http://127.0.0.1/callback'],
+				redirect_uris: [callback],
 				grant_types: ['authorization_code', 'refresh_token'],
 				response_types: ['code'],
 				token_endpoint_auth_method: 'client_secret_basic',
@@ -42,22 +42,32 @@ export async function start() {
 		features: { clientCredentials: { enabled: true }, devInteractions: { enabled: true } },
 		issueRefreshToken: () => true,
 		rotateRefreshToken: true,
-		ttl: { AccessToken: LASTS_S, ClientCredentials: LASTS_S },
+		ttl: { AccessToken: lasts, ClientCredentials: lasts },
 	});
 	const granted = [];
+	const issued = [];
 	provider.on('grant.success', ({ oidc }) => granted.push(oidc.params.grant_type));
-	const callback = provider.callback();
+	provider.on('access_token.saved', (token) => issued.push(token));
+	const answers = provider.callback();
+	/** The statuses of the service's answers, in order. */
+	const statuses = [];
 	server.on('request', async (request, answer) => {
-		if (!request.url.startsWith('/api/')) return callback(request, answer);
+		if (!request.url.startsWith('/api/')) return answers(request, answer);
 		const [, token] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? [];
 		const found = token && ((await provider.AccessToken.find(token)) ?? (await provider.ClientCredentials.find(token)));
-		answer.writeHead(found ? 200 : 401, { 'content-type': 'application/json' });
+		statuses.push(found ? 200 : 401);
+		answer.writeHead(statuses.at(-1), { 'content-type': 'application/json' });
 		answer.end(JSON.stringify({ client: found?.clientId, user: found?.accountId }));
 	});
 	return {
 		port,
 		/** The grants that were given, in order. */
 		granted,
+		statuses,
+		/** The service refuses the access tokens of until now. */
+		async refuse() {
+			for (const token of issued.splice(0)) await token.destroy();
+		},
 		/** The user takes the consent back. */
 		async revoke(refreshToken) {
 			const { grantId } = await provider.RefreshToken.find(refreshToken);

@@ -31,7 +31,7 @@ before(async () => {
 	const [own, other] = [await listening(), await listening()];
 	const nodes = new Map();
 	for (const guest of GUESTS) nodes.set(guest, await hostile(guest, home));
-	const folder = await userFolder({ extra: [...nodes.values()].map(({ directory }) => directory) });
+	const folder = await userFolder({ socialHub: false, extra: [...nodes.values()].map(({ directory }) => directory) });
 	ends.unshift(folder.remove);
 	const policy = join(home, 'policy.toml');
 	writeFileSync(policy, '[limits]\nrun-timeout-ms = 2000\n');

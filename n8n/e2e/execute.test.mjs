@@ -1,10 +1,16 @@
 /** Real workflows by `n8n execute`. `node --test`, with the cached n8n. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { guest } from './guests.mjs';
 import { CASES, itemOf } from './items.mjs';
-import { describe, noduleRun, simulator, TYPE, userFolder, workflow } from './n8n.mjs';
+import { describe, nodule, noduleRun, simulator, TYPE, userFolder, workflow } from './n8n.mjs';
+import { differences, LISTED } from './vendor.mjs';
 
+const ends = [];
 let service;
 let folder;
 const cases = CASES.map((one) => ({ id: `op-${one.operation}`, ...one }));
@@ -12,9 +18,15 @@ const failing = { resource: 'member', operation: 'getMember', items: [{ cardNo: 
 
 before(async () => {
 	service = await simulator();
-	folder = await userFolder();
+	ends.unshift(async () => await service.stop());
+	const home = mkdtempSync(join(tmpdir(), 'nodule-open-'));
+	ends.unshift(() => rmSync(home, { recursive: true }));
+	const open = await guest('open', home);
+	folder = await userFolder({ extra: [open.directory] });
+	ends.unshift(folder.remove);
 	await folder.credential(service.url);
 	await folder.workflows([
+		workflow('open', { resource: 'things', operation: 'read', items: [{ url: `${service.url}/_simulator/requests` }], type: open.type, credentials: {} }),
 		...cases.map(({ id, ...given }) => workflow(id, given)),
 		...['stopWorkflow', 'continueRegularOutput', 'continueErrorOutput'].map((onError) => workflow(onError, { ...failing, onError })),
 		workflow('zone', {
@@ -25,8 +37,7 @@ before(async () => {
 	]);
 });
 after(async () => {
-	await service?.stop();
-	folder?.remove();
+	for (const end of ends) await end();
 });
 
 /** What went over the wire, but for time, nonce, and who says that it sent it. Requests of several items overlap, and arrive in any order. */
@@ -38,15 +49,22 @@ const wire = (requests) =>
 		.sort();
 const outputs = (execution, output = 0) => execution.data.resultData.runData.Node[0].data.main[output].map(({ json }) => json);
 
-test('n8n lists the node and accepts its description', async () => {
+/** The node types as n8n has loaded them. */
+async function listed() {
 	const file = `${folder.home}/nodes.json`;
 	await folder.n8n('export:nodes', `--output=${file}`);
-	const text = (await import('node:fs')).readFileSync(file, 'utf8');
-	const types = JSON.parse(text);
-	const all = Array.isArray(types) ? types : Object.values(types).flat();
-	const found = all.filter(({ name }) => name === TYPE);
-	assert.equal(found.length, 1);
-	assert.equal(found[0].properties.find(({ name }) => name === 'resource').options.length, describe('json').resources.length);
+	const types = JSON.parse(readFileSync(file, 'utf8'));
+	return Array.isArray(types) ? types : Object.values(types).flat();
+}
+
+test('n8n lists the node, and its form is the one that stored workflows expect, but for the listed differences', async () => {
+	const [found, ...more] = (await listed()).filter(({ name }) => name === TYPE);
+	assert.deepEqual(more, []);
+	assert.equal(found.properties.find(({ name }) => name === 'resource').options.length, describe('json').resources.length);
+	const others = differences(found.properties);
+	assert.deepEqual(others.filter((one) => !LISTED.includes(one)), []);
+	// The comparison sees what differs.
+	assert.ok(others.includes('adjustPoints.pointValue: default') && others.includes('batchSyncProduct.batchReq.price: default'), others.join('\n'));
 });
 
 for (const { id, resource, operation, items, answer } of cases) {
@@ -102,4 +120,20 @@ test('a time without an offset is of the workflow\'s time zone', async () => {
 	await folder.execute('zone');
 	const sent = JSON.stringify(await service.control('requests'));
 	assert.ok(sent.includes(String(Date.parse('2030-01-31T12:45:00Z'))), sent);
+});
+
+test('a node without a credential runs, and reaches what the operator allows and nothing else', async (t) => {
+	const policy = join(folder.home, 'policy.toml');
+	folder.env.NODULE_BINARY = nodule;
+	t.after(() => {
+		delete folder.env.NODULE_BINARY;
+		delete folder.env.NODULE_POLICY;
+	});
+	const refused = await folder.execute('open');
+	assert.match(refused.data.resultData.error.description, /^denied · .*\[\[allow\]\]/s);
+	writeFileSync(policy, `[[allow]]\norigin = "${new URL(service.url).origin}"\nprivate = true\n`);
+	folder.env.NODULE_POLICY = policy;
+	await service.control('requests', 'DELETE');
+	const [page] = outputs(await folder.execute('open'));
+	assert.equal(page.read, '[]');
 });

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { pack } from '../scripts/pack.mjs';
+import { programs } from './guests.mjs';
 import { nodule, target } from './n8n.mjs';
 
 const FIELDS = ['hostile', 'requests'];
@@ -40,10 +41,4 @@ export async function hostile(guest, home) {
 	const directory = join(home, name);
 	const names = await pack(wrapper, join(target, 'hostile', `${guest}.wasm`), directory, { binaries: programs(home) });
 	return { directory, type: `${names.package}.${name}`, credential: `${name}Api` };
-}
-
-/** No program of its own: NODULE_BINARY names one for all. */
-function programs(home) {
-	writeFileSync(join(home, 'nodule-linux-x64'), '');
-	return home;
 }

@@ -41,15 +41,14 @@ export async function simulator(...flags) {
 	};
 }
 
-/** A fresh user folder, with the package installed as n8n's own installer leaves it. */
-export async function userFolder({ extra = [] } = {}) {
+/** A fresh user folder, with packages installed as n8n's own installer leaves them. */
+export async function userFolder({ socialHub = true, extra = [] } = {}) {
 	const home = mkdtempSync(join(tmpdir(), 'nodule-e2e-'));
 	const nodes = join(home, '.n8n/nodes');
 	mkdirSync(nodes, { recursive: true });
 	writeFileSync(join(nodes, 'package.json'), '{"name":"installed-nodes","private":true}');
-	await pack(nodule, component, join(home, 'package'));
-	const packages = [join(home, 'package'), ...extra];
-	for (const directory of packages) {
+	if (socialHub) await pack(nodule, component, join(home, 'package'));
+	for (const directory of [...(socialHub ? [join(home, 'package')] : []), ...extra]) {
 		const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', home, directory]);
 		await run('npm', ['install', '--ignore-scripts', '--legacy-peer-deps', '--no-audit', '--no-fund', '--prefix', nodes, join(home, stdout.trim().split('\n').pop())]);
 	}
@@ -117,7 +116,7 @@ export async function userFolder({ extra = [] } = {}) {
 }
 
 /** Items, then the node. `items` are the node's parameters per item, each an expression on what comes in. */
-export function workflow(id, { resource, operation, items, onError = 'stopWorkflow', type = TYPE, more = {}, count, credentials = { socialHubApi: { id: 'c1', name: 'SocialHub' } } }) {
+export function workflow(id, { resource, operation, items, onError = 'stopWorkflow', type = TYPE, typeVersion = 1, more = {}, count, credentials = { socialHubApi: { id: 'c1', name: 'SocialHub' } } }) {
 	const names = [...new Set(items.flatMap(Object.keys))];
 	const literal = (value) => typeof value === 'object';
 	const parameters = Object.fromEntries(names.map((name) => [name, items.length === 1 || literal(items[0][name]) ? items[0][name] : `={{ $json.${name} }}`]));
@@ -134,7 +133,7 @@ export function workflow(id, { resource, operation, items, onError = 'stopWorkfl
 				id: 'c',
 				name: 'Node',
 				type,
-				typeVersion: 1,
+				typeVersion,
 				position: [400, 0],
 				onError,
 				parameters: { resource, operation, ...parameters, ...more.parameters },

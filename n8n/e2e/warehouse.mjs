@@ -1,21 +1,9 @@
-/** The node with a form of every kind, and the service that it asks: what it lists depends on what is filled in. */
+/** The service of the node with a form of every kind: what it lists depends on what is filled in. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
 
-import { pack } from '../scripts/pack.mjs';
-import { nodule, target } from './n8n.mjs';
-
-export const WAREHOUSE = 'n8n-nodes-warehouse.warehouse';
 export const TOKEN = 'the-token-of-the-warehouse-42';
 const PAGE = 25;
-
-/** Packs the component into a folder below that one. */
-export async function packed(home) {
-	const directory = join(home, 'warehouse');
-	await pack(nodule, join(target, 'warehouse.wasm'), directory);
-	return directory;
-}
 
 const OWNERS = Array.from({ length: 60 }, (_, index) => [`Owner ${String(index + 1).padStart(2, '0')}`, String(index + 1)]);
 

@@ -125,10 +125,21 @@ test('a label of the service is never an expression, where n8n stores it', async
 });
 
 test('a reference is searched page by page', async () => {
-	answer = ({ body }) => ({ body: { choices: [choice('7', 'Ann')], ...(body.cursor ? {} : { next: 'two' }) } });
-	expect(await list('item_store_owner', 'an')).toEqual({ results: [{ name: 'Ann', value: '7' }], paginationToken: 'two' });
-	expect(await list('item_store_owner', 'an', 'two')).toEqual({ results: [{ name: 'Ann', value: '7' }] });
+	const many = Array.from({ length: 20 }, (_, index) => choice(`${index}`, 'Ann'));
+	const options = many.map((one) => ({ name: 'Ann', value: (one as { value: string }).value }));
+	answer = ({ body }) => ({ body: { choices: many, ...(body.cursor ? {} : { next: 'two' }) } });
+	expect(await list('item_store_owner', 'an')).toEqual({ results: options, paginationToken: 'two' });
+	expect(await list('item_store_owner', 'an', 'two')).toEqual({ results: options });
 	expect(asked.map(({ body }) => [body.search, body.cursor])).toEqual([['an', undefined], ['an', 'two']]);
+});
+
+test('of a reference small pages are one, since a short list could not be scrolled to its end', async () => {
+	answer = ({ body }) => ({ body: { choices: body.cursor === '2' ? [choice('7', 'Ann')] : [], ...(body.cursor === '2' ? {} : { next: `${Number(body.cursor ?? 0) + 1}` }) } });
+	expect(await list('item_store_owner')).toEqual({ results: [{ name: 'Ann', value: '7' }] });
+	expect(asked).toHaveLength(3);
+	answer = () => ({ body: { choices: [], next: 'again' } });
+	expect(await list('item_store_owner')).toEqual({ results: [], paginationToken: 'again' });
+	expect(asked).toHaveLength(23);
 });
 
 test('columns have n8n\'s types', async () => {

@@ -25,7 +25,8 @@ const NAME = 'cityLibraryOAuth2Api';
 const credential = description.credentials.find(({ name }) => name === NAME) as Credential;
 
 /** What n8n stores. */
-let stored: { access_token?: string; refresh_token?: string };
+let stored: { access_token?: string; refresh_token?: string; n8n_expires_at?: string };
+const IN_AN_HOUR = Date.now() + 3_600_000;
 let refreshes: string[];
 const n8n = {
 	getNode: () => ({ name: 'Library', parameters: { authentication: NAME, isbn: '1' } }),
@@ -42,8 +43,9 @@ const n8n = {
 			const used = stored.refresh_token ?? '';
 			if (refreshes.includes(used)) throw new Error('the refresh token was used before');
 			refreshes.push(used);
-			stored = { access_token: `access-${refreshes.length + 1}`, refresh_token: `refresh-${refreshes.length + 1}` };
-			return await Promise.resolve({ ...stored, expires_in: 3600 });
+			stored = { access_token: `access-${refreshes.length + 1}`, refresh_token: `refresh-${refreshes.length + 1}`, n8n_expires_at: String(IN_AN_HOUR) };
+			// What is left of these seconds nobody knows.
+			return await Promise.resolve({ ...stored, expires_in: 86_400 });
 		},
 	},
 } as unknown as IExecuteFunctions & ILoadOptionsFunctions;
@@ -106,20 +108,26 @@ test('the host gets the access token, and the client under the names of the desc
 	expect(JSON.stringify(given[0]?.request)).not.toContain('refresh-1');
 });
 
+test('the host knows when the token ends, so that it asks for another one before', async () => {
+	stored = { access_token: 'access-1', n8n_expires_at: String(IN_AN_HOUR) };
+	await node.execute.call(n8n);
+	expect(given[0]?.request.token).toEqual({ accessToken: 'access-1', expiresAt: new Date(IN_AN_HOUR).toISOString() });
+});
+
 test('when the host asks for another token, n8n refreshes and stores it, each time once', async () => {
 	await node.execute.call(n8n);
 	const { onToken } = given[0] ?? {};
 	const second = await onToken?.('refused');
 	expect(second).toMatchObject({ accessToken: 'access-2' });
-	expect(Date.parse(second?.expiresAt ?? '') - Date.now()).toBeGreaterThan(3_500_000);
+	expect(Date.parse(second?.expiresAt ?? '')).toBe(IN_AN_HOUR);
 	expect(await onToken?.('ending')).toMatchObject({ accessToken: 'access-3' });
 	expect(refreshes).toEqual(['refresh-1', 'refresh-2']);
 	expect(stored.access_token).toBe('access-3');
 });
 
 test('a token that another execution refreshed meanwhile is handed over, and the refresh token is not used again', async () => {
-	stored = { access_token: 'access-9', refresh_token: 'refresh-9' };
-	expect(await renewed(n8n, credential, { accessToken: 'access-1' })).toEqual({ accessToken: 'access-9' });
+	stored = { access_token: 'access-9', refresh_token: 'refresh-9', n8n_expires_at: String(IN_AN_HOUR) };
+	expect(await renewed(n8n, credential, { accessToken: 'access-1' })).toEqual({ accessToken: 'access-9', expiresAt: new Date(IN_AN_HOUR).toISOString() });
 	expect(refreshes).toEqual([]);
 });
 

@@ -28,8 +28,10 @@ type Ask = (self: ILoadOptionsFunctions, method: Method, page: Page) => Promise<
 
 /** A list of n8n without pages is drawn at once: what is beyond it is given by expression. */
 const MAX_OPTIONS = 1_000;
-/** Pages of such a list, which may be empty. */
+/** Pages for one list, which may be empty. */
 const MAX_PAGES = 20;
+/** n8n asks for the next page when the user scrolls, so that a list without a scroll bar would end there. */
+const FILLS_LIST = 20;
 
 export function formMethods(methods: Method[], ask: Ask): NonNullable<INodeType['methods']> {
 	const of = <T>(kind: Method['kind'], made: (method: Method) => T): Record<string, T> =>
@@ -40,7 +42,7 @@ export function formMethods(methods: Method[], ask: Ask): NonNullable<INodeType[
 		}),
 		listSearch: of('listSearch', (method) => async function (this: ILoadOptionsFunctions, filter?: string, cursor?: string) {
 			const search = filter && method.search ? { search: filter } : {};
-			const { choices, next } = await ask(this, method, { ...search, ...(cursor ? { cursor } : {}) });
+			const { choices, next } = await pages(async (page) => await ask(this, method, { ...search, ...page }), cursor, FILLS_LIST);
 			return { results: choices.map(asOption), ...(next ? { paginationToken: next } : {}) };
 		}),
 		resourceMapping: of('resourceMapping', (method) => async function (this: ILoadOptionsFunctions): Promise<ResourceMapperFields> {
@@ -53,18 +55,26 @@ export function formMethods(methods: Method[], ask: Ask): NonNullable<INodeType[
 async function allOptions(self: ILoadOptionsFunctions, method: Method, ask: Ask): Promise<INodePropertyOptions[]> {
 	const options = [...(method.known ?? [])];
 	const listed = new Set(options.map(({ value }) => value));
-	let cursor: string | undefined;
-	for (let page = 0; page < MAX_PAGES && options.length < MAX_OPTIONS; page += 1) {
-		const { choices, next } = await ask(self, method, cursor === undefined ? {} : { cursor });
-		for (const option of choices.map(asOption)) {
-			if (listed.has(option.value) || options.length >= MAX_OPTIONS) continue;
-			listed.add(option.value);
-			options.push(option);
-		}
-		if (next === undefined) break;
-		cursor = next;
+	const { choices } = await pages(async (page) => await ask(self, method, page), undefined, MAX_OPTIONS);
+	for (const option of choices.map(asOption)) {
+		if (listed.has(option.value) || options.length >= MAX_OPTIONS) continue;
+		listed.add(option.value);
+		options.push(option);
 	}
 	return options;
+}
+
+/** The service's pages from one on, until there are enough values. */
+async function pages(ask: (page: Page) => Promise<Asked>, from: string | undefined, enough: number): Promise<ChoicePage> {
+	const choices: ChoicePage['choices'] = [];
+	let next = from;
+	for (let page = 0; page < MAX_PAGES && choices.length < enough; page += 1) {
+		const answer = await ask(next ? { cursor: next } : {});
+		choices.push(...answer.choices);
+		({ next } = answer);
+		if (next === undefined) break;
+	}
+	return { choices, ...(next === undefined ? {} : { next }) };
 }
 
 function asOption({ label, value, summary }: ChoicePage['choices'][number]): INodeListSearchItems {

@@ -16,9 +16,16 @@ type Self = IExecuteFunctions | ILoadOptionsFunctions;
 
 /** The token of a credential as n8n decrypted it; none where n8n keeps none. */
 export function tokenOf(credential: Credential | undefined, given: IDataObject): { token?: AccessToken } {
-	const data = given.oauthTokenData as IDataObject | undefined;
+	const token = credential?.oauth2 ? stored(given.oauthTokenData as IDataObject | undefined) : undefined;
+	return token ? { token } : {};
+}
+
+/** An access token as n8n stores it. n8n adds when it ends, in milliseconds; `expires_in` counts from a time that nobody knows. */
+function stored(data: IDataObject | undefined): AccessToken | undefined {
 	const accessToken = data?.access_token;
-	return credential?.oauth2 && typeof accessToken === 'string' && accessToken !== '' ? { token: { accessToken } } : {};
+	if (typeof accessToken !== 'string' || accessToken === '') return undefined;
+	const ends = Number(data?.n8n_expires_at);
+	return { accessToken, ...(ends > 0 ? { expiresAt: new Date(ends).toISOString() } : {}) };
 }
 
 /** Throws where the user has not logged in yet. */
@@ -33,12 +40,9 @@ export function assertConnected(self: Self, credential: Credential | undefined, 
 export async function renewed(self: Self, { name }: Credential, { accessToken: old }: AccessToken): Promise<AccessToken> {
 	// Another execution may have refreshed meanwhile. A refresh token that rotates must not be used twice.
 	const { oauthTokenData } = await self.getCredentials(name);
-	const stored = (oauthTokenData as IDataObject | undefined)?.access_token;
-	if (typeof stored === 'string' && stored !== '' && stored !== old) return { accessToken: stored };
-	const { access_token: accessToken, expires_in: seconds } = (await self.helpers.refreshOAuth2Token.call(self, name)) as IDataObject;
-	if (typeof accessToken !== 'string' || accessToken === '') {
-		throw new NodeOperationError(self.getNode(), 'n8n got no access token for the credential', { description: 'connect it again' });
-	}
-	const lasts = Number(seconds);
-	return { accessToken, ...(lasts > 0 ? { expiresAt: new Date(Date.now() + lasts * 1000).toISOString() } : {}) };
+	const kept = stored(oauthTokenData as IDataObject | undefined);
+	if (kept && kept.accessToken !== old) return kept;
+	const token = stored((await self.helpers.refreshOAuth2Token.call(self, name)) as IDataObject);
+	if (!token) throw new NodeOperationError(self.getNode(), 'n8n got no access token for the credential', { description: 'connect it again' });
+	return token;
 }

@@ -4,7 +4,9 @@ use nodule::description::{CredentialSpec, Effect, Indexed, MAX_NESTING, Operatio
 use nodule::json;
 use nodule::json::{Json, Object};
 
+use super::kinds::untold_default;
 use super::values::{description, object};
+use crate::describe::escape::html;
 
 /// Label of the unset value, for operations where unset fields change nothing.
 const NOT_SET: &str = "Not Set";
@@ -80,8 +82,13 @@ impl<'a> Form<'a> {
         if parameter.required {
             property.insert("required", json!(true));
         }
-        if let Some(description) = description(&parameter.display_name, &parameter.summary) {
-            property.insert("description", json!(description));
+        let summary = description(&parameter.display_name, &parameter.summary);
+        // The editor shows no hint of a collection or a list.
+        let default =
+            untold_default(parameter, &property).map(|default| html(&format!("When empty: {default}")));
+        let lines: Vec<String> = summary.into_iter().chain(default).collect();
+        if !lines.is_empty() {
+            property.insert("description", json!(lines.join("<br>")));
         }
         if let Some(placeholder) = &parameter.placeholder {
             property.insert("placeholder", json!(placeholder));

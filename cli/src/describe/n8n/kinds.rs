@@ -72,20 +72,16 @@ impl Form<'_> {
                 "options": self.nested(&shape.fields, depth, true),
             }),
             // n8n fails on a default of a collection of this kind: the host adds it where the user adds nothing.
-            Some(key) => {
-                let mut property = object(json!({
-                    "type": "fixedCollection",
-                    "placeholder": format!("Add {}", parameter.display_name),
-                    "default": {},
-                    "options": [{
-                        "name": key,
-                        "displayName": parameter.display_name,
-                        "values": self.nested(&shape.fields, depth, false),
-                    }],
-                }));
-                say_default(parameter, &mut property);
-                Json::Object(property)
-            }
+            Some(key) => json!({
+                "type": "fixedCollection",
+                "placeholder": format!("Add {}", parameter.display_name),
+                "default": {},
+                "options": [{
+                    "name": key,
+                    "displayName": parameter.display_name,
+                    "values": self.nested(&shape.fields, depth, false),
+                }],
+            }),
         }
     }
 
@@ -256,7 +252,6 @@ impl Form<'_> {
         );
         property.insert("typeOptions", Json::Object(type_options));
         property.insert("default", json!(""));
-        say_default(parameter, &mut property);
         Json::Object(property)
     }
 
@@ -313,12 +308,14 @@ fn listed(parameter: &Parameter, choices: &Choices) -> Vec<Object> {
     known
 }
 
-/// Says what the host takes where the user sets nothing, if n8n has no place for such a default.
-fn say_default(parameter: &Parameter, property: &mut Object) {
-    if let Some(default) = &parameter.default {
-        let hint = html(&format!("When empty: {default}"));
-        property.insert("hint", json!(hint));
-    }
+/// What the host takes where the user sets nothing, if n8n has no place for such a default.
+pub fn untold_default<'a>(parameter: &'a Parameter, property: &Object) -> Option<&'a Json> {
+    let is_told = match &parameter.kind {
+        Kind::Group(shape) => shape.key.is_none(),
+        Kind::Values(_) => property.get("default") != Some(&json!("")),
+        _ => true,
+    };
+    parameter.default.as_ref().filter(|_| !is_told)
 }
 
 /// The text of a notice, which n8n draws as HTML.

@@ -345,9 +345,12 @@ fn columns_are_mapped_one_by_one() {
 #[test]
 fn a_default_that_n8n_has_no_place_for_is_told() {
     let size = property(&warehouse(), "size");
-    assert_eq!(size["hint"], "When empty: {&quot;cm&quot;:{&quot;width&quot;:3}}");
+    assert_eq!(
+        size["description"],
+        "When empty: {&quot;cm&quot;:{&quot;width&quot;:3}}"
+    );
     let names = property(&warehouse(), "names");
-    assert_eq!(names["hint"], "When empty: [&quot;a&quot;,&quot;b&quot;]");
+    assert_eq!(names["description"], "When empty: [&quot;a&quot;,&quot;b&quot;]");
 }
 
 #[test]
