@@ -113,7 +113,7 @@ test-n8n-host: build hostile-guests n8n ## Test and lint the package for n8n, wi
 	cd n8n && npx tsc && npx vitest run
 	n8n/node_modules/.bin/eslint --config n8n/eslint.config.mjs n8n/src n8n/build/package clients/node/src
 
-test-n8n: build hostile-guests n8n ## Run real workflows in a real n8n, installed into the cache the first time (3 GB)
+test-n8n: build hostile-guests n8n host-test/oauth2/node_modules ## Run real workflows in a real n8n, installed into the cache the first time (3 GB)
 	n8n/scripts/install-n8n
 	node --test n8n/e2e/*.test.mjs
 
