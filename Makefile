@@ -176,6 +176,12 @@ test-hosts: build hostile-guests ## Run the component in Python, JavaScript, Was
 test-celery: build ## Send 10,000 items through two Celery workers, kill one half-way, account for every item
 	cache="$$(foreign-hosts/setup --redis)" && "$$cache/python/bin/python" -B foreign-hosts/celery/test.py --target target
 
+# Nodes in other languages. Their tools are installed by examples/setup; a language without them is left out, and said so.
+.PHONY: test-examples
+
+test-examples: build ## Build and test the examples in JavaScript, Python and with waki: make test-examples EXAMPLES="python"
+	python3 -B examples/test.py $(EXAMPLES)
+
 # Trust: hostile nodes, fuzzing
 
 HOSTILE := host-test/guests
@@ -186,6 +192,7 @@ FUZZ_TARGETS := policy har description redact url node
 hostile-guests: setup
 	$(CARGO) build --quiet --release --manifest-path $(HOSTILE)/Cargo.toml --workspace --target $(GUEST) --target-dir target/hostile-build --examples
 	$(CARGO) run --quiet --release -p xtask -- components target/hostile-build/$(GUEST)/release/examples -o target/hostile
+	$(CARGO) run --quiet --release -p xtask -- every-import host/wit -o target/hostile/every_import.wasm
 
 test-hostile: build hostile-guests ## Run the rows of the attack list by number and print a table
 	$(CARGO) test --quiet --release -p nodule-host -p nodule-cli -p host-test --test hostile -- $(ROWS)

@@ -248,7 +248,7 @@ fn compiled(args: &args::CompileComponent) -> Result<(), String> {
     let engine = Engine::new(&config).map_err(|error| error.to_string())?;
     match engine.precompile(&bytes) {
         // The parent detects components that compile but are not nodes.
-        Ok(()) | Err(Error::WrongContract { .. }) => Ok(()),
+        Ok(()) | Err(Error::WrongContract { .. } | Error::ImportDiffers { .. }) => Ok(()),
         Err(Error::NotAComponent { found }) => Err(found),
         Err(error) => Err(error.to_string()),
     }

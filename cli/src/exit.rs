@@ -394,6 +394,8 @@ impl From<nodule::Error> for Failed {
             | nodule::Error::Compile { .. }
             | nodule::Error::WrongContract { .. }
             | nodule::Error::Imports { .. }
+            | nodule::Error::ImportDiffers { .. }
+            | nodule::Error::ImportsNotMinimal { .. }
             | nodule::Error::Digest { .. }
             | nodule::Error::Describe { .. }
             | nodule::Error::Description { .. } => Exit::Refused,

@@ -111,6 +111,9 @@ pub struct Node {
         deserialize_with = "present"
     )]
     pub hints: Option<Json>,
+    /// What the component imports beyond what every node may: the host says it, and gives void versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<String>,
 }
 
 /// Where else a node wants to go. A credential's base URL is an origin by itself.

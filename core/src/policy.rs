@@ -12,6 +12,10 @@
 //! # the credential. Private addresses need an entry as well.
 //! declared = ["https://uploads.example.com"]
 //!
+//! # What the component may import. "void": also what the runtimes of languages import, in void versions with nothing
+//! # behind them. "minimal": only what every node may.
+//! imports = "void"
+//!
 //! # What the credential's base URL allows. "granted": everything below it. "listed": only what an entry allows.
 //! # In either case an authenticating instance reaches nothing outside the base URL; with "listed", the entries have
 //! # to allow its requests too.
@@ -98,6 +102,18 @@ pub enum BaseUrl {
     Listed,
 }
 
+/// What a component may import. Nothing that is not listed here is ever given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Imports {
+    /// What every node may, and void versions of what the runtimes of languages import: an empty environment, no files, no
+    /// sockets, output that becomes events.
+    #[default]
+    Void,
+    /// What every node may: HTTP, clocks, random numbers and streams.
+    Minimal,
+}
+
 /// The rules that decide what a node may reach; see the [module](self). The default allows nothing.
 ///
 /// ```
@@ -124,6 +140,7 @@ pub struct Policy {
     operation_writes: BTreeMap<String, u32>,
     declared: declared::Grants,
     base_url: BaseUrl,
+    imports: Imports,
     tls: TlsRules,
 }
 
@@ -154,6 +171,17 @@ impl Policy {
     /// Sets what the credential's base URL allows.
     pub fn set_base_url(&mut self, base_url: BaseUrl) {
         self.base_url = base_url;
+    }
+
+    /// Sets what the component may import.
+    pub fn set_imports(&mut self, imports: Imports) {
+        self.imports = imports;
+    }
+
+    /// What the component may import.
+    #[must_use]
+    pub fn imports(&self) -> Imports {
+        self.imports
     }
 
     /// Grants every origin that the node's description declares. Access goes to those that name the credential.

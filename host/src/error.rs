@@ -77,16 +77,22 @@ pub enum Error {
         found: String,
     },
     /// The component imports interfaces that this host does not provide.
-    #[error(
-        "the component imports {}, and a node is given only {}",
-        named(imports),
-        allowed.join(", ")
-    )]
+    #[error("the component imports {}, which no node is given", named(imports))]
     Imports {
         /// The imports that the host does not provide.
         imports: Vec<String>,
-        /// The interfaces that a node may import.
-        allowed: &'static [&'static str],
+    },
+    /// The component imports an interface that this host provides with other functions or types.
+    #[error("the component's imports do not fit this host: {problem}")]
+    ImportDiffers {
+        /// Which import, which function in it, and what differs.
+        problem: String,
+    },
+    /// The policy allows only the imports that every node has, and the component has others.
+    #[error("the component imports {}, and the policy allows `imports = \"minimal\"`", named(imports))]
+    ImportsNotMinimal {
+        /// The imports beyond those.
+        imports: Vec<String>,
     },
     /// The component's digest is not the pinned one.
     #[error(
@@ -297,6 +303,14 @@ impl Error {
                 "build the node for wasm32-unknown-unknown and `wasm-tools component new`, which import only what \
                  the code uses"
                     .into(),
+            ),
+            Error::ImportDiffers { .. } => Some(
+                "build the node with the interfaces of WASI 0.2 as they were published, or of the version that this host's contract \
+                 names"
+                    .into(),
+            ),
+            Error::ImportsNotMinimal { .. } => Some(
+                "to give it void versions of these, with nothing behind them, write in the policy file:\nimports = \"void\"".into(),
             ),
             Error::Name { .. } => Some(
                 "names are ASCII letters, digits and punctuation that has no meaning in code; look at who made the component"

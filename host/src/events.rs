@@ -146,7 +146,7 @@ pub(crate) fn insecure(label: &Label, origin: &str) {
     event!(WARN, "nodule::audit", label, "insecure", { origin });
 }
 
-/// Says that this call's further denials and limits are not reported.
+/// Says that this call's further denials and limits, or what else its node prints, are not reported.
 pub(crate) fn silence(label: &Label) {
     event!(WARN, "nodule::audit", label, "silence", {});
 }
@@ -197,6 +197,11 @@ pub(crate) fn item(label: &Label, result: &ItemResult, tries: u32, duration: Dur
         };
         observer.item(source, ended);
     });
+}
+
+/// Reports a line that the node printed, made safe to show.
+pub(crate) fn printed(label: &Label, stream: &'static str, text: &str) {
+    event!(INFO, "nodule::node", label, "printed", { stream, text });
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -2,6 +2,7 @@
 
 mod advisories;
 mod component;
+mod every_import;
 mod size;
 mod wit;
 
@@ -28,6 +29,14 @@ enum Task {
         #[arg(short, long)]
         output: PathBuf,
     },
+    /// Make a component that imports everything that a node may import
+    EveryImport {
+        /// The folder of the contract
+        contract: PathBuf,
+        /// Where the component goes
+        #[arg(short, long)]
+        output: PathBuf,
+    },
     /// Print the size of a component and what it is made of, by crate
     Size {
         /// The core module, which still has its names
@@ -51,6 +60,7 @@ fn main() -> Result<()> {
     match Task::parse() {
         Task::Component { module, output } => component::make(&module, &output),
         Task::Components { modules, output } => component::make_all(&modules, &output),
+        Task::EveryImport { contract, output } => every_import::make(&contract, &output),
         Task::Size {
             module,
             component,

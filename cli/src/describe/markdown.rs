@@ -19,6 +19,7 @@ pub fn render(node: &Indexed<'_>) -> String {
     operations(node, &mut page);
     credentials(node, &mut page);
     origins(node, &mut page);
+    imports(node, &mut page);
     for operation in &node.operations {
         section(node, operation, &mut page);
     }
@@ -68,6 +69,16 @@ fn origins(node: &Indexed<'_>, page: &mut String) {
             ],
         );
     }
+}
+
+fn imports(node: &Indexed<'_>, page: &mut String) {
+    if node.imports.is_empty() {
+        return;
+    }
+    let names: Vec<String> = node.imports.iter().map(|name| code(name)).collect();
+    let text = format!("\n## Imports\n\nBeyond what every node has: {}.\n", words::IMPORTS);
+    page.push_str(&text);
+    paragraph(page, &format!("\n{}. {}", names.join(", "), words::MINIMAL));
 }
 
 fn operations(node: &Indexed<'_>, page: &mut String) {

@@ -60,6 +60,7 @@ fn overview(node: &Indexed<'_>, page: &mut Page) {
         }
     }
     origins(node, page);
+    imports(node, page);
     for group in &node.resources {
         page.blank();
         page.title(&group.name, &labelled(&group.display_name, &group.summary));
@@ -105,6 +106,21 @@ fn origins(node: &Indexed<'_>, page: &mut Page) {
         })
         .collect();
     page.table(&rows);
+}
+
+fn imports(node: &Indexed<'_>, page: &mut Page) {
+    if node.imports.is_empty() {
+        return;
+    }
+    page.blank();
+    page.title("Imports", words::IMPORTS);
+    let row = |name: &String| Row {
+        name: name.clone(),
+        middle: String::new(),
+        texts: Vec::new(),
+    };
+    page.table(&node.imports.iter().map(row).collect::<Vec<_>>());
+    page.paragraph(words::MINIMAL, FAINT);
 }
 
 fn one(node: &Indexed<'_>, operation: &Operation, page: &mut Page) {

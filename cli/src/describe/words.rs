@@ -6,6 +6,13 @@ use nodule::description::{
 };
 use nodule::json::Json;
 
+/// About the imports beyond those that every node has.
+pub const IMPORTS: &str =
+    "the runtime of its language imports them, and the host gives void versions: no variables, files or sockets";
+
+/// How an operator refuses them.
+pub const MINIMAL: &str = "The policy `imports = \"minimal\"` refuses the node.";
+
 /// The kind of values that a parameter takes.
 pub fn kind(node: &Indexed<'_>, kind: &Kind) -> String {
     match kind {

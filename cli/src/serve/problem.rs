@@ -85,9 +85,13 @@ impl From<&nodule::Error> for Problem {
             | Error::Compile { .. }
             | Error::WrongContract { .. }
             | Error::Imports { .. }
+            | Error::ImportDiffers { .. }
             | Error::Describe { .. }
             | Error::Description { .. } => "component",
-            Error::Limit(_) | Error::StackSize { .. } | Error::UnknownEffect { .. } => "policy",
+            Error::Limit(_)
+            | Error::StackSize { .. }
+            | Error::UnknownEffect { .. }
+            | Error::ImportsNotMinimal { .. } => "policy",
             _ => "invalid-request",
         };
         let hint = match error {

@@ -6,7 +6,7 @@ use http::Method;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::declared::Grants;
-use super::{BaseUrl, Policy, Rule, TlsRules};
+use super::{BaseUrl, Imports, Policy, Rule, TlsRules};
 use crate::limits::LimitOverrides;
 
 #[derive(Serialize, Deserialize)]
@@ -14,6 +14,8 @@ use crate::limits::LimitOverrides;
 struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     write_requests: Option<u32>,
+    #[serde(default)]
+    imports: Imports,
     #[serde(default)]
     base_url: BaseUrl,
     #[serde(default)]
@@ -84,6 +86,7 @@ impl Serialize for Policy {
         };
         let document = Document {
             write_requests: self.write_requests,
+            imports: self.imports,
             base_url: self.base_url,
             declared: match &self.declared {
                 Grants { all: false, listed } if !listed.is_empty() => {
@@ -120,6 +123,7 @@ impl<'de> Deserialize<'de> for Policy {
         let document = Document::deserialize(deserializer)?;
         let mut policy = Policy {
             limits: document.limits,
+            imports: document.imports,
             base_url: document.base_url,
             tls: document.tls,
             ..Policy::default()

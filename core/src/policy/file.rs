@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::{
-    BaseUrl, InsecureOrigin, InsecureOriginError, MOST_WRITE_REQUESTS, Policy, Rule, RuleError, SettingError,
+    BaseUrl, Imports, InsecureOrigin, InsecureOriginError, MOST_WRITE_REQUESTS, Policy, Rule, RuleError, SettingError,
 };
 use crate::canonical::{PathPrefix, UrlError, shown};
 use crate::description::UrlTemplateError;
@@ -15,6 +15,7 @@ use crate::limits::{LIMIT_SPECS, LimitError};
 
 const FILE_KEYS: &[&str] = &[
     "write-requests",
+    "imports",
     "base-url",
     "declared",
     "allow",
@@ -203,6 +204,7 @@ impl Reader<'_> {
         for (key, value) in table {
             match key.get_ref().as_ref() {
                 "write-requests" => self.write_requests(value, policy),
+                "imports" => self.imports(value, policy),
                 "base-url" => self.base_url(value, policy),
                 "declared" => self.declared(value, policy),
                 "allow" => self.entries(value, policy),
@@ -219,6 +221,14 @@ impl Reader<'_> {
         let most = integer(value.get_ref()).and_then(|number| u32::try_from(number).ok());
         if most.is_none_or(|most| policy.set_write_requests(most).is_err()) {
             self.wrong("write-requests", format!("0 to {MOST_WRITE_REQUESTS}"), value);
+        }
+    }
+
+    fn imports(&mut self, value: &Value, policy: &mut Policy) {
+        match value.get_ref() {
+            DeValue::String(text) if text == "void" => policy.imports = Imports::Void,
+            DeValue::String(text) if text == "minimal" => policy.imports = Imports::Minimal,
+            _ => self.wrong("imports", "\"void\" or \"minimal\"", value),
         }
     }
 

@@ -487,6 +487,16 @@ fn the_key_base_url_counts() {
 }
 
 #[test]
+fn the_key_imports_counts() {
+    assert_eq!(Policy::default().imports(), Imports::Void);
+    assert_eq!(from_toml("imports = \"void\"").imports(), Imports::Void);
+    let policy = from_toml("imports = \"minimal\"");
+    assert_eq!(policy.imports(), Imports::Minimal);
+    let json = serde_json::to_string(&policy).unwrap();
+    assert_eq!(serde_json::from_str::<Policy>(&json).unwrap(), policy);
+}
+
+#[test]
 fn a_denial_says_that_the_base_url_is_listed() {
     let policy = from_toml("base-url = \"listed\"");
     let denial = policy
@@ -509,7 +519,7 @@ fn a_denial_says_that_the_base_url_is_listed() {
 const BAD_FILES: &[(&str, &str)] = &[
     (
         "alow = 1",
-        "policy.toml:1: unknown key `alow`: expected `write-requests`, `base-url`, `declared`, `allow`, `limits`, `effects`, `operations`, `tls`",
+        "policy.toml:1: unknown key `alow`: expected `write-requests`, `imports`, `base-url`, `declared`, `allow`, `limits`, `effects`, `operations`, `tls`",
     ),
     (
         "declared = \"all\"",
@@ -625,6 +635,10 @@ const BAD_FILES: &[(&str, &str)] = &[
         "policy.toml:1: `write-requests`: expected 0 to 1000, found 1001",
     ),
     (
+        "imports = \"all\"",
+        "policy.toml:1: `imports`: expected \"void\" or \"minimal\", found \"all\"",
+    ),
+    (
         "base-url = \"denied\"",
         "policy.toml:1: `base-url`: expected \"granted\" or \"listed\", found \"denied\"",
     ),
@@ -638,7 +652,7 @@ const BAD_FILES: &[(&str, &str)] = &[
     ),
     (
         "[proxy]\nurl = \"http://proxy\"",
-        "policy.toml:1: unknown key `proxy`: expected `write-requests`, `base-url`, `declared`, `allow`, `limits`, `effects`, `operations`, `tls`",
+        "policy.toml:1: unknown key `proxy`: expected `write-requests`, `imports`, `base-url`, `declared`, `allow`, `limits`, `effects`, `operations`, `tls`",
     ),
     ("limits = 1", "policy.toml:1: `limits`: expected a table, found 1"),
     (

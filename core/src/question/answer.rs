@@ -162,6 +162,7 @@ fn form(mut columns: Vec<Parameter>) -> Node {
         hints: None,
     };
     Node {
+        imports: Vec::new(),
         name: text("columns"),
         display_name: text("Columns"),
         version: 1,

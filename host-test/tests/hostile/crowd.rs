@@ -1,15 +1,15 @@
-//! A node that computes in many short calls, or in many calls at once: row 97.
+//! A node that computes in many short calls, or in many calls at once, or sends many requests at once: rows 97 and 151.
 
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
-use nodule::RunOptions;
+use nodule::{ResultOrder, RunOptions};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::bench::{Bench, Setup, output};
-use crate::guests::COMPUTES;
-use crate::server::NOWHERE;
+use crate::bench::{Bench, Setup, kinds, output};
+use crate::guests::{COMPUTES, FLOODS, TAKES_TURNS};
+use crate::server::{NOWHERE, Server, Step, within};
 
 /// The seconds of processor time that are watched. The 64 items under way at once need 1.3 of them. If they get on evenly,
 /// none ends before a sixth of all has gone to them.
@@ -57,6 +57,28 @@ pub async fn many_calls(bench: &Bench) {
             items > 0 && share < MOST,
             "{name}: {share:.2} of the work, {items} items"
         );
+    }
+}
+
+/// Each call may have one request under way (`call.in-flight`), and its node starts fifty or more.
+pub async fn more_than_allowed(bench: &Bench) {
+    for calls in [1, 3] {
+        let server = Server::start(|_| vec![Step::Silence]).await;
+        let url = format!("{}/api", server.origin());
+        let guest = if bench.turns { TAKES_TURNS } else { FLOODS };
+        let setup = Setup::new(bench, guest, url.clone())
+            .await
+            .limits("host-resources = 1000000\nrun-timeout-ms = 1000");
+        let item = json!({"url": url, "turns": "asks for many", "times": 50});
+        // In this order a call has one item.
+        let options = RunOptions::default()
+            .concurrency(calls)
+            .order(ResultOrder::Completion);
+        let runner = setup.runner();
+        let run = runner.execute("things", "read", vec![item; calls], &options);
+        let results = within("the calls", run).await.unwrap();
+        assert_eq!(kinds(&results), vec!["limit"; calls]);
+        assert_eq!(server.most_open(), calls, "requests at once");
     }
 }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use nodule::limits::LIMIT_SPECS;
-use nodule::{Failure, RunOptions};
+use nodule::{Failure, ResultOrder, RunOptions};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Setup};
-use crate::guests::{CALLS, FLOODS, GROWS, HOARDS_ANSWERS, HOARDS_HANDLES, WAITS};
+use crate::guests::{CALLS, GROWS, HOARDS_ANSWERS, HOARDS_HANDLES, USES_VOID, WAITS};
 use crate::server::{NOWHERE, Server, Step, answer, ok, within};
 
 /// Every key of `[limits]`, with a small value that stops the node, and the proof that this value stopped it.
@@ -32,7 +32,6 @@ pub async fn every_limit(bench: &Bench) {
     let to = |path: &str| json!({"requests": [{"url": format!("{}{path}", server.origin())}]});
     let post = json!({"requests": [{"url": server.origin(), "method": "POST", "body": "x".repeat(5000)}]});
     let many = json!({"requests": [{"url": server.origin(), "headers": [["x-a", "b", 9]]}]});
-    let both = json!({"url": format!("{}/silence", server.origin())});
     let cases: Vec<(&str, u64, &str, Value)> = vec![
         ("memory-bytes", 2 << 20, GROWS, json!({"hostile": true})),
         ("table-elements", 1, CALLS, to("/")),
@@ -48,7 +47,7 @@ pub async fn every_limit(bench: &Bench) {
         ),
         ("header-count", 8, CALLS, many),
         ("header-bytes", 256, CALLS, to("/headers")),
-        ("requests-in-flight", 1, FLOODS, both),
+        ("requests-in-flight", 1, CALLS, to("/silence")),
         (
             "connect-timeout-ms",
             100,
@@ -84,28 +83,28 @@ pub async fn every_limit(bench: &Bench) {
     for (key, value, guest, item) in cases {
         let mut limits = format!("{key} = {value}");
         if key == "requests-in-flight" {
-            limits.push_str(
-                "\nhost-resources = 1000000\nconnect-timeout-ms = 300\nfirst-byte-timeout-ms = 600",
-            );
+            limits.push_str("\nconnect-timeout-ms = 300\nfirst-byte-timeout-ms = 900");
         }
         let setup = Setup::new(bench, guest, server.origin())
             .await
             .allow(&tls)
             .limits(&limits);
+        if key == "requests-in-flight" {
+            // Three calls with one request each: one waits for a response, and the others for a slot.
+            let options = RunOptions::default().order(ResultOrder::Completion);
+            let runner = setup.runner();
+            let run = runner.execute("things", "read", vec![item; 3], &options);
+            let results = within(key, run).await.unwrap();
+            let words = results.iter().map(|result| result.as_ref().unwrap_err().to_string());
+            let held: Vec<bool> = words.map(|words| words.contains("`requests-in-flight`")).collect();
+            assert_eq!(held.iter().filter(|held| **held).count(), 2, "{results:?}");
+            continue;
+        }
         let results = within(key, setup.run(vec![item])).await;
         let words = match &results[0] {
             Err(failure) => failure.to_string(),
             Ok(output) => output.iter().map(|json| json.get()).collect(),
         };
-        if key == "requests-in-flight" {
-            // One request at a time waits for a response; by default it would be sixty-four.
-            let ends: Value = serde_json::from_str(&words).unwrap();
-            let answers = ends["ErrorCode::HttpResponseTimeout"]
-                .as_u64()
-                .unwrap_or_default();
-            assert!((1..64).contains(&answers), "{key}: {words}");
-            continue;
-        }
         assert!(words.contains(&format!("`{key}`")), "{key}: {words}");
         // A default would also stop the node, but later: the message shows that this value did.
         let stopped_by = match key {
@@ -204,6 +203,16 @@ pub async fn every_key(bench: &Bench) {
         other.origin()
     );
     assert_eq!(read(&listed, below).await, "ok");
+    // imports
+    for (guest, policy, is_refused) in [
+        (USES_VOID, "", false),
+        (USES_VOID, "imports = \"void\"", false),
+        (USES_VOID, "imports = \"minimal\"", true),
+        (CALLS, "imports = \"minimal\"", false),
+    ] {
+        let setup = Setup::new(bench, guest, other.origin()).await.policy(policy);
+        assert_eq!(setup.builder().build().is_err(), is_refused, "{guest}: {policy}");
+    }
     // write-requests
     for (most, expected) in [(0, "write-requests"), (1, "ok denied"), (2, "ok denied")] {
         let policy = format!("write-requests = {most}\n{origin}");

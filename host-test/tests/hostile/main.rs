@@ -48,6 +48,7 @@ mod share;
 mod shown;
 mod signing;
 mod tls;
+mod void;
 mod who;
 
 use std::io::Write as _;
@@ -186,6 +187,8 @@ const ROWS: &[Row] = rows! {
     141 "a client certificate at another origin" tls::client_certificate;
     142 "look-alikes of an origin without a check" tls::insecure_look_alikes;
     143 "the key of a client certificate" tls::key;
+    150 "void WASI used to the full" void::void_wasi;
+    151 "more requests at once than the call may have" crowd::more_than_allowed;
 };
 
 fn main() -> ExitCode {

@@ -4,8 +4,10 @@
 mod query;
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use http::{HeaderName, HeaderValue};
+use nodule_core::redact::Redactor;
 use nodule_core::redact::answers::Answers;
 use nodule_core::secret::Secret;
 
@@ -20,7 +22,11 @@ pub(crate) struct Access {
     query: Query,
     /// The secrets among the values, and parts of them that are secret by themselves.
     secrets: Vec<Secret>,
+    /// Secrets that no request gets.
+    further: Vec<Secret>,
     answers: Answers,
+    /// Made when it is first needed: most nodes print nothing.
+    redactor: OnceLock<Redactor>,
 }
 
 impl fmt::Debug for Access {
@@ -49,15 +55,14 @@ impl Access {
         secrets: Vec<Secret>,
         further: impl Iterator<Item = &'a Secret>,
     ) -> Self {
-        let answers = {
-            let further: Vec<&Secret> = further.collect();
-            Answers::new(secrets.iter().chain(further))
-        };
+        let further: Vec<Secret> = further.cloned().collect();
         Self {
+            answers: Answers::new(secrets.iter().chain(&further)),
             headers,
             query,
             secrets,
-            answers,
+            further,
+            redactor: OnceLock::new(),
         }
     }
 
@@ -83,6 +88,12 @@ impl Access {
     /// Finds the session's secrets in responses.
     pub(crate) fn answers(&self) -> &Answers {
         &self.answers
+    }
+
+    /// Removes the credential's and the session's secrets from a text that no node reads.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        self.redactor
+            .get_or_init(|| Redactor::new(self.secrets.iter().chain(&self.further)))
     }
 
     /// The secrets that requests get.

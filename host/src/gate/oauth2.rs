@@ -27,7 +27,7 @@ use crate::events::Label;
 use crate::gate::budget::{Budget, Pace};
 use crate::gate::client::{Clients, Owner, RunnerTls};
 use crate::gate::pipeline::{
-    Buffered, BufferedResponse, Content, Observed, Pipeline, RawRequest, Scope as Of, Transport,
+    Buffered, BufferedResponse, Content, Observed, Overlap, Pipeline, RawRequest, Scope as Of, Transport,
 };
 use answer::TokenAnswer;
 pub(crate) use answer::is_token;
@@ -247,6 +247,7 @@ impl TokenEndpoint {
             bound: None,
             item: None,
             slots: Arc::new(Semaphore::new(1)),
+            overlap: Overlap::unlimited(),
             buffered: Buffered::new(limits.buffered_bytes),
             limits: Arc::new(limits),
             label: Arc::clone(&self.label),

@@ -34,7 +34,9 @@ pub(crate) mod header;
 mod held;
 mod hook;
 mod observed;
+mod overlap;
 mod permit;
+mod printed;
 mod recorded;
 mod redaction;
 mod signing;
@@ -69,6 +71,7 @@ pub(crate) use check::{Content, RawRequest};
 pub(crate) use held::{BufferReservation, Buffered};
 pub use hook::{HookedRequest, RequestHook};
 pub(crate) use observed::{Answered, LastAnswer, Observed, Redirect};
+pub(crate) use overlap::Overlap;
 pub(crate) use permit::AUTHENTICATION_REQUESTS;
 pub(crate) use signing::{BadSignature, Draft, DraftBody, SignedRequest, Signer};
 
@@ -148,6 +151,8 @@ pub(crate) struct Pipeline {
     pub(crate) item: Option<usize>,
     /// Permits for requests in flight, shared by all calls of a runner.
     pub(crate) slots: Arc<Semaphore>,
+    /// The requests of this call that are under way.
+    pub(crate) overlap: Overlap,
     /// The bodies of this call that the host buffers.
     pub(crate) buffered: Arc<Buffered>,
     /// For events.
@@ -248,6 +253,12 @@ impl Pipeline {
     ) -> Result<BufferedResponse, HttpError> {
         let clock = events::wants_requests(&self.label).then(Instant::now);
         let mut checked = self.check(raw).await?;
+        // A replay and a dry run answer at once.
+        let _under_way = if self.is_live() {
+            Some(self.overlap.enter().await)
+        } else {
+            None
+        };
         let _place = match &self.rate {
             Some(rate) if self.is_live() => rate.turn().await,
             _ => None,

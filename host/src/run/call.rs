@@ -1,11 +1,12 @@
 //! One call of `execute`, and the results of its items: each item gets exactly one result, whatever the node does.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::value::RawValue;
 
 use crate::events;
 use crate::gate::pipeline::Pipeline;
+use crate::run::batch::Manner;
 use crate::run::item::Item;
 use crate::run::runner::{BoundOperation, Inner};
 use crate::runtime::bindings::{execution, types};
@@ -43,7 +44,7 @@ pub(crate) async fn run_chunk(
     items: &[&Item],
     on_failure: OnFailure,
     in_flight: u32,
-) -> Vec<ItemResult> {
+) -> (Vec<ItemResult>, Option<Manner>) {
     let clock_and_rng = match items {
         [item] => inner.clock_and_rng(item.index),
         _ => ClockAndRng::Real,
@@ -53,6 +54,7 @@ pub(crate) async fn run_chunk(
         operation,
         clock_and_rng,
         on_failure,
+        manner: Mutex::default(),
     };
     let results = chunk.with_session(items, in_flight).await;
     if let [item] = items
@@ -60,7 +62,7 @@ pub(crate) async fn run_chunk(
     {
         inner.keep(item.index, &item.parameters, clock_and_rng, result);
     }
-    results
+    (results, chunk.manner.into_inner().ok().flatten())
 }
 
 /// Results larger than this are scanned on a blocking thread, so that they delay no other task: scanning `output-bytes`
@@ -75,6 +77,8 @@ struct Chunk<'a> {
     operation: &'a BoundOperation,
     clock_and_rng: ClockAndRng,
     on_failure: OnFailure,
+    /// What the last call with several items showed.
+    manner: Mutex<Option<Manner>>,
 }
 
 impl Chunk<'_> {
@@ -173,11 +177,16 @@ impl Chunk<'_> {
             [item] => Some(item.index),
             _ => None,
         };
-        let pipeline = inner.call_pipeline(session, operation, items.len(), item);
+        let pipeline = inner.call_pipeline(session, operation, items.len(), item, in_flight);
         let texts: Vec<&String> = items.iter().map(|item| &item.parameters).collect();
         let results = self.execute(&pipeline, &texts, in_flight).await;
         let observed = pipeline.observed();
         operation.stats.requests(&observed);
+        if results.is_ok()
+            && let Some(manner) = Manner::of(items.len(), in_flight, observed.sent, pipeline.overlap.most())
+        {
+            *self.manner.lock().unwrap_or_else(PoisonError::into_inner) = Some(manner);
+        }
         if !operation.is_write() || items.len() != 1 {
             return results;
         }
@@ -196,6 +205,7 @@ impl Chunk<'_> {
             operation,
             clock_and_rng,
             on_failure,
+            ..
         } = *self;
         let count = items.len();
         let items: Vec<types::Item<'_>> = items
@@ -372,6 +382,7 @@ pub(crate) async fn alone(
         operation,
         clock_and_rng: ClockAndRng::Real,
         on_failure: OnFailure::Continue,
+        manner: Mutex::default(),
     };
     chunk.execute(pipeline, items, 1).await
 }

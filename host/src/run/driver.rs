@@ -20,7 +20,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
-use super::batch::{BatchPlan, BatchSize, ITEMS_PER_SLOT};
+use super::batch::{BatchPlan, BatchSize, ITEMS_PER_SLOT, Shown};
 use super::call::run_chunk;
 use super::item::{Completed, ItemError, check, facts};
 use super::journal::{Earlier, JournalError, OpenJournal, Progress, State, durable, item_digest};
@@ -58,7 +58,7 @@ type Panic = Box<dyn Any + Send>;
 /// A call that has finished.
 struct EndedCall {
     slots: usize,
-    took: Duration,
+    shown: Shown,
     results: Vec<(Tracked, ItemResult)>,
 }
 
@@ -152,7 +152,10 @@ impl Driver {
         };
         Self {
             progress: journal.as_ref().map(|journal| journal.progress()),
-            schedule: Schedule::new(rules, BatchSize::new(plan, options.order, is_one_call)),
+            schedule: Schedule::new(
+                rules,
+                BatchSize::new(plan, options.order, is_one_call, inner.runs_by_turns()),
+            ),
             inner,
             operation,
             stats,
@@ -360,9 +363,12 @@ impl Driver {
         let progress = self.progress.clone().filter(|_| row > 0);
         let call = async move {
             let begun = Instant::now();
-            let ended = |results| EndedCall {
+            let ended = |results, manner| EndedCall {
                 slots,
-                took: begun.elapsed(),
+                shown: Shown {
+                    took: begun.elapsed(),
+                    manner,
+                },
                 results,
             };
             if let Some(progress) = progress
@@ -373,23 +379,23 @@ impl Driver {
                     message: "not sent: the journal cannot be written".into(),
                     detail: None,
                 };
-                return ended(
-                    items
-                        .into_iter()
-                        .map(|tracked| (tracked, Err(unsent())))
-                        .collect(),
-                );
+                let results = items.into_iter().map(|tracked| (tracked, Err(unsent())));
+                return ended(results.collect(), None);
             }
             let chunk: Vec<_> = items.iter().map(|tracked| &tracked.item).collect();
-            let results = run_chunk(&inner, &operation, &chunk, on_failure, in_flight).await;
-            ended(items.into_iter().zip(results).collect())
+            let (results, manner) = run_chunk(&inner, &operation, &chunk, on_failure, in_flight).await;
+            ended(items.into_iter().zip(results).collect(), manner)
         };
         self.calls.spawn(call.in_current_span());
     }
 
     fn call_ended(&mut self, done: Result<EndedCall, JoinError>) {
         match done {
-            Ok(EndedCall { slots, took, results }) => self.schedule.ended(slots, took, results, now()),
+            Ok(EndedCall {
+                slots,
+                shown,
+                results,
+            }) => self.schedule.ended(slots, shown, results, now()),
             // A node cannot make the task panic; if the host's own code does, the run breaks.
             Err(error) => {
                 // An error without a panic means that the task was aborted; its items have their results.

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::events::{self, Label};
 use crate::gate::budget::{Budget, Pace};
 use crate::gate::client::{Owner, RunnerTls};
-use crate::gate::pipeline::{Buffered, Observed, Pipeline, RequestHook, Scope, Signer, Transport};
+use crate::gate::pipeline::{Buffered, Observed, Overlap, Pipeline, RequestHook, Scope, Signer, Transport};
 use crate::runtime::answers::AnswerOwner;
 use crate::runtime::authenticator::Authenticator;
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
@@ -209,6 +209,11 @@ impl Inner {
         operation.is_write() || !matches!(self.target, Target::Live)
     }
 
+    /// Whether the node runs by turns.
+    pub(crate) fn runs_by_turns(&self) -> bool {
+        self.component.pre().runs_by_turns()
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -368,15 +373,18 @@ impl Inner {
         &self.label
     }
 
-    /// The pipeline of a call with these items. It may send as many requests as all of them together.
+    /// The pipeline of a call with these items, and with this many requests under way at once. It may send as many
+    /// requests as all of the items together.
     pub(crate) fn call_pipeline(
         &self,
         session: Option<Arc<Session>>,
         operation: &BoundOperation,
         items: usize,
         item: Option<usize>,
+        in_flight: u32,
     ) -> Arc<Pipeline> {
         let mut pipeline = self.unshared_pipeline(Scope::Operation, session, Some(operation), item);
+        pipeline.overlap = Overlap::at_most(in_flight);
         let items = u32::try_from(items).unwrap_or(u32::MAX);
         pipeline.bound = operation.write_bound.map(|bound| WriteBound {
             most: bound.most.saturating_mul(items),
@@ -444,6 +452,7 @@ impl Inner {
             bound: operation.and_then(|operation| operation.write_bound),
             item,
             slots: Arc::clone(&self.slots),
+            overlap: Overlap::unlimited(),
             buffered: Buffered::new(self.limits.buffered_bytes),
             label: Arc::clone(operation.map_or(&self.label, |operation| &operation.label)),
             rate: operation.map_or_else(

@@ -122,6 +122,11 @@ impl NodePre {
         Ok(())
     }
 
+    /// Whether the node runs by turns.
+    pub(crate) fn runs_by_turns(&self) -> bool {
+        self.turns.is_some()
+    }
+
     pub(crate) async fn describing(&self, store: &mut Store) -> wasmtime::Result<description::Guest> {
         let instance = self.instance(store).await?;
         self.description.load(store, &instance)

@@ -9,6 +9,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _, TryRng};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
 
+use super::printed::{Printed, Stream};
+
 /// The sources of an instance's time and randomness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClockAndRng {
@@ -28,20 +30,35 @@ pub(crate) struct ReplaySeed {
 }
 
 impl ClockAndRng {
-    /// A WASI context with these sources. If they are virtual, also the means to change them for the next recorded
-    /// call.
-    pub(super) fn wasi(self) -> (WasiCtx, Option<Staged>) {
+    /// A WASI context with these sources, in which nothing is granted: no variables, arguments, folders, sockets or
+    /// names, and a standard input that is closed. If the sources are virtual, also the means to change them for the next
+    /// recorded call.
+    pub(super) fn wasi(self, printed: &Printed) -> (WasiCtx, Option<Staged>) {
         let mut builder = WasiCtx::builder();
+        builder
+            .stdout(printed.stream(Stream::Output))
+            .stderr(printed.stream(Stream::Error))
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
         let staged = match self {
             ClockAndRng::Real => None,
             ClockAndRng::Virtual(moment) => {
                 let clock = Standing(Arc::new(AtomicU64::new(moment.clock_ms)));
-                let random = Seeded(Arc::new(Mutex::new(ChaCha20Rng::seed_from_u64(moment.seed))));
+                let random = Seeded::new(moment.seed, SECURE);
+                let insecure = Seeded::new(moment.seed, INSECURE);
+                let seed = AtomicU64::new(moment.seed);
                 builder
                     .wall_clock(clock.clone())
                     .monotonic_clock(clock.clone())
-                    .secure_random(random.clone());
-                Some(Staged { clock, random })
+                    .secure_random(random.clone())
+                    .insecure_random(insecure.clone());
+                Some(Staged {
+                    clock,
+                    random,
+                    insecure,
+                    seed,
+                })
             }
         };
         (builder.build(), staged)
@@ -53,14 +70,24 @@ impl ClockAndRng {
 pub(super) struct Staged {
     clock: Standing,
     random: Seeded,
+    insecure: Seeded,
+    seed: AtomicU64,
 }
 
 impl Staged {
     /// Sets the time and seed of another call.
     pub(super) fn set(&self, moment: ReplaySeed) {
         self.clock.0.store(moment.clock_ms, Ordering::Relaxed);
-        *self.random.0.lock().unwrap_or_else(PoisonError::into_inner) =
-            ChaCha20Rng::seed_from_u64(moment.seed);
+        self.random.set(moment.seed, SECURE);
+        self.insecure.set(moment.seed, INSECURE);
+        self.seed.store(moment.seed, Ordering::Relaxed);
+    }
+
+    /// The seed for hash maps. It does not depend on what was drawn before, since a runtime asks for it once for each
+    /// instance, and an instance may run several calls.
+    pub(super) fn insecure_seed(&self) -> (u64, u64) {
+        let mut random = generator(self.seed.load(Ordering::Relaxed), SEED);
+        (random.next_u64(), random.next_u64())
     }
 }
 
@@ -89,9 +116,30 @@ impl HostMonotonicClock for Standing {
     }
 }
 
+/// The streams of numbers of one seed: a node that draws from one of them changes nothing in the others.
+const SECURE: u64 = 0;
+const INSECURE: u64 = 1;
+const SEED: u64 = 2;
+
+fn generator(seed: u64, stream: u64) -> ChaCha20Rng {
+    let mut generator = ChaCha20Rng::seed_from_u64(seed);
+    generator.set_stream(stream);
+    generator
+}
+
 /// A generator that gives the same numbers for the same seed.
 #[derive(Clone)]
 struct Seeded(Arc<Mutex<ChaCha20Rng>>);
+
+impl Seeded {
+    fn new(seed: u64, stream: u64) -> Self {
+        Self(Arc::new(Mutex::new(generator(seed, stream))))
+    }
+
+    fn set(&self, seed: u64, stream: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = generator(seed, stream);
+    }
+}
 
 impl TryRng for Seeded {
     type Error = Infallible;
@@ -117,9 +165,13 @@ impl TryRng for Seeded {
 mod tests {
     use super::*;
 
-    fn drawn(staged: &Staged) -> (u64, Duration) {
+    fn drawn(staged: &Staged) -> ([u64; 2], (u64, u64), Duration) {
         (
-            staged.random.clone().next_u64(),
+            [
+                staged.random.clone().next_u64(),
+                staged.insecure.clone().next_u64(),
+            ],
+            staged.insecure_seed(),
             HostWallClock::now(&staged.clock),
         )
     }
@@ -127,7 +179,7 @@ mod tests {
     #[test]
     fn a_moment_gives_the_same_time_and_numbers_whatever_came_before() {
         let at = |clock_ms, seed| ReplaySeed { clock_ms, seed };
-        let fresh = |moment| ClockAndRng::Virtual(moment).wasi().1.unwrap();
+        let fresh = |moment| ClockAndRng::Virtual(moment).wasi(&Printed::default()).1.unwrap();
         let used = fresh(at(1, 7));
         let first = drawn(&used);
         assert_ne!(drawn(&used).0, first.0, "numbers go on within a call");
@@ -135,6 +187,6 @@ mod tests {
         assert_eq!(drawn(&used), drawn(&fresh(at(2, 8))));
         used.set(at(1, 7));
         assert_eq!(drawn(&used), first);
-        assert!(ClockAndRng::Real.wasi().1.is_none());
+        assert!(ClockAndRng::Real.wasi(&Printed::default()).1.is_none());
     }
 }

@@ -93,7 +93,8 @@ impl Component {
             // starts meanwhile.
             blocking(move || make(&engine, &digest).map(|pre| (pre, loading))).await?
         };
-        let node = described::describe(engine, &pre).await?;
+        let mut node = described::describe(engine, &pre).await?;
+        node.imports = contract::void_imports(pre.component());
         described::refuse_mute(&node, pre.has(CHOICES))?;
         described::refuse_sessionless(&node, pre.has(AUTHENTICATION), pre.has(SIGNING))?;
         if engine.turns() && pre.has(TURNS) {

@@ -27,12 +27,9 @@ use crate::runtime::loaded::Loaded;
 use crate::runtime::precompiler::Precompiler;
 use crate::runtime::session::Sessions;
 use crate::runtime::state::State;
-use crate::runtime::waiting;
+use crate::runtime::{void_wasi, waiting};
 use nodule_core::address::AddressLists;
 use nodule_core::limits::{DEFAULT_MEMORY_BYTES, DEFAULT_STACK_BYTES, DEFAULT_TABLE_ELEMENTS};
-
-/// The packages that a node may import from. Nothing else exists for it.
-pub(crate) const ALLOWED_IMPORTS: [&str; 4] = ["wasi:clocks", "wasi:http", "wasi:io", "wasi:random"];
 
 /// How often running code is interrupted, so that deadlines are checked and other tasks of the thread run. A hundredth
 /// of a second is short compared with every deadline, and long compared with the microseconds that an interruption
@@ -341,8 +338,8 @@ impl Engine {
     }
 }
 
-/// The interfaces that a node may import. There is no environment, no arguments, no files, no sockets and no standard
-/// streams.
+/// The interfaces that a node may import: those of the contract's world, and [void versions](void_wasi) of what the runtimes
+/// of languages import.
 fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
@@ -355,6 +352,7 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let options = http_bindings::LinkOptions::default();
     http_bindings::http::types::add_to_linker::<State, WasiHttp>(l, &(&options).into(), State::http)?;
     handler::add_to_linker(l)?;
+    void_wasi::add_to_linker(l)?;
     Ok(linker)
 }
 

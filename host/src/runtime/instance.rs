@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, Trap};
+use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::events;
@@ -23,6 +24,7 @@ use crate::runtime::bindings::{Executing, NodePre, authentication, description, 
 use crate::runtime::clock_and_rng::ClockAndRng;
 use crate::runtime::engine::Engine;
 use crate::runtime::in_flight::InFlight;
+use crate::runtime::printed::Printed;
 use crate::runtime::reached_limit::ReachedLimit;
 use crate::runtime::share::{self, Account};
 use crate::runtime::state::{Hooks, RemainingResources, State};
@@ -97,7 +99,9 @@ impl InstanceStore {
         table.set_max_capacity(limits.host_resources);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(limits.header_bytes.saturating_add(FIELD_OVERHEAD));
-        let (wasi, staged) = clock_and_rng.wasi();
+        let printed = Printed::default();
+        printed.begin(pipeline.clone());
+        let (wasi, staged) = clock_and_rng.wasi(&printed);
         let state = State {
             table,
             wasi,
@@ -108,6 +112,7 @@ impl InstanceStore {
             account,
             remaining: RemainingResources::new(limits),
             in_flight: InFlight::default(),
+            printed,
         };
         let mut store = Store::new(engine.wasmtime(), state);
         store.limiter(|state| &mut state.remaining);
@@ -135,8 +140,9 @@ impl InstanceStore {
         match (&state.staged, clock_and_rng) {
             (Some(staged), ClockAndRng::Virtual(moment)) => staged.set(moment),
             (None, ClockAndRng::Real) => {}
-            _ => (state.wasi, state.staged) = clock_and_rng.wasi(),
+            _ => (state.wasi, state.staged) = clock_and_rng.wasi(&state.printed),
         }
+        state.printed.begin(Some(Arc::clone(&pipeline)));
         state.pipeline = Some(pipeline);
         self.store.set_epoch_deadline(1);
     }
@@ -237,6 +243,7 @@ impl InstanceStore {
 
     /// Distinguishes limits from traps.
     fn settle<T>(&self, result: Result<wasmtime::Result<T>, Ended>) -> Result<T, Stop> {
+        let complaint = self.store.data().printed.end();
         let error = match result {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => error,
@@ -249,11 +256,7 @@ impl InstanceStore {
         if let Some(pipeline) = &self.store.data().pipeline {
             events::trap(&pipeline.label);
         }
-        let trap = error.downcast_ref::<Trap>();
-        Err(Stop::Trap(trap.map_or_else(
-            || error.root_cause().to_string(),
-            ToString::to_string,
-        )))
+        Err(Stop::Trap(reason(&error, &complaint)))
     }
 
     fn limit(&self, reached: &ReachedLimit) -> Stop {
@@ -299,6 +302,27 @@ impl Idle {
 
     fn lock(&self) -> MutexGuard<'_, Vec<InstanceStore>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a call gave up, with what its language wrote to standard error about it: an exception and its place.
+fn reason(error: &wasmtime::Error, complaint: &str) -> String {
+    let trap = error.downcast_ref::<Trap>().map(ToString::to_string);
+    let exit = error
+        .downcast_ref::<I32Exit>()
+        .map(|I32Exit(status)| format!("it called `exit` with status {status}"));
+    let reason = trap
+        .or(exit)
+        .unwrap_or_else(|| error.root_cause().to_string());
+    let lines: Vec<&str> = complaint
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    if lines.is_empty() {
+        reason
+    } else {
+        format!("{reason}; it printed: {}", lines.join(" / "))
     }
 }
 

@@ -12,6 +12,7 @@ use wasmtime_wasi_io::IoView;
 
 use super::clock_and_rng::Staged;
 use super::in_flight::InFlight;
+use super::printed::Printed;
 use super::share::Account;
 use crate::gate::pipeline::Pipeline;
 
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pub(super) account: Option<Arc<Account>>,
     pub(super) remaining: RemainingResources,
     pub(super) in_flight: InFlight,
+    pub(super) printed: Printed,
 }
 
 impl State {

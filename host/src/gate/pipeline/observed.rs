@@ -48,6 +48,8 @@ pub(crate) struct Observed {
     authenticating: u32,
     /// The number of denials and limits so far.
     audited: u32,
+    /// The bytes that the node printed so far.
+    pub(super) printed: usize,
     /// The response to an authenticating instance's last request; `None` if it had none.
     last_answer: Option<LastAnswer>,
 }

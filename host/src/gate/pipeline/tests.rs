@@ -333,6 +333,7 @@ impl Kit {
             bound: self.bound,
             item: Some(0),
             slots: Arc::new(Semaphore::new(self.limits.requests_in_flight)),
+            overlap: Overlap::unlimited(),
             buffered: Buffered::new(self.limits.buffered_bytes),
             limits: Arc::new(self.limits),
             label: Arc::new(Label {

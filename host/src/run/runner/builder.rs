@@ -21,7 +21,7 @@ use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::credential::{Credential, CredentialError};
 use nodule_core::description::{BodyNeed, Scheme};
 use nodule_core::limits::Limits;
-use nodule_core::policy::{DeclaredOrigins, Policy};
+use nodule_core::policy::{DeclaredOrigins, Imports, Policy};
 use nodule_core::recording::{self, Meta, Player, Recorder, Recording};
 use nodule_core::secret::Secret;
 
@@ -277,6 +277,12 @@ impl RunnerBuilder {
 
 /// The limits, those of the policy included.
 fn limits_of(component: &Component, policy: &Policy, limits: Limits) -> Result<Limits, Error> {
+    let imports = &component.node().imports;
+    if policy.imports() == Imports::Minimal && !imports.is_empty() {
+        return Err(Error::ImportsNotMinimal {
+            imports: imports.clone(),
+        });
+    }
     let limits = policy.limits_over(limits);
     limits.check()?;
     let stack = component.engine().stack_bytes();

@@ -7,6 +7,7 @@ use nodule_core::outcome::ItemResult;
 use nodule_core::retry::{Change, Verdict, verdict};
 
 use super::{Now, Resting, Schedule, Tracked};
+use crate::run::batch::Shown;
 use crate::run::journal::{State, Urgency};
 use crate::run::notice::Notice;
 
@@ -15,14 +16,14 @@ impl Schedule {
     pub(in crate::run) fn ended(
         &mut self,
         slots: usize,
-        took: Duration,
+        shown: Shown,
         results: Vec<(Tracked, ItemResult)>,
         now: Now,
     ) {
         self.calls = self.calls.saturating_sub(1);
         self.taken_slots = self.taken_slots.saturating_sub(slots);
         self.in_flight = self.in_flight.saturating_sub(results.len());
-        self.batch_size.note(took);
+        self.batch_size.note(shown);
         let before = self.resting.len();
         let mut not_run = Vec::new();
         for (mut tracked, result) in results {

@@ -5,7 +5,7 @@ use nodule_core::rate::Bucket;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::run::batch::BatchPlan;
+use crate::run::batch::{BatchPlan, Shown};
 use crate::run::item::Completed;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ impl Stepped {
         } else {
             BatchPlan::one_call(rules.slots)
         };
-        let size = BatchSize::new(plan, rules.order, is_one_call);
+        let size = BatchSize::new(plan, rules.order, is_one_call, true);
         Self {
             schedule: Schedule::new(rules, size),
             now: Now {
@@ -96,7 +96,11 @@ impl Stepped {
             (tracked, result)
         });
         let results = results.collect();
-        self.schedule.ended(call.slots, SECOND / 10, results, self.now);
+        let shown = Shown {
+            took: SECOND / 10,
+            manner: None,
+        };
+        self.schedule.ended(call.slots, shown, results, self.now);
     }
 
     fn results(&mut self) -> Vec<Completed> {

@@ -103,6 +103,8 @@ impl Documents {
 
     fn node(&mut self, node: description::Node) -> plain::Node {
         plain::Node {
+            // The host adds them, from the component's bytes.
+            imports: Vec::new(),
             hints: self.optional(node.hints.as_ref(), || "node, hints".to_owned()),
             operations: node
                 .operations

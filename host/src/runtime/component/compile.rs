@@ -41,10 +41,8 @@ pub(super) fn compile(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Nod
 
 /// Checks that compiled code fits the contract.
 pub(super) fn link(engine: &Engine, component: &wasmtime::component::Component) -> Result<NodePre, Error> {
-    engine
-        .linker()
-        .instantiate_pre(component)
-        .and_then(NodePre::new)
+    let linked = engine.linker().instantiate_pre(component);
+    NodePre::new(linked.map_err(|error| contract::does_not_fit(&error))?)
         .map_err(|error| contract::wrong(CONTRACT, &error))
 }
 

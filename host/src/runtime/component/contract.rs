@@ -3,8 +3,9 @@
 use super::CONTRACT;
 use super::bytes::{Import, Outside};
 use crate::error::Error;
-use crate::runtime::engine::ALLOWED_IMPORTS;
+use crate::runtime::void_wasi::Given;
 use nodule_core::text::shown;
+use wasmtime::component::types::ComponentItem;
 
 /// The length of an interface's name in a message.
 const SHOWN: usize = 100;
@@ -30,16 +31,13 @@ pub(super) fn refuse_foreign(outside: &Outside) -> Result<(), Error> {
     let foreign: Vec<String> = outside
         .imports
         .iter()
-        .filter(|Import { name, has_only_types }| !is_given(name) && !has_only_types)
+        .filter(|Import { name, has_only_types }| Given::of(name) == Given::Not && !has_only_types)
         .map(|import| import.name.clone())
         .collect();
     if foreign.is_empty() {
         Ok(())
     } else {
-        Err(Error::Imports {
-            imports: foreign,
-            allowed: &ALLOWED_IMPORTS,
-        })
+        Err(Error::Imports { imports: foreign })
     }
 }
 
@@ -51,9 +49,29 @@ pub(super) fn wrong(expected: &'static str, error: &wasmtime::Error) -> Error {
     }
 }
 
-/// Whether an import belongs to a package that nodes may import, in a compatible version.
-fn is_given(import: &str) -> bool {
-    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
-    let package = interface.split('/').next().unwrap_or(interface);
-    ALLOWED_IMPORTS.contains(&package) && version.starts_with("0.2.")
+/// The component imports an interface that this host has, but with other functions or types. Wasmtime's error names the
+/// import, the function in it, and what differs.
+pub(super) fn does_not_fit(error: &wasmtime::Error) -> Error {
+    Error::ImportDiffers {
+        problem: shown(&format!("{error:#}"), SHOWN_WORDS),
+    }
+}
+
+/// The imports beyond those that every node may have, of which the host gives void versions.
+pub(super) fn void_imports(component: &wasmtime::component::Component) -> Vec<String> {
+    let engine = component.engine();
+    let asks = |item: &ComponentItem| match item {
+        ComponentItem::ComponentInstance(instance) => instance
+            .exports(engine)
+            .any(|(_, part)| !matches!(part.ty, ComponentItem::Type(_))),
+        _ => true,
+    };
+    let mut imports: Vec<String> = component
+        .component_type()
+        .imports(engine)
+        .filter(|(name, import)| Given::of(name) == Given::Void && asks(&import.ty))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    imports.sort_unstable();
+    imports
 }

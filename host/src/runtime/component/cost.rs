@@ -56,6 +56,8 @@ pub(super) const BLOCK_DEPTH: usize = 5_000;
 /// Variables times branches of one function: for each pair the compiler tracks a value, in up to 40 bytes. The largest
 /// function of JavaScript's interpreter has 700,000.
 pub(super) const VARIABLES_BY_BRANCHES: u64 = 8_000_000;
+/// The instances of a component, core instances included. Python's interpreter has 17.
+pub(super) const INSTANCES: u64 = 1_000;
 /// The bytes of one constant expression: an address, or a base and an offset.
 pub(super) const CONSTANT_BYTES: usize = 256;
 
@@ -124,7 +126,7 @@ impl Counts {
             ),
             instances: Count::new(
                 "instances, those of components inside of components multiplied",
-                1_000,
+                INSTANCES,
             ),
             linked: Count::new(
                 "things to link, those of components inside of components multiplied",

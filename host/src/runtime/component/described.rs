@@ -15,7 +15,7 @@ use std::time::Duration;
 use http::HeaderName;
 use tokio::time::{Instant, timeout_at};
 
-use super::TURNS;
+use super::{TURNS, cost};
 use crate::error::Error;
 use crate::gate::pipeline::header::is_of_connection;
 use crate::runtime::bindings::{self, AUTHENTICATION, CHOICES, NodePre, SIGNING};
@@ -156,6 +156,8 @@ fn instance(engine: &Engine) -> InstanceStore {
     let mut limits = Limits::default();
     limits.run_timeout = TIMEOUT;
     limits.output_bytes = LIFTED_BYTES;
+    // As many as a component may have: a policy's limits concern runs.
+    limits.instances = usize::try_from(cost::INSTANCES).unwrap_or(usize::MAX);
     InstanceStore::offline(engine, &limits, ClockAndRng::Virtual(MOMENT))
 }
 

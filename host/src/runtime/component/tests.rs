@@ -1,7 +1,9 @@
 //! Which bytes of a component are refused.
 
 use super::bytes::{inspect, refuse_foreign};
+use super::compile;
 use crate::error::Error;
+use crate::runtime::engine::{Engine, EngineConfig};
 
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
@@ -153,4 +155,28 @@ fn interfaces_of_types_are_told_from_those_that_ask_for_something() {
     );
     assert!(!import(&[1, 4, 0, 1, b'r', 3, 1]), "a resource");
     assert!(!import(&[2, 1, 0x40, 0, 1, 0, 4, 0, 1, b'f', 1, 0]), "a function");
+}
+
+#[tokio::test]
+async fn an_import_that_does_not_fit_is_named_with_what_differs() {
+    let engine = Engine::new(&EngineConfig::default()).unwrap();
+    let problem = |import: &str| {
+        let text = format!(r#"(component (import "wasi:random/random@0.2.3" (instance {import})))"#);
+        let bytes = wat::parse_str(text).unwrap();
+        let component = wasmtime::component::Component::new(engine.wasmtime(), bytes).unwrap();
+        match compile::link(&engine, &component) {
+            Err(Error::ImportDiffers { problem }) => problem,
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("it linked"),
+        }
+    };
+    let missing = problem(r#"(export "get-luck" (func (result u64)))"#);
+    assert!(
+        missing.contains("wasi:random/random@0.2.3") && missing.contains("get-luck"),
+        "{missing}"
+    );
+    let differs = problem(r#"(export "get-random-u64" (func (result string)))"#);
+    for named in ["wasi:random/random@0.2.3", "get-random-u64", "string", "u64"] {
+        assert!(differs.contains(named), "{named}: {differs}");
+    }
 }

@@ -13,7 +13,7 @@ use http_body::Frame;
 use http_body_util::BodyExt as _;
 use wasmtime::component::{LinkerInstance, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
-use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
+use wasmtime_wasi_http::p2::types::{HostOutgoingRequest, HostOutgoingResponse};
 use wasmtime_wasi_http::{Error as HttpError, FieldMap};
 use wasmtime_wasi_io::IoView as _;
 use wasmtime_wasi_io::poll::Pollable;
@@ -200,6 +200,11 @@ impl Drop for Reader {
 /// Replaces wasmtime-wasi-http's type.
 pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     resource::<Body>(types, "outgoing-body")?;
+    // A node answers no requests. But a component that imports the whole interface has to find one kind of body in it.
+    types.func_wrap(
+        "[method]outgoing-response.body",
+        |_: Store<'_>, _: (Resource<HostOutgoingResponse>,)| Ok((Err::<Resource<Body>, ()>(()),)),
+    )?;
     types.func_wrap(
         "[method]outgoing-request.body",
         |mut store: Store<'_>, (request,): (Resource<HostOutgoingRequest>,)| {

@@ -1,0 +1,7 @@
+// Makes a component of a node in JavaScript: build.mjs SOURCE WIT OUT
+import { readFile, writeFile } from 'node:fs/promises';
+import { componentize } from '@bytecodealliance/componentize-js';
+
+const [source, witPath, out] = process.argv.slice(2);
+const { component } = await componentize(await readFile(source, 'utf8'), { sourceName: 'node.js', witPath, worldName: 'node' });
+await writeFile(out, component);

@@ -1,0 +1,144 @@
+"""Mocks of the examples' services, on loopback only: issues as GitHub has them, exchange rates, customers.
+
+`python3 examples/mock.py PORT` runs them; `test.py` does so itself.
+"""
+
+import json
+import sys
+import threading
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+TOKEN = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+KEY = "rates-0123456789-abcdefghij"
+CUSTOMERS_KEY = "sk_test_0123456789abcdefghij"
+# A request that waits for others longer than this waits in vain.
+PATIENCE_S = 20
+
+
+class Mock(ThreadingHTTPServer):
+    """Answers requests when as many as `together` are under way, so that a test needs no clock to see them overlap."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port=0):
+        super().__init__(("127.0.0.1", port), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.changed = threading.Condition()
+        self.together = 1
+        self.under_way = 0
+        self.released = 0
+        self.most = 0
+        self.issues = {n: {"number": n, "title": f"Issue {n} 🙂", "state": "open"} for n in range(1, 231)}
+
+    def start(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def expect(self, together):
+        """From now on, requests wait until this many are under way."""
+        with self.changed:
+            self.together, self.most, self.released = together, 0, 0
+
+    def enter(self):
+        """Count a request, and wait for those that it has to overlap. Says whether they came."""
+        with self.changed:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+            if self.released == 0 and self.under_way >= self.together:
+                self.released = self.under_way
+                self.changed.notify_all()
+            came = self.changed.wait_for(lambda: self.released > 0, PATIENCE_S)
+            if came:
+                self.released -= 1
+            return came
+
+    def leave(self):
+        with self.changed:
+            self.under_way -= 1
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        url = urllib.parse.urlsplit(self.path)
+        path = [urllib.parse.unquote(part) for part in url.path.split("/")[1:]]
+        query = dict(urllib.parse.parse_qsl(url.query))
+        services = {"issues": self.issues, "rates": self.rates, "shop": self.customers}
+        serve = services.get(path[0], lambda *_: (404, {"message": "Not Found"}))
+        self.answer(*serve(path[1:], query, json.loads(body) if body else None))
+
+    do_POST = do_GET
+
+    def answer(self, status, document):
+        text = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def together(self, answer):
+        came = self.server.enter()
+        try:
+            return answer() if came else (503, {"message": "the others never came"})
+        finally:
+            self.server.leave()
+
+    def issues(self, path, query, document):
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return 401, {"message": "Bad credentials"}
+        if path == ["user"]:
+            return 200, {"login": "octocat"}
+        if path[:4] != ["repos", "octocat", "hello", "issues"]:
+            return 404, {"message": "Not Found"}
+        issues = self.server.issues
+        if self.command == "POST":
+            number = len(issues) + 1
+            issues[number] = {"number": number, "title": document["title"], "state": "open"}
+            return 200, issues[number]
+        if len(path) == 4:
+            page, size = int(query.get("page", 1)), int(query.get("per_page", 30))
+            return 200, list(issues.values())[(page - 1) * size : page * size]
+        # A service that says nothing where an issue should be.
+        if path[4] == "404404":
+            return 200, None
+        issue = issues.get(int(path[4]))
+        return self.together(lambda: (200, issue) if issue else (404, {"message": "Not Found"}))
+
+    def rates(self, path, query, document):
+        if self.headers.get("X-Api-Key") != KEY:
+            return 401, {"message": "unknown key"}
+        if path == ["v1", "currencies"]:
+            return 200, ["CHF", "EUR", "USD"]
+        if self.command == "POST" and path[:2] == ["v1", "alerts"]:
+            return 200, {"id": 7, "pair": "/".join(path[2:]), "above": document["above"]}
+        if path != ["v1", "rates"]:
+            return 404, {"message": "not found"}
+        # A service that forgets a field.
+        if query["base"] == "XXX":
+            return 200, {"base": "XXX"}
+        if query["base"] != "EUR":
+            return 422, {"message": f"no currency {query['base']}"}
+        rates = {"base": "EUR", "date": query.get("date", "2025-01-31"), "rates": {"CHF": 0.94, "USD": 1.04}}
+        return self.together(lambda: (200, rates))
+
+    def customers(self, path, query, document):
+        if self.headers.get("Authorization") != f"Bearer {CUSTOMERS_KEY}":
+            return 401, {"message": "Invalid API key"}
+        if path[:2] != ["v1", "customers"] or not path[2].startswith("cus_"):
+            return 404, {"message": f"No such customer: {path[-1]}"}
+        return self.together(lambda: (200, {"id": path[2], "name": "Customer 客"}))
+
+
+if __name__ == "__main__":
+    mock = Mock(int(sys.argv[1]))
+    print(mock.url, flush=True)
+    mock.serve_forever()

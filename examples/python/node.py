@@ -1,0 +1,153 @@
+"""Exchange rates. The requests of a call's items are awaited together, as many at once as the call allows."""
+
+import asyncio
+import json
+from urllib.parse import quote, urlencode, urlsplit
+
+import poll_loop
+from componentize_py_types import Err, Ok
+from poll_loop import PollLoop, Sink, Stream
+from wit_world import exports
+from wit_world.exports import description as d
+from wit_world.exports import types as t
+from wit_world.imports.types import (
+    Fields,
+    Method_Get,
+    Method_Post,
+    OutgoingBody,
+    OutgoingRequest,
+    Scheme_Http,
+    Scheme_Https,
+)
+
+
+def parameter(id, name, label, kind, required=True, placeholder=None):
+    return d.Parameter(id, name, label, "", placeholder, kind, required, None, [], None)
+
+
+def operation(group, name, label, summary, parameters, effect, schema):
+    writes = 0 if isinstance(effect, d.Effect_Read) else 1
+    ids = [f"{group}.{name}" for name in parameters]
+    return d.Operation(group, name, label, summary, summary, None, ids, effect, writes, None, json.dumps(schema), None)
+
+
+class Types(exports.Types):
+    pass
+
+
+class Description(exports.Description):
+    def describe(self):
+        # The host adds the key to each request: the node never sees it.
+        key = d.Placement([d.Template("x-api-key", "{key}")], [])
+        return d.Node(
+            name="exchangeRates",
+            display_name="Exchange Rates",
+            version=1,
+            summary="Exchange rates, and alerts about them",
+            icon_svg=None,
+            documentation_url=None,
+            aliases=["currency"],
+            credentials=[
+                d.Credential("exchangeRatesApi", "Exchange Rates API", None, ["baseUrl", "key"], "baseUrl", d.Scheme_Fixed(key), "/v1/currencies")
+            ],
+            origins=[],
+            resources=[d.ResourceGroup("rate", "Rate", ""), d.ResourceGroup("alert", "Alert", "")],
+            operations=[
+                operation("rate", "get", "Get", "Fetch the rates of a day", ["base", "date"], d.Effect_Read(), {"type": "object"}),
+                operation("alert", "create", "Create", "Create an alert", ["pair", "above"], d.Effect_Write(), {"type": "object"}),
+            ],
+            parameters=[
+                parameter("baseUrl", "baseUrl", "Base URL", d.Kind_Text()),
+                parameter("key", "key", "Key", d.Kind_Secret()),
+                parameter("rate.base", "base", "Currency", d.Kind_Text(), placeholder="EUR"),
+                parameter("rate.date", "date", "Day", d.Kind_Date(), required=False),
+                parameter("alert.pair", "pair", "Pair", d.Kind_Text(), placeholder="EUR/CHF"),
+                parameter("alert.above", "above", "Above", d.Kind_Number(d.Range(0.0, None))),
+            ],
+            hints=None,
+        )
+
+
+class Execution(exports.Execution):
+    def execute(self, call):
+        run = OPERATIONS[call.operation]
+
+        async def one(item):
+            try:
+                return Ok([t.Output(json.dumps(await run(call.service.base_url, json.loads(item.parameters))))])
+            except Failed as failed:
+                return Err(failed.failure)
+
+        async def all():
+            return await asyncio.gather(*(one(item) for item in call.items))
+
+        loop = PollLoop()
+        asyncio.set_event_loop(loop)
+        return list(loop.run_until_complete(all()))
+
+
+async def get(base_url, item):
+    query = {"base": item["base"]} | ({"date": item["date"]} if "date" in item else {})
+    rates = await send(base_url, Method_Get(), "/v1/rates?" + urlencode(query))
+    print(f"{len(rates['rates'])} rates of {rates['base']}")
+    return {"base": rates["base"], "date": rates["date"], "rates": rates["rates"]}
+
+
+async def create(base_url, item):
+    first, second = item["pair"].split("/")
+    path = f"/v1/alerts/{quote(first, safe='')}/{quote(second, safe='')}"
+    return await send(base_url, Method_Post(), path, {"above": item["above"]})
+
+
+OPERATIONS = {"get": get, "create": create}
+
+
+class Failed(Exception):
+    """An item's failure, in the contract's words."""
+
+    def __init__(self, failure):
+        super().__init__(failure)
+        self.failure = failure
+
+
+async def send(base_url, method, path, document=None):
+    """Send a request, and return the JSON document of the answer."""
+    base = urlsplit(base_url.rstrip("/"))
+    headers = [("accept", b"application/json")]
+    if document is not None:
+        headers.append(("content-type", b"application/json"))
+    request = OutgoingRequest(Fields.from_list(headers))
+    request.set_method(method)
+    request.set_scheme(Scheme_Https() if base.scheme == "https" else Scheme_Http())
+    request.set_authority(base.netloc)
+    request.set_path_with_query(base.path + path)
+    if document is not None:
+        body = request.body()
+        answered = asyncio.ensure_future(poll_loop.send(request))
+        sink = Sink(body)
+        await sink.send(json.dumps(document).encode())
+        sink.close()
+    else:
+        answered = poll_loop.send(request)
+    try:
+        response = await answered
+    except Err as error:
+        raise Failed(t.Failure_Unavailable(t.Outage(t.Certainty.UNKNOWN, str(error.value), None, None)))
+    status, text = response.status(), (await read(response)).decode()
+    if status == 200:
+        return json.loads(text)
+    answer = t.Answer(status, None, text, None)
+    if status == 401:
+        raise Failed(t.Failure_Unauthenticated(answer))
+    if status == 429:
+        raise Failed(t.Failure_Throttled(t.Throttle(answer, None)))
+    if status >= 500:
+        raise Failed(t.Failure_Unavailable(t.Outage(t.Certainty.UNKNOWN, text, answer, None)))
+    raise Failed(t.Failure_Rejected(answer))
+
+
+async def read(response):
+    stream, body = Stream(response.consume()), bytearray()
+    while (chunk := await stream.next()) is not None:
+        body += chunk
+    return body

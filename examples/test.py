@@ -1,0 +1,231 @@
+"""Tests the examples in other languages against mocks of their services: python3 -B examples/test.py [--record] [NAME]...
+
+`make test-examples` builds the command and runs it. A language whose tools are not installed is left out, and said so, unless it
+is named. `--record` records the cases again instead.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from mock import CUSTOMERS_KEY, KEY, TOKEN, Mock  # noqa: E402
+
+TARGET = HERE.parent / "target"
+NODULE = TARGET / "release" / "nodule"
+# An engine of a language takes longer to compile than a node in Rust. Its code is kept for the other tests.
+ENVIRONMENT = os.environ | {
+    "NODULE_COMPILE_SECONDS": "300",
+    "NODULE_COMPILE_MEGABYTES": "4000",
+}
+
+
+class Example:
+    """What is the same for all of them. A class of its own for each sets `name`, `base` and `credential`."""
+
+    name = base = credential = read = prints = None
+    # What is recorded beside `read`: a file's name, an operation, its items.
+    cases = []
+    # An item of `read` that makes the node's own code fail, and what its failure says.
+    fault = kind = complaint = None
+    overlaps = True
+
+    @classmethod
+    def setUpClass(cls):
+        cls.component = TARGET / "examples" / f"{cls.name}.wasm"
+        subprocess.run([HERE / "build", cls.name, cls.component], check=True)
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.mock = Mock().start()
+        credential = cls.credential | {"baseUrl": cls.mock.url + cls.base}
+        cls.credential_file = pathlib.Path(cls.folder.name) / "credential.json"
+        cls.credential_file.write_text(json.dumps(credential))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.mock.shutdown()
+        cls.folder.cleanup()
+
+    def setUp(self):
+        self.mock.expect(1)
+
+    def nodule(self, *arguments, status=0):
+        command = [NODULE, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
+        self.assertEqual(done.returncode, status, f"{command}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def run_items(self, operation, items, *flags, status=0):
+        file = pathlib.Path(self.folder.name) / "items.jsonl"
+        file.write_text("".join(json.dumps(item) + "\n" for item in items))
+        flags = ["--items", file, "--credential", self.credential_file, *flags]
+        done = self.nodule("run", self.component, *operation, *flags, status=status)
+        return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+    def record(self):
+        """Record the cases again."""
+        operation, items, _ = self.read
+        for name, operation, items in [(operation[1], operation, items), *self.cases]:
+            file = pathlib.Path(self.folder.name) / "items.jsonl"
+            file.write_text("".join(json.dumps(item) + "\n" for item in items))
+            recording = HERE / self.name / "cases" / operation[0] / f"{name}.har"
+            recording.parent.mkdir(parents=True, exist_ok=True)
+            command = [NODULE, "run", self.component, *operation, "--items", file, "--credential", self.credential_file]
+            subprocess.run([*command, "--record", recording], env=ENVIRONMENT)
+
+    def test_it_describes_itself_and_what_it_imports(self):
+        node = json.loads(self.nodule("describe", self.component, "--format", "json").stdout)
+        text = self.nodule("describe", self.component).stdout
+        imports = node.get("imports", [])
+        self.assertEqual(any(name.startswith("wasi:cli/stdout@") for name in imports), self.prints is not None)
+        for name in imports:
+            self.assertIn(name, text)
+
+    def test_a_policy_refuses_what_it_imports(self):
+        policy = pathlib.Path(self.folder.name) / "policy.toml"
+        policy.write_text('imports = "minimal"\n')
+        operation, items, _ = self.read
+        status = 3 if self.prints else 0
+        results, stderr = self.run_items(operation, items[:1], "--policy", policy, status=status)
+        if self.prints:
+            self.assertEqual(results, [])
+            self.assertIn("wasi:cli/stdout@", stderr)
+            self.assertIn('imports = "void"', stderr)
+
+    def test_its_credential_is_accepted_and_another_is_not(self):
+        self.nodule("check-credential", self.component, "--credential", self.credential_file)
+        wrong = json.loads(self.credential_file.read_text())
+        secret = next(name for name in wrong if name != "baseUrl")
+        file = pathlib.Path(self.folder.name) / "wrong.json"
+        file.write_text(json.dumps(wrong | {secret: "wrong-0123456789-0123456789"}))
+        self.nodule("check-credential", self.component, "--credential", file, status=1)
+
+    def test_a_run_gives_what_the_service_answers(self):
+        operation, items, expected = self.read
+        results, _ = self.run_items(operation, items)
+        self.assertEqual([result["json"] for result in results], expected)
+
+    def test_requests_of_one_instance_come_together(self):
+        operation, items, _ = self.read
+        # A call has two items at first. A node that blocks shows that with them, and gets single ones afterwards.
+        self.mock.expect(2 if self.overlaps else 1)
+        results, _ = self.run_items(operation, (items * 2)[:2], "--concurrency", 2)
+        self.assertEqual(["json" in result for result in results], [True, True], results)
+        self.assertEqual(self.mock.most, 2 if self.overlaps else 1)
+
+    def test_no_more_requests_come_together_than_the_run_allows(self):
+        operation, items, _ = self.read
+        self.run_items(operation, items * 8, "--concurrency", 3)
+        self.assertLessEqual(self.mock.most, 3)
+
+    def test_what_it_prints_is_an_event(self):
+        if not self.prints:
+            return
+        operation, item, line = self.prints
+        _, stderr = self.run_items(operation, [item], "--log", "json")
+        events = [json.loads(line) for line in stderr.splitlines() if line.startswith("{")]
+        printed = [event["fields"] for event in events if event["target"] == "nodule::node"]
+        self.assertIn(("stdout", line), [(event["stream"], event["text"]) for event in printed])
+
+    def test_an_exception_says_what_and_where(self):
+        if not self.fault:
+            return
+        operation, items, _ = self.read
+        results, stderr = self.run_items(operation, [self.fault, items[0]], "--log", "json", status=1)
+        failure = results[0]["error"]
+        self.assertEqual(failure["kind"], self.kind)
+        for words in self.complaint:
+            self.assertIn(words, failure["message"])
+            self.assertIn(words, stderr)
+        self.assertIn("json", results[1], "the next item runs")
+
+    def test_the_recorded_cases_pass(self):
+        done = self.nodule("check", self.component, HERE / self.name / "cases")
+        self.assertNotIn("FAILED", done.stdout)
+
+    def test_a_new_recording_replays(self):
+        operation, items, expected = self.read
+        recording = pathlib.Path(self.folder.name) / "recording.har"
+        self.run_items(operation, items, "--record", recording)
+        for secret in self.credential.values():
+            self.assertNotIn(secret, recording.read_text())
+        file = pathlib.Path(self.folder.name) / "items.jsonl"
+        done = self.nodule("run", self.component, *operation, "--items", file, "--replay", recording)
+        self.assertEqual([json.loads(line)["json"] for line in done.stdout.splitlines()], expected)
+
+
+class JavaScript(Example, unittest.TestCase):
+    name, base, credential = "javascript", "/issues", {"token": TOKEN}
+    read = (
+        ("issue", "get"),
+        [{"repository": "octocat/hello", "number": 7}, {"repository": "octocat/hello", "number": 8}],
+        [{"number": n, "title": f"Issue {n} 🙂", "state": "open"} for n in (7, 8)],
+    )
+    prints = (("issue", "list"), {"repository": "octocat/hello"}, "octocat/hello: 100 issues so far")
+    fault = {"repository": "octocat/hello", "number": 404404}
+    kind, complaint = "exception", ["TypeError: ", "get@node.js:"]
+    cases = [
+        ("get-unknown", ("issue", "get"), [{"repository": "octocat/hello", "number": 999}]),
+        ("list", ("issue", "list"), [{"repository": "octocat/hello"}]),
+        ("create", ("issue", "create"), [{"repository": "octocat/hello", "title": "It rains 🙂"}]),
+    ]
+
+
+class Python(Example, unittest.TestCase):
+    name, base, credential = "python", "/rates", {"key": KEY}
+    read = (
+        ("rate", "get"),
+        [{"base": "EUR"}, {"base": "EUR", "date": "2024-02-29"}],
+        [{"base": "EUR", "date": date, "rates": {"CHF": 0.94, "USD": 1.04}} for date in ("2025-01-31", "2024-02-29")],
+    )
+    prints = (("rate", "get"), {"base": "EUR"}, "2 rates of EUR")
+    fault = {"base": "XXX"}
+    kind, complaint = "trap", ["KeyError: 'rates'", "node.py", "in get"]
+    cases = [
+        ("get-unknown", ("rate", "get"), [{"base": "ZZZ"}]),
+        ("create", ("alert", "create"), [{"pair": "EUR/CHF", "above": 0.95}]),
+    ]
+
+
+class Waki(Example, unittest.TestCase):
+    name, base, credential = "waki", "/shop", {"key": CUSTOMERS_KEY}
+    read = (
+        ("customer", "get"),
+        [{"id": "cus_1"}, {"id": "cus_2"}],
+        [{"id": f"cus_{n}", "name": "Customer 客"} for n in (1, 2)],
+    )
+    overlaps = False
+    cases = [("get-unknown", ("customer", "get"), [{"id": "nobody"}])]
+
+
+EXAMPLES = {"javascript": JavaScript, "python": Python, "waki": Waki}
+
+
+def main(names):
+    is_recording = "--record" in names
+    names = [name for name in names if name != "--record"]
+    unknown = set(names) - set(EXAMPLES)
+    if unknown:
+        sys.exit(f"expected {', '.join(EXAMPLES)}, found {', '.join(sorted(unknown))}")
+    suite = unittest.TestSuite()
+    for name, case in EXAMPLES.items():
+        if names and name not in names:
+            continue
+        is_there = name == "waki" or subprocess.run([HERE / "setup", "--installed", name]).returncode == 0
+        if not names and not is_there:
+            print(f"examples: {name} was left out: its tools are not installed (examples/setup {name})")
+            continue
+        if is_recording:
+            suite.addTest(case("record"))
+        else:
+            suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(case))
+    return unittest.TextTestRunner().run(suite).wasSuccessful()
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main(sys.argv[1:]) else 1)
