@@ -76,7 +76,7 @@ class Example:
             recording = HERE / self.name / "cases" / operation[0] / f"{name}.har"
             recording.parent.mkdir(parents=True, exist_ok=True)
             command = [NODULE, "run", self.component, *operation, "--items", file, "--credential", self.credential_file]
-            subprocess.run([*command, "--record", recording], env=ENVIRONMENT)
+            subprocess.run([*command, "--recorded-against", "mock", "--record", recording], env=ENVIRONMENT)
 
     def test_it_describes_itself_and_what_it_imports(self):
         node = json.loads(self.nodule("describe", self.component, "--format", "json").stdout)

@@ -375,6 +375,7 @@ mod tests {
         retry(&label, 1, "reason");
         notice(&label, "kind");
         trap(&label);
+        printed(&label, "stdout", "text");
         let lines = include_str!("events/events.md").lines();
         let rows = lines.filter(|line| line.starts_with("| `"));
         let table: BTreeSet<String> = rows.map(|row| row.replace("| |", "|  |")).collect();

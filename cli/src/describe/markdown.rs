@@ -76,9 +76,10 @@ fn imports(node: &Indexed<'_>, page: &mut String) {
         return;
     }
     let names: Vec<String> = node.imports.iter().map(|name| code(name)).collect();
-    let text = format!("\n## Imports\n\nBeyond what every node has: {}.\n", words::IMPORTS);
-    page.push_str(&text);
-    paragraph(page, &format!("\n{}. {}", names.join(", "), words::MINIMAL));
+    page.push_str("\n## Imports\n\n");
+    let names = names.join(", ");
+    let text = format!("Beyond what every node imports: {names}. {}", words::VOID_IMPORTS);
+    paragraph(page, &text);
 }
 
 fn operations(node: &Indexed<'_>, page: &mut String) {

@@ -113,14 +113,14 @@ fn imports(node: &Indexed<'_>, page: &mut Page) {
         return;
     }
     page.blank();
-    page.title("Imports", words::IMPORTS);
+    page.title("Imports", "beyond what every node imports");
     let row = |name: &String| Row {
         name: name.clone(),
         middle: String::new(),
         texts: Vec::new(),
     };
     page.table(&node.imports.iter().map(row).collect::<Vec<_>>());
-    page.paragraph(words::MINIMAL, FAINT);
+    page.paragraph(words::VOID_IMPORTS, FAINT);
 }
 
 fn one(node: &Indexed<'_>, operation: &Operation, page: &mut Page) {

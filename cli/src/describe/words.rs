@@ -6,12 +6,9 @@ use nodule::description::{
 };
 use nodule::json::Json;
 
-/// About the imports beyond those that every node has.
-pub const IMPORTS: &str =
-    "the runtime of its language imports them, and the host gives void versions: no variables, files or sockets";
-
-/// How an operator refuses them.
-pub const MINIMAL: &str = "The policy `imports = \"minimal\"` refuses the node.";
+/// About the imports beyond those that every node has: what the host gives, and how an operator refuses them.
+pub const VOID_IMPORTS: &str = "The host gives void versions of these: no variables, files or sockets. The policy \
+                                `imports = \"minimal\"` refuses the node.";
 
 /// The kind of values that a parameter takes.
 pub fn kind(node: &Indexed<'_>, kind: &Kind) -> String {

@@ -485,11 +485,22 @@ pub async fn foreign_components(bench: &Bench) {
     let other = patched(
         &guest,
         "wasi:clocks/monotonic-clock",
+        "wasi:keyvalue/store-of-mine",
+    );
+    let words = refusal(&other).await;
+    assert!(
+        words.contains("wasi:keyvalue/store-of-mine") && words.contains("which no node is given"),
+        "{words}"
+    );
+    // A void interface, with functions that it does not have.
+    let other = patched(
+        &guest,
+        "wasi:clocks/monotonic-clock",
         "wasi:sockets/ip-name-lookup",
     );
     let words = refusal(&other).await;
     assert!(
-        words.contains("wasi:sockets/ip-name-lookup") && words.contains("is given only wasi:clocks"),
+        words.contains("wasi:sockets/ip-name-lookup") && words.contains("do not fit this host"),
         "{words}"
     );
     // A changed component is refused before any of it runs; this one would run for five seconds.
