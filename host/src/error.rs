@@ -89,7 +89,10 @@ pub enum Error {
         problem: String,
     },
     /// The policy allows only the imports that every node has, and the component has others.
-    #[error("the component imports {}, and the policy allows `imports = \"minimal\"`", named(imports))]
+    #[error(
+        "the component imports {}, and the policy allows `imports = \"minimal\"`",
+        named(imports)
+    )]
     ImportsNotMinimal {
         /// The imports beyond those.
         imports: Vec<String>,

@@ -7,7 +7,8 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::{
-    BaseUrl, Imports, InsecureOrigin, InsecureOriginError, MOST_WRITE_REQUESTS, Policy, Rule, RuleError, SettingError,
+    BaseUrl, Imports, InsecureOrigin, InsecureOriginError, MOST_WRITE_REQUESTS, Policy, Rule, RuleError,
+    SettingError,
 };
 use crate::canonical::{PathPrefix, UrlError, shown};
 use crate::description::UrlTemplateError;

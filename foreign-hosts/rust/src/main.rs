@@ -59,13 +59,21 @@ impl Service {
         let Some(name) = &service.credential else {
             return Ok(());
         };
-        if self.session.as_ref().is_some_and(|(_, ends)| Instant::now() < *ends) {
+        if self
+            .session
+            .as_ref()
+            .is_some_and(|(_, ends)| Instant::now() < *ends)
+        {
             return Ok(());
         }
         let Some(Scheme::Fixed(placement)) = self.scheme(name) else {
             return self.authenticate(name).await;
         };
-        let access = fixed::access(placement, &self.description, &serde_json::from_str(&self.credential)?);
+        let access = fixed::access(
+            placement,
+            &self.description,
+            &serde_json::from_str(&self.credential)?,
+        );
         self.keep(authentication::Session {
             access,
             expires_in_s: None,

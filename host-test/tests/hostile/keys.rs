@@ -83,7 +83,7 @@ pub async fn every_limit(bench: &Bench) {
     for (key, value, guest, item) in cases {
         let mut limits = format!("{key} = {value}");
         if key == "requests-in-flight" {
-            limits.push_str("\nconnect-timeout-ms = 300\nfirst-byte-timeout-ms = 900");
+            limits.push_str("\nconnect-timeout-ms = 500\nfirst-byte-timeout-ms = 3000");
         }
         let setup = Setup::new(bench, guest, server.origin())
             .await
@@ -95,8 +95,12 @@ pub async fn every_limit(bench: &Bench) {
             let runner = setup.runner();
             let run = runner.execute("things", "read", vec![item; 3], &options);
             let results = within(key, run).await.unwrap();
-            let words = results.iter().map(|result| result.as_ref().unwrap_err().to_string());
-            let held: Vec<bool> = words.map(|words| words.contains("`requests-in-flight`")).collect();
+            let words = results
+                .iter()
+                .map(|result| result.as_ref().unwrap_err().to_string());
+            let held: Vec<bool> = words
+                .map(|words| words.contains("`requests-in-flight`"))
+                .collect();
             assert_eq!(held.iter().filter(|held| **held).count(), 2, "{results:?}");
             continue;
         }

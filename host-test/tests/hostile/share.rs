@@ -512,11 +512,7 @@ pub async fn drips(bench: &Bench) {
         failure.to_string().contains("`connect-timeout-ms`"),
         "{failure:?}"
     );
-    assert!(
-        clock.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        clock.elapsed()
-    );
+    assert!(clock.elapsed() < Duration::from_secs(10), "{:?}", clock.elapsed());
 }
 
 pub async fn panics(bench: &Bench) {

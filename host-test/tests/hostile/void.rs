@@ -49,7 +49,10 @@ pub async fn void_wasi(bench: &Bench) {
     let before = bench.log.text().len();
     let setup = Setup::new(bench, USES_VOID, NOWHERE).await;
     let told = bench.log.text().split_off(before);
-    assert!(!told.contains("printed while"), "a description's prints are not shown");
+    assert!(
+        !told.contains("printed while"),
+        "a description's prints are not shown"
+    );
     nothing_is_granted(&setup).await;
     nothing_can_be_opened(&setup).await;
     exit_ends_the_call(&setup).await;
@@ -74,15 +77,23 @@ async fn nothing_is_granted(setup: &Setup) {
     assert_eq!(output(&results[0]), [environment]);
     let denied = "ErrorCode::AccessDenied";
     let looked_up = "ErrorCode::PermanentResolverFailure";
-    assert_eq!(output(&results[1]), [json!([looked_up, denied, denied, denied, denied])]);
+    assert_eq!(
+        output(&results[1]),
+        [json!([looked_up, denied, denied, denied, denied])]
+    );
 }
 
 async fn nothing_can_be_opened(setup: &Setup) {
     // A few handles exist in any instance; none of them is a descriptor.
     for handle in [0, 1, 2, 3, u32::MAX >> 2] {
-        let items = OF_DESCRIPTORS.map(|function| json!({"void": "descriptor", "text": function, "handle": handle}));
+        let items =
+            OF_DESCRIPTORS.map(|function| json!({"void": "descriptor", "text": function, "handle": handle}));
         let results = setup.run(items.into()).await;
-        assert_eq!(kinds(&results), ["trap"; OF_DESCRIPTORS.len()], "{handle}: {results:?}");
+        assert_eq!(
+            kinds(&results),
+            ["trap"; OF_DESCRIPTORS.len()],
+            "{handle}: {results:?}"
+        );
         for (result, function) in results.iter().zip(OF_DESCRIPTORS) {
             let words = result.as_ref().unwrap_err().to_string();
             assert!(words.contains("handle"), "{function}: {words}");
@@ -92,7 +103,9 @@ async fn nothing_can_be_opened(setup: &Setup) {
 
 async fn exit_ends_the_call(setup: &Setup) {
     for what in ["exits", "fails"] {
-        let results = setup.run(vec![json!({"void": what}), json!({"void": "none"})]).await;
+        let results = setup
+            .run(vec![json!({"void": what}), json!({"void": "none"})])
+            .await;
         assert_eq!(kinds(&results), ["trap", "ok"], "{what}");
         let words = results[0].as_ref().unwrap_err().to_string();
         assert!(words.contains("`exit`"), "{words}");
@@ -104,7 +117,9 @@ async fn printed(bench: &Bench, setup: &Setup, item: Value) -> (Vec<Value>, Stri
     let before = bench.log.text().len();
     setup.run(vec![item]).await;
     let text = bench.log.text().split_off(before);
-    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let events = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
     let printed = events.filter(|event| event["target"] == "nodule::node");
     (printed.map(|mut event| event["fields"].take()).collect(), text)
 }
@@ -165,7 +180,10 @@ async fn secrets_are_not_printed(bench: &Bench, mut setup: Setup) {
         let (events, log) = printed(bench, &setup, item).await;
         let shown = events[0]["text"].as_str().unwrap();
         assert_eq!(shown.matches("[redacted]").count(), 3, "{shown}");
-        assert!(shown.starts_with(ITEM_DATA), "what it was given it may print: {shown}");
+        assert!(
+            shown.starts_with(ITEM_DATA),
+            "what it was given it may print: {shown}"
+        );
         for form in [secret.to_owned(), STANDARD.encode(secret)] {
             assert!(!log.contains(&form), "{log}");
         }

@@ -8,11 +8,19 @@
     reason = "a test that panics fails, which is the point; clippy's exception covers test functions only"
 )]
 
-#[allow(dead_code, clippy::pedantic, reason = "shared with the hostile tests, which use the rest")]
+#[allow(
+    dead_code,
+    clippy::pedantic,
+    reason = "shared with the hostile tests, which use the rest"
+)]
 #[path = "../hostile/server.rs"]
 mod server;
 
-#[allow(dead_code, clippy::pedantic, reason = "shared with the hostile tests, which use the rest")]
+#[allow(
+    dead_code,
+    clippy::pedantic,
+    reason = "shared with the hostile tests, which use the rest"
+)]
 #[path = "../hostile/certified.rs"]
 mod certified;
 

@@ -66,7 +66,11 @@ impl Manner {
             return None;
         }
         let is_one_by_one = most_at_once < 2 && usize::try_from(sent).is_ok_and(|sent| sent >= items);
-        Some(if is_one_by_one { Self::Blocks } else { Self::Overlaps })
+        Some(if is_one_by_one {
+            Self::Blocks
+        } else {
+            Self::Overlaps
+        })
     }
 }
 
@@ -202,10 +206,7 @@ mod tests {
 
     /// The slots and items of the next call, after calls that showed this.
     fn after(size: &mut BatchSize, manner: Option<Manner>) -> (usize, usize) {
-        size.note(Shown {
-            took: SLOW,
-            manner,
-        });
+        size.note(Shown { took: SLOW, manner });
         (size.in_flight(), size.items(size.in_flight()))
     }
 
@@ -238,7 +239,11 @@ mod tests {
             (8, 4, 1, 1, Some(Overlaps)),
             (8, 4, 0, 0, Some(Overlaps)),
         ] {
-            assert_eq!(Manner::of(items, in_flight, sent, most), shown, "{items} {sent} {most}");
+            assert_eq!(
+                Manner::of(items, in_flight, sent, most),
+                shown,
+                "{items} {sent} {most}"
+            );
         }
     }
 

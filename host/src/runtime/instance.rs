@@ -311,9 +311,7 @@ fn reason(error: &wasmtime::Error, complaint: &str) -> String {
     let exit = error
         .downcast_ref::<I32Exit>()
         .map(|I32Exit(status)| format!("it called `exit` with status {status}"));
-    let reason = trap
-        .or(exit)
-        .unwrap_or_else(|| error.root_cause().to_string());
+    let reason = trap.or(exit).unwrap_or_else(|| error.root_cause().to_string());
     let lines: Vec<&str> = complaint
         .lines()
         .map(str::trim)

@@ -193,11 +193,7 @@ impl OutputStream for Writer {
 }
 
 impl AsyncWrite for Writer {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         self.printed.write(self.stream, bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -225,7 +221,10 @@ mod tests {
 
     #[test]
     fn the_end_of_standard_error_is_kept_for_one_call() {
-        assert_eq!(complaint(&["Trace", "back\nTypeError: x\n"]), "Traceback\nTypeError: x\n");
+        assert_eq!(
+            complaint(&["Trace", "back\nTypeError: x\n"]),
+            "Traceback\nTypeError: x\n"
+        );
         let long = "x".repeat(COMPLAINT_BYTES);
         assert_eq!(complaint(&["first", &long, "last"]).len(), COMPLAINT_BYTES);
         assert!(complaint(&["first", &long, "last"]).ends_with("xlast"));

@@ -101,12 +101,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
     filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)?;
     random::insecure::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())?;
-    l.instance(INSECURE_SEED)?
-        .func_wrap("insecure-seed", |mut store: StoreContextMut<'_, State>, (): ()| {
+    l.instance(INSECURE_SEED)?.func_wrap(
+        "insecure-seed",
+        |mut store: StoreContextMut<'_, State>, (): ()| {
             let state = store.data_mut();
             let seed = state.staged.as_ref().map(|staged| Ok(staged.insecure_seed()));
             Ok((seed.unwrap_or_else(|| state.wasi.random().insecure_seed())?,))
-        })?;
+        },
+    )?;
     sockets::instance_network::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(l, State::sockets)?;
     let options = sockets::network::LinkOptions::default();

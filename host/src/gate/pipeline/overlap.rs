@@ -76,14 +76,18 @@ mod tests {
     fn a_request_beyond_the_number_waits_for_another_to_end() {
         for (in_flight, most) in [(0, 1), (1, 1), (2, 2)] {
             let overlap = Overlap::at_most(in_flight);
-            let mut entered: Vec<_> = (0..most).map(|_| overlap.enter().now_or_never().unwrap()).collect();
+            let mut entered: Vec<_> = (0..most)
+                .map(|_| overlap.enter().now_or_never().unwrap())
+                .collect();
             let mut waiting = std::pin::pin!(overlap.enter());
             assert!(waiting.as_mut().now_or_never().is_none(), "{in_flight}");
             entered.pop();
             assert!(waiting.now_or_never().is_some(), "{in_flight}");
         }
         let unlimited = Overlap::unlimited();
-        let entered: Vec<_> = (0..100).map(|_| unlimited.enter().now_or_never().unwrap()).collect();
+        let entered: Vec<_> = (0..100)
+            .map(|_| unlimited.enter().now_or_never().unwrap())
+            .collect();
         assert_eq!(entered.len(), 100);
     }
 

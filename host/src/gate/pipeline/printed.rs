@@ -35,7 +35,11 @@ impl Pipeline {
             (before, notes.printed)
         };
         if after <= PRINTED_BYTES {
-            events::printed(&self.label, stream, &shown(&self.without_secrets(line), LINE_CHARS));
+            events::printed(
+                &self.label,
+                stream,
+                &shown(&self.without_secrets(line), LINE_CHARS),
+            );
         } else if before <= PRINTED_BYTES {
             events::silence(&self.label);
         }
