@@ -9,7 +9,7 @@ use wit_parser::{ManglingAndAbi, Resolve};
 
 /// What componentize-js 0.23 and componentize-py 0.25 import together, and the rest of these packages.
 const WORLD: &str = "
-package every:import;
+package nodule:imports;
 
 world node {
   include wasi:cli/imports@0.2.12;
