@@ -1,6 +1,6 @@
 //! `nodule check`: replays every recorded case and compares the results with the recorded ones.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use futures_util::StreamExt as _;
 use nodule::description::{Kind, Node, Operation, Parameter};
 use nodule::json::Json;
-use nodule::policy::Policy;
+use nodule::policy::{Policy, Rule};
 use nodule::recording::{self, Case, Outcome, Recording, Role};
 use nodule::{Component, ItemResult, RunOptions, text};
 
@@ -181,9 +181,7 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
         return faults;
     }
     let broken = Broken::of(&recording);
-    // Nothing is sent, so that what the node declares needs no grant.
-    let mut policy = Policy::default();
-    policy.allow_declared();
+    let policy = policy_of(&recording, &case);
     let runner = match component.runner().policy(policy).replay(recording).build() {
         Ok(runner) => runner,
         Err(error) => {
@@ -214,6 +212,22 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
     let unused = unused.authentication.iter();
     faults.extend(unused.map(|exchange| Fault::Unused(exchange.to_string())));
     faults
+}
+
+/// Nothing is sent, so that neither what the node declares nor what it was allowed when it was recorded needs a grant.
+fn policy_of(recording: &Recording, case: &Case) -> Policy {
+    let mut policy = Policy::default();
+    policy.allow_declared();
+    let origins = recording
+        .exchanges()
+        .iter()
+        .map(|exchange| exchange.request.url.origin());
+    let others = origins.filter(|origin| *origin != case.base_url.origin());
+    let others: BTreeSet<String> = others.map(|origin| origin.ascii_serialization()).collect();
+    for rule in others.iter().filter_map(|origin| Rule::parse(origin).ok()) {
+        policy.allow(rule.with_private(true));
+    }
+    policy
 }
 
 /// `points/adjustPoints` and `points/adjustPoints-twice` are cases of `points/adjustPoints`.

@@ -69,11 +69,19 @@ def copy(tree):
     names = {name for name in listed.stdout.decode().split("\0") if name}
     for name in names:
         source = ROOT / name
-        if source.is_file() and not source.is_symlink():
+        if source.is_symlink():
+            link(tree / name, source.readlink())
+        elif source.is_file():
             write(tree / name, source.read_bytes(), source.stat().st_mode)
     for old in [path for path in tree.rglob("*.rs") if "target" not in path.parts]:
         if str(old.relative_to(tree)) not in names:
             old.unlink()
+
+
+def link(path, to):
+    if not path.is_symlink():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(to)
 
 
 def write(path, content, mode=0o644):
@@ -134,9 +142,10 @@ def cargo(tree, build, *arguments):
 def prepare(target, build):
     """What was compiled of the libraries is taken over, so that Wasmtime is not compiled again."""
     if not (build / "release").is_dir() and (target / "release").is_dir():
-        for part in ["deps", "build", ".fingerprint"]:
+        # Cargo writes into what is in `build` and `.fingerprint`, so that a link would change the original.
+        for part, take in [("deps", os.link), ("build", shutil.copy2), (".fingerprint", shutil.copy2)]:
             if (target / "release" / part).is_dir():
-                shutil.copytree(target / "release" / part, build / "release" / part, copy_function=os.link, symlinks=True)
+                shutil.copytree(target / "release" / part, build / "release" / part, copy_function=take, symlinks=True)
     build.mkdir(parents=True, exist_ok=True)
     shutil.copytree(target / "hostile", build / "hostile", dirs_exist_ok=True)
     shutil.copy(target / "socialhub.wasm", build / "socialhub.wasm")
@@ -213,9 +222,7 @@ def main():
     copy(tree)
     for name, text in files.items():
         write(tree / name, text.encode())
-    link = tree / "target"
-    if not link.is_symlink():
-        link.symlink_to(build)
+    link(tree / "target", build)
     print(f"building {len(mutations)} mutations", flush=True)
     cargo(tree, build, "build", "--release", "-p", "nodule-cli", "-p", "socialhub-simulator", "-p", "same-features")
     told = cargo(tree, build, "test", "--release", *PACKAGES, "--test", "hostile", "--no-run")

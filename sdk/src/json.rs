@@ -183,7 +183,11 @@ fn refused(text: &str) -> Result<&str, String> {
     let (before, after) = text.as_bytes().split_at_checked(at).unwrap_or_default();
     let line = before.split(|byte| *byte == b'\n').count();
     let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
-    let what = if after.is_empty() { "end" } else { "text" };
+    let what = match after {
+        [] => "end",
+        [0..b' ', ..] => "control character",
+        _ => "text",
+    };
     Err(format!("unexpected {what} at line {line} column {column}"))
 }
 

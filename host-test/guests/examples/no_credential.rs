@@ -23,7 +23,7 @@ impl Behaviour for NoCredential {
             Some(error) => Err(failure(error)),
             None => Ok(d::Choice {
                 label: answer["body"].as_str().unwrap_or_default().to_owned(),
-                value: answer["status"].to_string(),
+                value: answer["body"].to_string(),
                 summary: String::new(),
             }),
         };

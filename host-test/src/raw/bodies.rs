@@ -115,7 +115,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "trailing",
             Answer::ok(format!("{DATA}\0\n")),
-            unintelligible(200, &["trailing characters"]),
+            unintelligible(200, &["control character at line 1"]),
         ),
         Scenario::new(
             "xssi",
@@ -139,7 +139,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         Scenario::new(
             "two",
             Answer::ok(format!("{DATA}{DATA}")),
-            unintelligible(200, &["trailing characters"]),
+            unintelligible(200, &["unexpected text at line 1"]),
         ),
         Scenario::new(
             "comment",

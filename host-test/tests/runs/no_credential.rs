@@ -125,8 +125,8 @@ async fn its_form_is_asked_recorded_and_replayed() {
     let mut live = ask(&["--allow", &origin, "--record"]);
     let live = expect(live.arg(&file), 0);
     let expected = [
-        json!({"label": "/a 绿茶", "value": 200}),
-        json!({"label": "/b 绿茶", "value": 200}),
+        json!({"label": "/a 绿茶", "value": "/a 绿茶"}),
+        json!({"label": "/b 绿茶", "value": "/b 绿茶"}),
     ];
     assert_eq!(lines(&live), expected);
     drop(service);
