@@ -65,16 +65,18 @@ test-packages: build ## Compile the published crates from what is packed of them
 check: build ## Replay the recorded cases
 	$(NODULE) check $(COMPONENT) $(CASES)
 
+# What xtask makes dummies with has features that would have Wasmtime checked a second time.
 lint: setup ## Formatting, clippy with the workspace's lints, documentation, dependencies, advisories
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -p nodule-fuzz --check
 	$(CARGO) fmt --manifest-path host-test/embedder/Cargo.toml --check
 	@$(CARGO) metadata --locked --format-version 1 --manifest-path host-test/embedder/Cargo.toml >/dev/null
-	$(CARGO) clippy --quiet --release --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --release --workspace --exclude xtask --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --release -p xtask --all-targets -- -D warnings
 	$(CARGO) clippy --quiet -p socialhub-node --target $(GUEST) -- -D warnings
 	@if command -v c++ >/dev/null; then CARGO_TARGET_DIR=fuzz/target $(CARGO) clippy --quiet --manifest-path fuzz/Cargo.toml -- -D warnings; \
 		else echo "no C++ compiler, which the fuzz targets need: they were not checked"; fi
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --release --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --release --workspace --exclude xtask --no-deps
 	@if command -v cargo-deny >/dev/null; then $(CARGO) fetch --quiet --locked && $(CARGO) deny --offline check --hide-inclusion-graph bans licenses sources; \
 		else echo "cargo-deny is not installed: dependencies were not checked"; fi
 	@$(CARGO) run --quiet --release -p xtask -- advisories
