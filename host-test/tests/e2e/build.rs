@@ -1,10 +1,11 @@
 //! Build results: the component's imports and size, and the sources of the host.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use wasmparser::{Parser, Payload};
 
-use crate::support::{all_files, component, described, files, root};
+use crate::support::{all_files, component, described, expect, files, root, stdout};
 
 /// The interfaces that a component imports.
 fn imports(component: &[u8]) -> BTreeSet<String> {
@@ -84,6 +85,57 @@ fn the_parser_is_the_one_that_wasmtime_has() {
             .to_owned()
     };
     assert_eq!(parser_of("nodule-host"), parser_of("wasmtime-environ"));
+}
+
+/// What Wasmtime is made of in a build of these packages: each crate below it, with its features.
+fn wasmtime_of(packages: &[&str]) -> BTreeSet<String> {
+    let tree = |packages: &[&str], format: &str| -> BTreeSet<String> {
+        let mut tree = Command::new(env!("CARGO"));
+        tree.args([
+            "tree",
+            "--offline",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            format,
+        ]);
+        for package in packages {
+            tree.args(["--package", package]);
+        }
+        let listed = stdout(&expect(tree.current_dir(root()), 0));
+        let lines = listed.lines().map(|line| line.trim_end_matches(" (*)"));
+        lines.map(ToOwned::to_owned).collect()
+    };
+    let below = tree(&["wasmtime"], "{p}");
+    let built = tree(packages, "{p} {f}");
+    let is_below = |line: &&String| {
+        below.iter().any(|name| {
+            line.strip_prefix(name.as_str())
+                .is_some_and(|rest| rest.starts_with(' '))
+        })
+    };
+    built.iter().filter(is_below).cloned().collect()
+}
+
+/// Cargo unites features over the packages of a command. One that differs has Wasmtime compiled again, which takes minutes.
+#[test]
+fn every_build_has_the_same_wasmtime() {
+    let built = wasmtime_of(&["nodule-cli", "socialhub-simulator", "same-features"]);
+    assert!(built.len() > 50, "{built:?}");
+    for packages in [
+        &["nodule-host", "nodule-cli", "host-test"][..],
+        &["bare-host"],
+        &["nodule-cli", "socialhub-simulator", "host-test"],
+    ] {
+        let other = wasmtime_of(packages);
+        let differing: Vec<_> = built.symmetric_difference(&other).collect();
+        assert!(
+            differing.is_empty(),
+            "{packages:?}: {differing:?}; turn the features on in same-features"
+        );
+    }
 }
 
 /// Flags are the command line's: an engine that embeds the library has none of them.
