@@ -95,7 +95,7 @@ fn wasmtime_of(packages: &[&str]) -> BTreeSet<String> {
             "tree",
             "--offline",
             "--edges",
-            "normal",
+            "normal,no-proc-macro",
             "--prefix",
             "none",
             "--format",
