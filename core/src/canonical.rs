@@ -28,11 +28,19 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 pub use path::{PathMismatch, PathPrefix};
 
 /// Most servers refuse longer request lines. Longer data belongs in a body.
 pub const URL_BYTES: usize = 16 * 1024;
+
+/// All characters that RFC 3986 does not call unreserved: percent-encoded, a text stands for itself in any part of a URL.
+pub const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The scheme of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

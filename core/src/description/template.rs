@@ -17,17 +17,11 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use thiserror::Error;
 
 use super::text::{is_deceptive, quoted};
-
-/// All but the unreserved characters of RFC 3986.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+use crate::canonical::RESERVED;
 
 /// A text with a credential's fields in it.
 ///
@@ -193,7 +187,7 @@ impl TextTemplate {
         let out = self.fill(value, destination)?;
         match destination {
             Destination::Header | Destination::UrlPath => Ok(out),
-            Destination::Query => Ok(utf8_percent_encode(&out, ENCODED).to_string()),
+            Destination::Query => Ok(utf8_percent_encode(&out, RESERVED).to_string()),
             Destination::UrlHost if is_host_name(&out) => Ok(out),
             Destination::UrlHost => Err(RenderError::Whole {
                 template: self.text.clone(),
@@ -300,7 +294,7 @@ fn fitted<'v>(field: &str, value: &'v str, destination: Destination) -> Result<C
     Ok(match destination {
         Destination::Header | Destination::Query => Cow::Borrowed(value),
         Destination::UrlHost => Cow::Owned(value.to_ascii_lowercase()),
-        Destination::UrlPath => utf8_percent_encode(value, ENCODED).into(),
+        Destination::UrlPath => utf8_percent_encode(value, RESERVED).into(),
     })
 }
 

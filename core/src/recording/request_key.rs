@@ -8,18 +8,12 @@
 use crate::json::Json;
 use bytes::Bytes;
 use http::Method;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+use percent_encoding::{percent_decode, percent_encode};
 use ring::digest::{Context, SHA256};
 use url::Url;
 
 use super::exchange::{Request, Role, header};
-
-/// All characters that RFC 3986 does not call unreserved.
-const RESERVED: AsciiSet = NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+use crate::canonical::RESERVED;
 
 /// A request in the form that comparisons use.
 pub(super) struct Canonical {
@@ -259,5 +253,5 @@ fn query(url: &Url) -> Vec<(String, String)> {
 /// One spelling for each sequence of bytes.
 fn reencoded(text: &str) -> String {
     let decoded: Vec<u8> = percent_decode(text.as_bytes()).collect();
-    percent_encode(&decoded, &RESERVED).to_string()
+    percent_encode(&decoded, RESERVED).to_string()
 }

@@ -26,7 +26,7 @@ impl Behaviour for Declares {
         };
         let headers = [
             ("authorization", "Bearer {secret}"),
-            ("accept", "text/plain; reader={reader}; {{x}}"),
+            ("x-reader", "reader={reader}; {{x}}"),
         ];
         let query = [
             ("key", "{secret}"),
@@ -41,13 +41,13 @@ impl Behaviour for Declares {
             query: query.map(template).into(),
         });
         credential.test = Some("/test".to_owned());
-        for name in ["reader", "absent", "branch"] {
+        for name in ["reader", "absent", "kind", "branch"] {
             credential.fields.push(name.to_owned());
             node.parameters.push(parameter(name, d::Kind::Text));
         }
         for branch in node.parameters.iter_mut().filter(|field| field.id == "branch") {
             branch.visible_when = vec![d::Condition {
-                parameter: "mode".to_owned(),
+                parameter: "kind".to_owned(),
                 holds: d::Holds::OneOf(vec![r#""branch""#.to_owned()]),
             }];
         }

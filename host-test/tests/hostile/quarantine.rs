@@ -357,7 +357,7 @@ pub async fn query(bench: &Bench) {
     let server = Server::start(|_| ok("{}")).await;
     let setup = Setup::new(bench, CONSPIRES, api(&server)).await;
     let mode = session(&[], &[("access token", "the-real/session-token")]);
-    let sent = "access%20token=the%2Dreal%2Fsession%2Dtoken";
+    let sent = "access%20token=the-real%2Fsession-token";
     for (own, left) in [
         ("", ""),
         ("?access+token=mine", ""),

@@ -4,16 +4,16 @@ use std::fmt;
 
 use http::Uri;
 use http::uri::PathAndQuery;
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+use percent_encoding::{percent_decode, utf8_percent_encode};
 use zeroize::Zeroizing;
 
+use nodule_core::canonical::RESERVED;
 use nodule_core::secret::Secret;
 
 /// The parameters, as given and as sent. Its `Debug` shows none of them.
 pub(crate) struct Query {
     fields: Vec<(String, Secret)>,
-    /// `&name=value` for each parameter, with everything but letters and digits percent-encoded, so that any URL can
-    /// take it.
+    /// `&name=value` for each parameter, percent-encoded, so that any URL can take it.
     encoded: Secret,
 }
 
@@ -26,8 +26,8 @@ impl fmt::Debug for Query {
 impl Query {
     pub(crate) fn new(fields: Vec<(String, Secret)>) -> Self {
         let pairs = fields.iter().flat_map(|(name, value)| {
-            let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
-            let value = utf8_percent_encode(value.expose(), NON_ALPHANUMERIC);
+            let name = utf8_percent_encode(name, RESERVED);
+            let value = utf8_percent_encode(value.expose(), RESERVED);
             ["&"].into_iter().chain(name).chain(["="]).chain(value)
         });
         // Allocated once, since a growing string leaves copies of the secret behind.
