@@ -9,6 +9,8 @@ mod answer;
 pub mod base_url;
 #[doc(hidden)]
 pub mod bindings;
+#[cfg(all(feature = "cases", not(target_family = "wasm")))]
+pub mod cases;
 mod client;
 mod date;
 mod excerpt;
