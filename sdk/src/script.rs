@@ -38,6 +38,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::authentication::Session;
+use crate::bindings::exports::workflow::node::choices::Question;
 use crate::bindings::exports::workflow::node::execution::{Call, ItemResult, OnFailure, Service as Bound};
 use crate::bindings::exports::workflow::node::types::{Access, BoundCredential, Failure, Item, Output};
 use crate::client::Client;
@@ -45,7 +46,10 @@ use crate::http::{Broken, Headers, Request, Response, name};
 use crate::table::plan::Plan;
 use crate::table::{Operation, Service};
 use crate::transport::Requests;
-use crate::{execute, exports};
+use crate::{execute, exports, form};
+
+pub use crate::bindings::exports::workflow::node::choices::Page as ChoicesPage;
+pub use crate::bindings::exports::workflow::node::description::Parameter as Column;
 
 /// Where the service of a test is.
 pub const BASE: &str = "https://api.example";
@@ -227,6 +231,45 @@ impl Script {
     /// Run a call.
     pub fn execute(&self, call: Call) -> Result<Vec<ItemResult>, Failure> {
         self.answered(async |requests| execute::execute(self.service, requests, call).await)
+    }
+
+    /// Ask for one page of the values that a parameter of `group.operation` may have. `form` is what is filled in, a JSON object.
+    pub fn choices(
+        &self,
+        operation: &str,
+        parameter: &str,
+        form: &str,
+        search: Option<&str>,
+        cursor: Option<&str>,
+    ) -> Result<ChoicesPage, Failure> {
+        let question = self.question(operation, parameter, form, search, cursor);
+        self.answered(async |requests| form::values(self.service, requests, &question).await)
+    }
+
+    /// Ask for the columns of a parameter of `group.operation`.
+    pub fn columns(&self, operation: &str, parameter: &str, form: &str) -> Result<Vec<Column>, Failure> {
+        let question = self.question(operation, parameter, form, None, None);
+        self.answered(async |requests| form::fields(self.service, requests, &question).await)
+    }
+
+    fn question(
+        &self,
+        operation: &str,
+        parameter: &str,
+        form: &str,
+        search: Option<&str>,
+        cursor: Option<&str>,
+    ) -> Question {
+        let call = self.new_call(operation, &[]);
+        Question {
+            parameter: [operation, ".", parameter].concat(),
+            group: call.group,
+            operation: call.operation,
+            filled_in: form.to_owned(),
+            search: search.map(str::to_owned),
+            cursor: cursor.map(str::to_owned),
+            service: call.service,
+        }
     }
 
     /// Log in with the fields of the service's first credential, a JSON object.
