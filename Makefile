@@ -41,17 +41,22 @@ examples: setup ## Build the examples' components: target/stripe.wasm, target/gi
 	@for name in stripe github; do RUSTFLAGS= $(CARGO) run --quiet --release -p xtask -- \
 		component target/$(GUEST)/component/$$name.wasm -o target/$$name.wasm || exit 1; done
 
+check-examples: examples ## Replay the recorded cases of the SDK's examples
+	@test -e $(NODULE) || $(MAKE) build
+	@for name in stripe github; do $(NODULE) check target/$$name.wasm examples/$$name/cases || exit 1; done
+
 build: component ## Leave target/release/nodule, target/release/simulator and target/socialhub.wasm
 	$(CARGO) build --release -p nodule-cli -p socialhub-simulator -p same-features
 
 demo: build ## Describe the node and run an operation on recordings, without network or credential
 	@host-test/demo/demo $(NODULE) $(COMPONENT)
 
-test: build test-node test-host ## Pass all tests that need no heavy install
+test: build test-node test-host check-examples ## Pass all tests that need no heavy install
 
 # With debug assertions and overflow checks: none of it links Wasmtime.
 test-node:
-	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p nodule-sdk -p socialhub-simulator -p xtask --features nodule-sdk/sign
+	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p nodule-sdk -p socialhub-simulator -p stripe-node -p github-node -p xtask \
+		--features nodule-sdk/cases,nodule-sdk/sign
 
 test-host: build hostile-guests
 	$(CARGO) test --quiet --release -p nodule-host -p nodule-cli -p host-test
@@ -181,7 +186,7 @@ test-celery: build ## Send 10,000 items through two Celery workers, kill one hal
 # Nodes in other languages. Their tools are installed by examples/setup; a language without them is left out, and said so.
 .PHONY: test-examples
 
-test-examples: build ## Build and test the examples in JavaScript, Python and with waki: make test-examples EXAMPLES="python"
+test-examples: build check-examples ## Build and test the examples, those in JavaScript, Python and with waki too: make test-examples EXAMPLES="python"
 	python3 -B examples/test.py $(EXAMPLES)
 
 # Trust: hostile nodes, fuzzing

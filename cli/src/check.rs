@@ -1,7 +1,6 @@
 //! `nodule check`: replays every recorded case and compares the results with the recorded ones.
 
-use std::collections::{BTreeSet, HashSet};
-use std::fmt;
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +8,9 @@ use futures_util::StreamExt as _;
 use nodule::description::{Kind, Node, Operation, Parameter};
 use nodule::json::Json;
 use nodule::policy::{Policy, Rule};
-use nodule::recording::{self, Case, Outcome, Recording, Role};
-use nodule::{Component, ItemResult, RunOptions, text};
+use nodule::recording::check::{self, Fault, calls, load, succeeds, unused};
+use nodule::recording::{self, Case, Recording};
+use nodule::{Component, RunOptions, text};
 
 use crate::args::Check;
 use crate::author::record::CaseFile;
@@ -71,117 +71,38 @@ pub async fn cases(component: &Component, dir: &Path, write_skeletons: bool) -> 
     Ok(if failed == 0 { Exit::Done } else { Exit::ItemFailed })
 }
 
+/// What is shown of a case that names something unknown.
+const SHOWN_CHARS: usize = 300;
+
 /// The extension of a recorded case.
 pub const RECORDING: &str = "har";
 /// The extension of what a case is recorded from, by `nodule record`.
 pub const CASE: &str = "toml";
 
-/// Loads the recording of a case. Refuses anything but a regular file: opening a pipe could block forever.
-fn load(file: &Path) -> Result<Recording, Fault> {
-    if !file.is_file() {
-        return Err(Fault::Unreadable(
-            "expected a file, found something else".to_owned(),
-        ));
-    }
-    Recording::load(file).map_err(|error| Fault::Unreadable(error.to_string()))
-}
-
-/// What is wrong with a case.
-enum Fault {
-    Unreadable(String),
-    NoCase,
-    NotRecorded,
-    Setup(String),
-    Place {
-        expected: String,
-    },
-    Declared {
-        recorded: String,
-        described: String,
-    },
-    Called {
-        declared: String,
-        called: String,
-    },
-    Result {
-        item: usize,
-        expected: String,
-        found: String,
-    },
-    Unused(String),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Unreadable(error) | Fault::Setup(error) => f.write_str(error),
-            Fault::NoCase => {
-                f.write_str("no `log._case`: expected a recording made by `nodule run --record`")
-            }
-            Fault::NotRecorded => {
-                f.write_str("it has no results yet: record it by `nodule run … --record FILE`")
-            }
-            Fault::Place { expected } => {
-                write!(f, "expected a file name that begins with `{}`", shown(expected))
-            }
-            Fault::Declared { recorded, described } => {
-                write!(
-                    f,
-                    "recorded when the operation declared `{}`; it declares `{}` now",
-                    shown(recorded),
-                    shown(described)
-                )
-            }
-            Fault::Called { declared, called } => {
-                write!(f, "declared `{}`, called `{}`", shown(declared), shown(called))
-            }
-            Fault::Result {
-                item,
-                expected,
-                found,
-            } => {
-                write!(
-                    f,
-                    "item {item}: expected {expected}\n                found    {found}"
-                )
-            }
-            Fault::Unused(exchange) => f.write_str(exchange),
-        }
-    }
-}
-
-/// Foreign text of a case, shortened to one line.
-fn shown(text: &str) -> String {
-    const SHOWN_CHARS: usize = 300;
-    text::shown(text, SHOWN_CHARS)
-}
-
 async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fault> {
-    let Some(case) = recording.case().cloned() else {
-        return vec![Fault::NoCase];
+    let (check, mut faults) = check::Check::new(&recording, name);
+    let Some(case) = recording.case() else {
+        return faults;
     };
-    let mut faults: Vec<Fault> = recording.warnings().into_iter().map(Fault::Unreadable).collect();
-    let place = format!("{}/{}", case.group, case.operation);
-    if !name
-        .replace('\\', "/")
-        .strip_suffix(".har")
-        .is_some_and(|name| is_case_of(name, &place))
-    {
-        faults.push(Fault::Place { expected: place });
-    }
     match component.node().operation(&case.group, &case.operation) {
-        Ok(operation) => faults.extend(calls(&recording, &case, operation)),
+        Ok(operation) => {
+            let described = operation.request.as_ref();
+            faults.extend(
+                described
+                    .into_iter()
+                    .flat_map(|described| calls(&recording, described)),
+            );
+        }
         Err(unknown) => {
-            faults.push(Fault::Setup(shown(&format!("{unknown}; {}", unknown.hint()))));
+            let unknown = format!("{unknown}; {}", unknown.hint());
+            faults.push(Fault::Setup(text::shown(&unknown, SHOWN_CHARS)));
             return faults;
         }
     }
-    if case.items.iter().any(|item| item.result.is_none()) {
-        faults.push(Fault::NotRecorded);
+    let Some(check) = check else {
         return faults;
-    }
-    let broken = Broken::of(&recording);
-    let policy = policy_of(&recording, &case);
+    };
+    let policy = policy_of(&recording, &check.case);
     let runner = match component.runner().policy(policy).replay(recording).build() {
         Ok(runner) => runner,
         Err(error) => {
@@ -189,6 +110,7 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
             return faults;
         }
     };
+    let case = &check.case;
     let options = RunOptions::default().on_failure(case.on_failure);
     let items: Vec<String> = case.items.iter().map(recording::Item::text).collect();
     let items = futures_util::stream::iter(items).map(Ok);
@@ -201,16 +123,11 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
                     Err(error) => faults.push(Fault::Setup(error.to_string())),
                 }
             }
-            faults.extend(differences(&case, &results, &broken));
+            faults.extend(check.differences(&results));
         }
         Err(error) => faults.push(Fault::Setup(error.to_string())),
     }
-    let unused = runner.unused();
-    if !unused.operation.is_empty() {
-        faults.push(Fault::Unused(unused.to_string()));
-    }
-    let unused = unused.authentication.iter();
-    faults.extend(unused.map(|exchange| Fault::Unused(exchange.to_string())));
+    faults.extend(unused(&runner.unused()));
     faults
 }
 
@@ -230,111 +147,6 @@ fn policy_of(recording: &Recording, case: &Case) -> Policy {
     policy
 }
 
-/// `points/adjustPoints` and `points/adjustPoints-twice` are cases of `points/adjustPoints`.
-pub fn is_case_of(name: &str, place: &str) -> bool {
-    name.strip_prefix(place)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-}
-
-/// Checks that the recorded requests match the request that the operation describes.
-fn calls(recording: &Recording, case: &Case, operation: &Operation) -> Vec<Fault> {
-    let Some(described) = &operation.request else {
-        return Vec::new();
-    };
-    let mut faults = Vec::new();
-    if let Some(recorded) = &case.declared
-        && recorded != described
-    {
-        faults.push(Fault::Declared {
-            recorded: recorded.to_string(),
-            described: described.to_string(),
-        });
-    }
-    let base = case.base_url.path().trim_end_matches('/');
-    for exchange in recording
-        .exchanges()
-        .iter()
-        .filter(|exchange| exchange.role == Role::Operation)
-    {
-        let method = exchange.request.method.as_str();
-        let path = exchange.request.url.path();
-        let below = path.strip_prefix(base).unwrap_or(path);
-        if method != described.method() || !described.path().matches(below) {
-            faults.push(Fault::Called {
-                declared: described.to_string(),
-                called: format!("{method} {below}"),
-            });
-        }
-    }
-    faults
-}
-
-/// The items with a transport failure in the recording.
-struct Broken {
-    items: HashSet<usize>,
-    /// A request of `authenticate` failed, which affects every item.
-    is_any: bool,
-}
-
-impl Broken {
-    fn of(recording: &Recording) -> Self {
-        let exchanges = recording.exchanges().iter();
-        let broken = exchanges.filter(|exchange| match &exchange.outcome {
-            Outcome::Failed { .. } => true,
-            Outcome::Answer(answer) => answer.broken.is_some(),
-        });
-        let items: Vec<Option<usize>> = broken.map(|exchange| exchange.item).collect();
-        Self {
-            is_any: items.contains(&None),
-            items: items.into_iter().flatten().collect(),
-        }
-    }
-
-    /// Whether an item failed for the same reason as in the recording. Two kinds of failure are compared by kind only:
-    /// a transport failure, whose wording depends on the operating system, and an item that was not an object, which a
-    /// recording does not keep exactly.
-    fn is_same(&self, index: usize, item: &recording::Item, recorded: &Json, found: &Json) -> bool {
-        let is_by_kind = self.is_any || self.items.contains(&index) || !item.parameters.is_object();
-        recorded == found || is_by_kind && recorded.get("kind") == found.get("kind")
-    }
-}
-
-fn differences(case: &Case, results: &[ItemResult], broken: &Broken) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for (item, (recorded, result)) in case.items.iter().zip(results).enumerate() {
-        let found = match result {
-            Ok(output) => output.iter().map(|json| recording::held(json.get())).collect(),
-            Err(failure) => failure.to_json(),
-        };
-        let (expected, is_same) = match (&recorded.result, result) {
-            (Some(recording::RecordedResult::Output(output)), result) => {
-                let expected = Json::Array(output.clone());
-                let is_same = result.is_ok() && expected == found;
-                (expected, is_same)
-            }
-            (Some(recording::RecordedResult::Error(error)), result) => {
-                let is_same = broken.is_same(item, recorded, error, &found);
-                (error.clone(), result.is_err() && is_same)
-            }
-            (None, _) => (Json::Null, false),
-        };
-        if !is_same {
-            faults.push(Fault::Result {
-                item,
-                expected: cut(&expected),
-                found: cut(&found),
-            });
-        }
-    }
-    faults
-}
-
-fn cut(value: &Json) -> String {
-    const CHARS: usize = 300;
-    // Escaped as JSON, so that invisible differences show.
-    text::shown(&text::json(&value.to_string()), CHARS)
-}
-
 /// The operations without a successful case, each with the file to write.
 fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operation, PathBuf)> {
     let succeed: Vec<(String, String)> = files
@@ -342,11 +154,7 @@ fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operat
         .filter_map(|file| {
             let recording = load(file).ok()?;
             let case = recording.case()?;
-            let succeeds = case
-                .items
-                .iter()
-                .any(|item| matches!(item.result, Some(recording::RecordedResult::Output(_))));
-            succeeds.then(|| (case.group.clone(), case.operation.clone()))
+            succeeds(case).then(|| (case.group.clone(), case.operation.clone()))
         })
         .collect();
     node.operations
@@ -365,26 +173,10 @@ fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operat
         .collect()
 }
 
-/// All files below a folder that have this extension, sorted by path. Links to folders are not followed.
+/// All files below a folder that have this extension, sorted by path.
 pub fn files(dir: &Path, extension: &str) -> Result<Vec<PathBuf>, Failed> {
-    let broken =
-        |path: &Path, error: &std::io::Error| Failed::usage(format!("{}: {error}", text::path(path)));
-    let mut found = Vec::new();
-    let mut open = vec![dir.to_owned()];
-    while let Some(dir) = open.pop() {
-        for entry in std::fs::read_dir(&dir).map_err(|error| broken(&dir, &error))? {
-            let entry = entry.map_err(|error| broken(&dir, &error))?;
-            let (path, kind) = (entry.path(), entry.file_type());
-            // Links to folders may form cycles.
-            if kind.is_ok_and(|kind| kind.is_dir()) {
-                open.push(path);
-            } else if path.extension().is_some_and(|found| found == extension) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
+    check::files(dir, extension)
+        .map_err(|(path, error)| Failed::usage(format!("{}: {error}", text::path(&path))))
 }
 
 /// What a case is recorded from, to be filled in: one item with the required parameters.
@@ -430,17 +222,4 @@ fn to_fill_in(parameter: &Parameter) -> toml::Value {
         Kind::Rows(_) | Kind::Group(_) | Kind::AnyJson => toml::Value::Table(toml::Table::new()),
         _ => toml::Value::String(String::new()),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variant_belongs_to_its_operation_and_a_longer_name_does_not() {
-        assert!(is_case_of("points/adjustPoints", "points/adjustPoints"));
-        assert!(is_case_of("points/adjustPoints-twice", "points/adjustPoints"));
-        assert!(!is_case_of("points/adjustPointsTwice", "points/adjustPoints"));
-        assert!(!is_case_of("member/adjustPoints", "points/adjustPoints"));
-    }
 }

@@ -31,6 +31,7 @@
 //! refuses a recording in which one is left.
 
 mod case;
+pub mod check;
 mod conceal;
 mod entry;
 mod error;
@@ -39,6 +40,7 @@ mod foreign;
 mod miss;
 mod place;
 mod player;
+pub mod random;
 mod read;
 mod recorder;
 mod repair;

@@ -31,6 +31,9 @@ class H(BaseHTTPRequestHandler):
         if self.headers.get("X-GitHub-Api-Version") != "2022-11-28" or not self.headers.get("User-Agent"): return self.err(403, "Request forbidden by administrative rules.")
         u = up.urlsplit(self.path); q = dict(up.parse_qsl(u.query)); m = self.command; doc = json.loads(body) if body else {}
         if u.path == "/user": return self.out(200, {"login": "octocat"})
+        if u.path == "/search/users": return self.out(200, {"total_count": 2, "items": [{"login": l} for l in ("octocat", "octodog") if q["q"] in l or ":" in q["q"]]})
+        if u.path == "/users/octocat/repos": return self.out(200, [{"name": "hello", "description": "My first repository"}, {"name": "spoon-knife", "description": None}])
+        if u.path == "/repos/octocat/hello/labels": return self.out(200, [label(l) | {"description": "Something is wrong"} for l in ("bug", "wontfix")])
         p = [up.unquote(x) for x in u.path.split("/")]   # '', repos, o, r, issues, n, labels, name
         if p[1:5] != ["repos", "octocat", "hello", "issues"]: return self.err(404, "Not Found")
         with lock:

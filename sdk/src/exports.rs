@@ -2,9 +2,12 @@
 
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::authentication::Session;
+use crate::bindings::exports::workflow::node::choices::{Page, Question};
+use crate::bindings::exports::workflow::node::description::Parameter;
 use crate::bindings::exports::workflow::node::signing::{Draft, SignedRequest};
 use crate::bindings::exports::workflow::node::types::{BoundCredential, Failure, Problem};
 use crate::client::Client;
+use crate::form;
 use crate::table::Service;
 use crate::table::credential::{Credential, Secrets};
 use crate::table::validate::validate_credential;
@@ -20,6 +23,7 @@ pub use dlmalloc::GlobalDlmalloc as Allocator;
 pub mod sections {
     pub const NODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/node"));
     pub const AUTHENTICATION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/authentication"));
+    pub const CHOICES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/choices"));
     pub const SIGNING: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/signing"));
 }
 
@@ -62,6 +66,16 @@ pub(crate) async fn log_in(
         renew,
     };
     login(&client, secrets).await
+}
+
+/// `choices.values`
+pub fn values(service: &'static Service, question: Question) -> Result<Page, Failure> {
+    transport::run(async move |requests| form::values(service, requests, &question).await)
+}
+
+/// `choices.fields`
+pub fn fields(service: &'static Service, question: Question) -> Result<Vec<Parameter>, Failure> {
+    transport::run(async move |requests| form::fields(service, requests, &question).await)
 }
 
 /// `signing.sign`
@@ -107,8 +121,8 @@ fn has_no(what: &str, credential: &Credential) -> Failure {
 /// ```
 ///
 /// A service with a credential that [`session`](crate::table::credential::session) logs in exports `authentication` too, one with a
-/// [`signed`](crate::table::credential::signed) credential `signing`: `export!(SERVICE, authentication)`. What is wrong with the
-/// table is an error of the compiler.
+/// [`signed`](crate::table::credential::signed) credential `signing`, and one that [asks the service](crate::table::asked) while a form
+/// is filled in `choices`: `export!(SERVICE, authentication)`. What is wrong with the table is an error of the compiler.
 #[macro_export]
 macro_rules! export {
     ($service:path $(, $interface:ident)* $(,)?) => {
@@ -170,6 +184,22 @@ macro_rules! __export_chosen {
         }
         $crate::__export_interface!(authentication, $node, "authentication", AUTHENTICATION);
     };
+    (choices, $node:ident, $service:path) => {
+        impl node::choices::Guest for $node {
+            fn values(
+                question: node::choices::Question,
+            ) -> Result<node::choices::Page, node::types::Failure> {
+                $crate::exports::values(&$service, question)
+            }
+
+            fn fields(
+                question: node::choices::Question,
+            ) -> Result<Vec<node::description::Parameter>, node::types::Failure> {
+                $crate::exports::fields(&$service, question)
+            }
+        }
+        $crate::__export_interface!(choices, $node, "choices", CHOICES);
+    };
     (signing, $node:ident, $service:path) => {
         impl node::signing::Guest for $node {
             fn sign(
@@ -198,6 +228,10 @@ macro_rules! __export_interface {
     };
     (authentication, $node:ident, $name:literal, $section:ident) => {
         $crate::__export_workflow_node_authentication_0_2_0_cabi!($node with_types_in node::authentication);
+        $crate::__export_section!($name, $section);
+    };
+    (choices, $node:ident, $name:literal, $section:ident) => {
+        $crate::__export_workflow_node_choices_0_2_0_cabi!($node with_types_in node::choices);
         $crate::__export_section!($name, $section);
     };
     (signing, $node:ident, $name:literal, $section:ident) => {

@@ -9,12 +9,15 @@ mod answer;
 pub mod base_url;
 #[doc(hidden)]
 pub mod bindings;
+#[cfg(all(feature = "cases", not(target_family = "wasm")))]
+pub mod cases;
 mod client;
 mod date;
 mod excerpt;
 mod execute;
 #[doc(hidden)]
 pub mod exports;
+mod form;
 pub mod http;
 mod item;
 pub mod json;
@@ -55,15 +58,16 @@ pub mod prelude {
         Next, Output, answer, by, cursor, cursor_of_last_record, link, offset_increment, page_increment,
         pages, pages_by,
     };
+    pub use crate::table::asked::{Asked, ask};
     pub use crate::table::condition::{is, is_not, is_set};
     pub use crate::table::credential::{
         BodyNeed, Credential, Grant, OAuth2, fixed, fixed_query, oauth2, session, signed,
     };
     pub use crate::table::kind::{
-        Choice, NumberRange, Reference, Rows, bare_rows, boolean, choice, choices, columns, date, date_time,
-        epoch_millis, group, int, int_between, int_choice, int_from, json, local_date_time, multiline,
-        notice, number, number_between, object, reference, rows, secret, text, text_choice, texts, values,
-        worded,
+        Choice, NumberRange, Reference, Rows, bare_rows, boolean, choice, choice_of, choices, choices_of,
+        columns, columns_of, date, date_time, epoch_millis, group, int, int_between, int_choice, int_from,
+        json, local_date_time, multiline, notice, number, number_between, object, reference, reference_to,
+        rows, secret, text, text_choice, texts, values, worded,
     };
     pub use crate::table::parameter::{
         CLOCK, LIMIT, Parameter, RANDOM, RETURN_ALL, Scalar, page_number, page_offset, page_size,

@@ -134,6 +134,57 @@ pub(crate) struct Page {
     pub target: Option<String>,
 }
 
+impl Page {
+    pub(crate) fn first() -> Self {
+        Self {
+            number: 1,
+            offset: 0,
+            extra: None,
+            target: None,
+        }
+    }
+
+    /// The page in the node's own words, so that another call can go on there: `count` rows stand on those before.
+    pub(crate) fn cursor(&self, count: usize) -> String {
+        let mut cursor = format!("{} {} {count} ", self.number, self.offset);
+        match (&self.target, &self.extra) {
+            (Some(target), _) => cursor.push_str(target),
+            (None, Some((_, value))) => {
+                cursor.push('=');
+                value.push_json(&mut cursor);
+            }
+            (None, None) => {}
+        }
+        cursor
+    }
+
+    /// The page of a cursor, and how many rows stand on those before. What is sent beside the parameters, `next` says.
+    pub(crate) fn at(cursor: &str, next: &Next) -> Option<(Self, usize)> {
+        let mut parts = cursor.splitn(4, ' ');
+        let number = parts.next()?.parse().ok()?;
+        let offset = parts.next()?.parse().ok()?;
+        let count = parts.next()?.parse().ok()?;
+        let mut page = Self {
+            number,
+            offset,
+            ..Self::first()
+        };
+        let rest = parts.next()?;
+        if let Some(value) = rest.strip_prefix('=') {
+            let value = match json::string(json::document(value).ok()?) {
+                Some(text) => Value::Text(text.into_owned().into()),
+                None => Value::literal(value.to_owned()),
+            };
+            page.extra = Some((next.parameter, value));
+        } else if rest.starts_with('/') {
+            page.target = Some(rest.to_owned());
+        } else if !rest.is_empty() {
+            return None;
+        }
+        Some((page, count))
+    }
+}
+
 /// The page's number.
 pub(crate) static NUMBER: Fill = Fill {
     id: FillId::Number,
@@ -342,35 +393,14 @@ async fn turn_pages(item: &Item<'_>) -> ItemResult {
         Some(Value::Literal(limit)) => limit.parse().unwrap_or(usize::MAX),
         _ => usize::MAX,
     };
-    let base = item.client.base.to_string();
-    let mut page = Page {
-        number: 1,
-        offset: 0,
-        extra: None,
-        target: None,
-    };
+    let mut page = Page::first();
     let mut items: Vec<String> = Vec::new();
     let mut before = 0..0;
     for _ in 0..MAX_PAGES {
-        let (document, headers) = item.exchange(Some(&page)).await?;
-        let rows = find(output, &document)?;
-        let is_repeated = !rows.is_empty() && items.get(before).is_some_and(|before| before == rows);
-        let next = &output.next;
-        let seen = Seen {
-            operation,
-            document: &document,
-            rows: &rows,
-            headers: &*headers,
-            base: &base,
-            count: items.len() + rows.len(),
-        };
-        let has_next = !is_repeated
-            && (next.step)(next, &seen, &mut page).map_err(unintelligible)?
-            && !next.stop.is_some_and(|stop| stop(next, &seen));
-        // What comes again is left out.
-        let rows = if is_repeated { Vec::new() } else { rows };
+        let read = items.get(before).unwrap_or_default();
+        let (rows, has_next) = turn(item, &mut page, read, items.len()).await?;
         before = items.len()..items.len() + rows.len();
-        items.extend(rows.into_iter().map(str::to_owned));
+        items.extend(rows);
         if !has_next || items.len() >= limit {
             return Ok(finish(items, limit));
         }
@@ -378,6 +408,34 @@ async fn turn_pages(item: &Item<'_>) -> ItemResult {
     Err(Failure::Limit(format!(
         "`{RETURN_ALL_NAME}`: more than {MAX_PAGES} pages, and still rows on the last one"
     )))
+}
+
+/// Reads a page, and says whether there is another, which `page` is then. `before` are the rows of the page before, of which a
+/// page that repeats them has none; `count` is how many all pages before have.
+pub(crate) async fn turn(
+    item: &Item<'_>,
+    page: &mut Page,
+    before: &[String],
+    count: usize,
+) -> Result<(Vec<String>, bool), Failure> {
+    let operation = item.plan.operation;
+    let (document, headers) = item.exchange(Some(page)).await?;
+    let rows = find(&operation.output, &document)?;
+    if !rows.is_empty() && before == rows {
+        return Ok((Vec::new(), false));
+    }
+    let next = &operation.output.next;
+    let seen = Seen {
+        operation,
+        document: &document,
+        rows: &rows,
+        headers: &*headers,
+        base: &item.client.base.to_string(),
+        count: count + rows.len(),
+    };
+    let has_next = (next.step)(next, &seen, page).map_err(unintelligible)?
+        && !next.stop.is_some_and(|stop| stop(next, &seen));
+    Ok((rows.into_iter().map(str::to_owned).collect(), has_next))
 }
 
 fn find<'a>(output: &Output, document: &'a str) -> Result<Vec<&'a str>, Failure> {

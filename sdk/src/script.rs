@@ -30,6 +30,7 @@
 //! assert_eq!(node.requests(), ["GET /books/1%2F2"]);
 //! ```
 
+use std::borrow::Cow;
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -37,6 +38,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::authentication::Session;
+use crate::bindings::exports::workflow::node::choices::Question;
 use crate::bindings::exports::workflow::node::execution::{Call, ItemResult, OnFailure, Service as Bound};
 use crate::bindings::exports::workflow::node::types::{Access, BoundCredential, Failure, Item, Output};
 use crate::client::Client;
@@ -44,7 +46,10 @@ use crate::http::{Broken, Headers, Request, Response, name};
 use crate::table::plan::Plan;
 use crate::table::{Operation, Service};
 use crate::transport::Requests;
-use crate::{execute, exports};
+use crate::{execute, exports, form};
+
+pub use crate::bindings::exports::workflow::node::choices::Page as ChoicesPage;
+pub use crate::bindings::exports::workflow::node::description::Parameter as Column;
 
 /// Where the service of a test is.
 pub const BASE: &str = "https://api.example";
@@ -59,6 +64,8 @@ pub struct Script {
     in_flight: u32,
     on_failure: OnFailure,
     replies: RefCell<VecDeque<Reply>>,
+    answering: Option<Box<dyn Fn(&Request) -> Reply>>,
+    world: Box<dyn Fn() -> World>,
     sent: RefCell<Vec<Request>>,
     events: RefCell<Vec<String>>,
     most_open: Cell<usize>,
@@ -73,13 +80,15 @@ pub fn test(service: &'static Service) -> Script {
         in_flight: 1,
         on_failure: OnFailure::Continue,
         replies: RefCell::default(),
+        answering: None,
+        world: Box::new(World::default),
         sent: RefCell::default(),
         events: RefCell::default(),
         most_open: Cell::new(0),
     }
 }
 
-type Listing = Vec<(&'static str, String)>;
+type Listing = Vec<(Cow<'static, str>, String)>;
 
 /// One scripted answer.
 pub struct Reply {
@@ -109,9 +118,18 @@ impl Reply {
     #[must_use]
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok((_, headers, _)) = &mut self.outcome {
-            headers.push((name, value.to_owned()));
+            headers.push((Cow::Borrowed(name), value.to_owned()));
         }
         self
+    }
+
+    /// An answer with headers whose names are known only now.
+    #[cfg(feature = "cases")]
+    pub(crate) fn with_headers(status: u16, headers: Listing, body: Vec<u8>) -> Self {
+        Self {
+            outcome: Ok((status, headers, body)),
+            delay: 0,
+        }
     }
 
     /// It comes after so many turns.
@@ -133,6 +151,20 @@ impl Script {
     #[must_use]
     pub fn replies(self, replies: impl IntoIterator<Item = Reply>) -> Self {
         self.replies.borrow_mut().extend(replies);
+        self
+    }
+
+    /// Every request is answered with what this makes of it.
+    #[cfg(feature = "cases")]
+    pub(crate) fn answering(mut self, answer: impl Fn(&Request) -> Reply + 'static) -> Self {
+        self.answering = Some(Box::new(answer));
+        self
+    }
+
+    /// Each run has this clock and these random numbers.
+    #[cfg(feature = "cases")]
+    pub(crate) fn world(mut self, world: impl Fn() -> World + 'static) -> Self {
+        self.world = Box::new(world);
         self
     }
 
@@ -199,6 +231,45 @@ impl Script {
     /// Run a call.
     pub fn execute(&self, call: Call) -> Result<Vec<ItemResult>, Failure> {
         self.answered(async |requests| execute::execute(self.service, requests, call).await)
+    }
+
+    /// Ask for one page of the values that a parameter of `group.operation` may have. `form` is what is filled in, a JSON object.
+    pub fn choices(
+        &self,
+        operation: &str,
+        parameter: &str,
+        form: &str,
+        search: Option<&str>,
+        cursor: Option<&str>,
+    ) -> Result<ChoicesPage, Failure> {
+        let question = self.question(operation, parameter, form, search, cursor);
+        self.answered(async |requests| form::values(self.service, requests, &question).await)
+    }
+
+    /// Ask for the columns of a parameter of `group.operation`.
+    pub fn columns(&self, operation: &str, parameter: &str, form: &str) -> Result<Vec<Column>, Failure> {
+        let question = self.question(operation, parameter, form, None, None);
+        self.answered(async |requests| form::fields(self.service, requests, &question).await)
+    }
+
+    fn question(
+        &self,
+        operation: &str,
+        parameter: &str,
+        form: &str,
+        search: Option<&str>,
+        cursor: Option<&str>,
+    ) -> Question {
+        let call = self.new_call(operation, &[]);
+        Question {
+            parameter: [operation, ".", parameter].concat(),
+            group: call.group,
+            operation: call.operation,
+            filled_in: form.to_owned(),
+            search: search.map(str::to_owned),
+            cursor: cursor.map(str::to_owned),
+            service: call.service,
+        }
     }
 
     /// Log in with the fields of the service's first credential, a JSON object.
@@ -275,7 +346,7 @@ impl Script {
     /// Do work to its end, its requests answered by the script.
     #[expect(clippy::panic, reason = "it ends a test")]
     fn answered<O>(&self, work: impl AsyncFnOnce(&Requests) -> O) -> O {
-        let requests = Requests::default();
+        let requests = Requests::of((self.world)());
         let mut work = pin!(work(&requests));
         let mut open: Vec<(u32, usize, Reply)> = Vec::new();
         loop {
@@ -287,7 +358,10 @@ impl Script {
                 self.sent.borrow_mut().push(request);
                 let number = self.sent.borrow().len();
                 self.events.borrow_mut().push(format!("start {number}"));
-                let reply = self.replies.borrow_mut().pop_front();
+                let reply = match &self.answering {
+                    Some(answer) => self.sent.borrow().last().map(answer),
+                    None => self.replies.borrow_mut().pop_front(),
+                };
                 open.push((
                     id,
                     number,
@@ -351,20 +425,30 @@ impl Headers for Listed {
 }
 
 /// The clock and the random numbers of a test.
-#[derive(Default)]
 pub(crate) struct World {
-    randoms: Cell<u128>,
+    pub(crate) now_ms: u64,
+    pub(crate) random: RefCell<Box<dyn FnMut() -> u128>>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        let mut last = 0;
+        Self {
+            now_ms: NOW_MS,
+            random: RefCell::new(Box::new(move || {
+                last += 0x0123_4567_89ab_cdef;
+                last
+            })),
+        }
+    }
 }
 
 impl Requests {
     pub(crate) fn now_ms(&self) -> u64 {
-        let _ = &self.world;
-        NOW_MS
+        self.world.now_ms
     }
 
     pub(crate) fn random(&self) -> u128 {
-        let next = self.world.randoms.get() + 0x0123_4567_89ab_cdef;
-        self.world.randoms.set(next);
-        next
+        (self.world.random.borrow_mut())()
     }
 }

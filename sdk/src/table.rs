@@ -8,6 +8,7 @@
 //! encoder, a parameter what checks it, a list what turns its pages. So the linker leaves out what no constant names, and there
 //! is no `match` over all that a table could have.
 
+pub mod asked;
 pub mod body;
 pub mod condition;
 pub mod credential;

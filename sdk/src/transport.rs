@@ -3,7 +3,7 @@
 //! A task goes as far as it can and says then what it has to ask for. Who carries that out is another's affair: `wasi`, by
 //! `wasi:http`, inside of one call of `execute` or `authenticate`; or a host that calls `turns`, call by call.
 
-mod broken;
+pub(crate) mod broken;
 mod wasi;
 
 use std::cell::{Cell, RefCell};
@@ -243,6 +243,14 @@ enum Place {
 }
 
 impl Requests {
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn of(world: crate::script::World) -> Self {
+        Self {
+            world,
+            ..Self::default()
+        }
+    }
+
     fn ask(&self, base: &BaseUrl, mut request: Request) -> u32 {
         let mut places = self.places.borrow_mut();
         let place = places.iter().position(|place| matches!(place, Place::Free));

@@ -9,10 +9,11 @@ use crate::exit::{Exit, Failed};
 use crate::output;
 
 /// The files of a node in Rust, and what is in them.
-const RUST: [(&str, &str); 10] = [
+const RUST: [(&str, &str); 11] = [
     ("Cargo.toml", include_str!("template/rust/manifest.toml")),
     ("src/lib.rs", include_str!("template/rust/lib.rs")),
     ("tests/requests.rs", include_str!("template/rust/requests.rs")),
+    ("tests/cases.rs", include_str!("template/rust/cases.rs")),
     ("cases/thing/get.toml", include_str!("template/rust/case.toml")),
     ("cases/thing/get.har", include_str!("template/rust/case.har")),
     ("rustfmt.toml", "max_width = 110\n"),
@@ -39,7 +40,7 @@ pub fn new(args: &args::New) -> Result<Exit, Failed> {
 }
 
 /// What stands in a template for each of its words.
-fn words(name: &str) -> Result<[(&'static str, String); 6], Failed> {
+fn words(name: &str) -> Result<[(&'static str, String); 7], Failed> {
     /// As long as a name may be in a description.
     const MOST_CHARS: usize = 50;
     let is_part = |part: &str| {
@@ -71,7 +72,11 @@ fn words(name: &str) -> Result<[(&'static str, String); 6], Failed> {
         ("{{crate}}", name.replace('-', "_")),
         ("{{camel}}", format!("{first}{rest}")),
         ("{{title}}", capital.join(" ")),
-        ("{{sdk}}", sdk()),
+        ("{{sdk}}", format!("{{ {} }}", sdk())),
+        (
+            "{{sdk of tests}}",
+            format!("{{ {}, features = [\"cases\"] }}", sdk()),
+        ),
         ("{{year}}", jiff::Zoned::now().year().to_string()),
     ])
 }
@@ -81,7 +86,7 @@ fn filled_in(template: &str, words: &[(&str, String)]) -> String {
     words.iter().fold(template.to_owned(), fill)
 }
 
-/// The SDK of this version; where this command was built in a checkout that is still there, that one's.
+/// The SDK of this version, as members of a table; where this command was built in a checkout that is still there, that one's.
 fn sdk() -> String {
     let version = env!("CARGO_PKG_VERSION");
     let program = std::env::current_exe().and_then(|program| program.canonicalize());
@@ -93,9 +98,9 @@ fn sdk() -> String {
     match checkout {
         Some(sdk) => {
             let path = toml::Value::String(sdk.to_string_lossy().into_owned());
-            format!("{{ version = \"{version}\", path = {path} }}")
+            format!("version = \"{version}\", path = {path}")
         }
-        None => format!("\"{version}\""),
+        None => format!("version = \"{version}\""),
     }
 }
 

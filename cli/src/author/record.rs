@@ -12,12 +12,13 @@
 use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt as _;
+use nodule::recording::check;
 use nodule::{Component, Credential, Failure, OnFailure, RunOptions, text};
 use serde::{Deserialize, Serialize};
 
 use super::project::Project;
 use crate::args;
-use crate::check::{CASE, RECORDING, files, is_case_of};
+use crate::check::{CASE, RECORDING, files};
 use crate::exit::{Exit, Failed, hint, line};
 use crate::files::{POLICY, read};
 use crate::output;
@@ -142,7 +143,7 @@ impl Case {
         let operations = component.node().operations.iter();
         // Of `create` and `create-many`, the longer name that fits.
         let operation = operations
-            .filter(|operation| is_case_of(&place, &format!("{}/{}", operation.group, operation.name)))
+            .filter(|operation| check::is_case_of(&place, &format!("{}/{}", operation.group, operation.name)))
             .max_by_key(|operation| operation.name.len())
             .ok_or_else(|| {
                 wrong(&format!(

@@ -4,26 +4,28 @@
 use nodule_sdk::prelude::*;
 
 const STATES: &[Choice] = &[worded("open", "Open"), worded("closed", "Closed")];
-const LISTED: &[Choice] = &[
-    worded("open", "Open"),
-    worded("closed", "Closed"),
-    worded("all", "All"),
-];
-const REASONS: &[Choice] = &[
-    worded("completed", "Completed"),
-    worded("not_planned", "Not Planned"),
-    worded("reopened", "Reopened"),
-];
-const LOCK_REASONS: &[Choice] = &[
-    worded("off-topic", "Off-Topic"),
-    worded("too heated", "Too Heated"),
-    worded("resolved", "Resolved"),
-    worded("spam", "Spam"),
-];
+const LISTED: &[Choice] = &[worded("open", "Open"), worded("closed", "Closed"), worded("all", "All")];
+const REASONS: &[Choice] = &[worded("completed", "Completed"), worded("not_planned", "Not Planned"), worded("reopened", "Reopened")];
+const LOCK_REASONS: &[Choice] =
+    &[worded("off-topic", "Off-Topic"), worded("too heated", "Too Heated"), worded("resolved", "Resolved"), worded("spam", "Spam")];
 const SORTS: &[Choice] = &[worded("created", "Created"), worded("updated", "Updated"), worded("comments", "Comments")];
 
-const OWNER: Parameter = text("owner", "Owner").required().placeholder("octocat").about("Who the repository belongs to");
-const REPO: Parameter = text("repo", "Repository").required().about("The repository's name, without its owner");
+// What the form looks up.
+const OWNERS: Operation = Operation {
+    group: "issue", name: "owners", title: "List Owners", about: "List users and organisations", action: "List owners",
+    effect: Effect::Read, evidence: "a query by GET",
+    request: get("/search/users"),
+    parameters: &[text("q", "Search").or_text("repos:>0")],
+    output: pages("/items", link()),
+};
+const REPOSITORIES: Operation = Operation { request: get("/users/{owner}/repos"), parameters: &[OWNER], output: pages("", link()), ..OWNERS };
+const LABELS: Operation = Operation { request: get("/repos/{owner}/{repo}/labels"), parameters: &[OWNER, REPO], ..REPOSITORIES };
+
+const OWNER: Parameter = reference_to("owner", "Owner", &ask(&OWNERS, "/login", "/login").search("q"))
+    .required().placeholder("octocat").about("Who the repository belongs to");
+const REPO: Parameter = reference_to("repo", "Repository", &ask(&REPOSITORIES, "/name", "/name").about("/description").search_labels())
+    .required().about("The repository's name, without its owner");
+const LABEL: Asked = ask(&LABELS, "/name", "/name").about("/description").search_labels();
 const NUMBER: Parameter = text("issueNumber", "Issue Number").required().about("The number after the #");
 
 const LIST: Operation = Operation {
@@ -116,7 +118,7 @@ const REMOVE_LABEL: Operation = Operation {
     action: "Remove a label from an issue",
     evidence: "a label that is gone stays gone; the second time is answered with 404",
     request: delete("/repos/{owner}/{repo}/issues/{issueNumber}/labels/{label}"),
-    parameters: &[OWNER, REPO, NUMBER, text("label", "Label").required()],
+    parameters: &[OWNER, REPO, NUMBER, reference_to("label", "Label", &LABEL).required()],
     ..UPDATE
 };
 
@@ -159,4 +161,4 @@ pub static SERVICE: Service = Service {
     ..Service::NEW
 };
 
-nodule_sdk::export!(SERVICE);
+nodule_sdk::export!(SERVICE, choices);

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics fails, which is the point")]
 
+use std::path::Path;
+
 use nodule_sdk::Failure;
+use nodule_sdk::prelude::*;
 use nodule_sdk::script::{Reply, Script};
 use stripe::SERVICE;
 
@@ -80,4 +83,37 @@ fn a_delete_has_no_body() {
     let node = node().reply(200, r#"{"deleted":true}"#);
     node.run("customer.delete", r#"{"customerId":"cus_1"}"#).unwrap();
     assert_eq!(node.requests(), ["DELETE /v1/customers/cus_1"]);
+}
+
+/// The node with another table of `customer.create`.
+fn with_create(change: impl Fn(Parameter) -> Parameter) -> &'static Service {
+    let changed = |operation: &&'static Operation| -> &'static Operation {
+        if operation.name != "create" {
+            return operation;
+        }
+        let parameters: Vec<Parameter> = operation.parameters.iter().copied().map(&change).collect();
+        Box::leak(Box::new(Operation {
+            parameters: parameters.leak(),
+            ..**operation
+        }))
+    };
+    let operations: Vec<&'static Operation> = SERVICE.operations.iter().map(changed).collect();
+    Box::leak(Box::new(Service {
+        operations: operations.leak(),
+        ..SERVICE
+    }))
+}
+
+#[test]
+fn without_its_idempotency_key_the_recorded_case_fails_by_name() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let faults = |service| nodule_sdk::cases::faults(service, &cases, &cases.join("customer/create.har"));
+    assert_eq!(faults(with_create(|parameter| parameter)), []);
+    let without = with_create(|parameter| match parameter.name {
+        "idempotencyKey" => parameter.unsent(),
+        _ => parameter,
+    });
+    let faults: Vec<String> = faults(without).iter().map(ToString::to_string).collect();
+    let missing = "header `idempotency-key`: recorded `first`, sent nothing";
+    assert!(faults.iter().any(|fault| fault.contains(missing)), "{faults:?}");
 }

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nodule_core::recording::random::{INSECURE, SECURE, SEED, generator};
 use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _, TryRng};
+use rand_chacha::rand_core::{Rng as _, TryRng};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
 
 use super::printed::{Printed, Stream};
@@ -114,17 +115,6 @@ impl HostMonotonicClock for Standing {
         // Every call starts at zero, which a clock that only measures durations may do.
         0
     }
-}
-
-/// The streams of numbers of one seed: a node that draws from one of them changes nothing in the others.
-const SECURE: u64 = 0;
-const INSECURE: u64 = 1;
-const SEED: u64 = 2;
-
-fn generator(seed: u64, stream: u64) -> ChaCha20Rng {
-    let mut generator = ChaCha20Rng::seed_from_u64(seed);
-    generator.set_stream(stream);
-    generator
 }
 
 /// A generator that gives the same numbers for the same seed.

@@ -1,6 +1,7 @@
 //! What parameters accept. A kind is data, and the functions that check and describe it.
 
 mod choice;
+mod dynamic;
 mod nested;
 mod number;
 mod text;
@@ -8,6 +9,7 @@ mod time;
 
 pub(crate) use choice::OPEN_CHOICE;
 pub use choice::{Choice, Reference, choice, choices, int_choice, reference, text_choice, worded};
+pub use dynamic::{choice_of, choices_of, columns_of, reference_to};
 pub(crate) use nested::MAP;
 pub use nested::{Rows, bare_rows, columns, group, json, notice, object, rows, values};
 pub use number::{NumberRange, boolean, epoch_millis, int, int_between, int_from, number, number_between};
@@ -17,6 +19,7 @@ pub use time::{date, date_time, local_date_time};
 
 use std::borrow::Cow;
 
+use super::asked::Asked;
 use super::parameter::Parameter;
 use super::validate::Check;
 use super::value::Value;
@@ -41,6 +44,7 @@ pub(crate) enum Data {
     Fields(&'static [Parameter]),
     Each(&'static Parameter),
     Reference(&'static Reference),
+    Asked(&'static Asked),
 }
 
 /// The functions of a kind.
@@ -129,7 +133,16 @@ impl Kind {
     pub const fn known(&self) -> &'static [Choice] {
         match self.data {
             Data::Choices(known) => known,
+            Data::Asked(asked) => asked.known,
             _ => &[],
+        }
+    }
+
+    /// What it asks the service for.
+    pub const fn asked(&self) -> Option<&'static Asked> {
+        match self.data {
+            Data::Asked(asked) => Some(asked),
+            _ => None,
         }
     }
 

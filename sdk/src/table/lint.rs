@@ -9,6 +9,7 @@
     reason = "it runs in the compiler, where a panic is the error that is meant"
 )]
 
+mod asked;
 mod credential;
 mod request;
 mod scope;
@@ -35,7 +36,7 @@ pub const fn lint(service: &Service, exports: &[&str]) -> Problems {
         problems.push(&["the service has no name or no title"]);
     }
     credential::lint(service, exports, &mut problems);
-    let (mut index, mut last_group) = (0, 0);
+    let (mut index, mut last_group, mut asks) = (0, 0, false);
     while index < service.operations.len() {
         let operation = service.operations[index];
         problems.enter(operation.group, operation.name);
@@ -74,8 +75,10 @@ pub const fn lint(service: &Service, exports: &[&str]) -> Problems {
         }
         request::lint(operation, &mut problems);
         scope::lint(operation.parameters, "", &mut problems);
+        asks |= asked::lint(operation.parameters, operation.parameters, &mut problems);
         index += 1;
     }
+    credential::exported(asks, "parameter", "choices", exports, &mut problems);
     problems
 }
 

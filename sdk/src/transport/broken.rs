@@ -65,6 +65,30 @@ pub(super) fn broken(code: ErrorCode) -> Broken {
     broken(why.to_owned())
 }
 
+/// What a recording calls by this name; the name is the host's (`nodule check`).
+#[cfg(feature = "cases")]
+pub(crate) fn recorded(name: &str) -> Broken {
+    use ErrorCode as E;
+    broken(match name {
+        "dns-timeout" => E::DnsTimeout,
+        "dns-error" => E::DnsError,
+        "destination-ip-prohibited" => E::DestinationIpProhibited,
+        "connection-refused" => E::ConnectionRefused,
+        "connection-timeout" => E::ConnectionTimeout,
+        "connection-read-timeout" => E::ConnectionReadTimeout,
+        "connection-limit-reached" => E::ConnectionLimitReached,
+        "tls-protocol-error" => E::TlsProtocolError,
+        "tls-certificate-error" => E::TlsCertificateError,
+        "http-request-denied" => E::HttpRequestDenied,
+        "http-response-header-section-size" => E::HttpResponseHeaderSectionSize,
+        "http-response-body-size" => E::HttpResponseBodySize,
+        "http-response-content-coding" => E::HttpResponseContentCoding,
+        "http-response-timeout" => E::HttpResponseTimeout,
+        "http-protocol-error" => E::HttpProtocolError,
+        _ => E::ConnectionTerminated,
+    })
+}
+
 const BODY_LIMIT: &str = "the answer's body is larger than the host allows";
 
 /// What a body broke by. Hosts differ in whether they still know the code here; its name stands in the debug text.

@@ -134,7 +134,7 @@ static REFERENCE: Of = Of {
     },
 };
 
-fn described(kind: &Kind, open: bool) -> contract::Choices {
+pub(super) fn described(kind: &Kind, open: bool) -> contract::Choices {
     let known = kind.known().iter().map(|choice| contract::Choice {
         label: choice.label.into(),
         value: choice.value.json(),

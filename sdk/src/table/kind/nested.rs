@@ -204,7 +204,7 @@ static VALUES: Of = Of {
     },
 };
 
-fn as_object(raw: &str) -> Option<Value<'_>> {
+pub(super) fn as_object(raw: &str) -> Option<Value<'_>> {
     if json::kind(raw) == json::Kind::Object {
         return Some(Value::Literal(json::compact(raw)));
     }

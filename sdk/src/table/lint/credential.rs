@@ -38,8 +38,8 @@ pub(super) const fn lint(service: &Service, exports: &[&str], problems: &mut Pro
         has_signature |= credential.scheme.sign.is_some();
         index += 1;
     }
-    exported(has_login, "authentication", exports, problems);
-    exported(has_signature, "signing", exports, problems);
+    exported(has_login, "credential", "authentication", exports, problems);
+    exported(has_signature, "credential", "signing", exports, problems);
     let mut index = 0;
     while index < service.headers.len() {
         if !is_lower_case(service.headers[index].0) {
@@ -49,11 +49,20 @@ pub(super) const fn lint(service: &Service, exports: &[&str], problems: &mut Pro
     }
 }
 
-const fn exported(is_needed: bool, name: &str, exports: &[&str], problems: &mut Problems) {
+/// Whether an export is there exactly if something of the table needs it.
+pub(super) const fn exported(
+    is_needed: bool,
+    who: &str,
+    name: &str,
+    exports: &[&str],
+    problems: &mut Problems,
+) {
     let is_exported = contains(exports, name);
     if is_needed && !is_exported {
         problems.push(&[
-            "a credential needs the export ",
+            "a ",
+            who,
+            " needs the export ",
             name,
             ": write export!(SERVICE, ",
             name,
@@ -61,7 +70,7 @@ const fn exported(is_needed: bool, name: &str, exports: &[&str], problems: &mut 
         ]);
     }
     if is_exported && !is_needed {
-        problems.push(&["no credential needs the export ", name]);
+        problems.push(&["no ", who, " needs the export ", name]);
     }
 }
 

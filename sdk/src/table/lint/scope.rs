@@ -39,7 +39,7 @@ pub(super) const fn lint(parameters: &[Parameter], within: &str, problems: &mut 
         {
             problems.report(&["has an empty range for ", within, dot, name]);
         }
-        if matches!(kind.id(), Id::Choice | Id::ChooseMany) && !are_choices(kind) {
+        if matches!(kind.id(), Id::Choice | Id::ChooseMany) && kind.asked().is_none() && !are_choices(kind) {
             problems.report(&["has no choices for ", within, dot, name, ", or one twice"]);
         }
         if !within.is_empty() {

@@ -1,0 +1,218 @@
+//! The questions of a form: `choices.values` and `choices.fields`, answered by a list operation of the table.
+
+use crate::base_url::BaseUrl;
+use crate::bindings::exports::workflow::node::choices::{Page as Answered, Question};
+use crate::bindings::exports::workflow::node::description as contract;
+use crate::bindings::exports::workflow::node::types::Failure;
+use crate::client::Client;
+use crate::item::Item;
+use crate::json::{self, Kind, Members};
+use crate::pages::{Page, turn};
+use crate::table::asked::{Asked, Search};
+use crate::table::describe::id;
+use crate::table::parameter::{Parameter, RETURN_ALL_NAME};
+use crate::table::plan::Plan;
+use crate::table::validate::validate;
+use crate::table::{Service, kind};
+use crate::transport::Requests;
+
+/// Pages that are read for one question before nothing found is an answer.
+const MOST_PAGES: usize = 10;
+
+/// `choices.values`
+pub(crate) async fn values(
+    service: &'static Service,
+    requests: &Requests,
+    question: &Question,
+) -> Result<Answered, Failure> {
+    let asked = find(service, question)?;
+    let mut list = List::new(service, requests, question, asked)?;
+    let looked_for = match (asked.search, &question.search) {
+        (Search::Node, Some(text)) => text.to_lowercase(),
+        _ => String::new(),
+    };
+    let mut choices = Vec::new();
+    for _ in 0..MOST_PAGES {
+        for row in list.next().await? {
+            let choice = choice(asked, &row);
+            choices.extend(choice.filter(|choice| {
+                let holds = |text: &str| text.to_lowercase().contains(&looked_for);
+                looked_for.is_empty() || holds(&choice.label) || holds(&choice.value)
+            }));
+        }
+        if list.cursor.is_none() || !choices.is_empty() {
+            break;
+        }
+    }
+    Ok(Answered {
+        choices,
+        next: list.cursor,
+    })
+}
+
+/// `choices.fields`
+pub(crate) async fn fields(
+    service: &'static Service,
+    requests: &Requests,
+    question: &Question,
+) -> Result<Vec<contract::Parameter>, Failure> {
+    let asked = find(service, question)?;
+    let mut list = List::new(service, requests, question, asked)?;
+    let mut columns = Vec::new();
+    for _ in 0..MOST_PAGES {
+        for row in list.next().await? {
+            columns.extend(column(asked, &row, &question.parameter));
+        }
+        if list.cursor.is_none() {
+            break;
+        }
+    }
+    Ok(columns)
+}
+
+/// What answers a question.
+fn find(service: &'static Service, question: &Question) -> Result<&'static Asked, Failure> {
+    let operation = service.operation(&question.group, &question.operation)?;
+    let prefix = id(operation.group, operation.name);
+    let asked = by_id(operation.parameters, &prefix, &question.parameter);
+    asked.ok_or_else(|| {
+        Failure::InvalidInput(format!("`{}` asks the service for nothing", question.parameter))
+    })
+}
+
+fn by_id(parameters: &'static [Parameter], prefix: &str, wanted: &str) -> Option<&'static Asked> {
+    parameters.iter().find_map(|parameter| {
+        let own = id(prefix, parameter.name);
+        if own == wanted {
+            return parameter.kind.asked();
+        }
+        by_id(parameter.kind.nested(), &own, wanted)
+    })
+}
+
+/// A list that is read page by page.
+struct List<'a> {
+    client: Client<'a>,
+    plan: Plan,
+    parameters: String,
+    page: Page,
+    /// Rows of the pages before.
+    count: usize,
+    /// Where the next page begins; `None` behind the last one.
+    cursor: Option<String>,
+}
+
+impl<'a> List<'a> {
+    fn new(
+        service: &'static Service,
+        requests: &'a Requests,
+        question: &'a Question,
+        asked: &'static Asked,
+    ) -> Result<Self, Failure> {
+        let base = BaseUrl::parse(&question.service.base_url)
+            .map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))?;
+        let (page, count) = match &question.cursor {
+            Some(cursor) => Page::at(cursor, &asked.list.output.next).ok_or_else(|| {
+                Failure::InvalidInput("expected the cursor of a page before, found another text".to_owned())
+            })?,
+            None => (Page::first(), 0),
+        };
+        Ok(Self {
+            client: Client {
+                requests,
+                service,
+                base,
+                access: question.service.access.as_ref(),
+            },
+            plan: Plan::new(&asked.list),
+            parameters: parameters(asked, question),
+            page,
+            count,
+            cursor: None,
+        })
+    }
+
+    async fn next(&mut self) -> Result<Vec<String>, Failure> {
+        let item = Item {
+            client: &self.client,
+            plan: &self.plan,
+            fields: validate(&self.plan, &self.parameters)?,
+        };
+        let before = self.page.cursor(self.count);
+        let (rows, has_next) = turn(&item, &mut self.page, &[], self.count).await?;
+        self.count += rows.len();
+        let next = self.page.cursor(self.count);
+        self.cursor = Some(next).filter(|next| has_next && *next != before);
+        Ok(rows)
+    }
+}
+
+/// The parameters of the list: those of the form that it depends on, and what is looked for.
+fn parameters(asked: &Asked, question: &Question) -> String {
+    let mut members = Members::new();
+    for parameter in asked.list.parameters {
+        if parameter.name == RETURN_ALL_NAME {
+            members.push(RETURN_ALL_NAME).push_str("true");
+        } else if let (Search::Service(name), Some(text)) = (asked.search, &question.search)
+            && name == parameter.name
+        {
+            json::push_quoted(members.push(parameter.name), text);
+        } else if asked.depends_on(parameter)
+            && let Some(value) = json::at(&question.filled_in, &["/", parameter.name].concat())
+        {
+            members.push(parameter.name).push_str(value);
+        }
+    }
+    members.finish()
+}
+
+/// The value of a row; none where it has none.
+fn choice(asked: &Asked, row: &str) -> Option<contract::Choice> {
+    let value = json::at(row, asked.value).filter(|value| json::kind(value).is_scalar())?;
+    let label = words(row, asked.label);
+    Some(contract::Choice {
+        label: label.unwrap_or_else(|| plain(value)),
+        value: value.to_owned(),
+        summary: words(row, asked.about)
+            .filter(|_| !asked.about.is_empty())
+            .unwrap_or_default(),
+    })
+}
+
+/// The column of a row; none where it has no name.
+fn column(asked: &Asked, row: &str, of: &str) -> Option<contract::Parameter> {
+    let name = words(row, asked.value)?;
+    let kind = words(row, asked.kind).unwrap_or_default();
+    let known = asked.kinds.iter().find(|(word, _)| *word == kind);
+    let own = id(of, &name);
+    Some(contract::Parameter {
+        display_name: words(row, asked.label).unwrap_or_else(|| name.clone()),
+        summary: words(row, asked.about)
+            .filter(|_| !asked.about.is_empty())
+            .unwrap_or_default(),
+        placeholder: None,
+        kind: match known {
+            Some((_, like)) => (like.kind.of.describe)(&like.kind, &own),
+            None => (TEXT.kind.of.describe)(&TEXT.kind, &own),
+        },
+        required: false,
+        default: None,
+        visible_when: Vec::new(),
+        hints: None,
+        id: own,
+        name,
+    })
+}
+
+const TEXT: Parameter = kind::text("text", "Text");
+
+/// A text of a row, on one line; nothing where it is no text and no number, or empty.
+fn words(row: &str, pointer: &str) -> Option<String> {
+    let raw = json::at(row, pointer).filter(|raw| matches!(json::kind(raw), Kind::Text | Kind::Number))?;
+    let words = plain(raw).split_whitespace().collect::<Vec<_>>().join(" ");
+    (!words.is_empty()).then_some(words)
+}
+
+fn plain(raw: &str) -> String {
+    json::string(raw).map_or_else(|| raw.to_owned(), |text| text.into_owned())
+}

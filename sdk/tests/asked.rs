@@ -1,0 +1,297 @@
+//! What a form asks the service: values, things and columns by a list operation of the table.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics fails, which is the point"
+)]
+
+use nodule_sdk::prelude::*;
+use nodule_sdk::script::{ChoicesPage, Reply, Script};
+use nodule_sdk::{Failure, table::lint::lint};
+
+const BOARDS: Operation = Operation {
+    group: "board",
+    name: "list",
+    title: "List Boards",
+    about: "List boards",
+    action: "List boards",
+    effect: Effect::Read,
+    evidence: "a query by GET",
+    request: get("/boards"),
+    parameters: &[
+        RETURN_ALL,
+        page_size("size", 20),
+        text("q", "Search"),
+        text("sort", "Sort").or_text("name"),
+    ],
+    output: pages("/boards", cursor("after", "/next")),
+};
+
+const LISTS: Operation = Operation {
+    name: "lists",
+    request: get("/boards/{board}/lists"),
+    parameters: &[BOARD, RETURN_ALL, page_number("page")],
+    output: pages("", page_increment()),
+    ..BOARDS
+};
+
+const COLUMNS: Operation = Operation {
+    request: get("/boards/{board}/columns"),
+    parameters: &[BOARD],
+    output: pages("/columns", link()),
+    ..BOARDS
+};
+
+const BOARD: Parameter = reference_to(
+    "board",
+    "Board",
+    &ask(&BOARDS, "/id", "/name")
+        .about("/about")
+        .search("q")
+        .id("[A-Z][0-9]+"),
+)
+.required();
+
+const ADD: Operation = Operation {
+    name: "add",
+    effect: Effect::Write,
+    request: post("/cards"),
+    parameters: &[
+        BOARD,
+        choice_of("list", "List", &ask(&LISTS, "/id", "/title").search_labels()),
+        choices_of("lists", "Lists", &ask(&LISTS, "/id", "/title")),
+        columns_of(
+            "values",
+            "Values",
+            &ask(&COLUMNS, "/key", "/label").kinds(
+                "/type",
+                &[
+                    ("number", number("number", "Number")),
+                    ("flag", boolean("flag", "Flag")),
+                ],
+            ),
+        ),
+    ],
+    output: answer(),
+    ..BOARDS
+};
+
+static SERVICE: Service = SERVICE_TABLE;
+
+const SERVICE_TABLE: Service = Service {
+    name: "boards",
+    title: "Boards",
+    about: "Boards",
+    groups: &[Group {
+        name: "board",
+        title: "Board",
+        about: "Boards",
+    }],
+    operations: &[&BOARDS, &LISTS, &ADD],
+    ..Service::NEW
+};
+
+const _: () = nodule_sdk::table::lint::check(&SERVICE_TABLE, &["choices"]);
+
+fn node() -> Script {
+    nodule_sdk::test(&SERVICE)
+}
+
+fn shown(page: &ChoicesPage) -> Vec<String> {
+    let choices = page.choices.iter();
+    choices
+        .map(|choice| format!("{}={} {}", choice.label, choice.value, choice.summary))
+        .collect()
+}
+
+#[test]
+fn each_row_of_a_page_is_a_value_and_the_next_page_begins_where_it_ended() {
+    let node = node()
+        .reply(200, r#"{"boards":[{"id":"B1","name":"One\n board","about":"the first"},{"name":"without an ID"}],"next":"c 1"}"#)
+        .reply(200, r#"{"boards":[{"id":"B2"}]}"#);
+    let first = node.choices("board.add", "board", "{}", None, None).unwrap();
+    assert_eq!(shown(&first), [r#"One board="B1" the first"#]);
+    let cursor = first.next.unwrap();
+    let second = node
+        .choices("board.add", "board", "{}", None, Some(&cursor))
+        .unwrap();
+    assert_eq!(shown(&second), [r#"B2="B2" "#]);
+    assert_eq!(second.next, None);
+    assert_eq!(
+        node.requests(),
+        [
+            "GET /boards?size=100&sort=name",
+            "GET /boards?size=100&sort=name&after=c%201"
+        ]
+    );
+}
+
+#[test]
+fn the_service_searches_by_the_parameter_that_the_table_names() {
+    let node = node().reply(200, r#"{"boards":[]}"#);
+    let page = node
+        .choices("board.add", "board", r#"{"q":"of the form"}"#, Some("a b"), None)
+        .unwrap();
+    assert!(page.choices.is_empty() && page.next.is_none());
+    assert_eq!(node.requests(), ["GET /boards?size=100&q=a%20b&sort=name"]);
+}
+
+#[test]
+fn the_node_searches_in_labels_and_goes_on_until_it_finds_something() {
+    let node = node().replies([
+        Reply::new(200, r#"[{"id":1,"title":"Done"}]"#),
+        Reply::new(200, r#"[{"id":2,"title":"To Do"},{"id":3,"title":"Doing"}]"#),
+    ]);
+    let form = r#"{"board":"B/1"}"#;
+    let page = node
+        .choices("board.add", "list", form, Some("TO d"), None)
+        .unwrap();
+    assert_eq!(shown(&page), ["To Do=2 "]);
+    assert_eq!(
+        node.requests(),
+        ["GET /boards/B%2F1/lists?page=1", "GET /boards/B%2F1/lists?page=2"]
+    );
+    assert!(page.next.is_some());
+}
+
+#[test]
+fn a_page_that_repeats_no_cursor_ends_the_list() {
+    let node = node().reply(200, "[]");
+    let page = node
+        .choices("board.add", "lists", r#"{"board":"B1"}"#, None, None)
+        .unwrap();
+    assert!(page.choices.is_empty() && page.next.is_none());
+}
+
+#[test]
+fn what_a_list_needs_and_the_form_has_not_is_said_by_name() {
+    let node = node();
+    let failure = node.choices("board.add", "list", "{}", None, None).unwrap_err();
+    let Failure::InvalidParameters(problems) = failure else {
+        panic!("{failure:?}");
+    };
+    assert_eq!(problems[0].label, "Board");
+    assert!(node.requests().is_empty());
+    for (parameter, cursor) in [
+        ("missing", None),
+        ("board", Some("a stranger's")),
+        ("board", Some("1 0 0 https://x")),
+    ] {
+        let failure = node
+            .choices("board.add", parameter, "{}", None, cursor)
+            .unwrap_err();
+        assert!(matches!(failure, Failure::InvalidInput(_)), "{failure:?}");
+    }
+    assert!(node.requests().is_empty());
+}
+
+#[test]
+fn columns_have_names_labels_and_kinds() {
+    let columns = r#"{"columns":[{"key":"due","label":"Due","type":"date"},{"key":"size","type":"number"},{"label":"no key"}]}"#;
+    let node = node().reply(200, columns);
+    let columns = node.columns("board.add", "values", r#"{"board":"B1"}"#).unwrap();
+    let shown: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            format!(
+                "{} {} {} {:?}",
+                column.id, column.name, column.display_name, column.kind
+            )
+        })
+        .collect();
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    assert!(
+        shown[0].starts_with("board.add.values.due due Due Kind::Text"),
+        "{shown:?}"
+    );
+    assert!(
+        shown[1].starts_with("board.add.values.size size size Kind::Number"),
+        "{shown:?}"
+    );
+    assert_eq!(node.requests(), ["GET /boards/B1/columns"]);
+}
+
+#[test]
+fn the_description_says_what_is_asked_again_when() {
+    let node = nodule_sdk::describe(&SERVICE);
+    let kind = |id: &str| {
+        let parameter = node.parameters.iter().find(|parameter| parameter.id == id);
+        format!("{:?}", parameter.unwrap().kind)
+    };
+    let board = kind("board.add.board");
+    assert!(
+        board.contains("search: true") && board.contains("depends-on: []"),
+        "{board}"
+    );
+    assert!(board.contains("[A-Z][0-9]+"), "{board}");
+    for (parameter, search) in [
+        ("list", "search: true"),
+        ("lists", "search: false"),
+        ("values", "search: false"),
+    ] {
+        let kind = kind(&format!("board.add.{parameter}"));
+        assert!(
+            kind.contains(r#"depends-on: ["board.add.board"]"#) && kind.contains(search),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn what_was_chosen_is_sent_in_its_own_type() {
+    let node = node().reply(200, "{}");
+    let item = r#"{"board":"B1","list":7,"lists":["7",8],"values":{"due":"today"}}"#;
+    node.run("board.add", item).unwrap();
+    let body = r#"{"board":"B1","list":7,"lists":["7",8],"values":{"due":"today"}}"#;
+    assert_eq!(node.requests(), [format!("POST /cards\n{body}")]);
+}
+
+#[test]
+fn a_question_that_no_form_can_ask_is_an_error_of_the_compiler() {
+    static POST: Operation = Operation {
+        request: post("/boards"),
+        output: answer(),
+        ..LISTS
+    };
+    static FLAWED: Operation = Operation {
+        name: "flawed",
+        parameters: &[choice_of(
+            "list",
+            "List",
+            &ask(&POST, "/id", "/title").search("q"),
+        )],
+        ..ADD
+    };
+    static WRONG: Service = Service {
+        operations: &[&FLAWED],
+        ..SERVICE_TABLE
+    };
+    let problems = lint(&WRONG, &[]);
+    for problem in [
+        "asks for list by another method than GET and HEAD",
+        "asks for list with an operation that has no rows",
+        "searches for list by q, which its list does not have",
+        "asks for list with board, which the form does not have",
+        "a parameter needs the export choices: write export!(SERVICE, choices)",
+    ] {
+        assert!(
+            problems.text().contains(problem),
+            "{problem}: {}",
+            problems.text()
+        );
+    }
+    let unneeded = lint(
+        &Service {
+            operations: &[&BOARDS],
+            ..SERVICE_TABLE
+        },
+        &["choices"],
+    );
+    assert!(
+        unneeded.text().contains("no parameter needs the export choices"),
+        "{}",
+        unneeded.text()
+    );
+}
