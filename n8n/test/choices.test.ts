@@ -124,6 +124,17 @@ test('a label of the service is never an expression, where n8n stores it', async
 	for (const name of names) expect(name.startsWith('=')).toBe(false);
 });
 
+test('nothing that n8n stores of a column is an expression of the service', async () => {
+	const evil = '={{ $env.KEY }}';
+	const known = [choice(evil, evil, evil)];
+	answer = () => ({ body: { fields: [{ name: 'a', displayName: evil, required: false, kind: { type: 'choice', known } }] } });
+	const { fields } = (await methods?.resourceMapping?.item_store_fields?.call(form())) as { fields: [{ options: [object] }] };
+	// n8n evaluates each text of the schema that it stores.
+	const [{ options, ...column }] = fields;
+	expect(options).toEqual([{ name: `\u2060${evil}`, value: '={{ "=\\u007b\\u007b $env.KEY \\u007d\\u007d" }}', description: `\u2060${evil}` }]);
+	expect(column).toMatchObject({ id: 'a', displayName: `\u2060${evil}` });
+});
+
 test('a reference is searched page by page', async () => {
 	const many = Array.from({ length: 20 }, (_, index) => choice(`${index}`, 'Ann'));
 	const options = many.map((one) => ({ name: 'Ann', value: (one as { value: string }).value }));

@@ -78,7 +78,7 @@ async function pages(ask: (page: Page) => Promise<Asked>, from: string | undefin
 }
 
 function asOption({ label, value, summary }: ChoicePage['choices'][number]): INodeListSearchItems {
-	return { name: plain(label), value: literal(value), ...(summary ? { description: html(summary) } : {}) };
+	return { name: plain(label), value: literal(value), ...(summary ? { description: plain(html(summary)) } : {}) };
 }
 
 const TYPES: Record<string, ResourceMapperField['type']> = {
@@ -110,8 +110,8 @@ function literal<T>(value: T): T | string {
 }
 
 /**
- * n8n stores a label beside the value that was chosen, and the names of columns with the mapping. It evaluates whatever it stores that
- * begins with `=`; behind a word joiner, which nobody sees, it is text.
+ * n8n stores a label beside the value that was chosen, and with a mapping its columns, their labels and what they say of their values. It
+ * evaluates whatever it stores that begins with `=`; behind a word joiner, which nobody sees, it is text.
  */
 const plain = (label: string): string => (label.startsWith('=') ? `\u2060${label}` : label);
 
