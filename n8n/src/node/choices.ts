@@ -46,8 +46,7 @@ export function formMethods(methods: Method[], ask: Ask): NonNullable<INodeType[
 			return { results: choices.map(asOption), ...(next ? { paginationToken: next } : {}) };
 		}),
 		resourceMapping: of('resourceMapping', (method) => async function (this: ILoadOptionsFunctions): Promise<ResourceMapperFields> {
-			const { fields } = await ask(this, method, {});
-			return { fields: fields.flatMap(asColumn) };
+			return await allColumns(this, method, ask);
 		}),
 	};
 }
@@ -62,6 +61,27 @@ async function allOptions(self: ILoadOptionsFunctions, method: Method, ask: Ask)
 		options.push(option);
 	}
 	return options;
+}
+
+/**
+ * The editor shows no error of a mapper whose columns are always mapped one by one; a notice it shows. It also forgets the values of all
+ * columns that it is not given, so that a failure is a notice only where nothing is mapped yet.
+ */
+async function allColumns(self: ILoadOptionsFunctions, method: Method, ask: Ask): Promise<ResourceMapperFields> {
+	try {
+		const fields = (await ask(self, method, {})).fields.flatMap(asColumn);
+		return { fields, ...(fields.length > 0 ? {} : { emptyFieldsNotice: 'The service has no columns for what is filled in' }) };
+	} catch (error) {
+		if (hasColumns(self.getCurrentNodeParameters())) throw error;
+		return { fields: [], emptyFieldsNotice: html((error as Error).message) };
+	}
+}
+
+/** Whether a mapper of the form has columns already. */
+function hasColumns(value: unknown): boolean {
+	if (typeof value !== 'object' || value === null) return false;
+	const { schema } = value as { schema?: unknown };
+	return Array.isArray(schema) ? schema.length > 0 : Object.values(value).some(hasColumns);
 }
 
 /** The service's pages from one on, until there are enough values. */
