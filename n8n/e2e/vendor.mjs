@@ -21,8 +21,11 @@ function shownWhen({ displayOptions: { show = {}, hide } = {} }) {
 	return hide ? { ...others, hide } : Object.keys(others).length > 0 ? others : undefined;
 }
 
-/** Values and labels, without the entry for no value. */
-const choicesOf = (options) => options?.filter(({ value }) => value !== '').map(({ name, value }) => ({ value, label: name }));
+/** Values and labels. An entry for no value counts where the vendor has one. */
+const choicesOf = (options, vendors = []) => {
+	const hasBlank = vendors.some(({ value }) => value === '');
+	return options.filter(({ value }) => value !== '' || hasBlank).map(({ name, value }) => ({ value, label: name }));
+};
 
 function compare(ours, vendors, at, found) {
 	for (const one of ours) if (!vendors.some(({ name }) => name === one.name)) found.push(`${at}.${one.name}: added`);
@@ -40,7 +43,7 @@ function compare(ours, vendors, at, found) {
 			['required', one.required ?? false, vendor.required],
 			['default', set(one.default), set(vendor.default)],
 			['condition', shownWhen(one), vendor.shownWhen],
-			['choices', one.type === 'options' ? choicesOf(one.options) : undefined, vendor.choices],
+			['choices', one.type === 'options' ? choicesOf(one.options, vendor.choices) : undefined, vendor.choices],
 			['rows', rows && [rows.name, rows.displayName], vendor.rows && [vendor.rows.name, vendor.rows.label]],
 		];
 		found.push(...facts.filter(([, mine, theirs]) => !same(mine, theirs)).map(([what]) => `${here}: ${what}`));

@@ -16,7 +16,7 @@ const LISTS = {
 	'parts.kind': ({ shelf }) => [['Screw', 'screw'], [`Whatever is on ${shelf || 'no shelf'}`, 'other']],
 };
 
-const column = (name, kind, more) => ({ id: name, name, displayName: name.toUpperCase(), summary: '', kind, required: false, visibleWhen: [], ...more });
+const column = (name, kind, more) => ({ id: name.replace('_', ''), name, displayName: name.toUpperCase(), summary: '', kind, required: false, visibleWhen: [], ...more });
 const COLUMNS = ({ owner }) => [
 	column('name', { type: 'text' }, { required: true }),
 	column('count', { type: 'integer' }),

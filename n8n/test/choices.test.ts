@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { IDataObject, ILoadOptionsFunctions } from 'n8n-workflow';
+import type { IDataObject, ILoadOptionsFunctions, NodeOperationError } from 'n8n-workflow';
 import { Host } from 'nodule-client';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
@@ -124,6 +124,17 @@ test('a label of the service is never an expression, where n8n stores it', async
 	for (const name of names) expect(name.startsWith('=')).toBe(false);
 });
 
+test('nothing that n8n stores of a column is an expression of the service', async () => {
+	const evil = '={{ $env.KEY }}';
+	const known = [choice(evil, evil, evil)];
+	answer = () => ({ body: { fields: [{ name: 'a', displayName: evil, required: false, kind: { type: 'choice', known } }] } });
+	const { fields } = (await methods?.resourceMapping?.item_store_fields?.call(form())) ?? { fields: [] };
+	// n8n evaluates each text of the schema that it stores.
+	const [column] = fields;
+	expect(column?.options).toEqual([{ name: `\u2060${evil}`, value: '={{ "=\\u007b\\u007b $env.KEY \\u007d\\u007d" }}', description: `\u2060${evil}` }]);
+	expect(column).toMatchObject({ id: 'a', displayName: `\u2060${evil}` });
+});
+
 test('a reference is searched page by page', async () => {
 	const many = Array.from({ length: 20 }, (_, index) => choice(`${index}`, 'Ann'));
 	const options = many.map((one) => ({ name: 'Ann', value: (one as { value: string }).value }));
@@ -163,9 +174,20 @@ test('columns have n8n\'s types', async () => {
 	expect(asked[0]?.path).toBe('/v1/fields');
 });
 
+test('why there are no columns the editor shows, but not in the place of columns that are mapped', async () => {
+	const mapping = (schema: object[]): IDataObject => ({ fields: { mappingMode: 'defineBelow', value: {}, schema } as unknown as IDataObject });
+	const columns = async (filledIn: IDataObject): Promise<unknown> => await methods?.resourceMapping?.item_store_fields?.call(form(filledIn));
+	answer = () => ({ status: 400, body: { error: { kind: 'rejected', message: 'choose <an> owner' } } });
+	expect(await columns(mapping([]))).toEqual({ fields: [], emptyFieldsNotice: 'choose &lt;an&gt; owner' });
+	await expect(columns(mapping([{ id: 'a' }]))).rejects.toThrow('choose <an> owner');
+	answer = () => ({ body: { fields: [] } });
+	expect(await columns(mapping([]))).toEqual({ fields: [], emptyFieldsNotice: 'The service has no columns for what is filled in' });
+});
+
 test('what the host refuses, the editor shows', async () => {
-	answer = () => ({ status: 400, body: { kind: 'denied', message: 'the origin is not allowed', hint: 'allow it' } });
+	answer = () => ({ status: 400, body: { error: { kind: 'denied', message: 'the origin is not allowed', hint: 'allow it' } } });
 	const error = (await options('item_store_dock').then(() => undefined, (thrown: unknown) => thrown)) as Error;
 	expect(error.constructor.name).toBe('NodeOperationError');
-	expect(error.message).toContain('the origin is not allowed');
+	expect(error.message).toBe('the origin is not allowed');
+	expect((error as NodeOperationError).description).toBe('denied · allow it');
 });

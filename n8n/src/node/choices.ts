@@ -46,8 +46,7 @@ export function formMethods(methods: Method[], ask: Ask): NonNullable<INodeType[
 			return { results: choices.map(asOption), ...(next ? { paginationToken: next } : {}) };
 		}),
 		resourceMapping: of('resourceMapping', (method) => async function (this: ILoadOptionsFunctions): Promise<ResourceMapperFields> {
-			const { fields } = await ask(this, method, {});
-			return { fields: fields.flatMap(asColumn) };
+			return await allColumns(this, method, ask);
 		}),
 	};
 }
@@ -64,6 +63,27 @@ async function allOptions(self: ILoadOptionsFunctions, method: Method, ask: Ask)
 	return options;
 }
 
+/**
+ * The editor shows no error of a mapper whose columns are always mapped one by one; a notice it shows. It also forgets the values of all
+ * columns that it is not given, so that a failure is a notice only where nothing is mapped yet.
+ */
+async function allColumns(self: ILoadOptionsFunctions, method: Method, ask: Ask): Promise<ResourceMapperFields> {
+	try {
+		const fields = (await ask(self, method, {})).fields.flatMap(asColumn);
+		return { fields, ...(fields.length > 0 ? {} : { emptyFieldsNotice: 'The service has no columns for what is filled in' }) };
+	} catch (error) {
+		if (hasColumns(self.getCurrentNodeParameters())) throw error;
+		return { fields: [], emptyFieldsNotice: html((error as Error).message) };
+	}
+}
+
+/** Whether a mapper of the form has columns already. */
+function hasColumns(value: unknown): boolean {
+	if (typeof value !== 'object' || value === null) return false;
+	const { schema } = value as { schema?: unknown };
+	return Array.isArray(schema) ? schema.length > 0 : Object.values(value).some(hasColumns);
+}
+
 /** The service's pages from one on, until there are enough values. */
 async function pages(ask: (page: Page) => Promise<Asked>, from: string | undefined, enough: number): Promise<ChoicePage> {
 	const choices: ChoicePage['choices'] = [];
@@ -78,7 +98,7 @@ async function pages(ask: (page: Page) => Promise<Asked>, from: string | undefin
 }
 
 function asOption({ label, value, summary }: ChoicePage['choices'][number]): INodeListSearchItems {
-	return { name: plain(label), value: literal(value), ...(summary ? { description: html(summary) } : {}) };
+	return { name: plain(label), value: literal(value), ...(summary ? { description: plain(html(summary)) } : {}) };
 }
 
 const TYPES: Record<string, ResourceMapperField['type']> = {
@@ -110,8 +130,8 @@ function literal<T>(value: T): T | string {
 }
 
 /**
- * n8n stores a label beside the value that was chosen, and the names of columns with the mapping. It evaluates whatever it stores that
- * begins with `=`; behind a word joiner, which nobody sees, it is text.
+ * n8n stores a label beside the value that was chosen, and with a mapping its columns, their labels and what they say of their values. It
+ * evaluates whatever it stores that begins with `=`; behind a word joiner, which nobody sees, it is text.
  */
 const plain = (label: string): string => (label.startsWith('=') ? `\u2060${label}` : label);
 
