@@ -68,13 +68,12 @@ async function allOptions(self: ILoadOptionsFunctions, method: Method, ask: Ask)
  * columns that it is not given, so that a failure is a notice only where nothing is mapped yet.
  */
 async function allColumns(self: ILoadOptionsFunctions, method: Method, ask: Ask): Promise<ResourceMapperFields> {
-	try {
-		const fields = (await ask(self, method, {})).fields.flatMap(asColumn);
+	const asked = ask(self, method, {}).then((answer): ResourceMapperFields => {
+		const fields = answer.fields.flatMap(asColumn);
 		return { fields, ...(fields.length > 0 ? {} : { emptyFieldsNotice: 'The service has no columns for what is filled in' }) };
-	} catch (error) {
-		if (hasColumns(self.getCurrentNodeParameters())) throw error;
-		return { fields: [], emptyFieldsNotice: html((error as Error).message) };
-	}
+	});
+	if (hasColumns(self.getCurrentNodeParameters())) return await asked;
+	return await asked.catch(({ message }: Error) => ({ fields: [], emptyFieldsNotice: html(message) }));
 }
 
 /** Whether a mapper of the form has columns already. */
