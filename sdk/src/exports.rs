@@ -128,6 +128,8 @@ macro_rules! export {
     ($service:path $(, $interface:ident)* $(,)?) => {
         const _: () = $crate::table::lint::check(&$service, &[$(stringify!($interface)),*]);
 
+        $crate::__tell_panics!();
+
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, reason = "the exports' generated glue")]
         const _: () = {

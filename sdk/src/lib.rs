@@ -24,6 +24,8 @@ pub mod json;
 pub mod number;
 pub mod pages;
 mod percent;
+#[doc(hidden)]
+pub mod report;
 #[cfg(not(target_family = "wasm"))]
 pub mod script;
 #[cfg(feature = "sign")]

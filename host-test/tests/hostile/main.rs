@@ -40,6 +40,7 @@ mod oauth2;
 mod outbound;
 mod quarantine;
 mod readings;
+mod saying;
 mod secret;
 mod server;
 mod service;
@@ -189,6 +190,7 @@ const ROWS: &[Row] = rows! {
     143 "the key of a client certificate" tls::key;
     150 "void WASI used to the full" void::void_wasi;
     151 "more requests at once than the call may have" crowd::more_than_allowed;
+    152 "logs and panics that flood, deceive or tell secrets" saying::logs_and_panics;
 };
 
 fn main() -> ExitCode {

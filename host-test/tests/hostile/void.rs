@@ -10,7 +10,7 @@ use crate::guests::{CALLS, USES_VOID};
 use crate::server::NOWHERE;
 
 /// What the log may grow by for what one call prints: 64 KiB of it, 64 bytes less for each line, and the event around each.
-const LOGGED_BYTES: usize = 600_000;
+pub const LOGGED_BYTES: usize = 600_000;
 
 /// Every function that needs a descriptor.
 const OF_DESCRIPTORS: [&str; 29] = [
@@ -115,7 +115,7 @@ async fn exit_ends_the_call(setup: &Setup) {
 }
 
 /// The events of what is printed, and what else the log says meanwhile.
-async fn printed(bench: &Bench, setup: &Setup, item: Value) -> (Vec<Value>, String) {
+pub async fn printed(bench: &Bench, setup: &Setup, item: Value) -> (Vec<Value>, String) {
     let before = bench.log.text().len();
     setup.run(vec![item]).await;
     let text = bench.log.text().split_off(before);

@@ -45,6 +45,7 @@ mod seen;
 mod services;
 mod signed;
 mod tenants;
+mod told;
 mod trusted;
 mod unknown;
 mod validated;

@@ -22,7 +22,7 @@ use crate::gate::network::{Network, Proxy, System};
 use crate::gate::tls::trusted_certificates;
 use crate::runtime::answers::Answers;
 use crate::runtime::cache_dir;
-use crate::runtime::http::{handler, polling};
+use crate::runtime::http::{handler, polling, telling};
 use crate::runtime::loaded::Loaded;
 use crate::runtime::precompiler::Precompiler;
 use crate::runtime::session::Sessions;
@@ -352,6 +352,7 @@ fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let options = http_bindings::LinkOptions::default();
     http_bindings::http::types::add_to_linker::<State, WasiHttp>(l, &(&options).into(), State::http)?;
     handler::add_to_linker(l)?;
+    telling::add_to_linker(l)?;
     void_wasi::add_to_linker(l)?;
     Ok(linker)
 }

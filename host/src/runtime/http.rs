@@ -5,4 +5,5 @@ mod incoming;
 mod outgoing_body;
 pub(crate) mod polling;
 mod resource;
+pub(crate) mod telling;
 pub(crate) mod turn;

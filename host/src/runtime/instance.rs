@@ -243,7 +243,7 @@ impl InstanceStore {
 
     /// Distinguishes limits from traps.
     fn settle<T>(&self, result: Result<wasmtime::Result<T>, Ended>) -> Result<T, Stop> {
-        let complaint = self.store.data().printed.end();
+        let words = self.store.data().printed.end();
         let error = match result {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => error,
@@ -256,7 +256,7 @@ impl InstanceStore {
         if let Some(pipeline) = &self.store.data().pipeline {
             events::trap(&pipeline.label);
         }
-        Err(Stop::Trap(reason(&error, &complaint)))
+        Err(Stop::Trap(reason(&error, &words)))
     }
 
     fn limit(&self, reached: &ReachedLimit) -> Stop {
@@ -305,22 +305,17 @@ impl Idle {
     }
 }
 
-/// Why a call gave up, with what its language wrote to standard error about it: an exception and its place.
-fn reason(error: &wasmtime::Error, complaint: &str) -> String {
+/// Why a call gave up, with what the node said about it.
+fn reason(error: &wasmtime::Error, words: &str) -> String {
     let trap = error.downcast_ref::<Trap>().map(ToString::to_string);
     let exit = error
         .downcast_ref::<I32Exit>()
         .map(|I32Exit(status)| format!("it called `exit` with status {status}"));
     let reason = trap.or(exit).unwrap_or_else(|| error.root_cause().to_string());
-    let lines: Vec<&str> = complaint
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    if lines.is_empty() {
+    if words.is_empty() {
         reason
     } else {
-        format!("{reason}; it printed: {}", lines.join(" / "))
+        format!("{reason}; {words}")
     }
 }
 

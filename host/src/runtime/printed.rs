@@ -1,9 +1,11 @@
-//! Standard output and standard error of an instance: lines, which become events of the call that prints them.
+//! Standard output and standard error of an instance, its log and its panics: lines, which become events of the call that
+//! prints them.
 //!
 //! Writing never waits and never fails. What a call may print is bounded by its [pipeline](crate::gate::pipeline), which
-//! also removes secrets; here a line is put together from pieces, up to a bound. The end of what a call prints to standard
-//! error is kept until the call ends: a language runtime writes there why it gives up.
+//! also removes secrets; here a line is put together from pieces, up to a bound. Why a call gives up is kept until it ends: its
+//! last panic, or else the end of what it prints to standard error, where a language runtime writes it.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -21,13 +23,20 @@ const PERMIT: usize = 64 * 1024;
 /// What is kept of a line. Less of it is shown, so a secret that is cut off here is not shown in part.
 const LINE_BYTES: usize = 8 * 1024;
 /// How much of the end of standard error is kept: an exception with its place.
-const COMPLAINT_BYTES: usize = 4 * 1024;
+const COMPLAINT_BYTES: usize = 8 * 1024;
+/// The characters of why a call gave up that become part of its failure. More is kept, so that a secret that is cut off is not
+/// shown in part.
+const REASON_CHARS: usize = 4_000;
 
-/// Which of the two streams.
+/// Where a line comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
     Output,
     Error,
+    /// What a node [tells](super::http::telling) its operator.
+    Log,
+    /// Why and where it panics, told before it traps.
+    Panic,
 }
 
 /// What an instance prints. Clones share it.
@@ -41,6 +50,7 @@ struct Lines {
     output: Line,
     error: Line,
     complaint: Vec<u8>,
+    panic: Vec<u8>,
 }
 
 /// A line that has not ended.
@@ -57,17 +67,47 @@ impl Printed {
         };
     }
 
-    /// Shows the lines that have no end. Returns the end of what was printed to standard error, without secrets, or
+    /// Shows the lines that have no end. Returns why the node gave up, as far as it said so: on one line, without secrets, or
     /// nothing if it may not be shown.
     pub(super) fn end(&self) -> String {
         let mut lines = self.lock();
         lines.line(Stream::Output);
         lines.line(Stream::Error);
-        let complaint = String::from_utf8_lossy(&std::mem::take(&mut lines.complaint)).into_owned();
-        match &lines.pipeline {
-            Some(pipeline) if !pipeline.may_print() => String::new(),
-            Some(pipeline) => pipeline.without_secrets(&complaint).into_owned(),
-            None => complaint,
+        let complaint = std::mem::take(&mut lines.complaint);
+        let panic = std::mem::take(&mut lines.panic);
+        let panicked = !panic.is_empty();
+        let words = if panicked { panic } else { complaint };
+        let words = String::from_utf8_lossy(&words);
+        let words = match &lines.pipeline {
+            Some(pipeline) if !pipeline.may_print() => return String::new(),
+            Some(pipeline) => pipeline.without_secrets(&words),
+            None => Cow::Borrowed(&*words),
+        };
+        let (cut, said): (fn(&str, usize) -> &str, _) = if panicked {
+            (first, "it panicked at ")
+        } else {
+            (last, "it printed: ")
+        };
+        // Before anything is trimmed: what follows could be a part of a secret.
+        let lines = cut(&words, REASON_CHARS).lines().map(str::trim);
+        let words = lines
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+            .join(" / ");
+        if words.is_empty() {
+            return words;
+        }
+        [said, cut(&words, REASON_CHARS)].concat()
+    }
+
+    /// Shows a text as lines of its own, apart from those that the instance writes.
+    pub(super) fn tell(&self, stream: Stream, text: &[u8]) {
+        let mut lines = self.lock();
+        if stream == Stream::Panic {
+            lines.panic = beginning(text).to_vec();
+        }
+        for line in text.split(|byte| *byte == b'\n') {
+            lines.show(stream, beginning(line));
         }
     }
 
@@ -90,7 +130,9 @@ impl Printed {
         }
         let mut pieces = bytes.split(|byte| *byte == b'\n').peekable();
         while let Some(piece) = pieces.next() {
-            lines.of(stream).add(piece);
+            if let Some(line) = lines.of(stream) {
+                line.add(piece);
+            }
             if pieces.peek().is_some() {
                 lines.line(stream);
             }
@@ -99,16 +141,25 @@ impl Printed {
 }
 
 impl Lines {
-    fn of(&mut self, stream: Stream) -> &mut Line {
+    /// The line of a stream that is written in pieces.
+    fn of(&mut self, stream: Stream) -> Option<&mut Line> {
         match stream {
-            Stream::Output => &mut self.output,
-            Stream::Error => &mut self.error,
+            Stream::Output => Some(&mut self.output),
+            Stream::Error => Some(&mut self.error),
+            Stream::Log | Stream::Panic => None,
         }
     }
 
-    /// Ends a line, and shows it unless it is empty.
+    /// Ends a line, and shows it.
     fn line(&mut self, stream: Stream) {
-        let line = std::mem::take(&mut self.of(stream).0);
+        if let Some(line) = self.of(stream) {
+            let line = std::mem::take(&mut line.0);
+            self.show(stream, &line);
+        }
+    }
+
+    /// Shows a line unless it is empty.
+    fn show(&self, stream: Stream, line: &[u8]) {
         let line = line.trim_ascii_end();
         let Some(pipeline) = self.pipeline.as_ref().filter(|_| !line.is_empty()) else {
             return;
@@ -116,6 +167,8 @@ impl Lines {
         let name = match stream {
             Stream::Output => "stdout",
             Stream::Error => "stderr",
+            Stream::Log => "log",
+            Stream::Panic => "panic",
         };
         pipeline.print(name, &String::from_utf8_lossy(line));
     }
@@ -136,6 +189,23 @@ impl Line {
         let room = LINE_BYTES.saturating_sub(self.0.len()).min(piece.len());
         self.0.extend_from_slice(piece.get(..room).unwrap_or_default());
     }
+}
+
+/// So many characters of its beginning.
+fn first(text: &str, most: usize) -> &str {
+    let end = text.char_indices().nth(most).map(|(end, _)| end);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+/// So many characters of its end.
+fn last(text: &str, most: usize) -> &str {
+    let start = text.char_indices().nth_back(most.saturating_sub(1));
+    start.and_then(|(start, _)| text.get(start..)).unwrap_or(text)
+}
+
+/// What is kept of a text.
+fn beginning(text: &[u8]) -> &[u8] {
+    text.get(..LINE_BYTES).unwrap_or(text)
 }
 
 /// A handle of one of the streams.
@@ -222,18 +292,38 @@ mod tests {
     #[test]
     fn the_end_of_standard_error_is_kept_for_one_call() {
         assert_eq!(
-            complaint(&["Trace", "back\nTypeError: x\n"]),
-            "Traceback\nTypeError: x\n"
+            complaint(&["Trace", "back\n\n  TypeError: x\n"]),
+            "it printed: Traceback / TypeError: x"
         );
         let long = "x".repeat(COMPLAINT_BYTES);
-        assert_eq!(complaint(&["first", &long, "last"]).len(), COMPLAINT_BYTES);
-        assert!(complaint(&["first", &long, "last"]).ends_with("xlast"));
+        let words = complaint(&["first\n", &long, "last"]);
+        assert_eq!(words.len(), "it printed: ".len() + REASON_CHARS);
+        assert!(words.ends_with("xlast"), "{words}");
         let printed = Printed::default();
         printed.write(Stream::Output, b"no complaint\n");
         assert_eq!(printed.end(), "");
         printed.write(Stream::Error, b"of the call before");
+        printed.tell(Stream::Panic, b"of the call before");
         printed.begin(None);
         assert_eq!(printed.end(), "");
+    }
+
+    #[test]
+    fn a_panic_says_more_than_standard_error() {
+        let printed = Printed::default();
+        printed.write(Stream::Error, b"a warning\n");
+        printed.tell(Stream::Panic, b"src/lib.rs:7: assertion failed\n left: 1\n");
+        printed.tell(Stream::Log, b"and then");
+        assert_eq!(
+            printed.end(),
+            "it panicked at src/lib.rs:7: assertion failed / left: 1"
+        );
+        printed.tell(Stream::Panic, &vec![b'x'; 1 << 20]);
+        assert_eq!(printed.lock().panic.len(), LINE_BYTES);
+        assert_eq!(
+            printed.end().chars().count(),
+            "it panicked at ".len() + REASON_CHARS
+        );
     }
 
     #[test]
