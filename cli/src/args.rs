@@ -364,11 +364,24 @@ pub struct Check {
     pub write_skeletons: bool,
 }
 
-/// Begin a node in Rust: a folder with one operation, its tests and a case.
+/// Begin a node: a folder with one operation and a case, in Rust with tests too.
 #[derive(Debug, clap::Args)]
 pub struct New {
     /// The node's name, which is the folder's: acme, acme-crm
     pub name: String,
+    /// What it is written in
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t = Language::Rust)]
+    pub lang: Language,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// With nodule-sdk: the smallest components, and tests without a host
+    Rust,
+    /// With componentize-js, which npm installs
+    Js,
+    /// With componentize-py, which pip installs
+    Python,
 }
 
 /// Make the component of a node's folder, and look at it as a host does: a crate, or what the `[build]` of nodule.toml makes.

@@ -241,7 +241,7 @@ fn commands(dir: &Path, build: &Build) -> Result<Vec<u8>, Failed> {
         };
         let shown = text::shown(&command.join(" "), 200);
         line(&format!("running {shown}"));
-        let mut command = Command::new(program);
+        let mut command = Command::new(program_of(dir, program));
         // Standard output is for this command's own words.
         let status = command
             .args(arguments)
@@ -265,6 +265,16 @@ fn commands(dir: &Path, build: &Build) -> Result<Vec<u8>, Failed> {
         encoded => encoded
             .map_err(|error| Failed::usage(format!("{}: {error}", text::path(&made))).hint(error.hint())),
     }
+}
+
+/// A program with a folder in its name stands below the node's folder: systems differ in where they would look for it.
+fn program_of(dir: &Path, program: &str) -> PathBuf {
+    let path = Path::new(program);
+    if path.components().count() < 2 {
+        return path.to_owned();
+    }
+    let path = dir.join(path);
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 pub fn cargo() -> Command {
