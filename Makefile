@@ -102,23 +102,29 @@ clean: ## Remove what was built
 
 # n8n: the package that runs a component there.
 
-N8N_PACKAGE := n8n/build
+N8N_PACKAGES := n8n/build
+# A node's folder, and its component below target.
+N8N_NODES := node:socialhub examples/stripe:stripe examples/github:github
 
-.PHONY: n8n test-n8n-host test-n8n test-n8n-queue measure-n8n
+.PHONY: n8n n8n-runtime test-n8n-host test-n8n test-n8n-queue measure-n8n
 
 # Not `npm ci`: npm leaves the packages of other platforms out of the lock, and then misses them.
 n8n/node_modules: n8n/package-lock.json
 	@cd n8n && npm install --no-save --no-audit --no-fund && touch node_modules
 
-n8n: n8n/node_modules ## Pack a component for n8n: make n8n COMPONENT=… BINARIES=… CONFIG=…
-	@test -e $(COMPONENT) && test -e $(NODULE) || $(MAKE) build
-	@rm -rf $(N8N_PACKAGE)/package && node n8n/scripts/pack.mjs $(NODULE) $(COMPONENT) $(N8N_PACKAGE)/package $(addprefix --binaries ,$(BINARIES)) $(addprefix --config ,$(CONFIG))
-	@npm pack --silent --pack-destination $(N8N_PACKAGE) ./$(N8N_PACKAGE)/package
+n8n: build examples ## Pack SocialHub and the examples for n8n, into n8n/build: make n8n BINARIES=…
+	@rm -rf $(N8N_PACKAGES) && mkdir -p $(N8N_PACKAGES)
+	@for node in $(N8N_NODES); do $(NODULE) pack n8n "$${node%:*}" --component "target/$${node#*:}.wasm" --output $(N8N_PACKAGES) \
+		$(addprefix --binaries ,$(BINARIES)) || exit 1; done
 
-test-n8n-host: build hostile-guests n8n ## Test and lint the package for n8n, without n8n
+n8n-runtime: n8n/node_modules ## Bundle n8n/src into the file that `nodule pack n8n` puts into each package
+	node n8n/scripts/runtime.mjs
+
+test-n8n-host: build hostile-guests n8n n8n/node_modules ## Test and lint the package for n8n, without n8n
 	cargo build --quiet --release -p nodule-cli -p socialhub-simulator -p host-test --bin services
 	cd n8n && npx tsc && npx vitest run
-	n8n/node_modules/.bin/eslint --config n8n/eslint.config.mjs n8n/src n8n/build/package clients/node/src
+	node n8n/scripts/sources.mjs $(N8N_PACKAGES)/sources $(N8N_PACKAGES)/*.tgz
+	n8n/node_modules/.bin/eslint --config n8n/eslint.config.mjs n8n/src $(N8N_PACKAGES)/sources clients/node/src
 
 test-n8n: build hostile-guests n8n host-test/oauth2/node_modules ## Run real workflows in a real n8n, installed into the cache the first time (3 GB)
 	n8n/scripts/install-n8n

@@ -203,6 +203,47 @@ class Waki(Example, unittest.TestCase):
     cases = [("get-unknown", ("customer", "get"), [{"id": "nobody"}])]
 
 
+class NewNode:
+    """What `nodule new --lang` writes, built by the tools that examples/setup installed. Nothing is fetched."""
+
+    # Its tools' name, the flag, and what keeps their installer at home.
+    name = lang = offline = None
+
+    def test_a_new_node_builds_and_passes_its_case(self):
+        cache = subprocess.run([HERE / "setup", self.name], check=True, capture_output=True, text=True).stdout.strip()
+        with tempfile.TemporaryDirectory() as folder:
+            def nodule(*arguments, where):
+                command = [NODULE, *arguments]
+                done = subprocess.run(command, capture_output=True, text=True, cwd=where, env=ENVIRONMENT | self.offline)
+                self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout}\n{done.stderr}")
+                return done.stdout
+
+            nodule("new", "acme-crm", "--lang", self.lang, where=folder)
+            node = pathlib.Path(folder) / "acme-crm"
+            self.bring_tools(pathlib.Path(cache) / self.name, node)
+            built = nodule("build", where=node)
+            self.assertIn("\nacmeCrm 1: 1 operation\n", built)
+            checked = nodule("check", "acme-crm.wasm", "cases", where=node)
+            self.assertEqual(checked, "ok      thing/get.har\n1 passed, 0 failed\n")
+
+
+class NewJavaScript(NewNode, unittest.TestCase):
+    name, lang, offline = "javascript", "js", {"npm_config_offline": "true"}
+
+    def bring_tools(self, cache, node):
+        for name in ("node_modules", "package-lock.json"):
+            subprocess.run(["cp", "-a", cache / name, node], check=True)
+
+
+class NewPython(NewNode, unittest.TestCase):
+    name, lang, offline = "python", "python", {"PIP_NO_INDEX": "1"}
+
+    def bring_tools(self, cache, node):
+        # Its programs name the folder that they were installed into, so that it cannot be a copy.
+        (node / ".venv").symlink_to(cache)
+
+
+NEW = {"javascript": NewJavaScript, "python": NewPython}
 EXAMPLES = {"javascript": JavaScript, "python": Python, "waki": Waki}
 
 
@@ -224,6 +265,8 @@ def main(names):
             suite.addTest(case("record"))
         else:
             suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(case))
+            if name in NEW:
+                suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(NEW[name]))
     return unittest.TextTestRunner().run(suite).wasSuccessful()
 
 

@@ -59,6 +59,9 @@ pub enum Command {
     Dev(Dev),
     /// Record cases again
     Record(Box<Record>),
+    /// Pack a node for an engine, under the node's own name
+    #[command(subcommand)]
+    Pack(Pack),
     /// Run nodes for an engine, over a socket of this machine
     Serve(Serve),
     /// Compile a component from standard input into the cache; the command runs itself so
@@ -361,11 +364,24 @@ pub struct Check {
     pub write_skeletons: bool,
 }
 
-/// Begin a node in Rust: a folder with one operation, its tests and a case.
+/// Begin a node: a folder with one operation and a case, in Rust with tests too.
 #[derive(Debug, clap::Args)]
 pub struct New {
     /// The node's name, which is the folder's: acme, acme-crm
     pub name: String,
+    /// What it is written in
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t = Language::Rust)]
+    pub lang: Language,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// With nodule-sdk: the smallest components, and tests without a host
+    Rust,
+    /// With componentize-js, which npm installs
+    Js,
+    /// With componentize-py, which pip installs
+    Python,
 }
 
 /// Make the component of a node's folder, and look at it as a host does: a crate, or what the `[build]` of nodule.toml makes.
@@ -421,6 +437,32 @@ pub struct Record {
     /// What answers, in words, for readers of the recordings
     #[arg(long, value_name = "TEXT")]
     pub recorded_against: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Pack {
+    /// Make an npm package for n8n of a node and the host's programs
+    N8n(PackN8n),
+}
+
+/// Make an npm package for n8n, with the node's own name, author, licence and repository: `[package]` of nodule.toml, or of Cargo.toml.
+#[derive(Debug, clap::Args)]
+pub struct PackN8n {
+    /// The node's folder
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Where the package goes: a file, or a folder for NAME-VERSION.tgz; the node's folder otherwise
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+    /// The component's file; the one that `nodule build` makes in the folder otherwise
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
+    /// A folder of programs for other platforms, such as nodule-linux-arm64, instead of this one for this platform; can be given again
+    #[arg(long, value_name = "DIR")]
+    pub binaries: Vec<PathBuf>,
+    /// Read this file instead of the folder's nodule.toml
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,5 +3,7 @@
 pub mod build;
 pub mod dev;
 pub mod new;
+pub mod pack;
+mod package;
 mod project;
 pub mod record;

@@ -18,9 +18,13 @@ use nodule::description::{Indexed, Node, Operation, ResourceGroup, Unknown};
 mod escape;
 mod json;
 mod markdown;
-mod n8n;
+pub mod n8n;
 mod text;
 mod words;
+
+pub use self::escape::{code, markdown};
+pub use self::json::pretty;
+pub use self::markdown::operations;
 
 /// How a description is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -55,6 +55,7 @@ fn main() -> std::process::ExitCode {
         Command::Build(args) => setup::single_threaded(author::build::build(&args)),
         Command::Dev(args) => setup::single_threaded(author::dev::dev(&args)),
         Command::Record(args) => setup::single_threaded(author::record::record(&args)),
+        Command::Pack(args::Pack::N8n(args)) => setup::single_threaded(author::pack::n8n(&args)),
         Command::Serve(args) => serve::serve(&args),
         Command::CompileComponent(args) => return compile::compile(&args),
     };

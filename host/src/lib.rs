@@ -87,3 +87,4 @@ pub use runtime::component::{ArtifactKey, CONTRACT, Component};
 pub use runtime::engine::{Engine, EngineConfig};
 pub use runtime::oauth2;
 pub use runtime::precompiler::{Precompiler, Uncompiled};
+pub use runtime::wit::WIT;

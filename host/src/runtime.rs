@@ -23,3 +23,4 @@ pub(crate) mod signer;
 mod state;
 mod void_wasi;
 mod waiting;
+pub mod wit;

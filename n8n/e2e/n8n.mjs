@@ -47,7 +47,7 @@ export async function userFolder({ socialHub = true, extra = [] } = {}) {
 	const nodes = join(home, '.n8n/nodes');
 	mkdirSync(nodes, { recursive: true });
 	writeFileSync(join(nodes, 'package.json'), '{"name":"installed-nodes","private":true}');
-	if (socialHub) await pack(nodule, component, join(home, 'package'));
+	if (socialHub) await pack(nodule, component, join(home, 'package'), { dir: resolve(import.meta.dirname, '../../node') });
 	for (const directory of [...(socialHub ? [join(home, 'package')] : []), ...extra]) {
 		const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', home, directory]);
 		await run('npm', ['install', '--ignore-scripts', '--legacy-peer-deps', '--no-audit', '--no-fund', '--prefix', nodes, join(home, stdout.trim().split('\n').pop())]);

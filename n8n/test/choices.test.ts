@@ -8,15 +8,13 @@ import type { IDataObject, ILoadOptionsFunctions, NodeOperationError } from 'n8n
 import { Host } from 'nodule-client';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
-// @ts-expect-error -- a script without types
-import { slim as slimUntyped } from '../scripts/pack.mjs';
 import type { Method } from '../src/node/choices.js';
 import type { Description } from '../src/node/description.js';
 import { nodeType } from '../src/node/node.js';
 
 const data = (file: string): unknown => JSON.parse(readFileSync(join(import.meta.dirname, '../../cli/src/describe/testdata', file), 'utf8'));
-const n8n = data('forms.n8n.json') as { methods: Method[] };
-const description = (slimUntyped as (described: unknown, n8n: unknown) => Description)(data('forms.json'), n8n);
+const n8n = data('forms.n8n.json') as { methods: Method[]; runtime: Description };
+const description = n8n.runtime;
 const { methods } = nodeType({ directory: '/package/dist/nodes/Warehouse', file: 'component.wasm', sha256: '00', description, methods: n8n.methods });
 
 interface Asked {

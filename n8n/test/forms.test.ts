@@ -8,15 +8,13 @@ import { join } from 'node:path';
 import { type INodeParameters, type INodeTypeDescription, NodeHelpers } from 'n8n-workflow';
 import { describe, expect, test } from 'vitest';
 
-// @ts-expect-error -- a script without types
-import { slim as slimUntyped } from '../scripts/pack.mjs';
 import { type Description, operationOf, parametersOf } from '../src/node/description.js';
 import { bind } from '../src/node/node.js';
 import { isStatic, itemsOf } from '../src/node/parameters.js';
 
 const data = (file: string): unknown => JSON.parse(readFileSync(join(import.meta.dirname, '../../cli/src/describe/testdata', file), 'utf8'));
-const n8n = data('forms.n8n.json') as { node: INodeTypeDescription };
-const description = (slimUntyped as (described: unknown, n8n: unknown) => Description)(data('forms.json'), n8n);
+const n8n = data('forms.n8n.json') as { node: INodeTypeDescription; runtime: Description };
+const description = n8n.runtime;
 
 /** What n8n hands to the node when the user has set these values: its defaults added, what it hides left out. */
 function filledIn(values: INodeParameters): INodeParameters {

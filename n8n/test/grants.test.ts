@@ -1,5 +1,5 @@
 /** What whoever packs a component grants of the origins that it declares, and what the package says and does without. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -7,16 +7,11 @@ import type { IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { afterAll, expect, test } from 'vitest';
 
 // @ts-expect-error -- a script without types
-import { grantsOf as grantsUntyped } from '../scripts/grants.mjs';
-// @ts-expect-error -- a script without types
-import { pack as packUntyped } from '../scripts/pack.mjs';
+import { emptyProgram as emptyProgramUntyped, pack as packUntyped } from '../scripts/pack.mjs';
 import { type Component, nodeType } from '../src/node/node.js';
 
-interface Origin {
-	url: string;
-}
-const grantsOf = grantsUntyped as (component: string, config: string | undefined, description: { origins: Origin[] }) => string[];
-const pack = packUntyped as (nodule: string, component: string, to: string, options?: { config?: string }) => Promise<unknown>;
+const pack = packUntyped as (nodule: string, component: string, to: string, options?: { declared?: string; binaries?: string }) => Promise<unknown>;
+const emptyProgram = emptyProgramUntyped as (folder: string) => string;
 const target = process.env.CARGO_TARGET_DIR ?? resolve(import.meta.dirname, '../../target');
 const nodule = join(target, 'release/nodule');
 const declares = join(target, 'hostile/declares.wasm');
@@ -24,44 +19,9 @@ const DECLARED = 'http://localhost:{mode}';
 const home = mkdtempSync(join(tmpdir(), 'nodule-n8n-grants-'));
 afterAll(() => rmSync(home, { recursive: true }));
 
-function config(text: string): string {
-	const folder = mkdtempSync(join(home, 'config-'));
-	writeFileSync(join(folder, 'nodule.toml'), text);
-	return join(folder, 'nodule.toml');
-}
-
-const ORIGINS = { origins: [{ url: 'https://a.example.com' }, { url: 'https://*.b.example.com' }] };
-
-test.each([
-	['declared = true', ['https://a.example.com', 'https://*.b.example.com']],
-	['declared = false', []],
-	['# nothing yet\n', []],
-	['declared = ["https://*.b.example.com"]', ['https://*.b.example.com']],
-])('%s grants', (text, expected) => {
-	const file = config(text);
-	expect(grantsOf('', file, ORIGINS)).toEqual(expected);
-	expect(grantsOf(join(file, '../component.wasm'), undefined, ORIGINS)).toEqual(expected);
-});
-
-test.each([
-	['declared = ["https://c.example.com"]', '"https://c.example.com" is not an origin that the description declares: "https://a.example.com"'],
-	['declared = ["https://x.b.example.com"]', 'is not an origin that the description declares'],
-	['declared = "https://a.example.com"', '`declared`: expected true, false or a list'],
-	['declared = [1]', '`declared`: expected true, false or a list'],
-	['allow = ["https://a.example.com"]', 'unknown key "allow": expected `declared`'],
-	['declared = [', 'nodule.toml: Invalid TOML document'],
-])('%s is refused', (text, said) => {
-	expect(() => grantsOf('', config(text), ORIGINS)).toThrow(said);
-});
-
-test('a file that is named has to be there, and one beside the component need not', () => {
-	expect(() => grantsOf('', join(home, 'gone.toml'), ORIGINS)).toThrow('gone.toml: ENOENT');
-	expect(grantsOf(join(home, 'component.wasm'), undefined, ORIGINS)).toEqual([]);
-});
-
 /** A packed node. The hostile component takes requests in a parameter that it does not describe. */
 function packed(from: string): Component {
-	const facts = JSON.parse(readFileSync(join(from, 'component.json'), 'utf8')) as Component;
+	const facts = JSON.parse(readFileSync(join(from, 'dist/nodes/Hostile/component.json'), 'utf8')) as Component;
 	const { operations, parameters } = facts.description;
 	const description = {
 		...facts.description,
@@ -91,9 +51,10 @@ async function refusal(from: string): Promise<{ error: string; hint: string }> {
 
 test('a package has the grants that it was made with, and says what it lacks', { timeout: 60_000 }, async () => {
 	const [without, granted] = [join(home, 'without'), join(home, 'granted')];
-	mkdirSync(home, { recursive: true });
-	await pack(nodule, declares, without);
-	await pack(nodule, declares, granted, { config: config('declared = true') });
+	const binaries = emptyProgram(join(home, 'programs'));
+	process.env.NODULE_BINARY = nodule;
+	await pack(nodule, declares, without, { binaries });
+	await pack(nodule, declares, granted, { declared: 'declared = true', binaries });
 	const page = (from: string): string => readFileSync(join(from, 'README.md'), 'utf8');
 	const wish = `- \`${DECLARED}\`, with the access of \`hostileApi\`: It says that it needs it.`;
 	expect(page(without)).toContain(`- The base URL of the credential.\n${wish} Not granted in this package: requests to it fail.`);

@@ -8,10 +8,11 @@ import type { INodeType } from 'n8n-workflow';
 import { afterAll, expect, inject, test } from 'vitest';
 
 // @ts-expect-error -- a script without types
-import { pack as packUntyped } from '../scripts/pack.mjs';
+import { emptyProgram as emptyProgramUntyped, pack as packUntyped } from '../scripts/pack.mjs';
 
-type Pack = (nodule: string, component: string, to: string, options?: { binaries?: string }) => Promise<{ node: string; package: string }>;
+type Pack = (nodule: string, component: string, to: string, options?: { dir?: string; name?: string; binaries?: string }) => Promise<{ node: string; package: string }>;
 const pack = packUntyped as Pack;
+const emptyProgram = emptyProgramUntyped as (folder: string) => string;
 const require = createRequire(import.meta.url);
 // n8n brings this one for its nodes.
 process.env.NODE_PATH = join(import.meta.dirname, '../node_modules');
@@ -56,7 +57,7 @@ test('what is no component, of another contract or asks for more is refused when
 
 test('any other component is packed in the same way, and its package knows nothing of this one', async () => {
 	const to = join(home, 'other');
-	const names = await pack(nodule, join(target, 'hostile/calls.wasm'), to);
+	const names = await pack(nodule, join(target, 'hostile/calls.wasm'), to, { name: 'hostile', binaries: emptyProgram(join(home, 'empty')) });
 	expect(names).toMatchObject({ node: 'Hostile', package: 'n8n-nodes-hostile' });
 	const { Hostile } = require(join(to, 'dist/nodes/Hostile/Hostile.node.js')) as { Hostile: new () => INodeType };
 	expect(new Hostile().description).toMatchObject({ name: 'hostile', credentials: [{ name: 'hostileApi' }] });

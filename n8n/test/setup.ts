@@ -26,7 +26,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
 	const pkg = join(home, 'package');
 	const nodule = join(target, 'release/nodule');
 	const component = process.env.COMPONENT ?? join(target, 'socialhub.wasm');
-	await pack(nodule, component, pkg);
+	await pack(nodule, component, pkg, { dir: resolve(import.meta.dirname, '../../node') });
 	provide('described', JSON.parse(execFileSync(nodule, ['describe', component, '--format', 'json'], { encoding: 'utf8' })));
 	// Compiled components go where n8n's folder is.
 	process.env.N8N_USER_FOLDER = home;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -76,14 +76,8 @@ pub async fn component(project: &Project, profile: &str, output: &Path) -> Resul
         Some(build) => commands(&project.dir, build)?,
     };
     let imports = encode::imports_of(&bytes).map_err(|error| Failed::usage(error.to_string()))?;
-    let broken =
-        |error: &dyn std::fmt::Display| Failed::unwritten(format!("{}: {error}", text::path(output)));
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let mut part = tempfile::Builder::new();
-    #[cfg(unix)]
-    let part = part.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut part: NamedTempFile = part.tempfile_in(folder).map_err(|error| broken(&error))?;
+    let broken = |error: &io::Error| unwritten(output, error);
+    let mut part = part_of(output).map_err(|error| broken(&error))?;
     part.write_all(&bytes).map_err(|error| broken(&error))?;
     let component = setup::component(part.path(), None, None, None).await?;
     part.persist(output).map_err(|error| broken(&error.error))?;
@@ -92,6 +86,20 @@ pub async fn component(project: &Project, profile: &str, output: &Path) -> Resul
         bytes: bytes.len(),
         imports,
     })
+}
+
+/// A file beside the output, which takes its place when it is complete.
+pub fn part_of(output: &Path) -> io::Result<NamedTempFile> {
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut part = tempfile::Builder::new();
+    #[cfg(unix)]
+    let part = part.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    part.tempfile_in(folder)
+}
+
+pub fn unwritten(output: &Path, error: &io::Error) -> Failed {
+    Failed::unwritten(format!("{}: {error}", text::path(output)))
 }
 
 /// Compiles a crate, and encodes its module as a component.
@@ -233,7 +241,7 @@ fn commands(dir: &Path, build: &Build) -> Result<Vec<u8>, Failed> {
         };
         let shown = text::shown(&command.join(" "), 200);
         line(&format!("running {shown}"));
-        let mut command = Command::new(program);
+        let mut command = Command::new(program_of(dir, program));
         // Standard output is for this command's own words.
         let status = command
             .args(arguments)
@@ -259,12 +267,22 @@ fn commands(dir: &Path, build: &Build) -> Result<Vec<u8>, Failed> {
     }
 }
 
-fn cargo() -> Command {
+/// A program with a folder in its name stands below the node's folder: systems differ in where they would look for it.
+fn program_of(dir: &Path, program: &str) -> PathBuf {
+    let path = Path::new(program);
+    if path.components().count() < 2 {
+        return path.to_owned();
+    }
+    let path = dir.join(path);
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+pub fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
 }
 
 /// What a command prints.
-fn asked(command: &mut Command) -> Result<String, Failed> {
+pub fn asked(command: &mut Command) -> Result<String, Failed> {
     let program = command.get_program().to_string_lossy().into_owned();
     let done = command
         .stdin(Stdio::null())

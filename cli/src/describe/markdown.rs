@@ -16,7 +16,7 @@ pub fn render(node: &Indexed<'_>) -> String {
         paragraph(&mut page, &format!("Also found as: {}.\n", aliases.join(", ")));
     }
     page.push_str("## Operations\n\n");
-    operations(node, &mut page);
+    page.push_str(&operations(node, true));
     credentials(node, &mut page);
     origins(node, &mut page);
     imports(node, &mut page);
@@ -82,7 +82,10 @@ fn imports(node: &Indexed<'_>, page: &mut String) {
     paragraph(page, &text);
 }
 
-fn operations(node: &Indexed<'_>, page: &mut String) {
+/// The table of operations, with links to their sections or without.
+pub fn operations(node: &Indexed<'_>, is_linked: bool) -> String {
+    let mut table = String::new();
+    let page = &mut table;
     row(
         page,
         &["Group", "Operation", "What it does", "Effect"].map(str::to_owned),
@@ -90,7 +93,10 @@ fn operations(node: &Indexed<'_>, page: &mut String) {
     row(page, &["---"; 4].map(str::to_owned));
     for group in &node.resources {
         for operation in node.operations_of(&group.name) {
-            let name = format!("[{}](#{})", code(&operation.name), anchor(operation));
+            let mut name = code(&operation.name);
+            if is_linked {
+                name = format!("[{name}](#{})", anchor(operation));
+            }
             let about = if operation.summary.is_empty() {
                 &operation.display_name
             } else {
@@ -103,6 +109,7 @@ fn operations(node: &Indexed<'_>, page: &mut String) {
             );
         }
     }
+    table
 }
 
 fn section(node: &Indexed<'_>, operation: &Operation, page: &mut String) {

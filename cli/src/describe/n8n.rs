@@ -7,6 +7,7 @@
 //! | `authentication` | the parameter that selects one of several credentials, or `null` |
 //! | `codex` | what the editor's search finds the node by |
 //! | `methods` | what the form asks while it is filled in, for `INodeType.methods` |
+//! | `runtime` | of the description what running the node needs |
 //!
 //! The shapes come from `packages/workflow/src/interfaces.ts`, the conventions from n8n's own lint rules
 //! (`eslint-plugin-n8n-nodes-base`, `@n8n/eslint-plugin-community-nodes`). Workflows store a parameter under its name,
@@ -30,7 +31,10 @@ mod display;
 mod form;
 mod kinds;
 mod methods;
+mod runtime;
 mod values;
+
+pub use self::runtime::inexpressible;
 
 use self::form::Form;
 use self::values::{object, option};
@@ -43,6 +47,7 @@ pub fn render(node: &Indexed<'_>) -> Json {
         "authentication": credential::selector_name(node),
         "codex": {"alias": node.aliases},
         "methods": methods::all(node),
+        "runtime": runtime::facts(node),
     })
 }
 

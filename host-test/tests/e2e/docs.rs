@@ -62,7 +62,7 @@ fn the_readme_s_table_is_what_the_node_says() {
     compare_between(&root().join("README.md"), begin, &format!("\n\n{table}\n\n"));
 }
 
-/// `n8n/scripts/readme.mjs` generates the same table for any packed node; its test compares the whole page.
+/// `nodule pack n8n` puts the same table into any node's page; the test of `n8n` compares the whole page.
 #[test]
 fn the_table_of_n8n_s_page_is_what_the_node_says() {
     // Strips the link of a row: `| group | [`name`](#anchor) | …`

@@ -18,6 +18,7 @@ mod docs;
 mod live;
 mod log;
 mod n8n_forms;
+mod pack;
 mod packages;
 mod recorded;
 mod replay;

@@ -1,6 +1,6 @@
 //! What the library's example becomes in n8n.
 
-use nodule::description::{Choices, Condition, Holds, Indexed, Kind, Node, Range};
+use nodule::description::{Choices, Condition, Holds, Indexed, Kind, Node, Oauth2, Pair, Range, Scheme};
 use nodule::json;
 use nodule::json::Json;
 
@@ -159,4 +159,34 @@ fn a_node_without_credentials_asks_for_none() {
     let rendered = n8n::render(&Indexed::new(&node));
     assert_eq!(rendered["credentials"], json!([]));
     assert_eq!(rendered["node"].get("credentials"), None);
+}
+
+#[test]
+fn a_login_that_n8n_s_own_type_cannot_have_is_told() {
+    const NAME: &str = "cityLibraryOAuth2Api";
+    let changed = |change: &dyn Fn(&mut Oauth2)| {
+        let mut node = library();
+        let credential = node
+            .credentials
+            .iter_mut()
+            .find(|credential| credential.name == NAME);
+        let Scheme::Oauth2(oauth2) = &mut credential.unwrap().scheme else {
+            panic!("{NAME} is of another scheme");
+        };
+        change(oauth2);
+        n8n::inexpressible(&Indexed::new(&node))
+    };
+    assert_eq!(changed(&|_| ()), None);
+    let pair = Pair {
+        name: "audience".to_owned(),
+        value: "x".to_owned(),
+    };
+    assert_eq!(
+        changed(&|oauth2| oauth2.token_body = vec![pair.clone()]).unwrap(),
+        format!("credential {NAME}: n8n's own OAuth2 credential cannot add `audience` to token requests")
+    );
+    assert_eq!(
+        changed(&|oauth2| oauth2.client_id = "credential.city".to_owned()).unwrap(),
+        format!("credential {NAME}: its field `clientId` has a name that n8n's own OAuth2 credential uses")
+    );
 }
