@@ -235,7 +235,7 @@ mod tests {
             (None, Some(BadSession::Size))
         );
         // Percent-encoding makes three bytes of each of these.
-        let query = |value: usize| refused(&[], &[("q", &"-".repeat(value))]);
+        let query = |value: usize| refused(&[], &[("q", &"=".repeat(value))]);
         let most = (QUERY_BYTES - "&q=".len()) / 3;
         assert_eq!((query(most), query(most + 1)), (None, Some(BadSession::Query)));
         let half = "v".repeat(ACCESS_BYTES / 2);

@@ -72,9 +72,8 @@ async fn a_sessions_query_takes_the_place_of_the_nodes_own() {
     gate.sent(get("http://crm.example.com/api/things?key=mine&page=2"))
         .await;
     let seen = server.one();
-    let sent = SECRET.replace('-', "%2d");
     assert!(
-        seen.starts_with(&format!("get /api/things?page=2&key={sent} http/1.1")),
+        seen.starts_with(&format!("get /api/things?page=2&key={SECRET} http/1.1")),
         "{seen}"
     );
 }
