@@ -63,12 +63,8 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Unreadable(error) | Fault::Setup(error) => f.write_str(error),
-            Fault::NoCase => {
-                f.write_str("no `log._case`: expected a recording made by `nodule run --record`")
-            }
-            Fault::NotRecorded => {
-                f.write_str("it has no results yet: record it by `nodule run … --record FILE`")
-            }
+            Fault::NoCase => f.write_str("no `log._case`: expected a recording that a run of Nodule made"),
+            Fault::NotRecorded => f.write_str("it has no results yet: record it by `nodule record`"),
             Fault::Place { expected } => {
                 write!(f, "expected a file name that begins with `{}`", shown(expected))
             }

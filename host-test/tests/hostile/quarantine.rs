@@ -156,7 +156,7 @@ pub async fn sizes(bench: &Bench) {
     let setup = Setup::new(bench, CONSPIRES, api(&server))
         .await
         .limits("header-count = 20\nheader-bytes = 9000");
-    let long = "-".repeat(1_300);
+    let long = "=".repeat(1_300);
     let header = "v".repeat(32 * 1024);
     let many = [("x-a", "1"); 16];
     let odd = "\u{202e}#?&=%zz \r\n\0\"<>\\^`{|}é";
@@ -206,7 +206,7 @@ pub async fn sizes(bench: &Bench) {
     for mode in [
         session(&[("x-a", &large)], &[]),
         session(&[("x-a", &larger), ("x-b", &larger)], &[]),
-        session(&[], &[("q", &"-".repeat(1_400))]),
+        session(&[], &[("q", &"=".repeat(1_400))]),
         session(&[(&name, "1")], &[]),
         session(&[("x-a", "1"); 17], &[]),
         session(&[("content-length", "5")], &[]),

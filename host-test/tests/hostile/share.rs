@@ -194,18 +194,20 @@ pub async fn flood(bench: &Bench) {
     let setup = setup.limits(
         "requests-in-flight = 4\nhost-resources = 1000000\nconnect-timeout-ms = 100\nrun-timeout-ms = 5000",
     );
-    // Six calls, each of which begins ten thousand requests and may have one of them under way.
+    // Sixteen calls, each of which begins ten thousand requests and may have one of them under way.
     let item = json!({"url": format!("{}/api", server.origin())});
     let options = RunOptions::default().order(ResultOrder::Completion);
     let before = bench.log.text().len();
     let runner = setup.runner();
-    let run = runner.execute("things", "read", vec![item; 6], &options);
+    let run = runner.execute("things", "read", vec![item; 16], &options);
     let results = within("the flood", run).await.unwrap();
-    assert_eq!(kinds(&results), ["limit"; 6]);
-    // Four requests wait for a response; those of the other two calls wait for a slot, no longer than the connect timeout.
+    assert_eq!(kinds(&results), ["limit"; 16]);
+    // Four requests wait for a response; those of the other calls wait for a slot, no longer than the connect timeout. When the
+    // four calls are over, their connections may still be open while four others begin.
     let log = bench.log.text().split_off(before);
     assert!(log.contains("\"requests-in-flight\""), "{log}");
-    assert_eq!(server.most_open(), 4, "connections at once");
+    let most = server.most_open();
+    assert!((4..=8).contains(&most), "{most} connections at once");
     // With the default limits, the node exceeds what the host stores for it.
     let setup = Setup::new(bench, FLOODS, format!("{}/api", server.origin())).await;
     let results = within(

@@ -5,12 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use nodule::policy::Policy;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, ITEM_DATA, SECRET, Setup, kinds, output};
+use crate::bench::{Bench, SECRET, Setup, kinds, output};
 use crate::guests::{CALLS, USES_VOID};
 use crate::server::NOWHERE;
 
 /// What the log may grow by for what one call prints: 64 KiB of it, 64 bytes less for each line, and the event around each.
 pub const LOGGED_BYTES: usize = 600_000;
+
+/// What may be shown.
+pub const PLAIN: &str = "plain words";
 
 /// Every function that needs a descriptor.
 const OF_DESCRIPTORS: [&str; 29] = [
@@ -175,7 +178,7 @@ async fn secrets_are_not_printed(bench: &Bench, mut setup: Setup) {
     let token: String = SECRET.chars().rev().collect();
     let written = |secret: &str| {
         let json = serde_json::to_string(secret).unwrap();
-        format!("{ITEM_DATA} {secret} {} {json}\n", STANDARD.encode(secret))
+        format!("{PLAIN} {secret} {} {json}\n", STANDARD.encode(secret))
     };
     for secret in [SECRET, &token] {
         let item = json!({"void": "prints", "text": written(secret)});
@@ -183,7 +186,7 @@ async fn secrets_are_not_printed(bench: &Bench, mut setup: Setup) {
         let shown = events[0]["text"].as_str().unwrap();
         assert_eq!(shown.matches("[redacted]").count(), 3, "{shown}");
         assert!(
-            shown.starts_with(ITEM_DATA),
+            shown.starts_with(PLAIN),
             "what it was given it may print: {shown}"
         );
         for form in [secret.to_owned(), STANDARD.encode(secret)] {
