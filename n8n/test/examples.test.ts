@@ -54,7 +54,7 @@ test.each([
 		parameters: { idempotencyKey: 'K1', name: 'Zoë & Co' },
 		secret: { secretKey: 'sk_test_0123456789abcdefghij' },
 		line: 'POST /v1/customers',
-		body: 'name=Zo%C3%AB+%26+Co',
+		body: 'name=Zo%C3%AB%20%26%20Co',
 		headers: { authorization: 'Bearer sk_test_0123456789abcdefghij', 'idempotency-key': 'K1' },
 	},
 	{

@@ -214,5 +214,5 @@ fn words(row: &str, pointer: &str) -> Option<String> {
 }
 
 fn plain(raw: &str) -> String {
-    json::string(raw).map_or_else(|| raw.to_owned(), |text| text.into_owned())
+    json::string(raw).map_or_else(|| raw.to_owned(), std::borrow::Cow::into_owned)
 }

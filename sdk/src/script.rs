@@ -56,6 +56,8 @@ pub const BASE: &str = "https://api.example";
 /// The clock of a test: 2025-06-30T12:00:00.123Z.
 pub const NOW_MS: u64 = 1_751_284_800_123;
 
+type Answering = Box<dyn Fn(&Request) -> Reply>;
+
 /// A node that is tested: [`test`].
 pub struct Script {
     service: &'static Service,
@@ -64,7 +66,7 @@ pub struct Script {
     in_flight: u32,
     on_failure: OnFailure,
     replies: RefCell<VecDeque<Reply>>,
-    answering: Option<Box<dyn Fn(&Request) -> Reply>>,
+    answering: Option<Answering>,
     world: Box<dyn Fn() -> World>,
     sent: RefCell<Vec<Request>>,
     events: RefCell<Vec<String>>,

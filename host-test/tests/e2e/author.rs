@@ -110,13 +110,13 @@ fn a_build_that_fails_leaves_the_component_as_it_was() {
     std::fs::copy(&built, dir.path().join("kept.wasm")).unwrap();
     std::fs::write(dir.path().join("src/node.wasm"), b"\0asm\x0d\0\x01\0").unwrap();
     // To a name of its own, since the commands write to the other.
-    let mut build = nodule();
-    build
+    let mut again = nodule();
+    again
         .arg("build")
         .arg(dir.path())
         .arg("-o")
         .arg(dir.path().join("kept.wasm"));
-    let said = stderr(&expect(&mut build, 3));
+    let said = stderr(&expect(&mut again, 3));
     assert!(said.contains("error:"), "{said}");
     assert_eq!(
         std::fs::read(dir.path().join("kept.wasm")).unwrap(),

@@ -330,7 +330,7 @@ mod tests {
     fn a_line_without_an_end_takes_no_more_than_its_bound() {
         let printed = Printed::default();
         for _ in 0..100 {
-            printed.write(Stream::Output, &[b'x'; PERMIT]);
+            printed.write(Stream::Output, &vec![b'x'; PERMIT]);
         }
         assert_eq!(printed.lock().output.0.len(), LINE_BYTES);
     }

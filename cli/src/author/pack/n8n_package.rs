@@ -104,7 +104,8 @@ impl Contents<'_> {
                 content: Content::Bytes(self.component.to_vec()),
             },
         ];
-        for credential in rendered["credentials"].as_array().into_iter().flatten() {
+        let credentials = rendered.get("credentials").and_then(|all| all.as_array());
+        for credential in credentials.into_iter().flatten() {
             let class = pascal(credential["name"].as_str().unwrap_or_default());
             let path = format!("dist/credentials/{class}.credentials");
             let mut facts = credential.as_object().cloned().unwrap_or_default();

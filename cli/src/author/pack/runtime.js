@@ -66,8 +66,7 @@ function formMethods(methods, ask) {
       return { results: choices.map(asOption), ...next2 ? { paginationToken: next2 } : {} };
     }),
     resourceMapping: of("resourceMapping", (method) => async function() {
-      const { fields } = await ask(this, method, {});
-      return { fields: fields.flatMap(asColumn) };
+      return await allColumns(this, method, ask);
     })
   };
 }
@@ -82,6 +81,19 @@ async function allOptions(self, method, ask) {
   }
   return options;
 }
+async function allColumns(self, method, ask) {
+  const asked = ask(self, method, {}).then((answer) => {
+    const fields = answer.fields.flatMap(asColumn);
+    return { fields, ...fields.length > 0 ? {} : { emptyFieldsNotice: "The service has no columns for what is filled in" } };
+  });
+  if (hasColumns(self.getCurrentNodeParameters())) return await asked;
+  return await asked.catch(({ message }) => ({ fields: [], emptyFieldsNotice: html(message) }));
+}
+function hasColumns(value2) {
+  if (typeof value2 !== "object" || value2 === null) return false;
+  const { schema } = value2;
+  return Array.isArray(schema) ? schema.length > 0 : Object.values(value2).some(hasColumns);
+}
 async function pages(ask, from, enough) {
   const choices = [];
   let next2 = from;
@@ -94,7 +106,7 @@ async function pages(ask, from, enough) {
   return { choices, ...next2 === void 0 ? {} : { next: next2 } };
 }
 function asOption({ label, value: value2, summary }) {
-  return { name: plain(label), value: literal(value2), ...summary ? { description: html(summary) } : {} };
+  return { name: plain(label), value: literal(value2), ...summary ? { description: plain(html(summary)) } : {} };
 }
 var TYPES = {
   integer: "number",

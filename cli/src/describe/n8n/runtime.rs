@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::credential::selector_name;
 
-/// Of n8n's own OAuth2 type, which the user's log-in extends, the names of its fields.
+/// The fields of n8n's own type for OAuth 2.0, which the user's log-in extends.
 const N8N_OAUTH2: [&str; 7] = [
     "grantType",
     "authUrl",

@@ -205,13 +205,13 @@ async fn is_never_mixed(writer: &impl TokenStore, reader: &impl TokenStore) -> R
     let kinds = [tokens("one", true), tokens("two", false)];
     let [first, _] = &kinds;
     replace(writer, first).await?;
-    let writes = async {
+    let replacing = async {
         for tokens in kinds.iter().cycle().take(ROTATIONS) {
             replace(writer, tokens).await?;
         }
         Ok::<(), StoreFault>(())
     };
-    let reads = async {
+    let loading = async {
         loop {
             let found = reader.load().await.map_err(works)?;
             if kinds
@@ -228,8 +228,8 @@ async fn is_never_mixed(writer: &impl TokenStore, reader: &impl TokenStore) -> R
         }
     };
     tokio::select! {
-        done = writes => done,
-        fault = reads => fault,
+        done = replacing => done,
+        fault = loading => fault,
     }
 }
 
