@@ -58,7 +58,7 @@ pub const NOW_MS: u64 = 1_751_284_800_123;
 
 type Answering = Box<dyn Fn(&Request) -> Reply>;
 
-/// A node that is tested: [`test`].
+/// A node that is tested: [`test()`].
 pub struct Script {
     service: &'static Service,
     base: String,
