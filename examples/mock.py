@@ -133,6 +133,8 @@ class Handler(BaseHTTPRequestHandler):
     def customers(self, path, query, document):
         if self.headers.get("Authorization") != f"Bearer {CUSTOMERS_KEY}":
             return 401, {"message": "Invalid API key"}
+        if path == ["v1", "account"]:
+            return 200, {"object": "account"}
         if path[:2] != ["v1", "customers"] or not path[2].startswith("cus_"):
             return 404, {"message": f"No such customer: {path[-1]}"}
         return self.together(lambda: (200, {"id": path[2], "name": "Customer 客"}))

@@ -168,7 +168,7 @@ class JavaScript(Example, unittest.TestCase):
     )
     prints = (("issue", "list"), {"repository": "octocat/hello"}, "octocat/hello: 100 issues so far")
     fault = {"repository": "octocat/hello", "number": 404404}
-    kind, complaint = "exception", ["TypeError: ", "get@node.js:"]
+    kind, complaint = "exception", ["TypeError: ", "@node.js:"]
     cases = [
         ("get-unknown", ("issue", "get"), [{"repository": "octocat/hello", "number": 999}]),
         ("list", ("issue", "list"), [{"repository": "octocat/hello"}]),

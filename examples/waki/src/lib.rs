@@ -30,7 +30,7 @@ impl d::Guest for Node {
                     headers: vec![d::Template { name: "authorization".into(), template: "Bearer {key}".into() }],
                     query: vec![],
                 }),
-                test: None,
+                test: Some("/v1/account".into()),
             }],
             origins: vec![],
             resources: vec![d::ResourceGroup {

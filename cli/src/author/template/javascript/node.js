@@ -32,7 +32,7 @@ export const description = {
 			fields: ['baseUrl', 'token'],
 			baseUrl: 'baseUrl',
 			// The host adds the header to each request: this code never sees the token.
-			scheme: { tag: 'fixed', val: { headers: [{ name: 'authorization', value: 'Bearer {token}' }], query: [] } },
+			scheme: { tag: 'fixed', val: { headers: [{ name: 'authorization', template: 'Bearer {token}' }], query: [] } },
 			test: '/me',
 		}],
 		origins: [],
