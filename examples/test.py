@@ -239,8 +239,13 @@ class NewPython(NewNode, unittest.TestCase):
     name, lang, offline = "python", "python", {"PIP_NO_INDEX": "1"}
 
     def bring_tools(self, cache, node):
-        # Its programs name the folder that they were installed into, so that it cannot be a copy.
-        (node / ".venv").symlink_to(cache)
+        # Programs name the folder that they were installed into, so that it can be neither a copy nor, for `venv`, a link.
+        subprocess.run([sys.executable, "-m", "venv", node / ".venv"], check=True)
+        for pattern in ("bin/componentize-py", "lib/python*/site-packages/*"):
+            for installed in cache.glob(pattern):
+                own = node / ".venv" / installed.relative_to(cache)
+                if not own.exists():
+                    own.symlink_to(installed)
 
 
 NEW = {"javascript": NewJavaScript, "python": NewPython}
