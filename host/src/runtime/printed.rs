@@ -77,6 +77,10 @@ impl Printed {
         let panic = std::mem::take(&mut lines.panic);
         let panicked = !panic.is_empty();
         let words = if panicked { panic } else { complaint };
+        // As after nearly every call: then there is nothing to search for secrets.
+        if words.is_empty() {
+            return String::new();
+        }
         let words = String::from_utf8_lossy(&words);
         let words = match &lines.pipeline {
             Some(pipeline) if !pipeline.may_print() => return String::new(),
