@@ -173,9 +173,7 @@ fn choice(asked: &Asked, row: &str) -> Option<contract::Choice> {
     Some(contract::Choice {
         label: label.unwrap_or_else(|| plain(value)),
         value: value.to_owned(),
-        summary: words(row, asked.about)
-            .filter(|_| !asked.about.is_empty())
-            .unwrap_or_default(),
+        summary: summary(asked, row),
     })
 }
 
@@ -187,9 +185,7 @@ fn column(asked: &Asked, row: &str, of: &str) -> Option<contract::Parameter> {
     let own = id(of, &name);
     Some(contract::Parameter {
         display_name: words(row, asked.label).unwrap_or_else(|| name.clone()),
-        summary: words(row, asked.about)
-            .filter(|_| !asked.about.is_empty())
-            .unwrap_or_default(),
+        summary: summary(asked, row),
         placeholder: None,
         kind: match known {
             Some((_, like)) => (like.kind.of.describe)(&like.kind, &own),
@@ -202,6 +198,12 @@ fn column(asked: &Asked, row: &str, of: &str) -> Option<contract::Parameter> {
         id: own,
         name,
     })
+}
+
+/// The sentence of a row; empty where the table names no place of it.
+fn summary(asked: &Asked, row: &str) -> String {
+    let about = Some(asked.about).filter(|about| !about.is_empty());
+    about.and_then(|about| words(row, about)).unwrap_or_default()
 }
 
 const TEXT: Parameter = kind::text("text", "Text");

@@ -7,8 +7,8 @@
 use percent_encoding::{percent_decode_str, percent_encode};
 use time::OffsetDateTime;
 
-use super::url::ENCODED;
 use super::{Field, SignError, hex, hmac_sha256, set_header, sha256};
+use crate::percent::ENCODED;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// Headers that are not signed: a client or a proxy on the way may set them.

@@ -1,15 +1,10 @@
 //! Puts a secret into a URL, as some services want it.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 use super::SignError;
+use crate::percent::ENCODED;
 
-/// Everything but the unreserved characters of RFC 3986.
-pub(super) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 /// A path segment has colons as they are, as in the token of a bot.
 const IN_SEGMENT: &AsciiSet = &ENCODED.remove(b':');
 
