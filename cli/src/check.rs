@@ -1,6 +1,6 @@
 //! `nodule check`: replays every recorded case and compares the results with the recorded ones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -27,11 +27,16 @@ pub async fn check(args: &Check) -> Result<Exit, Failed> {
 pub async fn cases(component: &Component, dir: &Path, write_skeletons: bool) -> Result<Exit, Failed> {
     let files = files(dir, RECORDING)?;
     let (mut passed, mut failed) = (0_u64, 0_u64);
+    let mut succeeding = HashSet::new();
     for file in &files {
         let name = file.strip_prefix(dir).unwrap_or(file);
         let shown = text::path(name);
         let faults = match load(file) {
-            Ok(recording) => one(component, recording, &name.to_string_lossy()).await,
+            Ok(recording) => {
+                let case = recording.case().filter(|case| succeeds(case));
+                succeeding.extend(case.map(|case| (case.group.clone(), case.operation.clone())));
+                one(component, recording, &name.to_string_lossy()).await
+            }
             Err(fault) => vec![fault],
         };
         if faults.is_empty() {
@@ -45,7 +50,7 @@ pub async fn cases(component: &Component, dir: &Path, write_skeletons: bool) -> 
             }
         }
     }
-    let missing = missing(component.node(), dir, &files);
+    let missing = missing(component.node(), dir, &succeeding);
     failed += u64::try_from(missing.len()).unwrap_or(u64::MAX);
     for (operation, file) in &missing {
         output::print(&format!(
@@ -147,23 +152,15 @@ fn policy_of(recording: &Recording, case: &Case) -> Policy {
     policy
 }
 
-/// The operations without a successful case, each with the file to write.
-fn missing<'a>(node: &'a Node, dir: &Path, files: &[PathBuf]) -> Vec<(&'a Operation, PathBuf)> {
-    let succeed: Vec<(String, String)> = files
-        .iter()
-        .filter_map(|file| {
-            let recording = load(file).ok()?;
-            let case = recording.case()?;
-            succeeds(case).then(|| (case.group.clone(), case.operation.clone()))
-        })
-        .collect();
+/// The operations that are not among those with a successful case, each with the file to write.
+fn missing<'a>(
+    node: &'a Node,
+    dir: &Path,
+    succeeding: &HashSet<(String, String)>,
+) -> Vec<(&'a Operation, PathBuf)> {
     node.operations
         .iter()
-        .filter(|operation| {
-            !succeed
-                .iter()
-                .any(|(group, name)| *group == operation.group && *name == operation.name)
-        })
+        .filter(|operation| !succeeding.contains(&(operation.group.clone(), operation.name.clone())))
         .map(|operation| {
             (
                 operation,
