@@ -18,7 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nodule::description::{Indexed, Node};
-use nodule::text;
+use nodule::{EngineConfig, text};
 
 use super::build::{part_of, unwritten};
 use super::package::Package;
@@ -50,9 +50,10 @@ pub async fn n8n(args: &args::PackN8n) -> Result<Exit, Failed> {
             _ => failed,
         }
     })?;
-    // What is packed is what is checked: a file that has changed meanwhile has another digest.
-    let digest = sha256(&bytes);
-    let component = setup::component(&file, Some(&format!("sha256:{digest}")), None, None).await?;
+    let (engine, _temporary) = setup::engine(&EngineConfig::default(), None, None)?;
+    // What is packed is what is checked.
+    let component = engine.load(&*bytes).await?;
+    let digest = component.digest();
     let node = component.node();
     let granted = granted(&project.config.declared, node)
         .map_err(|why| Failed::usage(format!("{}: {why}", text::path(&args.dir))))?;
@@ -64,7 +65,7 @@ pub async fn n8n(args: &args::PackN8n) -> Result<Exit, Failed> {
         names: &names,
         node: &Indexed::new(node),
         component: &bytes,
-        sha256: &digest,
+        sha256: digest.strip_prefix("sha256:").unwrap_or(digest),
         granted: &granted,
         categories: &project.config.n8n.categories,
         programs: &programs,
@@ -105,14 +106,6 @@ pub async fn n8n(args: &args::PackN8n) -> Result<Exit, Failed> {
     }
     output::print(&said)?;
     Ok(Exit::Done)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The granted origins, as the description writes them.

@@ -114,16 +114,7 @@ struct Package {
 impl Project {
     /// Reads what the folder says of itself.
     pub fn open(dir: &Path) -> Result<Self, Failed> {
-        let file = dir.join(CONFIG);
-        let config = if file.exists() {
-            config(&file)?
-        } else {
-            Config::default()
-        };
-        let project = Self {
-            dir: dir.to_owned(),
-            config,
-        };
+        let project = Self::described(dir, None)?;
         if project.config.build.is_none() && !project.manifest().exists() {
             return Err(Failed::usage(format!(
                 "{}: expected a node's folder, found neither Cargo.toml nor `[build]` in {CONFIG}",

@@ -9,7 +9,7 @@ use nodule::json::{Json, Object};
 
 use super::{Content, File, file_name};
 use crate::author::package::Package;
-use crate::describe::n8n;
+use crate::describe::{n8n, pretty};
 
 /// What n8n calls, bundled of `n8n/src` by `make n8n-runtime`.
 const RUNTIME: &str = include_str!("runtime.js");
@@ -219,9 +219,4 @@ impl Contents<'_> {
             "peerDependencies": {"n8n-workflow": "*"},
         })
     }
-}
-
-/// A document as `nodule describe` prints one: nothing in it acts on a terminal.
-fn pretty(document: &Json) -> String {
-    crate::describe::pretty(document)
 }
