@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 NODULE := target/release/nodule
+XTASK := target/release/xtask
 COMPONENT := target/socialhub.wasm
 GUEST := wasm32-unknown-unknown
 CASES := host-test/cases
@@ -19,34 +20,21 @@ help: ## List the targets
 setup:
 	@rustup target list --installed 2>/dev/null | grep -qx $(GUEST) || rustup target add $(GUEST)
 
-# Without the paths of the machine that built it: the same component everywhere. What is put into every place that calls it
-# makes a component larger; from here on it would be hardly quicker. The linker leaves five bytes for each number that it
-# fills in, but where it is told not to, which it does only without debug information.
-GUEST_FLAGS = --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src= --remap-path-prefix=$(CURDIR)= \
-	-Cllvm-args=-inline-threshold=65 -Cllvm-args=-inlinehint-threshold=65 -Clink-arg=--compress-relocations -Clink-arg=--strip-debug
-component: export RUSTFLAGS = $(GUEST_FLAGS)
-component: setup
-	$(CARGO) build --quiet -p socialhub-node --profile component --target $(GUEST)
-	@RUSTFLAGS= $(MAKE) --no-print-directory $(COMPONENT)
+.PHONY: programs examples check-examples
+programs: setup
+	$(CARGO) build --release -p nodule-cli -p socialhub-simulator -p xtask -p same-features
 
-.PHONY: $(COMPONENT)
-$(COMPONENT):
-	$(CARGO) run --quiet --release -p xtask -- component target/$(GUEST)/component/socialhub.wasm -o $(COMPONENT)
+# By the command that every author has: what makes a component small and the same everywhere stands there.
+component: programs
+	@$(NODULE) build node --profile component --output $(COMPONENT) >/dev/null
 
-# The examples of the SDK: small nodes that take seconds to build.
-.PHONY: examples check-examples
-examples: export RUSTFLAGS = $(GUEST_FLAGS)
-examples: setup ## Build the examples' components: target/stripe.wasm, target/github.wasm
-	$(CARGO) build --quiet -p stripe-node -p github-node --profile component --target $(GUEST)
-	@for name in stripe github; do RUSTFLAGS= $(CARGO) run --quiet --release -p xtask -- \
-		component target/$(GUEST)/component/$$name.wasm -o target/$$name.wasm || exit 1; done
+examples: programs ## Build the examples' components: target/stripe.wasm, target/github.wasm
+	@for name in stripe github; do $(NODULE) build examples/$$name --profile component --output target/$$name.wasm >/dev/null || exit 1; done
 
 check-examples: examples ## Replay the recorded cases of the SDK's examples
-	@test -e $(NODULE) || $(MAKE) build
 	@for name in stripe github; do $(NODULE) check target/$$name.wasm examples/$$name/cases || exit 1; done
 
 build: component ## Leave target/release/nodule, target/release/simulator and target/socialhub.wasm
-	$(CARGO) build --release -p nodule-cli -p socialhub-simulator -p same-features
 
 demo: build ## Describe the node and run an operation on recordings, without network or credential
 	@host-test/demo/demo $(NODULE) $(COMPONENT)
@@ -70,32 +58,30 @@ test-packages: build ## Compile the published crates from what is packed of them
 check: build ## Replay the recorded cases
 	$(NODULE) check $(COMPONENT) $(CASES)
 
-# What xtask makes dummies with has features that would have Wasmtime checked a second time.
-lint: setup ## Formatting, clippy with the workspace's lints, documentation, dependencies, advisories
+lint: programs ## Formatting, clippy with the workspace's lints, documentation, dependencies, advisories
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml -p nodule-fuzz --check
 	$(CARGO) fmt --manifest-path host-test/embedder/Cargo.toml --check
 	@$(CARGO) metadata --locked --format-version 1 --manifest-path host-test/embedder/Cargo.toml >/dev/null
-	$(CARGO) clippy --quiet --release --workspace --exclude xtask --all-targets -- -D warnings
-	$(CARGO) clippy --quiet --release -p xtask --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --release --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --quiet -p socialhub-node --target $(GUEST) -- -D warnings
 	@if command -v c++ >/dev/null; then CARGO_TARGET_DIR=fuzz/target $(CARGO) clippy --quiet --manifest-path fuzz/Cargo.toml -- -D warnings; \
 		else echo "no C++ compiler, which the fuzz targets need: they were not checked"; fi
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --release --workspace --exclude xtask --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --release --workspace --no-deps
 	@if command -v cargo-deny >/dev/null; then $(CARGO) fetch --quiet --locked && $(CARGO) deny --offline check --hide-inclusion-graph bans licenses sources; \
 		else echo "cargo-deny is not installed: dependencies were not checked"; fi
-	@$(CARGO) run --quiet --release -p xtask -- advisories
+	@$(XTASK) advisories
 	@if command -v cargo-deny >/dev/null && [ -d "$(ADVISORY_DB)" ]; then $(CARGO) deny --offline check --hide-inclusion-graph advisories; \
 		else echo "no cargo-deny with a database in $(ADVISORY_DB): what was published since was not looked for"; fi
 
 size: component ## Print the size of the component and what it is made of
-	@$(CARGO) run --quiet --release -p xtask -- size target/$(GUEST)/component/socialhub.wasm $(COMPONENT)
+	@$(XTASK) size target/$(GUEST)/component/socialhub.wasm $(COMPONENT)
 
 record: build ## Record the cases again, against the simulator
 	$(CARGO) run --quiet --release -p host-test --bin record
 
-vendor-wit: ## Copy WASI's interfaces from the crate that implements them, in the version of Cargo.lock
-	$(CARGO) run --quiet --release -p xtask -- vendor-wit host/wit/deps
+vendor-wit: programs ## Copy WASI's interfaces from the crate that implements them, in the version of Cargo.lock
+	$(XTASK) vendor-wit host/wit/deps
 
 clean: ## Remove what was built
 	$(CARGO) clean
@@ -202,10 +188,10 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := policy har description redact url node
 .PHONY: hostile-guests test-hostile test-mutations fuzz
 
-hostile-guests: setup
+hostile-guests: programs
 	$(CARGO) build --quiet --release --manifest-path $(HOSTILE)/Cargo.toml --workspace --target $(GUEST) --target-dir target/hostile-build --examples
-	$(CARGO) run --quiet --release -p xtask -- components target/hostile-build/$(GUEST)/release/examples -o target/hostile
-	$(CARGO) run --quiet --release -p xtask -- every-import host/wit -o target/hostile/every_import.wasm
+	$(XTASK) components target/hostile-build/$(GUEST)/release/examples -o target/hostile
+	$(XTASK) every-import host/wit -o target/hostile/every_import.wasm
 
 test-hostile: build hostile-guests ## Run the rows of the attack list by number and print a table
 	$(CARGO) test --quiet --release -p nodule-host -p nodule-cli -p host-test --test hostile -- $(ROWS)

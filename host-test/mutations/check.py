@@ -130,9 +130,12 @@ def switched(ids, text):
 
 
 def cargo(tree, build, *arguments):
+    return made(tree, build, [os.environ.get("CARGO", "cargo"), *arguments])
+
+
+def made(tree, build, command):
     environment = os.environ | {"CARGO_TARGET_DIR": str(build), "CARGO_INCREMENTAL": "1"}
-    cargo = os.environ.get("CARGO", "cargo")
-    done = subprocess.run([cargo, *arguments], cwd=tree, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         errors = [line for line in done.stderr.splitlines() if not line.startswith("warning")]
         sys.exit(f"the mutations do not build:\n" + "\n".join(errors[-80:]))
@@ -157,9 +160,7 @@ def node(tree, build, target, mutation):
     files = edited([(mutation.id, edit) for edit in mutation.edits], lambda _, text: re.sub(r"\bOFF\b", "true", text))
     for name in names:
         write(tree / name, files[name].encode())
-    cargo(tree, build, "build", "--quiet", "-p", "socialhub-node", "--profile", "component", "--target", "wasm32-unknown-unknown")
-    module = build / "wasm32-unknown-unknown/component/socialhub.wasm"
-    cargo(tree, build, "run", "--quiet", "--release", "-p", "xtask", "--", "component", str(module), "-o", str(build / "socialhub.wasm"))
+    made(tree, build, [build / "release/nodule", "build", "node", "--profile", "component", "--output", build / "socialhub.wasm"])
     for name in names:
         write(tree / name, (ROOT / name).read_bytes())
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use nodule_core::encode;
 
 /// Encodes `module` as a component in `output`.
-pub fn make(module: &Path, output: &Path) -> Result<()> {
+fn make(module: &Path, output: &Path) -> Result<()> {
     let bytes = std::fs::read(module).with_context(|| format!("read {}", module.display()))?;
     let component = encode::component(&bytes).with_context(|| format!("encode {}", module.display()))?;
     if let Some(dir) = output.parent() {
@@ -19,7 +19,7 @@ pub fn make(module: &Path, output: &Path) -> Result<()> {
         .with_context(|| format!("write {}", output.display()))
 }
 
-/// Calls [`make`] for every module that Cargo names after its source; those with a hash in their names are duplicates.
+/// Encodes every module that Cargo names after its source; those with a hash in their names are duplicates.
 pub fn make_all(modules: &Path, output: &Path) -> Result<()> {
     for entry in std::fs::read_dir(modules).with_context(|| format!("read {}", modules.display()))? {
         let path = entry?.path();

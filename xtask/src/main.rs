@@ -13,15 +13,7 @@ use clap::Parser;
 
 #[derive(Parser)]
 enum Task {
-    /// Turn a core module for wasm32-unknown-unknown into a component, and check it
-    Component {
-        /// The module that `cargo build --target wasm32-unknown-unknown` left
-        module: PathBuf,
-        /// Where the component goes
-        #[arg(short, long)]
-        output: PathBuf,
-    },
-    /// The same for every module of a folder
+    /// Turn each core module of a folder into a component, and check it
     Components {
         /// The folder that holds the modules
         modules: PathBuf,
@@ -58,7 +50,6 @@ enum Task {
 
 fn main() -> Result<()> {
     match Task::parse() {
-        Task::Component { module, output } => component::make(&module, &output),
         Task::Components { modules, output } => component::make_all(&modules, &output),
         Task::EveryImport { contract, output } => every_import::make(&contract, &output),
         Task::Size {
