@@ -78,6 +78,11 @@ describe('a list', () => {
 		expect(read(() => [{ row: 'a' }])).toBe('{"places":[{"row":"a"}]}');
 	});
 	test('of single values is a list of them', () => expect(item({ names: ['a', 'b'] })).toEqual({ names: ['a', 'b'] }));
+	test('of single values has only those that are filled in, and none of them leaves the default to the host', () => {
+		expect(item({ names: ['a', [], ''] as string[] })).toEqual({ names: ['a', ''] });
+		expect(item({ names: [] })).toEqual({});
+		expect(item({ names: [[]] as unknown as string[] })).toEqual({});
+	});
 	test('of references is a list of IDs', () => expect(item({ owners: ['1', '2'] })).toEqual({ owners: ['1', '2'] }));
 	test('of chosen values is a list of them', () => expect(item({ dock: ['a'] })).toEqual({ dock: ['a'] }));
 	test('that nobody has touched is none, and one that was emptied replaces the default', () => {

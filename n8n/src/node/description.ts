@@ -10,6 +10,8 @@ export interface Kind {
 	columns?: string[];
 	/** The one that describes each of the values. */
 	parameter?: string;
+	/** The service lists what there is to choose from. */
+	dynamic?: unknown;
 }
 
 export interface Condition {

@@ -74,8 +74,7 @@ function member(form: Form, parameter: Parameter, found: unknown, isAdded: boole
 		case 'group':
 			return group(form, parameter, found);
 		case 'values':
-			if (found === '' || (isUntouched && isEmptyList(found))) return undefined;
-			return Array.isArray(found) ? found.map((one) => value(form, kind.parameter, one)) : found;
+			return values(form, parameter, found, isAdded);
 		case 'chooseMany':
 			return found === '' || (isUntouched && isEmptyList(found)) ? undefined : found;
 		case 'reference':
@@ -91,10 +90,15 @@ function member(form: Form, parameter: Parameter, found: unknown, isAdded: boole
 	}
 }
 
-/** One of a list's values. */
-function value(form: Form, id: string | undefined, found: unknown): unknown {
-	const each = id === undefined ? undefined : parameterOf(form.description, id);
-	return each ? member(form, each, found, true) : found;
+/** A list of single values. One that the user added and left alone is an empty list, in a list outside of rows and groups. */
+function values(form: Form, parameter: Parameter, found: unknown, isAdded: boolean): unknown {
+	if (!Array.isArray(found)) return found === '' ? undefined : found;
+	const each = parameterOf(form.description, parameter.kind.parameter ?? '');
+	const filledIn = found.filter((one) => !isEmptyList(one));
+	// Only a list to choose from shows its default, so that it may have been emptied.
+	const showsDefault = parameter.default !== undefined && each?.kind.dynamic !== undefined;
+	if (filledIn.length === 0 && !isAdded && !showsDefault) return undefined;
+	return each ? filledIn.map((one) => member(form, each, one, true)) : filledIn;
 }
 
 function rows(form: Form, { kind }: Parameter, found: unknown): unknown {

@@ -72,7 +72,7 @@ function formMethods(methods, ask) {
 }
 async function allOptions(self, method, ask) {
   const options = [...method.known ?? []];
-  const listed = new Set(options.map(({ value: value2 }) => value2));
+  const listed = new Set(options.map(({ value }) => value));
   const { choices } = await pages(async (page) => await ask(self, method, page), void 0, MAX_OPTIONS);
   for (const option of choices.map(asOption)) {
     if (listed.has(option.value) || options.length >= MAX_OPTIONS) continue;
@@ -89,10 +89,10 @@ async function allColumns(self, method, ask) {
   if (hasColumns(self.getCurrentNodeParameters())) return await asked;
   return await asked.catch(({ message }) => ({ fields: [], emptyFieldsNotice: html(message) }));
 }
-function hasColumns(value2) {
-  if (typeof value2 !== "object" || value2 === null) return false;
-  const { schema } = value2;
-  return Array.isArray(schema) ? schema.length > 0 : Object.values(value2).some(hasColumns);
+function hasColumns(value) {
+  if (typeof value !== "object" || value === null) return false;
+  const { schema } = value;
+  return Array.isArray(schema) ? schema.length > 0 : Object.values(value).some(hasColumns);
 }
 async function pages(ask, from, enough) {
   const choices = [];
@@ -105,8 +105,8 @@ async function pages(ask, from, enough) {
   }
   return { choices, ...next2 === void 0 ? {} : { next: next2 } };
 }
-function asOption({ label, value: value2, summary }) {
-  return { name: plain(label), value: literal(value2), ...summary ? { description: plain(html(summary)) } : {} };
+function asOption({ label, value, summary }) {
+  return { name: plain(label), value: literal(value), ...summary ? { description: plain(html(summary)) } : {} };
 }
 var TYPES = {
   integer: "number",
@@ -127,9 +127,9 @@ function asColumn({ name, displayName, required, kind }) {
   const options = type === "options" ? { options: (kind.known ?? []).map(asOption) } : {};
   return [{ id: name, displayName: plain(displayName), required, defaultMatch: false, display: true, type, ...options }];
 }
-function literal(value2) {
-  if (typeof value2 !== "string" || !value2.startsWith("=")) return value2;
-  return `={{ ${JSON.stringify(value2).replaceAll("{", "\\u007b").replaceAll("}", "\\u007d")} }}`;
+function literal(value) {
+  if (typeof value !== "string" || !value.startsWith("=")) return value;
+  return `={{ ${JSON.stringify(value).replaceAll("{", "\\u007b").replaceAll("}", "\\u007d")} }}`;
 }
 var plain = (label) => label.startsWith("=") ? `⁠${label}` : label;
 var html = (text) => text.replace(/[&<>"\n]/g, (character) => ESCAPES[character] ?? character);
@@ -869,17 +869,17 @@ function isPrivateAllowed(hostname, variables, readFile2) {
   return !hasDefault;
 }
 function protection(variables, readFile2) {
-  const value2 = (name) => {
+  const value = (name) => {
     const own = variables[name];
     if (own !== void 0) return own;
     const file = variables[`${name}_FILE`];
     return file ? readFile2(file).trim() : void 0;
   };
-  const list = (name) => (value2(name) ?? "").split(",").map((entry) => entry.trim()).filter(Boolean);
-  const ranges = value2("N8N_SSRF_BLOCKED_IP_RANGES")?.trim().replace(/^(['"])(.*)\1$/, "$2") ?? "default";
+  const list = (name) => (value(name) ?? "").split(",").map((entry) => entry.trim()).filter(Boolean);
+  const ranges = value("N8N_SSRF_BLOCKED_IP_RANGES")?.trim().replace(/^(['"])(.*)\1$/, "$2") ?? "default";
   const blocked = ranges.split(",").map((entry) => entry.trim());
   return {
-    isOn: ["true", "1"].includes(value2("N8N_SSRF_PROTECTION_ENABLED")?.toLowerCase() ?? ""),
+    isOn: ["true", "1"].includes(value("N8N_SSRF_PROTECTION_ENABLED")?.toLowerCase() ?? ""),
     hasDefault: blocked.some((entry) => entry.toLowerCase() === "default"),
     blocked: blocked.filter(isRange),
     allowed: list("N8N_SSRF_ALLOWED_IP_RANGES").filter(isRange),
@@ -1016,8 +1016,8 @@ function resultOf(line) {
   const { item, output } = found;
   return { item, output: output.map(asObject) };
 }
-function asObject(value2) {
-  return typeof value2 === "object" && value2 !== null && !Array.isArray(value2) ? value2 : { value: value2 };
+function asObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : { value };
 }
 function isExact(token) {
   const number = Number(token);
@@ -1036,50 +1036,50 @@ function normal(token) {
 function isShown(description, { visibleWhen = [] }, scope) {
   return visibleWhen.every((condition) => holds(condition, subject(description, condition, scope)));
 }
-function subject(description, { parameter: id }, { siblings, value: value2, top }) {
+function subject(description, { parameter: id }, { siblings, value, top }) {
   const parameter = parameterOf(description, id);
   if (!parameter) return void 0;
-  const found = (siblings.includes(parameter) ? value2 : top)(parameter.name);
+  const found = (siblings.includes(parameter) ? value : top)(parameter.name);
   return found === void 0 ? parameter.default : found;
 }
-function holds({ oneOf, noneOf }, value2) {
-  if (value2 === void 0) return true;
-  const has = valuesOf(value2);
+function holds({ oneOf, noneOf }, value) {
+  if (value === void 0) return true;
+  const has = valuesOf(value);
   if (oneOf) return has.some((one) => isIn(oneOf, one));
   if (noneOf) return !has.some((one) => isIn(noneOf, one));
   return has.length > 0;
 }
-function valuesOf(value2) {
-  if (Array.isArray(value2)) return value2;
-  if (isReference(value2)) return valuesOf(value2.value);
-  const isEmpty = typeof value2 === "object" && value2 !== null && Object.keys(value2).length === 0;
-  return value2 === null || value2 === void 0 || value2 === "" || isEmpty ? [] : [value2];
+function valuesOf(value) {
+  if (Array.isArray(value)) return value;
+  if (isReference(value)) return valuesOf(value.value);
+  const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
+  return value === null || value === void 0 || value === "" || isEmpty ? [] : [value];
 }
-var isIn = (values, value2) => values.some((one) => String(one) === String(value2));
-var isReference = (value2) => typeof value2 === "object" && value2 !== null && "__rl" in value2 && "mode" in value2;
+var isIn = (values2, value) => values2.some((one) => String(one) === String(value));
+var isReference = (value) => typeof value === "object" && value !== null && "__rl" in value && "mode" in value;
 
 // n8n/src/node/parameters.ts
 var LOCAL = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?)?$/;
 var ROWS_KEY = "rows";
 function itemsOf(description, parameters, timeZone) {
-  return (value2) => {
-    const form = { description, timeZone, top: value2 };
-    return JSON.stringify(Object.fromEntries(members(form, parameters, value2, false)), (_, member2) => {
+  return (value) => {
+    const form = { description, timeZone, top: value };
+    return JSON.stringify(Object.fromEntries(members(form, parameters, value, false)), (_, member2) => {
       if (typeof member2 === "number" && !Number.isFinite(member2)) return String(member2);
       return typeof member2 === "bigint" ? member2.toString() : member2;
     });
   };
 }
-function isStatic(value2) {
-  if (typeof value2 === "string") return !value2.startsWith("=");
-  return typeof value2 !== "object" || value2 === null || Object.values(value2).every(isStatic);
+function isStatic(value) {
+  if (typeof value === "string") return !value.startsWith("=");
+  return typeof value !== "object" || value === null || Object.values(value).every(isStatic);
 }
-function members(form, parameters, value2, isAdded) {
+function members(form, parameters, value, isAdded) {
   const fields = /* @__PURE__ */ new Map();
-  const scope = { siblings: parameters, value: value2, top: form.top };
+  const scope = { siblings: parameters, value, top: form.top };
   for (const parameter of parameters) {
     if (fields.has(parameter.name) || !isShown(form.description, parameter, scope)) continue;
-    const found = value2(parameter.name);
+    const found = value(parameter.name);
     const read2 = found === void 0 ? void 0 : member(form, parameter, found, isAdded);
     if (read2 !== void 0) fields.set(parameter.name, read2);
   }
@@ -1091,7 +1091,7 @@ function within(form, ids, row, isAdded) {
   const own = members(form, parameters, (name) => Object.hasOwn(row, name) ? row[name] : void 0, isAdded);
   const names = new Set(parameters.map(({ name }) => name));
   const kept = Object.entries(row).filter(([name]) => !names.has(name) || own.has(name));
-  return Object.fromEntries(kept.map(([name, value2]) => [name, own.has(name) ? own.get(name) : value2]));
+  return Object.fromEntries(kept.map(([name, value]) => [name, own.has(name) ? own.get(name) : value]));
 }
 function member(form, parameter, found, isAdded) {
   const { kind } = parameter;
@@ -1104,8 +1104,7 @@ function member(form, parameter, found, isAdded) {
     case "group":
       return group(form, parameter, found);
     case "values":
-      if (found === "" || isUntouched && isEmptyList(found)) return void 0;
-      return Array.isArray(found) ? found.map((one) => value(form, kind.parameter, one)) : found;
+      return values(form, parameter, found, isAdded);
     case "chooseMany":
       return found === "" || isUntouched && isEmptyList(found) ? void 0 : found;
     case "reference":
@@ -1120,9 +1119,13 @@ function member(form, parameter, found, isAdded) {
       return found;
   }
 }
-function value(form, id, found) {
-  const each = id === void 0 ? void 0 : parameterOf(form.description, id);
-  return each ? member(form, each, found, true) : found;
+function values(form, parameter, found, isAdded) {
+  if (!Array.isArray(found)) return found === "" ? void 0 : found;
+  const each = parameterOf(form.description, parameter.kind.parameter ?? "");
+  const filledIn = found.filter((one) => !isEmptyList(one));
+  const showsDefault = parameter.default !== void 0 && each?.kind.dynamic !== void 0;
+  if (filledIn.length === 0 && !isAdded && !showsDefault) return void 0;
+  return each ? filledIn.map((one) => member(form, each, one, true)) : filledIn;
 }
 function rows(form, { kind }, found) {
   const row = (one) => within(form, kind.columns ?? [], one, false);
@@ -1153,17 +1156,17 @@ function columns(found) {
   return Object.fromEntries(Object.entries(found.value).filter(([, mapped]) => mapped !== null));
 }
 var isEmptyList = (found) => Array.isArray(found) && found.length === 0;
-var isObject = (value2) => typeof value2 === "object" && value2 !== null && !Array.isArray(value2);
-var isLuxon = (value2) => isObject(value2) && typeof value2.toISO === "function";
-var isDate = (value2) => value2 instanceof Date || isLuxon(value2);
-function asText(value2) {
-  if (value2 instanceof Date) return Number.isNaN(value2.getTime()) ? "Invalid Date" : value2.toISOString();
-  return isLuxon(value2) ? value2.toISO() : value2;
+var isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+var isLuxon = (value) => isObject(value) && typeof value.toISO === "function";
+var isDate = (value) => value instanceof Date || isLuxon(value);
+function asText(value) {
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Invalid Date" : value.toISOString();
+  return isLuxon(value) ? value.toISO() : value;
 }
-function withOffset(value2, timeZone) {
-  if (typeof value2 !== "string") return value2;
-  const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = ""] = LOCAL.exec(value2.trim()) ?? [];
-  if (year === void 0) return value2;
+function withOffset(value, timeZone) {
+  if (typeof value !== "string") return value;
+  const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = ""] = LOCAL.exec(value.trim()) ?? [];
+  if (year === void 0) return value;
   const wall = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
   const offset = offsetAt(wall - offsetAt(wall, timeZone), timeZone);
   const minutes = Math.abs(offset) / 6e4;
@@ -1188,7 +1191,7 @@ function offsetAt(instant, timeZone) {
     });
     formats.set(timeZone, format);
   }
-  const parts = new Map(format.formatToParts(instant).map(({ type, value: value2 }) => [type, Number(value2)]));
+  const parts = new Map(format.formatToParts(instant).map(({ type, value }) => [type, Number(value)]));
   const part = (type) => parts.get(type) ?? 0;
   const wall = Date.UTC(part("year"), part("month") - 1, part("day"), part("hour"), part("minute"), part("second"));
   return wall - Math.floor(instant / 1e3) * 1e3;
@@ -1252,8 +1255,8 @@ function bind({ description, granted = [] }, credential, given) {
   const { clientId, clientSecret } = credential.oauth2 ?? {};
   const inN8n = (name) => ({ [clientId ?? ""]: "clientId", [clientSecret ?? ""]: "clientSecret" })[name] ?? name;
   const fields = known.flatMap(({ name }) => {
-    const value2 = given[inN8n(name)];
-    return value2 === void 0 || value2 === "" ? [] : [[name, value2]];
+    const value = given[inN8n(name)];
+    return value === void 0 || value === "" ? [] : [[name, value]];
   });
   const base = given[known.find(({ id }) => id === credential.baseUrl)?.name ?? ""];
   return {
@@ -1357,8 +1360,8 @@ async function* resolve3(self, { description }, ids, collected, signal) {
   await turn();
   for (let index = 0; index < collected.count && !signal?.aborted; index += 1) {
     try {
-      const value2 = lookup(self, set, fixed, index);
-      batch.push({ id: index, parameters: same ?? asItem(value2) });
+      const value = lookup(self, set, fixed, index);
+      batch.push({ id: index, parameters: same ?? asItem(value) });
     } catch (error) {
       if (collected.unresolved(index, error)) break;
     }

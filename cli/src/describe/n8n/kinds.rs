@@ -217,7 +217,8 @@ impl Form<'_> {
     }
 
     /// A list of single values. n8n takes the property's default for each value that the user adds, so that the list
-    /// itself cannot have one in the form: the host adds it where the user adds none.
+    /// itself cannot have one in the form: the host adds it where the user adds none. What n8n adds to has to be a list in
+    /// the form; in rows and groups n8n makes the list itself, and adds a default that is one to it.
     fn values(&self, parameter: &Parameter, each: &str, depth: usize) -> Json {
         let Some(each) = self.node.parameter(each).filter(|_| depth < MAX_NESTING) else {
             return json!({"type": "json", "default": ""});
@@ -251,7 +252,7 @@ impl Form<'_> {
             json!(format!("Add {}", each.display_name)),
         );
         property.insert("typeOptions", Json::Object(type_options));
-        property.insert("default", json!(""));
+        property.insert("default", if depth == 0 { json!([]) } else { json!("") });
         Json::Object(property)
     }
 
@@ -312,7 +313,7 @@ fn listed(parameter: &Parameter, choices: &Choices) -> Vec<Object> {
 pub fn untold_default<'a>(parameter: &'a Parameter, property: &Object) -> Option<&'a Json> {
     let is_told = match &parameter.kind {
         Kind::Group(shape) => shape.key.is_none(),
-        Kind::Values(_) => property.get("default") != Some(&json!("")),
+        Kind::Values(_) => property.get("type") == Some(&json!("multiOptions")),
         _ => true,
     };
     parameter.default.as_ref().filter(|_| !is_told)

@@ -1,7 +1,7 @@
 //! A description with every kind, condition and scheme that the library's example does not have. The whole of each
 //! format is compared with a file; the tests below it claim what matters in those files.
 
-use nodule::description::{Indexed, Node};
+use nodule::description::{Indexed, Kind, Node};
 use nodule::json;
 use nodule::json::Json;
 
@@ -198,7 +198,7 @@ fn each_kind_has_its_type() {
         (
             "names",
             "string",
-            json!(""),
+            json!([]),
             json!({"multipleValues": true, "multipleValueButtonText": "Add Name"}),
         ),
         (
@@ -284,6 +284,28 @@ fn conditions_show_and_hide() {
         marks["options"][1]["displayOptions"],
         json!({"show": {"fragile": [true], "/shelf": [{"_cnd": {"exists": true}}]}})
     );
+}
+
+/// What n8n has as one collection with several keys.
+#[test]
+fn several_lists_in_one_place_are_a_group_of_lists() {
+    let mut node = warehouse();
+    let Kind::Group(shape) = &mut super::parameter(&mut node, "marks").kind else {
+        panic!("it is a group");
+    };
+    shape.fields = vec!["parts".to_owned(), "places".to_owned()];
+    let marks = property(&node, "marks");
+    assert_eq!(marks["type"], "collection");
+    for (list, name) in marks["options"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(["parts", "places"])
+    {
+        assert_eq!(list["name"], name);
+        assert_eq!(list["type"], "fixedCollection");
+        assert_eq!(list["typeOptions"]["multipleValues"], true);
+    }
 }
 
 /// n8n stores an object of a group or a list of rows that nobody has touched.
