@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use simulator::{Config, DEMO_APP_ID, DEMO_APP_SECRET};
 
-use crate::support::{component, expect, nodule, root, simulator, stderr, stdout};
+use crate::support::{author_s, component, expect, nodule, root, simulator, stderr, stdout};
 
 /// A crate without dependencies: it compiles in a second.
 fn a_crate(library: &str, source: &str) -> tempfile::TempDir {
@@ -279,8 +279,9 @@ fn a_new_node_builds_and_passes_its_tests_and_its_case() {
     expect(nodule().args(["new", "acme-crm"]).current_dir(dir.path()), 0);
     let node = dir.path().join("acme-crm");
     let mut test = Command::new(env!("CARGO"));
-    expect(test.args(["test", "--quiet", "--offline"]).current_dir(&node), 0);
-    let built = stdout(&expect(nodule().arg("build").current_dir(&node), 0));
+    test.args(["test", "--quiet", "--offline"]).current_dir(&node);
+    expect(author_s(&mut test), 0);
+    let built = stdout(&expect(author_s(nodule().arg("build").current_dir(&node)), 0));
     assert!(built.contains("\nacmeCrm 1: 1 operation\n"), "{built}");
     let described = stdout(&expect(
         nodule().args(["describe", "acme-crm.wasm"]).current_dir(&node),

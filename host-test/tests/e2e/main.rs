@@ -14,6 +14,7 @@
 mod author;
 mod build;
 mod cases;
+mod chapter;
 mod docs;
 mod live;
 mod log;

@@ -98,6 +98,11 @@ pub fn nodule() -> Command {
     command
 }
 
+/// A command that builds an author's crate: what such crates depend on is compiled once.
+pub fn author_s(command: &mut Command) -> &mut Command {
+    command.env("CARGO_TARGET_DIR", root().join("target/author"))
+}
+
 /// `nodule run COMPONENT GROUP OPERATION`
 pub fn run(group: &str, operation: &str) -> Command {
     let mut command = nodule();
