@@ -506,6 +506,23 @@ fn a_reference_that_is_none_is_refused() {
 }
 
 #[test]
+fn a_question_gets_the_ids_of_references_and_no_others() {
+    let form = form("update");
+    for (page, filled_in) in [
+        (
+            r#"{"mode":"url","value":"https://wiki.example/p/p22?x=1"}"#,
+            r#""p22""#,
+        ),
+        (r#"{"mode":"url","value":"https://wiki.example/p/"}"#, "null"),
+        (r#"{"mode":"list","value":""}"#, r#""""#),
+        ("[]", "null"),
+    ] {
+        let item = |page: &str| format!(r#"{{"size":700,"page":{page}}}"#);
+        assert_eq!(form.filled_in(&item(page)), item(filled_in), "{page}");
+    }
+}
+
+#[test]
 fn an_item_that_cannot_be_read_is_left_to_the_node() {
     let form = form("update");
     for item in [

@@ -104,4 +104,13 @@ impl ItemCheck {
         walk.item();
         Err(walk.problems)
     }
+
+    /// What a question of the form gets of what is filled in so far: each reference is its ID, or `null` where it is none yet.
+    /// All else stays as it is, wrong or not.
+    #[must_use]
+    pub fn filled_in<'a>(&self, item: &'a str) -> Cow<'a, str> {
+        let mut walk = Walk::of_question(self, item);
+        walk.item();
+        walk.resolved()
+    }
 }

@@ -1,6 +1,6 @@
 //! Answers the questions of a form as what is filled in says: `{"task": {"requests": […], "count": n, "choices": [[label,
 //! value, summary]], "next": text, "fields": [[name, kind]]}}`. It sends the requests first, with a choice for each, and
-//! then gives `count` choices and those that are listed. A number as `next` or `label` is a text of that many bytes.
+//! then gives `count` choices and those that are listed, and one for the `page` that is filled in. A number as `next` or `label` is a text of that many bytes.
 
 use hostile_guests::{
     Answer, Behaviour, Failure, Page, Question, d, describe, failure, guest, parameter, parse, send,
@@ -24,6 +24,14 @@ impl Behaviour for Answers {
             parameter("thing", d::Kind::Choice(choices(true))),
             parameter("tag", d::Kind::Choice(choices(false))),
             parameter("columns", d::Kind::Columns(dynamic(false))),
+            parameter(
+                "page",
+                d::Kind::Reference(d::Reference {
+                    dynamic: None,
+                    id_in_url: Some("https://wiki\\.example/p/([0-9]+)".to_owned()),
+                    id: Some("[0-9]+".to_owned()),
+                }),
+            ),
         ];
         let mut node = describe();
         for operation in &mut node.operations {
@@ -35,7 +43,8 @@ impl Behaviour for Answers {
     }
 
     fn values(question: Question) -> Result<Page, Failure> {
-        let task = &parse(&question.filled_in)["task"];
+        let filled_in = parse(&question.filled_in);
+        let task = &filled_in["task"];
         let mut choices = Vec::new();
         for request in list(&task["requests"]) {
             let seen = send(request);
@@ -56,6 +65,9 @@ impl Behaviour for Answers {
         choices.extend((0..count).map(|index| choice("A thing", &index.to_string(), "")));
         for listed in list(&task["choices"]) {
             choices.push(choice(text(&listed[0]), &listed[1].to_string(), text(&listed[2])));
+        }
+        if let Some(page) = filled_in.get("page") {
+            choices.push(choice(&format!("The page {page}"), "\"page\"", ""));
         }
         if let Some(bytes) = task["label"].as_u64() {
             choices.push(choice(&long(bytes), "1", ""));

@@ -67,7 +67,11 @@ async fn say(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
 async fn log_in(_: &Client<'_>, secrets: Secrets<'_>) -> Result<Session, Failure> {
     let token: String = secrets.text("secret").chars().rev().collect();
     log!("{} {token}", secrets.text("secret"));
-    assert!(secrets.text("mode") != "panics", "{} {token}", secrets.text("secret"));
+    assert!(
+        secrets.text("mode") != "panics",
+        "{} {token}",
+        secrets.text("secret")
+    );
     Ok(Session {
         access: Access {
             headers: vec![Field {

@@ -1,6 +1,8 @@
 //! Imports everything that the runtimes of languages import, and uses it, as its item says: `{"void": "…"}`.
 
-use hostile_guests::{Behaviour, Call, Failure, Item, ItemResult, Session, guest, outputs, parse, session, token};
+use hostile_guests::{
+    Behaviour, Call, Failure, Item, ItemResult, Session, guest, outputs, parse, session, token,
+};
 use serde_json::{Value, json};
 use void::wasi::cli::{
     environment, exit, stderr, stdin, stdout, terminal_stderr, terminal_stdin, terminal_stdout,
@@ -59,8 +61,14 @@ impl Behaviour for UsesVoid {
 
     fn authenticate(credential: Value) -> Result<Session, Failure> {
         if credential["mode"] == "prints" {
-            print(&stdout::get_stdout(), &format!("{credential}\n{}\n", token(&credential)));
-            print(&stderr::get_stderr(), &format!("{credential}\n{}\n", token(&credential)));
+            print(
+                &stdout::get_stdout(),
+                &format!("{credential}\n{}\n", token(&credential)),
+            );
+            print(
+                &stderr::get_stderr(),
+                &format!("{credential}\n{}\n", token(&credential)),
+            );
         }
         Ok(session(&format!("Bearer {}", token(&credential))))
     }
@@ -117,7 +125,9 @@ fn run(item: &Value) -> Value {
 
 fn print(stream: &OutputStream, text: &str) {
     for piece in text.as_bytes().chunks(4096) {
-        stream.blocking_write_and_flush(piece).expect("a stream that takes it");
+        stream
+            .blocking_write_and_flush(piece)
+            .expect("a stream that takes it");
     }
 }
 
@@ -156,7 +166,11 @@ fn sockets(text: &str) -> Value {
 fn descriptor(function: &str, handle: u32) -> Value {
     // SAFETY: there is no such handle. That the host says so is what the row is about.
     let guessed = std::mem::ManuallyDrop::new(unsafe { Descriptor::from_handle(handle) });
-    let (follow, none, now) = (PathFlags::SYMLINK_FOLLOW, DescriptorFlags::empty(), NewTimestamp::Now);
+    let (follow, none, now) = (
+        PathFlags::SYMLINK_FOLLOW,
+        DescriptorFlags::empty(),
+        NewTimestamp::Now,
+    );
     let all = DescriptorFlags::READ | DescriptorFlags::WRITE | DescriptorFlags::MUTATE_DIRECTORY;
     let said = match function {
         "read" => format!("{:?}", guessed.read(100, 0)),
@@ -179,7 +193,9 @@ fn descriptor(function: &str, handle: u32) -> Value {
         "link-at" => format!("{:?}", guessed.link_at(follow, "a", &guessed, "b")),
         "open-at" => format!(
             "{:?}",
-            guessed.open_at(follow, "/etc/passwd", OpenFlags::CREATE, all).is_ok()
+            guessed
+                .open_at(follow, "/etc/passwd", OpenFlags::CREATE, all)
+                .is_ok()
         ),
         "open-at-read" => format!(
             "{:?}",

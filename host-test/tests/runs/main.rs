@@ -26,6 +26,7 @@ mod server;
 #[path = "../hostile/certified.rs"]
 mod certified;
 
+mod asked;
 mod blocking;
 mod both_ways;
 mod drop;

@@ -91,7 +91,10 @@ impl Inner {
             operation: &operation,
             question,
             wanted,
-            filled_in: question.filled_in.to_string(),
+            filled_in: operation
+                .form
+                .filled_in(&question.filled_in.to_string())
+                .into_owned(),
             item: number.index(),
             clock_and_rng: self.clock_and_rng(number.index()),
         };

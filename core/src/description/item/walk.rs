@@ -75,8 +75,9 @@ pub(super) struct Walk<'c, 'w> {
     edits: BTreeMap<usize, (usize, Cow<'w, str>)>,
     /// The row or value that is being checked, counted from one as people do.
     place: Option<(&'static str, usize)>,
-    /// Inside of a parameter that may be hidden: references are read, and nothing is a problem.
+    /// In a question, or inside of a parameter that may be hidden: references are read, and nothing is a problem.
     is_silent: bool,
+    is_question: bool,
 }
 
 impl<'c, 'w> Walk<'c, 'w> {
@@ -89,6 +90,15 @@ impl<'c, 'w> Walk<'c, 'w> {
             edits: BTreeMap::new(),
             place: None,
             is_silent: false,
+            is_question: false,
+        }
+    }
+
+    pub(super) fn of_question(check: &'c ItemCheck, filled_in: &'w str) -> Self {
+        Self {
+            is_silent: true,
+            is_question: true,
+            ..Self::new(check, filled_in, false)
         }
     }
 
@@ -196,6 +206,7 @@ impl<'c, 'w> Walk<'c, 'w> {
                     self.edit(raw, Cow::Borrowed(none));
                     self.missing(field, Some(raw), at);
                 }
+                Read::Fault if self.is_question => self.edit(raw, Cow::Borrowed("null")),
                 Read::Fault => self.wrong(field, raw, at),
             },
             Shape::Group(group) => self.group(field, group, raw, at, top),
