@@ -14,7 +14,13 @@ use crate::server::NOWHERE;
 
 /// One GET, alone in its call.
 async fn get(runner: &Runner, url: &str) -> ItemResult {
-    let items = vec![json!({"requests": [{"url": url}]})];
+    get_each(runner, &[url]).await
+}
+
+/// One after the other, of one item.
+async fn get_each(runner: &Runner, urls: &[&str]) -> ItemResult {
+    let requests: Vec<_> = urls.iter().map(|url| json!({"url": url})).collect();
+    let items = vec![json!({"requests": requests})];
     let options = RunOptions::default();
     let results = runner.execute("things", "read", items, &options).await;
     results.unwrap().remove(0)
@@ -55,7 +61,7 @@ pub async fn client_certificate(bench: &Bench) {
         .unwrap();
     let setup = Setup::new(bench, CALLS, format!("{}/api", base.origin)).await;
     let setup = setup.allow(&base.origin).allow(&other.origin);
-    let runner = setup.builder().tls(tls).build().unwrap();
+    let runner = setup.builder().tls(tls.clone()).build().unwrap();
     get(&runner, &format!("{}/api/x", base.origin)).await.unwrap();
     assert_eq!(base.take_shown(), std::slice::from_ref(&own.der));
     // Another host, and another path of the same one, which an entry allows.
@@ -71,6 +77,15 @@ pub async fn client_certificate(bench: &Bench) {
         .await
         .unwrap();
     assert_eq!((base.take_shown().len(), base.server.connections()), (0, 3));
+    // One item's requests share a connection, but none that shows the certificate with one that must not.
+    let (below, beside) = (
+        format!("{}/api/x", other.origin),
+        format!("{}/beside", other.origin),
+    );
+    let setup = Setup::new(bench, CALLS, format!("{}/api", other.origin)).await;
+    let runner = setup.allow(&other.origin).builder().tls(tls).build().unwrap();
+    get_each(&runner, &[&below, &beside]).await.unwrap();
+    assert_eq!((other.take_shown().len(), other.server.connections()), (1, 3));
 }
 
 /// Row 142. No certificate is checked at one scheme, host and port.
