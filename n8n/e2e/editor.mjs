@@ -16,7 +16,7 @@ export async function editor(origin) {
 	const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
 	const page = await browser.newPage({ viewport: { width: 1400, height: 900 }, reducedMotion: 'reduce' });
 	// n8n loads twenty megabytes of scripts, which a busy machine takes minutes for.
-	page.setDefaultTimeout(240_000);
+	page.setDefaultTimeout(60_000);
 	await page.goto(`${origin}/signin`);
 	await page.locator('input[type="password"]').fill(OWNER.password);
 	await page.locator('input').first().fill(OWNER.email);
@@ -28,7 +28,9 @@ export async function editor(origin) {
 	/** Lists of the form: what the open one offers. */
 	const entries = () => page.locator('.el-select-dropdown__item:visible');
 	const open = async (name) => {
-		await parameter(name).locator('input').first().click();
+		// While its choices are loaded it cannot be used, and has another input.
+		await parameter(name).locator('input:disabled').first().waitFor({ state: 'detached' });
+		await parameter(name).locator('.el-select').first().click();
 		await entries().first().waitFor();
 	};
 	const closed = async () => await entries().first().waitFor({ state: 'hidden' });

@@ -137,3 +137,17 @@ test('a node without a credential runs, and reaches what the operator allows and
 	const [page] = outputs(await folder.execute('open'));
 	assert.equal(page.read, '[]');
 });
+
+test('an operator\'s policy lowers how many writes an item sends, for all operations and for one', async (t) => {
+	const policy = join(folder.home, 'writes.toml');
+	const allowed = `[[allow]]\norigin = "${new URL(service.url).origin}"\nprivate = true\n`;
+	writeFileSync(policy, `write-requests = 0\n[operations."points.adjustPoints"]\nwrite-requests = 1\n${allowed}`);
+	folder.env.NODULE_POLICY = policy;
+	t.after(() => delete folder.env.NODULE_POLICY);
+	await service.control('requests', 'DELETE');
+	const { error } = (await folder.execute('op-saveStore')).data.resultData;
+	assert.match(error.messages?.[0] ?? error.message, /may send 0 requests other than GET and HEAD, as the policy says/);
+	assert.deepEqual(wire(await service.control('requests')), []);
+	assert.equal((await folder.execute('op-adjustPoints')).data.resultData.error, undefined);
+	assert.equal(wire(await service.control('requests')).length, 1);
+});
