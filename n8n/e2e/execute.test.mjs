@@ -148,6 +148,7 @@ test('an operator\'s policy lowers how many writes an item sends, for all operat
 	const { error } = (await folder.execute('op-saveStore')).data.resultData;
 	assert.match(error.messages?.[0] ?? error.message, /may send 0 requests other than GET and HEAD, as the policy says/);
 	assert.deepEqual(wire(await service.control('requests')), []);
-	assert.equal((await folder.execute('op-adjustPoints')).data.resultData.error, undefined);
-	assert.equal(wire(await service.control('requests')).length, 1);
+	const adjusted = outputs(await folder.execute('op-adjustPoints'));
+	assert.ok(adjusted.length > 0);
+	assert.equal(wire(await service.control('requests')).length, adjusted.length);
 });

@@ -230,7 +230,8 @@ test('in the editor', async (t) => {
 		service.seen.splice(0);
 		await shot('forms-filled');
 		await byId('node-execute-button').first().click();
-		await page.getByText('1 item', { exact: true }).first().waitFor();
+		// Of the input, and of the output.
+		await page.getByText('1 item', { exact: true }).nth(1).waitFor();
 		const { body, headers, query } = service.seen.find(({ method }) => method === 'POST');
 		assert.deepEqual([headers['x-signature'], headers.authorization, query.key], [TOKEN, undefined, undefined]);
 		assert.deepEqual(JSON.parse(body), {
