@@ -61,6 +61,7 @@ pub mod prelude {
         pages, pages_by,
     };
     pub use crate::table::asked::{Asked, ask};
+    pub use crate::table::body::bytes;
     pub use crate::table::condition::{is, is_not, is_set};
     pub use crate::table::credential::{
         BodyNeed, Credential, Grant, OAuth2, fixed, fixed_query, oauth2, session, signed,

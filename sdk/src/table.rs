@@ -239,6 +239,20 @@ impl Endpoint {
         self
     }
 
+    /// The body is a form: `multipart/form-data`, what is nested as in [`Endpoint::form`].
+    #[must_use]
+    pub const fn multipart(mut self) -> Self {
+        self.body = &body::MULTIPART;
+        self
+    }
+
+    /// The body is of another form, such as [`bytes`](body::bytes).
+    #[must_use]
+    pub const fn content(mut self, body: &'static Body) -> Self {
+        self.body = body;
+        self
+    }
+
     /// Only what the caller set is changed.
     #[must_use]
     pub const fn update(mut self) -> Self {

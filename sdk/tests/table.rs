@@ -125,6 +125,23 @@ const FORM: Operation = Operation {
     ..WRITE
 };
 
+const MULTIPART: Operation = Operation {
+    name: "multipart",
+    request: post("/things").multipart(),
+    ..FORM
+};
+
+const IMPORT: Operation = Operation {
+    name: "import",
+    request: post("/things/{id}").content(&bytes("text/csv")),
+    parameters: &[
+        text("id", "ID").required(),
+        multiline("rows", "Rows").required(),
+        text("dry", "Dry").query(),
+    ],
+    ..WRITE
+};
+
 const CONDITIONS: Operation = Operation {
     name: "conditions",
     parameters: &[
@@ -200,6 +217,8 @@ static SERVICE: Service = Service {
         &KINDS,
         &PLACES,
         &FORM,
+        &MULTIPART,
+        &IMPORT,
         &CONDITIONS,
         &BY_OFFSET,
         &BY_TOKEN,
@@ -310,6 +329,59 @@ fn every_kind_refuses_what_it_is_not_and_says_where() {
     ] {
         assert_eq!(problems("thing.kinds", item), [expected], "{item}");
     }
+}
+
+/// An item's one request, with its content type.
+fn typed(operation: &str, item: &str) -> (String, String) {
+    let node = node(&["{}"]);
+    node.run(operation, item).unwrap();
+    let headers = node.headers().remove(0);
+    let content_type = headers.into_iter().find(|(name, _)| name == "content-type");
+    (content_type.unwrap().1, node.requests().remove(0))
+}
+
+#[test]
+fn a_multipart_body_has_a_part_for_each_value() {
+    let (content_type, sent) = typed(
+        "thing.multipart",
+        r#"{"name":"a&b\r\nü","tags":["x","y"],"lines":[{"sku":"s","n":2}],"on":true}"#,
+    );
+    let part = |name: &str, value: &str| {
+        format!("--nodule-part-0\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let parts = [
+        part("name", "a&b\r\nü"),
+        part("tags[]", "x"),
+        part("tags[]", "y"),
+        part("lines[0][sku]", "s"),
+        part("lines[0][n]", "2"),
+        part("on", "true"),
+    ];
+    assert_eq!(content_type, "multipart/form-data; boundary=nodule-part-0");
+    assert_eq!(
+        sent,
+        format!("POST /things\n{}--nodule-part-0--\r\n", parts.concat())
+    );
+}
+
+/// Or whoever sets a value could add a part, or end the form.
+#[test]
+fn a_boundary_is_none_that_a_value_holds() {
+    let forged = "x\r\n--nodule-part-0\r\ncontent-disposition: form-data; name=\"admin\"\r\n\r\n1\r\n--nodule-part-1--";
+    let item = format!(r#"{{"name":{}}}"#, serde_json::json!(forged));
+    let (content_type, sent) = typed("thing.multipart", &item);
+    assert_eq!(content_type, "multipart/form-data; boundary=nodule-part-2");
+    assert_eq!(sent.matches("--nodule-part-2").count(), 2);
+    // Nor does a name end its quotes, or its line.
+    let (_, sent) = typed("thing.multipart", r#"{"lines":[{"sku":"s"}],"tags":["\"\r\n"]}"#);
+    assert_eq!(sent.matches("form-data; name=").count(), 2);
+}
+
+#[test]
+fn a_body_of_bytes_is_the_value_as_it_is() {
+    let (content_type, sent) = typed("thing.import", r#"{"id":"1","rows":"a,\"b\"\n1,ü\n","dry":"1"}"#);
+    assert_eq!(content_type, "text/csv");
+    assert_eq!(sent, "POST /things/1?dry=1\na,\"b\"\n1,ü\n");
 }
 
 #[test]

@@ -1,45 +1,100 @@
 //! The forms of a body. Each is written while the values are placed, one after the other.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use super::place::Draft;
 use super::value::Value;
+use crate::bindings::exports::workflow::node::types::Field;
 use crate::json::{self, Kind, push_quoted};
 use crate::percent;
 
 /// A form of bodies.
 pub struct Body {
-    /// What the header `content-type` says.
-    pub content_type: &'static str,
+    /// What the header `content-type` says; nothing where only the finished body decides that.
+    pub content_type: Option<&'static str>,
+    pub(crate) holds: Holds,
     /// Put a value onto the end of a body, by its name on the wire.
     pub(crate) push: fn(&mut String, &str, &Value),
     /// Behind the last value.
-    pub(crate) finish: fn(&mut String),
+    pub(crate) finish: fn(&mut Draft),
+}
+
+/// What a body can hold, for what looks at a table as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Any JSON.
+    Json,
+    /// Fields, each by its name.
+    Fields,
+    /// A single value.
+    One,
 }
 
 pub(crate) static JSON: Body = Body {
-    content_type: "application/json",
+    content_type: Some("application/json"),
+    holds: Holds::Json,
     push: |body, name, value| {
         body.push(if body.is_empty() { '{' } else { ',' });
         push_quoted(body, name);
         body.push(':');
         value.push_json(body);
     },
-    finish: |body| body.push_str(if body.is_empty() { "{}" } else { "}" }),
+    finish: |draft| {
+        if let Some(body) = &mut draft.body {
+            body.push_str(if body.is_empty() { "{}" } else { "}" });
+        }
+    },
 };
 
 pub(crate) static FORM: Body = Body {
-    content_type: "application/x-www-form-urlencoded",
-    push: |body, name, value| match value {
-        Value::Text(text) => percent::push_pair(body, name, text),
-        Value::Literal(json) => push_nested(body, name, json),
-    },
+    content_type: Some("application/x-www-form-urlencoded"),
+    holds: Holds::Fields,
+    push: |body, name, value| push_field(body, name, value, percent::push_pair),
     finish: |_| {},
 };
 
+/// Until the last value is there, the body is a list of names and values.
+pub(crate) static MULTIPART: Body = Body {
+    content_type: None,
+    holds: Holds::Fields,
+    push: |body, name, value| {
+        push_field(body, name, value, |body, name, value| {
+            for text in [name, value] {
+                body.push(if body.is_empty() { '[' } else { ',' });
+                push_quoted(body, text);
+            }
+        });
+    },
+    finish: finish_multipart,
+};
+
+/// A single parameter as it is, in UTF-8.
+pub const fn bytes(content_type: &'static str) -> Body {
+    Body {
+        content_type: Some(content_type),
+        holds: Holds::One,
+        push: |body, _, value| body.push_str(value.plain()),
+        finish: |_| {},
+    }
+}
+
+/// Puts a name and its text onto the end of a body.
+type Push = fn(&mut String, &str, &str);
+
+fn push_field(body: &mut String, name: &str, value: &Value, push: Push) {
+    match value {
+        Value::Text(text) => push(body, name, text),
+        Value::Literal(json) => push_nested(body, name, json, push),
+    }
+}
+
 /// What is nested, by PHP's and Stripe's rule: `metadata[key]=…`, `lines[0][price]=…`, `tags[]=…`.
-fn push_nested(body: &mut String, name: &str, json: &str) {
+fn push_nested(body: &mut String, name: &str, json: &str, push: Push) {
     match json::kind(json) {
         Kind::Object => {
             for (key, value) in json::object(json).into_iter().flat_map(|object| object.0) {
-                push_nested(body, &[name, "[", &key, "]"].concat(), value);
+                push_nested(body, &[name, "[", &key, "]"].concat(), value, push);
             }
         }
         Kind::Array => {
@@ -48,12 +103,45 @@ fn push_nested(body: &mut String, name: &str, json: &str) {
                     Kind::Object | Kind::Array => index.to_string(),
                     _ => String::new(),
                 };
-                push_nested(body, &[name, "[", &index, "]"].concat(), value);
+                push_nested(body, &[name, "[", &index, "]"].concat(), value, push);
             }
         }
         // A field of a form is cleared by an empty text.
-        Kind::Null => percent::push_pair(body, name, ""),
-        Kind::Text => percent::push_pair(body, name, &json::string(json).unwrap_or_default()),
-        Kind::Boolean | Kind::Number => percent::push_pair(body, name, json),
+        Kind::Null => push(body, name, ""),
+        Kind::Text => push(body, name, &json::string(json).unwrap_or_default()),
+        Kind::Boolean | Kind::Number => push(body, name, json),
     }
+}
+
+/// RFC 7578, with names encoded as browsers do. The boundary is none that a value holds, or a value could add a part; else it is
+/// always the same, so that a recorded request is.
+fn finish_multipart(draft: &mut Draft) {
+    let Some(mut list) = draft.body.take() else {
+        return;
+    };
+    list.push_str(if list.is_empty() { "[]" } else { "]" });
+    let texts: Vec<Cow<str>> = json::elements(&list)
+        .into_iter()
+        .flatten()
+        .filter_map(json::string)
+        .collect();
+    let boundary = (0_u32..)
+        .map(|number| format!("nodule-part-{number}"))
+        .find(|boundary| !texts.iter().any(|text| text.contains(boundary.as_str())))
+        .unwrap_or_default();
+    let mut parts = String::with_capacity(list.len());
+    for pair in texts.chunks(2) {
+        let [name, value] = pair else { continue };
+        let name = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+        let _ = write!(
+            parts,
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
+    }
+    let _ = write!(parts, "--{boundary}--\r\n");
+    draft.headers.push(Field {
+        name: "content-type".to_owned(),
+        value: format!("multipart/form-data; boundary={boundary}"),
+    });
+    draft.body = Some(parts);
 }

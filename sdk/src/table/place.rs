@@ -151,7 +151,7 @@ fn finish_nested(draft: &mut Draft) {
         (draft.form.push)(body, name, &Value::literal(object(name, of_it)));
         left = others;
     }
-    (draft.form.finish)(body);
+    (draft.form.finish)(draft);
 }
 
 /// The value under a name, of the values whose paths begin with it.

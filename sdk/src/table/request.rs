@@ -34,16 +34,12 @@ pub(crate) fn request(plan: &Plan, fields: &[Field], filling: &Filling) -> Reque
         Some(target) => target.clone(),
         None => below_base(plan, fields, &draft.query),
     };
-    if let Some(finish) = draft.finish {
-        finish(&mut draft);
-    } else if let Some(body) = &mut draft.body {
-        (draft.form.finish)(body);
-    }
+    draft.finish.unwrap_or(draft.form.finish)(&mut draft);
     Request {
         method: endpoint.method,
         target,
         usual: &[],
-        content_type: draft.body.is_some().then_some(endpoint.body.content_type),
+        content_type: draft.body.as_ref().and(endpoint.body.content_type),
         headers: draft.headers,
         body: draft.body.map(String::into_bytes),
     }

@@ -3,6 +3,7 @@
 use super::scope::find;
 use super::text::{Problems, eq, is_lower_case, until};
 use crate::http::Method;
+use crate::table::body::Holds;
 use crate::table::kind::Id;
 use crate::table::parameter::{FillId, LIMIT_NAME, Parameter, RETURN_ALL_NAME};
 use crate::table::place::Id as Place;
@@ -129,6 +130,16 @@ const fn placed(operation: &Operation, index: usize, problems: &mut Problems) {
         if matches!(own, Place::WholeBody) && matches!(place, Place::Body) {
             problems.report(&["has ", name, " as the whole body, and ", sibling.name, " in it"]);
         }
+        let both = matches!(own, Place::Body) && matches!(place, Place::Body);
+        if other < index && both && matches!(operation.request.body.holds, Holds::One) {
+            problems.report(&[
+                "sends ",
+                sibling.name,
+                " and ",
+                name,
+                " in a body of a single value",
+            ]);
+        }
         other += 1;
     }
     let is_nested = matches!(parameter.kind.id(), Id::Rows | Id::Group | Id::Columns);
@@ -139,6 +150,13 @@ const fn placed(operation: &Operation, index: usize, problems: &mut Problems) {
         && matches!(own, Place::Body | Place::WholeBody)
     {
         problems.report(&["has ", name, " in a body, which a GET has not"]);
+    }
+    if matches!(own, Place::WholeBody) && !matches!(operation.request.body.holds, Holds::Json) {
+        problems.report(&[
+            "has ",
+            name,
+            " as the whole body, which is JSON, in one that is not",
+        ]);
     }
     if matches!(own, Place::WholeBody) && !parameter.is_required {
         problems.report(&["has ", name, " as the whole body, which is not required"]);

@@ -93,6 +93,18 @@ static SERVICE: Service = Service {
             group: "other",
             ..SECOND
         },
+        &Operation {
+            name: "bytes",
+            request: post("/bytes").content(&bytes("text/csv")),
+            parameters: &[text("head", "Head"), text("rows", "Rows")],
+            ..SECOND
+        },
+        &Operation {
+            name: "form",
+            request: post("/form").multipart(),
+            parameters: &[text("all", "All").required().whole_body()],
+            ..SECOND
+        },
     ],
     ..Service::NEW
 };
@@ -142,6 +154,8 @@ fn every_flaw_is_found_at_once() {
         "member.flawed has whole as the whole body, and required in it",
         "member.flawed has whole as the whole body, which is not required",
         "other.flawed is of a group that the service does not have",
+        "member.bytes sends head and rows in a body of a single value",
+        "member.form has all as the whole body, which is JSON, in one that is not",
     ] {
         assert!(
             problems.contains(&expected),
