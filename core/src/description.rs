@@ -30,6 +30,7 @@ mod kinds;
 mod names;
 mod nesting;
 mod oauth2;
+mod of_contract;
 mod origin;
 mod pattern;
 mod places;

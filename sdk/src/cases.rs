@@ -20,7 +20,7 @@
 //! harness = false
 //! ```
 //!
-//! Requests and results are compared as `nodule check` compares them. What only a host does is not tried: the log-in, a signature, its
+//! Items are checked against the description, and requests and results are compared, as `nodule check` does it. What only a host does is not tried: the log-in, a signature, its
 //! policy and its limits.
 
 use std::borrow::Cow;
@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use nodule_core::description::DeclaredRequest;
+use nodule_core::description::{DeclaredRequest, ItemCheck, Node};
 use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem};
 use nodule_core::json::Json;
 use nodule_core::outcome::{Changing, ItemResult, of_write};
@@ -43,8 +43,12 @@ use url::Url;
 use crate::bindings::exports::workflow::node::types;
 use crate::http::{Broken, Method, Request, name};
 use crate::script::{NOW_MS, Reply, Script, World};
-use crate::table::{Effect, Operation, Service};
+use crate::table::{self, Effect, Operation, Service};
 use crate::transport::broken::recorded;
+
+mod described {
+    nodule_core::description_of_contract!(crate::bindings::exports::workflow::node::description);
+}
 
 pub use nodule_core::recording::check::Fault;
 
@@ -138,6 +142,13 @@ fn replayed(service: &'static Service, recording: Recording, file: &str) -> Vec<
         Ok(described) => faults.extend(calls(&recording, &described)),
         Err(error) => faults.push(Fault::Setup(error.to_string())),
     }
+    let form = match form_of(service, &case.group, &case.operation) {
+        Ok(form) => form,
+        Err(why) => {
+            faults.push(Fault::Setup(why));
+            return faults;
+        }
+    };
     let Some(check) = check else {
         return faults;
     };
@@ -145,6 +156,7 @@ fn replayed(service: &'static Service, recording: Recording, file: &str) -> Vec<
     let replay = Replay {
         service,
         operation,
+        form,
         player: Rc::new(Player::new(recording, &base)),
         check: &check,
     };
@@ -157,10 +169,24 @@ fn replayed(service: &'static Service, recording: Recording, file: &str) -> Vec<
     faults
 }
 
+/// What a host checks the items of an operation against, if the node's description is one that a host accepts.
+fn form_of(service: &'static Service, group: &str, operation: &str) -> Result<ItemCheck, String> {
+    let node = described::describe(table::describe::describe(service)).and_then(Node::check);
+    let node = node.map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        format!("the description is refused: {}", problems.join("; "))
+    })?;
+    let operation = node
+        .operation(group, operation)
+        .map_err(|unknown| unknown.to_string())?;
+    Ok(ItemCheck::new(&node, operation))
+}
+
 /// A case while it is replayed.
 struct Replay<'a> {
     service: &'static Service,
     operation: &'static Operation,
+    form: ItemCheck,
     player: Rc<Player>,
     check: &'a Check,
 }
@@ -197,6 +223,8 @@ impl Replay<'_> {
 
     fn once(&self, index: usize, item: &recording::Item) -> ItemResult {
         let case = &self.check.case;
+        let text = item.text();
+        let item_of_node = self.form.resolve(&text).map_err(Failure::InvalidParameters)?;
         let seen = Rc::new(RefCell::new(Changing::default()));
         let call = item.call;
         let script = crate::test(self.service)
@@ -206,7 +234,7 @@ impl Replay<'_> {
                 let (player, base, seen) = (Rc::clone(&self.player), case.base_url.clone(), Rc::clone(&seen));
                 move |request| answer(&player, &base, index, request, &mut seen.borrow_mut())
             });
-        let result = run(&script, case, &item.text());
+        let result = run(&script, case, &item_of_node);
         let seen = *seen.borrow();
         match self.operation.effect {
             Effect::Write => of_write(result, seen),

@@ -117,3 +117,15 @@ fn without_its_idempotency_key_the_recorded_case_fails_by_name() {
     let missing = "header `idempotency-key`: recorded `first`, sent nothing";
     assert!(faults.iter().any(|fault| fault.contains(missing)), "{faults:?}");
 }
+
+#[test]
+fn a_description_that_no_host_accepts_fails_the_recorded_case() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let refused = with_create(|mut parameter| {
+        parameter.label = "\u{1b}[31m";
+        parameter
+    });
+    let faults = nodule_sdk::cases::faults(refused, &cases, &cases.join("customer/create.har"));
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    assert!(faults[0].contains("the description is refused: "), "{faults:?}");
+}
