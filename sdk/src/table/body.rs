@@ -125,7 +125,8 @@ fn finish_multipart(draft: &mut Draft) {
         .flatten()
         .filter_map(json::string)
         .collect();
-    let boundary = (0_u32..)
+    // The texts hold fewer boundaries than characters.
+    let boundary = (0..=list.len())
         .map(|number| format!("nodule-part-{number}"))
         .find(|boundary| !texts.iter().any(|text| text.contains(boundary.as_str())))
         .unwrap_or_default();
