@@ -16,7 +16,7 @@ export async function editor(origin) {
 	const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
 	const page = await browser.newPage({ viewport: { width: 1400, height: 900 }, reducedMotion: 'reduce' });
 	// n8n loads twenty megabytes of scripts, which a busy machine takes minutes for.
-	page.setDefaultTimeout(60_000);
+	page.setDefaultTimeout(240_000);
 	await page.goto(`${origin}/signin`);
 	await page.locator('input[type="password"]').fill(OWNER.password);
 	await page.locator('input').first().fill(OWNER.email);
