@@ -200,16 +200,21 @@ pub async fn flood(bench: &Bench) {
     let before = bench.log.text().len();
     let runner = setup.runner();
     let run = runner.execute("things", "read", vec![item; 16], &options);
-    let half_way = async {
-        tokio::time::sleep(Duration::from_millis(2500)).await;
-        server.connections()
-    };
-    let (results, connections) = tokio::join!(within("the flood", run), half_way);
-    assert_eq!(kinds(&results.unwrap()), ["limit"; 16]);
     // Four requests wait for a response; those of the other calls wait for a slot, no longer than the connect timeout, until the
     // first four calls are over.
-    let log = bench.log.text().split_off(before);
-    assert!(log.contains("\"requests-in-flight\""), "{log}");
+    let meanwhile = async {
+        let is_refused = || {
+            bench
+                .log
+                .text()
+                .split_off(before)
+                .contains("\"requests-in-flight\"")
+        };
+        soon("a request that found no slot", is_refused).await;
+        server.connections()
+    };
+    let (results, connections) = tokio::join!(within("the flood", run), meanwhile);
+    assert_eq!(kinds(&results.unwrap()), ["limit"; 16]);
     assert!(connections <= 4, "{connections} connections at once");
     assert!(server.connections() >= 4);
     // With the default limits, the node exceeds what the host stores for it.
