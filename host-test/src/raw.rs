@@ -76,6 +76,12 @@ impl Scenario {
         }
     }
 
+    /// A service that answers every request with this document.
+    #[must_use]
+    pub fn always(name: &'static str, document: &str) -> Self {
+        Self::new(name, Answer::ok(document), expected::output(document))
+    }
+
     fn policy(mut self, lines: &'static str) -> Self {
         self.policy = lines;
         self

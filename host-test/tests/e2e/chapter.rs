@@ -1,10 +1,10 @@
 //! `docs/write-a-node.md`, done by hand: its files are written, and each of its commands does what the page says.
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
+
+use host_test::raw::{Scenario, Server};
 
 use crate::support::{author_s, root, stderr, stdout};
 
@@ -32,35 +32,6 @@ impl Page {
         }
         panic!("no block `{language}` with `{with}` from there on");
     }
-}
-
-/// The city's library, which lends every book to everybody.
-fn library() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || listener.incoming().flatten().try_for_each(lend));
-    port
-}
-
-fn lend(mut stream: TcpStream) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?);
-    let mut length = 0;
-    let mut line = String::new();
-    while lines.read_line(&mut line)? > 2 {
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().unwrap();
-        }
-        line.clear();
-    }
-    lines.read_exact(&mut vec![0; length])?;
-    let answer = r#"{"loan":7,"books":[]}"#;
-    write!(
-        stream,
-        "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
-        answer.len()
-    )
 }
 
 /// Runs a block of the page as its reader does.
@@ -121,7 +92,8 @@ fn every_command_of_the_chapter_does_what_it_says() {
     );
     assert!(described.contains("Lend a book to a reader"), "{described}");
 
-    let record = record.replace("8080", &library().to_string());
+    let library = Server::start(vec![Scenario::always("library", r#"{"loan":7,"books":[]}"#)]);
+    let record = record.replace("http://127.0.0.1:8080", &library.base("library"));
     let checked = sh(dir, &record);
     assert!(stdout(&checked).ends_with(&missing), "{}", stdout(&checked));
     assert_eq!(checked.status.code(), Some(1));
