@@ -7,7 +7,7 @@
     reason = "help is plain text, and a field is named after its flag"
 )]
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -223,6 +223,9 @@ pub struct Run {
     /// How long the run may take; afterwards nothing more starts
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub run_time: Option<Duration>,
+    /// Print at most this many rows of each item, and ask for no further pages
+    #[arg(long, value_name = "N", conflicts_with = "dry_run")]
+    pub limit: Option<NonZeroU64>,
     /// How long items that are under way may take to end after Ctrl-C, SIGTERM or SIGHUP; a second Ctrl-C or SIGTERM ends the command at once
     #[arg(long, value_name = "TIME", value_parser = time, default_value = "10s")]
     pub grace: Duration,

@@ -11,7 +11,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
-use nodule::{ItemResult, text};
+use nodule::{ItemResult, Part, text};
 use tempfile::NamedTempFile;
 
 use crate::exit::{Exit, Failed, line, styled};
@@ -97,8 +97,9 @@ impl Output {
         }
     }
 
-    /// Writes one line for each output item, or one for the failure.
-    pub fn result(&mut self, item: u64, result: &ItemResult) -> Result<(), Lost> {
+    /// Writes one line for each output item, or one for the failure; and one for the end of an item whose rows came in parts
+    /// or were cut.
+    pub fn result(&mut self, item: u64, result: &ItemResult, part: Part) -> Result<(), Lost> {
         match result {
             Ok(output) => output.iter().try_for_each(|json| {
                 let json = text::json(json.get());
@@ -109,6 +110,12 @@ impl Output {
                 let error = text::json(&error);
                 self.written(|writer| writeln!(writer, "{{\"item\":{item},\"error\":{error}}}"))
             }
+        }?;
+        match (result, end(part)) {
+            (Ok(_), Some(end)) => {
+                self.written(|writer| writeln!(writer, "{{\"item\":{item},\"end\":{end}}}"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -151,6 +158,15 @@ impl Output {
             _ => lost(&self.name, &error),
         })
     }
+}
+
+/// What is said at the end of an item whose rows came in parts or were cut: `{"rows":500000}`.
+pub fn end(part: Part) -> Option<String> {
+    let Part::End { rows, is_complete } = part else {
+        return None;
+    };
+    let complete = if is_complete { "" } else { ",\"complete\":false" };
+    Some(format!("{{\"rows\":{rows}{complete}}}"))
 }
 
 fn sink(Target { path, found }: Target) -> io::Result<Sink> {

@@ -1,6 +1,7 @@
 //! `nodule run`: runs an operation on items and writes results as JSON lines, in the items' order.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,10 @@ use nodule::json::{Json, Object};
 use nodule::policy::Policy;
 use nodule::recording::{self, Meta, Recording};
 use nodule::retry::Retry;
-use nodule::{Component, Credential, Ended, ItemError, Notice, OnFailure, RunOptions, Runner, Summary, text};
+use nodule::{
+    Completed, Component, Credential, Ended, ItemError, Notice, OnFailure, Part, RunOptions, Runner, Summary,
+    text,
+};
 use tokio::sync::mpsc;
 
 use crate::args::Run;
@@ -235,8 +239,8 @@ async fn stream(
                 () = endings.at_once() => break,
             }
         };
-        let result = match next {
-            Some(Ok(completed)) => completed.result,
+        let Completed { result, part, .. } = match next {
+            Some(Ok(completed)) => completed,
             Some(Err(error)) => {
                 broken = Some(broke(error));
                 break;
@@ -244,8 +248,11 @@ async fn stream(
             None => break,
         };
         write(&mut files.output, &endings, |output| {
-            output.result(index, &result)
+            output.result(index, &result, part)
         });
+        if part == Part::Rows {
+            continue;
+        }
         let text = kept
             .then(|| texts.lock().unwrap_or_else(PoisonError::into_inner).pop_front())
             .flatten()
@@ -344,9 +351,11 @@ fn options(args: &Run) -> RunOptions {
         .concurrency(args.concurrency.get())
         .on_failure(args.on_failure)
         .on_unknown(args.unknown)
+        .stream_rows(true)
         .retry(retry);
     options.rate = args.rate;
     options.run_time = args.run_time;
+    options.limit = args.limit.map(NonZeroU64::get);
     if let Some(path) = &args.journal {
         options = options.journal(SqliteJournal::new(path).accept_component(args.accept_component));
     }

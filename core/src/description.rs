@@ -169,6 +169,9 @@ pub struct Operation {
     /// its path change the same thing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<DeclaredRequest>,
+    /// Whether an item may give rows while it goes on: those of a page. Only for the effect `read`.
+    #[serde(default)]
+    pub emits: bool,
     /// JSON Schema (2020-12) of one output item; an object.
     pub output_schema: Json,
     /// For people, and for facts that this version of the contract has no field for; an object. Nothing acts on them.

@@ -25,6 +25,7 @@ const operation = (name, displayName, summary, parameters, effect, request) => (
 	parameters: parameters.map((name_) => `issue.${name_}`),
 	effect: { tag: effect },
 	writeRequests: effect === 'read' ? 0 : 1,
+	emits: false,
 	request,
 	outputSchema: '{"type": "object"}',
 	hints: undefined,

@@ -81,7 +81,7 @@ pub use run::journal;
 pub use run::runner::{Runner, RunnerBuilder};
 pub use run::{
     Completed, Control, DEFAULT_CONCURRENCY, Ended, ItemError, Latency, Login, LoginError, Notice,
-    NoticeSender, OnFailure, OnUnknown, ResultOrder, Results, RunOptions, Summary, Watch,
+    NoticeSender, OnFailure, OnUnknown, Part, ResultOrder, Results, RunOptions, Summary, Watch,
 };
 pub use runtime::component::{ArtifactKey, CONTRACT, Component};
 pub use runtime::engine::{Engine, EngineConfig};

@@ -36,12 +36,15 @@ mod batch;
 pub(crate) mod call;
 mod credential_test;
 mod driver;
+mod given;
 mod item;
 pub mod journal;
 mod login;
 mod notice;
 mod options;
+mod outputs;
 mod plan;
+mod rows;
 pub mod runner;
 mod schedule;
 mod stats;
@@ -66,7 +69,7 @@ use nodule_core::outcome::ItemResult;
 pub use nodule_core::outcome::{OnFailure, OnUnknown, ResultOrder};
 
 use driver::{CancelMode, Driver, Parts};
-pub use item::{Completed, ItemError};
+pub use item::{Completed, ItemError, Part};
 pub use login::{Login, LoginError};
 pub use notice::{Notice, NoticeSender};
 pub use options::{DEFAULT_CONCURRENCY, RunOptions};
@@ -284,7 +287,16 @@ impl Runner {
         operation.stats = Arc::clone(&stats);
         operation.rate = Pace::of_run(options.rate, inner.budget.as_ref());
         let journal = match &options.journal {
-            Some(journal) => Some(open(&inner, &operation, Arc::clone(journal), notices.clone()).await?),
+            Some(journal) => Some(
+                open(
+                    &inner,
+                    &operation,
+                    options.limit,
+                    Arc::clone(journal),
+                    notices.clone(),
+                )
+                .await?,
+            ),
             None => None,
         };
         let effect = operation.effect.clone();
@@ -325,6 +337,7 @@ impl Runner {
 async fn open(
     inner: &Inner,
     operation: &BoundOperation,
+    limit: Option<u64>,
     journal: Arc<dyn Journal>,
     notices: NoticeSender,
 ) -> Result<Box<dyn OpenJournal>, Error> {
@@ -339,6 +352,7 @@ async fn open(
         format!("{}.{}", operation.group, operation.name),
         inner.component.digest(),
         inner.base_text(),
+        limit,
         inner.credential().cloned(),
     );
     // A power cut may lose rows of items that can safely run again, but never of a plain write.

@@ -16,6 +16,7 @@ pub mod oauth2;
 pub mod precompiler;
 mod printed;
 mod reached_limit;
+pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod session_source;
 pub(crate) mod share;

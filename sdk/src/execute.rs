@@ -20,11 +20,12 @@ use crate::transport::Requests;
 /// More requests than this at once help nobody, and each costs memory.
 const MAX_IN_FLIGHT: u32 = 1_024;
 
-/// Run a call. The failure of the whole means that the call could not be read.
+/// Run a call; its only item goes on behind rows that it gave before, if there is a cursor. The failure of the whole means that the call could not be read.
 pub(crate) async fn execute(
     service: &'static Service,
     requests: &Requests,
     call: Call,
+    behind: Option<String>,
 ) -> Result<Vec<ItemResult>, Failure> {
     let operation = service.operation(&call.group, &call.operation)?;
     let base = BaseUrl::parse(&call.service.base_url)
@@ -39,25 +40,42 @@ pub(crate) async fn execute(
     let stops = matches!(call.on_failure, OnFailure::Stop);
     let is_stopped = Cell::new(false);
     let mut results: Vec<ItemResult> = call.items.iter().map(|_| Err(Failure::NotRun)).collect();
-    let started = call.items.iter().zip(&mut results).map(async |(item, result)| {
-        // Asked when the item would start, not when it was queued: a failure in between stops it.
-        if !is_stopped.get() {
-            *result = run(&client, &plan, &item.parameters).await;
-            is_stopped.set(is_stopped.get() || stops && result.is_err());
-        }
-    });
+    let behind = behind.as_deref();
+    let started = (0..)
+        .zip(&call.items)
+        .zip(&mut results)
+        .map(async |((index, item), result)| {
+            // Asked when the item would start, not when it was queued: a failure in between stops it.
+            if !is_stopped.get() {
+                *result = run(&client, &plan, &item.parameters, index, behind).await;
+                is_stopped.set(is_stopped.get() || stops && result.is_err());
+            }
+        });
     let in_flight = call.in_flight.clamp(1, MAX_IN_FLIGHT) as usize;
     overlap(started, in_flight).await;
     Ok(results)
 }
 
-async fn run(client: &Client<'_>, plan: &Plan, parameters: &str) -> ItemResult {
+async fn run(
+    client: &Client<'_>,
+    plan: &Plan,
+    parameters: &str,
+    index: u32,
+    behind: Option<&str>,
+) -> ItemResult {
     let fields = validate(plan, parameters)?;
-    let item = Item { client, plan, fields };
-    match plan.operation.output.run {
+    let item = Item {
+        client,
+        plan,
+        fields,
+        index,
+        behind,
+    };
+    let outputs = match plan.operation.output.run {
         Some(run) => run(&item).await,
         None => item.answer().await,
-    }
+    }?;
+    Ok(client.requests.with_emitted(index, outputs))
 }
 
 /// All of them, so many at a time, begun in their order. All that have begun are polled together, which costs less here than

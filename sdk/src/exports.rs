@@ -219,7 +219,11 @@ macro_rules! __export_chosen {
 #[macro_export]
 macro_rules! __export_interface {
     (description, $node:ident, $name:literal, $section:ident) => {
-        $crate::__export_workflow_node_description_0_2_0_cabi!($node with_types_in node::description);
+        // Without the function that frees a description afterwards, which is optional: an instance describes once.
+        #[unsafe(export_name = "workflow:node/description@0.2.0#describe")]
+        unsafe extern "C" fn describe() -> *mut u8 {
+            unsafe { node::description::_export_describe_cabi::<$node>() }
+        }
         $crate::__export_section!($name, $section);
     };
     (execution, $node:ident) => {

@@ -96,8 +96,6 @@ struct List<'a> {
     plan: Plan,
     parameters: String,
     page: Page,
-    /// Rows of the pages before.
-    count: usize,
     /// Where the next page begins; `None` behind the last one.
     cursor: Option<String>,
 }
@@ -111,12 +109,7 @@ impl<'a> List<'a> {
     ) -> Result<Self, Failure> {
         let base = BaseUrl::parse(&question.service.base_url)
             .map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))?;
-        let (page, count) = match &question.cursor {
-            Some(cursor) => Page::at(cursor, &asked.list.output.next).ok_or_else(|| {
-                Failure::InvalidInput("expected the cursor of a page before, found another text".to_owned())
-            })?,
-            None => (Page::first(), 0),
-        };
+        let page = Page::at(question.cursor.as_deref(), &asked.list.output.next)?;
         Ok(Self {
             client: Client {
                 requests,
@@ -127,7 +120,6 @@ impl<'a> List<'a> {
             plan: Plan::new(&asked.list),
             parameters: parameters(asked, question),
             page,
-            count,
             cursor: None,
         })
     }
@@ -137,11 +129,13 @@ impl<'a> List<'a> {
             client: &self.client,
             plan: &self.plan,
             fields: validate(&self.plan, &self.parameters)?,
+            index: 0,
+            behind: None,
         };
-        let before = self.page.cursor(self.count);
-        let (rows, has_next) = turn(&item, &mut self.page, &[], self.count).await?;
-        self.count += rows.len();
-        let next = self.page.cursor(self.count);
+        let next = &self.plan.operation.output.next;
+        let before = self.page.cursor(next);
+        let (rows, has_next) = turn(&item, &mut self.page, "").await?;
+        let next = self.page.cursor(next);
         self.cursor = Some(next).filter(|next| has_next && *next != before);
         Ok(rows)
     }

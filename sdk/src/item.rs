@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use crate::answer;
 use crate::bindings::exports::workflow::node::execution::ItemResult;
+use crate::bindings::exports::workflow::node::turns::Emitted;
 use crate::bindings::exports::workflow::node::types::{Failure, Output};
 use crate::client::Client;
 use crate::http::Headers;
@@ -19,6 +20,9 @@ pub struct Item<'a> {
     pub client: &'a Client<'a>,
     pub(crate) plan: &'a Plan,
     pub(crate) fields: Fields<'a>,
+    /// Which item of its call it is.
+    pub(crate) index: u32,
+    pub(crate) behind: Option<&'a str>,
 }
 
 /// What an item does, as it goes on.
@@ -38,6 +42,22 @@ impl Item<'_> {
     /// Make the request of the table; the answer is a JSON document.
     pub async fn document(&self) -> Result<String, Failure> {
         Ok(self.exchange(None).await?.0)
+    }
+
+    /// Where to go on, behind what [`Item::emit`] gave before; nothing at the beginning.
+    pub fn behind(&self) -> Option<&str> {
+        self.behind
+    }
+
+    /// Gives outputs while the item goes on, with its next request. `cursor` says in words of your own where to go on behind them:
+    /// another try of the item finds it in [`Item::behind`], and gives none of them again. Where a host takes nothing before an
+    /// item's end, and of an operation whose effect is not `read`, the outputs are given with those of the end.
+    pub fn emit(&self, outputs: Vec<Output>, cursor: impl FnOnce() -> String) {
+        self.client.requests.emit(Emitted {
+            item: self.index,
+            outputs,
+            cursor: self.plan.operation.emits().then(cursor),
+        });
     }
 
     /// The whole answer as one output.

@@ -14,7 +14,7 @@ use crate::table::Operation;
 use crate::table::parameter::{Fill, FillId, LIMIT_NAME, RETURN_ALL_NAME, Scalar};
 use crate::table::value::Value;
 
-/// A service that still finds rows after so many pages does not turn them: a million rows are a mistake.
+/// Rows that nobody takes before the item's end are in the node's memory, so that there are not more pages.
 const MAX_PAGES: u32 = 10_000;
 
 /// What comes out.
@@ -26,6 +26,8 @@ pub struct Output {
     rows: &'static str,
     is_pages: bool,
     is_whole: bool,
+    /// Whether an item gives outputs while it goes on.
+    pub(crate) emits: bool,
     pub(crate) next: Next,
     pub(crate) schema: &'static [&'static str],
 }
@@ -41,6 +43,7 @@ pub const fn answer() -> Output {
         rows: "",
         is_pages: false,
         is_whole: true,
+        emits: false,
         next: Next::NONE,
         schema: &[r#""type":"object""#],
     }
@@ -61,6 +64,7 @@ pub const fn pages_by(find: FindRows, next: Next) -> Output {
         find,
         is_pages: true,
         is_whole: false,
+        emits: true,
         next,
         ..answer()
     }
@@ -78,6 +82,13 @@ impl Output {
     /// Whether the node turns pages.
     pub(crate) const fn is_pages(&self) -> bool {
         self.is_pages
+    }
+
+    /// A function gives outputs while the item goes on, by [`Item::emit`].
+    #[must_use]
+    pub const fn emitting(mut self) -> Self {
+        self.emits = true;
+        self
     }
 
     /// Without `returnAll`, the whole answer is the item.
@@ -99,6 +110,9 @@ impl Output {
 #[derive(Clone, Copy)]
 pub struct Next {
     step: fn(&Next, &Seen, &mut Page) -> Result<bool, String>,
+    /// What a cursor has of the page beside its number, and reads it again.
+    write: fn(&Page) -> String,
+    read: fn(&Next, &str, &mut Page) -> Option<()>,
     stop: Option<fn(&Next, &Seen) -> bool>,
     /// The parameter that has the cursor, as it is called on the wire.
     parameter: &'static str,
@@ -126,8 +140,9 @@ struct Seen<'a> {
 
 /// The page that is asked for.
 pub(crate) struct Page {
-    number: u32,
-    offset: usize,
+    number: usize,
+    /// Rows of the pages before.
+    pub count: usize,
     /// What is sent beside the parameters.
     pub extra: Option<(&'static str, Value<'static>)>,
     /// In the place of the operation's own.
@@ -135,53 +150,34 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    pub(crate) fn first() -> Self {
-        Self {
+    /// The page of a cursor, or the first one.
+    pub(crate) fn at(cursor: Option<&str>, next: &Next) -> Result<Self, Failure> {
+        let mut page = Self {
             number: 1,
-            offset: 0,
+            count: 0,
             extra: None,
             target: None,
-        }
-    }
-
-    /// The page in the node's own words, so that another call can go on there: `count` rows stand on those before.
-    pub(crate) fn cursor(&self, count: usize) -> String {
-        let mut cursor = format!("{} {} {count} ", self.number, self.offset);
-        match (&self.target, &self.extra) {
-            (Some(target), _) => cursor.push_str(target),
-            (None, Some((_, value))) => {
-                cursor.push('=');
-                value.push_json(&mut cursor);
-            }
-            (None, None) => {}
-        }
-        cursor
-    }
-
-    /// The page of a cursor, and how many rows stand on those before. What is sent beside the parameters, `next` says.
-    pub(crate) fn at(cursor: &str, next: &Next) -> Option<(Self, usize)> {
-        let mut parts = cursor.splitn(4, ' ');
-        let number = parts.next()?.parse().ok()?;
-        let offset = parts.next()?.parse().ok()?;
-        let count = parts.next()?.parse().ok()?;
-        let mut page = Self {
-            number,
-            offset,
-            ..Self::first()
         };
-        let rest = parts.next()?;
-        if let Some(value) = rest.strip_prefix('=') {
-            let value = match json::string(json::document(value).ok()?) {
-                Some(text) => Value::Text(text.into_owned().into()),
-                None => Value::literal(value.to_owned()),
-            };
-            page.extra = Some((next.parameter, value));
-        } else if rest.starts_with('/') {
-            page.target = Some(rest.to_owned());
-        } else if !rest.is_empty() {
-            return None;
-        }
-        Some((page, count))
+        let Some(cursor) = cursor else {
+            return Ok(page);
+        };
+        page.go_on(cursor, next).map(|()| page).ok_or_else(|| {
+            Failure::InvalidInput("expected the cursor of a page before, found another text".to_owned())
+        })
+    }
+
+    fn go_on(&mut self, cursor: &str, next: &Next) -> Option<()> {
+        let (number, cursor) = cursor.split_once(' ')?;
+        let (count, rest) = cursor.split_once(' ')?;
+        self.number = number.parse().ok()?;
+        self.count = count.parse().ok()?;
+        (next.read)(next, rest, self)
+    }
+
+    /// The page in the node's own words, so that another call can go on there.
+    pub(crate) fn cursor(&self, next: &Next) -> String {
+        let place = [self.number, self.count].map(|number| number.to_string());
+        [&place[0], " ", &place[1], " ", &(next.write)(self)].concat()
     }
 }
 
@@ -196,7 +192,7 @@ pub(crate) static NUMBER: Fill = Fill {
 pub(crate) static OFFSET: Fill = Fill {
     id: FillId::Offset,
     hint: "",
-    value: |_, from| Some(from.page?.offset.to_string()),
+    value: |_, from| Some(from.page?.count.to_string()),
 };
 
 /// The most rows that a page can have.
@@ -224,10 +220,7 @@ pub const fn page_increment() -> Next {
 /// A parameter has how many rows to skip: [`page_offset`](crate::table::parameter::page_offset).
 pub const fn offset_increment() -> Next {
     Next {
-        step: |_, seen, page| {
-            page.offset = seen.count;
-            Ok(!seen.rows.is_empty())
-        },
+        step: |_, seen, _| Ok(!seen.rows.is_empty()),
         needs: [FillId::Offset, FillId::Other],
         ..Next::NONE
     }
@@ -250,7 +243,7 @@ pub const fn cursor(parameter: &'static str, pointer: &'static str) -> Next {
         },
         parameter,
         cursor: pointer,
-        ..Next::NONE
+        ..Next::VALUE
     }
 }
 
@@ -273,7 +266,7 @@ pub const fn cursor_of_last_record(parameter: &'static str, pointer: &'static st
         },
         parameter,
         cursor: pointer,
-        ..Next::NONE
+        ..Next::VALUE
     }
 }
 
@@ -290,6 +283,11 @@ pub const fn link() -> Next {
             page.target = Some(target.to_owned());
             Ok(true)
         },
+        write: |page| page.target.clone().unwrap_or_default(),
+        read: |_, rest, page| {
+            page.target = Some(rest.to_owned());
+            rest.starts_with('/').then_some(())
+        },
         header: "link",
         ..Next::NONE
     }
@@ -298,12 +296,34 @@ pub const fn link() -> Next {
 impl Next {
     const NONE: Self = Self {
         step: |_, _, _| Ok(false),
+        write: |_| String::new(),
+        read: |_, rest, _| rest.is_empty().then_some(()),
         stop: None,
         parameter: "",
         cursor: "",
         stop_at: "",
         header: "",
         needs: [FillId::Other; 2],
+    };
+
+    /// Of a page that a value finds.
+    const VALUE: Self = Self {
+        write: |page| {
+            let mut json = String::new();
+            if let Some((_, value)) = &page.extra {
+                value.push_json(&mut json);
+            }
+            json
+        },
+        read: |next, rest, page| {
+            let value = match json::string(json::document(rest).ok()?) {
+                Some(text) => Value::Text(text.into_owned().into()),
+                None => Value::literal(rest.to_owned()),
+            };
+            page.extra = Some((next.parameter, value));
+            Some(())
+        },
+        ..Self::NONE
     };
 
     /// A page with fewer rows than were asked for is the last one. Without it, it is not: a server may cap the size.
@@ -375,67 +395,87 @@ fn rows_at<'a>(pointer: &str, document: &'a str) -> Result<Vec<&'a str>, String>
 /// Every page, one output per row. The last one has no rows, repeats the one before, reaches the limit, or is the last by what
 /// the service promises.
 async fn turn_pages(item: &Item<'_>) -> ItemResult {
-    let operation = item.plan.operation;
-    let output = &operation.output;
+    let pages = &item.plan.operation.output;
     let is_all = item
         .value(RETURN_ALL_NAME)
         .is_some_and(|all| all.is(Scalar::Bool(true)));
     if !is_all {
-        if output.is_whole {
+        if pages.is_whole {
             return item.answer().await;
         }
         let (document, _) = item.exchange(None).await?;
-        let rows = find(output, &document)?.into_iter().map(str::to_owned).collect();
-        return Ok(finish(rows, usize::MAX));
+        let rows = find(pages, &document)?.into_iter();
+        return Ok(rows.map(|row| output(row.to_owned())).collect());
     }
     let limit = match item.value(LIMIT_NAME) {
         // A limit too long for a number is none.
         Some(Value::Literal(limit)) => limit.parse().unwrap_or(usize::MAX),
         _ => usize::MAX,
     };
-    let mut page = Page::first();
-    let mut items: Vec<String> = Vec::new();
-    let mut before = 0..0;
-    for _ in 0..MAX_PAGES {
-        let read = items.get(before).unwrap_or_default();
-        let (rows, has_next) = turn(item, &mut page, read, items.len()).await?;
-        before = items.len()..items.len() + rows.len();
-        items.extend(rows);
-        if !has_next || items.len() >= limit {
-            return Ok(finish(items, limit));
+    let mut page = Page::at(item.behind(), &pages.next)?;
+    let mut before = String::new();
+    for turned in 1.. {
+        let (mut rows, has_next) = turn(item, &mut page, &before).await?;
+        let is_last = !has_next || page.count >= limit;
+        if !is_last {
+            before.clear();
+            for row in &rows {
+                before.push_str(row);
+            }
         }
+        rows.truncate(rows.len().saturating_sub(page.count.saturating_sub(limit)));
+        let outputs = rows.into_iter().map(output).collect();
+        if is_last {
+            return Ok(outputs);
+        }
+        if turned >= MAX_PAGES && !item.client.requests.takes_rows.get() {
+            break;
+        }
+        item.emit(outputs, || page.cursor(&pages.next));
     }
     Err(Failure::Limit(format!(
         "`{RETURN_ALL_NAME}`: more than {MAX_PAGES} pages, and still rows on the last one"
     )))
 }
 
-/// Reads a page, and says whether there is another, which `page` is then. `before` are the rows of the page before, of which a
-/// page that repeats them has none; `count` is how many all pages before have.
+/// Reads a page, and says whether there is another, which `page` is then. `before` are the rows of the page before, one behind the
+/// other, of which a page that repeats them has none.
 pub(crate) async fn turn(
     item: &Item<'_>,
     page: &mut Page,
-    before: &[String],
-    count: usize,
+    before: &str,
 ) -> Result<(Vec<String>, bool), Failure> {
     let operation = item.plan.operation;
     let (document, headers) = item.exchange(Some(page)).await?;
     let rows = find(&operation.output, &document)?;
-    if !rows.is_empty() && before == rows {
+    if !rows.is_empty() && is_same(before, &rows) {
         return Ok((Vec::new(), false));
     }
     let next = &operation.output.next;
+    page.count += rows.len();
     let seen = Seen {
         operation,
         document: &document,
         rows: &rows,
         headers: &*headers,
         base: &item.client.base.to_string(),
-        count: count + rows.len(),
+        count: page.count,
     };
     let has_next = (next.step)(next, &seen, page).map_err(unintelligible)?
         && !next.stop.is_some_and(|stop| stop(next, &seen));
     Ok((rows.into_iter().map(str::to_owned).collect(), has_next))
+}
+
+/// Whether these rows, one behind the other, are those.
+fn is_same(mut before: &str, rows: &[&str]) -> bool {
+    let is_next = |row: &&str| match before.strip_prefix(*row) {
+        Some(rest) => {
+            before = rest;
+            true
+        }
+        None => false,
+    };
+    rows.iter().all(is_next) && before.is_empty()
 }
 
 fn find<'a>(output: &Output, document: &'a str) -> Result<Vec<&'a str>, Failure> {
@@ -449,15 +489,6 @@ fn unintelligible(message: String) -> Failure {
         message,
         request_id: None,
     })
-}
-
-/// The rows as items.
-fn finish(
-    mut rows: Vec<String>,
-    limit: usize,
-) -> Vec<crate::bindings::exports::workflow::node::types::Output> {
-    rows.truncate(limit);
-    rows.into_iter().map(output).collect()
 }
 
 #[cfg(test)]

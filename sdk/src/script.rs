@@ -40,6 +40,7 @@ use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::authentication::Session;
 use crate::bindings::exports::workflow::node::choices::Question;
 use crate::bindings::exports::workflow::node::execution::{Call, ItemResult, OnFailure, Service as Bound};
+use crate::bindings::exports::workflow::node::turns::Emitted;
 use crate::bindings::exports::workflow::node::types::{Access, BoundCredential, Failure, Item, Output};
 use crate::client::Client;
 use crate::http::{Broken, Headers, Request, Response, name};
@@ -71,6 +72,16 @@ pub struct Script {
     sent: RefCell<Vec<Request>>,
     events: RefCell<Vec<String>>,
     most_open: Cell<usize>,
+    emitted: RefCell<Vec<Part>>,
+}
+
+/// Outputs that an item gave while it went on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The JSON texts of the outputs.
+    pub rows: Vec<String>,
+    /// Where the item goes on behind them.
+    pub cursor: Option<String>,
 }
 
 /// Test a service with scripted answers.
@@ -87,6 +98,7 @@ pub fn test(service: &'static Service) -> Script {
         sent: RefCell::default(),
         events: RefCell::default(),
         most_open: Cell::new(0),
+        emitted: RefCell::default(),
     }
 }
 
@@ -232,7 +244,25 @@ impl Script {
 
     /// Run a call.
     pub fn execute(&self, call: Call) -> Result<Vec<ItemResult>, Failure> {
-        self.answered(async |requests| execute::execute(self.service, requests, call).await)
+        self.answered(async |requests| execute::execute(self.service, requests, call, None).await)
+    }
+
+    /// Run one item of `group.operation` for a host that takes outputs while it goes on: what it gives before its end, and its end.
+    /// `behind` is the cursor of an earlier part, behind which it goes on.
+    pub fn run_in_parts(
+        &self,
+        operation: &str,
+        item: &str,
+        behind: Option<&str>,
+    ) -> (Vec<Part>, Result<Vec<String>, Failure>) {
+        let call = self.new_call(operation, &[item]);
+        let behind = behind.map(str::to_owned);
+        let results = self.answered(async |requests| {
+            requests.takes_rows.set(true);
+            execute::execute(self.service, requests, call, behind).await
+        });
+        let end = results.and_then(|mut results| results.remove(0).map(|outputs| texts(&outputs)));
+        (self.emitted.take(), end)
     }
 
     /// Ask for one page of the values that a parameter of `group.operation` may have. `form` is what is filled in, a JSON object.
@@ -354,6 +384,14 @@ impl Script {
         loop {
             if let Poll::Ready(output) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 return output;
+            }
+            if requests.takes_rows.get() {
+                let part = |emitted: Emitted| Part {
+                    rows: texts(&emitted.outputs),
+                    cursor: emitted.cursor,
+                };
+                let emitted = requests.emitted.take().into_iter().map(part);
+                self.emitted.borrow_mut().extend(emitted);
             }
             for (id, request) in requests.take_asked() {
                 let asked = line(&request);

@@ -25,7 +25,7 @@ pub mod value;
 pub use parameter::Parameter;
 
 use crate::answer::Errors;
-use crate::excerpt::{nearest, shown};
+use crate::excerpt::shown;
 use crate::http::Method;
 use crate::pages::Output;
 use crate::{Failure, UsualHeaders};
@@ -81,44 +81,14 @@ impl Service {
         operations: &[],
     };
 
-    /// The operation of that name, or a failure that suggests the nearest one.
+    /// The operation of that name. A host that knows the description suggests another one before it asks.
     pub(crate) fn operation(&self, group: &str, name: &str) -> Result<&'static Operation, Failure> {
-        let of_group = |operation: &&&Operation| operation.group == group;
-        let mut of_this_group = self.operations.iter().filter(of_group);
-        if let Some(operation) = of_this_group.clone().find(|operation| operation.name == name) {
-            return Ok(operation);
-        }
-        if of_this_group.next().is_none() {
-            let known = nearest(group, &mut self.groups.iter().map(|group| group.name));
-            let hint = known
-                .map(|known| format!("; did you mean `{known}`?"))
-                .unwrap_or_default();
-            return Err(Failure::InvalidInput(format!(
-                "unknown resource `{}`{hint}",
-                shown(group)
-            )));
-        }
-        // An operation that only stands under another resource is a nearer guess than another of this one.
-        let elsewhere = self.operations.iter().find(|operation| operation.name == name);
-        let nearest = elsewhere.or_else(|| {
-            let names = &mut self
-                .operations
-                .iter()
-                .filter(of_group)
-                .map(|operation| operation.name);
-            let known = nearest(name, names)?;
-            self.operations
-                .iter()
-                .filter(of_group)
-                .find(|operation| operation.name == known)
-        });
-        let hint = nearest
-            .map(|o| format!("; did you mean `{}.{}`?", o.group, o.name))
-            .unwrap_or_default();
-        Err(Failure::InvalidInput(format!(
-            "unknown operation `{group}.{}`{hint}",
-            shown(name)
-        )))
+        let mut operations = self.operations.iter().copied();
+        let known = operations.find(|operation| operation.group == group && operation.name == name);
+        known.ok_or_else(|| {
+            let (group, name) = (shown(group), shown(name));
+            Failure::InvalidInput(["unknown operation `", &group, ".", &name, "`"].concat())
+        })
     }
 }
 
@@ -173,6 +143,11 @@ impl Operation {
     /// The top-level parameter of that name.
     pub fn parameter(&self, name: &str) -> Option<&'static Parameter> {
         self.parameters.iter().find(|parameter| parameter.name == name)
+    }
+
+    /// Whether an item may give rows while it goes on. What was given is not taken back, so it must not have changed anything.
+    pub(crate) fn emits(&self) -> bool {
+        self.output.emits && self.effect == Effect::Read
     }
 }
 

@@ -14,8 +14,8 @@ use std::task::{Context, Poll, Waker};
 
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::execution::{Call, ItemResult};
-use crate::bindings::exports::workflow::node::turns::{self, Answered, Scheme, Step};
-use crate::bindings::exports::workflow::node::types::{Failure, Field};
+use crate::bindings::exports::workflow::node::turns::{self, Answered, Beginning, Emitted, Scheme, Step};
+use crate::bindings::exports::workflow::node::types::{Failure, Field, Output};
 use crate::execute;
 use crate::http::{Broken, Headers, Request, Response};
 use crate::table::Service;
@@ -73,11 +73,11 @@ type Results = Result<Vec<ItemResult>, Failure>;
 
 /// `execution.execute`
 pub fn execute(service: &'static Service, call: Call) -> Results {
-    task(service, call).run()
+    task(service, call, None).run()
 }
 
-fn task(service: &'static Service, call: Call) -> Task<Results> {
-    Task::new(async move |requests| execute::execute(service, requests, call).await)
+fn task(service: &'static Service, call: Call, behind: Option<String>) -> Task<Results> {
+    Task::new(async move |requests| execute::execute(service, requests, call, behind).await)
 }
 
 thread_local! {
@@ -107,7 +107,11 @@ fn add(names: &mut Vec<String>, name: &str) {
 /// `turns.next`
 pub fn next(service: &'static Service, step: Step) -> turns::Turn {
     let (items, mut task) = match (step, BEGUN.take()) {
-        (Step::Begin(call), _) => (call.items.len(), task(service, call)),
+        (Step::Begin(Beginning { call, behind }), _) => {
+            let (items, task) = (call.items.len(), task(service, call, behind));
+            task.requests.takes_rows.set(true);
+            (items, task)
+        }
         (Step::Resume(answered), Some(begun)) => {
             for Answered { id, outcome } in answered {
                 begun.1.requests.answer(id, received(outcome));
@@ -122,7 +126,7 @@ pub fn next(service: &'static Service, step: Step) -> turns::Turn {
         Some(Ok(results)) => turns::Turn::Done(results),
         Some(Err(failure)) => turns::Turn::Done(vec![Err(failure); items]),
         None => {
-            let asked = together(task.requests.asked.take());
+            let asked = together(task.requests.asked.take(), task.requests.emitted.take());
             BEGUN.set(Some((items, task)));
             turns::Turn::Waiting(asked)
         }
@@ -130,7 +134,7 @@ pub fn next(service: &'static Service, step: Step) -> turns::Turn {
 }
 
 /// The requests of a turn, the headers that they have in common said once.
-fn together(asked: Vec<Asked>) -> turns::Asked {
+fn together(asked: Vec<Asked>, emitted: Vec<Emitted>) -> turns::Asked {
     // A node sends much of the same kind; a mixture has its headers one by one.
     let first = asked.first().map(|first| &first.request);
     let is_same = asked.iter().all(|one| {
@@ -141,6 +145,7 @@ fn together(asked: Vec<Asked>) -> turns::Asked {
     turns::Asked {
         headers: first.filter(|_| is_same).map(usual).unwrap_or_default(),
         requests: asked.into_iter().map(|one| one.written(!is_same)).collect(),
+        emitted,
     }
 }
 
@@ -198,6 +203,10 @@ pub struct Requests {
     pub(crate) world: crate::script::World,
     /// Since the last turn.
     asked: RefCell<Vec<Asked>>,
+    /// Rows since the last turn.
+    pub(crate) emitted: RefCell<Vec<Emitted>>,
+    /// Whether who carries the requests out takes rows too.
+    pub(crate) takes_rows: Cell<bool>,
     /// By the requests' IDs.
     places: RefCell<Vec<Place>>,
 }
@@ -277,6 +286,25 @@ impl Requests {
             request,
         });
         id
+    }
+
+    /// Gives rows, with the next requests.
+    pub(crate) fn emit(&self, emitted: Emitted) {
+        self.emitted.borrow_mut().push(emitted);
+    }
+
+    /// All outputs of an item that ends with these: what it gave before, as far as nobody took it.
+    pub(crate) fn with_emitted(&self, item: u32, mut outputs: Vec<Output>) -> Vec<Output> {
+        let mut emitted = self.emitted.borrow_mut();
+        if emitted.is_empty() {
+            return outputs;
+        }
+        let mut all = Vec::new();
+        for emitted in emitted.iter_mut().filter(|emitted| emitted.item == item) {
+            all.append(&mut emitted.outputs);
+        }
+        all.append(&mut outputs);
+        all
     }
 
     fn take(&self, id: u32) -> Poll<Outcome> {

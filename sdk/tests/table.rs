@@ -8,7 +8,7 @@
 )]
 
 use nodule_sdk::prelude::*;
-use nodule_sdk::script::{Reply, Script};
+use nodule_sdk::script::{Part, Reply, Script};
 use nodule_sdk::{Failure, Item, OutputItem, Request, http::Method, output};
 
 const READ: Operation = Operation {
@@ -194,6 +194,22 @@ async fn by_hand(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
     Ok(vec![output(answer)])
 }
 
+const COUNTS: Operation = Operation {
+    name: "counts",
+    output: by(nodule_sdk::run!(count)).emitting(),
+    ..BY_HAND
+};
+
+/// A part for each of three answers, and the end.
+async fn count(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
+    let first = item.behind().map_or(0, str::len);
+    for number in first..3 {
+        let answer = item.document().await?;
+        item.emit(vec![output(answer)], || "x".repeat(number + 1));
+    }
+    item.document().await.map(|answer| vec![output(answer)])
+}
+
 static SERVICE: Service = Service {
     name: "things",
     title: "Things",
@@ -224,6 +240,7 @@ static SERVICE: Service = Service {
         &BY_TOKEN,
         &BY_TOTAL,
         &BY_HAND,
+        &COUNTS,
     ],
     ..Service::NEW
 };
@@ -467,6 +484,82 @@ fn a_total_ends_it_and_so_does_a_page_that_comes_again() {
     assert_eq!(ends(&[r#"[{"total":2},1]"#]), (2, 1));
     assert_eq!(ends(&[r#"[{"total":9},1]"#, r#"[{"total":9},1]"#]), (2, 2));
     assert_eq!(ends(&[r#"[{"total":9},1]"#, "[]"]), (2, 2));
+}
+
+/// What an item gives before its end, in words: `1 2 @ cursor`; and at its end.
+fn in_parts(operation: &str, behind: Option<&str>, answers: &[&str]) -> (Vec<String>, Vec<String>) {
+    let node = node(answers);
+    let (parts, end) = node.run_in_parts(operation, r#"{"returnAll":true}"#, behind);
+    let part = |part: &Part| {
+        format!(
+            "{} @ {}",
+            part.rows.join(" "),
+            part.cursor.as_deref().unwrap_or("nowhere")
+        )
+    };
+    (parts.iter().map(part).collect(), end.unwrap())
+}
+
+#[test]
+fn each_page_is_given_with_the_place_behind_it_and_another_try_goes_on_there() {
+    let row = |number: u32| format!(r#"{{"data":{number}}}"#);
+    let pages = [r#"{"rows":[1,2]}"#, r#"{"rows":[3,4]}"#, r#"{"rows":[5]}"#];
+    let (parts, end) = in_parts("thing.byOffset", None, &pages);
+    let expected = [
+        format!("{} {} @ 1 2 ", row(1), row(2)),
+        format!("{} {} @ 1 4 ", row(3), row(4)),
+    ];
+    assert_eq!((parts.as_slice(), end), (expected.as_slice(), vec![row(5)]));
+    let resumed = in_parts("thing.byOffset", Some("1 4 "), &pages[2..]);
+    assert_eq!(resumed, (vec![], vec![row(5)]));
+    let (parts, _) = in_parts(
+        "thing.byToken",
+        None,
+        &[
+            r#"{"rows":[],"meta":{"next":"t 1"}}"#,
+            r#"{"rows":[1],"meta":{"next":7}}"#,
+            r#"{"rows":[2]}"#,
+        ],
+    );
+    assert_eq!(
+        parts,
+        [r#" @ 1 0 "t 1""#.to_owned(), format!("{} @ 1 1 7", row(1))]
+    );
+    let resumed = node(&[r#"{"rows":[2]}"#]);
+    let (_, end) = resumed.run_in_parts("thing.byToken", r#"{"returnAll":true}"#, Some(r#"1 0 "t 1""#));
+    assert_eq!(
+        (end.unwrap(), resumed.requests()),
+        (vec![row(2)], vec!["GET /things?token=t%201".to_owned()])
+    );
+    let (parts, end) = in_parts(
+        "thing.byTotal",
+        None,
+        &[r#"[{"total":3},1]"#, r#"[{"total":3},1]"#],
+    );
+    assert_eq!(
+        (parts.len(), end.len()),
+        (1, 0),
+        "a page that comes again is the last"
+    );
+    for cursor in ["", "1", "1 2", "x 2 ", "1 2 more", "99999999999999999999 2 "] {
+        let (_, end) = node(&[]).run_in_parts("thing.byOffset", r#"{"returnAll":true}"#, Some(cursor));
+        assert!(matches!(end, Err(Failure::InvalidInput(_))), "{cursor}: {end:?}");
+    }
+}
+
+#[test]
+fn a_function_gives_outputs_while_its_item_goes_on() {
+    let answers = ["[1]", "[2]", "[3]", "[4]"];
+    let run = |behind| {
+        let node = node(&answers[if behind == Some("xx") { 2 } else { 0 }..]);
+        let (parts, end) = node.run_in_parts("thing.counts", r#"{"name":"n"}"#, behind);
+        (parts.len(), end.unwrap())
+    };
+    assert_eq!(run(None), (3, vec![r#"{"data":[4]}"#.to_owned()]));
+    assert_eq!(run(Some("xx")), (1, vec![r#"{"data":[4]}"#.to_owned()]));
+    // Where nobody takes them before, they come with the end.
+    let whole = node(&answers).run("thing.counts", r#"{"name":"n"}"#).unwrap();
+    assert_eq!(whole.len(), 4);
 }
 
 #[test]

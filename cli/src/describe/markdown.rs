@@ -139,6 +139,10 @@ fn section(node: &Indexed<'_>, operation: &Operation, page: &mut String) {
         page.push('\n');
         paragraph(page, &format!("{requests}."));
     }
+    if let Some(emits) = words::emits(operation) {
+        page.push('\n');
+        paragraph(page, &format!("{emits}."));
+    }
     page.push('\n');
     if operation.parameters.is_empty() {
         paragraph(page, "It takes no parameters.");

@@ -144,6 +144,13 @@ pub fn write_requests(operation: &Operation) -> Option<String> {
     })
 }
 
+/// How an operation gives its rows, where it is not with the item's end.
+pub fn emits(operation: &Operation) -> Option<&'static str> {
+    operation
+        .emits
+        .then_some("Rows are given page by page, while the item goes on")
+}
+
 /// When a parameter is present: `returnAll is false`; empty if it always is.
 pub fn conditions(
     node: &Indexed<'_>,

@@ -16,7 +16,7 @@ use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use http::header::CONTENT_TYPE;
 use nodule::json::Json;
 use nodule::recording::{Meta, Recording};
-use nodule::{Completed, Failure, ItemError, Notice, Results, Runner};
+use nodule::{Completed, Failure, ItemError, Notice, Part, Results, Runner};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
@@ -28,7 +28,7 @@ use super::tokens::{ClientTokens, WantedToken, Why};
 use super::wire::{Begun, Item, Problem, Run, Told};
 use super::{Registered, Server};
 use crate::exit::Failed;
-use crate::output::Output;
+use crate::output::{Output, end};
 use crate::places::Places;
 
 /// Lines are sent together up to this size, or as soon as no further line is ready.
@@ -196,7 +196,7 @@ impl Server {
 }
 
 /// The caller's ID of an item, as JSON.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Id {
     /// The usual form; it allocates nothing.
     Number(u64),
@@ -239,6 +239,18 @@ impl Ids {
 fn take(ids: &Mutex<Ids>, index: usize) -> Id {
     let id = ids.lock().unwrap_or_else(PoisonError::into_inner).take(index);
     id.unwrap_or(Id::Number(index as u64))
+}
+
+/// The ID of an item that goes on.
+fn name(ids: &Mutex<Ids>, index: usize) -> Id {
+    let ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = index
+        .checked_sub(ids.first)
+        .and_then(|place| ids.names.get(place));
+    match place {
+        Some(Some((id, _))) => id.clone(),
+        _ => Id::Number(index as u64),
+    }
 }
 
 /// The items of a run.
@@ -402,18 +414,27 @@ impl Answer {
     }
 
     fn result(&mut self, completed: &Completed) {
-        let id = take(&self.ids, completed.index);
+        let Completed {
+            index, result, part, ..
+        } = completed;
+        let (id, key) = match part {
+            Part::Rows => (name(&self.ids, *index), "rows"),
+            _ => (take(&self.ids, *index), "output"),
+        };
         // Writing to a vector cannot fail.
-        let _ = match &completed.result {
+        let _ = match result {
             Ok(output) => {
-                let _ = write!(self.lines, "{{\"item\":{id},\"output\":[");
+                let _ = write!(self.lines, "{{\"item\":{id},\"{key}\":[");
                 for (position, json) in output.iter().enumerate() {
                     if position > 0 {
                         self.lines.push(b',');
                     }
                     self.lines.extend_from_slice(json.get().as_bytes());
                 }
-                self.lines.write_all(b"]}\n")
+                match end(*part) {
+                    Some(end) => writeln!(self.lines, "],\"end\":{end}}}"),
+                    None => self.lines.write_all(b"]}\n"),
+                }
             }
             Err(failure) => writeln!(self.lines, "{{\"item\":{id},\"error\":{}}}", failure.to_json()),
         };

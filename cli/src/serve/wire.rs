@@ -1,6 +1,6 @@
 //! The types of requests and lines on the socket. The `OpenAPI` document is generated from them.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use nodule::secret::Secret;
@@ -201,6 +201,12 @@ pub struct Run {
     pub item_time_ms: Option<u64>,
     /// The time limit of the run, in milliseconds.
     pub run_time_ms: Option<u64>,
+    /// Whether rows are sent while their item goes on, in lines of their own.
+    #[serde(default)]
+    pub stream_rows: bool,
+    /// The most rows of each item; the service is asked for no more.
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    pub limit: Option<NonZeroU64>,
     /// The rate of requests: `50/s`.
     pub rate: Option<String>,
     /// The interval of progress lines, in milliseconds.
@@ -275,7 +281,8 @@ pub enum Id {
     Text(String),
 }
 
-/// A line of a run's response. It has one key, except that `item` has `output` or `error` beside it.
+/// A line of a run's response. It has one key, except that `item` has `rows`, `output` or `error` beside it, and `output` may
+/// have `end`.
 #[derive(ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "for the document alone: lines are written as texts")]
@@ -285,12 +292,21 @@ pub enum Line {
         /// The run.
         run: Begun,
     },
-    /// An item's result: its output items.
+    /// Output items of an item that goes on: only with `streamRows`.
+    Rows {
+        /// The item's ID.
+        item: Id,
+        /// The output items, as JSON documents.
+        rows: Vec<Value>,
+    },
+    /// An item's result: its output items, or those after its `rows`.
     Output {
         /// The item's ID.
         item: Id,
         /// The output items, as JSON documents.
         output: Vec<Value>,
+        /// Present if the item had `rows`, or as many output items as `limit`.
+        end: Option<RowsEnd>,
     },
     /// An item's result: its failure.
     Error {
@@ -319,6 +335,16 @@ pub enum Line {
         /// The summary.
         end: RunSummary,
     },
+}
+
+/// The end of an item's rows.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the document alone: lines are written as texts")]
+pub struct RowsEnd {
+    /// How many output items the item has in all.
+    pub rows: u64,
+    /// `false` if the item gave as many as `limit`, so that there may be more.
+    pub complete: Option<bool>,
 }
 
 /// A run that has started.
@@ -502,7 +528,9 @@ impl Run {
         let mut options = RunOptions::default()
             .retry(retry)
             .on_failure(self.on_failure)
-            .order(self.order);
+            .order(self.order)
+            .stream_rows(self.stream_rows);
+        options.limit = self.limit.map(NonZeroU64::get);
         if let Some(concurrency) = self.concurrency {
             if concurrency > MOST_CONCURRENCY {
                 return Err(format!(

@@ -172,6 +172,12 @@ fn operation_record(operation: &Operation, problems: &mut Problems) {
         problems,
     );
     hints(format!("{at}, hints"), operation.hints.as_ref(), problems);
+    if operation.emits && operation.effect != Effect::Read {
+        problems.add(
+            format!("{at}, emits"),
+            "expected it only of what reads: rows that were given are not taken back".to_owned(),
+        );
+    }
     let expected = match (&operation.effect, operation.write_requests) {
         (Effect::Read, 0)
         | (Effect::Idempotent | Effect::Keyed(_) | Effect::Write, 1..=MAX_WRITE_REQUESTS) => return,

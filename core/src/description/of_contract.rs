@@ -130,6 +130,7 @@ macro_rules! description_of_contract {
                     documentation_url: operation.documentation_url,
                     parameters: operation.parameters,
                     write_requests: operation.write_requests,
+                    emits: operation.emits,
                     effect: match operation.effect {
                         description::Effect::Read => plain::Effect::Read,
                         description::Effect::Idempotent => plain::Effect::Idempotent,

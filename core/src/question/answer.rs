@@ -157,6 +157,7 @@ fn form(mut columns: Vec<Parameter>) -> Node {
         parameters: vec![id],
         effect: Effect::Read,
         write_requests: 0,
+        emits: false,
         request: None,
         output_schema: Json::Object(Object::new()),
         hints: None,

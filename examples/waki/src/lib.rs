@@ -48,6 +48,7 @@ impl d::Guest for Node {
                 parameters: vec!["customer.get.id".into()],
                 effect: d::Effect::Read,
                 write_requests: 0,
+                emits: false,
                 request: Some("GET /v1/customers/{id}".into()),
                 output_schema: r#"{"type": "object"}"#.into(),
                 hints: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nodule::NoticeSender;
 use nodule::journal::{
-    Earlier, Identity, Journal, JournalError, OpenJournal, Progress, Row, Safety, State, Urgency,
+    Earlier, Entry, Identity, Journal, JournalError, OpenJournal, Progress, Row, Safety, State, Urgency,
 };
 use sqlx::{Row as _, SqlitePool};
 use tokio::runtime::Handle;
@@ -182,12 +182,18 @@ impl OpenJournal for Open {
             tries: row.try_get(2).map_err(wrong)?,
             result: row.try_get(3).map_err(wrong)?,
             error: row.try_get(4).map_err(wrong)?,
+            parts: None,
         }))
     }
 
-    fn write(&mut self, rows: Vec<(Row, Urgency)>) {
+    fn write(&mut self, entries: Vec<(Entry, Urgency)>) {
+        // It keeps no parts, so every entry is a row.
+        let row = |(entry, _)| match entry {
+            Entry::Row(row) => Some(row),
+            _ => None,
+        };
         // The writer ends with the last sender; if it ended otherwise, the progress says so.
-        let _ = self.rows.send(rows.into_iter().map(|(row, _)| row).collect());
+        let _ = self.rows.send(entries.into_iter().filter_map(row).collect());
     }
 
     fn progress(&self) -> watch::Receiver<Progress> {

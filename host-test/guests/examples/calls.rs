@@ -23,8 +23,13 @@ impl Behaviour for Calls {
 
     fn next(step: Step) -> Turn {
         match step {
-            Step::Begin(call) => RUN.set(Run {
-                items: call.items.iter().map(|item| parse(&item.parameters)).collect(),
+            Step::Begin(begun) => RUN.set(Run {
+                items: begun
+                    .call
+                    .items
+                    .iter()
+                    .map(|item| parse(&item.parameters))
+                    .collect(),
                 ..Run::default()
             }),
             Step::Resume(answered) => RUN.with_borrow_mut(|run| {

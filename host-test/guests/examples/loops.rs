@@ -4,7 +4,6 @@
 use std::mem::forget;
 
 use hostile_guests::bindings::exports::workflow::node::description as d;
-use hostile_guests::bindings::exports::workflow::node::turns::Asked;
 use hostile_guests::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use hostile_guests::bindings::wasi::http::outgoing_handler;
 use hostile_guests::bindings::wasi::http::types::{
@@ -14,8 +13,8 @@ use hostile_guests::bindings::wasi::http::types::{
 use hostile_guests::bindings::wasi::io::poll;
 use hostile_guests::bindings::wasi::random::random;
 use hostile_guests::{
-    Behaviour, Call, Failure, Item, ItemResult, Session, Step, Turn, answer, begin, by_turns, describe,
-    guest, outputs, parse, send, session,
+    Beginning, Behaviour, Call, Failure, Item, ItemResult, Session, Step, Turn, answer, begin, by_turns,
+    describe, guest, outputs, parse, send, session,
 };
 use serde_json::{Value, json};
 
@@ -197,10 +196,7 @@ fn turn(item: &Value) -> Option<Turn> {
     let url = item["url"].as_str().unwrap_or_default();
     let ask = |url: &str, ids: std::ops::Range<u32>| {
         let request = |id| by_turns::request(id, &json!({"url": url})).ok();
-        Turn::Waiting(Asked {
-            headers: vec![],
-            requests: ids.filter_map(request).collect(),
-        })
+        by_turns::asked(vec![], ids.filter_map(request).collect())
     };
     Some(match item["turns"].as_str()? {
         "denied" => ask(DENIED, 0..1),
@@ -249,7 +245,7 @@ impl Behaviour for Loops {
 
     fn next(step: Step) -> Turn {
         match step {
-            Step::Begin(call) => {
+            Step::Begin(Beginning { call, .. }) => {
                 ITEM.set(parse(&call.items[0].parameters));
                 ITEM.with_borrow(turn)
                     .unwrap_or_else(|| Turn::Done(Self::execute(call).unwrap_or_default()))

@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 
-use hostile_guests::bindings::exports::workflow::node::turns::{Asked, Request};
-use hostile_guests::{Behaviour, Field, Step, Turn, by_turns, guest, outputs, parse};
+use hostile_guests::bindings::exports::workflow::node::turns::Request;
+use hostile_guests::by_turns::{self, asked};
+use hostile_guests::{Behaviour, Field, Step, Turn, guest, outputs, parse};
 use serde_json::{Value, json};
 
 struct TakesTurns;
@@ -15,8 +16,8 @@ thread_local! {
 
 impl Behaviour for TakesTurns {
     fn next(step: Step) -> Turn {
-        if let Step::Begin(call) = &step {
-            ITEM.set(parse(&call.items[0].parameters));
+        if let Step::Begin(begun) = &step {
+            ITEM.set(parse(&begun.call.items[0].parameters));
             TOLD.take();
         }
         if let Step::Resume(answered) = &step {
@@ -28,7 +29,6 @@ impl Behaviour for TakesTurns {
 }
 
 fn turn(item: &Value, is_first: bool, told: &[Value]) -> Turn {
-    let asked = |headers, requests| Turn::Waiting(Asked { headers, requests });
     let request = |id| -> Request { by_turns::request(id, item).expect("a request") };
     let field = || Field {
         name: item["name"].as_str().unwrap_or("x-a").to_owned(),

@@ -10,9 +10,15 @@ pub const HEADERS: [&str; 5] = ["location", "retry-after", "x-echo", "x-secret",
 
 /// A turn with this request only.
 pub fn only(request: Request) -> Turn {
+    asked(vec![], vec![request])
+}
+
+/// A turn with these requests, and the headers that they have in common.
+pub fn asked(headers: Vec<Field>, requests: Vec<Request>) -> Turn {
     Turn::Waiting(Asked {
-        headers: vec![],
-        requests: vec![request],
+        headers,
+        requests,
+        emitted: vec![],
     })
 }
 

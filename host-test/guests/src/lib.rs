@@ -48,7 +48,7 @@ use bindings::wasi::http::types::{
 use bindings::wasi::io::streams::StreamError;
 
 pub use bindings::exports::workflow::node::signing::{Draft, DraftBody, SignedRequest};
-pub use bindings::exports::workflow::node::turns::{Step, Turn};
+pub use bindings::exports::workflow::node::turns::{Beginning, Step, Turn};
 
 /// A guest's behaviour. By default it is an honest node that does nothing.
 pub trait Behaviour {
@@ -94,7 +94,7 @@ pub trait Behaviour {
 
     /// Runs by turns: by default all in one turn, with requests through `wasi:http`.
     fn next(step: Step) -> Turn {
-        let Step::Begin(call) = step else {
+        let Step::Begin(Beginning { call, .. }) = step else {
             return Turn::Done(vec![]);
         };
         let items = call.items.len();
@@ -207,6 +207,7 @@ pub fn describe() -> d::Node {
         effect,
         output_schema: text("{}"),
         request: None,
+        emits: false,
         hints: None,
     };
     d::Node {

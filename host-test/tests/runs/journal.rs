@@ -203,7 +203,7 @@ fn a_journal_of_another_version_is_refused() {
     refused(
         &place,
         &[
-            "expected version 1, found version 7",
+            "expected version 2, found version 7",
             "go on with the version of the program that made it",
         ],
     );

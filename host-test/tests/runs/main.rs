@@ -42,6 +42,7 @@ mod observed;
 mod order;
 mod outputs;
 mod retries;
+mod rows;
 mod seen;
 mod services;
 mod signed;

@@ -50,6 +50,60 @@ async fn results_come_in_the_items_order_or_as_they_are_known() {
 }
 
 #[tokio::test]
+async fn rows_come_page_by_page_to_who_asks_for_that() {
+    let server = Server::start();
+    let digest = server.load(&component()).await;
+    let simulator = simulator(Config::default());
+    let listing = |id: &str, account: &str| {
+        let parameters = json!({"accountCode": account, "returnAll": true});
+        json!({"id": id, "parameters": parameters})
+    };
+    let given = async |options: Value| {
+        let mut run = get_member(&digest, &simulator);
+        (run["group"], run["operation"]) = (json!("points"), json!("getPointsRecords"));
+        for (key, value) in options.as_object().unwrap() {
+            run[key] = value.clone();
+        }
+        let mut lines = server
+            .run(&run, [listing("a", "F250"), listing("b", "F120")])
+            .await;
+        lines.retain(|line| line.get("item").is_some());
+        let count = |line: &Value, key: &str| line[key].as_array().map(Vec::len);
+        let shown = |line: &Value| {
+            let rows = count(line, "rows").or(count(line, "output")).unwrap();
+            let kind = if line.get("rows").is_some() {
+                "rows"
+            } else {
+                "output"
+            };
+            format!("{} {rows} {kind} {}", line["item"].as_str().unwrap(), line["end"])
+        };
+        lines.iter().map(shown).collect::<Vec<_>>()
+    };
+    assert_eq!(given(json!({})).await, ["a 250 output null", "b 120 output null"]);
+    let ends = [
+        "a 100 rows null",
+        "a 100 rows null",
+        "a 50 rows null",
+        r#"a 0 output {"rows":250}"#,
+    ];
+    let others = ["b 100 rows null", "b 20 rows null", r#"b 0 output {"rows":120}"#];
+    assert_eq!(
+        given(json!({"streamRows": true})).await,
+        [&ends[..], &others[..]].concat()
+    );
+    let limited = [
+        "a 100 rows null",
+        "a 50 rows null",
+        r#"a 0 output {"rows":150,"complete":false}"#,
+        "b 100 rows null",
+        "b 20 rows null",
+        r#"b 0 output {"rows":120}"#,
+    ];
+    assert_eq!(given(json!({"streamRows": true, "limit": 150})).await, limited);
+}
+
+#[tokio::test]
 async fn a_session_is_shared_by_the_runs_of_one_tenant_and_credential() {
     let server = Server::start();
     let digest = server.load(&component()).await;

@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::value::RawValue;
-
 use crate::events;
 use crate::gate::pipeline::Pipeline;
 use crate::run::batch::Manner;
 use crate::run::item::Item;
+use crate::run::outputs::{self, READ_HERE, output_item};
+use crate::run::rows::{CallRows, End, Outlet};
 use crate::run::runner::{BoundOperation, Inner};
-use crate::runtime::bindings::{execution, types};
+use crate::runtime::bindings::{execution, turns, types};
 use crate::runtime::clock_and_rng::ClockAndRng;
 use crate::runtime::instance::Stop;
 use crate::runtime::session::Session;
@@ -34,7 +34,7 @@ impl Stop {
 
 /// Runs a chunk of items, in one call if the node behaves.
 ///
-/// - Items whose session was refused run again, once, with a new session.
+/// - Items whose session was refused run again, with a new session: once, or once more whenever they gave rows since.
 /// - A call that traps, reaches a limit or returns the wrong number of results yields none. Its items run again, one
 ///   per call, so that only the one that traps fails. An item of a `write` operation is always alone in its call, and
 ///   never runs again.
@@ -44,6 +44,7 @@ pub(crate) async fn run_chunk(
     items: &[&Item],
     on_failure: OnFailure,
     in_flight: u32,
+    stream: Option<&Outlet>,
 ) -> (Vec<ItemResult>, Option<Manner>) {
     let clock_and_rng = match items {
         [item] => inner.clock_and_rng(item.index),
@@ -54,6 +55,7 @@ pub(crate) async fn run_chunk(
         operation,
         clock_and_rng,
         on_failure,
+        stream,
         manner: Mutex::default(),
     };
     let results = chunk.with_session(items, in_flight).await;
@@ -65,18 +67,14 @@ pub(crate) async fn run_chunk(
     (results, chunk.manner.into_inner().ok().flatten())
 }
 
-/// Results larger than this are scanned on a blocking thread, so that they delay no other task: scanning `output-bytes`
-/// takes a tenth of a second, and making them costs a hostile node almost nothing.
-const READ_HERE: usize = 1024 * 1024;
-/// The cost of scanning an output item, in bytes.
-const OUTPUT_COST: usize = 64;
-
 /// What all calls for a chunk share.
 struct Chunk<'a> {
     inner: &'a Inner,
     operation: &'a BoundOperation,
     clock_and_rng: ClockAndRng,
     on_failure: OnFailure,
+    /// Where rows go while their item goes on; `None`: they come with its result.
+    stream: Option<&'a Outlet>,
     /// What the last call with several items showed.
     manner: Mutex<Option<Manner>>,
 }
@@ -94,39 +92,46 @@ impl Chunk<'_> {
             Err(failure) => return items.iter().map(|_| Err(failure.clone())).collect(),
         };
         let mut results = self.checked(items, session.clone(), in_flight).await;
-        let Some(session) = session else { return results };
-        operation.stats.session(session.generation());
-        let refused = refused(&results);
-        if refused.is_empty() || !inner.renews_sessions() {
+        let Some(mut session) = session else {
             return results;
-        }
-        events::retry(&operation.label, refused.len(), "unauthenticated");
-        let renewed = match inner
-            .session(Some(session.generation()), clock_and_rng, operation.run())
-            .await
-        {
-            Ok(renewed) => renewed,
-            // The reason why there is no new session tells more than the refusal.
-            Err(failure) => {
-                for position in refused {
-                    set(&mut results, position, Err(failure.clone()));
-                }
+        };
+        operation.stats.session(session.generation());
+        // A long listing may outlive several sessions.
+        let mut rows_before = None;
+        loop {
+            let refused = refused(&results);
+            let rows: u64 = items.iter().map(|item| item.rows()).sum();
+            if refused.is_empty() || !inner.renews_sessions() || rows_before == Some(rows) {
                 return results;
             }
-        };
-        if let Some(renewed) = &renewed {
+            rows_before = Some(rows);
+            events::retry(&operation.label, refused.len(), "unauthenticated");
+            let renewed = match inner
+                .session(Some(session.generation()), clock_and_rng, operation.run())
+                .await
+            {
+                Ok(renewed) => renewed,
+                // The reason why there is no new session tells more than the refusal.
+                Err(failure) => {
+                    for position in refused {
+                        set(&mut results, position, Err(failure.clone()));
+                    }
+                    return results;
+                }
+            };
+            let again = run_again(&results);
+            let chosen: Vec<&Item> = again
+                .iter()
+                .filter_map(|position| items.get(*position).copied())
+                .collect();
+            let second = self.checked(&chosen, renewed.clone(), in_flight).await;
+            for (position, result) in again.into_iter().zip(second) {
+                set(&mut results, position, result);
+            }
+            let Some(renewed) = renewed else { return results };
             operation.stats.session(renewed.generation());
+            session = renewed;
         }
-        let again = run_again(&results);
-        let chosen: Vec<&Item> = again
-            .iter()
-            .filter_map(|position| items.get(*position).copied())
-            .collect();
-        let second = self.checked(&chosen, renewed, in_flight).await;
-        for (position, result) in again.into_iter().zip(second) {
-            set(&mut results, position, result);
-        }
-        results
     }
 
     /// Runs the items that fit the form of the operation, and refuses the others before the node sees them.
@@ -178,8 +183,7 @@ impl Chunk<'_> {
             _ => None,
         };
         let pipeline = inner.call_pipeline(session, operation, items.len(), item, in_flight);
-        let texts: Vec<&String> = items.iter().map(|item| &item.parameters).collect();
-        let results = self.execute(&pipeline, &texts, in_flight).await;
+        let results = self.execute(&pipeline, items, in_flight).await;
         let observed = pipeline.observed();
         operation.stats.requests(&observed);
         if results.is_ok()
@@ -197,7 +201,7 @@ impl Chunk<'_> {
     async fn execute(
         &self,
         pipeline: &Arc<Pipeline>,
-        items: &[&String],
+        items: &[&Item],
         in_flight: u32,
     ) -> Result<Vec<ItemResult>, Stop> {
         let Self {
@@ -208,9 +212,16 @@ impl Chunk<'_> {
             ..
         } = *self;
         let count = items.len();
+        let rows = CallRows::new(items, self.stream, inner.limits().output_bytes);
+        let behind = match items {
+            [item] => item.given.as_ref().and_then(|given| given.cursor()),
+            _ => None,
+        };
         let items: Vec<types::Item<'_>> = items
             .iter()
-            .map(|parameters| types::Item { parameters })
+            .map(|item| types::Item {
+                parameters: &item.parameters,
+            })
             .collect();
         let base_url = inner.base_text();
         let settings = inner.settings();
@@ -239,10 +250,21 @@ impl Chunk<'_> {
             Arc::clone(pipeline),
             clock_and_rng,
         );
-        let answer = guard.execute(component.pre(), call).await?;
-        operation.idle.put(guard);
+        let beginning = turns::Beginning {
+            call,
+            behind: behind.as_deref(),
+        };
+        let answer = guard.execute(component.pre(), beginning, &rows).await?;
+        let (end, kept) = rows.finish();
+        match end {
+            None => operation.idle.put(guard),
+            // The node is in the middle of its call, and is not asked any further.
+            Some(End::Enough) => return Ok(vec![Ok(Vec::new())]),
+            Some(End::Failed(failure)) => return Ok(vec![Err(failure)]),
+            Some(End::Stopped(stop)) => return Err(stop),
+        }
         let results = match answer {
-            Ok(results) => results,
+            Ok(results) => with_kept(kept, results),
             Err(failure) => {
                 let failure = told(pipeline, failure);
                 return Ok((0..count).map(|_| Err(failure.clone())).collect());
@@ -260,6 +282,20 @@ impl Chunk<'_> {
         let read = tokio::task::spawn_blocking(read).await;
         read.map_err(|_| Stop::Trap("its results could not be read".to_owned()))
     }
+}
+
+/// Puts the rows that items gave while they went on before those of their results. Those of an item that failed are dropped.
+fn with_kept(
+    kept: Vec<Vec<types::Output>>,
+    mut results: Vec<execution::ItemResult>,
+) -> Vec<execution::ItemResult> {
+    for (mut kept, result) in kept.into_iter().zip(&mut results) {
+        if let Ok(outputs) = result {
+            kept.append(outputs);
+            *outputs = kept;
+        }
+    }
+    results
 }
 
 /// The items that the node gets: those that fit the form of the operation; with `stop` only those before the first one
@@ -354,14 +390,18 @@ fn cost(results: &[execution::ItemResult], items: usize, limit: usize) -> Result
             results.len()
         )));
     }
-    let outputs = || results.iter().flatten().flatten();
-    let bytes: usize = outputs().map(|output| output.json.len()).sum();
+    let bytes = results.iter().flatten().flatten();
+    let bytes: usize = bytes.map(|output| output.json.len()).sum();
     if bytes > limit {
         return Err(Stop::Limit(format!(
             "results of more than {limit} bytes (`output-bytes`)"
         )));
     }
-    Ok(bytes + outputs().count() * OUTPUT_COST)
+    Ok(results
+        .iter()
+        .flatten()
+        .map(|outputs| outputs::cost(outputs))
+        .sum())
 }
 
 fn set(results: &mut [ItemResult], position: usize, result: ItemResult) {
@@ -375,13 +415,14 @@ pub(crate) async fn alone(
     inner: &Inner,
     operation: &BoundOperation,
     pipeline: &Arc<Pipeline>,
-    items: &[&String],
+    items: &[&Item],
 ) -> Result<Vec<ItemResult>, Stop> {
     let chunk = Chunk {
         inner,
         operation,
         clock_and_rng: ClockAndRng::Real,
         on_failure: OnFailure::Continue,
+        stream: None,
         manner: Mutex::default(),
     };
     chunk.execute(pipeline, items, 1).await
@@ -395,22 +436,6 @@ fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {
             .collect(),
         Err(failure) => Err(told(pipeline, failure)),
     }
-}
-
-/// Makes one line of an output item, which must be one JSON document. It is scanned without recursion, and not parsed
-/// into values.
-fn output_item(text: String) -> Result<Box<RawValue>, Failure> {
-    // Strings cannot contain raw line breaks, so all line breaks here are white space.
-    let text = if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some() {
-        text.replace(['\n', '\r'], " ")
-    } else {
-        text
-    };
-    RawValue::from_string(text).map_err(|error| Failure::Other {
-        kind: "bad-output".into(),
-        message: format!("the node returned an output item that is not JSON: {error}"),
-        detail: None,
-    })
 }
 
 /// Converts a node's failure: bounds it, and explains it if the host knows more.
@@ -460,6 +485,7 @@ mod tests {
             index,
             parameters: "{}".to_owned(),
             problems: if fits { Vec::new() } else { vec![problem] },
+            given: None,
         }
     }
 
@@ -584,7 +610,10 @@ mod tests {
         let stop = cost(&results, 3, 5).unwrap_err();
         let message = "results of more than 5 bytes (`output-bytes`)";
         assert_eq!(stop.into_failure(), Failure::Limit(message.to_owned()));
-        assert_eq!(cost(&results, 3, 6), Ok(6 + 3 * OUTPUT_COST));
+        assert_eq!(
+            cost(&results, 3, 6),
+            Ok(outputs::cost(&outputs(&["12", "345", "6"])))
+        );
     }
 
     #[test]
@@ -596,14 +625,5 @@ mod tests {
         assert_eq!(words(&of_write(trap(), unsent)), ["trap"]);
         assert!(matches!(&*of_write(trap(), unsent), [Err(Failure::Other { .. })]));
         assert_eq!(words(&of_write(Ok(vec![done("1")]), sent)), ["1"]);
-    }
-
-    #[test]
-    fn an_output_item_is_json_on_one_line() {
-        assert_eq!(words(&[done("{\n\"a\":\r\n1}")]), ["{ \"a\":  1}"]);
-        for text in ["", "{", "1 2", "{\"a\":\"\n\"}x"] {
-            let failure = output_item(text.to_owned()).unwrap_err();
-            assert_eq!(failure.kind(), "bad-output", "{text}");
-        }
     }
 }

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use nodule_core::failure::Failure;
 use nodule_core::outcome::{ItemResult, OnFailure};
 use nodule_core::retry::{Retry, countable};
+use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -22,12 +23,13 @@ use tracing::Instrument as _;
 
 use super::batch::{BatchPlan, BatchSize, ITEMS_PER_SLOT, Shown};
 use super::call::run_chunk;
-use super::item::{Completed, ItemError, check, facts};
+use super::item::{Completed, ItemError, Part, check, facts};
 use super::journal::{Earlier, JournalError, OpenJournal, Progress, State, durable, item_digest};
 use super::notice::NoticeSender;
 use super::options::RunOptions;
+use super::rows::{self, Outlet};
 use super::runner::{BoundOperation, Inner};
-use super::schedule::{Before, Call, Now, Outbox, Rules, Schedule, Taken, Tracked};
+use super::schedule::{Before, Call, Next, Now, Outbox, Rules, Schedule, Taken, Tracked};
 use super::stats::{Ended, Stats};
 use crate::error::Error;
 use crate::events;
@@ -96,6 +98,9 @@ pub(super) struct Driver {
     on_failure: OnFailure,
     schedule: Schedule,
     calls: JoinSet<EndedCall>,
+    /// Where calls send the rows of items that go on; `None`: nowhere.
+    stream: Option<Outlet>,
+    parts: mpsc::Receiver<rows::Part>,
     /// Why the run broke.
     error: Option<Error>,
     /// Whether items that were taken must not run either.
@@ -115,9 +120,12 @@ impl Driver {
         } = parts;
         let most = inner.budget.as_ref().map_or(MOST_SLOTS, Budget::most_in_flight);
         let concurrency = options.concurrency.get().min(MOST_SLOTS).min(most);
-        let is_alone = inner.is_one_item_per_call(&operation);
-        // A recorded run runs its items one after the other.
+        // A recorded run runs its items one after the other, and its recording has their whole results.
         let is_recorded = inner.is_sequential();
+        let is_kept = journal.as_ref().is_none_or(|journal| journal.keeps_parts());
+        let streams =
+            options.stream_rows && operation.emits && inner.runs_by_turns() && !is_recorded && is_kept;
+        let is_alone = streams || inner.is_one_item_per_call(&operation);
         let slots = if is_recorded { 1 } else { concurrency };
         // Within one call, the node itself starts nothing after a failure.
         let is_one_call = options.on_failure == OnFailure::Stop && !is_alone;
@@ -149,7 +157,14 @@ impl Driver {
                 .map(|time| (Instant::now() + countable(time)).into_std()),
             has_journal: journal.is_some(),
             is_recorded,
+            streams,
+            limit: options.limit.unwrap_or(u64::MAX),
         };
+        let (sender_of_parts, parts) = mpsc::channel(1);
+        let stream = streams.then_some(Outlet {
+            parts: sender_of_parts,
+            limit: rules.limit,
+        });
         Self {
             progress: journal.as_ref().map(|journal| journal.progress()),
             schedule: Schedule::new(
@@ -167,6 +182,8 @@ impl Driver {
             mode: CancelMode::Run,
             on_failure: options.on_failure,
             calls: JoinSet::new(),
+            stream,
+            parts,
             error: None,
             halts: false,
         }
@@ -244,6 +261,7 @@ impl Driver {
             let awaits_journal = self.schedule.awaits_journal();
             let progress = self.progress.as_mut().filter(|_| awaits_journal);
             tokio::select! {
+                Some(part) = self.parts.recv() => self.schedule.emitted(part),
                 Some(done) = self.calls.join_next() => self.call_ended(done),
                 item = items.next(), if wants_more => self.take(item, self::now()),
                 () = changed(progress) => {}
@@ -337,19 +355,37 @@ impl Driver {
             tries,
             result,
             error,
+            parts,
         } = earlier;
         if Some(recorded) != digest {
             return Err(JournalError::OtherItem { path: path(), item });
         }
-        if state != State::Done {
-            return Ok(Before::Tried { state, tries, error });
+        if parts.is_some() && self.stream.is_none() {
+            let message =
+                format!("it has rows of item {item} that were streamed, and this run does not stream rows");
+            return Err(JournalError::Other { message });
         }
-        let output = serde_json::from_str(result.as_deref().unwrap_or_default());
-        let output = output.map_err(|error| JournalError::Damaged {
-            path: path(),
-            message: format!("the result of item {item} is no list of JSON values: {error}"),
-        })?;
-        Ok(Before::Done(Ok(output)))
+        if state != State::Done {
+            return Ok(Before::Tried {
+                state,
+                tries,
+                error,
+                parts,
+            });
+        }
+        let result = read_list(journal.as_ref(), item, &result.unwrap_or_default())?;
+        Ok(Before::Done {
+            result: Ok(result),
+            parts,
+        })
+    }
+
+    /// A part that an earlier run with the same journal gave.
+    fn earlier_part(&self, item: usize, part: u32) -> Result<Vec<Box<RawValue>>, JournalError> {
+        match &self.journal {
+            Some(journal) => read_list(journal.as_ref(), item, &journal.part(item, part)?),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn spawn(&mut self, call: Call) {
@@ -360,6 +396,7 @@ impl Driver {
             self.on_failure,
         );
         let in_flight = u32::try_from(slots).unwrap_or(u32::MAX);
+        let stream = self.stream.clone();
         let progress = self.progress.clone().filter(|_| row > 0);
         let call = async move {
             let begun = Instant::now();
@@ -383,7 +420,8 @@ impl Driver {
                 return ended(results.collect(), None);
             }
             let chunk: Vec<_> = items.iter().map(|tracked| &tracked.item).collect();
-            let (results, manner) = run_chunk(&inner, &operation, &chunk, on_failure, in_flight).await;
+            let (results, manner) =
+                run_chunk(&inner, &operation, &chunk, on_failure, in_flight, stream.as_ref()).await;
             ended(items.into_iter().zip(results).collect(), manner)
         };
         self.calls.spawn(call.in_current_span());
@@ -427,15 +465,15 @@ impl Driver {
     /// Passes on the contents of the schedule's outbox.
     fn tell(&mut self) {
         let Outbox {
-            rows,
+            entries,
             notices,
             retries,
             unsent,
         } = self.schedule.outbox();
         if let Some(journal) = &mut self.journal
-            && !rows.is_empty()
+            && !entries.is_empty()
         {
-            journal.write(rows);
+            journal.write(entries);
         }
         for notice in notices {
             self.notices.send(notice);
@@ -464,11 +502,21 @@ impl Driver {
             if self.is_full {
                 return Ok(());
             }
-            let results = self.schedule.results(self.recorded());
-            if results.is_empty() {
+            let next = self.schedule.results(self.recorded());
+            if next.is_empty() {
                 return Ok(());
             }
-            for completed in &results {
+            let mut results = Vec::with_capacity(next.len());
+            for next in next {
+                match next {
+                    Next::Completed(completed) => results.push(completed),
+                    Next::Earlier { item, part } => match self.earlier_part(item, part) {
+                        Ok(rows) => results.push(Completed::earlier(item, rows)),
+                        Err(error) => self.halt(error.into()),
+                    },
+                }
+            }
+            for completed in results.iter().filter(|completed| completed.part != Part::Rows) {
                 let Completed {
                     tries,
                     duration,
@@ -490,6 +538,14 @@ impl Driver {
             _ => u64::MAX,
         }
     }
+}
+
+/// Reads a list of output items.
+fn read_list(journal: &dyn OpenJournal, item: usize, list: &str) -> Result<Vec<Box<RawValue>>, JournalError> {
+    serde_json::from_str(list).map_err(|error| JournalError::Damaged {
+        path: PathBuf::from(journal.name()),
+        message: format!("the result of item {item} is no list of JSON values: {error}"),
+    })
 }
 
 fn now() -> Now {

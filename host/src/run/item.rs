@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nodule_core::description::Effect;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::given::Given;
 use super::runner::BoundOperation;
 
 /// The number of keys remembered without a journal: two megabytes, and far more items than are ever in a window.
@@ -26,9 +28,18 @@ pub(crate) struct Item {
     pub(crate) parameters: String,
     /// What does not fit the form of the operation. Such an item fails when it is its turn, and the node never sees it.
     pub(crate) problems: Vec<ParameterProblem>,
+    /// How far it has come with its rows; `None` if they are not streamed.
+    pub(crate) given: Option<Arc<Given>>,
 }
 
-/// An item with its result.
+impl Item {
+    /// How many rows it has given.
+    pub(crate) fn rows(&self) -> u64 {
+        self.given.as_ref().map_or(0, |given| given.rows())
+    }
+}
+
+/// An item with its result, or with a part of it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Completed {
@@ -40,6 +51,40 @@ pub struct Completed {
     pub duration: Duration,
     /// Its output items, or its failure.
     pub result: ItemResult,
+    /// Which part of the item's rows these are.
+    pub part: Part,
+}
+
+impl Completed {
+    /// A part that an earlier run gave.
+    pub(super) fn earlier(index: usize, rows: Vec<Box<RawValue>>) -> Self {
+        Self {
+            index,
+            tries: 0,
+            duration: Duration::ZERO,
+            result: Ok(rows),
+            part: Part::Rows,
+        }
+    }
+}
+
+/// Which part of an item's rows a result has. Without [`RunOptions::stream_rows`](super::RunOptions::stream_rows) and
+/// [`RunOptions::limit`](super::RunOptions::limit) every result is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Part {
+    /// All of them.
+    #[default]
+    Whole,
+    /// Some of them, while the item goes on. More results of the item follow.
+    Rows,
+    /// The last of them, or the failure after them.
+    End {
+        /// How many rows the item gave in all; those of an earlier run with the same journal count.
+        rows: u64,
+        /// Whether that is all there is. If not, the item gave as many rows as it may.
+        is_complete: bool,
+    },
 }
 
 /// Why a source yields no item.

@@ -54,11 +54,29 @@ pub trait OpenJournal: Send {
     /// The row cannot be read.
     fn earlier(&self, item: usize) -> Result<Option<Earlier>, JournalError>;
 
-    /// Queues these rows for writing. It must not block: the run continues and watches the [progress](Self::progress).
-    /// Rows are numbered from 1 in the order of arrival; of several rows of an item the last one counts.
-    fn write(&mut self, rows: Vec<(Row, Urgency)>);
+    /// Whether it keeps [parts](Part). A run with a journal that does not streams no rows: they come with their item's
+    /// result.
+    fn keeps_parts(&self) -> bool {
+        false
+    }
 
-    /// The last row up to which every row that somebody waits for is durable.
+    /// The output items of a part that an earlier run recorded, as a JSON list.
+    ///
+    /// # Errors
+    ///
+    /// There is no such part, or it cannot be read.
+    fn part(&self, item: usize, number: u32) -> Result<String, JournalError> {
+        Err(JournalError::Other {
+            message: format!("{} has no part {number} of item {item}", self.name()),
+        })
+    }
+
+    /// Queues these entries for writing. It must not block: the run continues and watches the
+    /// [progress](Self::progress). Entries are numbered from 1 in the order of arrival; of several rows of an item the
+    /// last one counts, and every part does. A part must not be there without a row of its item.
+    fn write(&mut self, entries: Vec<(Entry, Urgency)>);
+
+    /// The last entry up to which every entry that somebody waits for is durable.
     fn progress(&self) -> watch::Receiver<Progress>;
 
     /// Writes the remaining rows and closes the journal. This may wait for a disk: the run calls it on a blocking
@@ -82,6 +100,8 @@ pub struct Identity {
     pub component: String,
     /// The credential's base URL; empty without one.
     pub base_url: String,
+    /// The most rows of an item, as text; empty for all.
+    pub limit: String,
     credential: Option<Credential>,
 }
 
@@ -91,6 +111,7 @@ impl Identity {
         operation: String,
         component: &str,
         base_url: String,
+        limit: Option<u64>,
         credential: Option<Credential>,
     ) -> Self {
         Self {
@@ -98,6 +119,7 @@ impl Identity {
             operation,
             component: component.to_owned(),
             base_url,
+            limit: limit.as_ref().map_or_else(String::new, ToString::to_string),
             credential,
         }
     }
@@ -167,6 +189,43 @@ impl State {
     }
 }
 
+/// What a run writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Entry {
+    /// How far an item has come.
+    Row(Row),
+    /// Rows that an item gave while it went on.
+    Part(Part),
+}
+
+/// Rows that an item gave while it went on. They belong to its result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Part {
+    /// The item's index, from 0.
+    pub item: usize,
+    /// Counts the parts of an item, from 0.
+    pub number: u32,
+    /// How many rows there are in this part and those before.
+    pub rows: u64,
+    /// The rows, as a JSON list.
+    pub outputs: String,
+    /// Where the item goes on behind them, in the node's words.
+    pub cursor: String,
+}
+
+/// What earlier runs recorded of an item's parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierParts {
+    /// How many there are.
+    pub parts: u32,
+    /// How many rows they have.
+    pub rows: u64,
+    /// Where the item goes on behind the last one.
+    pub cursor: String,
+}
+
 /// An item's row, as it should be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -206,9 +265,11 @@ pub struct Earlier {
     pub result: Option<String>,
     /// Its last failure, as JSON.
     pub error: Option<String>,
+    /// The rows that it gave while it went on.
+    pub parts: Option<EarlierParts>,
 }
 
-/// How soon a row has to be written.
+/// How soon an entry has to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Urgency {
@@ -223,9 +284,9 @@ pub enum Urgency {
 /// How far a journal has been written.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    /// The number of the last durable row; every earlier row that somebody waits for is durable too.
+    /// The number of the last durable entry; every earlier entry that somebody waits for is durable too.
     pub row: u64,
-    /// Why no further row will be written.
+    /// Why nothing further will be written.
     pub error: Option<Arc<JournalError>>,
 }
 

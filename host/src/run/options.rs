@@ -39,6 +39,12 @@ pub struct RunOptions {
     /// The run's ID in events. The default is random; set it if your engine has its own ID for the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_id: Option<String>,
+    /// Whether rows are given while their item goes on, in results of their own ([`Part`](super::Part)), so that memory
+    /// does not grow with them. An operation that emits rows then runs one item per call.
+    pub stream_rows: bool,
+    /// The most rows of each item; the node is not asked for more. `None`: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
     /// Where the run records its progress, so that it can be resumed.
     #[serde(skip)]
     pub journal: Option<Arc<dyn Journal>>,
@@ -59,6 +65,8 @@ impl Default for RunOptions {
             rate: None,
             run_time: None,
             run_id: None,
+            stream_rows: false,
+            limit: None,
             journal: None,
             on_unknown: OnUnknown::default(),
         }
@@ -115,6 +123,20 @@ impl RunOptions {
         self
     }
 
+    /// Sets whether rows are given while their item goes on.
+    #[must_use]
+    pub fn stream_rows(mut self, stream: bool) -> Self {
+        self.stream_rows = stream;
+        self
+    }
+
+    /// Sets the most rows of each item.
+    #[must_use]
+    pub fn limit(mut self, rows: u64) -> Self {
+        self.limit = Some(rows);
+        self
+    }
+
     /// Records the run's progress in a journal, and resumes where an earlier run with it stopped.
     #[must_use]
     pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
@@ -136,7 +158,7 @@ mod tests {
 
     #[test]
     fn options_are_written_and_read_without_the_journal() {
-        let text = r#"{"concurrency":8,"onFailure":"stop","order":"completion","retry":{"tries":3,"firstWaitMs":200,"longestWaitMs":30000,"itemTimeMs":60000},"rate":"50/s","runTimeMs":1500,"runId":"run-7","onUnknown":"skip"}"#;
+        let text = r#"{"concurrency":8,"onFailure":"stop","order":"completion","retry":{"tries":3,"firstWaitMs":200,"longestWaitMs":30000,"itemTimeMs":60000},"rate":"50/s","runTimeMs":1500,"runId":"run-7","streamRows":true,"limit":100,"onUnknown":"skip"}"#;
         let options: RunOptions = serde_json::from_str(text).unwrap();
         assert_eq!(options.concurrency.get(), 8);
         assert_eq!(options.on_failure, OnFailure::Stop);
@@ -146,6 +168,8 @@ mod tests {
         assert_eq!(options.rate, "50/s".parse().ok());
         assert_eq!(options.run_time, Some(Duration::from_millis(1500)));
         assert_eq!(options.run_id.as_deref(), Some("run-7"));
+        assert!(options.stream_rows);
+        assert_eq!(options.limit, Some(100));
         assert_eq!(options.on_unknown, OnUnknown::Skip);
         assert_eq!(serde_json::to_string(&options).unwrap(), text);
     }

@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use super::call::alone;
+use super::item::Item;
 use super::item::check;
 use super::runner::{BoundOperation, Inner, Runner};
 use crate::error::Error;
@@ -64,10 +65,16 @@ impl Component {
 
 impl Inner {
     async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
-        let (item, problems) = check(operation, item.to_owned());
+        let (parameters, problems) = check(operation, item.to_owned());
         if !problems.is_empty() {
             return Err(Failure::InvalidParameters(problems));
         }
+        let item = Item {
+            index: 0,
+            parameters,
+            problems,
+            given: None,
+        };
         let pipeline = self.pipeline(Scope::Operation, None, Some(operation), Some(0));
         let outcome = alone(self, operation, &pipeline, &[&item]).await;
         let planned = match &pipeline.transport {

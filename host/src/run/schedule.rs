@@ -31,10 +31,12 @@ use nodule_core::retry::{Backoff, Breaker, Retry};
 use crate::gate::budget::Pace;
 
 use super::batch::BatchSize;
+use super::given::Given;
 use super::item::{Facts, Item, RecentKeys};
-use super::journal::{Row, State, Urgency};
+use super::journal::{EarlierParts, Entry, State, Urgency};
 use super::notice::Notice;
-use give::ResultSlot;
+pub(super) use give::Next;
+use give::Slot;
 
 /// The constants of a schedule.
 pub(super) struct Rules {
@@ -63,6 +65,10 @@ pub(super) struct Rules {
     pub(super) has_journal: bool,
     /// Whether to report items that are not sent, for a recording.
     pub(super) is_recorded: bool,
+    /// Whether rows are given while their item goes on.
+    pub(super) streams: bool,
+    /// The most rows of an item.
+    pub(super) limit: u64,
 }
 
 /// One instant, by both clocks.
@@ -82,8 +88,10 @@ pub(super) struct Tracked {
     journaled: Option<Box<Journaled>>,
     /// Tries in all runs with the same journal.
     tries: u32,
-    /// Tries in this run.
+    /// Tries in this run; only those since it last gave rows.
     tries_here: u32,
+    /// How many rows it had given when its last try started.
+    rows_before: u64,
     /// When its first try in this run started.
     begun: Option<Instant>,
     backoff: Option<Backoff>,
@@ -120,12 +128,16 @@ pub(super) struct Taken {
 /// What earlier runs with the same journal recorded of an item.
 pub(super) enum Before {
     Nothing,
-    Done(ItemResult),
+    Done {
+        result: ItemResult,
+        parts: Option<EarlierParts>,
+    },
     Tried {
         state: State,
         tries: u32,
         /// The last failure, as JSON.
         error: Option<String>,
+        parts: Option<EarlierParts>,
     },
 }
 
@@ -141,7 +153,7 @@ pub(super) struct Call {
 /// What the driver passes on to others.
 #[derive(Default)]
 pub(super) struct Outbox {
-    pub(super) rows: Vec<(Row, Urgency)>,
+    pub(super) entries: Vec<(Entry, Urgency)>,
     pub(super) notices: Vec<Notice>,
     /// For each retried item, the kind of its failure.
     pub(super) retries: Vec<String>,
@@ -185,10 +197,10 @@ pub(super) struct Schedule {
     /// The next item's index.
     taken: usize,
     /// The results from the first one that was not given.
-    results: VecDeque<ResultSlot>,
+    results: VecDeque<Slot>,
     /// The index of the first result that was not given.
     given: usize,
-    /// The indices of known results that were not given; only in order of completion.
+    /// The indices of items with something to give; only in order of completion.
     known: VecDeque<usize>,
     /// The ordering keys of items in flight or resting.
     locked_keys: HashSet<String>,
@@ -201,8 +213,8 @@ pub(super) struct Schedule {
     /// An item failed, and the options say to stop then.
     failed: bool,
     out_of_time: bool,
-    /// The number of the last row.
-    rows: u64,
+    /// The number of the last entry.
+    entries: u64,
     counts: Counts,
     outbox: Outbox,
 }
@@ -230,7 +242,7 @@ impl Schedule {
             is_closed: false,
             failed: false,
             out_of_time: false,
-            rows: 0,
+            entries: 0,
             counts: Counts::default(),
             outbox: Outbox::default(),
             rules,
@@ -260,7 +272,7 @@ impl Schedule {
         } = taken;
         let index = self.taken;
         self.taken += 1;
-        self.results.push_back(ResultSlot::default());
+        self.results.push_back(Slot::default());
         let (
             Facts {
                 ordering_key,
@@ -283,16 +295,22 @@ impl Schedule {
                 index,
                 parameters,
                 problems,
+                given: None,
             },
             ordering_key,
             journaled,
             tries: 0,
             tries_here: 0,
+            rows_before: 0,
             begun: None,
             backoff: None,
             is_new: true,
         };
-        if let Some(result) = self.resume(&mut tracked, before, now) {
+        let earlier = self.resume(&mut tracked, before, now);
+        if self.rules.streams {
+            tracked.item.given.get_or_insert_default();
+        }
+        if let Some(result) = earlier {
             return self.put(index, result, 0, now);
         }
         if let Some(failure) = refused {
@@ -323,7 +341,7 @@ impl Schedule {
     /// The next item cannot be taken, nor can any after it. Items in flight finish.
     pub(super) fn refuse_item(&mut self) {
         self.taken += 1;
-        self.results.push_back(ResultSlot::NotRun);
+        self.results.push_back(Slot::not_run());
         self.has_all = true;
     }
 
@@ -387,14 +405,26 @@ impl Schedule {
     fn resume(&mut self, tracked: &mut Tracked, before: Before, now: Now) -> Option<ItemResult> {
         match before {
             Before::Nothing => None,
-            Before::Done(output) => {
+            Before::Done { result, parts } => {
                 tracked.is_new = false;
                 self.counts.again += 1;
-                Some(output)
+                if let Some(parts) = parts {
+                    self.give_again(tracked.item.index, &parts);
+                }
+                Some(result)
             }
-            Before::Tried { state, tries, error } => {
+            Before::Tried {
+                state,
+                tries,
+                error,
+                parts,
+            } => {
                 tracked.is_new = false;
                 tracked.tries = tries;
+                if let Some(parts) = parts {
+                    self.give_again(tracked.item.index, &parts);
+                    tracked.item.given = Some(Arc::new(Given::before(parts.rows, parts.cursor)));
+                }
                 match state {
                     State::Started | State::Unknown if self.is_write() => {
                         self.unknown(tracked, state, error.as_deref(), now)

@@ -4,6 +4,7 @@
 //! [pipeline](crate::gate::pipeline), and nothing else.
 
 mod ask;
+mod patience;
 mod sign;
 mod turns;
 
@@ -20,16 +21,20 @@ use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::events;
 use crate::gate::pipeline::Pipeline;
-use crate::runtime::bindings::{Executing, NodePre, authentication, description, execution, types};
+use crate::runtime::bindings::{
+    Executing, NodePre, authentication, description, execution, turns as turns_of_contract, types,
+};
 use crate::runtime::clock_and_rng::ClockAndRng;
 use crate::runtime::engine::Engine;
 use crate::runtime::in_flight::InFlight;
 use crate::runtime::printed::Printed;
 use crate::runtime::reached_limit::ReachedLimit;
+use crate::runtime::rows::Rows;
 use crate::runtime::share::{self, Account};
 use crate::runtime::state::{Hooks, RemainingResources, State};
 use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
+use patience::Patience;
 
 /// Why a call returned no result.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +59,7 @@ impl fmt::Display for Stop {
 
 /// What bounds a call.
 struct Bounds {
-    run_timeout: Duration,
+    patience: Arc<Patience>,
     /// The number of items in the call.
     items: u32,
     pipeline: Option<Arc<Pipeline>>,
@@ -161,7 +166,7 @@ impl InstanceStore {
     fn bounds(&self) -> Bounds {
         let state = self.store.data();
         Bounds {
-            run_timeout: self.run_timeout,
+            patience: Arc::new(Patience::new(self.run_timeout)),
             items: 0,
             pipeline: state.pipeline(),
             account: state.account.clone(),
@@ -209,18 +214,21 @@ impl InstanceStore {
         self.settle(result)
     }
 
-    /// Calls `execute`.
+    /// Calls `execute`, or runs the call by turns and passes on the rows that its items give while they go on. Then
+    /// there may be no results: if `rows` end the call.
     pub(crate) async fn execute(
         &mut self,
         pre: &NodePre,
-        call: execution::Call<'_>,
+        beginning: turns_of_contract::Beginning<'_>,
+        rows: &dyn Rows,
     ) -> Result<Result<Vec<execution::ItemResult>, types::Failure>, Stop> {
         let mut bounds = self.bounds();
-        bounds.items = u32::try_from(call.items.len()).unwrap_or(u32::MAX);
+        bounds.items = u32::try_from(beginning.call.items.len()).unwrap_or(u32::MAX);
         let Self { store, node, .. } = self;
         // Put back only after a successful call: an instance that trapped, or whose call was dropped, is not used
         // again.
         let instance = node.take();
+        let patience = Arc::clone(&bounds.patience);
         let result = {
             let call = pin!(async {
                 let instance = match instance {
@@ -228,9 +236,9 @@ impl InstanceStore {
                     None => pre.executing(store).await?,
                 };
                 let answer = match &instance {
-                    Executing::Plainly(node) => node.call_execute(store, call).await?,
+                    Executing::Plainly(node) => node.call_execute(store, beginning.call).await?,
                     Executing::ByTurns { node, looked_at } => {
-                        Ok(turns::execute(store, node, looked_at, call).await?)
+                        Ok(turns::execute(store, node, looked_at, beginning, rows, &patience).await?)
                     }
                 };
                 *node = Some(instance);
@@ -331,7 +339,7 @@ enum Ended {
 /// Runs a call together with its requests. Dropping the future stops the call wherever it is.
 async fn bounded<T>(bounds: Bounds, call: Pin<&mut impl Future<Output = T>>) -> Result<T, Ended> {
     let Bounds {
-        run_timeout,
+        patience,
         items,
         pipeline,
         account,
@@ -347,10 +355,10 @@ async fn bounded<T>(bounds: Bounds, call: Pin<&mut impl Future<Output = T>>) -> 
             None => Ok(call.await),
         }
     };
-    tokio::time::timeout(
-        run_timeout,
-        share::fairly(pipeline.as_deref(), account.as_deref(), items, pin!(call)),
-    )
-    .await
-    .unwrap_or(Err(Ended::Late))
+    let call = pin!(call);
+    tokio::select! {
+        biased;
+        ended = share::fairly(pipeline.as_deref(), account.as_deref(), items, call) => ended,
+        () = patience.over() => Err(Ended::Late),
+    }
 }

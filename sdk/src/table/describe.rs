@@ -118,6 +118,7 @@ fn describe_operation(operation: &Operation) -> contract::Operation {
         } else {
             operation.request.writes
         },
+        emits: operation.emits(),
         request: Some([name(operation.request.method), " ", operation.request.path].concat()),
         output_schema: [DIALECT, &schema.concat(), "}"].concat(),
         hints: Some([r#"{"evidence":"#, &quote(operation.evidence), "}"].concat()),

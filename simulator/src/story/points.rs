@@ -260,6 +260,14 @@ pub(super) fn records(call: &Call<'_>, story: &Story) -> Outcome {
             create_time: BEGINNING_MS + i64::from(index),
             ..RecordRow::opening()
         };
+        if status.is_none()
+            && call
+                .asked_number("beginDate")
+                .or(call.asked_number("endDate"))
+                .is_none()
+        {
+            return page.of_full(length, row);
+        }
         return page.of((0..length).map(row).filter(matches));
     }
     let state = story.lock();

@@ -1012,9 +1012,9 @@ function parse(text) {
 }
 function resultOf(line) {
   const found = parse(line);
-  if (!("output" in found)) return found;
-  const { item, output } = found;
-  return { item, output: output.map(asObject) };
+  const { item, output, rows: rows2, error } = found;
+  if (error) return { item, error };
+  return { item, output: (rows2 ?? output ?? []).map(asObject), goesOn: rows2 !== void 0 };
 }
 function asObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value : { value };
@@ -1327,7 +1327,9 @@ async function execute(self, component) {
       order: "completion",
       // A plain write is never sent again by itself.
       retries: operation.effect.type === "write" ? 0 : RETRIES,
-      itemTimeMs: ITEM_TIME_MS
+      itemTimeMs: ITEM_TIME_MS,
+      // n8n takes an item whole, but neither the host nor the node has to hold it.
+      streamRows: true
     };
     const loaded = await sharedHost().component(packed(component));
     const resolved = resolve3(self, component, operation.parameters, collected, signal);
@@ -1396,6 +1398,8 @@ var Collected = class {
   /** Of so many items the host may know. */
   given = 0;
   results;
+  /** Of items that go on. */
+  rows = /* @__PURE__ */ new Map();
   first;
   line(line) {
     let result;
@@ -1406,8 +1410,14 @@ var Collected = class {
       result = { item: Number(item2), error: { kind: "bad-output", message: "the node returned an output item that is not JSON" } };
     }
     const { item } = result;
-    if ("output" in result) this.results[item] = result.output.map((json) => ({ json, pairedItem: { item } }));
-    else this.failed(item, result.error);
+    if (!("output" in result)) return this.failed(item, result.error);
+    const made = result.output.map((json) => ({ json, pairedItem: { item } }));
+    const before = this.rows.get(item);
+    for (const one of before ? made : []) before?.push(one);
+    if (!result.goesOn) {
+      this.rows.delete(item);
+      this.results[item] = before ?? made;
+    } else if (!before) this.rows.set(item, made);
   }
   /** Whether nothing after it is to be run. */
   unresolved(index, thrown) {
@@ -1426,6 +1436,7 @@ var Collected = class {
     return this.results.flatMap((made) => made ?? []);
   }
   failed(index, failure, thrown) {
+    this.rows.delete(index);
     if (this.goOn) {
       const { message, ...details } = failure;
       this.results[index] = [{ json: { error: message, details }, pairedItem: { item: index } }];

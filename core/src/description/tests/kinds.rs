@@ -29,6 +29,14 @@ fn an_operation_says_how_often_it_writes() {
     )]);
 }
 
+#[test]
+fn only_what_reads_gives_rows_while_an_item_goes_on() {
+    each(&[(
+        |node| node.operations[1].emits = true,
+        "operation `book.update`, emits: expected it only of what reads: rows that were given are not taken back",
+    )]);
+}
+
 fn reference(id: Option<&str>, id_in_url: Option<&str>) -> Kind {
     Kind::Reference(Reference {
         dynamic: None,

@@ -19,6 +19,9 @@
 //! | `error` | the last failure, as `nodule run` prints it |
 //! | `started`, `ended` | when, in UTC |
 //!
+//! Of an item that gives rows while it goes on, the table `parts` has the rows (`outputs`), how many there are up to
+//! there (`rows`), and the node's cursor, where a resumed run goes on. `result` has the rows behind them.
+//!
 //! The table `run` names the node, the operation, the component's digest, the base URL and the credential (as a salted,
 //! slow hash). A run that differs in one of these is refused.
 //!
@@ -43,7 +46,10 @@ use nodule_core::own_file;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::watch;
 
-use super::{Earlier, Identity, Journal, JournalError, OpenJournal, Progress, Row, Safety, State, Urgency};
+use super::{
+    Earlier, EarlierParts, Entry, Identity, Journal, JournalError, OpenJournal, Part, Progress, Row, Safety,
+    State, Urgency,
+};
 use crate::run::notice::NoticeSender;
 use writer::Writer;
 
@@ -123,6 +129,24 @@ struct Open {
     writer: Writer,
 }
 
+impl Open {
+    /// The rows that an item gave while it went on.
+    fn parts(&self, item: usize) -> rusqlite::Result<Option<EarlierParts>> {
+        let mut query = self.reader.prepare_cached(
+            "SELECT part + 1, rows, cursor FROM parts WHERE item = ?1 ORDER BY part DESC LIMIT 1",
+        )?;
+        query
+            .query_row(params![i64::try_from(item).unwrap_or(i64::MAX)], |row| {
+                Ok(EarlierParts {
+                    parts: row.get(0)?,
+                    rows: u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default(),
+                    cursor: row.get(2)?,
+                })
+            })
+            .optional()
+    }
+}
+
 impl OpenJournal for Open {
     fn name(&self) -> String {
         self.path.to_string_lossy().into_owned()
@@ -152,11 +176,11 @@ impl OpenJournal for Open {
                 })
                 .optional()
         };
-        let Some((digest, state, tries, result, error)) =
-            read().map_err(|error| JournalError::of(&self.path, &error))?
-        else {
+        let wrong = |error| JournalError::of(&self.path, &error);
+        let Some((digest, state, tries, result, error)) = read().map_err(wrong)? else {
             return Ok(None);
         };
+        let parts = self.parts(item).map_err(wrong)?;
         let state = State::named(&state).ok_or_else(|| JournalError::Damaged {
             path: self.path.clone(),
             message: format!("item {item} has the state `{state}`"),
@@ -167,11 +191,28 @@ impl OpenJournal for Open {
             tries,
             result,
             error,
+            parts,
         }))
     }
 
-    fn write(&mut self, rows: Vec<(Row, Urgency)>) {
-        self.writer.write(rows);
+    fn keeps_parts(&self) -> bool {
+        true
+    }
+
+    fn part(&self, item: usize, number: u32) -> Result<String, JournalError> {
+        let read = || {
+            let mut query = self
+                .reader
+                .prepare_cached("SELECT outputs FROM parts WHERE item = ?1 AND part = ?2")?;
+            query.query_row(params![i64::try_from(item).unwrap_or(i64::MAX), number], |row| {
+                row.get(0)
+            })
+        };
+        read().map_err(|error| JournalError::of(&self.path, &error))
+    }
+
+    fn write(&mut self, entries: Vec<(Entry, Urgency)>) {
+        self.writer.write(entries);
     }
 
     fn progress(&self) -> watch::Receiver<Progress> {

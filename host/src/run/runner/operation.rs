@@ -17,6 +17,8 @@ pub(crate) struct BoundOperation {
     pub(crate) name: String,
     /// The effect that the node claims, lowered if the policy says so.
     pub(crate) effect: Effect,
+    /// Whether an item may give rows while it goes on.
+    pub(crate) emits: bool,
     /// How many requests other than GET and HEAD an item may send; `None`: any number.
     pub(crate) write_bound: Option<WriteBound>,
     /// The parameters in the path: they identify what the operation changes.
@@ -56,6 +58,7 @@ impl BoundOperation {
             } else {
                 operation.effect.clone()
             },
+            emits: operation.emits && !lowered,
             write_bound: inner.policy.write_bound(operation),
             label: Arc::new(Label {
                 operation: format!("{group}.{name}"),

@@ -4,7 +4,7 @@ use nodule_core::failure::Failure;
 use nodule_core::outcome::ItemResult;
 
 use super::{Now, Schedule, Tracked};
-use crate::run::journal::{Row, State, Urgency, list};
+use crate::run::journal::{Entry, Row, State, Urgency, list};
 
 impl Schedule {
     /// Records that an item waits or has started, or why it failed. Returns the number of the row; 0 without a journal.
@@ -70,8 +70,13 @@ impl Schedule {
             ended: has_ended.then_some(now.wall),
             is_new: tracked.is_new,
         };
-        self.outbox.rows.push((row, urgency));
-        self.rows += 1;
-        self.rows
+        self.enter(Entry::Row(row), urgency)
+    }
+
+    /// Passes an entry on to the journal. Returns its number.
+    pub(super) fn enter(&mut self, entry: Entry, urgency: Urgency) -> u64 {
+        self.outbox.entries.push((entry, urgency));
+        self.entries += 1;
+        self.entries
     }
 }

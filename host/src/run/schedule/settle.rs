@@ -28,6 +28,12 @@ impl Schedule {
         let mut not_run = Vec::new();
         for (mut tracked, result) in results {
             self.note_health(&result, now);
+            if tracked.item.rows() > tracked.rows_before {
+                // What came of it in this try is not lost, so the next one is the first again.
+                tracked.tries_here = 1;
+                tracked.begun = Some(now.instant);
+                tracked.backoff = None;
+            }
             match result {
                 Err(Failure::NotRun) if !self.is_closed => {
                     // The item was behind one that failed in the same call. That one may still succeed when it is tried
@@ -146,7 +152,8 @@ impl Schedule {
         clippy::needless_pass_by_value,
         reason = "the item ends here, so nobody may use it afterwards"
     )]
-    pub(super) fn conclude(&mut self, tracked: Tracked, result: ItemResult, now: Now) {
+    pub(super) fn conclude(&mut self, tracked: Tracked, mut result: ItemResult, now: Now) {
+        self.cut(tracked.item.index, &mut result);
         let row = self.record_result(&tracked, &result, now);
         if let Some(key) = &tracked.ordering_key {
             self.locked_keys.remove(key);

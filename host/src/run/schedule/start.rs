@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use nodule_core::outcome::OnFailure;
+use nodule_core::outcome::{OnFailure, ResultOrder};
 use nodule_core::retry::Gate;
 
-use super::{Call, Now, Schedule, Tracked};
+use super::{Call, Now, Resting, Schedule, Tracked};
 use crate::run::journal::{State, Urgency};
 
 impl Schedule {
@@ -15,13 +15,16 @@ impl Schedule {
         let is_careful = self.rules.on_failure == OnFailure::Stop && self.calls > 0;
         // A call gets its share of the slots, or those that smaller calls left free.
         let free = self.rules.slots.saturating_sub(self.taken_slots);
+        if free == 0 && self.first_is_held_up(now) {
+            return self.start_first(now);
+        }
         let share = self.batch_size.in_flight().min(free);
         if is_careful || share == 0 || self.is_closed {
             return None;
         }
         let most = match self.breaker.gate(now.instant) {
             Gate::Shut(_) => return None,
-            Gate::Probe if self.calls > 0 => return None,
+            Gate::Probe if self.calls > self.held() => return None,
             Gate::Probe => 1,
             Gate::Open => self.batch_size.items(share),
         }
@@ -43,6 +46,27 @@ impl Schedule {
         // If no other item waits for a slot, the call gets all free slots.
         let slots = if self.waiting.is_empty() { free } else { share }.min(items.len());
         Some(self.begin(items, slots, now))
+    }
+
+    /// Whether the first item without a result has rested, while items whose rows wait for it have all slots.
+    fn first_is_held_up(&self, now: Now) -> bool {
+        let is_first = |resting: &Resting| resting.tracked.item.index == self.given;
+        self.rules.streams
+            && self.rules.order == ResultOrder::Items
+            && !self.is_closed
+            && self.held() >= self.calls
+            && self
+                .resting
+                .iter()
+                .any(|resting| is_first(resting) && resting.ready <= now.instant)
+    }
+
+    /// Starts the first item without a result, in a slot beside the others.
+    fn start_first(&mut self, now: Now) -> Option<Call> {
+        let mut resting = self.resting.iter();
+        let position = resting.position(|resting| resting.tracked.item.index == self.given)?;
+        let first = self.resting.swap_remove(position).tracked;
+        Some(self.begin(vec![first], 1, now))
     }
 
     /// Takes up to `most` items whose rest is over.
@@ -95,6 +119,7 @@ impl Schedule {
             }
             tracked.tries += 1;
             tracked.tries_here += 1;
+            tracked.rows_before = tracked.item.rows();
             self.counts.retries += u64::from(tracked.tries_here > 1);
             self.note_try(tracked.item.index, tracked.tries_here, tracked.begun);
             // A plain write must be on disk before the service gets it.

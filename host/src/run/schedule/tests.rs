@@ -7,6 +7,9 @@ use serde_json::value::RawValue;
 use super::*;
 use crate::run::batch::{BatchPlan, Shown};
 use crate::run::item::Completed;
+use crate::run::journal::Row;
+
+mod parts;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -32,12 +35,14 @@ fn rules(effect: Effect) -> Rules {
         ends: None,
         has_journal: false,
         is_recorded: false,
+        streams: false,
+        limit: u64::MAX,
     }
 }
 
 impl Stepped {
     fn new(rules: Rules) -> Self {
-        let is_alone = rules.effect == Effect::Write;
+        let is_alone = rules.effect == Effect::Write || rules.streams;
         let is_one_call = rules.on_failure == OnFailure::Stop && !is_alone;
         let plan = if is_alone {
             BatchPlan::new(rules.slots, 1, true)
@@ -104,7 +109,17 @@ impl Stepped {
     }
 
     fn results(&mut self) -> Vec<Completed> {
-        self.schedule.results(u64::MAX)
+        self.given(u64::MAX)
+    }
+
+    /// What is given when the journal is durable up to this entry.
+    fn given(&mut self, durable: u64) -> Vec<Completed> {
+        let next = self.schedule.results(durable).into_iter();
+        next.map(|next| match next {
+            Next::Completed(completed) => completed,
+            Next::Earlier { item, part } => panic!("part {part} of item {item} is not here"),
+        })
+        .collect()
     }
 
     fn kinds(&mut self) -> Vec<(usize, String)> {
@@ -115,6 +130,23 @@ impl Stepped {
                 (completed.index, kind.unwrap_or_else(|| "done".to_owned()))
             })
             .collect()
+    }
+}
+
+/// The rows that the journal gets.
+fn recorded(run: &mut Stepped) -> Vec<(Row, Urgency)> {
+    let entries = run.schedule.outbox().entries.into_iter();
+    let row = |(entry, urgency)| match entry {
+        Entry::Row(row) => (row, urgency),
+        Entry::Part(part) => panic!("{part:?} is no row"),
+    };
+    entries.map(row).collect()
+}
+
+fn before_done(parts: Option<EarlierParts>) -> Before {
+    Before::Done {
+        result: done(),
+        parts,
     }
 }
 
@@ -422,7 +454,7 @@ fn a_plain_write_starts_behind_its_row_and_its_result_is_given_behind_another() 
     });
     run.take(None);
     let call = run.start().unwrap();
-    let rows = run.schedule.outbox().rows;
+    let rows = recorded(&mut run);
     let states: Vec<_> = rows.iter().map(|(row, urgency)| (row.state, *urgency)).collect();
     assert_eq!(
         states,
@@ -430,7 +462,7 @@ fn a_plain_write_starts_behind_its_row_and_its_result_is_given_behind_another() 
     );
     assert_eq!(call.row, 2);
     run.end(call, |_| done());
-    let rows = run.schedule.outbox().rows;
+    let rows = recorded(&mut run);
     assert_eq!((rows[0].0.state, rows[0].1), (State::Done, Urgency::Now));
     assert_eq!(rows[0].0.result.as_deref(), Some("[1]"));
     assert!(run.schedule.awaits_journal());
@@ -444,6 +476,7 @@ fn what_an_earlier_run_did_is_given_again_and_what_nobody_knows_is_as_the_run_sa
         state,
         tries: 1,
         error: None,
+        parts: None,
     };
     for (on_unknown, kind) in [(OnUnknown::Fail, "unknown"), (OnUnknown::Skip, "done")] {
         let mut run = Stepped::new(Rules {
@@ -451,7 +484,7 @@ fn what_an_earlier_run_did_is_given_again_and_what_nobody_knows_is_as_the_run_sa
             on_unknown,
             ..rules(Effect::Write)
         });
-        run.take_with(None, Before::Done(done()));
+        run.take_with(None, before_done(None));
         run.take_with(None, tried(State::Started));
         run.take_with(None, tried(State::Failed));
         let (started, _) = run.start_all();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::StreamExt as _;
+use futures_util::future::join;
 use futures_util::stream::FuturesUnordered;
 use http::HeaderName;
 use tokio::task::coop::unconstrained;
@@ -22,7 +23,10 @@ use crate::runtime::bindings::{execution, turns};
 use crate::runtime::http::handler::code;
 use crate::runtime::http::turn::{self, Turn, TurnResponse, bare};
 use crate::runtime::reached_limit::ReachedLimit;
+use crate::runtime::rows::Rows;
 use crate::runtime::state::State;
+
+use super::patience::Patience;
 
 /// With fewer requests, waiting longer for several responses gains nothing.
 const SEVERAL: usize = 2;
@@ -30,24 +34,36 @@ const SEVERAL: usize = 2;
 /// A finished request, by its ID.
 type Ended = (u32, Result<TurnResponse, HttpError>);
 
-/// Runs a call to its result. `looked_at` are the response headers that the node reads.
+/// Runs a call to its result; there is none if `rows` end it. `looked_at` are the response headers that the node reads.
 pub(super) async fn execute(
     store: &mut Store<State>,
     node: &turns::Guest,
     looked_at: &Arc<[HeaderName]>,
-    call: execution::Call<'_>,
+    beginning: turns::Beginning<'_>,
+    rows: &dyn Rows,
+    patience: &Patience,
 ) -> wasmtime::Result<Vec<execution::ItemResult>> {
     let pipeline = store.data().pipeline();
     let most = pipeline
         .as_ref()
         .map_or(0, |pipeline| pipeline.limits().host_resources);
     let mut in_flight = FuturesUnordered::new();
-    let mut turn = node.call_next(&mut *store, turns::Step::Begin(call)).await?;
+    let mut turn = node.call_next(&mut *store, turns::Step::Begin(beginning)).await?;
     loop {
-        let turns::Asked { headers, requests } = match turn {
+        let turns::Asked {
+            headers,
+            requests,
+            emitted,
+        } = match turn {
             turns::Turn::Done(results) => return Ok(results),
             turns::Turn::Waiting(asked) => asked,
         };
+        // A part without rows is silence.
+        let has_rows = emitted.iter().any(|emitted| !emitted.outputs.is_empty());
+        if emitted.into_iter().any(|emitted| rows.take(emitted).is_break()) {
+            let _ = patience.held(rows.give()).await;
+            return Ok(Vec::new());
+        }
         if requests.len() > most.saturating_sub(in_flight.len()) {
             return Err(ReachedLimit::HostResources.into());
         }
@@ -63,7 +79,18 @@ pub(super) async fn execute(
             wasmtime::bail!("it waits for an answer, and has asked for nothing");
         }
         let mut ended = Vec::new();
-        for (id, outcome) in next_ended(&mut in_flight).await {
+        let next = next_ended(&mut in_flight);
+        // The next page is read while the rows of this one wait for their reader.
+        let next = if has_rows {
+            let (next, given) = join(next, patience.held(rows.give())).await;
+            if given.is_break() {
+                return Ok(Vec::new());
+            }
+            next
+        } else {
+            next.await
+        };
+        for (id, outcome) in next {
             let outcome = match outcome {
                 Ok(seen) => Ok(seen),
                 Err(error) => Err(bare(&code(store.data_mut(), error)?)),

@@ -48,6 +48,7 @@ export const description = {
 			// What doing it twice does; `writeRequests` is how many requests other than GET and HEAD an item needs.
 			effect: { tag: 'read' },
 			writeRequests: 0,
+			emits: false,
 			request: 'GET /things/{thingId}',
 			outputSchema: '{"type": "object"}',
 			hints: undefined,

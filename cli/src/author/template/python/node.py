@@ -54,6 +54,7 @@ class Description(exports.Description):
                     # What doing it twice does; `write_requests` is how many requests other than GET and HEAD an item needs.
                     effect=d.Effect_Read(),
                     write_requests=0,
+                    emits=False,
                     request="GET /things/{thingId}",
                     output_schema='{"type": "object"}',
                     hints=None,

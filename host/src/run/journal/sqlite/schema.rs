@@ -14,7 +14,7 @@ use nodule_core::own_file;
 /// `Nodu`, in `SQLite`'s field for the application ID.
 const APPLICATION: i64 = 0x4e6f_6475;
 /// Increment when the tables change.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// A person who queries the journal may lock it for a moment.
 const BUSY: Duration = Duration::from_secs(5);
 /// The first bytes of every `SQLite` database.
@@ -43,6 +43,14 @@ const TABLES: &str = "
         started TEXT,
         ended TEXT
     ) STRICT;
+    CREATE TABLE parts (
+        item INTEGER NOT NULL,
+        part INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        outputs TEXT NOT NULL,
+        cursor TEXT NOT NULL,
+        PRIMARY KEY (item, part)
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX items_by_key ON items (key) WHERE key IS NOT NULL;
 ";
 
@@ -213,12 +221,22 @@ pub(super) fn belongs(
         ("node", "node", &identity.node),
         ("operation", "operation", &identity.operation),
         ("base-url", "base URL", &identity.base_url),
+        ("limit", "limit of rows", &identity.limit),
         ("credential", "credential", &credential),
         ("component", "component", &identity.component),
     ];
     let is_new = recorded.is_empty();
     for (name, what, found) in facts {
         let expected = recorded.get(name).map(String::as_str);
+        if name == "component" && !is_new && expected != Some(found) && accept_component {
+            // Another build need not know the cursors of this one.
+            transaction
+                .execute(
+                    "DELETE FROM parts WHERE item IN (SELECT item FROM items WHERE state <> 'done')",
+                    [],
+                )
+                .map_err(wrong)?;
+        }
         if is_new || name == "component" && accept_component {
             transaction
                 .execute(

@@ -17,6 +17,7 @@ fn identity(operation: &str) -> Identity {
         "sha256:00",
         "https://api.example.com".to_owned(),
         None,
+        None,
     )
 }
 
@@ -53,6 +54,18 @@ fn later_row(item: usize, state: State) -> Row {
     }
 }
 
+/// Two rows of an item that goes on.
+fn part(item: usize, number: u32) -> (Entry, Urgency) {
+    let part = Part {
+        item,
+        number,
+        rows: u64::from(number + 1) * 2,
+        outputs: format!("[{number},{{}}]"),
+        cursor: format!("page {number}"),
+    };
+    (Entry::Part(part), Urgency::Now)
+}
+
 fn place(folder: &TempDir) -> SqliteJournal {
     SqliteJournal::new(folder.path().join("run.sqlite"))
 }
@@ -66,11 +79,11 @@ async fn what_is_written_is_there_after_it_is_opened_again() {
     for item in 0..3 {
         journal
             .writer
-            .write(vec![(row(item, State::Started), Urgency::Later)]);
+            .write(vec![(Entry::Row(row(item, State::Started)), Urgency::Later)]);
     }
     journal
         .writer
-        .write(vec![(later_row(1, State::Done), Urgency::Soon)]);
+        .write(vec![(Entry::Row(later_row(1, State::Done)), Urgency::Soon)]);
     assert!(durable(journal.writer.progress(), 4).await);
     journal.writer.close().unwrap();
 
@@ -87,6 +100,54 @@ async fn what_is_written_is_there_after_it_is_opened_again() {
 }
 
 #[tokio::test]
+async fn parts_are_there_with_their_item_and_another_build_forgets_those_of_unfinished_items() {
+    let folder = TempDir::new().unwrap();
+    let options = place(&folder);
+    let journal = open(&options, &identity("a.b")).unwrap();
+    for item in 0..2 {
+        // Nobody waits for this row, but a part of its item is written.
+        let row = Entry::Row(row(item, State::Started));
+        let entries = vec![(row, Urgency::Later), part(item, 0), part(item, 1)];
+        journal.writer.write(entries);
+    }
+    assert!(durable(journal.writer.progress(), 6).await);
+    journal
+        .writer
+        .write(vec![(Entry::Row(later_row(1, State::Done)), Urgency::Soon)]);
+    // Like a crash: nothing more is written.
+    assert!(durable(journal.writer.progress(), 7).await);
+    drop(journal);
+
+    let parts = |journal: &Open, item| journal.earlier(item).unwrap().unwrap().parts;
+    let earlier = EarlierParts {
+        parts: 2,
+        rows: 4,
+        cursor: "page 1".to_owned(),
+    };
+    let journal = loop {
+        // The thread of the first one may still hold the lock.
+        match open(&options, &identity("a.b")) {
+            Ok(journal) => break journal,
+            Err(JournalError::InUse { .. }) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    for item in 0..2 {
+        assert_eq!(parts(&journal, item), Some(earlier.clone()));
+        assert_eq!(journal.part(item, 1).unwrap(), "[1,{}]");
+    }
+    assert!(journal.part(0, 2).is_err());
+    journal.writer.close().unwrap();
+    let other = Identity {
+        component: "sha256:01".to_owned(),
+        ..identity("a.b")
+    };
+    let journal = open(&options.accept_component(true), &other).unwrap();
+    assert_eq!(parts(&journal, 0), None);
+    assert_eq!(parts(&journal, 1), Some(earlier));
+}
+
+#[tokio::test]
 async fn the_second_item_with_a_key_is_named_with_the_first() {
     let folder = TempDir::new().unwrap();
     let (notices, mut received) = notices();
@@ -96,15 +157,17 @@ async fn the_second_item_with_a_key_is_named_with_the_first() {
     for item in 0..4 {
         journal
             .writer
-            .write(vec![(row(item, State::Started), Urgency::Later)]);
+            .write(vec![(Entry::Row(row(item, State::Started)), Urgency::Later)]);
     }
     // A later state of the same item does not count as a second item.
     journal
         .writer
-        .write(vec![(later_row(3, State::Done), Urgency::Soon)]);
+        .write(vec![(Entry::Row(later_row(3, State::Done)), Urgency::Soon)]);
     assert!(durable(journal.writer.progress(), 5).await);
     // Item 6 is written, item 5 may not be yet: what counts is that item 5 arrived first.
-    journal.writer.write(vec![(row(6, State::Done), Urgency::Soon)]);
+    journal
+        .writer
+        .write(vec![(Entry::Row(row(6, State::Done)), Urgency::Soon)]);
     journal.writer.close().unwrap();
     for item in [3, 6] {
         assert_eq!(
@@ -206,7 +269,7 @@ async fn a_foreign_or_damaged_file_is_refused_and_left_as_it_is() {
     for item in 0..2_000 {
         journal
             .writer
-            .write(vec![(row(item, State::Done), Urgency::Soon)]);
+            .write(vec![(Entry::Row(row(item, State::Done)), Urgency::Soon)]);
     }
     journal.writer.close().unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
@@ -226,7 +289,9 @@ async fn only_its_owner_may_read_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = TempDir::new().unwrap();
     let journal = open(&place(&folder), &identity("a.b")).unwrap();
-    journal.writer.write(vec![(row(0, State::Started), Urgency::Now)]);
+    journal
+        .writer
+        .write(vec![(Entry::Row(row(0, State::Started)), Urgency::Now)]);
     assert!(durable(journal.writer.progress(), 1).await);
     for file in std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap) {
         assert_eq!(
@@ -244,7 +309,9 @@ async fn a_journal_that_may_not_grow_says_so_and_keeps_what_it_has() {
     let folder = TempDir::new().unwrap();
     let options = place(&folder);
     let journal = open(&options, &identity("a.b")).unwrap();
-    journal.writer.write(vec![(row(0, State::Done), Urgency::Now)]);
+    journal
+        .writer
+        .write(vec![(Entry::Row(row(0, State::Done)), Urgency::Now)]);
     assert!(durable(journal.writer.progress(), 1).await);
     let large = Row {
         result: Some(format!("[\"{}\"]", "x".repeat(1 << 20))),
@@ -261,7 +328,7 @@ async fn a_journal_that_may_not_grow_says_so_and_keeps_what_it_has() {
         .unwrap();
     let lock = lock(&options.path).unwrap();
     let writer = Writer::start(options.path.clone(), connection, Safety::Disk, lock, notices().0).unwrap();
-    writer.write(vec![(large, Urgency::Now)]);
+    writer.write(vec![(Entry::Row(large), Urgency::Now)]);
     assert!(!durable(writer.progress(), 1).await);
     let error = writer.close().unwrap_err();
     assert!(matches!(*error, JournalError::Full { .. }), "{error}");

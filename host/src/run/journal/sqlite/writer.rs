@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use tokio::sync::watch;
 
-use super::{JournalError, Progress, Row, Safety, Urgency};
+use super::{Entry, JournalError, Part, Progress, Row, Safety, Urgency};
 use crate::run::notice::{Notice, NoticeSender};
 
 /// How long a result may stay unwritten: unnoticeable, and long enough for many results to share a transaction.
@@ -30,7 +30,7 @@ const FORGOTTEN: Duration = Duration::from_secs(1);
 
 /// The handle to the writer thread.
 pub(super) struct Writer {
-    rows: Sender<Vec<(Row, Urgency)>>,
+    entries: Sender<Vec<(Entry, Urgency)>>,
     progress: watch::Receiver<Progress>,
     thread: JoinHandle<()>,
 }
@@ -43,7 +43,7 @@ impl Writer {
         lock: File,
         notices: NoticeSender,
     ) -> Result<Self, JournalError> {
-        let (rows, received) = channel();
+        let (entries, received) = channel();
         let (sender, progress) = watch::channel(Progress::default());
         let named = path.clone();
         let thread = std::thread::Builder::new()
@@ -59,6 +59,7 @@ impl Writer {
                         unwritten: HashMap::new(),
                     },
                     due: BTreeMap::new(),
+                    parts: Vec::new(),
                     later: BTreeMap::new(),
                     soon_at: None,
                     later_at: None,
@@ -72,16 +73,16 @@ impl Writer {
             })
             .map_err(|source| JournalError::File { path: named, source })?;
         Ok(Self {
-            rows,
+            entries,
             progress,
             thread,
         })
     }
 
-    /// Sends these rows as one message: waking a thread costs more than the rows.
-    pub(super) fn write(&self, rows: Vec<(Row, Urgency)>) {
+    /// Sends these entries as one message: waking a thread costs more than the entries.
+    pub(super) fn write(&self, entries: Vec<(Entry, Urgency)>) {
         // The thread exits only after the last sender is gone; if it exits early, the watch tells the waiters.
-        let _ = self.rows.send(rows);
+        let _ = self.entries.send(entries);
     }
 
     /// How far the journal is written.
@@ -89,14 +90,14 @@ impl Writer {
         self.progress.clone()
     }
 
-    /// Writes the remaining rows and closes the file.
+    /// Writes the remaining entries and closes the file.
     pub(super) fn close(self) -> Result<(), Arc<JournalError>> {
         let Self {
-            rows,
+            entries,
             progress,
             thread,
         } = self;
-        drop(rows);
+        drop(entries);
         let _ = thread.join();
         match &progress.borrow().error {
             Some(error) => Err(Arc::clone(error)),
@@ -110,6 +111,8 @@ struct Work {
     database: Database,
     /// Rows that somebody waits for.
     due: BTreeMap<usize, Row>,
+    /// Parts, for which somebody always waits.
+    parts: Vec<Part>,
     /// Rows that nobody waits for.
     later: BTreeMap<usize, Row>,
     /// Deadlines for writing `due` and `later`.
@@ -117,23 +120,23 @@ struct Work {
     later_at: Option<Instant>,
     progress: watch::Sender<Progress>,
     notices: NoticeSender,
-    /// The number of the last row received.
+    /// The number of the last entry received.
     row: u64,
 }
 
 impl Work {
-    fn run(mut self, rows: &Receiver<Vec<(Row, Urgency)>>) {
+    fn run(mut self, entries: &Receiver<Vec<(Entry, Urgency)>>) {
         loop {
             let wake = [self.soon_at, self.later_at, self.database.unsafe_until()];
             let received = match wake.into_iter().flatten().min() {
-                None => rows.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(wake) => rows.recv_timeout(wake.saturating_duration_since(Instant::now())),
+                None => entries.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(wake) => entries.recv_timeout(wake.saturating_duration_since(Instant::now())),
             };
             match received {
-                Ok(rows_in) => {
-                    self.take(rows_in);
+                Ok(first) => {
+                    self.take(first);
                     while self.due.len() + self.later.len() < MOST
-                        && let Ok(more) = rows.try_recv()
+                        && let Ok(more) = entries.try_recv()
                     {
                         self.take(more);
                     }
@@ -160,41 +163,64 @@ impl Work {
         }
     }
 
-    fn take(&mut self, rows: Vec<(Row, Urgency)>) {
-        let now = Instant::now();
-        for (mut row, mut urgency) in rows {
+    fn take(&mut self, entries: Vec<(Entry, Urgency)>) {
+        for (entry, urgency) in entries {
             self.row += 1;
-            if let (true, Some(key)) = (row.is_new, &row.key) {
-                self.database.unchecked.push((row.item, key.clone()));
-            }
-            if let Some(before) = self.later.remove(&row.item) {
-                row.replace(before);
-            }
-            if let Some(before) = self.due.remove(&row.item) {
-                row.replace(before);
-                // Somebody still waits for it.
-                if urgency == Urgency::Later {
-                    urgency = Urgency::Soon;
+            match entry {
+                Entry::Row(row) => self.take_row(row, urgency),
+                Entry::Part(part) => {
+                    // A part without the row of its item would belong to no item.
+                    if let Some(row) = self.later.remove(&part.item) {
+                        self.due.insert(row.item, row);
+                    }
+                    self.parts.push(part);
+                    self.soon(urgency);
                 }
             }
-            let (rows, at, wait) = match urgency {
-                Urgency::Now => (&mut self.due, &mut self.soon_at, Duration::ZERO),
-                Urgency::Soon => (&mut self.due, &mut self.soon_at, SOON),
-                Urgency::Later => (&mut self.later, &mut self.later_at, LATER),
-            };
-            rows.insert(row.item, row);
-            let wanted = now + wait;
-            *at = Some(at.map_or(wanted, |at| at.min(wanted)));
         }
+    }
+
+    fn take_row(&mut self, mut row: Row, mut urgency: Urgency) {
+        if let (true, Some(key)) = (row.is_new, &row.key) {
+            self.database.unchecked.push((row.item, key.clone()));
+        }
+        if let Some(before) = self.later.remove(&row.item) {
+            row.replace(before);
+        }
+        if let Some(before) = self.due.remove(&row.item) {
+            row.replace(before);
+            // Somebody still waits for it.
+            if urgency == Urgency::Later {
+                urgency = Urgency::Soon;
+            }
+        }
+        self.soon(urgency);
+        let rows = match urgency {
+            Urgency::Now | Urgency::Soon => &mut self.due,
+            Urgency::Later => &mut self.later,
+        };
+        rows.insert(row.item, row);
+    }
+
+    /// Sets when to write next.
+    fn soon(&mut self, urgency: Urgency) {
+        let (at, wait) = match urgency {
+            Urgency::Now => (&mut self.soon_at, Duration::ZERO),
+            Urgency::Soon => (&mut self.soon_at, SOON),
+            Urgency::Later => (&mut self.later_at, LATER),
+        };
+        let wanted = Instant::now() + wait;
+        *at = Some(at.map_or(wanted, |at| at.min(wanted)));
     }
 
     /// Writes all due rows in one transaction. Rows that could not be written stay due, since the disk may have room
     /// later.
     fn flush(&mut self) {
         self.soon_at = None;
-        match self.database.write(&self.due) {
+        match self.database.write(&self.due, &self.parts) {
             Ok(same) => {
                 self.due.clear();
+                self.parts.clear();
                 let row = self.row;
                 // The error stays: whoever read it has stopped the run.
                 self.progress.send_modify(|progress| progress.row = row);
@@ -234,7 +260,7 @@ struct Database {
 }
 
 impl Database {
-    fn write(&mut self, rows: &BTreeMap<usize, Row>) -> rusqlite::Result<Vec<Notice>> {
+    fn write(&mut self, rows: &BTreeMap<usize, Row>, parts: &[Part]) -> rusqlite::Result<Vec<Notice>> {
         let is_late = self.unsafe_until().is_some_and(|until| until <= Instant::now());
         if is_late {
             self.connection.pragma_update(None, "synchronous", "full")?;
@@ -242,6 +268,7 @@ impl Database {
         let transaction = self.connection.transaction()?;
         let same = same_keys(&transaction, &mut self.unchecked, &mut self.unwritten)?;
         put(&transaction, rows)?;
+        put_parts(&transaction, parts)?;
         transaction.commit()?;
         for row in rows.values() {
             if let Some(key) = &row.key
@@ -334,6 +361,18 @@ fn put(transaction: &Transaction<'_>, rows: &BTreeMap<usize, Row>) -> rusqlite::
                 item, state, row.tries, row.result, row.error, started, ended
             ])?;
         }
+    }
+    Ok(())
+}
+
+fn put_parts(transaction: &Transaction<'_>, parts: &[Part]) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO parts (item, part, rows, outputs, cursor) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for part in parts {
+        let item = i64::try_from(part.item).unwrap_or(i64::MAX);
+        let rows = i64::try_from(part.rows).unwrap_or(i64::MAX);
+        insert.execute(params![item, part.number, rows, part.outputs, part.cursor])?;
     }
     Ok(())
 }
