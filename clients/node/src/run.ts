@@ -58,6 +58,10 @@ export interface RunRequest extends Binding {
 	itemTimeMs?: number;
 	runTimeMs?: number;
 	rate?: string;
+	/** Whether rows come while their item goes on, as `rows`. */
+	streamRows?: boolean;
+	/** The most rows of each item. */
+	limit?: number;
 	progressMs?: number;
 	journal?: { path: string; acceptComponent?: boolean; unknown?: 'fail' | 'skip' | 'retry' };
 	record?: { path: string; against?: string };
@@ -79,7 +83,17 @@ export interface Failure {
 }
 
 /** An item's result; `item` is its `id`, or its position from 0. */
-export type ItemResult = { item: number | string; output: Json[]; error?: never } | { item: number | string; output?: never; error: Failure };
+export type ItemResult =
+	| { item: number | string; output: Json[]; end?: RowsEnd; rows?: never; error?: never }
+	| { item: number | string; output?: never; rows?: never; error: Failure }
+	/** With `streamRows`: rows of an item that goes on, before its `output` or `error`. */
+	| { item: number | string; output?: never; rows: Json[]; error?: never };
+
+/** How many rows an item had in all; `complete` is false where it had as many as its limit. */
+export interface RowsEnd {
+	rows: number;
+	complete?: false;
+}
 
 /** What an item would send. */
 export type PlanResult =

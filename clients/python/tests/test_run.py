@@ -123,6 +123,14 @@ class Results(FakeHost):
         [result] = self.node(answer).run("g", "o", [{}])
         self.assertEqual(result.output, [text])
 
+    def test_rows_of_an_item_that_goes_on_say_so(self):
+        def answer(request):
+            request.accept()
+            request.say({"item": "a", "rows": [1, 2]}, {"item": "a", "output": [3], "end": {"rows": 3}}, END)
+
+        results = list(self.node(answer).run("g", "o", [("a", {})], stream_rows=True))
+        self.assertEqual([(result.output, result.goes_on) for result in results], [([1, 2], True), ([3], False)])
+
     def test_options_have_the_names_of_the_interface(self):
         heads = []
 

@@ -44,6 +44,10 @@ class Options(Binding, total=False):
     item_time_ms: int
     run_time_ms: int
     rate: str
+    stream_rows: bool
+    """Rows come while their item goes on, in results whose `goes_on` is true."""
+    limit: int
+    """The most rows of each item."""
     journal: Fields
     record: Fields
     replay: Fields
@@ -166,7 +170,8 @@ class Component:
 
         - `items`: dictionaries of parameters, or their JSON texts, or pairs of an ID of your own and one of these. Another thread
           reads the iterable, as the host needs items.
-        - `raw`: each result as the line that the host wrote, `{"item":…,"output":[…]}` or `{"item":…,"error":{…}}`; no JSON is parsed.
+        - `raw`: each result as the line that the host wrote, `{"item":…,"output":[…]}`, `{"item":…,"error":{…}}` or, with `stream_rows`,
+          `{"item":…,"rows":[…]}`; no JSON is parsed.
         - `loads`: parses results, for example `functools.partial(json.loads, parse_float=decimal.Decimal)` or `orjson.loads`.
         - `on_notice`, `on_progress`: called with what the host says about the run, by the thread that iterates, between results.
         - `on_token`: gives another access token, `{"accessToken": …, "expiresAt": …}`, in the place of `token`: it is called with `ending`

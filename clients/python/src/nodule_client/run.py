@@ -25,6 +25,8 @@ class Result(NamedTuple):
     """The item's ID: the caller's own, or its position, from 0."""
     output: list[Any] | None
     failure: Failure | None
+    goes_on: bool = False
+    """Whether more results of this item follow: only with `stream_rows`."""
 
     def get(self) -> list[Any]:
         """The output items. Raises the failure where there is one."""
@@ -185,7 +187,13 @@ def _results(
             if "item" in said:
                 error = said.get("error")
                 failure = None if error is None else Failure(error)
-                yield line if loads is None else Result(said["item"], said.get("output"), failure)
+                output = said.get("output")
+                if loads is None:
+                    yield line
+                elif output is None and "rows" in said:
+                    yield Result(said["item"], said["rows"], None, True)
+                else:
+                    yield Result(said["item"], output, failure)
             elif "end" in said:
                 end.update(said)
                 break
