@@ -39,6 +39,20 @@ test('items come out in order, each paired with its own', async () => {
 	expect(output.map(({ pairedItem }) => pairedItem)).toEqual(cards.map((_, item) => ({ item })));
 });
 
+test('an item of many pages is one item\'s output, and what broke off is none', async () => {
+	const listing = (accountCode: string): object => ({ accountCode, returnAll: true });
+	const given = { resource: 'points', operation: 'getPointsRecords', items: ['F1050', 'F0', 'F250'].map(listing) };
+	const output = await run(given);
+	const of = (item: number): unknown[] => output.filter(({ pairedItem }) => (pairedItem as { item: number }).item === item).map(({ json }) => json.operationId);
+	expect([0, 1, 2].map((item) => of(item).length)).toEqual([1050, 0, 250]);
+	expect(of(0)).toEqual(Array.from({ length: 1050 }, (_, index) => `F1050-R${index}`));
+	await control('faults', 'POST', [{ when: { path: '/v1/points/pointsRecords/F1050', after: 4 }, action: { 'envelope-error': { code: '4711', message: 'no more' } } }]);
+	await expect(run(given)).rejects.toThrow('no more');
+	const rest = await run({ ...given, goOn: true });
+	expect(rest.filter(({ pairedItem }) => (pairedItem as { item: number }).item === 0)).toMatchObject([{ json: { error: expect.stringContaining('no more') } }]);
+	expect(rest).toHaveLength(251);
+});
+
 test('a failure stops the rest, and says code, message, item and what the service said', async () => {
 	const given = { resource: 'member', operation: 'getMember', items: [{ cardNo: 'M1' }, { cardNo: 'nobody' }, { cardNo: 'M2' }] };
 	const error = (await run(given).catch((thrown: unknown) => thrown)) as Error & { context: object; description: string };

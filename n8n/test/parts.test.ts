@@ -42,7 +42,9 @@ describe('numbers', () => {
 		expect(resultOf('{"item":7,"output":[{"a":9007199254740993},7,[1],null]}')).toEqual({
 			item: 7,
 			output: [{ a: '9007199254740993' }, { value: 7 }, { value: [1] }, { value: null }],
+			goesOn: false,
 		});
+		expect(resultOf('{"item":7,"rows":[7]}')).toEqual({ item: 7, output: [{ value: 7 }], goesOn: true });
 		expect(resultOf('{"item":0,"error":{"kind":"rejected","message":"no","status":404}}')).toEqual({ item: 0, error: { kind: 'rejected', message: 'no', status: 404 } });
 	});
 });

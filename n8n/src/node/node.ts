@@ -166,6 +166,8 @@ async function execute(self: IExecuteFunctions, component: Component): Promise<I
 			// A plain write is never sent again by itself.
 			retries: operation.effect.type === 'write' ? 0 : RETRIES,
 			itemTimeMs: ITEM_TIME_MS,
+			// n8n takes an item whole, but neither the host nor the node has to hold it.
+			streamRows: true,
 		};
 		const loaded = await sharedHost().component(packed(component));
 		const resolved = resolve(self, component, operation.parameters, collected, signal);
@@ -242,6 +244,8 @@ class Collected {
 	/** Of so many items the host may know. */
 	given = 0;
 	private readonly results: Array<INodeExecutionData[] | undefined>;
+	/** Of items that go on. */
+	private readonly rows = new Map<number, INodeExecutionData[]>();
 	private first: { index: number; failure: Failure; thrown?: Error } | undefined;
 
 	constructor(
@@ -260,8 +264,14 @@ class Collected {
 			result = { item: Number(item), error: { kind: 'bad-output', message: 'the node returned an output item that is not JSON' } };
 		}
 		const { item } = result;
-		if ('output' in result) this.results[item] = result.output.map((json) => ({ json, pairedItem: { item } }));
-		else this.failed(item, result.error);
+		if (!('output' in result)) return this.failed(item, result.error);
+		const made = result.output.map((json) => ({ json, pairedItem: { item } }));
+		const before = this.rows.get(item);
+		for (const one of before ? made : []) before?.push(one);
+		if (!result.goesOn) {
+			this.rows.delete(item);
+			this.results[item] = before ?? made;
+		} else if (!before) this.rows.set(item, made);
 	}
 
 	/** Whether nothing after it is to be run. */
@@ -285,6 +295,7 @@ class Collected {
 	}
 
 	private failed(index: number, failure: Failure, thrown?: Error): void {
+		this.rows.delete(index);
 		if (this.goOn) {
 			const { message, ...details } = failure;
 			this.results[index] = [{ json: { error: message, details: details as unknown as IDataObject }, pairedItem: { item: index } }];

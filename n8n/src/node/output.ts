@@ -9,7 +9,7 @@ const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 type Value = IDataObject | IDataObject[] | string | number | boolean | null;
 
 /** A line of a run's results; the item is named by its index. */
-export type Result = { item: number; output: IDataObject[] } | { item: number; error: Failure };
+export type Result = { item: number; output: IDataObject[]; goesOn: boolean } | { item: number; error: Failure };
 
 /** Numbers that JavaScript cannot hold exactly come out as text, digits and all. */
 export function parse(text: string): Value {
@@ -20,10 +20,10 @@ export function parse(text: string): Value {
 }
 
 export function resultOf(line: string): Result {
-	const found = parse(line) as unknown as { item: number; output: Value[] } | { item: number; error: Failure };
-	if (!('output' in found)) return found;
-	const { item, output } = found;
-	return { item, output: output.map(asObject) };
+	const found = parse(line) as unknown as { item: number; output?: Value[]; rows?: Value[]; error?: Failure };
+	const { item, output, rows, error } = found;
+	if (error) return { item, error };
+	return { item, output: (rows ?? output ?? []).map(asObject), goesOn: rows !== undefined };
 }
 
 /** n8n's items hold objects. */

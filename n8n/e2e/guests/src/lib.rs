@@ -46,6 +46,7 @@ fn operation(given: &Value) -> d::Operation {
             _ => d::Effect::Write,
         },
         write_requests: whole(&given["writeRequests"]).unwrap_or_default(),
+        emits: false,
         request: optional(&given["request"]),
         output_schema: given["outputSchema"].to_string(),
         hints: document(&given["hints"]),
