@@ -24,6 +24,7 @@ mod redaction;
 mod repeat;
 mod replay;
 mod report;
+mod rows;
 mod section;
 mod serve;
 mod service;

@@ -27,6 +27,7 @@ const LOOKS: Duration = Duration::from_millis(5);
 pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
     let many = bench.choose(1_000_000, 20_000);
     let service = bench.service(0)?;
+    let operation: [&str; 2] = Operation::GetMember.names().into();
     let (many_items, few_items) = (items(bench, many)?, items(bench, FEW)?);
     let (mut over_many, mut over_few) = (Vec::new(), Vec::new());
     let rounds = bench.choose(3, 2);
@@ -35,8 +36,8 @@ pub fn measure(bench: &Bench) -> Result<Vec<Figure>> {
             "million",
             &format!("{} items, round {} of {rounds}", Digits(float(many)), round + 1),
         );
-        over_many.push(peak(bench, &service, &many_items)?);
-        over_few.push(peak(bench, &service, &few_items)?);
+        over_many.push(peak(bench, &service, operation, &many_items)?);
+        over_few.push(peak(bench, &service, operation, &few_items)?);
     }
     Ok(vec![
         Figure::new(
@@ -61,8 +62,7 @@ fn items(bench: &Bench, count: usize) -> Result<PathBuf> {
 }
 
 /// Peak memory of one run, in megabytes.
-fn peak(bench: &Bench, service: &Service, items: &Path) -> Result<f64> {
-    let (group, name) = Operation::GetMember.names();
+pub fn peak(bench: &Bench, service: &Service, [group, name]: [&str; 2], items: &Path) -> Result<f64> {
     let mut run = Command::new(bench.program("nodule"))
         .arg("run")
         .arg(bench.node())

@@ -128,6 +128,18 @@ struct Envelope<'a> {
 }
 
 #[derive(Deserialize)]
+struct Listed<'a> {
+    #[serde(borrow)]
+    data: List<'a>,
+}
+
+#[derive(Deserialize)]
+struct List<'a> {
+    #[serde(borrow)]
+    list: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Token {
     access_token: String,
@@ -258,6 +270,23 @@ impl Plain {
     /// Runs one item and returns its output.
     pub async fn item(&self, operation: Operation, item: &str) -> Result<String> {
         read(self.exchange(prepare(operation, item)?).await?)
+    }
+
+    /// The rows of one page of a points account's records.
+    pub async fn records(&self, account: &str, page: u32) -> Result<Vec<Box<RawValue>>> {
+        let document = read(
+            self.exchange(Prepared {
+                method: Method::GET,
+                target: format!(
+                    "/v1/points/pointsRecords/{}?pageNo={page}&pageSize=100",
+                    utf8_percent_encode(account, ENCODED)
+                ),
+                body: Vec::new(),
+            })
+            .await?,
+        )?;
+        let listed: Listed = serde_json::from_str(&document).context("the answer is no list")?;
+        Ok(listed.data.list.into_iter().map(ToOwned::to_owned).collect())
     }
 
     async fn exchange(&self, prepared: Prepared) -> Result<Bytes> {

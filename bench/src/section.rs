@@ -23,6 +23,8 @@ pub enum Section {
     Parked,
     /// Memory over a million items
     Million,
+    /// Rows of one long listing
+    Rows,
     /// Size of the component
     Size,
     /// Items behind latency
@@ -51,6 +53,7 @@ impl Section {
             Self::Instance => crate::instance::measure(bench),
             Self::Parked => crate::parked::measure(bench),
             Self::Million => crate::million::measure(bench),
+            Self::Rows => crate::rows::measure(bench),
             Self::Size => crate::size::measure(bench),
             Self::Latency => crate::latency::measure(bench),
             Self::Neighbours => crate::neighbours::measure(bench),
