@@ -21,7 +21,7 @@ import { type AccessToken, assertConnected, renewed, tokenOf } from './oauth2.js
 import { type Result, resultOf } from './output.js';
 import { isStatic, itemsOf } from './parameters.js';
 import { policyOf, reach } from './settings.js';
-import { isOver, turn } from './turn.js';
+import { isOver, SLICE_MS, turn } from './turn.js';
 
 /** What the package holds, beside the node's file. */
 export interface Component {
@@ -48,6 +48,11 @@ const RETRIES = 2;
 const ITEM_TIME_MS = 60_000;
 /** What is resolved without an expression is ready at once, and sent in pieces all the same. */
 const BATCH = 256;
+/**
+ * Items that take long to resolve are sent together, at intervals that grow to this: whoever sends them one by one wakes the host for
+ * each, which then has a processor busy that n8n's thread needs.
+ */
+const SEND_MS = 128;
 
 /** What a node's class does; what it says of itself is generated beside it. */
 export function nodeType(component: Component): { methods: INodeType['methods']; execute: Execute } {
@@ -208,6 +213,8 @@ async function* resolve(
 	let batch: Item[] = [];
 	// The first expression makes n8n prepare for all of them, which is a long turn by itself: it counts from here.
 	await turn();
+	let sent = performance.now();
+	let wait = SLICE_MS;
 	for (let index = 0; index < collected.count && !signal?.aborted; index += 1) {
 		try {
 			const value = lookup(self, set, fixed, index);
@@ -217,10 +224,13 @@ async function* resolve(
 			if (collected.unresolved(index, error as Error)) break;
 		}
 		const over = isOver();
-		if (!over && batch.length < BATCH) continue;
-		collected.given = index + 1;
-		yield batch;
-		batch = [];
+		if (batch.length >= BATCH || (over && performance.now() - sent >= wait)) {
+			collected.given = index + 1;
+			yield batch;
+			batch = [];
+			sent = performance.now();
+			wait = Math.min(2 * wait, SEND_MS);
+		}
 		if (over) await turn();
 	}
 	if (batch.length > 0) {

@@ -1228,6 +1228,7 @@ var CONCURRENCY = 16;
 var RETRIES = 2;
 var ITEM_TIME_MS = 6e4;
 var BATCH = 256;
+var SEND_MS = 128;
 function nodeType(component) {
   const tests = component.description.credentials.map((credential) => [`${credential.name}Test`, credentialTest(component, credential)]);
   return {
@@ -1360,6 +1361,8 @@ async function* resolve3(self, { description }, ids, collected, signal) {
   const same = fixed.size === parameters.length ? asItem((name) => fixed.get(name)) : void 0;
   let batch = [];
   await turn();
+  let sent = performance.now();
+  let wait = SLICE_MS;
   for (let index = 0; index < collected.count && !signal?.aborted; index += 1) {
     try {
       const value = lookup(self, set, fixed, index);
@@ -1368,10 +1371,13 @@ async function* resolve3(self, { description }, ids, collected, signal) {
       if (collected.unresolved(index, error)) break;
     }
     const over = isOver();
-    if (!over && batch.length < BATCH) continue;
-    collected.given = index + 1;
-    yield batch;
-    batch = [];
+    if (batch.length >= BATCH || over && performance.now() - sent >= wait) {
+      collected.given = index + 1;
+      yield batch;
+      batch = [];
+      sent = performance.now();
+      wait = Math.min(2 * wait, SEND_MS);
+    }
     if (over) await turn();
   }
   if (batch.length > 0) {
