@@ -229,6 +229,9 @@ class Suite:
             took = time.monotonic() - began
             made = {}
             for line in map(document, [*lines, *out.splitlines()]):
+                # The end of an item whose rows were printed page by page. Other hosts have them all at once.
+                if "end" in line:
+                    continue
                 made.setdefault(int(line.pop("item")), []).append(comparable(line, case.get("only")))
             if not made:
                 raise RuntimeError(f"{case['name']}: `nodule run` printed nothing: {err}")

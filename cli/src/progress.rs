@@ -111,6 +111,9 @@ fn beside_the_count(now: &Summary) -> String {
     if now.retries > 0 {
         more = format!("{more}, {}", counted(now.retries, "retry", "retries"));
     }
+    if now.rows > 0 {
+        more = format!("{more}, {}", counted(now.rows, "row", "rows"));
+    }
     more
 }
 
@@ -146,6 +149,7 @@ fn ended(run: &Summary) -> [String; 2] {
     );
     let mut more = vec![counted(run.requests, "request", "requests")];
     let counts = [
+        (run.rows, "row page by page", "rows page by page"),
         (run.retries, "retry", "retries"),
         (run.renewals, "renewed session", "renewed sessions"),
         (run.again, "done before", "done before"),
@@ -300,6 +304,8 @@ mod tests {
             so_far(&now, Some(5_000)),
             "1000 of 5000 items: 997 done, 3 failed, 64 in flight, 100 a second, 40.0 s left"
         );
+        let listing = summary(|now| (now.in_flight, now.rows) = (1, 120_000));
+        assert!(so_far(&listing, Some(1)).contains("1 in flight, 120000 rows, "));
         let retried = summary(|now| {
             now.retries = 1;
             now.elapsed = Duration::from_secs(10);
@@ -331,7 +337,7 @@ mod tests {
         );
         let many = summary(|run| {
             (run.items, run.done, run.again, run.skipped) = (300, 290, 200, 1);
-            (run.unknown, run.renewals, run.same_key) = (4, 2, 1);
+            (run.unknown, run.renewals, run.same_key, run.rows) = (4, 2, 1, 900);
             run.failed.insert("rejected".to_owned(), 6);
             run.failed.insert("unknown".to_owned(), 4);
             run.elapsed = Duration::from_secs(125);
@@ -340,7 +346,7 @@ mod tests {
             ended(&many),
             [
                 "300 items: 290 done, 10 failed (6 rejected, 4 unknown), 2 min 5 s",
-                "0 requests, 2 renewed sessions, 200 done before, 1 skipped, 4 perhaps done, 1 with the key of another"
+                "0 requests, 900 rows page by page, 2 renewed sessions, 200 done before, 1 skipped, 4 perhaps done, 1 with the key of another"
             ]
         );
     }

@@ -164,5 +164,6 @@ export async function noduleRun(url, group, operation, items, home) {
 	const input = join(home, 'items.jsonl');
 	writeFileSync(input, items.map((item) => JSON.stringify(item)).join('\n'));
 	const { stdout } = await run(nodule, ['run', component, group, operation, '--retries', '0', '--items', input, '--credential', file, '--concurrency', '1']).catch((error) => error);
-	return stdout.trim().split('\n').map((line) => JSON.parse(line));
+	// The end of an item whose rows came page by page is no item.
+	return stdout.trim().split('\n').map((line) => JSON.parse(line)).filter(({ end }) => end === undefined);
 }

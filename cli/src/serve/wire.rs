@@ -438,6 +438,8 @@ pub struct RunSummary {
     renewals: u64,
     /// Requests sent, without authentication.
     requests: u64,
+    /// Output items that were sent as `rows`.
+    rows: u64,
     /// Items with the key of an earlier item.
     same_key: u64,
     /// Latency of the requests, in milliseconds: `p50`, `p95`, `p99`, `max`.

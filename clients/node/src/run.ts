@@ -115,6 +115,7 @@ export interface Summary {
 	retries: number;
 	renewals: number;
 	requests: number;
+	rows: number;
 	sameKey: number;
 	latencyMs: Record<string, number>;
 	elapsedMs: number;

@@ -50,7 +50,14 @@ fn items_of_many_pages_are_printed_row_by_row_in_their_order() {
     let counts = [2_050, 300, 50, 0, 700, 101];
     let texts = counts.map(|count| all_of(&format!("F{count}")));
     let file = items(texts.iter().map(String::as_str));
-    let output = expect(command(&simulator, &file).args(["--concurrency", "4"]), 0);
+    let folder = tempfile::tempdir().unwrap();
+    let summary = folder.path().join("summary.json");
+    let output = expect(
+        command(&simulator, &file)
+            .args(["--concurrency", "4", "--summary"])
+            .arg(&summary),
+        0,
+    );
     let lines = lines(&output);
     let of = |item: u64| lines.iter().filter(move |line| line["item"] == item).cloned();
     for (item, count) in (0..).zip(counts) {
@@ -62,6 +69,8 @@ fn items_of_many_pages_are_printed_row_by_row_in_their_order() {
             complete(&lines, item, count);
         }
     }
+    let summary: Value = serde_json::from_slice(&std::fs::read(&summary).unwrap()).unwrap();
+    assert_eq!(summary["rows"], counts.iter().sum::<u64>());
     let order: Vec<u64> = lines.iter().map(|line| line["item"].as_u64().unwrap()).collect();
     assert!(order.is_sorted());
 }

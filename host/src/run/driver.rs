@@ -516,13 +516,18 @@ impl Driver {
                     },
                 }
             }
-            for completed in results.iter().filter(|completed| completed.part != Part::Rows) {
+            for completed in &results {
                 let Completed {
                     tries,
                     duration,
                     result,
+                    part,
                     ..
                 } = completed;
+                if *part == Part::Rows {
+                    self.stats.rows(result);
+                    continue;
+                }
                 self.stats.result(result, self.operation.is_write());
                 events::item(&self.operation.label, result, *tries, *duration);
             }

@@ -86,6 +86,8 @@ pub struct Summary {
     pub renewals: u64,
     /// Requests sent, without those of `authenticate`.
     pub requests: u64,
+    /// Rows that were given while their item went on, those of the journal included.
+    pub rows: u64,
     /// Items with the key of an earlier item, if a key makes repetition harmless. With a journal all of them are
     /// counted, without one only those close to the other item.
     pub same_key: u64,
@@ -119,7 +121,7 @@ impl Summary {
         json!({
             "items": self.items, "done": self.done, "again": self.again, "skipped": self.skipped,
             "failed": failed, "unknown": self.unknown, "retries": self.retries, "renewals": self.renewals,
-            "requests": self.requests, "sameKey": self.same_key,
+            "requests": self.requests, "rows": self.rows, "sameKey": self.same_key,
             "latencyMs": {
                 "p50": ms(self.latency.p50), "p95": ms(self.latency.p95), "p99": ms(self.latency.p99),
                 "max": ms(self.latency.max),
@@ -226,6 +228,12 @@ impl Stats {
         });
     }
 
+    /// Rows of an item that goes on were given.
+    pub(crate) fn rows(&self, result: &ItemResult) {
+        let rows = result.as_ref().map_or(0, Vec::len);
+        self.update(|summary| summary.rows += u64::try_from(rows).unwrap_or_default());
+    }
+
     pub(crate) fn summary(&self) -> Summary {
         let inner = self.inner();
         let mut summary = inner.summary.clone();
@@ -280,7 +288,7 @@ mod tests {
         };
         let written = json!({
             "items": 3, "done": 2, "again": 0, "skipped": 0, "failed": {"limit": 1}, "unknown": 0, "retries": 0, "renewals": 0,
-            "requests": 0, "sameKey": 1, "latencyMs": {"p50": 1.5, "p95": 0.0, "p99": 0.0, "max": 0.0}, "elapsedMs": 2000.0,
+            "requests": 0, "rows": 0, "sameKey": 1, "latencyMs": {"p50": 1.5, "p95": 0.0, "p99": 0.0, "max": 0.0}, "elapsedMs": 2000.0,
             "ended": "out-of-time",
         });
         assert_eq!(serde_json::to_value(&summary).unwrap(), written);
