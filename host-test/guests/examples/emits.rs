@@ -61,7 +61,7 @@ fn turn(item: &Value, number: u64) -> Turn {
             item: 1,
             ..emitted(row(), Some(cursor))
         },
-        "nothing" => emitted(vec![], Some(cursor)),
+        "nothing" => emitted(vec![], Some(cursor + &" ".repeat(60_000))),
         "no JSON" => emitted(outputs(["{"]), Some(cursor)),
         "without a cursor" => emitted(row(), None),
         "much without a cursor" => emitted(outputs([json!("x".repeat(100_000))]), None),

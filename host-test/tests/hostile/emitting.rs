@@ -1,5 +1,7 @@
 //! Rows that an item gives while it goes on: row 153.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, Setup};
 use crate::guests::EMITS;
-use crate::heap::resident;
+use crate::heap::{in_use, resident};
 use crate::server::{Server, ok, within};
 
 /// What a run of these items gives.
@@ -31,6 +33,17 @@ pub async fn rows(bench: &Bench) {
     let item = |emits: &str, turns: u64| json!({"emits": emits, "url": url, "turns": turns});
     let streaming = RunOptions::default().stream_rows(true);
     // Whatever a node does, its item fails, and the one behind it is given all its rows.
+    let before = in_use();
+    let most = Arc::new(AtomicUsize::new(0));
+    let watch = tokio::spawn({
+        let most = Arc::clone(&most);
+        async move {
+            loop {
+                most.fetch_max(in_use(), Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    });
     for (emits, turns, kind, words) in [
         (
             "of another item",
@@ -67,6 +80,13 @@ pub async fn rows(bench: &Bench) {
             "{emits}: {last:?}"
         );
     }
+    watch.abort();
+    let grown = most.load(Ordering::Relaxed).saturating_sub(before);
+    assert!(
+        grown < 32 << 20,
+        "{} MB of cursors and rows that nobody waits for",
+        grown >> 20
+    );
     // Rows without a cursor belong to the result, which is one.
     let given_without = given(&setup, vec![item("without a cursor", 2)], &streaming).await;
     let [whole] = given_without.as_slice() else {

@@ -124,7 +124,11 @@ impl Rows for CallRows<'_> {
             let left = stream.limit.saturating_sub(given.rows()).saturating_sub(waiting);
             let is_enough = rows(&outputs) >= left;
             outputs.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-            taken.next.push((outputs, cursor.clone()));
+            match taken.next.last_mut() {
+                // Nobody waits for a part without rows, so a node may give any number of them.
+                Some((_, last)) if outputs.is_empty() => last.clone_from(cursor),
+                _ => taken.next.push((outputs, cursor.clone())),
+            }
             return if is_enough {
                 end(&mut taken, End::Enough)
             } else {
