@@ -53,7 +53,7 @@ pub async fn rows(bench: &Bench) {
         ),
         ("no JSON", 3, "bad-output", "not JSON"),
         ("a long cursor", 3, "trap", "a cursor of more than 65536 bytes"),
-        ("much without a cursor", 100, "limit", "`output-bytes`"),
+        ("much without a cursor", 1_000, "limit", "`output-bytes`"),
         // Parts without rows are silence.
         ("nothing", u64::MAX, "limit", "`run-timeout-ms`"),
     ] {
