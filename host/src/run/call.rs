@@ -393,9 +393,7 @@ fn cost(results: &[execution::ItemResult], items: usize, limit: usize) -> Result
     let bytes = results.iter().flatten().flatten();
     let bytes: usize = bytes.map(|output| output.json.len()).sum();
     if bytes > limit {
-        return Err(Stop::Limit(format!(
-            "results of more than {limit} bytes (`output-bytes`)"
-        )));
+        return Err(outputs::too_large(limit));
     }
     Ok(results
         .iter()

@@ -5,6 +5,7 @@ use nodule_core::outcome::ItemResult;
 use serde_json::value::RawValue;
 
 use crate::runtime::bindings::types::Output;
+use crate::runtime::instance::Stop;
 
 /// Results larger than this are scanned on a blocking thread, so that they delay no other task: scanning `output-bytes`
 /// takes a tenth of a second, and making them costs a hostile node almost nothing.
@@ -15,6 +16,11 @@ const OUTPUT_COST: usize = 64;
 /// The cost of scanning these outputs, in bytes.
 pub(super) fn cost(outputs: &[Output]) -> usize {
     outputs.iter().map(|output| output.json.len() + OUTPUT_COST).sum()
+}
+
+/// The reason for ending a call whose output items have more bytes than the limit.
+pub(super) fn too_large(limit: usize) -> Stop {
+    Stop::Limit(format!("results of more than {limit} bytes (`output-bytes`)"))
 }
 
 /// Reads output items, many of them on a blocking thread.

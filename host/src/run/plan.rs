@@ -3,8 +3,7 @@
 use std::sync::PoisonError;
 
 use super::call::alone;
-use super::item::Item;
-use super::item::check;
+use super::item::{Item, check};
 use super::runner::{BoundOperation, Inner, Runner};
 use crate::error::Error;
 use crate::gate::pipeline::{Planned, Scope, Transport};

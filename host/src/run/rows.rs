@@ -137,11 +137,7 @@ impl Rows for CallRows<'_> {
         }
         taken.kept_bytes += cost(&outputs);
         if taken.kept_bytes > self.output_bytes {
-            let limit = format!(
-                "results of more than {} bytes (`output-bytes`)",
-                self.output_bytes
-            );
-            return end(&mut taken, End::Stopped(Stop::Limit(limit)));
+            return end(&mut taken, End::Stopped(outputs::too_large(self.output_bytes)));
         }
         if taken.kept.is_empty() {
             taken.kept.resize_with(self.items.len(), Vec::new);

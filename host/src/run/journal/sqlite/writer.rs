@@ -164,23 +164,24 @@ impl Work {
     }
 
     fn take(&mut self, entries: Vec<(Entry, Urgency)>) {
+        let now = Instant::now();
         for (entry, urgency) in entries {
             self.row += 1;
             match entry {
-                Entry::Row(row) => self.take_row(row, urgency),
+                Entry::Row(row) => self.take_row(row, urgency, now),
                 Entry::Part(part) => {
                     // A part without the row of its item would belong to no item.
                     if let Some(row) = self.later.remove(&part.item) {
                         self.due.insert(row.item, row);
                     }
                     self.parts.push(part);
-                    self.soon(urgency);
+                    self.soon(urgency, now);
                 }
             }
         }
     }
 
-    fn take_row(&mut self, mut row: Row, mut urgency: Urgency) {
+    fn take_row(&mut self, mut row: Row, mut urgency: Urgency, now: Instant) {
         if let (true, Some(key)) = (row.is_new, &row.key) {
             self.database.unchecked.push((row.item, key.clone()));
         }
@@ -194,7 +195,7 @@ impl Work {
                 urgency = Urgency::Soon;
             }
         }
-        self.soon(urgency);
+        self.soon(urgency, now);
         let rows = match urgency {
             Urgency::Now | Urgency::Soon => &mut self.due,
             Urgency::Later => &mut self.later,
@@ -203,13 +204,13 @@ impl Work {
     }
 
     /// Sets when to write next.
-    fn soon(&mut self, urgency: Urgency) {
+    fn soon(&mut self, urgency: Urgency, now: Instant) {
         let (at, wait) = match urgency {
             Urgency::Now => (&mut self.soon_at, Duration::ZERO),
             Urgency::Soon => (&mut self.soon_at, SOON),
             Urgency::Later => (&mut self.later_at, LATER),
         };
-        let wanted = Instant::now() + wait;
+        let wanted = now + wait;
         *at = Some(at.map_or(wanted, |at| at.min(wanted)));
     }
 
