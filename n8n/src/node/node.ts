@@ -276,12 +276,14 @@ class Collected {
 		const { item } = result;
 		if (!('output' in result)) return this.failed(item, result.error);
 		const made = result.output.map((json) => ({ json, pairedItem: { item } }));
-		const before = this.rows.get(item);
-		for (const one of before ? made : []) before?.push(one);
-		if (!result.goesOn) {
+		const rows = this.rows.get(item);
+		if (rows) for (const one of made) rows.push(one);
+		if (result.goesOn) {
+			this.rows.set(item, rows ?? made);
+		} else {
 			this.rows.delete(item);
-			this.results[item] = before ?? made;
-		} else if (!before) this.rows.set(item, made);
+			this.results[item] = rows ?? made;
+		}
 	}
 
 	/** Whether nothing after it is to be run. */

@@ -1418,12 +1418,14 @@ var Collected = class {
     const { item } = result;
     if (!("output" in result)) return this.failed(item, result.error);
     const made = result.output.map((json) => ({ json, pairedItem: { item } }));
-    const before = this.rows.get(item);
-    for (const one of before ? made : []) before?.push(one);
-    if (!result.goesOn) {
+    const rows2 = this.rows.get(item);
+    if (rows2) for (const one of made) rows2.push(one);
+    if (result.goesOn) {
+      this.rows.set(item, rows2 ?? made);
+    } else {
       this.rows.delete(item);
-      this.results[item] = before ?? made;
-    } else if (!before) this.rows.set(item, made);
+      this.results[item] = rows2 ?? made;
+    }
   }
   /** Whether nothing after it is to be run. */
   unresolved(index, thrown) {
