@@ -11,7 +11,7 @@ use wit_component::StringEncoding;
 use wit_parser::{Resolve, UnresolvedPackageGroup};
 
 /// The interfaces that a node has only where its table needs them.
-const CHOSEN: [&str; 3] = ["authentication", "choices", "signing"];
+const CHOSEN: [&str; 4] = ["authentication", "choices", "files-by-turns", "signing"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");

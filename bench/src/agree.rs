@@ -85,7 +85,7 @@ pub async fn check(component: &Component, service: &Service) -> Result<()> {
         }
         for item in refused {
             ensure!(
-                runner.plan(group, name, item).await?.is_err(),
+                runner.plan(group, name, *item).await?.is_err(),
                 "the node takes the {name} {item}"
             );
             ensure!(

@@ -76,6 +76,9 @@ pub enum Unit {
     /// Millions of bytes.
     #[serde(rename = "MB")]
     Megabytes,
+    /// Millions of bytes per second.
+    #[serde(rename = "MB/s")]
+    MegabytesPerSecond,
 }
 
 /// A required value.
@@ -210,6 +213,7 @@ impl Unit {
             Self::Millis => "ms",
             Self::Kilobytes => "KB",
             Self::Megabytes => "MB",
+            Self::MegabytesPerSecond => "MB/s",
         };
         format!("{} {unit}", Digits(number))
     }

@@ -7,6 +7,7 @@ mod agree;
 mod bench;
 mod chart;
 mod figure;
+mod files;
 mod holder;
 mod instance;
 mod items;

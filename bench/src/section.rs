@@ -25,6 +25,8 @@ pub enum Section {
     Million,
     /// Rows of one long listing
     Rows,
+    /// One large file, up and down
+    Files,
     /// Size of the component
     Size,
     /// Items behind latency
@@ -54,6 +56,7 @@ impl Section {
             Self::Parked => crate::parked::measure(bench),
             Self::Million => crate::million::measure(bench),
             Self::Rows => crate::rows::measure(bench),
+            Self::Files => crate::files::measure(bench),
             Self::Size => crate::size::measure(bench),
             Self::Latency => crate::latency::measure(bench),
             Self::Neighbours => crate::neighbours::measure(bench),

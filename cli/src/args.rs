@@ -182,6 +182,15 @@ pub struct Run {
     /// Items as JSON lines, each an object of parameters; - is standard input
     #[arg(long, value_name = "FILE")]
     pub items: Option<PathBuf>,
+    /// A file that goes with the one item, by the key that its parameter names
+    #[arg(long = "file", value_name = "KEY=PATH", conflicts_with = "items")]
+    pub files: Vec<String>,
+    /// The only folder below which items may name files: {"$files":{"data":{"path":"photo.jpg"}}}
+    #[arg(long, value_name = "DIR")]
+    pub files_dir: Option<PathBuf>,
+    /// Where files go that come out of items; made if it is not there
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
+    pub output_files: Option<PathBuf>,
     /// Where results go, as JSON lines; - is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,

@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt as _;
 use nodule::description::{Kind, Node, Operation, Parameter};
+use nodule::file::{NewItem, take_files};
 use nodule::json::Json;
 use nodule::policy::{Policy, Rule};
 use nodule::recording::check::{self, Fault, calls, load, succeeds, unused};
 use nodule::recording::{self, Case, Recording};
-use nodule::{Component, RunOptions, text};
+use nodule::{Component, Failure, ItemError, RunOptions, text};
 
 use crate::args::Check;
 use crate::author::record::CaseFile;
 use crate::exit::{Exit, Failed, hint, line};
+use crate::folder::{self, Nowhere};
 use crate::output;
 use crate::setup;
 
@@ -116,9 +118,9 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
         }
     };
     let case = &check.case;
-    let options = RunOptions::default().on_failure(case.on_failure);
-    let items: Vec<String> = case.items.iter().map(recording::Item::text).collect();
-    let items = futures_util::stream::iter(items).map(Ok);
+    let options = RunOptions::default().on_failure(case.on_failure).files(Nowhere);
+    let items: Vec<_> = case.items.iter().map(item_of).collect();
+    let items = futures_util::stream::iter(items);
     match runner.run(&case.group, &case.operation, items, &options).await {
         Ok(mut running) => {
             let mut results = Vec::new();
@@ -134,6 +136,17 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
     }
     faults.extend(unused(&runner.unused()));
     faults
+}
+
+/// A recorded item, with the files that the recording has of it.
+fn item_of(item: &recording::Item) -> Result<NewItem, ItemError> {
+    let text = item.text();
+    let (parameters, files) = take_files(&text).map_err(Failure::InvalidInput)?;
+    let files = files.into_iter().map(|file| folder::of_item(None, file));
+    Ok(NewItem {
+        parameters: parameters.into_owned(),
+        files: files.collect::<Result<_, Failure>>()?,
+    })
 }
 
 /// Nothing is sent, so that neither what the node declares nor what it was allowed when it was recorded needs a grant.

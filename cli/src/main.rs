@@ -11,6 +11,7 @@ mod describe;
 mod ending;
 mod exit;
 mod files;
+mod folder;
 mod items;
 mod login;
 mod output;

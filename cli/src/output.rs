@@ -102,8 +102,11 @@ impl Output {
     pub fn result(&mut self, item: u64, result: &ItemResult, part: Part) -> Result<(), Lost> {
         match result {
             Ok(output) => output.iter().try_for_each(|json| {
-                let json = text::json(json.get());
-                self.written(|writer| writeln!(writer, "{{\"item\":{item},\"json\":{json}}}"))
+                let files = json
+                    .files_json("path")
+                    .map(|files| format!(",\"files\":{}", text::json(&files)));
+                let (json, files) = (text::json(json.get()), files.unwrap_or_default());
+                self.written(|writer| writeln!(writer, "{{\"item\":{item},\"json\":{json}{files}}}"))
             }),
             Err(failure) => {
                 let error = failure.to_json().to_string();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _, future};
 use nodule::description::Effect;
+use nodule::file::{InputFile, NewItem, take_files};
 use nodule::journal::{JournalError, SqliteJournal};
 use nodule::json;
 use nodule::json::{Json, Object};
@@ -15,14 +16,15 @@ use nodule::policy::Policy;
 use nodule::recording::{self, Meta, Recording};
 use nodule::retry::Retry;
 use nodule::{
-    Completed, Component, Credential, Ended, ItemError, Notice, OnFailure, Part, RunOptions, Runner, Summary,
-    text,
+    Completed, Component, Credential, Ended, Failure, ItemError, Notice, OnFailure, Part, RunOptions, Runner,
+    Summary, text,
 };
 use tokio::sync::mpsc;
 
 use crate::args::Run;
 use crate::ending::Endings;
 use crate::exit::{self, Exit, Failed, hint, line, warning};
+use crate::folder::{self, Readable, Writable};
 use crate::items::{self, Items};
 use crate::output::{Lost, Output};
 use crate::places::Places;
@@ -55,17 +57,83 @@ pub async fn run(args: Run) -> Result<Exit, Failed> {
         .operation(&args.group, &args.operation)
         .map_err(nodule::Error::from)?;
     let runner = runner(&args, &component, policy, &mut places)?;
+    let files = InputFiles::open(&args)?;
+    let gives_files = component
+        .node()
+        .operation(&args.group, &args.operation)
+        .is_ok_and(|operation| operation.gives_files);
+    if gives_files && args.output_files.is_none() && !args.dry_run {
+        return Err(
+            Failed::usage("the operation gives files, and nothing says where they go".to_owned())
+                .hint("`--output-files DIR` writes them to a folder".to_owned()),
+        );
+    }
     let (items, total) = items::open(args.items.as_deref(), &args.params).await?;
     if args.dry_run {
-        return dry_run(&args, places, &runner, items).await;
+        return dry_run(&args, places, &runner, items, &files).await;
     }
-    let exit = stream(&args, places, &runner, items, total).await?;
+    let exit = stream(&args, places, &runner, items, total, files).await?;
     let unused = runner.unused();
     if !unused.operation.is_empty() {
         warning(&unused.to_string());
     }
     Ok(exit)
 }
+
+/// The files that go with items.
+struct InputFiles {
+    /// Those of `--file`.
+    named: Vec<InputFile>,
+    folder: Option<Arc<Readable>>,
+}
+
+impl InputFiles {
+    fn open(args: &Run) -> Result<Self, Failed> {
+        let mut named: Vec<InputFile> = Vec::new();
+        for file in &args.files {
+            let (key, path) = file
+                .split_once('=')
+                .filter(|(key, path)| !key.is_empty() && !path.is_empty())
+                .ok_or_else(|| Failed::usage("--file: expected `KEY=PATH`".to_owned()))?;
+            if named.iter().any(|known| known.key == key) {
+                return Err(Failed::usage(format!(
+                    "--file: `{}` is given twice",
+                    text::shown(key, SHOWN_CHARS)
+                )));
+            }
+            let path = Path::new(path);
+            let file = folder::named(key, path);
+            named
+                .push(file.map_err(|error| Failed::usage(format!("--file: {}: {error}", text::path(path))))?);
+        }
+        let folder = args.files_dir.as_deref().map(|path| {
+            Readable::new(path)
+                .map_err(|error| Failed::usage(format!("--files-dir: {}: {error}", text::path(path))))
+        });
+        Ok(Self {
+            named,
+            folder: folder.transpose()?,
+        })
+    }
+
+    /// An item with its files.
+    fn item(&self, text: &str) -> Result<NewItem, Failure> {
+        let (parameters, files) =
+            take_files(text).map_err(|why| Failure::InvalidInput(format!("the item: {why}")))?;
+        let files = files
+            .into_iter()
+            .map(|file| folder::of_item(self.folder.as_ref(), file));
+        let mut files = files.collect::<Result<Vec<_>, Failure>>()?;
+        files.extend(self.named.iter().cloned());
+        Ok(NewItem {
+            parameters: parameters.into_owned(),
+            files,
+        })
+    }
+}
+
+/// A text of the command line is shown up to this many characters.
+const SHOWN_CHARS: usize = 200;
 
 /// Binds the component to what the flags give.
 fn runner(args: &Run, component: &Component, policy: Policy, places: &mut Places) -> Result<Runner, Failed> {
@@ -199,16 +267,26 @@ async fn stream(
     runner: &Runner,
     items: Items,
     total: Option<u64>,
+    input_files: InputFiles,
 ) -> Result<Exit, Failed> {
+    let mut options = options(args);
+    if let Some(path) = &args.output_files {
+        let folder = Writable::new(path, args.journal.is_some());
+        options = options.files(
+            folder
+                .map_err(|error| Failed::usage(format!("--output-files: {}: {error}", text::path(path))))?,
+        );
+    }
     let mut files = Files::open(args, places)?;
     let texts: Texts = Arc::default();
     let (items, kept) = kept(items, files.failed.is_some().then(|| Arc::clone(&texts)));
     // Signals are handled before anything is sent, so that none kills the command in the middle of a write.
     let signals = Signals::listen();
-    let items = items.map(|item| item.map_err(ItemError::from));
-    let mut results = runner
-        .run(&args.group, &args.operation, items, &options(args))
-        .await?;
+    let items = items.map(move |item| {
+        item.and_then(|item| input_files.item(&item))
+            .map_err(ItemError::from)
+    });
+    let mut results = runner.run(&args.group, &args.operation, items, &options).await?;
     let endings = Endings::listen(signals, results.control(), args.grace);
     if let Err(lost) = files.begin() {
         endings.end(lost.into());
@@ -412,14 +490,23 @@ fn kept(items: Items, texts: Option<Texts>) -> (Items, bool) {
 
 /// Prints the requests that would be sent. Runs one item at a time, since requests do not say which item they belong
 /// to.
-async fn dry_run(args: &Run, mut places: Places, runner: &Runner, mut items: Items) -> Result<Exit, Failed> {
+async fn dry_run(
+    args: &Run,
+    mut places: Places,
+    runner: &Runner,
+    mut items: Items,
+    files: &InputFiles,
+) -> Result<Exit, Failed> {
     let mut output = Output::open(&mut places, "--output", &args.output)?;
     output.begin()?;
     let mut tally = Tally::new(false);
     let mut index = 0_u64;
     while let Some(item) = items.next().await {
         let planned = match item {
-            Ok(item) => runner.plan(&args.group, &args.operation, &item).await?,
+            Ok(item) => match files.item(&item) {
+                Ok(item) => runner.plan(&args.group, &args.operation, item).await?,
+                Err(failure) => Err(failure),
+            },
             Err(failure) => Err(failure),
         };
         let lines: Vec<Json> = match planned {

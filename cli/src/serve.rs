@@ -5,6 +5,7 @@
 
 mod api;
 mod ask;
+mod files;
 mod folders;
 mod large;
 mod lines;
@@ -35,6 +36,7 @@ use crate::args::Serve;
 use crate::exit::{Exit, Failed, line, warning};
 use crate::setup;
 use crate::signals::Signals;
+use files::Files;
 use folders::Folders;
 use large::{Large, Room};
 use problem::Answered;
@@ -77,6 +79,7 @@ pub fn serve(args: &Serve) -> Result<Exit, Failed> {
         policy,
         insecure,
         folders,
+        files: Files::new(prepared.folder()),
         large: Large::new(args.memory_mb),
         token,
         components: Mutex::default(),
@@ -173,6 +176,7 @@ pub(crate) struct Server {
     /// Where runs may leave certificates unchecked.
     insecure: Vec<InsecureOrigin>,
     folders: Folders,
+    files: Files,
     large: Large,
     token: Token,
     components: Mutex<HashMap<String, Component>>,

@@ -172,6 +172,9 @@ pub struct Operation {
     /// Whether an item may give rows while it goes on: those of a page. Only for the effect `read`.
     #[serde(default)]
     pub emits: bool,
+    /// Whether its outputs may have files.
+    #[serde(default)]
+    pub gives_files: bool,
     /// JSON Schema (2020-12) of one output item; an object.
     pub output_schema: Json,
     /// For people, and for facts that this version of the contract has no field for; an object. Nothing acts on them.
@@ -262,6 +265,8 @@ pub enum Kind {
     Reference(Reference),
     /// Any JSON value, or its text.
     AnyJson,
+    /// A file that goes with the item; the value is the key under which the item has it.
+    File,
     /// Named optional fields.
     Group(GroupShape),
     /// A list of rows with the same columns.
@@ -515,6 +520,7 @@ impl Kind {
             Kind::ChooseMany(_) => "chooseMany",
             Kind::Reference(_) => "reference",
             Kind::AnyJson => "anyJson",
+            Kind::File => "file",
             Kind::Group(_) => "group",
             Kind::Rows(_) => "rows",
             Kind::Values(_) => "values",

@@ -46,6 +46,7 @@ pub mod description;
 #[cfg(feature = "encode")]
 pub mod encode;
 pub mod failure;
+pub mod file;
 pub mod header;
 pub mod json;
 // For the host alone, like `own_file`.

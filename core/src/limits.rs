@@ -36,6 +36,12 @@ pub const DEFAULT_RESPONSE_BYTES: usize = 16 * MIB;
 pub const DEFAULT_REQUEST_BODY_BYTES: usize = 8 * MIB;
 /// As much as the node's own memory: bodies in transfer, and responses that the node has not released.
 pub const DEFAULT_BUFFERED_BYTES: usize = 128 * MIB;
+/// Files never enter the node's memory, nor the host's as a whole. A disk has room for this much, mostly.
+pub const DEFAULT_FILE_BYTES: u64 = 8 * GIB as u64;
+/// As many as a disk of today takes.
+pub const DEFAULT_RUN_FILE_BYTES: u64 = 1024 * GIB as u64;
+/// A mail has as many attachments.
+pub const DEFAULT_FILES: usize = 32;
 /// The default of hyper and most servers.
 pub const DEFAULT_HEADER_COUNT: usize = 100;
 /// What large servers accept for all headers together, with room for long cookies.
@@ -84,6 +90,12 @@ pub struct Limits {
     pub request_body_bytes: usize,
     /// Bytes of all request and response bodies together that the host buffers for one call.
     pub buffered_bytes: usize,
+    /// Bytes of one file that goes with an item or comes out of it.
+    pub file_bytes: u64,
+    /// Bytes of all files together that come out of a run.
+    pub run_file_bytes: u64,
+    /// Files that go with one item; also, those that come out of it.
+    pub files: usize,
     /// Headers of one request or of one response.
     pub header_count: usize,
     /// Bytes of all header names and values of one request or of one response.
@@ -115,6 +127,9 @@ impl Default for Limits {
             response_bytes: DEFAULT_RESPONSE_BYTES,
             request_body_bytes: DEFAULT_REQUEST_BODY_BYTES,
             buffered_bytes: DEFAULT_BUFFERED_BYTES,
+            file_bytes: DEFAULT_FILE_BYTES,
+            run_file_bytes: DEFAULT_RUN_FILE_BYTES,
+            files: DEFAULT_FILES,
             header_count: DEFAULT_HEADER_COUNT,
             header_bytes: DEFAULT_HEADER_BYTES,
             requests_in_flight: DEFAULT_REQUESTS_IN_FLIGHT,
@@ -225,6 +240,8 @@ pub struct LimitSpec {
 #[derive(Debug)]
 enum Field {
     Size(fn(&mut Limits) -> &mut usize),
+    /// More than fits into memory.
+    Large(fn(&mut Limits) -> &mut u64),
     Millis(fn(&mut Limits) -> &mut Duration),
 }
 
@@ -250,6 +267,7 @@ impl LimitSpec {
     fn write(&self, limits: &mut Limits, value: u64) {
         match self.field {
             Field::Size(field) => *field(limits) = usize::try_from(value).unwrap_or(usize::MAX),
+            Field::Large(field) => *field(limits) = value,
             Field::Millis(field) => *field(limits) = Duration::from_millis(value),
         }
     }
@@ -260,6 +278,7 @@ impl LimitSpec {
         let mut limits = limits.clone();
         match self.field {
             Field::Size(field) => u64::try_from(*field(&mut limits)).unwrap_or(u64::MAX),
+            Field::Large(field) => *field(&mut limits),
             Field::Millis(field) => u64::try_from(field(&mut limits).as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -276,6 +295,16 @@ const fn size(
         least: least as u64,
         most: most as u64,
         field: Field::Size(field),
+    }
+}
+
+/// Bytes on a disk.
+const fn large(key: &'static str, field: fn(&mut Limits) -> &mut u64) -> LimitSpec {
+    LimitSpec {
+        key,
+        least: 1,
+        most: 1 << 50,
+        field: Field::Large(field),
     }
 }
 
@@ -309,6 +338,9 @@ pub const LIMIT_SPECS: &[LimitSpec] = &[
     size("buffered-bytes", KIB, 16 * GIB, |limits| {
         &mut limits.buffered_bytes
     }),
+    large("file-bytes", |limits| &mut limits.file_bytes),
+    large("run-file-bytes", |limits| &mut limits.run_file_bytes),
+    size("files", 1, 10_000, |limits| &mut limits.files),
     // The `http` crate's map holds at most 32,768 headers and panics beyond.
     size("header-count", 1, 10_000, |limits| &mut limits.header_count),
     size("header-bytes", 256, 16 * MIB, |limits| &mut limits.header_bytes),

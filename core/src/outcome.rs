@@ -5,16 +5,16 @@
 //! nothing was done, the outcome is uncertain: a trap after the request, a timeout, a response that was interrupted or
 //! could not be read.
 
-use serde_json::value::RawValue;
-
 use crate::failure::{Certainty, Failure};
 
 mod mode;
+mod output;
 
 pub use mode::{OnFailure, OnUnknown, ResultOrder, UnknownMode};
+pub use output::{Output, OutputFile};
 
-/// The output items of one item, each a JSON document on one line, or the failure.
-pub type ItemResult = Result<Vec<Box<RawValue>>, Failure>;
+/// The output items of one item, or the failure.
+pub type ItemResult = Result<Vec<Output>, Failure>;
 
 /// The number of requests of one call that change something, as the host counted them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

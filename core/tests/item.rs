@@ -553,3 +553,42 @@ fn of_members_with_one_name_the_last_counts() {
         1
     );
 }
+
+#[test]
+fn a_file_is_one_that_the_item_has() {
+    let mut node: Node = serde_json::from_str(include_str!("data/item-form.json")).unwrap();
+    for (kind, default) in [("title", None), ("draft", Some("data"))] {
+        let parameter = node.parameters.iter_mut().find(|it| it.name == kind).unwrap();
+        parameter.kind = nodule_core::description::Kind::File;
+        parameter.default = default.map(nodule_core::json::Json::from);
+    }
+    let check = ItemCheck::new(&node, node.operation("page", "update").unwrap());
+    let problems = |item: &str, files: &[&str]| -> Vec<String> {
+        let problems = check.resolve_with(item, files).err().unwrap_or_default();
+        problems.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        problems(r#"{"page":"p1","title":"photo"}"#, &["photo", "data"]),
+        [""; 0]
+    );
+    assert_eq!(
+        problems(r#"{"page":"p1","title":" photo "}"#, &["photo", "data"]),
+        [""; 0]
+    );
+    // A default is a key too.
+    let found = problems(r#"{"page":"p1","title":"photo"}"#, &["photo"]);
+    assert!(
+        found.len() == 1 && found[0].contains("which has `photo`"),
+        "{found:?}"
+    );
+    let found = problems(r#"{"page":"p1","title":"nope","draft":"data"}"#, &["data"]);
+    assert!(
+        found[0].contains("the key of a file of the item, which has `data`"),
+        "{found:?}"
+    );
+    let found = problems(r#"{"page":"p1","title":"nope","draft":"data"}"#, &[]);
+    assert!(
+        found.iter().all(|it| it.contains("which has none")) && found.len() == 2,
+        "{found:?}"
+    );
+}

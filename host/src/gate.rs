@@ -4,9 +4,11 @@
 pub(crate) mod access;
 pub(crate) mod budget;
 pub(crate) mod client;
+pub mod file;
 pub(crate) mod keyed_digest;
 pub mod network;
 pub(crate) mod oauth2;
 pub(crate) mod pipeline;
 pub(crate) mod sha256;
 pub(crate) mod tls;
+pub(crate) mod upload;

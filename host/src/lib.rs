@@ -64,6 +64,13 @@ mod runtime;
 #[doc(no_inline)]
 pub use {bytes, http, jiff, serde_json, tokio, url};
 
+/// Files that go with items, and files that come out of them.
+pub mod file {
+    pub use crate::gate::file::{FileBytes, FileReader, FileSource, InputFile};
+    pub use crate::run::{FileStore, NewFile, NewItem};
+    pub use nodule_core::file::{FileContent, FileRef, safe_name, take_files};
+}
+
 pub use error::Error;
 pub use events::Observer;
 pub use gate::budget::Budget;
@@ -72,7 +79,7 @@ pub use gate::pipeline::{HookedRequest, Planned, RequestHook};
 pub use gate::tls::Tls;
 pub use nodule_core::credential::{Credential, CredentialError};
 pub use nodule_core::failure::{Answer, Certainty, Failure, LOGIN_REQUIRED, ParameterProblem, TOKEN_STORE};
-pub use nodule_core::outcome::ItemResult;
+pub use nodule_core::outcome::{ItemResult, Output, OutputFile};
 pub use nodule_core::{
     address, canonical, description, json, limits, path_template, policy, question, rate, recording, redact,
     retry, secret, text,

@@ -36,6 +36,7 @@ mod batch;
 pub(crate) mod call;
 mod credential_test;
 mod driver;
+mod files;
 mod given;
 mod item;
 pub mod journal;
@@ -69,6 +70,7 @@ use nodule_core::outcome::ItemResult;
 pub use nodule_core::outcome::{OnFailure, OnUnknown, ResultOrder};
 
 use driver::{CancelMode, Driver, Parts};
+pub use files::{FileStore, NewFile, NewItem};
 pub use item::{Completed, ItemError, Part};
 pub use login::{Login, LoginError};
 pub use notice::{Notice, NoticeSender};
@@ -258,7 +260,7 @@ impl Runner {
         Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 
-    /// Runs an operation on a stream of items, each a JSON object as text, or an [`ItemError`]. Items are taken as they
+    /// Runs an operation on a stream of items, each a JSON object as text, a [`NewItem`] with files, or an [`ItemError`]. Items are taken as they
     /// are needed: a reader that is slow to take results slows the requests.
     ///
     /// Must be called within a Tokio runtime; on a multi-threaded one, several instances run at once. The journal is
@@ -268,7 +270,7 @@ impl Runner {
     ///
     /// The operation is unknown, the options contradict each other, or the journal cannot be used. A failure of an item
     /// is in its result.
-    pub async fn run<S>(
+    pub async fn run<S, I>(
         &self,
         group: &str,
         operation: &str,
@@ -276,7 +278,8 @@ impl Runner {
         options: &RunOptions,
     ) -> Result<Results, Error>
     where
-        S: Stream<Item = Result<String, ItemError>> + Send + 'static,
+        S: Stream<Item = Result<I, ItemError>> + Send + 'static,
+        I: Into<NewItem> + 'static,
     {
         let inner = Arc::clone(&self.inner);
         let stats = Arc::new(Stats::new());
@@ -286,6 +289,12 @@ impl Runner {
         let notices = NoticeSender::new(Arc::clone(&stats), Arc::clone(&operation.label));
         operation.stats = Arc::clone(&stats);
         operation.rate = Pace::of_run(options.rate, inner.budget.as_ref());
+        operation.files.clone_from(&options.files);
+        if operation.gives_files && operation.files.is_none() {
+            return Err(Error::RunOptions {
+                message: "the operation gives files, and nothing says where they go".to_owned(),
+            });
+        }
         let journal = match &options.journal {
             Some(journal) => Some(
                 open(

@@ -258,7 +258,10 @@ fn run(script: &Script, case: &recording::Case, item: &str) -> ItemResult {
             detail: None,
         })
     };
-    outputs.into_iter().map(document).collect()
+    outputs
+        .into_iter()
+        .map(|output| Ok(document(output)?.into()))
+        .collect()
 }
 
 /// The clock and the random numbers that a call had.
@@ -267,12 +270,9 @@ fn world(call: Option<Call>) -> World {
         return World::default();
     };
     let mut random = generator(call.seed, SECURE);
-    World {
-        now_ms: u64::try_from(call.clock.as_millisecond()).unwrap_or(NOW_MS),
-        random: RefCell::new(Box::new(move || {
-            u128::from(random.next_u64()) << 64 | u128::from(random.next_u64())
-        })),
-    }
+    let now_ms = u64::try_from(call.clock.as_millisecond()).unwrap_or(NOW_MS);
+    let random = move || u128::from(random.next_u64()) << 64 | u128::from(random.next_u64());
+    World::new(now_ms, Box::new(random))
 }
 
 /// What the recording has for a request.

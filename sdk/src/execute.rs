@@ -28,6 +28,12 @@ pub(crate) async fn execute(
     behind: Option<String>,
 ) -> Result<Vec<ItemResult>, Failure> {
     let operation = service.operation(&call.group, &call.operation)?;
+    #[cfg(feature = "files")]
+    if operation.moves_files() && requests.is_plain() {
+        return Err(Failure::InvalidInput(
+            "the operation moves files: call `files-by-turns`".to_owned(),
+        ));
+    }
     let base = BaseUrl::parse(&call.service.base_url)
         .map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))?;
     let client = Client {
@@ -71,6 +77,8 @@ async fn run(
         index,
         behind,
     };
+    #[cfg(feature = "files")]
+    item.refuse_missing_files()?;
     let outputs = match plan.operation.output.run {
         Some(run) => run(&item).await,
         None => item.answer().await,

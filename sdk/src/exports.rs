@@ -15,6 +15,8 @@ use crate::table::value::{Value, find};
 use crate::transport;
 
 pub use crate::table::describe::describe;
+#[cfg(feature = "files")]
+pub use crate::transport::files::next as next_with_files;
 pub use crate::transport::{Requests, execute, headers, next};
 #[cfg(target_family = "wasm")]
 pub use dlmalloc::GlobalDlmalloc as Allocator;
@@ -24,6 +26,7 @@ pub mod sections {
     pub const NODE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/node"));
     pub const AUTHENTICATION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/authentication"));
     pub const CHOICES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/choices"));
+    pub const FILES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/files-by-turns"));
     pub const SIGNING: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/signing"));
 }
 
@@ -122,7 +125,8 @@ fn has_no(what: &str, credential: &Credential) -> Failure {
 ///
 /// A service with a credential that [`session`](crate::table::credential::session) logs in exports `authentication` too, one with a
 /// [`signed`](crate::table::credential::signed) credential `signing`, and one that [asks the service](crate::table::asked) while a form
-/// is filled in `choices`: `export!(SERVICE, authentication)`. What is wrong with the table is an error of the compiler.
+/// is filled in `choices`: `export!(SERVICE, authentication)`. One with an operation that takes files or gives them exports `files`, with
+/// the feature of that name. What is wrong with the table is an error of the compiler.
 #[macro_export]
 macro_rules! export {
     ($service:path $(, $interface:ident)* $(,)?) => {
@@ -202,6 +206,14 @@ macro_rules! __export_chosen {
         }
         $crate::__export_interface!(choices, $node, "choices", CHOICES);
     };
+    (files, $node:ident, $service:path) => {
+        impl node::files_by_turns::Guest for $node {
+            fn next(step: node::files_by_turns::Step) -> node::files_by_turns::Turn {
+                $crate::exports::next_with_files(&$service, step)
+            }
+        }
+        $crate::__export_interface!(files, $node, "files-by-turns", FILES);
+    };
     (signing, $node:ident, $service:path) => {
         impl node::signing::Guest for $node {
             fn sign(
@@ -238,6 +250,10 @@ macro_rules! __export_interface {
     };
     (choices, $node:ident, $name:literal, $section:ident) => {
         $crate::__export_workflow_node_choices_0_2_0_cabi!($node with_types_in node::choices);
+        $crate::__export_section!($name, $section);
+    };
+    (files, $node:ident, $name:literal, $section:ident) => {
+        $crate::__export_workflow_node_files_by_turns_0_2_0_cabi!($node with_types_in node::files_by_turns);
         $crate::__export_section!($name, $section);
     };
     (signing, $node:ident, $name:literal, $section:ident) => {

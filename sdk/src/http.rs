@@ -39,6 +39,12 @@ pub struct Request {
     pub headers: Vec<Field>,
     /// Absent: the request has no body at all.
     pub body: Option<Vec<u8>>,
+    /// What the body is made of, where a file is in it.
+    #[cfg(feature = "files")]
+    pub parts: Option<Vec<crate::file::Part>>,
+    /// Whether the body of a success stays with the host, to be given out as a file.
+    #[cfg(feature = "files")]
+    pub(crate) keeps: bool,
 }
 
 impl Request {
@@ -51,7 +57,27 @@ impl Request {
             content_type: None,
             headers: Vec::new(),
             body: None,
+            #[cfg(feature = "files")]
+            parts: None,
+            #[cfg(feature = "files")]
+            keeps: false,
         }
+    }
+
+    /// A body of parts, one behind the other. Its content type is a header.
+    #[cfg(feature = "files")]
+    #[must_use]
+    pub fn parts(mut self, parts: Vec<crate::file::Part>) -> Self {
+        self.parts = Some(parts);
+        self
+    }
+
+    /// The body of a success stays with the host, to be given out as a file.
+    #[cfg(feature = "files")]
+    #[must_use]
+    pub fn keep(mut self) -> Self {
+        self.keeps = true;
+        self
     }
 
     /// A body that is JSON.
@@ -95,6 +121,9 @@ pub struct Response {
     pub headers: Box<dyn Headers>,
     /// All of it, decoded.
     pub body: Vec<u8>,
+    /// The body, where the host holds it.
+    #[cfg(feature = "files")]
+    pub kept: Option<crate::file::Kept>,
 }
 
 /// The headers of an answer.

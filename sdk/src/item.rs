@@ -7,7 +7,7 @@ use crate::bindings::exports::workflow::node::execution::ItemResult;
 use crate::bindings::exports::workflow::node::turns::Emitted;
 use crate::bindings::exports::workflow::node::types::{Failure, Output};
 use crate::client::Client;
-use crate::http::Headers;
+use crate::http::{Headers, Request};
 use crate::pages::Page;
 use crate::table::parameter::Filling;
 use crate::table::plan::Plan;
@@ -65,13 +65,17 @@ impl Item<'_> {
         Ok(vec![output(self.document().await?)])
     }
 
-    pub(crate) async fn exchange(&self, page: Option<&Page>) -> Result<(String, Box<dyn Headers>), Failure> {
+    /// The request of the table.
+    pub(crate) fn request(&self, page: Option<&Page>) -> Request {
         let filling = Filling {
             requests: self.client.requests,
             page,
         };
-        let request = request(self.plan, &self.fields, &filling);
-        self.client.exchange(request).await
+        request(self.plan, &self.fields, &filling)
+    }
+
+    pub(crate) async fn exchange(&self, page: Option<&Page>) -> Result<(String, Box<dyn Headers>), Failure> {
+        self.client.exchange(self.request(page)).await
     }
 }
 

@@ -17,6 +17,8 @@ mod excerpt;
 mod execute;
 #[doc(hidden)]
 pub mod exports;
+#[cfg(feature = "files")]
+pub mod file;
 mod form;
 pub mod http;
 mod item;
@@ -56,6 +58,8 @@ struct WriteANode;
 /// What a table is written with.
 pub mod prelude {
     pub use crate::answer::{Codes, Errors, errors};
+    #[cfg(feature = "files")]
+    pub use crate::file::download;
     pub use crate::pages::{
         Next, Output, answer, by, cursor, cursor_of_last_record, link, offset_increment, page_increment,
         pages, pages_by,
@@ -66,6 +70,8 @@ pub mod prelude {
     pub use crate::table::credential::{
         BodyNeed, Credential, Grant, OAuth2, fixed, fixed_query, oauth2, session, signed,
     };
+    #[cfg(feature = "files")]
+    pub use crate::table::kind::file;
     pub use crate::table::kind::{
         Choice, NumberRange, Reference, Rows, bare_rows, boolean, choice, choice_of, choices, choices_of,
         columns, columns_of, date, date_time, epoch_millis, group, int, int_between, int_choice, int_from,

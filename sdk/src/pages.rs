@@ -28,6 +28,11 @@ pub struct Output {
     is_whole: bool,
     /// Whether an item gives outputs while it goes on.
     pub(crate) emits: bool,
+    /// Whether files may come out.
+    pub(crate) gives_files: bool,
+    /// The parameter that says the key of the file that comes out.
+    #[cfg(feature = "files")]
+    pub(crate) file_key: &'static str,
     pub(crate) next: Next,
     pub(crate) schema: &'static [&'static str],
 }
@@ -44,6 +49,9 @@ pub const fn answer() -> Output {
         is_pages: false,
         is_whole: true,
         emits: false,
+        gives_files: false,
+        #[cfg(feature = "files")]
+        file_key: "",
         next: Next::NONE,
         schema: &[r#""type":"object""#],
     }
@@ -88,6 +96,14 @@ impl Output {
     #[must_use]
     pub const fn emitting(mut self) -> Self {
         self.emits = true;
+        self
+    }
+
+    /// A function gives files, by [`Item::give`].
+    #[cfg(feature = "files")]
+    #[must_use]
+    pub const fn giving_files(mut self) -> Self {
+        self.gives_files = true;
         self
     }
 

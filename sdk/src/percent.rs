@@ -14,6 +14,13 @@ pub fn push(text: &mut String, value: &str) {
     text.extend(utf8_percent_encode(value, ENCODED));
 }
 
+/// The text that was encoded; nothing if it is no UTF-8.
+#[cfg(feature = "files")]
+pub fn decoded(text: &str) -> Option<String> {
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+    decoded.ok().map(std::borrow::Cow::into_owned)
+}
+
 /// One pair more of a query or a form.
 pub fn push_pair(pairs: &mut String, name: &str, value: &str) {
     if !pairs.is_empty() {

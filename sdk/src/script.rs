@@ -40,14 +40,22 @@ use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::authentication::Session;
 use crate::bindings::exports::workflow::node::choices::Question;
 use crate::bindings::exports::workflow::node::execution::{Call, ItemResult, OnFailure, Service as Bound};
+#[cfg(feature = "files")]
+use crate::bindings::exports::workflow::node::files_by_turns;
 use crate::bindings::exports::workflow::node::turns::Emitted;
 use crate::bindings::exports::workflow::node::types::{Access, BoundCredential, Failure, Item, Output};
 use crate::client::Client;
+#[cfg(feature = "files")]
+use crate::file::{File, Kept, Part as FilePart};
 use crate::http::{Broken, Headers, Request, Response, name};
 use crate::table::plan::Plan;
 use crate::table::{Operation, Service};
+#[cfg(feature = "files")]
+use crate::transport;
 use crate::transport::Requests;
 use crate::{execute, exports, form};
+#[cfg(feature = "files")]
+use std::collections::HashMap;
 
 pub use crate::bindings::exports::workflow::node::choices::Page as ChoicesPage;
 pub use crate::bindings::exports::workflow::node::description::Parameter as Column;
@@ -73,6 +81,28 @@ pub struct Script {
     events: RefCell<Vec<String>>,
     most_open: Cell<usize>,
     emitted: RefCell<Vec<Part>>,
+    /// Files of the item, each with its bytes.
+    #[cfg(feature = "files")]
+    files: Vec<(File, Vec<u8>)>,
+    /// Files that came out.
+    #[cfg(feature = "files")]
+    given: RefCell<Vec<GivenFile>>,
+}
+
+/// A file that came out of an item.
+#[cfg(feature = "files")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenFile {
+    /// The output that it belongs to.
+    pub output: usize,
+    /// By what the output has it.
+    pub key: String,
+    /// As the service calls it.
+    pub name: Option<String>,
+    /// Its media type.
+    pub media_type: Option<String>,
+    /// Its content.
+    pub bytes: Vec<u8>,
 }
 
 /// Outputs that an item gave while it went on.
@@ -99,6 +129,10 @@ pub fn test(service: &'static Service) -> Script {
         events: RefCell::default(),
         most_open: Cell::new(0),
         emitted: RefCell::default(),
+        #[cfg(feature = "files")]
+        files: Vec::new(),
+        #[cfg(feature = "files")]
+        given: RefCell::default(),
     }
 }
 
@@ -240,6 +274,89 @@ impl Script {
                 access: self.access.clone(),
             },
         }
+    }
+
+    /// A file goes with the item, by this key.
+    #[cfg(feature = "files")]
+    #[must_use]
+    pub fn file(mut self, key: &str, name: &str, media_type: &str, bytes: impl AsRef<[u8]>) -> Self {
+        let bytes = bytes.as_ref().to_vec();
+        let about = File {
+            key: key.to_owned(),
+            file_name: Some(name.to_owned()),
+            media_type: Some(media_type.to_owned()),
+            size: u64::try_from(bytes.len()).ok(),
+        };
+        self.files.push((about, bytes));
+        self
+    }
+
+    /// The files that came out of the last item that was run with [`Script::transfer`].
+    #[cfg(feature = "files")]
+    pub fn given(&self) -> Vec<GivenFile> {
+        self.given.borrow().clone()
+    }
+
+    /// Run one item of an operation that moves files, to the JSON texts of its outputs.
+    #[cfg(feature = "files")]
+    pub fn transfer(&self, operation: &str, item: &str) -> Result<Vec<String>, Failure> {
+        let mut call = self.new_call(operation, &[item]);
+        let call = files_by_turns::Call {
+            group: call.group,
+            operation: call.operation,
+            parameters: call.items.remove(0).parameters,
+            files: self.files.iter().map(|(about, _)| about.clone()).collect(),
+            in_flight: call.in_flight,
+            service: call.service,
+        };
+        let outputs = self.answered(async |requests| {
+            let outputs = transport::files::run(self.service, requests, call).await?;
+            let mut all = Vec::new();
+            for (index, output) in outputs.into_iter().enumerate() {
+                for given in output.files {
+                    let bytes = match given.content {
+                        files_by_turns::Content::Bytes(bytes) => bytes,
+                        files_by_turns::Content::Kept(id) => {
+                            requests.world.kept.borrow_mut().remove(&id).unwrap_or_default()
+                        }
+                    };
+                    self.given.borrow_mut().push(GivenFile {
+                        output: index,
+                        key: given.key,
+                        name: given.file_name,
+                        media_type: given.media_type,
+                        bytes,
+                    });
+                }
+                all.push(output.json);
+            }
+            Ok(all)
+        });
+        outputs
+    }
+
+    /// The bytes of parts, files included.
+    #[cfg(feature = "files")]
+    fn joined(&self, parts: &[FilePart]) -> Vec<u8> {
+        let mut all = Vec::new();
+        for part in parts {
+            match part {
+                FilePart::Bytes(bytes) => all.extend_from_slice(bytes),
+                FilePart::File(slice) => all.extend(self.piece(slice.file, slice.offset, slice.length)),
+            }
+        }
+        all
+    }
+
+    #[cfg(feature = "files")]
+    fn piece(&self, file: u32, offset: u64, length: Option<u64>) -> Vec<u8> {
+        let file = usize::try_from(file).ok().and_then(|file| self.files.get(file));
+        let bytes = file.map(|(_, bytes)| bytes.as_slice()).unwrap_or_default();
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let length = length
+            .and_then(|length| usize::try_from(length).ok())
+            .unwrap_or(usize::MAX);
+        bytes.iter().skip(offset).take(length).copied().collect()
     }
 
     /// Run a call.
@@ -393,7 +510,39 @@ impl Script {
                 let emitted = requests.emitted.take().into_iter().map(part);
                 self.emitted.borrow_mut().extend(emitted);
             }
+            #[cfg(feature = "files")]
+            let mut has_read = false;
+            #[cfg(feature = "files")]
+            for read in requests.files.take_reads() {
+                has_read = true;
+                let body = self.piece(read.file, read.offset, Some(read.length.into()));
+                requests.answer(
+                    read.id,
+                    Ok(Response {
+                        status: 200,
+                        headers: Box::new(Listed(Vec::new())),
+                        body,
+                        kept: None,
+                    }),
+                );
+            }
+            #[cfg(feature = "files")]
+            if has_read && open.is_empty() {
+                continue;
+            }
             for (id, request) in requests.take_asked() {
+                #[cfg(feature = "files")]
+                let request = match &request.parts {
+                    Some(parts) => Request {
+                        body: Some(self.joined(parts)),
+                        ..request
+                    },
+                    None => request,
+                };
+                #[cfg(feature = "files")]
+                if request.keeps {
+                    requests.world.keeping.borrow_mut().push(id);
+                }
                 let asked = line(&request);
                 self.sent.borrow_mut().push(request);
                 let number = self.sent.borrow().len();
@@ -419,10 +568,25 @@ impl Script {
                 }
                 let (id, number, reply) = open.remove(place);
                 self.events.borrow_mut().push(format!("end {number}"));
-                let response = reply.outcome.map(|(status, headers, body)| Response {
-                    status,
-                    headers: Box::new(Listed(headers)),
-                    body,
+                #[cfg(feature = "files")]
+                let is_kept = requests.world.is_kept(id);
+                let response = reply.outcome.map(|(status, headers, body)| {
+                    #[cfg(feature = "files")]
+                    let (body, kept) = match body {
+                        body if is_kept && (200..300).contains(&status) => {
+                            let size = u64::try_from(body.len()).ok();
+                            requests.world.kept.borrow_mut().insert(id, body);
+                            (Vec::new(), Some(Kept { id, size }))
+                        }
+                        body => (body, None),
+                    };
+                    Response {
+                        status,
+                        headers: Box::new(Listed(headers)),
+                        body,
+                        #[cfg(feature = "files")]
+                        kept,
+                    }
                 });
                 requests.answer(id, response);
             }
@@ -468,18 +632,44 @@ impl Headers for Listed {
 pub(crate) struct World {
     pub(crate) now_ms: u64,
     pub(crate) random: RefCell<Box<dyn FnMut() -> u128>>,
+    /// The requests whose answers' bodies stay here.
+    #[cfg(feature = "files")]
+    keeping: RefCell<Vec<u32>>,
+    /// Bodies that stay here.
+    #[cfg(feature = "files")]
+    kept: RefCell<HashMap<u32, Vec<u8>>>,
+}
+
+impl World {
+    pub(crate) fn new(now_ms: u64, random: Box<dyn FnMut() -> u128>) -> Self {
+        Self {
+            now_ms,
+            random: RefCell::new(random),
+            #[cfg(feature = "files")]
+            keeping: RefCell::default(),
+            #[cfg(feature = "files")]
+            kept: RefCell::default(),
+        }
+    }
+
+    #[cfg(feature = "files")]
+    fn is_kept(&self, id: u32) -> bool {
+        self.keeping
+            .borrow_mut()
+            .extract_if(.., |keeping| *keeping == id)
+            .count()
+            > 0
+    }
 }
 
 impl Default for World {
     fn default() -> Self {
         let mut last = 0;
-        Self {
-            now_ms: NOW_MS,
-            random: RefCell::new(Box::new(move || {
-                last += 0x0123_4567_89ab_cdef;
-                last
-            })),
-        }
+        let random = move || {
+            last += 0x0123_4567_89ab_cdef;
+            last
+        };
+        Self::new(NOW_MS, Box::new(random))
     }
 }
 

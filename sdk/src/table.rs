@@ -151,6 +151,25 @@ impl Operation {
     }
 }
 
+#[cfg(feature = "files")]
+impl Operation {
+    /// Whether files go with its items or come out of them.
+    pub const fn moves_files(&self) -> bool {
+        self.output.gives_files || takes_files(self.parameters)
+    }
+}
+
+#[cfg(feature = "files")]
+const fn takes_files(mut parameters: &[Parameter]) -> bool {
+    while let [first, rest @ ..] = parameters {
+        if matches!(first.kind.id(), kind::Id::File) || takes_files(first.kind.nested()) {
+            return true;
+        }
+        parameters = rest;
+    }
+    false
+}
+
 /// A path's names in braces, each with what stands before it, and what stands behind the last one.
 pub(crate) fn split(path: &'static str) -> (Vec<(&'static str, &'static str)>, &'static str) {
     let (mut names, mut rest) = (Vec::new(), path);
@@ -226,6 +245,13 @@ impl Endpoint {
     pub const fn content(mut self, body: &'static Body) -> Self {
         self.body = body;
         self
+    }
+
+    /// The body is a file: the one that the only parameter of the kind [`file`](kind::file) names.
+    #[cfg(feature = "files")]
+    #[must_use]
+    pub const fn file(self) -> Self {
+        self.content(&body::FILE)
     }
 
     /// Only what the caller set is changed.

@@ -4,6 +4,8 @@
 //! `wasi:http`, inside of one call of `execute` or `authenticate`; or a host that calls `turns`, call by call.
 
 pub(crate) mod broken;
+#[cfg(feature = "files")]
+pub(crate) mod files;
 mod wasi;
 
 use std::cell::{Cell, RefCell};
@@ -95,6 +97,10 @@ pub fn headers(service: &'static Service) -> Vec<String> {
     for operation in service.operations {
         add(&mut names, operation.output.next.header);
     }
+    #[cfg(feature = "files")]
+    for name in ["content-type", "content-disposition", "etag", "last-modified"] {
+        add(&mut names, name);
+    }
     names
 }
 
@@ -165,15 +171,21 @@ fn received(outcome: Result<turns::Response, turns::ErrorCode>) -> Outcome {
             body,
         }) => Ok(Response {
             status,
-            // Nothing takes no room, and most answers have nothing.
-            headers: if headers.is_empty() {
-                Box::new(Nothing)
-            } else {
-                Box::new(Listed(headers))
-            },
+            headers: listed(headers),
             body,
+            #[cfg(feature = "files")]
+            kept: None,
         }),
         Err(code) => Err(broken::broken(code)),
+    }
+}
+
+fn listed(headers: Vec<Field>) -> Box<dyn Headers> {
+    // Nothing takes no room, and most answers have nothing.
+    if headers.is_empty() {
+        Box::new(Nothing)
+    } else {
+        Box::new(Listed(headers))
     }
 }
 
@@ -209,6 +221,8 @@ pub struct Requests {
     pub(crate) takes_rows: Cell<bool>,
     /// By the requests' IDs.
     places: RefCell<Vec<Place>>,
+    #[cfg(feature = "files")]
+    pub(crate) files: files::Files,
 }
 
 /// A request that is under way.
@@ -260,7 +274,8 @@ impl Requests {
         }
     }
 
-    fn ask(&self, base: &BaseUrl, mut request: Request) -> u32 {
+    /// A place for an answer; its number is the ID of what is asked.
+    fn place(&self) -> u32 {
         let mut places = self.places.borrow_mut();
         let place = places.iter().position(|place| matches!(place, Place::Free));
         let place = place.unwrap_or_else(|| {
@@ -270,7 +285,11 @@ impl Requests {
         if let Some(place) = places.get_mut(place) {
             *place = Place::Waiting;
         }
-        let id = u32::try_from(place).unwrap_or(u32::MAX);
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    fn ask(&self, base: &BaseUrl, mut request: Request) -> u32 {
+        let id = self.place();
         let target = std::mem::take(&mut request.target);
         self.asked.borrow_mut().push(Asked {
             id,

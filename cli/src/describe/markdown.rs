@@ -139,9 +139,12 @@ fn section(node: &Indexed<'_>, operation: &Operation, page: &mut String) {
         page.push('\n');
         paragraph(page, &format!("{requests}."));
     }
-    if let Some(emits) = words::emits(operation) {
+    for said in [words::emits(operation), words::gives_files(operation)]
+        .into_iter()
+        .flatten()
+    {
         page.push('\n');
-        paragraph(page, &format!("{emits}."));
+        paragraph(page, &format!("{said}."));
     }
     page.push('\n');
     if operation.parameters.is_empty() {

@@ -137,6 +137,7 @@ fn one(node: &Indexed<'_>, operation: &Operation, page: &mut Page) {
     }
     page.paragraph(&words::write_requests(operation).unwrap_or_default(), FAINT);
     page.paragraph(words::emits(operation).unwrap_or_default(), FAINT);
+    page.paragraph(words::gives_files(operation).unwrap_or_default(), FAINT);
     page.blank();
     if operation.parameters.is_empty() {
         page.paragraph("It takes no parameters", Style::new());

@@ -27,6 +27,7 @@ pub fn kind(node: &Indexed<'_>, kind: &Kind) -> String {
         Kind::ChooseMany(_) => "choices".to_owned(),
         Kind::Reference(_) => "reference".to_owned(),
         Kind::AnyJson => "JSON".to_owned(),
+        Kind::File => "key of a file".to_owned(),
         Kind::Group(_) => "group".to_owned(),
         Kind::Rows(_) => "rows".to_owned(),
         // The values themselves are described in a row of their own.
@@ -149,6 +150,11 @@ pub fn emits(operation: &Operation) -> Option<&'static str> {
     operation
         .emits
         .then_some("Rows are given page by page, while the item goes on")
+}
+
+/// Whether files come out of an operation.
+pub fn gives_files(operation: &Operation) -> Option<&'static str> {
+    operation.gives_files.then_some("Files come out of it")
 }
 
 /// When a parameter is present: `returnAll is false`; empty if it always is.

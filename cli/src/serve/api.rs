@@ -17,7 +17,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use super::problem::{Answered, parse};
 use super::tokens::{ClientTokens, GivenToken};
 use super::wire::{self, About, Binding, ComponentFile, CredentialCheck, Loaded};
-use super::{Server, ask, large, run};
+use super::{Server, ask, files, large, run};
 use crate::describe::{self, Format};
 
 /// Limit on a body that is neither a component nor a run: a binding with its policy.
@@ -31,7 +31,8 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
                        Spoken over a Unix socket, or on Windows a named pipe."
     ),
     paths(
-        about, document, load, describe, forget, check_credential, ask::choices, ask::fields, run::run, run::plan, progress, stop, abandon, token
+        about, document, load, describe, forget, check_credential, ask::choices, ask::fields, run::run, run::plan, progress, stop, abandon, token,
+        files::give, files::fetch, files::forget
     ),
     components(schemas(wire::Item)),
     security(("token" = [])),
@@ -68,6 +69,8 @@ pub fn router(server: Arc<Server>) -> axum::Router {
         .route("/v1/runs/{id}/stop", post(stop))
         .route("/v1/runs/{id}/abandon", post(abandon))
         .route("/v1/runs/{id}/token", post(token))
+        .route("/v1/files", post(files::give).layer(DefaultBodyLimit::disable()))
+        .route("/v1/files/{id}", get(files::fetch).delete(files::forget))
         .fallback(async || Answered::not_found("there is nothing here").hint("GET /openapi.json has what is"))
         .method_not_allowed_fallback(async || {
             Answered::new(

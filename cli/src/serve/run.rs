@@ -14,6 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use http::header::CONTENT_TYPE;
+use nodule::file::{FileContent, InputFile, NewItem, take_files};
 use nodule::json::Json;
 use nodule::recording::{Meta, Recording};
 use nodule::{Completed, Failure, ItemError, Notice, Part, Results, Runner};
@@ -21,6 +22,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::files::Files;
 use super::large::Room;
 use super::lines::{Line, Lines};
 use super::problem::Answered;
@@ -48,12 +50,17 @@ const MOST_ID_BYTES: usize = 256;
 pub async fn run(State(server): State<Arc<Server>>, body: Body) -> Result<Response, Answered> {
     let (mut run, items) = opened(&server, body).await?;
     let options = run.options().map_err(Answered::request)?;
+    let options = options.files(server.files.clone());
     let asking = run.token.take().map(ClientTokens::asking).transpose()?;
     let (tokens, wanted) = asking.unzip();
     let runner = server.runner(&run, tokens.as_ref())?;
     let record = recorded(&run)?;
     let ids = Arc::clone(&items.ids);
-    let items = items.map(|item| item.map_err(ItemError::from));
+    let files = server.files.clone();
+    let items = items.map(move |item| {
+        let item = item.and_then(|item| with_files(&files, item));
+        item.map_err(ItemError::from)
+    });
     let begun = runner.run(&run.group, &run.operation, items, &options).await;
     let mut results = begun.map_err(|error| Answered::library(&error))?;
     let registered = server.register(&results, tokens);
@@ -117,9 +124,10 @@ pub async fn plan(State(server): State<Arc<Server>>, body: Body) -> Result<Respo
     let planned = items.enumerate().then(move |(index, item)| {
         let id = take(&ids, index);
         let (runner, group, operation) = (runner.clone(), run.group.clone(), run.operation.clone());
+        let files = server.files.clone();
         async move {
-            let planned = match item {
-                Ok(item) => match runner.plan(&group, &operation, &item).await {
+            let planned = match item.and_then(|item| with_files(&files, item)) {
+                Ok(item) => match runner.plan(&group, &operation, item).await {
                     Ok(planned) => planned,
                     Err(error) => Err(Failure::InvalidInput(error.to_string())),
                 },
@@ -136,6 +144,38 @@ pub async fn plan(State(server): State<Arc<Server>>, body: Body) -> Result<Respo
         }
     });
     Ok(ndjson(planned))
+}
+
+/// An item with the files that it names by their IDs.
+fn with_files(files: &Files, item: String) -> Result<NewItem, Failure> {
+    let (parameters, named) =
+        take_files(&item).map_err(|why| Failure::InvalidInput(format!("the item: {why}")))?;
+    if named.is_empty() {
+        return Ok(item.into());
+    }
+    let parameters = parameters.into_owned();
+    let found = named.into_iter().map(|file| {
+        let FileContent::Id(id) = &file.content else {
+            return crate::folder::of_item(None, file);
+        };
+        let source = files.source(id).ok_or_else(|| {
+            Failure::InvalidInput(format!(
+                "the item: no file `{}` is kept",
+                nodule::text::shown(id, 100)
+            ))
+        })?;
+        Ok(InputFile {
+            key: file.key,
+            name: file.file_name,
+            media_type: file.media_type,
+            size: Some(source.size()),
+            source: Arc::new(source),
+        })
+    });
+    Ok(NewItem {
+        files: found.collect::<Result<_, Failure>>()?,
+        parameters,
+    })
 }
 
 fn ndjson(lines: impl Stream<Item = Bytes> + Send + 'static) -> Response {
@@ -431,9 +471,17 @@ impl Answer {
                     }
                     self.lines.extend_from_slice(json.get().as_bytes());
                 }
+                self.lines.push(b']');
+                if output.iter().any(|output| !output.files().is_empty()) {
+                    let files = output.iter().map(|output| output.files_json("id"));
+                    let files: Vec<String> = files
+                        .map(|files| files.unwrap_or_else(|| "{}".to_owned()))
+                        .collect();
+                    let _ = write!(self.lines, ",\"files\":[{}]", files.join(","));
+                }
                 match end(*part) {
-                    Some(end) => writeln!(self.lines, "],\"end\":{end}}}"),
-                    None => self.lines.write_all(b"]}\n"),
+                    Some(end) => writeln!(self.lines, ",\"end\":{end}}}"),
+                    None => self.lines.write_all(b"}\n"),
                 }
             }
             Err(failure) => writeln!(self.lines, "{{\"item\":{id},\"error\":{}}}", failure.to_json()),

@@ -1,5 +1,6 @@
 //! The types of requests and lines on the socket. The `OpenAPI` document is generated from them.
 
+use std::collections::BTreeMap;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
@@ -305,6 +306,8 @@ pub enum Line {
         item: Id,
         /// The output items, as JSON documents.
         output: Vec<Value>,
+        /// The files of each output item, by their keys. Absent if none has any.
+        files: Option<Vec<BTreeMap<String, OutputFile>>>,
         /// Present if the item had `rows`, or as many output items as `limit`.
         end: Option<RowsEnd>,
     },
@@ -335,6 +338,23 @@ pub enum Line {
         /// The summary.
         end: RunSummary,
     },
+}
+
+/// A file that came out of an item.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "for the document alone: the library writes it")]
+pub struct OutputFile {
+    /// For `/v1/files/{id}`.
+    pub id: String,
+    /// A name that is safe on every system.
+    pub file_name: Option<String>,
+    /// `image/png`
+    pub media_type: Option<String>,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
 }
 
 /// The end of an item's rows.

@@ -1,5 +1,7 @@
 /** Requests over the socket. */
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 
 import { howEnded, Interrupted, type Problem, RequestError } from './errors.js';
 import type { Process } from './process.js';
@@ -46,6 +48,38 @@ export class Connection {
 			return text;
 		} catch (error) {
 			throw error instanceof RequestError ? error : await this.interrupted(error, 'not-done', 'a request was under way');
+		}
+	}
+
+	/** Sends what a stream has, of any length. */
+	async send(path: string, body: Readable): Promise<string> {
+		const sent = this.open('POST', path, 'application/octet-stream');
+		const answer = answerTo(sent);
+		// What breaks the request is what its reader hears of, unless the stream itself broke.
+		const piped = pipeline(body, sent);
+		piped.catch(() => {});
+		try {
+			const response = await answer;
+			const text = await textOf(response);
+			if ((response.statusCode ?? 0) >= 300) throw refused(response, text);
+			return text;
+		} catch (error) {
+			if (body.errored) throw body.errored;
+			throw error instanceof RequestError ? error : await this.interrupted(error, 'not-done', 'a file was under way');
+		}
+	}
+
+	/** The body of an answer, as it comes. */
+	async stream(path: string): Promise<IncomingMessage> {
+		const sent = this.open('GET', path);
+		const answer = answerTo(sent);
+		sent.end();
+		try {
+			const response = await answer;
+			if ((response.statusCode ?? 0) >= 300) throw refused(response, await textOf(response));
+			return response;
+		} catch (error) {
+			throw error instanceof RequestError ? error : await this.interrupted(error, 'not-done', 'a file was under way');
 		}
 	}
 

@@ -12,6 +12,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
+import { Readable } from 'node:stream';
 
 import type { Ended } from './errors.js';
 import { Connection } from './http.js';
@@ -23,7 +24,7 @@ export * from './errors.js';
 export type { Item, Items } from './items.js';
 export { binaryName, findBinary, type Settings, type StartOptions } from './process.js';
 export { Exchange, Run } from './run.js';
-export type { AccessToken, AllowEntry, Binding, Failure, ItemResult, Json, Notice, PlanResult, RunOptions, RunRequest, Summary, Tls } from './run.js';
+export type { AccessToken, AllowEntry, Binding, Failure, ItemResult, Json, Notice, OutputFile, PlanResult, RunOptions, RunRequest, Summary, Tls } from './run.js';
 
 export interface About {
 	version: string;
@@ -119,6 +120,25 @@ export class Host {
 	/** Whether a credential works, by a session that is made for that. */
 	async checkCredential(binding: Binding & { component: string }): Promise<CredentialCheck> {
 		return JSON.parse(await this.connection.call('POST', '/v1/check-credential', 'application/json', JSON.stringify(binding))) as CredentialCheck;
+	}
+
+	/**
+	 * Gives a file for items, from its bytes or a stream of any length; an item names it by its ID:
+	 * `{ parameters: { …, $files: { data: { id, fileName, mediaType } } } }`. It is kept until it is let go.
+	 */
+	async giveFile(content: Uint8Array | Readable): Promise<{ id: string; size: number }> {
+		const body = content instanceof Uint8Array ? Readable.from([content]) : content;
+		return JSON.parse(await this.connection.send('/v1/files', body)) as { id: string; size: number };
+	}
+
+	/** A file that came out of an item, as a stream. */
+	async file(id: string): Promise<Readable> {
+		return await this.connection.stream(`/v1/files/${encodeURIComponent(id)}`);
+	}
+
+	/** Lets a file go. */
+	async forgetFile(id: string): Promise<void> {
+		await this.connection.call('DELETE', `/v1/files/${encodeURIComponent(id)}`);
 	}
 
 	/** How far a run is. */

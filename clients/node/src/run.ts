@@ -84,10 +84,21 @@ export interface Failure {
 
 /** An item's result; `item` is its `id`, or its position from 0. */
 export type ItemResult =
-	| { item: number | string; output: Json[]; end?: RowsEnd; rows?: never; error?: never }
+	| { item: number | string; output: Json[]; files?: Array<Record<string, OutputFile>>; end?: RowsEnd; rows?: never; error?: never }
 	| { item: number | string; output?: never; rows?: never; error: Failure }
 	/** With `streamRows`: rows of an item that goes on, before its `output` or `error`. */
 	| { item: number | string; output?: never; rows: Json[]; error?: never };
+
+/** A file of an output item, by its key there. */
+export interface OutputFile {
+	/** For `Host.file`. */
+	id: string;
+	fileName?: string;
+	mediaType?: string;
+	size: number;
+	/** In lower-case hexadecimal. */
+	sha256: string;
+}
 
 /** How many rows an item had in all; `complete` is false where it had as many as its limit. */
 export interface RowsEnd {

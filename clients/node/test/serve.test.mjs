@@ -4,9 +4,11 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
 
 import { Host, Interrupted, RequestError } from '../dist/index.js';
@@ -57,6 +59,39 @@ test('a component is loaded by its digest, and described', async () => {
 	assert.ok(wrong instanceof RequestError);
 	assert.equal(wrong.kind, 'digest');
 	assert.ok((await host.about()).components.includes(digest));
+});
+
+test('a file is given as a stream, named by an item, and comes back as one', async (t) => {
+	const service = createServer((request, response) => request.pipe(response)).listen(0, '127.0.0.1');
+	await once(service, 'listening');
+	t.after(() => service.close());
+	const base = `http://127.0.0.1:${service.address().port}`;
+	const moves = await host.load(join(target, 'hostile/moves.wasm'));
+	const piece = Buffer.alloc(65_536, 'x');
+	const { id, size } = await host.giveFile(Readable.from((function* () {
+		for (let index = 0; index < 80; index += 1) yield piece;
+	})()));
+	assert.equal(size, 80 * 65_536);
+	const task = {
+		requests: [{ method: 'PUT', url: `${base}/echo`, body: ['<', { file: 0 }, '>'], keep: true }],
+		give: [{ key: 'data', name: 'a.bin', type: 'text/plain', kept: 0 }],
+	};
+	const request = { group: 'things', operation: 'read', credential: { baseUrl: base, secret: '0123456789abcdef' } };
+	const [result] = await all(moves.run(request, [{ parameters: { task, file: 'f', $files: { f: { id, fileName: 'b' } } } }]));
+	const { data } = result.files[0];
+	assert.deepEqual([data.fileName, data.mediaType, data.size], ['a.bin', 'text/plain', size + 2]);
+	const hash = createHash('sha256');
+	for await (const bytes of await host.file(data.id)) hash.update(bytes);
+	assert.equal(hash.digest('hex'), data.sha256);
+	await host.forgetFile(data.id);
+	const gone = await host.file(data.id).catch((error) => error);
+	assert.ok(gone instanceof RequestError);
+	assert.equal(gone.kind, 'not-found');
+	const broken = Readable.from((function* () {
+		yield piece;
+		throw new Error('the disk is gone');
+	})());
+	await assert.rejects(host.giveFile(broken), /the disk is gone/);
 });
 
 test('a credential is checked, and a secret is not repeated', async () => {

@@ -90,7 +90,12 @@ fn field_kinds(credential: &CredentialSpec, by_id: &ById<'_>, problems: &mut Pro
         let name = field.kind.name();
         if matches!(
             field.kind,
-            Kind::Group(_) | Kind::Rows(_) | Kind::Values(_) | Kind::Columns(_) | Kind::Reference(_)
+            Kind::Group(_)
+                | Kind::Rows(_)
+                | Kind::Values(_)
+                | Kind::Columns(_)
+                | Kind::Reference(_)
+                | Kind::File
         ) {
             let message = format!("the kind `{name}` is not for a field of a credential");
             problems.add(parameter_at(field), message);

@@ -178,6 +178,12 @@ fn operation_record(operation: &Operation, problems: &mut Problems) {
             "expected it only of what reads: rows that were given are not taken back".to_owned(),
         );
     }
+    if operation.emits && operation.gives_files {
+        problems.add(
+            format!("{at}, gives files"),
+            "expected rows or files: what emits rows gives no files".to_owned(),
+        );
+    }
     let expected = match (&operation.effect, operation.write_requests) {
         (Effect::Read, 0)
         | (Effect::Idempotent | Effect::Keyed(_) | Effect::Write, 1..=MAX_WRITE_REQUESTS) => return,

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use thiserror::Error;
 
-use super::{CredentialSpec, Node, Operation, Parameter, ResourceGroup};
+use super::{CredentialSpec, Kind, Node, Operation, Parameter, ResourceGroup};
 
 /// The typed name, on one line.
 fn shown(name: &str) -> String {
@@ -115,6 +115,18 @@ impl Node {
                     known,
                 }
             })
+    }
+
+    /// Whether files go with the items of an operation, or come out of them.
+    #[must_use]
+    pub fn moves_files(&self, operation: &Operation) -> bool {
+        operation.gives_files || self.takes_files(&operation.parameters)
+    }
+
+    fn takes_files(&self, parameters: &[String]) -> bool {
+        // A checked description nests no deeper than a form can.
+        let mut parameters = self.parameters_by_id(parameters);
+        parameters.any(|it| it.kind == Kind::File || self.takes_files(it.kind.children()))
     }
 
     /// The credential with this name.

@@ -94,13 +94,26 @@ impl ItemCheck {
     ///
     /// As [`ItemCheck::check`].
     pub fn resolve<'a>(&self, item: &'a str) -> Result<Cow<'a, str>, Vec<ParameterProblem>> {
-        let mut walk = Walk::new(self, item, false);
+        self.resolve_with(item, &[])
+    }
+
+    /// As [`ItemCheck::resolve`], for an item that files go with, by their keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`ItemCheck::check`].
+    pub fn resolve_with<'a>(
+        &self,
+        item: &'a str,
+        files: &'a [&'a str],
+    ) -> Result<Cow<'a, str>, Vec<ParameterProblem>> {
+        let mut walk = Walk::new(self, item, files, false);
         walk.item();
         if walk.problems.is_empty() {
             return Ok(walk.resolved());
         }
         // Unknown names alone are no reason to refuse the item, so that valid items are spared the search for them.
-        let mut walk = Walk::new(self, item, true);
+        let mut walk = Walk::new(self, item, files, true);
         walk.item();
         Err(walk.problems)
     }

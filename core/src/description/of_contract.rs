@@ -131,6 +131,7 @@ macro_rules! description_of_contract {
                     parameters: operation.parameters,
                     write_requests: operation.write_requests,
                     emits: operation.emits,
+                    gives_files: operation.gives_files,
                     effect: match operation.effect {
                         description::Effect::Read => plain::Effect::Read,
                         description::Effect::Idempotent => plain::Effect::Idempotent,
@@ -196,6 +197,7 @@ macro_rules! description_of_contract {
                         id: reference.id,
                     }),
                     description::Kind::AnyJson => plain::Kind::AnyJson,
+                    description::Kind::File => plain::Kind::File,
                     description::Kind::Group(shape) => plain::Kind::Group(plain::GroupShape {
                         key: shape.key,
                         fields: shape.fields,

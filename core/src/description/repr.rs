@@ -152,6 +152,7 @@ enum KindType {
     ChooseMany,
     Reference,
     AnyJson,
+    File,
     Group,
     Rows,
     Values,
@@ -246,6 +247,7 @@ impl From<super::Kind> for Kind {
                 ..Kind::of(KindType::Reference)
             },
             super::Kind::AnyJson => Kind::of(KindType::AnyJson),
+            super::Kind::File => Kind::of(KindType::File),
             super::Kind::Group(GroupShape { key, fields }) => Kind {
                 key,
                 fields: Some(fields),
@@ -293,6 +295,7 @@ impl TryFrom<Kind> for super::Kind {
                 id: repr.id.take(),
             }),
             KindType::AnyJson => super::Kind::AnyJson,
+            KindType::File => super::Kind::File,
             KindType::Group => super::Kind::Group(GroupShape {
                 key: repr.key.take(),
                 fields: needed(&mut repr.fields, "group", "fields")?,

@@ -100,7 +100,7 @@ impl<'a> Values<'a> {
     pub(super) fn scalar_fault(&self, parameter: &Parameter, value: &Json) -> Option<String> {
         let text = value.as_str();
         let fits = match &parameter.kind {
-            Kind::Text => text.is_some_and(|text| !text.chars().any(is_deceptive)),
+            Kind::Text | Kind::File => text.is_some_and(|text| !text.chars().any(is_deceptive)),
             Kind::Multiline => text.is_some_and(|text| {
                 !text
                     .chars()
@@ -214,7 +214,7 @@ fn under_key<'j>(key: Option<&str>, value: &'j Json) -> Result<Option<&'j Json>,
 /// The values that a kind takes, for `expected …`.
 fn wanted(kind: &Kind) -> String {
     match kind {
-        Kind::Text => "one line of text".to_owned(),
+        Kind::Text | Kind::File => "one line of text".to_owned(),
         Kind::Multiline => "a text".to_owned(),
         Kind::Integer(range) => format!("a whole number{}", limits(range)),
         Kind::Number(range) => format!("a number{}", limits(range)),
@@ -248,6 +248,7 @@ pub(crate) fn is_single(kind: &Kind) -> bool {
             | Kind::DateTime
             | Kind::Choice(_)
             | Kind::Reference(_)
+            | Kind::File
     )
 }
 

@@ -158,6 +158,7 @@ fn form(mut columns: Vec<Parameter>) -> Node {
         effect: Effect::Read,
         write_requests: 0,
         emits: false,
+        gives_files: false,
         request: None,
         output_schema: Json::Object(Object::new()),
         hints: None,

@@ -150,7 +150,7 @@ impl Check {
         let mut faults = Vec::new();
         for (index, (item, result)) in self.case.items.iter().zip(results).enumerate() {
             let found = match result {
-                Ok(output) => output.iter().map(|json| held(json.get())).collect(),
+                Ok(output) => output.iter().map(|output| held(&output.recorded())).collect(),
                 Err(failure) => failure.to_json(),
             };
             let (expected, is_same) = match &item.result {

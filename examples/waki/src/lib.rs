@@ -49,6 +49,7 @@ impl d::Guest for Node {
                 effect: d::Effect::Read,
                 write_requests: 0,
                 emits: false,
+                gives_files: false,
                 request: Some("GET /v1/customers/{id}".into()),
                 output_schema: r#"{"type": "object"}"#.into(),
                 hints: None,

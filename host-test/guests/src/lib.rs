@@ -208,6 +208,7 @@ pub fn describe() -> d::Node {
         output_schema: text("{}"),
         request: None,
         emits: false,
+        gives_files: false,
         hints: None,
     };
     d::Node {

@@ -60,11 +60,11 @@ pub async fn every_limit(bench: &Bench) {
         ("host-resources", 64, HOARDS_HANDLES, json!({"hostile": true})),
         ("output-bytes", 1024, CALLS, to("/large")),
     ];
-    // The engine has one stack size, so a policy with another one is refused; row 28 shows that the limit works.
+    // The engine has one stack size, so a policy with another one is refused; row 28 shows that the limit works. Files have row 156.
     let covered: Vec<&str> = cases
         .iter()
         .map(|(key, ..)| *key)
-        .chain(["stack-bytes"])
+        .chain(["stack-bytes", "file-bytes", "run-file-bytes", "files"])
         .collect();
     for knob in LIMIT_SPECS {
         assert!(covered.contains(&knob.key), "`{}` has no case", knob.key);

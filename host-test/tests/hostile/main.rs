@@ -36,6 +36,7 @@ mod inputs;
 mod keys;
 mod loading;
 mod many;
+mod moving;
 mod network;
 mod oauth2;
 mod outbound;
@@ -193,6 +194,9 @@ const ROWS: &[Row] = rows! {
     151 "more requests at once than the call may have" crowd::more_than_allowed;
     152 "logs and panics that flood, deceive or tell secrets" saying::logs_and_panics;
     153 "rows that never end, or are another item's" emitting::rows;
+    154 "files of items that are links, pipes, elsewhere or lie" moving::files_of_items;
+    155 "names of files that lead elsewhere" moving::names_of_files;
+    156 "files that never end, are many or another item's" moving::files_that_come_out;
 };
 
 fn main() -> ExitCode {
@@ -207,12 +211,12 @@ fn main() -> ExitCode {
         .expect("threads");
     let by_turns: &'static Bench = Box::leak(Box::new(Bench::new()));
     let through_wasi: &'static Bench = Box::leak(Box::new(by_turns.through_wasi()));
-    // Row 35 takes long and mixes all guests, and rows 45 and 153 are about turns; the other rows stop before anything runs, or
+    // Row 35 takes long and mixes all guests, and rows 45 and 153 to 156 are about turns; the other rows stop before anything runs, or
     // run the command itself.
     let once = |row: &Row| {
         matches!(
             row.number,
-            35 | 45 | 66 | 70 | 71 | 74 | 80 | 81 | 85 | 86 | 89 | 90 | 153
+            35 | 45 | 66 | 70 | 71 | 74 | 80 | 81 | 85 | 86 | 89 | 90 | 153..=156
         )
     };
     let also = ROWS.iter().filter(|row| !once(row));

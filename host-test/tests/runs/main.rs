@@ -32,6 +32,7 @@ mod both_ways;
 mod drop;
 mod ended;
 mod endings;
+mod files;
 mod hooked;
 mod interrupt;
 mod journal;

@@ -149,6 +149,17 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
     let asked = ["post /v1/choices", "post /v1/fields", "post /v1/runs/{id}/token"].map(str::to_owned);
     seen.borrow_mut().extend(asked);
 
+    let given = server
+        .send(Method::POST, "/v1/files", "application/octet-stream", "hello")
+        .await;
+    let given = (given.0, serde_json::from_slice(&given.1).unwrap());
+    check("post /v1/files", "FileKept", &given);
+    let path = format!("/v1/files/{}", given.1["id"].as_str().unwrap());
+    assert_eq!(server.send(Method::GET, &path, "", "").await.1, b"hello");
+    assert_eq!(server.send(Method::DELETE, &path, "", "").await.0, 204);
+    let asked = ["get /v1/files/{id}", "delete /v1/files/{id}"].map(str::to_owned);
+    seen.borrow_mut().extend(asked);
+
     let mut run = get_member(&digest, &simulator);
     run["progressMs"] = json!(1);
     document.check("Run", &run);

@@ -26,6 +26,7 @@ mod certified;
 
 mod document;
 mod ends;
+mod files;
 #[cfg(unix)]
 mod process;
 mod requests;

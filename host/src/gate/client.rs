@@ -28,9 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::{Uri, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
@@ -40,6 +38,7 @@ use tower_service::Service;
 use crate::error::Error;
 use crate::gate::network::{Network, Proxy, ProxyServer};
 use crate::gate::tls::Tls;
+use crate::gate::upload::OutgoingBody;
 use keeping::Choice;
 use load::{Counted, Load, Place};
 use nodule_core::address::{AddressDenial, AddressLists, Permit, filter};
@@ -150,7 +149,7 @@ impl OriginClient {
     pub(crate) fn request(
         &self,
         connecting: Arc<Connecting>,
-        mut request: http::Request<Full<Bytes>>,
+        mut request: http::Request<OutgoingBody>,
     ) -> impl Future<Output = Result<http::Response<Incoming>, legacy::Error>> + use<> {
         if let Some(value) = self
             .plain_proxy

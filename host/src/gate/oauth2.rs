@@ -213,6 +213,7 @@ impl TokenEndpoint {
             path_and_query: url.path().to_owned(),
             headers: parts.headers,
             body: Content::Whole(Bytes::from(body)),
+            keep: false,
         };
         let answer = self
             .pipeline()

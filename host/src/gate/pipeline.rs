@@ -23,7 +23,8 @@
 //! 9. The exchange is recorded: the request as before step 4, the response as after step 8.
 //!
 //! Bodies are buffered in memory, up to their limit: redaction and recording need the whole response, a node reads a
-//! JSON document completely anyway, and a complete body costs the guest fewer calls than a stream.
+//! JSON document completely anyway, and a complete body costs the guest fewer calls than a stream. Files are not: [`upload`](crate::gate::upload)
+//! reads those that are sent, and [`kept`] holds those that arrive. The node sees neither, and no secret is looked for in them.
 
 mod authorise;
 mod check;
@@ -33,6 +34,7 @@ mod exchange;
 pub(crate) mod header;
 mod held;
 mod hook;
+mod kept;
 mod observed;
 mod overlap;
 mod permit;
@@ -59,6 +61,7 @@ use crate::events::{self, Label};
 use crate::gate::access::Access;
 use crate::gate::budget::Pace;
 use crate::gate::client::{self, Clients, Freshness, OriginClient, Owner, RunnerTls, TlsManner};
+use crate::gate::upload::Upload;
 use nodule_core::address::Permit;
 use nodule_core::canonical::{Base, CanonicalUrl};
 use nodule_core::failure::Failure;
@@ -70,6 +73,7 @@ use nodule_core::secret::Secret;
 pub(crate) use check::{Content, RawRequest};
 pub(crate) use held::{BufferReservation, Buffered};
 pub use hook::{HookedRequest, RequestHook};
+pub(crate) use kept::{KeptBody, Lost};
 pub(crate) use observed::{Answered, LastAnswer, Observed, Redirect};
 pub(crate) use overlap::Overlap;
 pub(crate) use permit::AUTHENTICATION_REQUESTS;
@@ -173,10 +177,21 @@ struct ValidatedRequest {
     /// Whether the node declares its origin, and what follows from that.
     declaration: Declaration,
     headers: HeaderMap,
+    /// What a recording has. Of an [`Upload`], only where there is a recording.
     body: Bytes,
+    /// What is sent in the body's place.
+    upload: Option<Upload>,
+    /// Whether the body of a success becomes a file.
+    keep: bool,
 }
 
 impl ValidatedRequest {
+    /// Bytes of the body, where known.
+    fn size(&self) -> u64 {
+        let upload = self.upload.as_ref().and_then(Upload::size);
+        upload.unwrap_or_else(|| u64::try_from(self.body.len()).unwrap_or(u64::MAX))
+    }
+
     /// Whether the credential's access may go there.
     fn may_have_access(&self) -> bool {
         self.below_base || self.declaration.has_access
@@ -197,6 +212,8 @@ pub(crate) struct BufferedResponse {
     pub(crate) body: Bytes,
     /// Reserves memory for the body, for as long as the node may read it.
     pub(crate) hold: BufferReservation,
+    /// The body, if it becomes a file.
+    pub(crate) kept: Option<KeptBody>,
 }
 
 impl BufferedResponse {
@@ -263,7 +280,7 @@ impl Pipeline {
             Some(rate) if self.is_live() => rate.turn().await,
             _ => None,
         };
-        let sent = checked.body.len();
+        let sent = usize::try_from(checked.size()).unwrap_or(usize::MAX);
         let outcome = self.carry_out(&mut checked, options.as_ref()).await;
         if self.scope == Scope::Authentication {
             self.note_answer(&outcome);
@@ -346,6 +363,7 @@ impl Pipeline {
                 let (request, started) = (self.recordable(checked)?, Timestamp::now());
                 let clock = Instant::now();
                 let outcome = self.live(clients, checked, permit, options).await;
+                let (outcome, kept) = self.recordable_file(outcome).await;
                 recorder.push(Exchange {
                     role: self.role(),
                     item: self.item,
@@ -371,7 +389,8 @@ impl Pipeline {
                     started,
                     duration: clock.elapsed(),
                 });
-                outcome.map_err(|failed| failed.error)
+                let answer = outcome.map_err(|failed| failed.error)?;
+                Ok(BufferedResponse { kept, ..answer })
             }
         }
     }

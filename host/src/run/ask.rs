@@ -100,7 +100,7 @@ impl Inner {
         };
         let answer = asking.with_session().await;
         let result = match &answer {
-            Ok(answer) => Ok(vec![line(answer)]),
+            Ok(answer) => Ok(vec![line(answer).into()]),
             Err(failure) => Err(failure.clone()),
         };
         self.keep(number.index(), &recorded, asking.clock_and_rng, &result);

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::events;
 use crate::gate::pipeline::Pipeline;
 use crate::run::batch::Manner;
+use crate::run::files;
 use crate::run::item::Item;
 use crate::run::outputs::{self, READ_HERE, output_item};
 use crate::run::rows::{CallRows, End, Outlet};
 use crate::run::runner::{BoundOperation, Inner};
-use crate::runtime::bindings::{execution, turns, types};
+use crate::runtime::bindings::{execution, files_by_turns, turns, types};
 use crate::runtime::clock_and_rng::ClockAndRng;
 use crate::runtime::instance::Stop;
 use crate::runtime::session::Session;
@@ -62,7 +63,12 @@ pub(crate) async fn run_chunk(
     if let [item] = items
         && let Some(result) = results.first()
     {
-        inner.keep(item.index, &item.parameters, clock_and_rng, result);
+        if item.files.is_empty() || !inner.is_sequential() {
+            inner.keep(item.index, &item.parameters, clock_and_rng, result);
+        } else {
+            let parameters = files::recorded(&item.parameters, &item.files).await;
+            inner.keep(item.index, &parameters, clock_and_rng, result);
+        }
     }
     (results, chunk.manner.into_inner().ok().flatten())
 }
@@ -211,6 +217,9 @@ impl Chunk<'_> {
             on_failure,
             ..
         } = *self;
+        if let ([item], true) = (items, operation.moves_files) {
+            return Ok(vec![self.transfer(pipeline, item, in_flight).await?]);
+        }
         let count = items.len();
         let rows = CallRows::new(items, self.stream, inner.limits().output_bytes);
         let behind = match items {
@@ -281,6 +290,67 @@ impl Chunk<'_> {
         }
         let read = tokio::task::spawn_blocking(read).await;
         read.map_err(|_| Stop::Trap("its results could not be read".to_owned()))
+    }
+}
+
+impl Chunk<'_> {
+    /// Runs an item of an operation that moves files, and keeps those that come out.
+    async fn transfer(
+        &self,
+        pipeline: &Arc<Pipeline>,
+        item: &Item,
+        in_flight: u32,
+    ) -> Result<ItemResult, Stop> {
+        let Self {
+            inner,
+            operation,
+            clock_and_rng,
+            ..
+        } = *self;
+        let about: Vec<_> = item
+            .files
+            .iter()
+            .map(|file| files_by_turns::File {
+                key: &file.key,
+                file_name: file.name.as_deref(),
+                media_type: file.media_type.as_deref(),
+                size: file.size,
+            })
+            .collect();
+        let (base_url, settings) = (inner.base_text(), inner.settings());
+        let call = files_by_turns::Call {
+            group: &operation.group,
+            operation: &operation.name,
+            parameters: &item.parameters,
+            files: &about,
+            in_flight,
+            service: execution::Service {
+                credential: inner.credential().map(Credential::name),
+                base_url: &base_url,
+                settings: &settings,
+                access: None,
+            },
+        };
+        let component = &inner.component;
+        let mut guard = operation.idle.take(
+            component.engine(),
+            &inner.account,
+            Arc::clone(pipeline),
+            clock_and_rng,
+        );
+        let answer = guard.transfer(component.pre(), call, &item.files).await?;
+        operation.idle.put(guard);
+        let transferred = match answer {
+            Ok(transferred) => transferred,
+            Err(failure) => return Ok(Err(told(pipeline, failure))),
+        };
+        let bytes: usize = transferred.outputs.iter().map(|output| output.json.len()).sum();
+        let limit = inner.limits().output_bytes;
+        if bytes > limit {
+            return Err(outputs::too_large(limit));
+        }
+        let (store, all_bytes) = (operation.files.as_ref(), &operation.file_bytes);
+        Ok(files::read(pipeline, store, all_bytes, item.index, transferred).await)
     }
 }
 
@@ -430,7 +500,7 @@ fn read(pipeline: &Pipeline, result: execution::ItemResult) -> ItemResult {
     match result {
         Ok(output) => output
             .into_iter()
-            .map(|output| output_item(output.json))
+            .map(|output| Ok(output_item(output.json)?.into()))
             .collect(),
         Err(failure) => Err(told(pipeline, failure)),
     }
@@ -450,7 +520,7 @@ mod tests {
     use nodule_core::failure::{Answer, ParameterProblem};
 
     fn done(text: &str) -> ItemResult {
-        output_item(text.to_owned()).map(|json| vec![json])
+        output_item(text.to_owned()).map(|json| vec![json.into()])
     }
 
     fn outputs(texts: &[&str]) -> Vec<types::Output> {
@@ -482,6 +552,7 @@ mod tests {
         Item {
             index,
             parameters: "{}".to_owned(),
+            files: Arc::default(),
             problems: if fits { Vec::new() } else { vec![problem] },
             given: None,
         }

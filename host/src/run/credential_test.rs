@@ -91,6 +91,7 @@ fn request(base: &Base, path: &str) -> RawRequest {
         path_and_query: format!("{}{path}", url.path().trim_end_matches('/')),
         headers: HeaderMap::new(),
         body: Content::Whole(Bytes::new()),
+        keep: false,
     }
 }
 

@@ -12,9 +12,8 @@ use futures_util::stream::{CatchUnwind, Fuse};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use jiff::Timestamp;
 use nodule_core::failure::Failure;
-use nodule_core::outcome::{ItemResult, OnFailure};
+use nodule_core::outcome::{ItemResult, OnFailure, Output};
 use nodule_core::retry::{Retry, countable};
-use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -23,6 +22,7 @@ use tracing::Instrument as _;
 
 use super::batch::{BatchPlan, BatchSize, ITEMS_PER_SLOT, Shown};
 use super::call::run_chunk;
+use super::files::NewItem;
 use super::item::{Completed, ItemError, Part, check, facts};
 use super::journal::{Earlier, JournalError, OpenJournal, Progress, State, durable, item_digest};
 use super::notice::NoticeSender;
@@ -125,7 +125,7 @@ impl Driver {
         let is_kept = journal.as_ref().is_none_or(|journal| journal.keeps_parts());
         let streams =
             options.stream_rows && operation.emits && inner.runs_by_turns() && !is_recorded && is_kept;
-        let is_alone = streams || inner.is_one_item_per_call(&operation);
+        let is_alone = streams || operation.moves_files || inner.is_one_item_per_call(&operation);
         let slots = if is_recorded { 1 } else { concurrency };
         // Within one call, the node itself starts nothing after a failure.
         let is_one_call = options.on_failure == OnFailure::Stop && !is_alone;
@@ -189,9 +189,10 @@ impl Driver {
         }
     }
 
-    pub(super) async fn drive<S>(&mut self, mut items: Pin<&mut Items<S>>) -> Result<(), Error>
+    pub(super) async fn drive<S, I>(&mut self, mut items: Pin<&mut Items<S>>) -> Result<(), Error>
     where
-        S: Stream<Item = Result<String, ItemError>>,
+        S: Stream<Item = Result<I, ItemError>>,
+        I: Into<NewItem>,
     {
         // The summary shows how the run ended even if this code unwinds.
         let _broken = BrokenUnlessEnded(Arc::clone(&self.stats));
@@ -223,9 +224,10 @@ impl Driver {
         outcome
     }
 
-    async fn work<S>(&mut self, mut items: Pin<&mut Items<S>>)
+    async fn work<S, I>(&mut self, mut items: Pin<&mut Items<S>>)
     where
-        S: Stream<Item = Result<String, ItemError>>,
+        S: Stream<Item = Result<I, ItemError>>,
+        I: Into<NewItem>,
     {
         loop {
             self.obey();
@@ -275,21 +277,28 @@ impl Driver {
     }
 
     /// Handles what the source yielded: an item, its end, or an error.
-    fn take(&mut self, item: Option<Result<Result<String, ItemError>, Panic>>, now: Now) {
-        let item = match item {
-            Some(Ok(Ok(parameters))) => Ok(parameters),
+    fn take(&mut self, item: Option<Result<Result<impl Into<NewItem>, ItemError>, Panic>>, now: Now) {
+        let item: Result<NewItem, Failure> = match item {
+            Some(Ok(Ok(item))) => Ok(item.into()),
             Some(Ok(Err(ItemError::Item(failure)))) => Err(failure),
             Some(Ok(Err(ItemError::Source(error)))) => return self.source_failed(error.to_string()),
             Some(Err(panic)) => return self.source_failed(format!("it panicked: {}", words(&*panic))),
             None => return self.end_of_items(),
         };
         let index = self.schedule.next_index();
-        let (given, failure) = match item {
-            Ok(parameters) => (parameters, None),
-            Err(failure) => ("null".to_owned(), Some(failure)),
+        let item = item.and_then(|item| self.with_fitting_files(item));
+        let (
+            NewItem {
+                parameters: given,
+                files,
+            },
+            failure,
+        ) = match item {
+            Ok(item) => (item, None),
+            Err(failure) => ("null".to_owned().into(), Some(failure)),
         };
-        let digest = self.journal.is_some().then(|| item_digest(&given));
-        let (parameters, problems) = check(&self.operation, given);
+        let digest = self.journal.is_some().then(|| item_digest(&given, &files));
+        let (parameters, problems) = check(&self.operation, given, &files);
         let facts = match failure {
             None => facts(&self.operation, &parameters),
             Some(failure) => Err(failure),
@@ -304,12 +313,30 @@ impl Driver {
         };
         let taken = Taken {
             parameters,
+            files: files.into(),
             problems,
             facts,
             digest,
             before,
         };
         self.schedule.take(taken, now);
+    }
+
+    /// Refuses files that nothing takes, or too many.
+    fn with_fitting_files(&self, item: NewItem) -> Result<NewItem, Failure> {
+        let NewItem { files, .. } = &item;
+        let most = self.inner.limits().files;
+        if !files.is_empty() && !self.operation.moves_files {
+            return Err(Failure::InvalidInput(
+                "the item has files, and the operation takes none".to_owned(),
+            ));
+        }
+        if files.len() > most {
+            return Err(Failure::Limit(format!(
+                "more than {most} files of one item (`files`)"
+            )));
+        }
+        Ok(item)
     }
 
     /// The source is exhausted. If the journal knows more items than that, they are missing.
@@ -381,7 +408,7 @@ impl Driver {
     }
 
     /// A part that an earlier run with the same journal gave.
-    fn earlier_part(&self, item: usize, part: u32) -> Result<Vec<Box<RawValue>>, JournalError> {
+    fn earlier_part(&self, item: usize, part: u32) -> Result<Vec<Output>, JournalError> {
         match &self.journal {
             Some(journal) => read_list(journal.as_ref(), item, &journal.part(item, part)?),
             None => Ok(Vec::new()),
@@ -546,8 +573,8 @@ impl Driver {
 }
 
 /// Reads a list of output items.
-fn read_list(journal: &dyn OpenJournal, item: usize, list: &str) -> Result<Vec<Box<RawValue>>, JournalError> {
-    serde_json::from_str(list).map_err(|error| JournalError::Damaged {
+fn read_list(journal: &dyn OpenJournal, item: usize, list: &str) -> Result<Vec<Output>, JournalError> {
+    Output::read_list(list).map_err(|error| JournalError::Damaged {
         path: PathBuf::from(journal.name()),
         message: format!("the result of item {item} is no list of JSON values: {error}"),
     })

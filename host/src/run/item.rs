@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nodule_core::description::Effect;
 use nodule_core::failure::{Failure, ParameterProblem};
-use nodule_core::outcome::ItemResult;
+use nodule_core::outcome::{ItemResult, Output};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 
 use super::given::Given;
 use super::runner::BoundOperation;
+use crate::gate::file::InputFile;
 
 /// The number of keys remembered without a journal: two megabytes, and far more items than are ever in a window.
 const REMEMBERED: usize = 65_536;
@@ -26,6 +27,8 @@ const REMEMBERED: usize = 65_536;
 pub(crate) struct Item {
     pub(crate) index: usize,
     pub(crate) parameters: String,
+    /// The files that go with it.
+    pub(crate) files: Arc<[InputFile]>,
     /// What does not fit the form of the operation. Such an item fails when it is its turn, and the node never sees it.
     pub(crate) problems: Vec<ParameterProblem>,
     /// How far it has come with its rows; `None` if they are not streamed.
@@ -57,7 +60,7 @@ pub struct Completed {
 
 impl Completed {
     /// A part that an earlier run gave.
-    pub(super) fn earlier(index: usize, rows: Vec<Box<RawValue>>) -> Self {
+    pub(super) fn earlier(index: usize, rows: Vec<Output>) -> Self {
         Self {
             index,
             tries: 0,
@@ -152,8 +155,13 @@ pub(super) struct Facts {
 
 /// Checks an item against the form of its operation. Returns its parameters as the node gets them, with each reference
 /// as its ID, and what is wrong with them.
-pub(super) fn check(operation: &BoundOperation, parameters: String) -> (String, Vec<ParameterProblem>) {
-    match operation.form.resolve(&parameters) {
+pub(super) fn check(
+    operation: &BoundOperation,
+    parameters: String,
+    files: &[InputFile],
+) -> (String, Vec<ParameterProblem>) {
+    let keys: Vec<&str> = files.iter().map(|file| file.key.as_str()).collect();
+    match operation.form.resolve_with(&parameters, &keys) {
         Ok(Cow::Owned(resolved)) => (resolved, Vec::new()),
         Ok(Cow::Borrowed(_)) => (parameters, Vec::new()),
         Err(problems) => (parameters, problems),

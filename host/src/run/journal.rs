@@ -15,11 +15,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use nodule_core::credential::Credential;
-use ring::digest::{SHA256, digest};
-use serde_json::value::RawValue;
+use nodule_core::outcome::Output;
+use ring::digest::{Context, SHA256};
 use tokio::sync::watch;
 
 pub use crate::error::JournalError;
+use crate::gate::file::InputFile;
 use crate::run::notice::NoticeSender;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteJournal;
@@ -290,22 +291,36 @@ pub struct Progress {
     pub error: Option<Arc<JournalError>>,
 }
 
-/// The digest of an item's text.
-pub(crate) fn item_digest(text: &str) -> [u8; 32] {
+/// The digest of an item's text, and of what is said of its files.
+pub(crate) fn item_digest(text: &str, files: &[InputFile]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    context.update(text.as_bytes());
+    for InputFile {
+        key,
+        name,
+        media_type,
+        size,
+        ..
+    } in files
+    {
+        // JSON texts cannot be mistaken for one another.
+        let said = serde_json::json!([key, name, media_type, size]);
+        context.update(said.to_string().as_bytes());
+    }
     let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    bytes.copy_from_slice(context.finish().as_ref());
     bytes
 }
 
 /// The list of an item's output items.
-pub(crate) fn list(output: &[Box<RawValue>]) -> String {
+pub(crate) fn list(output: &[Output]) -> String {
     let mut list = String::with_capacity(output.iter().map(|json| json.get().len() + 1).sum::<usize>() + 2);
     list.push('[');
-    for (position, json) in output.iter().enumerate() {
+    for (position, output) in output.iter().enumerate() {
         if position > 0 {
             list.push(',');
         }
-        list.push_str(json.get());
+        output.write(&mut list);
     }
     list.push(']');
     list

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::files::FileStore;
 use super::journal::Journal;
 use nodule_core::outcome::{OnFailure, OnUnknown, ResultOrder};
 use nodule_core::rate::Rate;
@@ -48,6 +49,9 @@ pub struct RunOptions {
     /// Where the run records its progress, so that it can be resumed.
     #[serde(skip)]
     pub journal: Option<Arc<dyn Journal>>,
+    /// Where files go that come out of items. An operation that gives files does not run without it.
+    #[serde(skip)]
+    pub files: Option<Arc<dyn FileStore>>,
     /// What happens to items of a plain write whose outcome an earlier run with the same journal does not know.
     pub on_unknown: OnUnknown,
 }
@@ -68,6 +72,7 @@ impl Default for RunOptions {
             stream_rows: false,
             limit: None,
             journal: None,
+            files: None,
             on_unknown: OnUnknown::default(),
         }
     }
@@ -141,6 +146,13 @@ impl RunOptions {
     #[must_use]
     pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
         self.journal = Some(Arc::new(journal));
+        self
+    }
+
+    /// Keeps the files that come out of items there.
+    #[must_use]
+    pub fn files(mut self, store: impl FileStore + 'static) -> Self {
+        self.files = Some(Arc::new(store));
         self
     }
 

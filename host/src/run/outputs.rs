@@ -29,7 +29,7 @@ pub(super) async fn read(outputs: Vec<Output>) -> ItemResult {
     let read = move || {
         outputs
             .into_iter()
-            .map(|output| output_item(output.json))
+            .map(|output| Ok(output_item(output.json)?.into()))
             .collect()
     };
     if !is_large {

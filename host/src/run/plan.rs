@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use super::call::alone;
+use super::files::NewItem;
 use super::item::{Item, check};
 use super::runner::{BoundOperation, Inner, Runner};
 use crate::error::Error;
@@ -24,10 +25,10 @@ impl Runner {
         &self,
         group: &str,
         operation: &str,
-        item: &str,
+        item: impl Into<NewItem>,
     ) -> Result<Result<Vec<Planned>, Failure>, Error> {
         let operation = BoundOperation::new(&self.inner, group, operation)?;
-        Ok(self.inner.plan(&operation, item).await)
+        Ok(self.inner.plan(&operation, item.into()).await)
     }
 }
 
@@ -63,14 +64,16 @@ impl Component {
 }
 
 impl Inner {
-    async fn plan(&self, operation: &BoundOperation, item: &str) -> Result<Vec<Planned>, Failure> {
-        let (parameters, problems) = check(operation, item.to_owned());
+    async fn plan(&self, operation: &BoundOperation, item: NewItem) -> Result<Vec<Planned>, Failure> {
+        let NewItem { parameters, files } = item;
+        let (parameters, problems) = check(operation, parameters, &files);
         if !problems.is_empty() {
             return Err(Failure::InvalidParameters(problems));
         }
         let item = Item {
             index: 0,
             parameters,
+            files: files.into(),
             problems,
             given: None,
         };

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nodule_core::failure::Failure;
-use serde_json::value::RawValue;
+use nodule_core::outcome::Output;
 use tokio::sync::{mpsc, oneshot};
 
 use super::given::Given;
@@ -24,7 +24,7 @@ const MOST_CURSOR_BYTES: usize = 64 * 1024;
 /// Rows of an item that goes on.
 pub(crate) struct Part {
     pub(super) item: usize,
-    pub(super) rows: Vec<Box<RawValue>>,
+    pub(super) rows: Vec<Output>,
     pub(super) cursor: String,
     /// Told when the reader has them.
     pub(super) taken: oneshot::Sender<()>,

@@ -276,9 +276,12 @@ impl Inner {
             return;
         };
         let result = match result {
-            Ok(output) => {
-                RecordedResult::Output(output.iter().map(|json| recording::held(json.get())).collect())
-            }
+            Ok(output) => RecordedResult::Output(
+                output
+                    .iter()
+                    .map(|output| recording::held(&output.recorded()))
+                    .collect(),
+            ),
             Err(failure) => RecordedResult::Error(failure.to_json()),
         };
         let call = match clock_and_rng {

@@ -29,6 +29,7 @@ use nodule_core::outcome::{ItemResult, OnFailure, OnUnknown, ResultOrder};
 use nodule_core::retry::{Backoff, Breaker, Retry};
 
 use crate::gate::budget::Pace;
+use crate::gate::file::InputFile;
 
 use super::batch::BatchSize;
 use super::given::Given;
@@ -116,6 +117,7 @@ struct Resting {
 /// An item that was read from the source.
 pub(super) struct Taken {
     pub(super) parameters: String,
+    pub(super) files: Arc<[InputFile]>,
     /// What the run needs to know of the item, or why it cannot run.
     /// What does not fit the form of the operation.
     pub(super) problems: Vec<ParameterProblem>,
@@ -265,6 +267,7 @@ impl Schedule {
     pub(super) fn take(&mut self, taken: Taken, now: Now) {
         let Taken {
             parameters,
+            files,
             problems,
             facts,
             digest,
@@ -294,6 +297,7 @@ impl Schedule {
             item: Item {
                 index,
                 parameters,
+                files,
                 problems,
                 given: None,
             },

@@ -23,7 +23,7 @@ mod generated {
 }
 
 pub(crate) use generated::exports::workflow::node::{
-    authentication, choices, description, execution, signing, turns, types,
+    authentication, choices, description, execution, files_by_turns, signing, turns, types,
 };
 
 mod described;
@@ -52,6 +52,13 @@ pub(crate) struct NodePre {
     signing: Option<signing::GuestIndices>,
     /// Set if the node runs by turns.
     turns: Option<ByTurns>,
+    /// Set if the node moves files.
+    files: Option<WithFiles>,
+}
+
+struct WithFiles {
+    guest: files_by_turns::GuestIndices,
+    looked_at: Arc<[HeaderName]>,
 }
 
 struct ByTurns {
@@ -67,6 +74,11 @@ pub(crate) enum Executing {
         /// The response headers that the node gets.
         looked_at: Arc<[HeaderName]>,
     },
+    WithFiles {
+        node: files_by_turns::Guest,
+        /// As above.
+        looked_at: Arc<[HeaderName]>,
+    },
 }
 
 /// The interface of nodes that make sessions.
@@ -77,6 +89,9 @@ pub(crate) const SIGNING: &str = "workflow:node/signing@0.2.0";
 
 /// The interface of nodes whose forms ask the service.
 pub(crate) const CHOICES: &str = "workflow:node/choices@0.2.0";
+
+/// The interface of nodes that move files.
+pub(crate) const FILES: &str = "workflow:node/files-by-turns@0.2.0";
 
 type Store = wasmtime::Store<State>;
 
@@ -94,6 +109,7 @@ impl NodePre {
             execution: execution::GuestIndices::new(&pre)?,
             signing: signing.map(|_| signing::GuestIndices::new(&pre)).transpose()?,
             turns: None,
+            files: None,
             pre,
         })
     }
@@ -119,6 +135,13 @@ impl NodePre {
     pub(crate) fn by_turns(&mut self, looked_at: Arc<[HeaderName]>) -> wasmtime::Result<()> {
         let guest = turns::GuestIndices::new(&self.pre)?;
         self.turns = Some(ByTurns { guest, looked_at });
+        Ok(())
+    }
+
+    /// Makes the node move files. It gets these response headers.
+    pub(crate) fn with_files(&mut self, looked_at: Arc<[HeaderName]>) -> wasmtime::Result<()> {
+        let guest = files_by_turns::GuestIndices::new(&self.pre)?;
+        self.files = Some(WithFiles { guest, looked_at });
         Ok(())
     }
 
@@ -165,6 +188,18 @@ impl NodePre {
                 looked_at: Arc::clone(&turns.looked_at),
             },
             None => Executing::Plainly(self.execution.load(store, &instance)?),
+        })
+    }
+
+    /// An instance that moves files.
+    pub(crate) async fn moving_files(&self, store: &mut Store) -> wasmtime::Result<Executing> {
+        let Some(files) = &self.files else {
+            wasmtime::bail!("the node does not export `{FILES}` beside `turns`");
+        };
+        let instance = self.instance(store).await?;
+        Ok(Executing::WithFiles {
+            node: files.guest.load(store, &instance)?,
+            looked_at: Arc::clone(&files.looked_at),
         })
     }
 

@@ -20,7 +20,7 @@ mod types;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::runtime::bindings::{AUTHENTICATION, CHOICES, NodePre, SIGNING};
+use crate::runtime::bindings::{AUTHENTICATION, CHOICES, FILES, NodePre, SIGNING};
 use crate::runtime::engine::Engine;
 use crate::runtime::loaded::LoadedNode;
 use nodule_core::description::Node;
@@ -97,10 +97,18 @@ impl Component {
         node.imports = contract::void_imports(pre.component());
         described::refuse_mute(&node, pre.has(CHOICES))?;
         described::refuse_sessionless(&node, pre.has(AUTHENTICATION), pre.has(SIGNING))?;
-        if engine.turns() && pre.has(TURNS) {
+        let moves_files = pre.has(FILES) && pre.has(TURNS);
+        described::refuse_fileless(&node, moves_files)?;
+        if pre.has(TURNS) && (engine.turns() || moves_files) {
             let looked_at = described::looked_at(engine, &pre).await?;
-            pre.by_turns(looked_at)
-                .map_err(|error| contract::wrong(TURNS, &error))?;
+            if moves_files {
+                pre.with_files(Arc::clone(&looked_at))
+                    .map_err(|error| contract::wrong(FILES, &error))?;
+            }
+            if engine.turns() {
+                pre.by_turns(looked_at)
+                    .map_err(|error| contract::wrong(TURNS, &error))?;
+            }
         }
         let loaded = Arc::new(LoadedNode { pre, node, digest });
         *loading = Arc::downgrade(&loaded);

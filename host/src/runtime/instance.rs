@@ -4,6 +4,7 @@
 //! [pipeline](crate::gate::pipeline), and nothing else.
 
 mod ask;
+mod files;
 mod patience;
 mod sign;
 mod turns;
@@ -20,9 +21,11 @@ use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::events;
+use crate::gate::file::InputFile;
 use crate::gate::pipeline::Pipeline;
 use crate::runtime::bindings::{
-    Executing, NodePre, authentication, description, execution, turns as turns_of_contract, types,
+    Executing, NodePre, authentication, description, execution, files_by_turns, turns as turns_of_contract,
+    types,
 };
 use crate::runtime::clock_and_rng::ClockAndRng;
 use crate::runtime::engine::Engine;
@@ -32,6 +35,7 @@ use crate::runtime::reached_limit::ReachedLimit;
 use crate::runtime::rows::Rows;
 use crate::runtime::share::{self, Account};
 use crate::runtime::state::{Hooks, RemainingResources, State};
+pub(crate) use files::Transferred;
 use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
 use patience::Patience;
@@ -240,7 +244,43 @@ impl InstanceStore {
                     Executing::ByTurns { node, looked_at } => {
                         Ok(turns::execute(store, node, looked_at, beginning, rows, &patience).await?)
                     }
+                    Executing::WithFiles { .. } => wasmtime::bail!("the instance moves files"),
                 };
+                *node = Some(instance);
+                Ok(answer)
+            });
+            bounded(bounds, call).await
+        };
+        self.settle(result)
+    }
+
+    /// Runs an item of an operation that moves files.
+    pub(crate) async fn transfer(
+        &mut self,
+        pre: &NodePre,
+        call: files_by_turns::Call<'_>,
+        files: &[InputFile],
+    ) -> Result<Result<Transferred, types::Failure>, Stop> {
+        let mut bounds = self.bounds();
+        bounds.items = 1;
+        let Self { store, node, .. } = self;
+        // As in `execute`.
+        let instance = node.take();
+        let patience = Arc::clone(&bounds.patience);
+        let result = {
+            let call = pin!(async {
+                let instance = match instance {
+                    Some(instance) => instance,
+                    None => pre.moving_files(store).await?,
+                };
+                let Executing::WithFiles {
+                    node: guest,
+                    looked_at,
+                } = &instance
+                else {
+                    wasmtime::bail!("the instance moves no files");
+                };
+                let answer = files::execute(store, guest, looked_at, call, files, &patience).await?;
                 *node = Some(instance);
                 Ok(answer)
             });

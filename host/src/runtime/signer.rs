@@ -86,7 +86,7 @@ impl NodeSigner {
                     size,
                 })
             }
-            DraftBody::Size(size) => signing::DraftBody::Unread(Some(size)),
+            DraftBody::Size(size) => signing::DraftBody::Unread(size),
         };
         let request = signing::Draft {
             method: draft.method,

@@ -17,6 +17,10 @@ pub const WIT: &[(&str, &str)] = &[
         "workflow-node/execution.wit",
         include_str!("../../wit/execution.wit"),
     ),
+    (
+        "workflow-node/files-by-turns.wit",
+        include_str!("../../wit/files-by-turns.wit"),
+    ),
     ("workflow-node/signing.wit", include_str!("../../wit/signing.wit")),
     ("workflow-node/turns.wit", include_str!("../../wit/turns.wit")),
     ("workflow-node/types.wit", include_str!("../../wit/types.wit")),

@@ -27,8 +27,13 @@ pub(crate) enum Holds {
     Json,
     /// Fields, each by its name.
     Fields,
+    /// Fields and files.
+    Parts,
     /// A single value.
     One,
+    /// A single file.
+    #[cfg_attr(not(feature = "files"), expect(dead_code, reason = "no body holds one"))]
+    File,
 }
 
 pub(crate) static JSON: Body = Body {
@@ -57,7 +62,7 @@ pub(crate) static FORM: Body = Body {
 /// Until the last value is there, the body is a list of names and values.
 pub(crate) static MULTIPART: Body = Body {
     content_type: None,
-    holds: Holds::Fields,
+    holds: Holds::Parts,
     push: |body, name, value| {
         push_field(body, name, value, |body, name, value| {
             for text in [name, value] {
@@ -130,19 +135,65 @@ fn finish_multipart(draft: &mut Draft) {
         .map(|number| format!("nodule-part-{number}"))
         .find(|boundary| !texts.iter().any(|text| text.contains(boundary.as_str())))
         .unwrap_or_default();
+    #[cfg(feature = "files")]
+    let boundary = draft
+        .boundary
+        .map_or(boundary, |random| format!("nodule-part-{random:032x}"));
     let mut parts = String::with_capacity(list.len());
     for pair in texts.chunks(2) {
         let [name, value] = pair else { continue };
-        let name = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+        let name = in_quotes(name);
         let _ = write!(
             parts,
             "--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
         );
     }
+    #[cfg(feature = "files")]
+    push_files(draft, &boundary, &mut parts);
     let _ = write!(parts, "--{boundary}--\r\n");
     draft.headers.push(Field {
         name: "content-type".to_owned(),
         value: format!("multipart/form-data; boundary={boundary}"),
     });
-    draft.body = Some(parts);
+    draft.put_text(parts);
 }
+
+fn in_quotes(name: &str) -> String {
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Files stand behind the values; some services want it so.
+#[cfg(feature = "files")]
+fn push_files(draft: &mut Draft, boundary: &str, text: &mut String) {
+    for placed in std::mem::take(&mut draft.files) {
+        let Some(file) = placed.found else { continue };
+        let (name, file_name) = (in_quotes(placed.name), in_quotes(file.name()));
+        let media_type = file.media_type().replace(['\r', '\n'], " ");
+        let _ = write!(
+            text,
+            "--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\ncontent-type: {media_type}\r\n\r\n"
+        );
+        let before = crate::file::Part::Bytes(std::mem::take(text).into_bytes());
+        draft.parts.get_or_insert_default().extend([before, file.whole()]);
+        text.push_str("\r\n");
+    }
+}
+
+/// A file, and nothing beside it. Without one, the body is empty.
+#[cfg(feature = "files")]
+pub(crate) static FILE: Body = Body {
+    content_type: None,
+    holds: Holds::File,
+    push: |_, _, _| {},
+    finish: |draft| {
+        let file = draft.files.pop().and_then(|placed| placed.found);
+        if let Some(file) = file {
+            draft.headers.push(Field {
+                name: "content-type".to_owned(),
+                value: file.media_type().to_owned(),
+            });
+            draft.body = None;
+            draft.parts = Some(vec![file.whole()]);
+        }
+    },
+};

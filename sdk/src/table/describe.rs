@@ -119,6 +119,7 @@ fn describe_operation(operation: &Operation) -> contract::Operation {
             operation.request.writes
         },
         emits: operation.emits(),
+        gives_files: operation.output.gives_files,
         request: Some([name(operation.request.method), " ", operation.request.path].concat()),
         output_schema: [DIALECT, &schema.concat(), "}"].concat(),
         hints: Some([r#"{"evidence":"#, &quote(operation.evidence), "}"].concat()),

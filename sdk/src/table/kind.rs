@@ -2,6 +2,8 @@
 
 mod choice;
 mod dynamic;
+#[cfg(feature = "files")]
+mod file;
 mod nested;
 mod number;
 mod text;
@@ -10,6 +12,8 @@ mod time;
 pub(crate) use choice::OPEN_CHOICE;
 pub use choice::{Choice, Reference, choice, choices, int_choice, reference, text_choice, worded};
 pub use dynamic::{choice_of, choices_of, columns_of, reference_to};
+#[cfg(feature = "files")]
+pub use file::file;
 pub(crate) use nested::MAP;
 pub use nested::{Rows, bare_rows, columns, group, json, notice, object, rows, values};
 pub use number::{NumberRange, boolean, epoch_millis, int, int_between, int_from, number, number_between};
@@ -89,6 +93,8 @@ pub enum Id {
     Object,
     /// Any JSON.
     Json,
+    /// The key of a file of the item.
+    File,
     /// Named optional fields.
     Group,
     /// Rows with the same columns.

@@ -37,6 +37,8 @@ pub const fn lint(service: &Service, exports: &[&str]) -> Problems {
     }
     credential::lint(service, exports, &mut problems);
     let (mut index, mut last_group, mut asks) = (0, 0, false);
+    #[cfg(feature = "files")]
+    let mut moves_files = false;
     while index < service.operations.len() {
         let operation = service.operations[index];
         problems.enter(operation.group, operation.name);
@@ -73,12 +75,18 @@ pub const fn lint(service: &Service, exports: &[&str]) -> Problems {
             }
             text += 1;
         }
+        #[cfg(feature = "files")]
+        {
+            moves_files |= operation.moves_files();
+        }
         request::lint(operation, &mut problems);
         scope::lint(operation.parameters, "", &mut problems);
         asks |= asked::lint(operation.parameters, operation.parameters, &mut problems);
         index += 1;
     }
     credential::exported(asks, "parameter", "choices", exports, &mut problems);
+    #[cfg(feature = "files")]
+    credential::exported(moves_files, "operation", "files", exports, &mut problems);
     problems
 }
 

@@ -37,6 +37,24 @@ pub(crate) struct Draft {
     pub finish: Option<fn(&mut Draft)>,
     /// Values by their path in the body.
     nested: Vec<(&'static str, String)>,
+    #[cfg(feature = "files")]
+    pub files: Vec<PlacedFile>,
+    /// What the boundary of a body with files has in it.
+    #[cfg(feature = "files")]
+    pub boundary: Option<u128>,
+    /// The body, where files are in it.
+    #[cfg(feature = "files")]
+    pub parts: Option<Vec<crate::file::Part>>,
+}
+
+/// A file in a body.
+#[cfg(feature = "files")]
+pub(crate) struct PlacedFile {
+    /// The parameter's name on the wire.
+    pub name: &'static str,
+    pub key: String,
+    /// The item's file of that key, once it is looked up.
+    pub found: Option<crate::file::ItemFile>,
 }
 
 /// Bytes of most bodies, and as much as the allocator still has a list of its own for.
@@ -51,7 +69,25 @@ impl Draft {
             form,
             finish: None,
             nested: Vec::new(),
+            #[cfg(feature = "files")]
+            files: Vec::new(),
+            #[cfg(feature = "files")]
+            boundary: None,
+            #[cfg(feature = "files")]
+            parts: None,
         }
+    }
+}
+
+impl Draft {
+    /// The last of a body of parts.
+    pub fn put_text(&mut self, text: String) {
+        #[cfg(feature = "files")]
+        if let Some(parts) = &mut self.parts {
+            parts.push(crate::file::Part::Bytes(text.into_bytes()));
+            return;
+        }
+        self.body = Some(text);
     }
 }
 
@@ -107,6 +143,23 @@ pub(crate) static BODY: Place = Place {
         let body = draft.body.get_or_insert_with(|| String::with_capacity(ROOM));
         if let Some(value) = value {
             (draft.form.push)(body, name, value);
+        }
+    },
+};
+
+/// A file of the item, in a body of parts or as the whole body.
+#[cfg(feature = "files")]
+pub(crate) static FILE: Place = Place {
+    id: Id::Body,
+    hint: "body",
+    put: |draft, name, value| {
+        draft.body.get_or_insert_default();
+        if let Some(value) = value {
+            draft.files.push(PlacedFile {
+                name,
+                key: value.plain().to_owned(),
+                found: None,
+            });
         }
     },
 };

@@ -34,6 +34,8 @@ pub(crate) fn request(plan: &Plan, fields: &[Field], filling: &Filling) -> Reque
         Some(target) => target.clone(),
         None => below_base(plan, fields, &draft.query),
     };
+    #[cfg(feature = "files")]
+    find_files(&mut draft, filling);
     draft.finish.unwrap_or(draft.form.finish)(&mut draft);
     Request {
         method: endpoint.method,
@@ -42,6 +44,28 @@ pub(crate) fn request(plan: &Plan, fields: &[Field], filling: &Filling) -> Reque
         content_type: draft.body.as_ref().and(endpoint.body.content_type),
         headers: draft.headers,
         body: draft.body.map(String::into_bytes),
+        #[cfg(feature = "files")]
+        parts: draft.parts,
+        #[cfg(feature = "files")]
+        keeps: false,
+    }
+}
+
+#[cfg(feature = "files")]
+fn find_files(draft: &mut Draft, filling: &Filling) {
+    if draft.files.is_empty() {
+        return;
+    }
+    // A file may hold any boundary that can be guessed, and would add a part.
+    draft.boundary = Some(filling.requests.random());
+    let files = filling.requests.files.of_item.borrow();
+    for placed in &mut draft.files {
+        let mut files = (0..).zip(files.iter());
+        let found = files.find(|(_, file)| file.key == placed.key);
+        placed.found = found.map(|(index, about)| crate::file::ItemFile {
+            index,
+            about: about.clone(),
+        });
     }
 }
 

@@ -171,6 +171,8 @@ impl Wasi {
             status: response.status(),
             headers: Box::new(Answered(response)),
             body,
+            #[cfg(feature = "files")]
+            kept: None,
         })
     }
 }

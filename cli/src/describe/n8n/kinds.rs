@@ -50,6 +50,11 @@ impl Form<'_> {
             Kind::ChooseMany(choices) => Json::Object(self.choose_many(parameter, choices, depth)),
             Kind::Reference(reference) => self.reference(parameter, reference, depth),
             Kind::AnyJson => json!({"type": "json", "default": default()}),
+            Kind::File => json!({
+                "type": "string",
+                "default": default(),
+                "hint": "The name of the input's binary field that holds the file",
+            }),
             Kind::Group(shape) => self.group(parameter, shape, depth),
             Kind::Rows(shape) => self.rows(parameter, shape, depth),
             Kind::Values(each) => self.values(parameter, each, depth),

@@ -11,7 +11,7 @@ import http.client
 import json
 import re
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .errors import CutShort, HostUnavailable, ProtocolError, RequestRefused
@@ -85,6 +85,41 @@ class Address:
                     raise
             answer = connection.getresponse()
             return _document(answer, _whole(answer))
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unavailable(error) from error
+        finally:
+            connection.close()
+
+    def send(self, target: str, pieces: Iterable[bytes]) -> Any:
+        """A request whose body is of any length; its answer, a JSON document."""
+        connection = Connection(self.path, REQUEST_S)
+        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/octet-stream"}
+        try:
+            try:
+                connection.request("POST", target, pieces, headers, encode_chunked=True)
+            except (BrokenPipeError, ConnectionResetError):
+                if connection.sock is None:
+                    raise
+            answer = connection.getresponse()
+            return _document(answer, _whole(answer))
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unavailable(error) from error
+        finally:
+            connection.close()
+
+    def pieces(self, target: str) -> Iterator[bytes]:
+        """The body of an answer of any length, piece by piece."""
+        connection = Connection(self.path, REQUEST_S)
+        try:
+            connection.request("GET", target, headers={"authorization": f"Bearer {self.token}"})
+            answer = connection.getresponse()
+            if answer.status != 200:
+                _document(answer, _whole(answer))
+                raise ProtocolError(f"status {answer.status} for a file")
+            while piece := answer.read(READ_BYTES):
+                yield piece
+            if answer.length:
+                raise CutShort("within a file")
         except (OSError, http.client.HTTPException) as error:
             raise self._unavailable(error) from error
         finally:

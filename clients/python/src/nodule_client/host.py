@@ -6,11 +6,11 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, BinaryIO
+from urllib.parse import quote, urlencode
 
 from . import _process
 from ._http import Address, token
@@ -20,6 +20,8 @@ from .errors import HostUnavailable
 Location = str | os.PathLike[str]
 
 TOKEN_BYTES = 32
+# As much of a file as is sent at once.
+PIECE_BYTES = 256 << 10
 
 
 class Host:
@@ -96,6 +98,25 @@ class Host:
             content = component if isinstance(component, bytes) else Path(component).read_bytes()
             loaded = self._address.request("POST", f"/v1/components?{urlencode(pin)}", content, "application/wasm")
         return Component(self._address, loaded)
+
+    def give_file(self, content: bytes | BinaryIO | Iterable[bytes]) -> str:
+        """Give a file for items, of any length. An item names it by the ID that comes back:
+        `{"$files": {"data": {"id": …, "fileName": …, "mediaType": …}}}`. It is kept until it is let go."""
+        if isinstance(content, bytes):
+            pieces: Iterable[bytes] = (content,) if content else ()
+        elif hasattr(content, "read"):
+            pieces = iter(lambda: content.read(PIECE_BYTES), b"")
+        else:
+            pieces = (piece for piece in content if piece)
+        return str(self._address.send("/v1/files", pieces)["id"])
+
+    def file(self, id: str) -> Iterator[bytes]:
+        """A file that came out of an item, piece by piece."""
+        return self._address.pieces(f"/v1/files/{quote(id, safe='')}")
+
+    def forget_file(self, id: str) -> None:
+        """Let a file go."""
+        self._address.request("DELETE", f"/v1/files/{quote(id, safe='')}")
 
     def status(self) -> Any:
         """The host's version, its contract, and the runs under way."""

@@ -27,6 +27,8 @@ class Result(NamedTuple):
     failure: Failure | None
     goes_on: bool = False
     """Whether more results of this item follow: only with `stream_rows`."""
+    files: list[dict[str, Any]] | None = None
+    """The files of each output item, by their keys; `None` if none has any. `Host.file` reads one by its `id`."""
 
     def get(self) -> list[Any]:
         """The output items. Raises the failure where there is one."""
@@ -193,7 +195,7 @@ def _results(
                 elif output is None and "rows" in said:
                     yield Result(said["item"], said["rows"], None, True)
                 else:
-                    yield Result(said["item"], output, failure)
+                    yield Result(said["item"], output, failure, False, said.get("files"))
             elif "end" in said:
                 end.update(said)
                 break

@@ -69,6 +69,8 @@ pub(super) enum Shape {
     ChooseMany(Known),
     Reference(Reference),
     AnyJson,
+    /// The key of a file of the item.
+    File,
     Group(GroupForm),
     Rows(RowsForm),
     Values(Box<Field>),
@@ -236,6 +238,7 @@ impl<'a> Builder<'a> {
                 id_in_url: reference.id_in_url.as_deref().and_then(parsed),
             }),
             Kind::AnyJson => Shape::AnyJson,
+            Kind::File => Shape::File,
             Kind::Group(group) => Shape::Group(GroupForm {
                 key: group.key.clone(),
                 fields: self.scope(&group.fields, level + 1),

@@ -12,7 +12,7 @@ pub(super) fn fits(shape: &Shape, raw: &str) -> bool {
     // Half of a surrogate pair: only the node knows what it makes of it.
     let is_unreadable = || given == JsonKind::Text && string(raw).is_none();
     let is_read = match shape {
-        Shape::Text | Shape::Secret => matches!(given, JsonKind::Text | JsonKind::Number),
+        Shape::Text | Shape::Secret | Shape::File => matches!(given, JsonKind::Text | JsonKind::Number),
         Shape::Number(range) => number(raw).is_some_and(|digits| is_within(range, &digits)),
         Shape::Integer(range) => {
             number(raw).is_some_and(|digits| is_whole(&digits) && is_within(range, &digits))

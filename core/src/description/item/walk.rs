@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::form::{Field, GroupForm, Known, RowsForm, Scope, Shape};
 use super::given::Given;
-use super::read::{JsonKind, each_member, elements, is_blank_text, is_empty, kind, member};
+use super::read::{JsonKind, each_member, elements, is_blank_text, is_empty, kind, member, string};
 use super::reference::Read;
 use super::scalar::{fits, is_choice};
 use super::visible::{Level, Visible};
@@ -69,6 +69,8 @@ impl At<'_> {
 pub(super) struct Walk<'c, 'w> {
     check: &'c ItemCheck,
     item: &'w str,
+    /// The keys of the files that go with the item.
+    files: &'w [&'w str],
     names_unknown: bool,
     pub(super) problems: Vec<ParameterProblem>,
     /// The JSON texts to put in, by where the old ones begin and end.
@@ -81,10 +83,16 @@ pub(super) struct Walk<'c, 'w> {
 }
 
 impl<'c, 'w> Walk<'c, 'w> {
-    pub(super) fn new(check: &'c ItemCheck, item: &'w str, names_unknown: bool) -> Self {
+    pub(super) fn new(
+        check: &'c ItemCheck,
+        item: &'w str,
+        files: &'w [&'w str],
+        names_unknown: bool,
+    ) -> Self {
         Self {
             check,
             item,
+            files,
             names_unknown,
             problems: Vec::new(),
             edits: BTreeMap::new(),
@@ -98,7 +106,7 @@ impl<'c, 'w> Walk<'c, 'w> {
         Self {
             is_silent: true,
             is_question: true,
-            ..Self::new(check, filled_in, false)
+            ..Self::new(check, filled_in, &[], false)
         }
     }
 
@@ -184,6 +192,9 @@ impl<'c, 'w> Walk<'c, 'w> {
             Shape::Choice(known) => raw.is_some_and(is_blank_text) && is_choice(known, "\"\""),
             _ => false,
         };
+        if let (Shape::File, Some(default)) = (&field.shape, &field.default) {
+            return self.file(field, default, at);
+        }
         if field.is_required && field.default.is_none() && !may_be_blank {
             let found = raw.map_or_else(|| "nothing".to_owned(), found);
             self.problem(at, &field.label, &expected(&field.shape, raw), &found);
@@ -196,6 +207,26 @@ impl<'c, 'w> Walk<'c, 'w> {
             _ => found(raw),
         };
         self.problem(at, &field.label, &expected(&field.shape, Some(raw)), &found);
+    }
+
+    /// The item has to have the file that a value names.
+    fn file(&mut self, field: &Field, raw: &str, at: &At<'_>) {
+        let key = string(raw);
+        if key.as_deref().is_some_and(|key| self.files.contains(&key.trim())) {
+            return;
+        }
+        let named: Vec<String> = self.files.iter().map(|key| format!("`{}`", shown(key))).collect();
+        let has = if named.is_empty() {
+            "which has none".to_owned()
+        } else {
+            format!("which has {}", named.join(", "))
+        };
+        self.problem(
+            at,
+            &field.label,
+            &format!("the key of a file of the item, {has}"),
+            &found(raw),
+        );
     }
 
     fn value(&mut self, field: &'c Field, raw: &'w str, at: &At<'_>, top: Level<'_>) {
@@ -220,6 +251,7 @@ impl<'c, 'w> Walk<'c, 'w> {
                 None => self.wrong(field, raw, at),
             },
             shape if !fits(shape, raw) => self.wrong(field, raw, at),
+            Shape::File => self.file(field, raw, at),
             _ => {}
         }
     }

@@ -16,6 +16,7 @@ pub(super) fn expected(shape: &Shape, raw: Option<&str>) -> String {
     match shape {
         Shape::Text => "a text".to_owned(),
         Shape::Secret => "a secret text".to_owned(),
+        Shape::File => "the key of a file of the item".to_owned(),
         Shape::Integer(range) => format!("a whole number{}", bounds(range)),
         Shape::Number(range) => format!("a number{}", bounds(range)),
         Shape::Boolean => "`true` or `false`".to_owned(),

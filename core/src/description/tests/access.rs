@@ -97,6 +97,7 @@ fn a_credential_has_a_name_of_its_own_and_simple_fields() {
         ),
         (Kind::Columns(Dynamic::default()), false),
         (Kind::Reference(Reference::default()), false),
+        (Kind::File, false),
     ] {
         let found = problems(|node| {
             placement(node).headers.pop();

@@ -37,6 +37,19 @@ fn only_what_reads_gives_rows_while_an_item_goes_on() {
     )]);
 }
 
+#[test]
+fn an_operation_gives_rows_or_files() {
+    each(&[(
+        |node| node.operations[0].gives_files = true,
+        "operation `book.search`, gives files: expected rows or files: what emits rows gives no files",
+    )]);
+    let mut node: Node = serde_json::from_str(EXAMPLE).unwrap();
+    assert!(!node.operations.iter().any(|it| node.moves_files(it)));
+    parameter(&mut node, "book.update.tags.tag").kind = Kind::File;
+    let moves: Vec<bool> = node.operations.iter().map(|it| node.moves_files(it)).collect();
+    assert_eq!(moves.iter().filter(|moves| **moves).count(), 1, "one nests it");
+}
+
 fn reference(id: Option<&str>, id_in_url: Option<&str>) -> Kind {
     Kind::Reference(Reference {
         dynamic: None,

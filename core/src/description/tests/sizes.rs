@@ -90,6 +90,7 @@ fn a_check_takes_time_in_proportion_to_the_description() {
             effect: Effect::Keyed("subject".to_owned()),
             write_requests: 1,
             emits: false,
+            gives_files: false,
             ..operation.clone()
         }
     }));

@@ -5,15 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::uri::{Authority, Scheme};
-use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::keeping::{Choice, Keeping};
 use super::load::Load;
 use super::{Connector, Freshness, Owner, TlsManner};
+use crate::gate::upload::OutgoingBody;
 use nodule_core::address::Permit;
 
 /// How long a connection may be idle and still carry a request that must not be sent twice: later, the service may have
@@ -59,7 +58,7 @@ pub(crate) struct Key {
 }
 
 pub(super) type Origin = (Option<Scheme>, Option<Authority>);
-pub(super) type HttpClient = Client<Connector, Full<Bytes>>;
+pub(super) type HttpClient = Client<Connector, OutgoingBody>;
 
 /// A pool of connections with one key.
 pub(super) struct Pool {

@@ -37,7 +37,9 @@ fn key(clients: &Clients, owner: &str) -> Key {
 async fn get(origin_client: &OriginClient, url: &Uri) -> Result<Bytes, legacy::Error> {
     let asking = origin_client.request_permit();
     let by = Instant::now() + Duration::from_secs(20);
-    let request = http::Request::get(url.clone()).body(Full::default()).unwrap();
+    let request = http::Request::get(url.clone())
+        .body(crate::gate::upload::OutgoingBody::whole(bytes::Bytes::new()))
+        .unwrap();
     let answer = origin_client
         .request(Connecting::by(by, &asking), request)
         .await?;

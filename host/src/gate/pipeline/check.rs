@@ -7,7 +7,8 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use super::header::is_forbidden;
 use super::held::BufferReservation;
-use super::{Pipeline, RequestLine, ValidatedRequest};
+use super::{Pipeline, RequestLine, Transport, ValidatedRequest};
+use crate::gate::upload::{Trouble, Upload};
 use nodule_core::canonical::{CanonicalUrl, UrlError};
 use nodule_core::limits::Limits;
 use nodule_core::policy::Declaration;
@@ -20,6 +21,8 @@ pub(crate) struct RawRequest {
     pub(crate) path_and_query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Content,
+    /// Whether the body of a success is wanted as a file.
+    pub(crate) keep: bool,
 }
 
 /// A request's body.
@@ -28,6 +31,8 @@ pub(crate) enum Content {
     Whole(Bytes),
     /// The node is still writing it.
     Draft(WasiBody),
+    /// It has files in it.
+    Upload(Upload),
 }
 
 /// The HTTP client sets these from the URL and the body; the host decides which encodings it accepts.
@@ -44,13 +49,16 @@ impl Pipeline {
             path_and_query,
             mut headers,
             body,
+            keep,
         } = raw;
         // The body is read even if the request is going to be refused: otherwise the node would see its stream break
         // instead of the reason.
+        let mut upload = None;
         let body = match body {
             Content::None => Ok(Bytes::new()),
             Content::Whole(body) => self.held(body),
             Content::Draft(body) => whole(body).await,
+            Content::Upload(files) => self.beside(&files).await.inspect(|_| upload = Some(files)),
         }
         .inspect_err(|error| self.note_size(error));
         let url = self.url(scheme, &authority, &path_and_query).map_err(|error| {
@@ -68,6 +76,7 @@ impl Pipeline {
             .get(header::CONTENT_LENGTH)
             .map(|length| length.to_str().ok()?.parse().ok());
         if let (Some(declared), Ok(body)) = (declared, &body)
+            && upload.is_none()
             && declared != Some(body.len())
         {
             let message = format!(
@@ -93,7 +102,42 @@ impl Pipeline {
             declaration,
             headers,
             body,
+            upload,
+            keep,
         })
+    }
+
+    /// What a recording, if there is one, has in the place of a body with files: the body itself, or the digest of a large one.
+    async fn beside(&self, upload: &Upload) -> Result<Bytes, HttpError> {
+        let is_recorded = match &self.transport {
+            Transport::Live { recorder, .. } => recorder.is_some(),
+            Transport::Replay(_) | Transport::DryRun(_) => true,
+        };
+        if !is_recorded {
+            return Ok(Bytes::new());
+        }
+        let stands = async {
+            if let Some(all) = upload.collect().await? {
+                return Ok(all);
+            }
+            let (sha256, size) = upload.digest().await?;
+            Ok(format!("{size} bytes, sha256:{sha256}").into())
+        };
+        stands.await.map_err(|trouble| self.unreadable(trouble))
+    }
+
+    /// The error for a file that cannot be sent.
+    pub(super) fn unreadable(&self, trouble: Trouble) -> HttpError {
+        match trouble {
+            Trouble::TooLarge(words) => {
+                self.limit("file-bytes", words);
+                HttpError::HttpRequestBodySize(None)
+            }
+            Trouble::File(words) => {
+                self.notes().trouble.get_or_insert(words);
+                HttpError::InternalError(None)
+            }
+        }
     }
 
     /// Whether a URL is below the credential's base URL, and what follows from the node's declaration of its origin.

@@ -1,4 +1,6 @@
-//! The names of transport errors in recordings.
+//! The names of transport errors in recordings, and their words.
+
+use std::error::Error as StdError;
 
 use wasmtime_wasi_http::Error as HttpError;
 
@@ -46,6 +48,15 @@ pub(super) fn parse(name: &str) -> Option<HttpError> {
     let mut names = NAMES.iter();
     let (_, make) = names.find(|(known, _)| *known == name)?;
     Some(make())
+}
+
+/// The message of the root cause.
+pub(super) fn cause(error: &(dyn StdError + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
 }
 
 #[cfg(test)]

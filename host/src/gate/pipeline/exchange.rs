@@ -8,19 +8,22 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Uri, header};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Frame, Incoming};
 use hyper_util::client::legacy;
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 
 use super::coding::{self, Undecoded};
+use super::error_name::cause;
 use super::held::BufferReservation;
+use super::kept::{KeptBody, Place};
 use super::{BufferedResponse, Pipeline, TransportError, ValidatedRequest};
 use crate::events;
 use crate::gate::client::{
     ConnectFailure, Connecting, OriginClient, asks_for_credentials, certificate_trouble,
 };
+use crate::gate::upload::{OutgoingBody, Trouble, Upload};
 use nodule_core::address::AddressDenial;
 use nodule_core::limits::Limits;
 
@@ -55,7 +58,16 @@ impl Deadlines {
             end: now + limits.request_timeout,
         }
     }
+
+    /// A file may take as long as it likes, if it does not stand still.
+    fn of_file(mut self, now: Instant) -> Self {
+        self.end = now + LONGEST;
+        self
+    }
 }
+
+/// As good as no deadline.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
 
 /// Sends a request that passed all checks. Tells `pipeline` when the request starts to leave.
 pub(super) async fn send(
@@ -67,7 +79,11 @@ pub(super) async fn send(
 ) -> Result<BufferedResponse, Stopped> {
     let limits = pipeline.limits();
     let mut now = Instant::now();
-    let deadlines = Deadlines::new(now, limits, options);
+    let mut deadlines = Deadlines::new(now, limits, options);
+    if request.upload.is_some() || request.keep {
+        deadlines = deadlines.of_file(now);
+    }
+    let upload = request.upload.as_ref().map(Upload::progress);
     // Waiting for a slot and connecting share one deadline.
     let connect_by = now + deadlines.connect;
     let slot = if let Ok(slot) = pipeline.slots.try_acquire() {
@@ -87,8 +103,6 @@ pub(super) async fn send(
             ),
         ));
     };
-    // Only a closed semaphore fails, and this one is never closed.
-    let _slot = slot;
     let changing = u32::from(!super::is_safe(&request.method));
     let asking = origin_client.request_permit();
     let connecting = Connecting::by(connect_by, &asking);
@@ -105,7 +119,9 @@ pub(super) async fn send(
         if let Ok(response) = timeout_at(wake, answer.as_mut()).await {
             break response;
         }
-        let since = connecting.since(asked_at);
+        // The service answers when it has read what is sent.
+        let sent = upload.as_ref().map(|upload| upload.last());
+        let since = connecting.since(asked_at).max(sent.unwrap_or(asked_at));
         if deadlines.end <= wake {
             return Err(too_long(limits));
         }
@@ -129,8 +145,21 @@ pub(super) async fn send(
             // from the proxy.
             Err(broken(HttpError::ConnectionRefused, asks_for_credentials(proxy)))
         }
+        Ok(response) if request.keep && response.status().is_success() => {
+            // Only a closed semaphore fails, and this one is never closed.
+            let slot = slot.map_err(|_| broken(HttpError::ConnectionTimeout, "no place".to_owned()))?;
+            keep(
+                pipeline,
+                response,
+                Place::new(&pipeline.slots, slot, asking),
+                &deadlines,
+            )
+        }
         Ok(response) => receive(pipeline, response, limits, &deadlines).await,
         Err(error) => {
+            if let Some(trouble) = upload.and_then(|upload| upload.trouble()) {
+                return Err(unsent(trouble));
+            }
             if error.is_connect() || is_unwritten(&error) {
                 pipeline.not_sent(changing);
             } else {
@@ -147,15 +176,63 @@ fn is_unwritten(error: &legacy::Error) -> bool {
     find::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled)
 }
 
+/// A file that cannot be read broke its request.
+fn unsent(trouble: Trouble) -> Stopped {
+    match trouble {
+        Trouble::File(detail) => broken(HttpError::ConnectionTerminated, detail),
+        Trouble::TooLarge(detail) => Stopped::Limit(
+            "file-bytes",
+            TransportError {
+                error: HttpError::HttpRequestBodySize(None),
+                detail,
+            },
+        ),
+    }
+}
+
+/// Leaves the body where it is: it becomes a file.
+fn keep(
+    pipeline: &Pipeline,
+    response: http::Response<Incoming>,
+    place: Place,
+    deadlines: &Deadlines,
+) -> Result<BufferedResponse, Stopped> {
+    let limits = pipeline.limits();
+    let (parts, body) = response.into_parts();
+    if header_bytes(&parts.headers) > limits.header_bytes {
+        return Err(headers_too_large(limits));
+    }
+    Ok(BufferedResponse {
+        status: parts.status,
+        headers: parts.headers,
+        body: Bytes::new(),
+        hold: BufferReservation::new(&pipeline.buffered),
+        kept: Some(KeptBody::arriving(body, place, deadlines.between_bytes)),
+    })
+}
+
+fn header_bytes(headers: &HeaderMap) -> usize {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum()
+}
+
 /// Moves headers and body out; method and URL stay for events and recordings.
-fn outgoing(request: &mut ValidatedRequest, url: Uri) -> http::Request<Full<Bytes>> {
-    let mut outgoing = http::Request::new(Full::new(std::mem::take(&mut request.body)));
+fn outgoing(request: &mut ValidatedRequest, url: Uri) -> http::Request<OutgoingBody> {
+    let body = match &request.upload {
+        Some(upload) => upload.body(),
+        None => OutgoingBody::whole(std::mem::take(&mut request.body)),
+    };
+    let mut outgoing = http::Request::new(body);
     *outgoing.method_mut() = request.method.clone();
     *outgoing.uri_mut() = url;
     *outgoing.headers_mut() = std::mem::take(&mut request.headers);
+    // A file stays as it is stored.
+    let encoding = if request.keep { "identity" } else { "gzip" };
     outgoing
         .headers_mut()
-        .insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        .insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
     outgoing
 }
 
@@ -167,11 +244,7 @@ async fn receive(
 ) -> Result<BufferedResponse, Stopped> {
     let (parts, mut body) = response.into_parts();
     let mut headers = parts.headers;
-    let header_bytes: usize = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    if header_bytes > limits.header_bytes {
+    if header_bytes(&headers) > limits.header_bytes {
         return Err(headers_too_large(limits));
     }
     let mut hold = BufferReservation::new(&pipeline.buffered);
@@ -185,6 +258,7 @@ async fn receive(
                 headers,
                 body: Bytes::new(),
                 hold: BufferReservation::new(&pipeline.buffered),
+                kept: None,
             })));
         }
         // The body of a failed response is only read by people, so a message can replace it.
@@ -198,6 +272,7 @@ async fn receive(
         headers,
         body,
         hold,
+        kept: None,
     })
 }
 
@@ -366,15 +441,6 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         };
     }
     None
-}
-
-/// The message of the root cause.
-fn cause(error: &(dyn StdError + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 fn broke_off(why: &str) -> Stopped {

@@ -8,8 +8,8 @@ use nodule_core::text;
 use wasmtime_wasi_http::Error as HttpError;
 
 use super::{
-    BadSignature, BufferReservation, BufferedResponse, Pipeline, Planned, SIGNING, Scope, ValidatedRequest,
-    error_name, is_safe,
+    BadSignature, BufferReservation, BufferedResponse, KeptBody, NoResponse, Pipeline, Planned, SIGNING,
+    Scope, ValidatedRequest, error_name, is_safe,
 };
 
 impl Pipeline {
@@ -19,6 +19,42 @@ impl Pipeline {
         request
             .recorded()
             .ok_or_else(|| self.deny(request.line(), "recording", message(), None))
+    }
+
+    /// A recording has what arrives, so a file is read for it first; then it is given as if it arrived.
+    pub(super) async fn recordable_file(
+        &self,
+        outcome: Result<BufferedResponse, NoResponse>,
+    ) -> (Result<BufferedResponse, NoResponse>, Option<KeptBody>) {
+        let mut answer = match outcome {
+            Ok(answer) if answer.kept.is_some() => answer,
+            other => return (other, None),
+        };
+        let Some(kept) = answer.kept.take() else {
+            return (Ok(answer), None);
+        };
+        let most = self.limits.response_bytes;
+        let read = kept.collect(most).await;
+        let error = match read {
+            Ok(Some(body)) => {
+                answer.body = body.clone();
+                return (Ok(answer), Some(KeptBody::whole(body)));
+            }
+            Ok(None) => {
+                let what = "a file for a recording, of";
+                self.limit(
+                    "response-bytes",
+                    format!("{what} more than {most} bytes (`response-bytes`)"),
+                );
+                HttpError::HttpResponseBodySize(None)
+            }
+            Err(lost) => {
+                let words = lost.to_string();
+                self.notes().trouble.get_or_insert(words);
+                HttpError::ConnectionTerminated
+            }
+        };
+        (Err(error.into()), None)
     }
 
     /// Looks up the recorded outcome of this request.
@@ -40,9 +76,13 @@ impl Pipeline {
         match served {
             Ok(Outcome::Answer(answer)) => match &answer.broken {
                 None => {
-                    let answer =
+                    let mut answer =
                         BufferedResponse::from_recorded(answer, BufferReservation::new(&self.buffered));
                     self.answered(&answer, changing);
+                    if request.keep && answer.status.is_success() {
+                        let body = std::mem::take(&mut answer.body);
+                        answer.kept = Some(KeptBody::whole(body));
+                    }
                     Ok(answer)
                 }
                 Some(error) => {
@@ -159,6 +199,7 @@ impl BufferedResponse {
             headers,
             body: answer.body.clone(),
             hold,
+            kept: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use http::header;
 use tokio::task::yield_now;
 
 use super::{BufferedResponse, Pipeline, Scope, ValidatedRequest};
+use crate::gate::upload::Upload;
 use nodule_core::redact::answers::Answers;
 use nodule_core::redact::{self, PIECE};
 
@@ -35,9 +36,10 @@ impl Pipeline {
             url.map_or("", |both| both.as_str()).as_bytes(),
             &request.body,
         ];
+        let pieces = request.upload.iter().flat_map(Upload::texts);
         let headers = request.headers.iter();
         let headers = headers.flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()]);
-        for text in texts.into_iter().chain(headers) {
+        for text in texts.into_iter().chain(pieces).chain(headers) {
             let Some(mut heard) = answers.heard(text) else {
                 continue;
             };

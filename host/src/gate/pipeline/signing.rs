@@ -55,7 +55,8 @@ pub(crate) enum DraftBody<'a> {
         sha256: String,
         size: u64,
     },
-    Size(u64),
+    /// `None`: it is not known.
+    Size(Option<u64>),
 }
 
 /// A request as the signing instance returned it.
@@ -86,7 +87,20 @@ impl Pipeline {
             .as_ref()
             .filter(|_| self.scope == Scope::Operation && request.may_have_access());
         let Some(signer) = signer else { return Ok(None) };
-        let draft = draft(request, signer.needs());
+        let needs = signer.needs();
+        if let Some(upload) = &request.upload {
+            match needs {
+                BodyNeed::Size => {}
+                BodyNeed::Digest => {
+                    upload
+                        .digest()
+                        .await
+                        .map_err(|trouble| self.unreadable(trouble))?;
+                }
+                BodyNeed::Whole => return Err(self.cut(BadSignature::File.into())),
+            }
+        }
+        let draft = draft(request, needs);
         let answer = match draft {
             Ok(draft) => signer.sign(draft).await,
             Err(bad) => Err(bad.into()),
@@ -97,6 +111,7 @@ impl Pipeline {
         self.listen_for(&additions, request).await;
         request.headers = checked.request.headers;
         request.body = checked.request.body;
+        request.upload = checked.request.upload;
         Ok(Some(Signature {
             url: checked.request.url.uri().clone(),
             permit: checked.permit,
@@ -142,13 +157,21 @@ impl Pipeline {
 fn draft(request: &ValidatedRequest, needs: BodyNeed) -> Result<Draft<'_>, BadSignature> {
     let body = &request.body;
     let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
+    let of_file = request.upload.as_ref().map(|upload| match upload.known_digest() {
+        Some((sha256, size)) if needs == BodyNeed::Digest => DraftBody::Digest {
+            sha256: sha256.clone(),
+            size: *size,
+        },
+        _ => DraftBody::Size(upload.size()),
+    });
     Ok(Draft {
         method: request.method.as_str(),
         url: request.url.to_string(),
         headers: texts(&request.headers)?,
         body: match needs {
+            _ if let Some(of_file) = of_file => of_file,
             _ if body.is_empty() => DraftBody::Empty,
-            BodyNeed::Size => DraftBody::Size(size),
+            BodyNeed::Size => DraftBody::Size(Some(size)),
             BodyNeed::Digest => DraftBody::Digest {
                 sha256: sha256(body),
                 size,

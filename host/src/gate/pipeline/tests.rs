@@ -440,6 +440,7 @@ fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Raw
         } else {
             Content::Whole(Bytes::copy_from_slice(body.as_bytes()))
         },
+        keep: false,
     }
 }
 
@@ -453,6 +454,8 @@ fn checked(method: Method, url: &str) -> ValidatedRequest {
         declaration: Declaration::default(),
         headers: HeaderMap::new(),
         body: Bytes::new(),
+        upload: None,
+        keep: false,
     }
 }
 

@@ -1,11 +1,13 @@
 //! An operation as a run uses it: its description, with the policy applied.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::Inner;
 use crate::error::Error;
 use crate::events::Label;
 use crate::gate::budget::Pace;
+use crate::run::files::FileStore;
 use crate::run::stats::Stats;
 use crate::runtime::instance::Idle;
 use nodule_core::description::{Effect, ItemCheck};
@@ -19,6 +21,13 @@ pub(crate) struct BoundOperation {
     pub(crate) effect: Effect,
     /// Whether an item may give rows while it goes on.
     pub(crate) emits: bool,
+    /// Whether files go with its items or come out of them. Each item then has a call of its own.
+    pub(crate) moves_files: bool,
+    pub(crate) gives_files: bool,
+    /// Where files go that come out of items.
+    pub(crate) files: Option<Arc<dyn FileStore>>,
+    /// Bytes of all files that came out.
+    pub(crate) file_bytes: Arc<AtomicU64>,
     /// How many requests other than GET and HEAD an item may send; `None`: any number.
     pub(crate) write_bound: Option<WriteBound>,
     /// The parameters in the path: they identify what the operation changes.
@@ -59,6 +68,10 @@ impl BoundOperation {
                 operation.effect.clone()
             },
             emits: operation.emits && !lowered,
+            moves_files: inner.component.node().moves_files(operation),
+            gives_files: operation.gives_files,
+            files: None,
+            file_bytes: Arc::default(),
             write_bound: inner.policy.write_bound(operation),
             label: Arc::new(Label {
                 operation: format!("{group}.{name}"),

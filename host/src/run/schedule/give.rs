@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use nodule_core::failure::Failure;
-use nodule_core::outcome::{ItemResult, OnFailure, ResultOrder};
-use serde_json::value::RawValue;
+use nodule_core::outcome::{ItemResult, OnFailure, Output, ResultOrder};
 use tokio::sync::oneshot;
 
 use super::{Now, Schedule, interrupted};
@@ -71,7 +70,7 @@ struct Parts {
 }
 
 struct WaitingPart {
-    rows: Vec<Box<RawValue>>,
+    rows: Vec<Output>,
     taken: oneshot::Sender<()>,
     /// Its entry in the journal.
     entry: u64,

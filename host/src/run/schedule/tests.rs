@@ -71,6 +71,7 @@ impl Stepped {
     fn take_with(&mut self, ordering_key: Option<&str>, before: Before) {
         let taken = Taken {
             parameters: "{}".to_owned(),
+            files: Arc::default(),
             problems: Vec::new(),
             facts: Ok(Facts {
                 ordering_key: ordering_key.map(ToOwned::to_owned),
@@ -152,7 +153,7 @@ fn before_done(parts: Option<EarlierParts>) -> Before {
 
 #[expect(clippy::unnecessary_wraps, reason = "a result, as the others")]
 fn done() -> ItemResult {
-    Ok(vec![RawValue::from_string("1".to_owned()).unwrap()])
+    Ok(vec![RawValue::from_string("1".to_owned()).unwrap().into()])
 }
 
 fn unavailable(certainty: Certainty) -> ItemResult {
@@ -503,6 +504,7 @@ fn an_item_that_cannot_be_run_is_kept_for_a_recording() {
     });
     let taken = Taken {
         parameters: "7".to_owned(),
+        files: Arc::default(),
         problems: Vec::new(),
         facts: Err(Failure::InvalidInput("a number".to_owned())),
         digest: None,

@@ -22,9 +22,10 @@ const KIND_CHARS: usize = 64;
 const OTHER: &str = "other";
 /// The kinds that the contract and the host use. A node that used one would speak for the host: an item that was never
 /// sent would count as perhaps done, or as denied by the policy.
-const TAKEN: [&str; 22] = [
+const TAKEN: [&str; 23] = [
     "authentication",
     "bad-output",
+    "file",
     "bad-session",
     "denied",
     "interrupted",
@@ -252,7 +253,7 @@ mod tests {
             &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
             &mut found,
         );
-        for expected in ["trap", "bad-output", "interrupted", "journal"] {
+        for expected in ["trap", "bad-output", "file", "interrupted", "journal"] {
             assert!(
                 found.iter().any(|kind| kind == expected),
                 "{expected} in {found:?}"

@@ -18,11 +18,13 @@ use tokio::time::{Instant, timeout_at};
 use super::{TURNS, cost};
 use crate::error::Error;
 use crate::gate::pipeline::header::is_of_connection;
-use crate::runtime::bindings::{self, AUTHENTICATION, CHOICES, NodePre, SIGNING};
+use crate::runtime::bindings::{self, AUTHENTICATION, CHOICES, FILES, NodePre, SIGNING};
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::engine::Engine;
 use crate::runtime::instance::{InstanceStore, Stop};
-use nodule_core::description::{MAX_DESCRIPTION_BYTES, Node, Problems, Scheme, place_of_parameter, quoted};
+use nodule_core::description::{
+    MAX_DESCRIPTION_BYTES, Node, Problems, Scheme, place_of_operation, place_of_parameter, quoted,
+};
 use nodule_core::limits::Limits;
 
 /// A description consists of constants. A node that takes longer is in a loop, and somebody waits for it to load.
@@ -86,6 +88,28 @@ pub(super) fn refuse_mute(node: &Node, is_asked: bool) -> Result<(), Error> {
             "expected a component that exports `{CHOICES}`, since the service is asked for its values"
         );
         problems.add(place_of_parameter(&parameter.id), message);
+    }
+    problems
+        .or(())
+        .map_err(|problems| Error::Description { problems })
+}
+
+/// Refuses a description with operations that move files, of a component that cannot.
+///
+/// # Errors
+///
+/// [`Error::Description`], with each such operation.
+pub(super) fn refuse_fileless(node: &Node, moves_files: bool) -> Result<(), Error> {
+    let mut problems = Problems::default();
+    let moving = node
+        .operations
+        .iter()
+        .filter(|it| !moves_files && node.moves_files(it));
+    for operation in moving {
+        let message = format!(
+            "expected a component that exports `{FILES}` beside `turns`, since files go with its items or come out"
+        );
+        problems.add(place_of_operation(&operation.group, &operation.name), message);
     }
     problems
         .or(())

@@ -136,5 +136,6 @@ fn read(request: HostOutgoingRequest) -> Result<RawRequest, ErrorCode> {
         path_and_query: path_with_query.unwrap_or_default(),
         headers: HeaderMap::from(headers),
         body: body.map_or(Content::None, Content::Draft),
+        keep: false,
     })
 }

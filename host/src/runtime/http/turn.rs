@@ -8,8 +8,9 @@ use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use crate::gate::pipeline::{
-    BufferReservation, BufferedResponse, Content, Pipeline, RawRequest, RequestLine,
+    BufferReservation, BufferedResponse, Content, KeptBody, Pipeline, RawRequest, RequestLine,
 };
+use crate::gate::upload::Upload;
 use crate::runtime::bindings::turns;
 use crate::runtime::bindings::types::Field;
 
@@ -20,16 +21,63 @@ pub(crate) struct Turn {
     looked_at: Arc<[HeaderName]>,
 }
 
+/// A request, as either interface of turns has it.
+pub(crate) struct Request {
+    pub(crate) method: turns::Method,
+    pub(crate) scheme: turns::Scheme,
+    pub(crate) authority: String,
+    pub(crate) path_with_query: String,
+    pub(crate) headers: Vec<Field>,
+    pub(crate) body: Body,
+    /// Whether the body of a success becomes a file.
+    pub(crate) keep: bool,
+}
+
+pub(crate) enum Body {
+    None,
+    Whole(Vec<u8>),
+    Upload(Upload),
+}
+
+impl From<turns::Request> for Request {
+    fn from(request: turns::Request) -> Self {
+        Self {
+            method: request.method,
+            scheme: request.scheme,
+            authority: request.authority,
+            path_with_query: request.path_with_query,
+            headers: request.headers,
+            body: request.body.map_or(Body::None, Body::Whole),
+            keep: false,
+        }
+    }
+}
+
 /// What a node sees of a response.
 pub(crate) struct TurnResponse {
     status: u16,
     headers: Vec<Field>,
     body: Bytes,
+    /// The body, if it becomes a file.
+    kept: Option<KeptBody>,
     /// Reserves memory for the body, as long as the host has it.
     _hold: BufferReservation,
 }
 
 impl TurnResponse {
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body, if it becomes a file.
+    pub(crate) fn take_kept(&mut self) -> Option<KeptBody> {
+        self.kept.take()
+    }
+
     pub(crate) fn headers(&self) -> Vec<&Field> {
         self.headers.iter().collect()
     }
@@ -71,14 +119,14 @@ fn add(mut map: HeaderMap, headers: Vec<Field>) -> Result<HeaderMap, Unfit> {
 pub(crate) async fn carry_out(
     pipeline: Arc<Pipeline>,
     turn: Arc<Turn>,
-    request: turns::Request,
+    request: impl Into<Request>,
 ) -> Result<TurnResponse, HttpError> {
-    let raw = raw_request(&pipeline, &turn, request)?;
+    let raw = raw_request(&pipeline, &turn, request.into())?;
     let answer = pipeline.exchange(raw, None).await?;
     Ok(TurnResponse::of(answer, &turn.looked_at))
 }
 
-fn raw_request(pipeline: &Pipeline, turn: &Turn, request: turns::Request) -> Result<RawRequest, HttpError> {
+fn raw_request(pipeline: &Pipeline, turn: &Turn, request: Request) -> Result<RawRequest, HttpError> {
     let method = method(request.method);
     let in_common = turn.headers.as_ref().map_err(|Unfit| unfit(pipeline, &method))?;
     // These headers are copied for each request, so their size is checked first, whatever becomes of the requests.
@@ -93,9 +141,12 @@ fn raw_request(pipeline: &Pipeline, turn: &Turn, request: turns::Request) -> Res
         authority: request.authority,
         path_and_query: request.path_with_query,
         headers,
-        body: request
-            .body
-            .map_or(Content::None, |body| Content::Whole(body.into())),
+        body: match request.body {
+            Body::None => Content::None,
+            Body::Whole(body) => Content::Whole(body.into()),
+            Body::Upload(upload) => Content::Upload(upload),
+        },
+        keep: request.keep,
     })
 }
 
@@ -128,6 +179,7 @@ impl TurnResponse {
                 })
                 .collect(),
             body: answer.body,
+            kept: answer.kept,
             _hold: answer.hold,
         }
     }

@@ -47,6 +47,7 @@ fn operation(given: &Value) -> d::Operation {
         },
         write_requests: whole(&given["writeRequests"]).unwrap_or_default(),
         emits: false,
+        gives_files: false,
         request: optional(&given["request"]),
         output_schema: given["outputSchema"].to_string(),
         hints: document(&given["hints"]),

@@ -131,7 +131,7 @@ const fn placed(operation: &Operation, index: usize, problems: &mut Problems) {
             problems.report(&["has ", name, " as the whole body, and ", sibling.name, " in it"]);
         }
         let both = matches!(own, Place::Body) && matches!(place, Place::Body);
-        if other < index && both && matches!(operation.request.body.holds, Holds::One) {
+        if other < index && both && matches!(operation.request.body.holds, Holds::One | Holds::File) {
             problems.report(&[
                 "sends ",
                 sibling.name,
@@ -141,6 +141,23 @@ const fn placed(operation: &Operation, index: usize, problems: &mut Problems) {
             ]);
         }
         other += 1;
+    }
+    let is_file = matches!(parameter.kind.id(), Id::File);
+    if is_file
+        && matches!(own, Place::Body)
+        && !matches!(operation.request.body.holds, Holds::Parts | Holds::File)
+    {
+        problems.report(&[
+            "has the file ",
+            name,
+            " in a body that holds none: multipart() and file() do",
+        ]);
+    }
+    if !is_file && matches!(own, Place::Body) && matches!(operation.request.body.holds, Holds::File) {
+        problems.report(&["has ", name, " in a body that is a file"]);
+    }
+    if is_file && !matches!(own, Place::Body | Place::Nowhere) {
+        problems.report(&["has the file ", name, " outside of a body"]);
     }
     let is_nested = matches!(parameter.kind.id(), Id::Rows | Id::Group | Id::Columns);
     if is_nested && matches!(own, Place::Query | Place::Header | Place::Path) {

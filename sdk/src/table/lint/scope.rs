@@ -138,7 +138,7 @@ const fn is_same(one: Scalar, other: Scalar) -> bool {
 /// Whether a kind has this value, as it goes on the wire.
 const fn is_of(kind: &Kind, scalar: Scalar) -> bool {
     match (kind.id(), scalar) {
-        (Id::Text | Id::Secret | Id::Reference, Scalar::Text(_))
+        (Id::Text | Id::Secret | Id::Reference | Id::File, Scalar::Text(_))
         | (Id::Number, Scalar::Int(_) | Scalar::Json(_))
         | (Id::Boolean, Scalar::Bool(_))
         | (Id::Json, _) => true,

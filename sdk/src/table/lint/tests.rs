@@ -184,3 +184,45 @@ fn a_login_needs_its_export() {
     );
     assert!(lint(&SERVICE, &["authentication"]).is_empty());
 }
+
+#[cfg(feature = "files")]
+#[test]
+fn files_need_a_body_that_takes_them() {
+    const WRONG: Operation = Operation {
+        name: "wrong",
+        title: "Wrong",
+        about: "Wrong",
+        action: "Do wrong",
+        effect: Effect::Write,
+        request: post("/wrong"),
+        parameters: &[file("photo", "Photo")],
+        output: answer(),
+        ..FLAWED
+    };
+    const ALONE: Operation = Operation {
+        name: "alone",
+        request: post("/alone").file(),
+        parameters: &[file("photo", "Photo"), text("beside", "Beside")],
+        ..WRONG
+    };
+    const SERVICE: Service = Service {
+        name: "a",
+        title: "A",
+        groups: &[Group {
+            name: "points",
+            title: "Points",
+            about: "Points",
+        }],
+        operations: &[&WRONG, &ALONE],
+        ..Service::NEW
+    };
+    let problems = lint(&SERVICE, &[]);
+    let text = problems.text();
+    for expected in [
+        "has the file photo in a body that holds none",
+        "has beside in a body that is a file",
+        "an operation needs the export files: write export!(SERVICE, files)",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+}

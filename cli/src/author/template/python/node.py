@@ -55,6 +55,7 @@ class Description(exports.Description):
                     effect=d.Effect_Read(),
                     write_requests=0,
                     emits=False,
+                    gives_files=False,
                     request="GET /things/{thingId}",
                     output_schema='{"type": "object"}',
                     hints=None,

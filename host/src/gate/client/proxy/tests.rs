@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper_util::client::legacy;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -199,7 +199,9 @@ async fn send(
 ) -> Result<http::Response<hyper::body::Incoming>, legacy::Error> {
     let asking = origin_client.request_permit();
     let connecting = Connecting::by(Instant::now() + within, &asking);
-    let request = Request::get(url).body(Full::default()).unwrap();
+    let request = Request::get(url)
+        .body(crate::gate::upload::OutgoingBody::whole(bytes::Bytes::new()))
+        .unwrap();
     origin_client.request(connecting, request).await
 }
 

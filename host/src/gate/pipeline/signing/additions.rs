@@ -153,6 +153,8 @@ mod tests {
             declaration: Declaration::default(),
             headers: headers.collect(),
             body: body.to_owned().into(),
+            upload: None,
+            keep: false,
         }
     }
 

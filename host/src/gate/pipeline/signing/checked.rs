@@ -38,6 +38,9 @@ pub(crate) enum BadSignature {
     Value,
     #[error("the signed request has more headers than `header-count` and `header-bytes` allow")]
     Headers,
+    /// The signature needs all of a body that has a file.
+    #[error("the signature needs the whole body, and a body with a file is not in memory")]
+    File,
     #[error("the signed request has a larger body than `request-body-bytes` and `buffered-bytes` allow")]
     Body,
 }
@@ -74,9 +77,10 @@ impl Pipeline {
         let headers = headers(signed.headers)?;
         self.too_many(&headers)
             .map_or(Ok(()), |_| Err(BadSignature::Headers))?;
-        let body = match signed.body {
-            Some(body) => self.held(body.into()).map_err(|_| BadSignature::Body)?,
-            None => draft.body.clone(),
+        let (body, upload) = match signed.body {
+            Some(_) if draft.upload.is_some() => return Err(BadSignature::Body),
+            Some(body) => (self.held(body.into()).map_err(|_| BadSignature::Body)?, None),
+            None => (draft.body.clone(), draft.upload.clone()),
         };
         let (below_base, declaration) = self.place(&url);
         let request = ValidatedRequest {
@@ -86,6 +90,8 @@ impl Pipeline {
             declaration,
             headers,
             body,
+            upload,
+            keep: draft.keep,
         };
         if !request.may_have_access() {
             return Err(BadSignature::Beyond);

@@ -34,7 +34,7 @@ fn open(journal: &SqliteJournal, identity: &Identity) -> Result<Open, JournalErr
 fn row(item: usize, state: State) -> Row {
     Row {
         item,
-        digest: item_digest("{}"),
+        digest: item_digest("{}", &[]),
         key: Some(format!("k{}", item % 3)),
         state,
         tries: 1,
@@ -92,7 +92,7 @@ async fn what_is_written_is_there_after_it_is_opened_again() {
     let done = journal.earlier(1).unwrap().unwrap();
     assert_eq!(
         (done.state, done.digest, done.tries),
-        (State::Done, item_digest("{}"), 1)
+        (State::Done, item_digest("{}", &[]), 1)
     );
     assert_eq!(done.result.unwrap(), "[{\"a\":1.0}]");
     assert_eq!(journal.earlier(2).unwrap().unwrap().state, State::Started);

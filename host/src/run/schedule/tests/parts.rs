@@ -1,5 +1,6 @@
 //! Rows that are given while their item goes on.
 
+use nodule_core::outcome::Output;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::*;
@@ -13,8 +14,8 @@ fn streaming() -> Rules {
     }
 }
 
-fn json(numbers: impl IntoIterator<Item = u32>) -> Vec<Box<RawValue>> {
-    let json = |number: u32| RawValue::from_string(number.to_string()).unwrap();
+fn json(numbers: impl IntoIterator<Item = u32>) -> Vec<Output> {
+    let json = |number: u32| RawValue::from_string(number.to_string()).unwrap().into();
     numbers.into_iter().map(json).collect()
 }
 
