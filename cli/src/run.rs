@@ -269,14 +269,7 @@ async fn stream(
     total: Option<u64>,
     input_files: InputFiles,
 ) -> Result<Exit, Failed> {
-    let mut options = options(args);
-    if let Some(path) = &args.output_files {
-        let folder = Writable::new(path, args.journal.is_some());
-        options = options.files(
-            folder
-                .map_err(|error| Failed::usage(format!("--output-files: {}: {error}", text::path(path))))?,
-        );
-    }
+    let options = options(args)?;
     let mut files = Files::open(args, places)?;
     let texts: Texts = Arc::default();
     let (items, kept) = kept(items, files.failed.is_some().then(|| Arc::clone(&texts)));
@@ -421,7 +414,7 @@ fn broke(error: nodule::Error) -> Failed {
     }
 }
 
-fn options(args: &Run) -> RunOptions {
+fn options(args: &Run) -> Result<RunOptions, Failed> {
     let retry = Retry::default()
         .tries(args.retries.saturating_add(1))
         .item_time(args.item_time);
@@ -437,7 +430,11 @@ fn options(args: &Run) -> RunOptions {
     if let Some(path) = &args.journal {
         options = options.journal(SqliteJournal::new(path).accept_component(args.accept_component));
     }
-    options
+    if let Some(path) = &args.output_files {
+        let broken = |error| Failed::usage(format!("--output-files: {}: {error}", text::path(path)));
+        options = options.files(Writable::new(path, args.journal.is_some()).map_err(broken)?);
+    }
+    Ok(options)
 }
 
 /// Tells how to continue a run that was cut short.

@@ -18,6 +18,10 @@ use crate::table::value::Value;
 const MAX_PAGES: u32 = 10_000;
 
 /// What comes out.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and they come in every combination"
+)]
 #[derive(Clone, Copy)]
 pub struct Output {
     /// Absent: the whole answer.

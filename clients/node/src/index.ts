@@ -12,9 +12,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
-import { Readable } from 'node:stream';
 
 import type { Ended } from './errors.js';
+import { Files } from './files.js';
 import { Connection } from './http.js';
 import type { Items } from './items.js';
 import { type Process, start, type StartOptions } from './process.js';
@@ -23,6 +23,7 @@ import { type Binding, Exchange, type Failure, type PlanResult, Run, type RunOpt
 export * from './errors.js';
 export type { Item, Items } from './items.js';
 export { binaryName, findBinary, type Settings, type StartOptions } from './process.js';
+export { Files } from './files.js';
 export { Exchange, Run } from './run.js';
 export type { AccessToken, AllowEntry, Binding, Failure, ItemResult, Json, Notice, OutputFile, PlanResult, RunOptions, RunRequest, Summary, Tls } from './run.js';
 
@@ -75,6 +76,7 @@ export class Host {
 	readonly pid: number;
 	/** How the process ended; it never rejects. */
 	readonly ended: Promise<Ended>;
+	readonly files: Files;
 	private readonly connection: Connection;
 
 	private constructor(
@@ -82,6 +84,7 @@ export class Host {
 		private readonly read: string[],
 	) {
 		this.connection = new Connection(process);
+		this.files = new Files(this.connection);
 		this.version = process.version;
 		this.pid = process.pid;
 		this.ended = process.ended;
@@ -122,25 +125,6 @@ export class Host {
 		return JSON.parse(await this.connection.call('POST', '/v1/check-credential', 'application/json', JSON.stringify(binding))) as CredentialCheck;
 	}
 
-	/**
-	 * Gives a file for items, from its bytes or a stream of any length; an item names it by its ID:
-	 * `{ parameters: { …, $files: { data: { id, fileName, mediaType } } } }`. It is kept until it is let go.
-	 */
-	async giveFile(content: Uint8Array | Readable): Promise<{ id: string; size: number }> {
-		const body = content instanceof Uint8Array ? Readable.from([content]) : content;
-		return JSON.parse(await this.connection.send('/v1/files', body)) as { id: string; size: number };
-	}
-
-	/** A file that came out of an item, as a stream. */
-	async file(id: string): Promise<Readable> {
-		return await this.connection.stream(`/v1/files/${encodeURIComponent(id)}`);
-	}
-
-	/** Lets a file go. */
-	async forgetFile(id: string): Promise<void> {
-		await this.connection.call('DELETE', `/v1/files/${encodeURIComponent(id)}`);
-	}
-
 	/** How far a run is. */
 	async progress(id: string): Promise<Summary> {
 		return JSON.parse(await this.connection.call('GET', `/v1/runs/${encodeURIComponent(id)}`)) as Summary;
@@ -157,12 +141,17 @@ export class Host {
 
 /** A component that the host has loaded. */
 export class Component {
+	/** Those of its host. */
+	readonly files: Files;
+
 	constructor(
 		private readonly connection: Connection,
 		readonly digest: string,
 		readonly name: string,
 		readonly version: string,
-	) {}
+	) {
+		this.files = new Files(connection);
+	}
 
 	/** What it can do: as JSON an object of `nodule describe --format json`, else a text. */
 	async describe(format?: 'json' | 'n8n'): Promise<Record<string, unknown>>;

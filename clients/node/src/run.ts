@@ -91,7 +91,7 @@ export type ItemResult =
 
 /** A file of an output item, by its key there. */
 export interface OutputFile {
-	/** For `Host.file`. */
+	/** For `Host.files`. */
 	id: string;
 	fileName?: string;
 	mediaType?: string;

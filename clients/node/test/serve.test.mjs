@@ -68,7 +68,7 @@ test('a file is given as a stream, named by an item, and comes back as one', asy
 	const base = `http://127.0.0.1:${service.address().port}`;
 	const moves = await host.load(join(target, 'hostile/moves.wasm'));
 	const piece = Buffer.alloc(65_536, 'x');
-	const { id, size } = await host.giveFile(Readable.from((function* () {
+	const { id, size } = await host.files.give(Readable.from((function* () {
 		for (let index = 0; index < 80; index += 1) yield piece;
 	})()));
 	assert.equal(size, 80 * 65_536);
@@ -81,17 +81,17 @@ test('a file is given as a stream, named by an item, and comes back as one', asy
 	const { data } = result.files[0];
 	assert.deepEqual([data.fileName, data.mediaType, data.size], ['a.bin', 'text/plain', size + 2]);
 	const hash = createHash('sha256');
-	for await (const bytes of await host.file(data.id)) hash.update(bytes);
+	for await (const bytes of await host.files.open(data.id)) hash.update(bytes);
 	assert.equal(hash.digest('hex'), data.sha256);
-	await host.forgetFile(data.id);
-	const gone = await host.file(data.id).catch((error) => error);
+	await host.files.forget(data.id);
+	const gone = await host.files.open(data.id).catch((error) => error);
 	assert.ok(gone instanceof RequestError);
 	assert.equal(gone.kind, 'not-found');
 	const broken = Readable.from((function* () {
 		yield piece;
 		throw new Error('the disk is gone');
 	})());
-	await assert.rejects(host.giveFile(broken), /the disk is gone/);
+	await assert.rejects(host.files.give(broken), /the disk is gone/);
 });
 
 test('a credential is checked, and a secret is not repeated', async () => {

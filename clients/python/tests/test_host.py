@@ -1,5 +1,7 @@
 """The real host, beside a simulator of the service."""
 
+import http.server
+import io
 import json
 import os
 import signal
@@ -8,12 +10,43 @@ import urllib.request
 
 from nodule_client import CutShort, Failure, Host, HostUnavailable, RequestRefused
 
-from .support import COMPONENT, RealHost, members
+from .support import COMPONENT, TARGET, RealHost, members
 
 
 def adjustments(count, name):
     for number in range(count):
         yield {"accountCode": f"M{number}", "operationId": f"{name}-{number}", "pointValue": 1, "effectiveEndTime": "2030-12-31"}
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """A service that answers with what it is sent."""
+
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *request):
+        if request:
+            super().__init__(*request)
+
+    def start(self):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "text/x-test")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
 
 
 class Loading(RealHost):
@@ -71,6 +104,24 @@ class Running(RealHost):
         self.assertEqual([result.item for result in results], list(range(1000)))
         self.assertEqual({result.get()[0]["data"]["cardNo"] for result in results}, {f"M{number}" for number in range(1000)})
         self.assertEqual((run.effect, run.summary["items"]), ("read", 1000))
+
+    def test_a_file_is_given_and_another_one_taken(self):
+        service = Echo().start()
+        self.addCleanup(service.stop)
+        node = self.host.load(TARGET / "hostile/moves.wasm")
+        content = bytes(range(256)) * 5_000
+        given = [self.host.give_file(one) for one in (content, io.BytesIO(content), (content[:7], b"", content[7:]))]
+        requests = [{"method": "PUT", "url": f"{service.url}/echo", "body": [{"file": 0}], "keep": True}]
+        task = {"requests": requests, "give": [{"key": "out", "name": "a.bin", "type": "text/x-test", "kept": 0}]}
+        items = [{"task": task, "file": "f", "$files": {"f": {"id": id}}} for id in given]
+        credential = {"baseUrl": service.url, "secret": "0123456789abcdef"}
+        for result in node.run("things", "read", items, credential=credential):
+            file = result.files[0]["out"]
+            self.assertEqual((file["fileName"], file["mediaType"], file["size"]), ("a.bin", "text/x-test", len(content)))
+            self.assertEqual(b"".join(self.host.file(file["id"])), content)
+            self.host.forget_file(file["id"])
+            with self.assertRaises(RequestRefused):
+                list(self.host.file(file["id"]))
 
     def test_results_as_they_come_are_told_apart_by_their_ids(self):
         items = ((f"card M{number}", {"cardNo": f"M{number}"}) for number in range(200))

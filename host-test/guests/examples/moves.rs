@@ -100,7 +100,10 @@ impl files::Guest for Node {
         ITEM.with_borrow_mut(|item| match step {
             Step::Begin(call) => {
                 let parameters: Value = serde_json::from_str(&call.parameters).unwrap_or_default();
-                let task = parameters["task"].clone();
+                let task = match &parameters["task"] {
+                    Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
+                    task => task.clone(),
+                };
                 let asked = asked(&task);
                 *item = Item {
                     awaited: asked.requests.len() + asked.reads.len(),

@@ -98,6 +98,27 @@ async fn token(server: &Server, document: &Document) {
     running.rest().await;
 }
 
+/// What the functions above ask.
+const ASKED_ELSEWHERE: [&str; 6] = [
+    "post /v1/choices",
+    "post /v1/fields",
+    "post /v1/runs/{id}/token",
+    "post /v1/files",
+    "get /v1/files/{id}",
+    "delete /v1/files/{id}",
+];
+
+async fn files(server: &Server, document: &Document) {
+    let kind = "application/octet-stream";
+    let (status, given) = server.send(Method::POST, "/v1/files", kind, "hello").await;
+    let given: Value = serde_json::from_slice(&given).unwrap();
+    assert_eq!(status, 201, "{given}");
+    document.check("FileKept", &given);
+    let path = format!("/v1/files/{}", given["id"].as_str().unwrap());
+    assert_eq!(server.send(Method::GET, &path, "", "").await.1, b"hello");
+    assert_eq!(server.send(Method::DELETE, &path, "", "").await.0, 204);
+}
+
 #[tokio::test]
 async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
     let server = Server::start();
@@ -146,19 +167,8 @@ async fn every_answer_is_as_the_document_says_and_the_document_has_them_all() {
 
     questions(&server, &document).await;
     token(&server, &document).await;
-    let asked = ["post /v1/choices", "post /v1/fields", "post /v1/runs/{id}/token"].map(str::to_owned);
-    seen.borrow_mut().extend(asked);
-
-    let given = server
-        .send(Method::POST, "/v1/files", "application/octet-stream", "hello")
-        .await;
-    let given = (given.0, serde_json::from_slice(&given.1).unwrap());
-    check("post /v1/files", "FileKept", &given);
-    let path = format!("/v1/files/{}", given.1["id"].as_str().unwrap());
-    assert_eq!(server.send(Method::GET, &path, "", "").await.1, b"hello");
-    assert_eq!(server.send(Method::DELETE, &path, "", "").await.0, 204);
-    let asked = ["get /v1/files/{id}", "delete /v1/files/{id}"].map(str::to_owned);
-    seen.borrow_mut().extend(asked);
+    files(&server, &document).await;
+    seen.borrow_mut().extend(ASKED_ELSEWHERE.map(str::to_owned));
 
     let mut run = get_member(&digest, &simulator);
     run["progressMs"] = json!(1);

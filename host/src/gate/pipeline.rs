@@ -212,8 +212,8 @@ pub(crate) struct BufferedResponse {
     pub(crate) body: Bytes,
     /// Reserves memory for the body, for as long as the node may read it.
     pub(crate) hold: BufferReservation,
-    /// The body, if it becomes a file.
-    pub(crate) kept: Option<KeptBody>,
+    /// The body, if it becomes a file. Most responses have none.
+    pub(crate) kept: Option<Box<KeptBody>>,
 }
 
 impl BufferedResponse {

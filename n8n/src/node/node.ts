@@ -11,11 +11,12 @@ import {
 	type INodeType,
 	NodeOperationError,
 } from 'n8n-workflow';
-import type { Binding, Failure, Item, NoduleError, RunRequest } from 'nodule-client';
+import type { Binding, Failure, Item, NoduleError, OutputFile, RunRequest } from 'nodule-client';
 
 import { type Asked, formMethods, type Method, type Page } from './choices.js';
 import { type Credential, type Description, operationOf, parametersOf } from './description.js';
 import { nodeError, withoutResult } from './failure.js';
+import { FilesOfItems } from './files.js';
 import { type Packed, read, sharedHost } from './host.js';
 import { type AccessToken, assertConnected, renewed, tokenOf } from './oauth2.js';
 import { type Result, resultOf } from './output.js';
@@ -160,7 +161,7 @@ async function execute(self: IExecuteFunctions, component: Component): Promise<I
 		token = await renewed(self, credential, token);
 		return token;
 	};
-	const run = await begun(self, async () => {
+	const { run, files } = await begun(self, async () => {
 		const request: RunRequest = {
 			...binding,
 			group,
@@ -175,14 +176,17 @@ async function execute(self: IExecuteFunctions, component: Component): Promise<I
 			streamRows: true,
 		};
 		const loaded = await sharedHost().component(packed(component));
-		const resolved = resolve(self, component, operation.parameters, collected, signal);
-		return loaded.run(request, resolved, { signal, ...(token ? { onToken } : {}) });
+		const files = new FilesOfItems(self, loaded, parametersOf(description, operation.parameters));
+		const resolved = resolve(self, component, operation.parameters, collected, files, signal);
+		return { run: loaded.run(request, resolved, { signal, ...(token ? { onToken } : {}) }), files };
 	});
 	try {
 		for await (const lines of run.lines()) {
 			for (const line of lines) {
 				if (isOver()) await turn();
-				collected.line(line);
+				const { item, came } = collected.line(line);
+				for (const [one, named] of came) one.binary = await files.taken(named);
+				if (files.areTaken) await files.done(item);
 			}
 		}
 		if (signal?.aborted) collected.rest({ kind: 'cancelled', message: 'the execution was cancelled' } as NoduleError);
@@ -201,6 +205,7 @@ async function* resolve(
 	{ description }: Component,
 	ids: string[],
 	collected: Collected,
+	files: FilesOfItems,
 	signal: AbortSignal | undefined,
 ): AsyncGenerator<Item[], void, undefined> {
 	const { parameters: set } = self.getNode();
@@ -218,7 +223,15 @@ async function* resolve(
 	for (let index = 0; index < collected.count && !signal?.aborted; index += 1) {
 		try {
 			const value = lookup(self, set, fixed, index);
-			batch.push({ id: index, parameters: same ?? asItem(value) });
+			const item = same ?? asItem(value);
+			if (files.areTaken) {
+				// Its files wait for room with the host, and so for the results of items that were sent.
+				const parameters = await files.with(index, item);
+				collected.given = index + 1;
+				yield [{ id: index, parameters }];
+				continue;
+			}
+			batch.push({ id: index, parameters: item });
 		} catch (error) {
 			// An expression that cannot be evaluated; n8n's own words say where.
 			if (collected.unresolved(index, error as Error)) break;
@@ -265,7 +278,8 @@ class Collected {
 		this.results = new Array<INodeExecutionData[] | undefined>(count);
 	}
 
-	line(line: string): void {
+	/** Takes a line. Comes back with the outputs that files came with. */
+	line(line: string): { item: number; came: Array<[INodeExecutionData, Record<string, OutputFile>]> } {
 		let result: Result;
 		try {
 			result = resultOf(line);
@@ -274,8 +288,15 @@ class Collected {
 			result = { item: Number(item), error: { kind: 'bad-output', message: 'the node returned an output item that is not JSON' } };
 		}
 		const { item } = result;
-		if (!('output' in result)) return this.failed(item, result.error);
-		const made = result.output.map((json) => ({ json, pairedItem: { item } }));
+		if (!('output' in result)) {
+			this.failed(item, result.error);
+			return { item, came: [] };
+		}
+		const made: INodeExecutionData[] = result.output.map((json) => ({ json, pairedItem: { item } }));
+		const came = (result.files ?? []).flatMap((named, index) => {
+			const one = made[index];
+			return one && Object.keys(named).length > 0 ? [[one, named] as [INodeExecutionData, Record<string, OutputFile>]] : [];
+		});
 		const rows = this.rows.get(item);
 		if (rows) for (const one of made) rows.push(one);
 		if (result.goesOn) {
@@ -284,6 +305,7 @@ class Collected {
 			this.rows.delete(item);
 			this.results[item] = rows ?? made;
 		}
+		return { item, came };
 	}
 
 	/** Whether nothing after it is to be run. */

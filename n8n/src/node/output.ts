@@ -1,6 +1,6 @@
 /** Results: JSON text as the data of n8n, which keeps numbers as JavaScript does. */
 import type { IDataObject } from 'n8n-workflow';
-import type { Failure } from 'nodule-client';
+import type { Failure, OutputFile } from 'nodule-client';
 
 /** Only what has so many digits, or such an exponent, can be more than a number of JavaScript holds. */
 const SUSPECT = /[\d.]{16}|[eE][+-]?\d{3}/;
@@ -9,7 +9,7 @@ const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 type Value = IDataObject | IDataObject[] | string | number | boolean | null;
 
 /** A line of a run's results; the item is named by its index. */
-export type Result = { item: number; output: IDataObject[]; goesOn: boolean } | { item: number; error: Failure };
+export type Result = { item: number; output: IDataObject[]; files?: Array<Record<string, OutputFile>>; goesOn: boolean } | { item: number; error: Failure };
 
 /** Numbers that JavaScript cannot hold exactly come out as text, digits and all. */
 export function parse(text: string): Value {
@@ -20,10 +20,10 @@ export function parse(text: string): Value {
 }
 
 export function resultOf(line: string): Result {
-	const found = parse(line) as unknown as { item: number; output?: Value[]; rows?: Value[]; error?: Failure };
-	const { item, output, rows, error } = found;
+	const found = parse(line) as unknown as { item: number; output?: Value[]; rows?: Value[]; files?: Array<Record<string, OutputFile>>; error?: Failure };
+	const { item, output, rows, files, error } = found;
 	if (error) return { item, error };
-	return { item, output: (rows ?? output ?? []).map(asObject), goesOn: rows !== undefined };
+	return { item, output: (rows ?? output ?? []).map(asObject), ...(files ? { files } : {}), goesOn: rows !== undefined };
 }
 
 /** n8n's items hold objects. */

@@ -185,6 +185,70 @@ function withoutResult(error, wasGiven) {
   return { kind, message, certainty, ...hint === void 0 ? {} : { hint } };
 }
 
+// n8n/src/node/files.ts
+var MOST_ITEMS = 32;
+var FilesOfItems = class {
+  constructor(self, component, parameters) {
+    this.self = self;
+    this.component = component;
+    this.names = parameters.filter(({ kind }) => kind.type === "file").map(({ name }) => name);
+  }
+  self;
+  component;
+  /** The names of the parameters that name a file. */
+  names;
+  /** What the host keeps for an item that has no result yet. */
+  given = /* @__PURE__ */ new Map();
+  wake;
+  /** Whether items have files. */
+  get areTaken() {
+    return this.names.length > 0;
+  }
+  /** An item's parameters with the files that they name. One that the item does not have, the host refuses by the parameter's name. */
+  async with(index, parameters) {
+    const values2 = JSON.parse(parameters);
+    const keys = this.names.map((name) => values2[name]).filter((key) => typeof key === "string");
+    const binary = this.self.getInputData()[index]?.binary ?? {};
+    const found = [...new Set(keys.map((key) => key.trim()))].filter((key) => Object.hasOwn(binary, key));
+    if (found.length === 0) return parameters;
+    while (this.given.size >= MOST_ITEMS) await new Promise((resolve4) => this.wake = resolve4);
+    const ids = [];
+    this.given.set(index, ids);
+    const files = {};
+    for (const key of found) {
+      const { id: stored2, fileName, mimeType } = this.self.helpers.assertBinaryData(index, key);
+      const content = stored2 ? await this.self.helpers.getBinaryStream(stored2) : await this.self.helpers.getBinaryDataBuffer(index, key);
+      const { id } = await this.component.files.give(content);
+      ids.push(id);
+      files[key] = { id, mediaType: mimeType, ...fileName ? { fileName: lastOf(fileName) } : {} };
+    }
+    return `${parameters.slice(0, -1)},"$files":${JSON.stringify(files)}}`;
+  }
+  /** An item has its result, and the host need not keep what was given for it. */
+  async done(index) {
+    const ids = this.given.get(index) ?? [];
+    this.given.delete(index);
+    this.wake?.();
+    for (const id of ids) await this.forget(id);
+  }
+  /** What came out, as n8n keeps it. */
+  async taken(files) {
+    const binary = {};
+    for (const [key, { id, fileName, mediaType }] of Object.entries(files)) {
+      const content = await this.component.files.open(id);
+      binary[key] = await this.self.helpers.prepareBinaryData(content, fileName, mediaType);
+      await this.forget(id);
+    }
+    return binary;
+  }
+  /** Whatever was not let go, the host does when it needs the room. */
+  async forget(id) {
+    await this.component.files.forget(id).catch(() => {
+    });
+  }
+};
+var lastOf = (name) => name.split(/[\\/]/).pop() ?? name;
+
 // n8n/src/node/host.ts
 var import_node_crypto3 = require("node:crypto");
 var import_node_fs2 = require("node:fs");
@@ -193,11 +257,37 @@ var import_node_path3 = require("node:path");
 
 // clients/node/src/index.ts
 var import_node_crypto2 = require("node:crypto");
-var import_promises = require("node:fs/promises");
+var import_promises2 = require("node:fs/promises");
 var import_node_path2 = require("node:path");
+
+// clients/node/src/files.ts
+var import_node_stream = require("node:stream");
+var Files = class {
+  constructor(connection) {
+    this.connection = connection;
+  }
+  connection;
+  /**
+   * Gives a file for items, from its bytes or a stream of any length. An item names it by its ID:
+   * `{ parameters: { …, $files: { data: { id, fileName, mediaType } } } }`.
+   */
+  async give(content) {
+    const body = content instanceof Uint8Array ? import_node_stream.Readable.from([content]) : content;
+    return JSON.parse(await this.connection.send("/v1/files", body));
+  }
+  /** One that was given, or that came out of an item, as a stream. */
+  async open(id) {
+    return await this.connection.stream(path(id));
+  }
+  async forget(id) {
+    await this.connection.call("DELETE", path(id));
+  }
+};
+var path = (id) => `/v1/files/${encodeURIComponent(id)}`;
 
 // clients/node/src/http.ts
 var import_node_http = require("node:http");
+var import_promises = require("node:stream/promises");
 
 // clients/node/src/errors.ts
 var NoduleError = class extends Error {
@@ -250,18 +340,18 @@ var Connection = class {
   }
   process;
   agent = new QuietAgent();
-  open(method, path, type) {
+  open(method, path2, type) {
     const { socket, token } = this.process;
     return (0, import_node_http.request)({
       socketPath: socket,
       agent: this.agent,
       method,
-      path,
+      path: path2,
       headers: { authorization: `Bearer ${token}`, ...type ? { "content-type": type } : {} }
     });
   }
-  async call(method, path, type, body) {
-    const sent = this.open(method, path, type);
+  async call(method, path2, type, body) {
+    const sent = this.open(method, path2, type);
     const answer = answerTo(sent);
     sent.end(body);
     try {
@@ -271,6 +361,36 @@ var Connection = class {
       return text;
     } catch (error) {
       throw error instanceof RequestError ? error : await this.interrupted(error, "not-done", "a request was under way");
+    }
+  }
+  /** Sends what a stream has, of any length. */
+  async send(path2, body) {
+    const sent = this.open("POST", path2, "application/octet-stream");
+    const answer = answerTo(sent);
+    const piped = (0, import_promises.pipeline)(body, sent);
+    piped.catch(() => {
+    });
+    try {
+      const response = await answer;
+      const text = await textOf(response);
+      if ((response.statusCode ?? 0) >= 300) throw refused(response, text);
+      return text;
+    } catch (error) {
+      if (body.errored) throw body.errored;
+      throw error instanceof RequestError ? error : await this.interrupted(error, "not-done", "a file was under way");
+    }
+  }
+  /** The body of an answer, as it comes. */
+  async stream(path2) {
+    const sent = this.open("GET", path2);
+    const answer = answerTo(sent);
+    sent.end();
+    try {
+      const response = await answer;
+      if ((response.statusCode ?? 0) >= 300) throw refused(response, await textOf(response));
+      return response;
+    } catch (error) {
+      throw error instanceof RequestError ? error : await this.interrupted(error, "not-done", "a file was under way");
     }
   }
   /** What a broken connection comes to: where the process has ended, that is why. */
@@ -357,8 +477,8 @@ async function start(options) {
     "--settings",
     "-",
     ...cache ? ["--cache", (0, import_node_path.resolve)(cache)] : [],
-    ...(options.read ?? []).flatMap((path) => ["--read", (0, import_node_path.resolve)(path)]),
-    ...(options.write ?? []).flatMap((path) => ["--write", (0, import_node_path.resolve)(path)]),
+    ...(options.read ?? []).flatMap((path2) => ["--read", (0, import_node_path.resolve)(path2)]),
+    ...(options.write ?? []).flatMap((path2) => ["--write", (0, import_node_path.resolve)(path2)]),
     ...options.memoryMb === void 0 ? [] : ["--memory-mb", String(options.memoryMb)]
   ];
   const child = (0, import_node_child_process.spawn)(binary, flags, {
@@ -540,9 +660,9 @@ async function* linesOf(body) {
 // clients/node/src/run.ts
 var RESULT = '{"item":';
 var Exchange = class {
-  constructor(connection, path, first, items) {
+  constructor(connection, path2, first, items) {
     this.connection = connection;
-    this.sent = connection.open("POST", path, "application/x-ndjson");
+    this.sent = connection.open("POST", path2, "application/x-ndjson");
     this.answer = answerTo(this.sent);
     const begun2 = this.answer.then(({ statusCode }) => statusCode === 200, () => false);
     this.writer = new ItemWriter(this.sent);
@@ -696,6 +816,7 @@ var Host = class _Host {
     this.process = process2;
     this.read = read2;
     this.connection = new Connection(process2);
+    this.files = new Files(this.connection);
     this.version = process2.version;
     this.pid = process2.pid;
     this.ended = process2.ended;
@@ -707,9 +828,10 @@ var Host = class _Host {
   pid;
   /** How the process ended; it never rejects. */
   ended;
+  files;
   connection;
   static async start(options = {}) {
-    const read2 = [...options.read ?? [], ...options.write ?? []].map((path) => (0, import_node_path2.resolve)(path) + import_node_path2.sep);
+    const read2 = [...options.read ?? [], ...options.write ?? []].map((path2) => (0, import_node_path2.resolve)(path2) + import_node_path2.sep);
     return new _Host(await start(options), read2);
   }
   /** A host that somebody else has started and ends: its socket, and the token of its settings or beside the socket. */
@@ -726,7 +848,7 @@ var Host = class _Host {
       const body = JSON.stringify({ path: (0, import_node_path2.resolve)(component), digest });
       loaded = await this.connection.call("POST", "/v1/components", "application/json", body);
     } else {
-      const bytes = typeof component === "string" ? await (0, import_promises.readFile)(component) : component;
+      const bytes = typeof component === "string" ? await (0, import_promises2.readFile)(component) : component;
       const pin = digest ?? `sha256:${(0, import_node_crypto2.createHash)("sha256").update(bytes).digest("hex")}`;
       loaded = await this.connection.call("POST", `/v1/components?digest=${encodeURIComponent(pin)}`, "application/wasm", bytes);
     }
@@ -758,11 +880,14 @@ var Component = class {
     this.digest = digest;
     this.name = name;
     this.version = version;
+    this.files = new Files(connection);
   }
   connection;
   digest;
   name;
   version;
+  /** Those of its host. */
+  files;
   async describe(format = "json") {
     const text = await this.connection.call("GET", `${this.path()}?format=${format}`);
     return format === "json" || format === "n8n" ? JSON.parse(text) : text;
@@ -779,8 +904,8 @@ var Component = class {
   async fields(question2) {
     return JSON.parse(await this.ask("/v1/fields", question2));
   }
-  async ask(path, question2) {
-    return await this.connection.call("POST", path, "application/json", JSON.stringify({ ...question2, component: this.digest }));
+  async ask(path2, question2) {
+    return await this.connection.call("POST", path2, "application/json", JSON.stringify({ ...question2, component: this.digest }));
   }
   /** Runs an operation. It begins at once, and goes on as its results are read. */
   run(request2, items, options = {}) {
@@ -848,8 +973,8 @@ function reach(base, variables, readFile2) {
   if (!URL.canParse(base)) return [];
   const { origin, hostname, pathname } = new URL(base);
   if (!isPrivateAllowed(hostname, variables, readFile2) || variables.NODULE_POLICY) return [];
-  const path = pathname.replace(/\/+$/, "");
-  return [{ origin, ...path === "" ? {} : { path }, private: true }];
+  const path2 = pathname.replace(/\/+$/, "");
+  return [{ origin, ...path2 === "" ? {} : { path: path2 }, private: true }];
 }
 function isPrivateAllowed(hostname, variables, readFile2) {
   const { isOn, hasDefault, blocked, allowed, allowedNames, blockedNames } = protection(variables, readFile2);
@@ -957,11 +1082,11 @@ async function load(host, { file, sha256 }) {
   }
   return await host.load(bytes, { digest: `sha256:${sha256}` });
 }
-function read(path) {
+function read(path2) {
   try {
-    return (0, import_node_fs2.readFileSync)(path, "utf8");
+    return (0, import_node_fs2.readFileSync)(path2, "utf8");
   } catch (cause) {
-    const message = `${path}: ${cause.message}`;
+    const message = `${path2}: ${cause.message}`;
     throw new StartError({ kind: "file", message, hint: "correct the variable of n8n that names it" }, { cause });
   }
 }
@@ -1012,9 +1137,9 @@ function parse(text) {
 }
 function resultOf(line) {
   const found = parse(line);
-  const { item, output, rows: rows2, error } = found;
+  const { item, output, rows: rows2, files, error } = found;
   if (error) return { item, error };
-  return { item, output: (rows2 ?? output ?? []).map(asObject), goesOn: rows2 !== void 0 };
+  return { item, output: (rows2 ?? output ?? []).map(asObject), ...files ? { files } : {}, goesOn: rows2 !== void 0 };
 }
 function asObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value : { value };
@@ -1318,7 +1443,7 @@ async function execute(self, component) {
     token = await renewed(self, credential, token);
     return token;
   };
-  const run = await begun(self, async () => {
+  const { run, files } = await begun(self, async () => {
     const request2 = {
       ...binding,
       group: group2,
@@ -1333,14 +1458,17 @@ async function execute(self, component) {
       streamRows: true
     };
     const loaded = await sharedHost().component(packed(component));
-    const resolved = resolve3(self, component, operation.parameters, collected, signal);
-    return loaded.run(request2, resolved, { signal, ...token ? { onToken } : {} });
+    const files2 = new FilesOfItems(self, loaded, parametersOf(description, operation.parameters));
+    const resolved = resolve3(self, component, operation.parameters, collected, files2, signal);
+    return { run: loaded.run(request2, resolved, { signal, ...token ? { onToken } : {} }), files: files2 };
   });
   try {
     for await (const lines of run.lines()) {
       for (const line of lines) {
         if (isOver()) await turn();
-        collected.line(line);
+        const { item, came } = collected.line(line);
+        for (const [one, named] of came) one.binary = await files.taken(named);
+        if (files.areTaken) await files.done(item);
       }
     }
     if (signal?.aborted) collected.rest({ kind: "cancelled", message: "the execution was cancelled" });
@@ -1351,7 +1479,7 @@ async function execute(self, component) {
   }
   return collected.end(self);
 }
-async function* resolve3(self, { description }, ids, collected, signal) {
+async function* resolve3(self, { description }, ids, collected, files, signal) {
   const { parameters: set } = self.getNode();
   const parameters = parametersOf(description, ids).filter(({ name }) => name in set);
   const fixed = new Map(
@@ -1366,7 +1494,14 @@ async function* resolve3(self, { description }, ids, collected, signal) {
   for (let index = 0; index < collected.count && !signal?.aborted; index += 1) {
     try {
       const value = lookup(self, set, fixed, index);
-      batch.push({ id: index, parameters: same ?? asItem(value) });
+      const item = same ?? asItem(value);
+      if (files.areTaken) {
+        const parameters2 = await files.with(index, item);
+        collected.given = index + 1;
+        yield [{ id: index, parameters: parameters2 }];
+        continue;
+      }
+      batch.push({ id: index, parameters: item });
     } catch (error) {
       if (collected.unresolved(index, error)) break;
     }
@@ -1407,6 +1542,7 @@ var Collected = class {
   /** Of items that go on. */
   rows = /* @__PURE__ */ new Map();
   first;
+  /** Takes a line. Comes back with the outputs that files came with. */
   line(line) {
     let result;
     try {
@@ -1416,8 +1552,15 @@ var Collected = class {
       result = { item: Number(item2), error: { kind: "bad-output", message: "the node returned an output item that is not JSON" } };
     }
     const { item } = result;
-    if (!("output" in result)) return this.failed(item, result.error);
+    if (!("output" in result)) {
+      this.failed(item, result.error);
+      return { item, came: [] };
+    }
     const made = result.output.map((json) => ({ json, pairedItem: { item } }));
+    const came = (result.files ?? []).flatMap((named, index) => {
+      const one = made[index];
+      return one && Object.keys(named).length > 0 ? [[one, named]] : [];
+    });
     const rows2 = this.rows.get(item);
     if (rows2) for (const one of made) rows2.push(one);
     if (result.goesOn) {
@@ -1426,6 +1569,7 @@ var Collected = class {
       this.rows.delete(item);
       this.results[item] = rows2 ?? made;
     }
+    return { item, came };
   }
   /** Whether nothing after it is to be run. */
   unresolved(index, thrown) {

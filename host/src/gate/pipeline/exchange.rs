@@ -207,7 +207,7 @@ fn keep(
         headers: parts.headers,
         body: Bytes::new(),
         hold: BufferReservation::new(&pipeline.buffered),
-        kept: Some(KeptBody::arriving(body, place, deadlines.between_bytes)),
+        kept: Some(Box::new(KeptBody::arriving(body, place, deadlines.between_bytes))),
     })
 }
 

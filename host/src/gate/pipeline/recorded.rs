@@ -25,7 +25,7 @@ impl Pipeline {
     pub(super) async fn recordable_file(
         &self,
         outcome: Result<BufferedResponse, NoResponse>,
-    ) -> (Result<BufferedResponse, NoResponse>, Option<KeptBody>) {
+    ) -> (Result<BufferedResponse, NoResponse>, Option<Box<KeptBody>>) {
         let mut answer = match outcome {
             Ok(answer) if answer.kept.is_some() => answer,
             other => return (other, None),
@@ -38,7 +38,7 @@ impl Pipeline {
         let error = match read {
             Ok(Some(body)) => {
                 answer.body = body.clone();
-                return (Ok(answer), Some(KeptBody::whole(body)));
+                return (Ok(answer), Some(Box::new(KeptBody::whole(body))));
             }
             Ok(None) => {
                 let what = "a file for a recording, of";
@@ -81,7 +81,7 @@ impl Pipeline {
                     self.answered(&answer, changing);
                     if request.keep && answer.status.is_success() {
                         let body = std::mem::take(&mut answer.body);
-                        answer.kept = Some(KeptBody::whole(body));
+                        answer.kept = Some(Box::new(KeptBody::whole(body)));
                     }
                     Ok(answer)
                 }

@@ -59,7 +59,7 @@ pub(crate) struct TurnResponse {
     headers: Vec<Field>,
     body: Bytes,
     /// The body, if it becomes a file.
-    kept: Option<KeptBody>,
+    kept: Option<Box<KeptBody>>,
     /// Reserves memory for the body, as long as the host has it.
     _hold: BufferReservation,
 }
@@ -74,7 +74,7 @@ impl TurnResponse {
     }
 
     /// The body, if it becomes a file.
-    pub(crate) fn take_kept(&mut self) -> Option<KeptBody> {
+    pub(crate) fn take_kept(&mut self) -> Option<Box<KeptBody>> {
         self.kept.take()
     }
 

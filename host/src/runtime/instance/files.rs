@@ -85,7 +85,7 @@ pub(super) async fn execute(
             Ended::Response(id, Ok(mut response)) => {
                 let size = response.take_kept().map(|body| {
                     let size = body.size();
-                    kept.insert(id, body);
+                    kept.insert(id, *body);
                     size
                 });
                 (id, Either::Left(Ok((response, size))))

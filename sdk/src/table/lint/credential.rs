@@ -58,9 +58,14 @@ pub(super) const fn exported(
     problems: &mut Problems,
 ) {
     let is_exported = contains(exports, name);
+    let article = if matches!(who.as_bytes(), [b'o', ..]) {
+        "an "
+    } else {
+        "a "
+    };
     if is_needed && !is_exported {
         problems.push(&[
-            "a ",
+            article,
             who,
             " needs the export ",
             name,

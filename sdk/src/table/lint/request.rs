@@ -131,7 +131,7 @@ const fn placed(operation: &Operation, index: usize, problems: &mut Problems) {
             problems.report(&["has ", name, " as the whole body, and ", sibling.name, " in it"]);
         }
         let both = matches!(own, Place::Body) && matches!(place, Place::Body);
-        if other < index && both && matches!(operation.request.body.holds, Holds::One | Holds::File) {
+        if other < index && both && matches!(operation.request.body.holds, Holds::One) {
             problems.report(&[
                 "sends ",
                 sibling.name,
