@@ -110,6 +110,7 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
         return faults;
     };
     let policy = policy_of(&recording, &check.case);
+    let files = recording.files().map(Path::to_owned);
     let runner = match component.runner().policy(policy).replay(recording).build() {
         Ok(runner) => runner,
         Err(error) => {
@@ -119,7 +120,11 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
     };
     let case = &check.case;
     let options = RunOptions::default().on_failure(case.on_failure).files(Nowhere);
-    let items: Vec<_> = case.items.iter().map(item_of).collect();
+    let items: Vec<_> = case
+        .items
+        .iter()
+        .map(|item| item_of(item, files.as_deref()))
+        .collect();
     let items = futures_util::stream::iter(items);
     match runner.run(&case.group, &case.operation, items, &options).await {
         Ok(mut running) => {
@@ -139,10 +144,10 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
 }
 
 /// A recorded item, with the files that the recording has of it.
-fn item_of(item: &recording::Item) -> Result<NewItem, ItemError> {
+fn item_of(item: &recording::Item, beside: Option<&Path>) -> Result<NewItem, ItemError> {
     let text = item.text();
     let (parameters, files) = take_files(&text).map_err(Failure::InvalidInput)?;
-    let files = files.into_iter().map(|file| folder::of_item(None, file));
+    let files = files.into_iter().map(|file| folder::of_recording(beside, file));
     Ok(NewItem {
         parameters: parameters.into_owned(),
         files: files.collect::<Result<_, Failure>>()?,

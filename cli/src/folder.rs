@@ -151,6 +151,19 @@ pub fn named(key: &str, path: &Path) -> io::Result<InputFile> {
 
 /// The file that an item names.
 pub fn of_item(folder: Option<&Arc<Readable>>, file: FileRef) -> Result<InputFile, Failure> {
+    named_by_item(folder, None, file)
+}
+
+/// The file of a recorded item: in the recording, or beside it in this folder.
+pub fn of_recording(files: Option<&Path>, file: FileRef) -> Result<InputFile, Failure> {
+    named_by_item(None, files, file)
+}
+
+fn named_by_item(
+    folder: Option<&Arc<Readable>>,
+    recorded: Option<&Path>,
+    file: FileRef,
+) -> Result<InputFile, Failure> {
     let FileRef {
         key,
         content,
@@ -170,6 +183,16 @@ pub fn of_item(folder: Option<&Arc<Readable>>, file: FileRef) -> Result<InputFil
         FileContent::Id(_) => {
             let message = "the item: only `nodule serve` knows files by an `id`: expected a `path`";
             return Err(Failure::InvalidInput(message.to_owned()));
+        }
+        FileContent::Recorded(digest) => {
+            let path = recorded.map(|files| files.join(&digest)).ok_or_else(|| {
+                Failure::InvalidInput(format!(
+                    "the item: the file {digest} is beside its recording alone"
+                ))
+            })?;
+            let broken =
+                |error| Failure::InvalidInput(format!("the file {digest} beside the recording: {error}"));
+            return on_disk(key, OnDisk::Named(path), file_name, media_type).map_err(broken);
         }
         FileContent::Path(path) => path,
     };

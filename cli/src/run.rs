@@ -165,13 +165,15 @@ fn runner(args: &Run, component: &Component, policy: Policy, places: &mut Places
         line(&format!("credential: bound to {}", credential.base_url()));
     }
     let builder = match &args.record {
-        Some(_) => builder.record(meta(
-            component,
-            credential.as_ref(),
-            (&args.group, &args.operation),
-            args.on_failure,
-            args.recorded_against.clone(),
-        )?),
+        Some(path) => builder
+            .record(meta(
+                component,
+                credential.as_ref(),
+                (&args.group, &args.operation),
+                args.on_failure,
+                args.recorded_against.clone(),
+            )?)
+            .record_files(Recording::files_of(path)),
         None if args.dry_run => builder.dry_run(),
         None => builder,
     };

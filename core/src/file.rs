@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use crate::json::Json;
+use crate::recording::RecordedFile;
 use crate::text::{is_deceptive, shown};
 
 /// The reserved member of an item that names its files, by their keys.
@@ -37,6 +38,8 @@ pub enum FileContent {
     Inline(Bytes),
     /// A file that was given before, by its ID.
     Id(String),
+    /// In a file beside the recording that the item is of, by its digest.
+    Recorded(String),
 }
 
 /// Takes the files out of an item: `{"$files":{"data":{"path":"photo.jpg","mediaType":"image/jpeg"}}}`. What is left are its
@@ -78,6 +81,7 @@ fn read(key: String, file: Json) -> Result<FileRef, String> {
         };
         match name.as_str() {
             "path" | "$file" if !text.is_empty() => content = Some(FileContent::Path(text)),
+            "recorded" if RecordedFile::is_name(&text) => content = Some(FileContent::Recorded(text)),
             "id" => content = Some(FileContent::Id(text)),
             "base64" => {
                 let bytes = STANDARD

@@ -66,7 +66,7 @@ use crate::{own_file, text};
 pub use case::{Call, Case, Item, NO_BASE_URL, RecordedComponent, RecordedResult, held};
 pub use entry::Unreadable;
 pub use error::Error;
-pub use exchange::{Exchange, Outcome, RecordedResponse, Request, Role};
+pub use exchange::{Exchange, Outcome, RecordedFile, RecordedResponse, Request, Role};
 pub use miss::{Difference, Miss, Nearest};
 pub use player::{Player, Unused, UnusedExchange};
 pub use recorder::{Meta, Recorder};
@@ -93,6 +93,8 @@ pub struct Recording {
     view: read::View,
     /// Characters that could not be read.
     lost: usize,
+    /// Where the files beside it are.
+    files: Option<PathBuf>,
 }
 
 impl Recording {
@@ -139,6 +141,20 @@ impl Recording {
             })
     }
 
+    /// The folder of the files beside a recording: `case.har.files`. Each is named by its digest.
+    #[must_use]
+    pub fn files_of(path: &Path) -> PathBuf {
+        let mut folder = path.as_os_str().to_owned();
+        folder.push(".files");
+        folder.into()
+    }
+
+    /// Where the files beside it are; `None` if it was not read from a file.
+    #[must_use]
+    pub fn files(&self) -> Option<&Path> {
+        self.files.as_deref()
+    }
+
     /// Reads a HAR file.
     ///
     /// # Errors
@@ -167,7 +183,11 @@ impl Recording {
         // The text is as large as the document built from it, so it is dropped.
         let (document, lost) = Self::parse(text, &name)?;
         let recording = Self::from_document(document, name)?;
-        Ok(Self { lost, ..recording })
+        Ok(Self {
+            lost,
+            files: Some(Self::files_of(path)),
+            ..recording
+        })
     }
 
     fn from_document(document: Json, name: String) -> Result<Self, Error> {
@@ -177,6 +197,7 @@ impl Recording {
                 document,
                 view,
                 lost: 0,
+                files: None,
             }),
             Err(fault) => Err(fault.in_file(name)),
         }

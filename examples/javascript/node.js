@@ -26,6 +26,7 @@ const operation = (name, displayName, summary, parameters, effect, request) => (
 	effect: { tag: effect },
 	writeRequests: effect === 'read' ? 0 : 1,
 	emits: false,
+	givesFiles: false,
 	request,
 	outputSchema: '{"type": "object"}',
 	hints: undefined,

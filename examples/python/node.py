@@ -28,7 +28,7 @@ def parameter(id, name, label, kind, required=True, placeholder=None):
 def operation(group, name, label, summary, parameters, effect, schema):
     writes = 0 if isinstance(effect, d.Effect_Read) else 1
     ids = [f"{group}.{name}" for name in parameters]
-    return d.Operation(group, name, label, summary, summary, None, ids, effect, writes, None, False, json.dumps(schema), None)
+    return d.Operation(group, name, label, summary, summary, None, ids, effect, writes, None, False, False, json.dumps(schema), None)
 
 
 class Types(exports.Types):

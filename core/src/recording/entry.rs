@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{
     error::Fault,
-    exchange::{Exchange, Outcome, RecordedResponse, Request, Role, header},
+    exchange::{Exchange, Outcome, RecordedFile, RecordedResponse, Request, Role, header},
     foreign::{Encoding, pairs, scalar},
     place::Place,
     read::address,
@@ -217,10 +217,13 @@ fn outcome(entry: &Place<'_>, method: &Method, response: &Place<'_>) -> Result<O
     };
     let mut headers = headers(response)?;
     let content = response.get("content");
+    let file = content.as_ref().and_then(|content| beside(content.value));
     let body = content.as_ref().map(received_body).transpose()?.flatten();
     let body = match body {
         Some(body) => body,
-        None if is_bodiless(method, status) || !had_body(response.value, &headers) => Bytes::new(),
+        None if file.is_some() || is_bodiless(method, status) || !had_body(response.value, &headers) => {
+            Bytes::new()
+        }
         None => {
             return Ok(Outcome::Failed {
                 error: Outcome::NO_BODY.to_owned(),
@@ -237,7 +240,20 @@ fn outcome(entry: &Place<'_>, method: &Method, response: &Place<'_>) -> Result<O
         headers,
         body,
         broken: error,
+        file,
     }))
+}
+
+/// The file beside the recording that has the body.
+fn beside(content: &Json) -> Option<RecordedFile> {
+    let sha256 = content
+        .get("_file")?
+        .as_str()
+        .filter(|name| RecordedFile::is_name(name))?;
+    Some(RecordedFile {
+        sha256: sha256.to_owned(),
+        size: content.get("size")?.as_u64()?,
+    })
 }
 
 /// Reads the status; `None` without a response, for which tools write 0 or -1.

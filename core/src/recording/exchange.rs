@@ -62,6 +62,25 @@ pub struct RecordedResponse {
     pub body: Bytes,
     /// The transport failure that ended the body early, for example `connection-reset`.
     pub broken: Option<String>,
+    /// The body, where it is in a file beside the recording.
+    pub file: Option<RecordedFile>,
+}
+
+/// A file beside a recording, in the folder [`Recording::files_of`](super::Recording::files_of), by its digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedFile {
+    /// SHA-256 in lower-case hexadecimal, which is its name.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+impl RecordedFile {
+    /// Whether a text is such a name, and so nothing that leads elsewhere.
+    #[must_use]
+    pub fn is_name(text: &str) -> bool {
+        text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    }
 }
 
 /// Shows no header or body: in an authentication these are secrets.
@@ -71,6 +90,7 @@ impl fmt::Debug for RecordedResponse {
             .field("status", &self.status.as_u16())
             .field("headers", &self.headers.len())
             .field("body", &self.body.len())
+            .field("file", &self.file)
             .field("broken", &self.broken)
             .finish()
     }

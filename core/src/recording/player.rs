@@ -1,5 +1,6 @@
 //! Serves requests from a recording. Nothing here can open a socket.
 
+use std::path::PathBuf;
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
@@ -11,7 +12,7 @@ use url::Url;
 use super::{
     Recording,
     entry::Unreadable,
-    exchange::{Exchange, Outcome, Request, Role},
+    exchange::{Exchange, Outcome, RecordedFile, Request, Role},
     miss::{Miss, Nearest, compare, summary},
     read::View,
     request_key::{BasePrefix, Canonical, Key, Spelled, target},
@@ -27,6 +28,8 @@ const COMPARED: usize = 100;
 /// not mark authentications, the first exchange with the same method and path is served for one.
 pub struct Player {
     name: String,
+    /// Where the files beside the recording are.
+    files: Option<PathBuf>,
     is_foreign: bool,
     base_url: Url,
     recorded_base_url: Url,
@@ -82,6 +85,12 @@ pub struct UnusedExchange {
 }
 
 impl Player {
+    /// Where a file beside the recording is.
+    #[must_use]
+    pub fn file(&self, file: &RecordedFile) -> Option<PathBuf> {
+        Some(self.files.as_ref()?.join(&file.sha256))
+    }
+
     /// Prepares the replay of `recording` for a run whose service is at `base_url`. Paths are compared relative to the
     /// two base URLs. A HAR of another tool has no base URL and counts as recorded at `base_url`.
     #[must_use]
@@ -142,6 +151,7 @@ impl Player {
             }
         }
         Self {
+            files: recording.files,
             name: recording.name,
             is_foreign,
             base_url: base_url.clone(),

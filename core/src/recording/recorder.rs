@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fmt,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -80,6 +81,8 @@ impl Meta {
 pub struct Recorder {
     meta: Meta,
     hidden: Vec<String>,
+    /// Where large files go.
+    files: Option<PathBuf>,
     state: Mutex<State>,
 }
 
@@ -100,8 +103,22 @@ impl Recorder {
         Self {
             meta,
             hidden,
+            files: None,
             state: Mutex::default(),
         }
+    }
+
+    /// Large files go to this folder, each by its digest.
+    #[must_use]
+    pub fn files_in(mut self, folder: Option<PathBuf>) -> Self {
+        self.files = folder;
+        self
+    }
+
+    /// Where large files go.
+    #[must_use]
+    pub fn files(&self) -> Option<&Path> {
+        self.files.as_deref()
     }
 
     /// Stores an exchange, without the headers that carry credentials.

@@ -49,6 +49,7 @@ fn answer(body: impl Into<Bytes>) -> Outcome {
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: body.into(),
         broken: None,
+        file: None,
     })
 }
 

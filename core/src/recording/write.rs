@@ -166,8 +166,15 @@ fn response(answer: &RecordedResponse) -> Json {
     // HAR requires a type even if the response has none; browsers write this one.
     let mime = header(&answer.headers, "content-type").unwrap_or("x-unknown");
     let redirect = header(&answer.headers, "location").unwrap_or_default();
-    let mut content = Object::from_iter([("size", json!(answer.body.len())), ("mimeType", json!(mime))]);
-    insert_body(&mut content, &answer.body, "encoding");
+    let size = match &answer.file {
+        Some(file) => file.size,
+        None => u64::try_from(answer.body.len()).unwrap_or(u64::MAX),
+    };
+    let mut content = Object::from_iter([("size", json!(size)), ("mimeType", json!(mime))]);
+    match &answer.file {
+        Some(file) => drop(content.insert("_file", json!(file.sha256))),
+        None => insert_body(&mut content, &answer.body, "encoding"),
+    }
     json!({
         "status": answer.status.as_u16(),
         "statusText": answer.status.canonical_reason().unwrap_or_default(),
@@ -177,7 +184,7 @@ fn response(answer: &RecordedResponse) -> Json {
         "content": content,
         "redirectURL": redirect,
         "headersSize": -1,
-        "bodySize": answer.body.len(),
+        "bodySize": size,
     })
 }
 

@@ -71,6 +71,11 @@ fn download(server: &Server, size: usize, name: &str) -> Value {
     })
 }
 
+/// How many files a folder has that may not be there.
+fn names_of(folder: &Path) -> usize {
+    if folder.exists() { names(folder).len() } else { 0 }
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut names: Vec<String> = entries
@@ -251,11 +256,14 @@ async fn a_recording_has_the_files_and_a_replay_gives_them_back() {
     let cases = folder.path().join("cases/things");
     std::fs::create_dir_all(&cases).unwrap();
     let har = cases.join("read.har");
-    // The second one is too large for the recording, which has its digest.
-    for (name, size) in [("small.bin", 5_000), ("large.bin", 2_000_000)] {
+    // The second ones are too large for the recording, which has their digests: they are beside it.
+    for (name, size, given, beside) in [
+        ("small.bin", 5_000, 60_000, 0),
+        ("large.bin", 2_000_000, 3_000_000, 2),
+    ] {
         let bytes: Vec<u8> = (0..size).map(|at: u32| (at % 256) as u8).collect();
         std::fs::write(folder.path().join(name), bytes).unwrap();
-        let mut task = download(&server, 60_000, "b.png");
+        let mut task = download(&server, given, "b.png");
         task["requests"]
             .as_array_mut()
             .unwrap()
@@ -287,7 +295,7 @@ async fn a_recording_has_the_files_and_a_replay_gives_them_back() {
                 .unwrap()
                 .remove("path")
                 .unwrap();
-            assert_eq!(std::fs::read(path.as_str().unwrap()).unwrap().len(), 60_000);
+            assert_eq!(std::fs::read(path.as_str().unwrap()).unwrap().len(), given);
         }
         assert_eq!(live, replayed, "{name}");
         // Another file is not what was recorded.
@@ -297,7 +305,10 @@ async fn a_recording_has_the_files_and_a_replay_gives_them_back() {
             other[0]["json"].to_string().contains("HttpRequestDenied"),
             "{other:?}"
         );
-        if name == "small.bin" {
+        let files = names_of(&folder.path().join("cases/things/read.har.files"));
+        assert_eq!(files, beside, "{name}");
+        assert!(std::fs::metadata(&har).unwrap().len() < 200_000);
+        {
             let mut check = nodule();
             check.arg("check").arg(moves()).arg(folder.path().join("cases"));
             let output = tokio::task::spawn_blocking(move || check.output().unwrap())

@@ -363,13 +363,16 @@ impl Pipeline {
                 let (request, started) = (self.recordable(checked)?, Timestamp::now());
                 let clock = Instant::now();
                 let outcome = self.live(clients, checked, permit, options).await;
-                let (outcome, kept) = self.recordable_file(outcome).await;
+                let (outcome, kept, file) = self.recordable_file(recorder, outcome).await;
                 recorder.push(Exchange {
                     role: self.role(),
                     item: self.item,
                     request,
                     outcome: match &outcome {
-                        Ok(answer) => Outcome::Answer(answer.recorded()),
+                        Ok(answer) => Outcome::Answer(RecordedResponse {
+                            file,
+                            ..answer.recorded()
+                        }),
                         Err(NoResponse { error, undecoded }) => {
                             let error = if self.is_cut() {
                                 SIGNING

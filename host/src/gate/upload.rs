@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,7 +14,7 @@ use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
 use crate::gate::file::{FileReader, InputFile};
@@ -173,6 +174,19 @@ impl Upload {
             }
         }
         Ok(Some(all.freeze()))
+    }
+
+    /// Writes all of it to a file.
+    pub(crate) async fn save(&self, path: &Path) -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            tokio::fs::create_dir_all(folder).await?;
+        }
+        let mut file = tokio::fs::File::create(path).await?;
+        let mut bytes = self.stream();
+        while let Some(piece) = bytes.next().await {
+            file.write_all(&piece?).await?;
+        }
+        file.flush().await
     }
 
     pub(crate) fn known_digest(&self) -> Option<&(String, u64)> {

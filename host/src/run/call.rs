@@ -66,7 +66,7 @@ pub(crate) async fn run_chunk(
         if item.files.is_empty() || !inner.is_sequential() {
             inner.keep(item.index, &item.parameters, clock_and_rng, result);
         } else {
-            let parameters = files::recorded(&item.parameters, &item.files).await;
+            let parameters = files::recorded(&item.parameters, &item.files, inner.recorded_files()).await;
             inner.keep(item.index, &parameters, clock_and_rng, result);
         }
     }
@@ -234,7 +234,6 @@ impl Chunk<'_> {
             .collect();
         let base_url = inner.base_text();
         let settings = inner.settings();
-        let name = inner.credential().map(Credential::name);
         let call = execution::Call {
             group: &operation.group,
             operation: &operation.name,
@@ -244,13 +243,7 @@ impl Chunk<'_> {
                 OnFailure::Continue => execution::OnFailure::Continue,
             },
             in_flight,
-            service: execution::Service {
-                credential: name,
-                base_url: &base_url,
-                settings: &settings,
-                // The host adds the session to requests outside the sandbox.
-                access: None,
-            },
+            service: service(inner, &base_url, &settings),
         };
         let component = &inner.component;
         let mut guard = operation.idle.take(
@@ -324,12 +317,7 @@ impl Chunk<'_> {
             parameters: &item.parameters,
             files: &about,
             in_flight,
-            service: execution::Service {
-                credential: inner.credential().map(Credential::name),
-                base_url: &base_url,
-                settings: &settings,
-                access: None,
-            },
+            service: service(inner, &base_url, &settings),
         };
         let component = &inner.component;
         let mut guard = operation.idle.take(
@@ -344,11 +332,8 @@ impl Chunk<'_> {
             Ok(transferred) => transferred,
             Err(failure) => return Ok(Err(told(pipeline, failure))),
         };
-        let bytes: usize = transferred.outputs.iter().map(|output| output.json.len()).sum();
-        let limit = inner.limits().output_bytes;
-        if bytes > limit {
-            return Err(outputs::too_large(limit));
-        }
+        let bytes = transferred.outputs.iter().map(|output| output.json.len()).sum();
+        within(bytes, inner.limits().output_bytes)?;
         let (store, all_bytes) = (operation.files.as_ref(), &operation.file_bytes);
         Ok(files::read(pipeline, store, all_bytes, item.index, transferred).await)
     }
@@ -451,6 +436,25 @@ fn of_write(results: Result<Vec<ItemResult>, Stop>, changing: Changing) -> Vec<I
         .collect()
 }
 
+/// Refuses results of more bytes than the limit.
+fn within(bytes: usize, limit: usize) -> Result<(), Stop> {
+    if bytes > limit {
+        return Err(outputs::too_large(limit));
+    }
+    Ok(())
+}
+
+/// What the node is told of the service.
+fn service<'a>(inner: &'a Inner, base_url: &'a str, settings: &'a String) -> execution::Service<'a> {
+    execution::Service {
+        credential: inner.credential().map(Credential::name),
+        base_url,
+        settings,
+        // The host adds the session to requests outside the sandbox.
+        access: None,
+    }
+}
+
 /// The cost of scanning these results, in bytes. Refuses results whose number differs from the items', and results of
 /// more bytes than the limit.
 fn cost(results: &[execution::ItemResult], items: usize, limit: usize) -> Result<usize, Stop> {
@@ -461,10 +465,7 @@ fn cost(results: &[execution::ItemResult], items: usize, limit: usize) -> Result
         )));
     }
     let bytes = results.iter().flatten().flatten();
-    let bytes: usize = bytes.map(|output| output.json.len()).sum();
-    if bytes > limit {
-        return Err(outputs::too_large(limit));
-    }
+    within(bytes.map(|output| output.json.len()).sum(), limit)?;
     Ok(results
         .iter()
         .flatten()

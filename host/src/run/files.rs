@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -86,7 +87,7 @@ pub trait FileStore: fmt::Debug + Send + Sync {
 }
 
 /// An item as a recording has it: with its files, those that are not too large with their content.
-pub(super) async fn recorded(parameters: &str, files: &[InputFile]) -> String {
+pub(super) async fn recorded(parameters: &str, files: &[InputFile], folder: Option<&Path>) -> String {
     let mut recorded = Object::new();
     for file in files {
         let mut about = Object::new();
@@ -105,9 +106,12 @@ pub(super) async fn recorded(parameters: &str, files: &[InputFile]) -> String {
         match upload.collect().await {
             Ok(Some(bytes)) => drop(about.insert("base64", STANDARD.encode(&bytes))),
             Ok(None) => {
-                if let Ok((sha256, size)) = upload.digest().await {
-                    about.insert("sha256", sha256.as_str());
-                    about.insert("size", size.to_string());
+                if let Ok((sha256, _)) = upload.digest().await {
+                    about.insert("recorded", sha256.as_str());
+                    if let Some(folder) = folder {
+                        // A replay says that it is not there.
+                        let _ = upload.save(&folder.join(sha256)).await;
+                    }
                 }
             }
             // Its request says why.

@@ -234,6 +234,14 @@ impl Inner {
         self.credential.as_ref()
     }
 
+    /// Where large files of a recording go.
+    pub(crate) fn recorded_files(&self) -> Option<&Path> {
+        match &self.target {
+            Target::Record { recorder, .. } => recorder.files(),
+            _ => None,
+        }
+    }
+
     /// Whether items have to run one after the other.
     pub(crate) fn is_sequential(&self) -> bool {
         matches!(self.target, Target::Record { .. })

@@ -1,5 +1,6 @@
 //! Bodies of responses that are not read: they become files.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,15 @@ use futures_util::Stream;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
+use nodule_core::recording::RecordedFile;
+use ring::digest::{Context, SHA256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::error_name::cause;
 use crate::gate::client::RequestPermit;
+use crate::gate::sha256::hex;
 
 /// A body that is not read yet. Dropping it closes its connection.
 #[derive(Debug)]
@@ -23,6 +28,11 @@ pub(crate) struct KeptBody {
 #[derive(Debug)]
 enum Content {
     Whole(Bytes),
+    /// In a file of a recording.
+    Recorded {
+        file: tokio::fs::File,
+        size: u64,
+    },
     Arriving {
         body: Incoming,
         between_bytes: Duration,
@@ -30,6 +40,15 @@ enum Content {
         _place: Place,
     },
 }
+
+/// Where a recording has a file.
+pub(super) enum Recorded {
+    Inside(Bytes),
+    Beside(RecordedFile),
+}
+
+/// How much of a recorded file is read at once.
+const PIECE_BYTES: usize = 256 * 1024;
 
 /// What a request in flight holds.
 #[derive(Debug)]
@@ -82,9 +101,20 @@ impl KeptBody {
         }
     }
 
+    /// The body in a file beside a recording.
+    pub(super) fn recorded(file: std::fs::File, size: u64) -> Self {
+        Self {
+            content: Content::Recorded {
+                file: tokio::fs::File::from_std(file),
+                size,
+            },
+        }
+    }
+
     /// Bytes, where known.
     pub(crate) fn size(&self) -> Option<u64> {
         match &self.content {
+            Content::Recorded { size, .. } => Some(*size),
             Content::Whole(bytes) => u64::try_from(bytes.len()).ok(),
             Content::Arriving { body, .. } => body.size_hint().exact(),
         }
@@ -94,6 +124,12 @@ impl KeptBody {
     async fn next(&mut self) -> Result<Option<Bytes>, Lost> {
         let next = match &mut self.content {
             Content::Whole(bytes) => Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty()),
+            Content::Recorded { file, .. } => {
+                let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+                let broken = |error| Lost::Broken(format!("the recorded file cannot be read: {error}"));
+                file.read_buf(&mut piece).await.map_err(broken)?;
+                Some(piece.freeze()).filter(|piece| !piece.is_empty())
+            }
             Content::Arriving {
                 body, between_bytes, ..
             } => loop {
@@ -118,16 +154,48 @@ impl KeptBody {
         Ok(next)
     }
 
-    /// All of it, if it has no more bytes than that.
-    pub(super) async fn collect(mut self, most: usize) -> Result<Option<Bytes>, Lost> {
+    /// Reads all of it for a recording: into memory, or if it has more bytes than `most` into a file of that folder.
+    pub(super) async fn record(mut self, most: usize, folder: Option<&Path>) -> Result<Recorded, Lost> {
         let mut all = BytesMut::new();
         while let Some(bytes) = self.next().await? {
-            if all.len() + bytes.len() > most {
-                return Ok(None);
-            }
             all.extend_from_slice(&bytes);
+            if all.len() > most {
+                let folder = folder.ok_or(Lost::Limit("response-bytes", String::new()))?;
+                return Ok(Recorded::Beside(self.save(all.freeze(), folder).await?));
+            }
         }
-        Ok(Some(all.freeze()))
+        Ok(Recorded::Inside(all.freeze()))
+    }
+
+    /// Writes it to a file that is named by its digest.
+    async fn save(mut self, first: Bytes, folder: &Path) -> Result<RecordedFile, Lost> {
+        let broken =
+            |error: std::io::Error| Lost::Broken(format!("the recording's file cannot be written: {error}"));
+        tokio::fs::create_dir_all(folder).await.map_err(broken)?;
+        let part = folder.join(format!(".{:016x}.part", rand::random::<u64>()));
+        let mut file = tokio::fs::File::create_new(&part).await.map_err(broken)?;
+        let written = async {
+            let (mut digest, mut size) = (Context::new(&SHA256), 0_u64);
+            let mut next = Some(first);
+            while let Some(bytes) = next {
+                digest.update(&bytes);
+                size += u64::try_from(bytes.len()).unwrap_or_default();
+                file.write_all(&bytes).await.map_err(broken)?;
+                next = self.next().await?;
+            }
+            file.flush().await.map_err(broken)?;
+            let sha256 = hex(digest.finish().as_ref());
+            tokio::fs::rename(&part, folder.join(&sha256))
+                .await
+                .map_err(broken)?;
+            Ok(RecordedFile { sha256, size })
+        };
+        let written = written.await;
+        if written.is_err() {
+            // What is left of it has no name that a recording would look for.
+            let _ = tokio::fs::remove_file(&part).await;
+        }
+        written
     }
 
     /// Its bytes as they arrive.

@@ -1,12 +1,19 @@
 //! Converts requests and responses from and to recordings, and replays a recording without opening a socket. None of
 //! them contains anything of a session.
 
+use std::path::PathBuf;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use nodule_core::recording::{Outcome, Player, RecordedResponse, Request, Role, Spelled};
+use nodule_core::recording::{
+    Outcome, Player, RecordedFile, RecordedResponse, Recorder, Request, Role, Spelled,
+};
 use nodule_core::text;
 use wasmtime_wasi_http::Error as HttpError;
 
+use crate::gate::upload::RECORDED_BYTES;
+
+use super::kept::{Lost, Recorded};
 use super::{
     BadSignature, BufferReservation, BufferedResponse, KeptBody, NoResponse, Pipeline, Planned, SIGNING,
     Scope, ValidatedRequest, error_name, is_safe,
@@ -21,40 +28,65 @@ impl Pipeline {
             .ok_or_else(|| self.deny(request.line(), "recording", message(), None))
     }
 
-    /// A recording has what arrives, so a file is read for it first; then it is given as if it arrived.
+    /// A recording has what arrives, so a file is read for it first; then it is given as if it arrived. A large one is beside the
+    /// recording.
     pub(super) async fn recordable_file(
         &self,
+        recorder: &Recorder,
         outcome: Result<BufferedResponse, NoResponse>,
-    ) -> (Result<BufferedResponse, NoResponse>, Option<Box<KeptBody>>) {
-        let mut answer = match outcome {
-            Ok(answer) if answer.kept.is_some() => answer,
-            other => return (other, None),
+    ) -> (
+        Result<BufferedResponse, NoResponse>,
+        Option<Box<KeptBody>>,
+        Option<RecordedFile>,
+    ) {
+        let (mut answer, kept) = match outcome {
+            Ok(mut answer) if answer.kept.is_some() => match answer.kept.take() {
+                Some(kept) => (answer, kept),
+                None => return (Ok(answer), None, None),
+            },
+            other => return (other, None, None),
         };
-        let Some(kept) = answer.kept.take() else {
-            return (Ok(answer), None);
+        let folder = recorder.files();
+        let most = match folder {
+            Some(_) => usize::try_from(RECORDED_BYTES).unwrap_or(usize::MAX),
+            None => self.limits.response_bytes,
         };
-        let most = self.limits.response_bytes;
-        let read = kept.collect(most).await;
-        let error = match read {
-            Ok(Some(body)) => {
+        let error = match kept.record(most, folder).await {
+            Ok(Recorded::Inside(body)) => {
                 answer.body = body.clone();
-                return (Ok(answer), Some(Box::new(KeptBody::whole(body))));
+                return (Ok(answer), Some(Box::new(KeptBody::whole(body))), None);
             }
-            Ok(None) => {
-                let what = "a file for a recording, of";
-                self.limit(
-                    "response-bytes",
-                    format!("{what} more than {most} bytes (`response-bytes`)"),
-                );
+            Ok(Recorded::Beside(file)) => {
+                match folder.map(|folder| self.beside_recording(folder.join(&file.sha256), &file)) {
+                    Some(Ok(kept)) => return (Ok(answer), Some(Box::new(kept)), Some(file)),
+                    _ => HttpError::ConnectionTerminated,
+                }
+            }
+            Err(Lost::Limit(key, _)) => {
+                let words = format!("a file for a recording, of more than {most} bytes (`{key}`)");
+                self.limit(key, words);
                 HttpError::HttpResponseBodySize(None)
             }
-            Err(lost) => {
-                let words = lost.to_string();
+            Err(Lost::Broken(words)) => {
                 self.notes().trouble.get_or_insert(words);
                 HttpError::ConnectionTerminated
             }
         };
-        (Err(error.into()), None)
+        (Err(error.into()), None, None)
+    }
+
+    /// A body in a file beside the recording.
+    fn beside_recording(&self, path: PathBuf, file: &RecordedFile) -> Result<KeptBody, HttpError> {
+        std::fs::File::open(path)
+            .map(|opened| KeptBody::recorded(opened, file.size))
+            .map_err(|error| {
+                let words = format!(
+                    "the file {} beside the recording cannot be read: {error}",
+                    file.sha256
+                );
+                self.notes().trouble.get_or_insert(words);
+                HttpError::ConnectionTerminated
+            })
     }
 
     /// Looks up the recorded outcome of this request.
@@ -76,12 +108,17 @@ impl Pipeline {
         match served {
             Ok(Outcome::Answer(answer)) => match &answer.broken {
                 None => {
+                    let file = answer.file.clone();
                     let mut answer =
                         BufferedResponse::from_recorded(answer, BufferReservation::new(&self.buffered));
                     self.answered(&answer, changing);
                     if request.keep && answer.status.is_success() {
                         let body = std::mem::take(&mut answer.body);
-                        answer.kept = Some(Box::new(KeptBody::whole(body)));
+                        let kept = match file.as_ref().and_then(|file| Some((player.file(file)?, file))) {
+                            Some((path, file)) => self.beside_recording(path, file)?,
+                            None => KeptBody::whole(body),
+                        };
+                        answer.kept = Some(Box::new(kept));
                     }
                     Ok(answer)
                 }
@@ -183,6 +220,7 @@ impl BufferedResponse {
             headers: header_list(&self.headers),
             body: self.body.clone(),
             broken: None,
+            file: None,
         }
     }
 

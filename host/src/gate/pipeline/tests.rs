@@ -500,5 +500,6 @@ fn recorded_response(status: u16, body: &str, broken: Option<&str>) -> Outcome {
         headers: vec![("x-of-recording".to_owned(), "yes".to_owned())],
         body: Bytes::copy_from_slice(body.as_bytes()),
         broken: broken.map(ToOwned::to_owned),
+        file: None,
     })
 }

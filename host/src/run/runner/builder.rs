@@ -1,6 +1,7 @@
 //! Builds a runner, and checks that its parts go together.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
@@ -41,6 +42,8 @@ pub struct RunnerBuilder {
     tokens: Given,
     tls: Option<Tls>,
     mode: Mode,
+    /// Where large files of a recording go.
+    record_files: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -67,6 +70,7 @@ impl Component {
             tokens: Given::default(),
             tls: None,
             mode: Mode::Live,
+            record_files: None,
         }
     }
 }
@@ -153,6 +157,13 @@ impl RunnerBuilder {
         self
     }
 
+    /// Files that are too large for the recording go to this folder, each by its digest: [`Recording::files_of`] the recording's
+    /// own. Without it, such a file cannot be recorded.
+    pub fn record_files(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.record_files = Some(folder.into());
+        self
+    }
+
     /// Takes responses from a recording and sends nothing. A recording by another tool does not say where the service
     /// was: if the node needs a credential, such a replay needs one too.
     pub fn replay(mut self, recording: Recording) -> Self {
@@ -187,11 +198,12 @@ impl RunnerBuilder {
             tokens: given,
             tls,
             mode,
+            record_files,
         } = self;
         let limits = limits_of(&component, &policy, limits)?;
         let credential = credential_of(&component, credential, &mode)?;
         let origins = DeclaredOrigins::new(component.node(), credential.as_ref(), &policy)?;
-        let target = target(mode, credential.as_ref())?;
+        let target = target(mode, credential.as_ref(), record_files)?;
         let tls = match &target {
             Target::Live | Target::Record { .. } => tls_of(tls, &policy, credential.as_ref())?,
             // They open no connection.
@@ -384,13 +396,13 @@ fn session(
 }
 
 /// Where requests go.
-fn target(mode: Mode, credential: Option<&Credential>) -> Result<Target, Error> {
+fn target(mode: Mode, credential: Option<&Credential>, files: Option<PathBuf>) -> Result<Target, Error> {
     Ok(match mode {
         Mode::Live => Target::Live,
         Mode::DryRun => Target::DryRun,
         Mode::Record(mut meta) => {
             meta.credential = credential.map(|credential| credential.name().to_owned());
-            let recorder = Recorder::new(*meta, []);
+            let recorder = Recorder::new(*meta, []).files_in(files);
             let secrets: Vec<Secret> = credential
                 .into_iter()
                 .flat_map(Credential::secrets)

@@ -49,6 +49,7 @@ export const description = {
 			effect: { tag: 'read' },
 			writeRequests: 0,
 			emits: false,
+			givesFiles: false,
 			request: 'GET /things/{thingId}',
 			outputSchema: '{"type": "object"}',
 			hints: undefined,
