@@ -28,11 +28,11 @@ programs: setup
 component: programs
 	@$(NODULE) build node --profile component --output $(COMPONENT) >/dev/null
 
-examples: programs ## Build the examples' components: target/stripe.wasm, target/github.wasm
-	@for name in stripe github; do $(NODULE) build examples/$$name --profile component --output target/$$name.wasm >/dev/null || exit 1; done
+examples: programs ## Build the examples' components: target/stripe.wasm, target/github.wasm, target/telegram.wasm
+	@for name in stripe github telegram; do $(NODULE) build examples/$$name --profile component --output target/$$name.wasm >/dev/null || exit 1; done
 
 check-examples: examples ## Replay the recorded cases of the SDK's examples
-	@for name in stripe github; do $(NODULE) check target/$$name.wasm examples/$$name/cases || exit 1; done
+	@for name in stripe github telegram; do $(NODULE) check target/$$name.wasm examples/$$name/cases || exit 1; done
 
 build: component ## Leave target/release/nodule, target/release/simulator and target/socialhub.wasm
 
@@ -43,7 +43,7 @@ test: build test-node test-host check-examples ## Pass all tests that need no he
 
 # With debug assertions and overflow checks: none of it links Wasmtime.
 test-node:
-	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p nodule-sdk -p socialhub-simulator -p stripe-node -p github-node -p xtask \
+	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p nodule-sdk -p socialhub-simulator -p stripe-node -p github-node -p telegram-node -p xtask \
 		--features nodule-sdk/cases,nodule-sdk/sign
 
 test-host: build hostile-guests
@@ -90,7 +90,7 @@ clean: ## Remove what was built
 
 N8N_PACKAGES := n8n/build
 # A node's folder, and its component below target.
-N8N_NODES := node:socialhub examples/stripe:stripe examples/github:github
+N8N_NODES := node:socialhub examples/stripe:stripe examples/github:github examples/telegram:telegram
 
 .PHONY: n8n n8n-runtime test-n8n-host test-n8n test-n8n-queue measure-n8n
 

@@ -67,6 +67,16 @@ test.each([
 		body: '',
 		headers: { authorization: 'Bearer ghp_0123456789abcdefghijABCDEFGHIJ012345' },
 	},
+	{
+		name: 'telegram',
+		packed: 'n8n-nodes-telegram-bot',
+		operation: ['chat', 'get'],
+		parameters: { chatId: '@kites' },
+		secret: { accessToken: '123456:AAE0123456789abcdefghijklmnopqrstuv' },
+		line: 'GET /bot123456:AAE0123456789abcdefghijklmnopqrstuv/getChat?chat_id=%40kites',
+		body: '',
+		headers: {},
+	},
 ])('$name is packed under its own name, and runs', async ({ name, packed, operation: [resource, operation], parameters, secret, line, body, headers }) => {
 	const dir = join(root, 'examples', name);
 	const to = join(home, name);

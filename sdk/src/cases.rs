@@ -32,17 +32,19 @@ use std::rc::Rc;
 use libtest_mimic::{Arguments, Failed, Trial};
 use nodule_core::description::{DeclaredRequest, ItemCheck, Node};
 use nodule_core::failure::{Answer, Certainty, Failure, ParameterProblem};
+use nodule_core::file::{FileContent, FileRef, is_media_type, safe_name, take_files};
 use nodule_core::json::Json;
-use nodule_core::outcome::{Changing, ItemResult, of_write};
+use nodule_core::outcome::{Changing, ItemResult, Output, OutputFile, of_write};
 use nodule_core::recording::check::{Check, calls, files, load, succeeds, unused};
 use nodule_core::recording::random::{Rng as _, SECURE, generator};
 use nodule_core::recording::{self, Call, Outcome, Player, Recording, Role};
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use crate::bindings::exports::workflow::node::types;
 use crate::http::{Broken, Method, Request, name};
-use crate::script::{NOW_MS, Reply, Script, World};
+use crate::script::{GivenFile, NOW_MS, Reply, Script, World};
 use crate::table::{self, Effect, Operation, Service};
 use crate::transport::broken::recorded;
 
@@ -62,6 +64,8 @@ macro_rules! recorded_cases {
     };
 }
 
+/// The media type of a file of which none is known.
+const ANY_TYPE: &str = "application/octet-stream";
 /// The extension of a recorded case.
 const RECORDING: &str = "har";
 
@@ -224,7 +228,10 @@ impl Replay<'_> {
     fn once(&self, index: usize, item: &recording::Item) -> ItemResult {
         let case = &self.check.case;
         let text = item.text();
-        let item_of_node = self.form.resolve(&text).map_err(Failure::InvalidParameters)?;
+        let (parameters, files) = take_files(&text).map_err(Failure::InvalidInput)?;
+        let keys: Vec<&str> = files.iter().map(|file| file.key.as_str()).collect();
+        let item_of_node = self.form.resolve_with(&parameters, &keys);
+        let item_of_node = item_of_node.map_err(Failure::InvalidParameters)?.into_owned();
         let seen = Rc::new(RefCell::new(Changing::default()));
         let call = item.call;
         let script = crate::test(self.service)
@@ -234,7 +241,11 @@ impl Replay<'_> {
                 let (player, base, seen) = (Rc::clone(&self.player), case.base_url.clone(), Rc::clone(&seen));
                 move |request| answer(&player, &base, index, request, &mut seen.borrow_mut())
             });
-        let result = run(&script, case, &item_of_node);
+        let result = if self.operation.moves_files() {
+            transfer(script, case, &item_of_node, files)
+        } else {
+            run(&script, case, &item_of_node)
+        };
         let seen = *seen.borrow();
         match self.operation.effect {
             Effect::Write => of_write(result, seen),
@@ -251,17 +262,59 @@ fn run(script: &Script, case: &recording::Case, item: &str) -> ItemResult {
     }
     let mut results = script.execute(call).map_err(plain)?;
     let outputs = results.remove(0).map_err(plain)?;
-    let document = |output: types::Output| {
-        RawValue::from_string(output.json).map_err(|error| Failure::Other {
-            kind: "bad-output".into(),
-            message: error.to_string(),
-            detail: None,
-        })
-    };
     outputs
         .into_iter()
-        .map(|output| Ok(document(output)?.into()))
+        .map(|output| Ok(document(output.json)?.into()))
         .collect()
+}
+
+fn document(json: String) -> Result<Box<RawValue>, Failure> {
+    RawValue::from_string(json).map_err(|error| Failure::Other {
+        kind: "bad-output".into(),
+        message: error.to_string(),
+        detail: None,
+    })
+}
+
+/// Runs an item of an operation that moves files.
+fn transfer(mut script: Script, case: &recording::Case, item: &str, files: Vec<FileRef>) -> ItemResult {
+    for file in files {
+        let FileContent::Inline(bytes) = file.content else {
+            let why = format!("the file `{}` is not in the recording itself", file.key);
+            return Err(Failure::InvalidInput(why));
+        };
+        let name = file.file_name.as_deref().unwrap_or(&file.key);
+        let media_type = file.media_type.as_deref().unwrap_or(ANY_TYPE);
+        script = script.file(&file.key, name, media_type, bytes);
+    }
+    let operation = format!("{}.{}", case.group, case.operation);
+    let outputs = script.transfer(&operation, item).map_err(plain)?;
+    let given = script.given();
+    let files_of = |index| {
+        let given = given.iter().filter(move |given| given.output == index);
+        given.map(output_file).collect()
+    };
+    let outputs = outputs.into_iter().enumerate();
+    outputs
+        .map(|(index, json)| Ok(Output::with_files(document(json)?, files_of(index))))
+        .collect()
+}
+
+/// What a host says of a file that came out.
+fn output_file(given: &GivenFile) -> OutputFile {
+    let size = u64::try_from(given.bytes.len()).unwrap_or(u64::MAX);
+    let digits = Sha256::digest(&given.bytes);
+    let digits = digits.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let sha256: String = digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect();
+    let mut file = OutputFile::new(given.key.as_str(), "", size, sha256);
+    file.file_name = given.name.as_deref().and_then(safe_name);
+    file.media_type = given
+        .media_type
+        .clone()
+        .filter(|media_type| is_media_type(media_type));
+    file
 }
 
 /// The clock and the random numbers that a call had.

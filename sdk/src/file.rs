@@ -90,7 +90,7 @@ impl Item<'_> {
             .push((output, given));
     }
 
-    /// Gives the body of an answer that was [kept](Request::keep) with the output at this place.
+    /// Gives the body of an answer that was [kept](crate::Request::keep) with the output at this place.
     pub fn give_kept(&self, output: usize, key: &str, response: &Response, name: Option<String>) {
         let Some(kept) = response.kept else { return };
         self.give(
@@ -192,13 +192,12 @@ fn parameters(header: &str) -> Vec<(String, String)> {
         let Some((name, value)) = after.split_once('=') else {
             break;
         };
-        let (value, after) = match value.trim_start().strip_prefix('"') {
-            Some(quoted) => unquoted(quoted),
-            None => {
-                let end = value.find(';').unwrap_or(value.len());
-                let (value, after) = value.split_at(end);
-                (value.trim().to_owned(), after)
-            }
+        let (value, after) = if let Some(quoted) = value.trim_start().strip_prefix('"') {
+            unquoted(quoted)
+        } else {
+            let end = value.find(';').unwrap_or(value.len());
+            let (value, after) = value.split_at(end);
+            (value.trim().to_owned(), after)
         };
         found.push((name.trim().to_owned(), value));
         rest = after;

@@ -309,7 +309,7 @@ impl Script {
             in_flight: call.in_flight,
             service: call.service,
         };
-        let outputs = self.answered(async |requests| {
+        self.answered(async |requests| {
             let outputs = transport::files::run(self.service, requests, call).await?;
             let mut all = Vec::new();
             for (index, output) in outputs.into_iter().enumerate() {
@@ -331,8 +331,7 @@ impl Script {
                 all.push(output.json);
             }
             Ok(all)
-        });
-        outputs
+        })
     }
 
     /// The bytes of parts, files included.

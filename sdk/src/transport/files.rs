@@ -55,15 +55,13 @@ pub fn next(service: &'static Service, step: Step) -> Turn {
         (Step::Resume(_), None) => return Turn::Done(Ok(Vec::new())),
     };
     task.go_on();
-    match task.output.take() {
-        Some(outputs) => Turn::Done(outputs),
-        None => {
-            let requests = task.requests.asked.take().into_iter().map(written).collect();
-            let reads = task.requests.files.reads.take();
-            BEGUN.set(Some(task));
-            Turn::Waiting(contract::Asked { requests, reads })
-        }
+    if let Some(outputs) = task.output.take() {
+        return Turn::Done(outputs);
     }
+    let requests = task.requests.asked.take().into_iter().map(written).collect();
+    let reads = task.requests.files.reads.take();
+    BEGUN.set(Some(task));
+    Turn::Waiting(contract::Asked { requests, reads })
 }
 
 /// Run an item, and give its files with its outputs.
