@@ -32,7 +32,7 @@
 //!     while let Some(completed) = results.next().await {
 //!         // An error means that the run broke: some items have no result.
 //!         match completed?.result {
-//!             Ok(output) => output.iter().for_each(|json| println!("{json}")),
+//!             Ok(outputs) => outputs.iter().for_each(|output| println!("{}", output.json())),
 //!             Err(Failure::Throttled { retry_after_ms, .. }) => println!("try again in {retry_after_ms:?} ms"),
 //!             Err(failure) => println!("{}: {failure}", failure.kind()),
 //!         }
