@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt as _;
 use nodule::description::{Kind, Node, Operation, Parameter};
-use nodule::file::{NewItem, take_files};
 use nodule::json::Json;
 use nodule::policy::{Policy, Rule};
 use nodule::recording::check::{self, Fault, calls, load, succeeds, unused};
-use nodule::recording::{self, Case, Recording};
-use nodule::{Component, Failure, ItemError, RunOptions, text};
+use nodule::recording::{Case, Recording};
+use nodule::{Component, ItemError, RunOptions, text};
 
 use crate::args::Check;
 use crate::author::record::CaseFile;
@@ -123,7 +122,10 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
     let items: Vec<_> = case
         .items
         .iter()
-        .map(|item| item_of(item, files.as_deref()))
+        .map(|item| {
+            let files = files.as_deref();
+            folder::with_files(item.text(), |file| folder::of_recording(files, file)).map_err(ItemError::from)
+        })
         .collect();
     let items = futures_util::stream::iter(items);
     match runner.run(&case.group, &case.operation, items, &options).await {
@@ -141,17 +143,6 @@ async fn one(component: &Component, recording: Recording, name: &str) -> Vec<Fau
     }
     faults.extend(unused(&runner.unused()));
     faults
-}
-
-/// A recorded item, with the files that the recording has of it.
-fn item_of(item: &recording::Item, beside: Option<&Path>) -> Result<NewItem, ItemError> {
-    let text = item.text();
-    let (parameters, files) = take_files(&text).map_err(Failure::InvalidInput)?;
-    let files = files.into_iter().map(|file| folder::of_recording(beside, file));
-    Ok(NewItem {
-        parameters: parameters.into_owned(),
-        files: files.collect::<Result<_, Failure>>()?,
-    })
 }
 
 /// Nothing is sent, so that neither what the node declares nor what it was allowed when it was recorded needs a grant.

@@ -1,18 +1,37 @@
 //! Files that go with items and come out of them, in folders that the user named.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use nodule::file::{FileBytes, FileContent, FileReader, FileRef, FileSource, FileStore, InputFile, NewFile};
+use nodule::file::{
+    FileBytes, FileContent, FileReader, FileRef, FileSource, FileStore, InputFile, NewFile, NewItem,
+    take_files,
+};
 use nodule::{Failure, text};
-use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::sync::mpsc;
 
 /// How much is read or written at once.
-const PIECE_BYTES: usize = 256 * 1024;
+pub const PIECE_BYTES: usize = 256 * 1024;
+
+/// An item with the files that it names, each as `found` gives it.
+pub fn with_files(
+    item: String,
+    found: impl FnMut(FileRef) -> Result<InputFile, Failure>,
+) -> Result<NewItem, Failure> {
+    let (left, files) = take_files(&item).map_err(|why| Failure::InvalidInput(format!("the item: {why}")))?;
+    let left = match left {
+        Cow::Owned(left) => Some(left),
+        Cow::Borrowed(_) => None,
+    };
+    Ok(NewItem {
+        files: files.into_iter().map(found).collect::<Result<_, Failure>>()?,
+        parameters: left.unwrap_or(item),
+    })
+}
 
 /// A folder from which items may name files. Nothing outside of it is read, and no link is followed.
 #[derive(Debug)]
@@ -258,7 +277,14 @@ impl FileStore for Writable {
                 .tempfile_in(folder)
         })
         .await?;
-        let part = write(part, content).await?;
+        let part = while_read(content, move |pieces| {
+            let mut file = part.as_file();
+            while let Some(piece) = pieces.blocking_recv() {
+                file.write_all(&piece)?;
+            }
+            Ok(part)
+        })
+        .await?;
         let names: Vec<PathBuf> = (0..MOST_NAMES)
             .map(|again| self.folder.join(Self::name(&file, again)))
             .collect();
@@ -286,16 +312,14 @@ impl FileStore for Writable {
     }
 }
 
-/// Writes a file. It is read while it is written, and in large pieces: each write is another thread's work.
-async fn write(part: NamedTempFile, mut content: FileReader) -> io::Result<NamedTempFile> {
-    let (pieces, mut written) = mpsc::channel::<Vec<u8>>(1);
-    let writer = blocking(move || {
-        let mut file = part.as_file();
-        while let Some(piece) = written.blocking_recv() {
-            file.write_all(&piece)?;
-        }
-        Ok(part)
-    });
+/// Writes what is read, while it is read, and in large pieces: each write is another thread's work. An error of the reader
+/// counts before one of the writer.
+pub async fn while_read<T: Send + 'static>(
+    mut content: FileReader,
+    write: impl FnOnce(&mut mpsc::Receiver<Vec<u8>>) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (pieces, mut taken) = mpsc::channel::<Vec<u8>>(1);
+    let writer = blocking(move || write(&mut taken));
     let reader = async move {
         loop {
             let mut piece = Vec::with_capacity(PIECE_BYTES);
@@ -306,8 +330,8 @@ async fn write(part: NamedTempFile, mut content: FileReader) -> io::Result<Named
             }
         }
     };
-    let (read, part) = tokio::join!(reader, writer);
-    read.and(part)
+    let (read, written) = tokio::join!(reader, writer);
+    read.and(written)
 }
 
 /// How many files of one name may be there already.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _, future};
 use nodule::description::Effect;
-use nodule::file::{InputFile, NewItem, take_files};
+use nodule::file::{InputFile, NewItem};
 use nodule::journal::{JournalError, SqliteJournal};
 use nodule::json;
 use nodule::json::{Json, Object};
@@ -117,18 +117,11 @@ impl InputFiles {
     }
 
     /// An item with its files.
-    fn item(&self, text: &str) -> Result<NewItem, Failure> {
-        let (parameters, files) =
-            take_files(text).map_err(|why| Failure::InvalidInput(format!("the item: {why}")))?;
-        let files = files
-            .into_iter()
-            .map(|file| folder::of_item(self.folder.as_ref(), file));
-        let mut files = files.collect::<Result<Vec<_>, Failure>>()?;
-        files.extend(self.named.iter().cloned());
-        Ok(NewItem {
-            parameters: parameters.into_owned(),
-            files,
-        })
+    fn item(&self, item: String) -> Result<NewItem, Failure> {
+        let folder = self.folder.as_ref();
+        let mut item = folder::with_files(item, |file| folder::of_item(folder, file))?;
+        item.files.extend(self.named.iter().cloned());
+        Ok(item)
     }
 }
 
@@ -278,7 +271,7 @@ async fn stream(
     // Signals are handled before anything is sent, so that none kills the command in the middle of a write.
     let signals = Signals::listen();
     let items = items.map(move |item| {
-        item.and_then(|item| input_files.item(&item))
+        item.and_then(|item| input_files.item(item))
             .map_err(ItemError::from)
     });
     let mut results = runner.run(&args.group, &args.operation, items, &options).await?;
@@ -502,7 +495,7 @@ async fn dry_run(
     let mut index = 0_u64;
     while let Some(item) = items.next().await {
         let planned = match item {
-            Ok(item) => match files.item(&item) {
+            Ok(item) => match files.item(item) {
                 Ok(item) => runner.plan(&args.group, &args.operation, item).await?,
                 Err(failure) => Err(failure),
             },

@@ -16,7 +16,6 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use nodule::file::{FileReader, FileSource, FileStore, NewFile};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::Serialize;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
@@ -24,14 +23,14 @@ use utoipa::ToSchema;
 
 use super::Server;
 use super::problem::Answered;
+use super::token::unguessable;
 use super::wire::ProblemBody;
+use crate::folder::{PIECE_BYTES, while_read};
 
 /// How many files may be kept. Each is an open file of the process.
 const MOST_FILES: usize = 256;
 /// A file that nobody has asked for this long is let go, once there is no room for another.
 const KEPT: Duration = Duration::from_mins(10);
-/// How much is read or written at once.
-const PIECE_BYTES: usize = 256 * 1024;
 
 /// The files that are kept.
 #[derive(Debug, Clone)]
@@ -140,13 +139,12 @@ impl Files {
     }
 
     /// Keeps what arrives, under a new ID.
-    async fn take(&self, mut content: FileReader, limit: u64) -> io::Result<FileKept> {
+    async fn take(&self, content: FileReader, limit: u64) -> io::Result<FileKept> {
         let folder = Arc::clone(&self.folder);
-        let (pieces, mut written) = mpsc::channel::<Vec<u8>>(1);
-        let writer = tokio::task::spawn_blocking(move || {
+        let (file, size) = while_read(content, move |pieces| {
             let mut file = tempfile::tempfile_in(&*folder)?;
             let mut size = 0_u64;
-            while let Some(piece) = written.blocking_recv() {
+            while let Some(piece) = pieces.blocking_recv() {
                 file.write_all(&piece)?;
                 size += u64::try_from(piece.len()).unwrap_or_default();
                 if size > limit {
@@ -154,21 +152,9 @@ impl Files {
                 }
             }
             Ok((file, size))
-        });
-        let reader = async move {
-            loop {
-                let mut piece = Vec::with_capacity(PIECE_BYTES);
-                while piece.len() < PIECE_BYTES && content.read_buf(&mut piece).await? > 0 {}
-                // An error of the channel means that the writer has failed, and says why.
-                if piece.is_empty() || pieces.send(piece).await.is_err() {
-                    return Ok::<(), io::Error>(());
-                }
-            }
-        };
-        let (read, written) = tokio::join!(reader, writer);
-        read?;
-        let (file, size) = written.map_err(io::Error::other)??;
-        let id = id()?;
+        })
+        .await?;
+        let id = unguessable::<16>().map_err(|_| io::Error::other("the system has no random numbers"))?;
         let mut kept = self.kept();
         if kept.len() >= MOST_FILES {
             let old = kept.iter().filter(|(_, kept)| kept.used.elapsed() > KEPT);
@@ -191,17 +177,6 @@ impl Files {
         );
         Ok(FileKept { id, size })
     }
-}
-
-/// An ID that nobody guesses.
-fn id() -> io::Result<String> {
-    let mut random = [0; 16];
-    SystemRandom::new()
-        .fill(&mut random)
-        .map_err(|_| io::Error::other("the system has no random numbers"))?;
-    Ok(random
-        .iter()
-        .fold(String::new(), |id, byte| id + &format!("{byte:02x}")))
 }
 
 #[async_trait::async_trait]

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use http::header::CONTENT_TYPE;
-use nodule::file::{FileContent, InputFile, NewItem, take_files};
+use nodule::file::{FileContent, InputFile, NewItem};
 use nodule::json::Json;
 use nodule::recording::{Meta, Recording};
 use nodule::{Completed, Failure, ItemError, Notice, Part, Results, Runner};
@@ -30,6 +30,7 @@ use super::tokens::{ClientTokens, WantedToken, Why};
 use super::wire::{Begun, Item, Problem, Run, Told};
 use super::{Registered, Server};
 use crate::exit::Failed;
+use crate::folder;
 use crate::output::{Output, end};
 use crate::places::Places;
 
@@ -148,15 +149,9 @@ pub async fn plan(State(server): State<Arc<Server>>, body: Body) -> Result<Respo
 
 /// An item with the files that it names by their IDs.
 fn with_files(files: &Files, item: String) -> Result<NewItem, Failure> {
-    let (parameters, named) =
-        take_files(&item).map_err(|why| Failure::InvalidInput(format!("the item: {why}")))?;
-    if named.is_empty() {
-        return Ok(item.into());
-    }
-    let parameters = parameters.into_owned();
-    let found = named.into_iter().map(|file| {
+    folder::with_files(item, |file| {
         let FileContent::Id(id) = &file.content else {
-            return crate::folder::of_item(None, file);
+            return folder::of_item(None, file);
         };
         let source = files.source(id).ok_or_else(|| {
             Failure::InvalidInput(format!(
@@ -171,10 +166,6 @@ fn with_files(files: &Files, item: String) -> Result<NewItem, Failure> {
             size: Some(source.size()),
             source: Arc::new(source),
         })
-    });
-    Ok(NewItem {
-        files: found.collect::<Result<_, Failure>>()?,
-        parameters,
     })
 }
 

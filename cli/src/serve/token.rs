@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use nodule::secret::Secret;
+use ring::error::Unspecified;
 use ring::hmac;
-use ring::rand::{SecureRandom as _, SystemRandom};
+use ring::rand::{SystemRandom, generate};
 
 use crate::exit::Failed;
 
@@ -27,11 +28,7 @@ impl Token {
             let tag = hmac::sign(&key, token.expose().as_bytes());
             return Ok(Self { key, tag, file: None });
         }
-        let mut bytes = [0; 32];
-        random.fill(&mut bytes).map_err(no_random)?;
-        let token = bytes
-            .iter()
-            .fold(String::new(), |token, byte| format!("{token}{byte:02x}"));
+        let token = unguessable::<32>().map_err(no_random)?;
         let mut name = socket.as_os_str().to_owned();
         name.push(".token");
         let file = PathBuf::from(name);
@@ -57,6 +54,14 @@ impl Drop for Token {
             let _ = std::fs::remove_file(file);
         }
     }
+}
+
+/// So many random bytes in lower-case hexadecimal.
+pub fn unguessable<const BYTES: usize>() -> Result<String, Unspecified> {
+    let bytes: [u8; BYTES] = generate(&SystemRandom::new())?.expose();
+    Ok(bytes.iter().fold(String::with_capacity(2 * BYTES), |text, byte| {
+        text + &format!("{byte:02x}")
+    }))
 }
 
 /// Writes a new file that only its owner can read, and removes an old one first.
