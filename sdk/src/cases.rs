@@ -39,12 +39,12 @@ use nodule_core::recording::check::{Check, calls, files, load, succeeds, unused}
 use nodule_core::recording::random::{Rng as _, SECURE, generator};
 use nodule_core::recording::{self, Call, Outcome, Player, Recording, Role};
 use serde_json::value::RawValue;
-use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use crate::bindings::exports::workflow::node::types;
 use crate::http::{Broken, Method, Request, name};
 use crate::script::{GivenFile, NOW_MS, Reply, Script, World};
+use crate::sign::{hex, sha256};
 use crate::table::{self, Effect, Operation, Service};
 use crate::transport::broken::recorded;
 
@@ -303,11 +303,7 @@ fn transfer(mut script: Script, case: &recording::Case, item: &str, files: Vec<F
 /// What a host says of a file that came out.
 fn output_file(given: &GivenFile) -> OutputFile {
     let size = u64::try_from(given.bytes.len()).unwrap_or(u64::MAX);
-    let digits = Sha256::digest(&given.bytes);
-    let digits = digits.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let sha256: String = digits
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect();
+    let sha256 = hex(&sha256(&given.bytes));
     let mut file = OutputFile::new(given.key.as_str(), "", size, sha256);
     file.file_name = given.name.as_deref().and_then(safe_name);
     file.media_type = given

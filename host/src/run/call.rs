@@ -12,7 +12,7 @@ use crate::run::rows::{CallRows, End, Outlet};
 use crate::run::runner::{BoundOperation, Inner};
 use crate::runtime::bindings::{execution, files_by_turns, turns, types};
 use crate::runtime::clock_and_rng::ClockAndRng;
-use crate::runtime::instance::Stop;
+use crate::runtime::instance::{InstanceStore, Stop};
 use crate::runtime::session::Session;
 use nodule_core::credential::Credential;
 use nodule_core::failure::Failure;
@@ -213,7 +213,6 @@ impl Chunk<'_> {
         let Self {
             inner,
             operation,
-            clock_and_rng,
             on_failure,
             ..
         } = *self;
@@ -245,18 +244,12 @@ impl Chunk<'_> {
             in_flight,
             service: service(inner, &base_url, &settings),
         };
-        let component = &inner.component;
-        let mut guard = operation.idle.take(
-            component.engine(),
-            &inner.account,
-            Arc::clone(pipeline),
-            clock_and_rng,
-        );
+        let mut guard = self.instance(pipeline);
         let beginning = turns::Beginning {
             call,
             behind: behind.as_deref(),
         };
-        let answer = guard.execute(component.pre(), beginning, &rows).await?;
+        let answer = guard.execute(inner.component.pre(), beginning, &rows).await?;
         let (end, kept) = rows.finish();
         match end {
             None => operation.idle.put(guard),
@@ -287,6 +280,17 @@ impl Chunk<'_> {
 }
 
 impl Chunk<'_> {
+    /// An instance for a call.
+    fn instance(&self, pipeline: &Arc<Pipeline>) -> InstanceStore {
+        let engine = self.inner.component.engine();
+        self.operation.idle.take(
+            engine,
+            &self.inner.account,
+            Arc::clone(pipeline),
+            self.clock_and_rng,
+        )
+    }
+
     /// Runs an item of an operation that moves files, and keeps those that come out.
     async fn transfer(
         &self,
@@ -294,12 +298,7 @@ impl Chunk<'_> {
         item: &Item,
         in_flight: u32,
     ) -> Result<ItemResult, Stop> {
-        let Self {
-            inner,
-            operation,
-            clock_and_rng,
-            ..
-        } = *self;
+        let Self { inner, operation, .. } = *self;
         let about: Vec<_> = item
             .files
             .iter()
@@ -319,14 +318,8 @@ impl Chunk<'_> {
             in_flight,
             service: service(inner, &base_url, &settings),
         };
-        let component = &inner.component;
-        let mut guard = operation.idle.take(
-            component.engine(),
-            &inner.account,
-            Arc::clone(pipeline),
-            clock_and_rng,
-        );
-        let answer = guard.transfer(component.pre(), call, &item.files).await?;
+        let mut guard = self.instance(pipeline);
+        let answer = guard.transfer(inner.component.pre(), call, &item.files).await?;
         operation.idle.put(guard);
         let transferred = match answer {
             Ok(transferred) => transferred,

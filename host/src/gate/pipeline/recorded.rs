@@ -39,12 +39,12 @@ impl Pipeline {
         Option<Box<KeptBody>>,
         Option<RecordedFile>,
     ) {
-        let (mut answer, kept) = match outcome {
-            Ok(mut answer) if answer.kept.is_some() => match answer.kept.take() {
-                Some(kept) => (answer, kept),
-                None => return (Ok(answer), None, None),
-            },
-            other => return (other, None, None),
+        let mut answer = match outcome {
+            Ok(answer) => answer,
+            failed @ Err(_) => return (failed, None, None),
+        };
+        let Some(kept) = answer.kept.take() else {
+            return (Ok(answer), None, None);
         };
         let folder = recorder.files();
         let most = match folder {
