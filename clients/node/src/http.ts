@@ -39,47 +39,42 @@ export class Connection {
 
 	async call(method: string, path: string, type?: string, body?: string | Uint8Array): Promise<string> {
 		const sent = this.open(method, path, type);
-		const answer = answerTo(sent);
+		const answer = this.accepted(sent, 'a request', textOf);
 		sent.end(body);
-		try {
-			const response = await answer;
-			const text = await textOf(response);
-			if ((response.statusCode ?? 0) >= 300) throw refused(response, text);
-			return text;
-		} catch (error) {
-			throw error instanceof RequestError ? error : await this.interrupted(error, 'not-done', 'a request was under way');
-		}
+		return await answer;
 	}
 
 	/** Sends what a stream has, of any length. */
 	async send(path: string, body: Readable): Promise<string> {
 		const sent = this.open('POST', path, 'application/octet-stream');
-		const answer = answerTo(sent);
+		const answer = this.accepted(sent, 'a file', textOf, body);
 		// What breaks the request is what its reader hears of, unless the stream itself broke.
-		const piped = pipeline(body, sent);
-		piped.catch(() => {});
-		try {
-			const response = await answer;
-			const text = await textOf(response);
-			if ((response.statusCode ?? 0) >= 300) throw refused(response, text);
-			return text;
-		} catch (error) {
-			if (body.errored) throw body.errored;
-			throw error instanceof RequestError ? error : await this.interrupted(error, 'not-done', 'a file was under way');
-		}
+		pipeline(body, sent).catch(() => {});
+		return await answer;
 	}
 
 	/** The body of an answer, as it comes. */
 	async stream(path: string): Promise<IncomingMessage> {
 		const sent = this.open('GET', path);
-		const answer = answerTo(sent);
+		const answer = this.accepted(sent, 'a file', async (response) => response);
 		sent.end();
+		return await answer;
+	}
+
+	/** What is read of the answer, unless that is a refusal. An error of the stream that is sent counts first. */
+	private async accepted<T>(
+		sent: ClientRequest,
+		what: string,
+		read: (response: IncomingMessage) => Promise<T>,
+		body?: Readable,
+	): Promise<T> {
 		try {
-			const response = await answer;
+			const response = await answerTo(sent);
 			if ((response.statusCode ?? 0) >= 300) throw refused(response, await textOf(response));
-			return response;
+			return await read(response);
 		} catch (error) {
-			throw error instanceof RequestError ? error : await this.interrupted(error, 'not-done', 'a file was under way');
+			if (body?.errored) throw body.errored;
+			throw error instanceof RequestError ? error : await this.interrupted(error, 'not-done', `${what} was under way`);
 		}
 	}
 

@@ -352,45 +352,34 @@ var Connection = class {
   }
   async call(method, path2, type, body) {
     const sent = this.open(method, path2, type);
-    const answer = answerTo(sent);
+    const answer = this.accepted(sent, "a request", textOf);
     sent.end(body);
-    try {
-      const response = await answer;
-      const text = await textOf(response);
-      if ((response.statusCode ?? 0) >= 300) throw refused(response, text);
-      return text;
-    } catch (error) {
-      throw error instanceof RequestError ? error : await this.interrupted(error, "not-done", "a request was under way");
-    }
+    return await answer;
   }
   /** Sends what a stream has, of any length. */
   async send(path2, body) {
     const sent = this.open("POST", path2, "application/octet-stream");
-    const answer = answerTo(sent);
-    const piped = (0, import_promises.pipeline)(body, sent);
-    piped.catch(() => {
+    const answer = this.accepted(sent, "a file", textOf, body);
+    (0, import_promises.pipeline)(body, sent).catch(() => {
     });
-    try {
-      const response = await answer;
-      const text = await textOf(response);
-      if ((response.statusCode ?? 0) >= 300) throw refused(response, text);
-      return text;
-    } catch (error) {
-      if (body.errored) throw body.errored;
-      throw error instanceof RequestError ? error : await this.interrupted(error, "not-done", "a file was under way");
-    }
+    return await answer;
   }
   /** The body of an answer, as it comes. */
   async stream(path2) {
     const sent = this.open("GET", path2);
-    const answer = answerTo(sent);
+    const answer = this.accepted(sent, "a file", async (response) => response);
     sent.end();
+    return await answer;
+  }
+  /** What is read of the answer, unless that is a refusal. An error of the stream that is sent counts first. */
+  async accepted(sent, what, read2, body) {
     try {
-      const response = await answer;
+      const response = await answerTo(sent);
       if ((response.statusCode ?? 0) >= 300) throw refused(response, await textOf(response));
-      return response;
+      return await read2(response);
     } catch (error) {
-      throw error instanceof RequestError ? error : await this.interrupted(error, "not-done", "a file was under way");
+      if (body?.errored) throw body.errored;
+      throw error instanceof RequestError ? error : await this.interrupted(error, "not-done", `${what} was under way`);
     }
   }
   /** What a broken connection comes to: where the process has ended, that is why. */
