@@ -18,6 +18,8 @@ from .errors import CutShort, HostUnavailable, ProtocolError, RequestRefused
 
 # Loading may compile for minutes, where the operator allowed that; a request that takes longer is lost.
 REQUEST_S = 600
+# How long a process may take to end after its connections.
+ENDING_S = 1
 # As much as is read at once: hundreds of results.
 READ_BYTES = 256 << 10
 # The most of an answer that is no result: descriptions are a few hundred KB.
@@ -70,34 +72,24 @@ class Address:
     def __init__(self, path: str, token: Secret) -> None:
         self.path, self.token = path, token
         # How the process ended, where it was started here and has ended.
-        self.state: Callable[[], str | None] = lambda: None
+        self.state: Callable[[float], str | None] = lambda wait_s: None
 
     def request(self, method: str, target: str, body: bytes | None = None, content_type: str = "application/json") -> Any:
         """One request with its whole answer: a JSON document, or a text where it is something else."""
+        return self._whole_answer(method, target, body, {} if body is None else {"content-type": content_type})
+
+    def send(self, target: str, pieces: Iterable[bytes]) -> Any:
+        """A request whose body is of any length; its answer, a JSON document."""
+        return self._whole_answer("POST", target, pieces, {"content-type": "application/octet-stream"})
+
+    def _whole_answer(self, method: str, target: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]) -> Any:
         connection = Connection(self.path, REQUEST_S)
         try:
-            headers = {"authorization": f"Bearer {self.token}"} | ({} if body is None else {"content-type": content_type})
+            headers = {"authorization": f"Bearer {self.token}"} | headers
             try:
                 connection.request(method, target, body, headers)
             except (BrokenPipeError, ConnectionResetError):
                 # It answered before it read all of the body, most likely to say what is wrong; if not, there is no answer.
-                if connection.sock is None:
-                    raise
-            answer = connection.getresponse()
-            return _document(answer, _whole(answer))
-        except (OSError, http.client.HTTPException) as error:
-            raise self._unavailable(error) from error
-        finally:
-            connection.close()
-
-    def send(self, target: str, pieces: Iterable[bytes]) -> Any:
-        """A request whose body is of any length; its answer, a JSON document."""
-        connection = Connection(self.path, REQUEST_S)
-        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/octet-stream"}
-        try:
-            try:
-                connection.request("POST", target, pieces, headers, encode_chunked=True)
-            except (BrokenPipeError, ConnectionResetError):
                 if connection.sock is None:
                     raise
             answer = connection.getresponse()
@@ -153,7 +145,8 @@ class Address:
             raise
 
     def _unavailable(self, error: Exception) -> HostUnavailable:
-        if (state := self.state()) is not None:
+        # A process that ends closes its connections first.
+        if (state := self.state(ENDING_S if isinstance(error, ConnectionError) else 0)) is not None:
             return HostUnavailable("ended", state, "start the host again")
         hint = "the host has ended; start it again" if isinstance(error, (ConnectionError, FileNotFoundError)) else None
         return HostUnavailable("unavailable", f"no answer from the host at {self.path}: {_shown(error)}", hint)

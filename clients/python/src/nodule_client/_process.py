@@ -106,9 +106,13 @@ class Process:
     def pid(self) -> int:
         return self._child.pid
 
-    def state(self) -> str | None:
-        """How the process ended, if it has."""
-        if os.getpid() != self._owner or (status := self._child.poll()) is None:
+    def state(self, wait_s: float = 0) -> str | None:
+        """How the process ended, if it has or does within so many seconds."""
+        if os.getpid() != self._owner:
+            return None
+        try:
+            status = self._child.wait(wait_s)
+        except subprocess.TimeoutExpired:
             return None
         # What it said last may still be in the pipe.
         self._listener.join(1)
