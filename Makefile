@@ -28,11 +28,14 @@ programs: setup
 component: programs
 	@$(NODULE) build node --profile component --output $(COMPONENT) >/dev/null
 
-examples: programs ## Build the examples' components: target/stripe.wasm, target/github.wasm, target/telegram.wasm
-	@for name in stripe github telegram; do $(NODULE) build examples/$$name --profile component --output target/$$name.wasm >/dev/null || exit 1; done
+# Those in Rust.
+EXAMPLE_NODES := $(patsubst examples/%/nodule.toml,%,$(wildcard examples/*/nodule.toml))
+
+examples: programs ## Build the components of the examples in Rust, such as target/stripe.wasm
+	@for name in $(EXAMPLE_NODES); do $(NODULE) build examples/$$name --profile component --output target/$$name.wasm >/dev/null || exit 1; done
 
 check-examples: examples ## Replay the recorded cases of the SDK's examples
-	@for name in stripe github telegram; do $(NODULE) check target/$$name.wasm examples/$$name/cases || exit 1; done
+	@for name in $(EXAMPLE_NODES); do $(NODULE) check target/$$name.wasm examples/$$name/cases || exit 1; done
 
 build: component ## Leave target/release/nodule, target/release/simulator and target/socialhub.wasm
 
@@ -90,7 +93,7 @@ clean: ## Remove what was built
 
 N8N_PACKAGES := n8n/build
 # A node's folder, and its component below target.
-N8N_NODES := node:socialhub examples/stripe:stripe examples/github:github examples/telegram:telegram
+N8N_NODES := node:socialhub $(foreach name,$(EXAMPLE_NODES),examples/$(name):$(name))
 
 .PHONY: n8n n8n-runtime test-n8n-host test-n8n test-n8n-queue measure-n8n
 
@@ -175,10 +178,10 @@ test-hosts: build hostile-guests ## Run the component in Python, JavaScript, Was
 test-celery: build ## Send 10,000 items through two Celery workers, kill one half-way, account for every item
 	cache="$$(foreign-hosts/setup --redis)" && "$$cache/python/bin/python" -B foreign-hosts/celery/test.py --target target
 
-# Nodes in other languages. Their tools are installed by examples/setup; a language without them is left out, and said so.
+# Tools of languages are installed by examples/setup, a server by examples/NAME/setup. What is not installed is left out, and said so.
 .PHONY: test-examples
 
-test-examples: build check-examples ## Build and test the examples, those in JavaScript, Python and with waki too: make test-examples EXAMPLES="python"
+test-examples: build check-examples ## Build and test the examples, with the languages' tools and the servers that are installed: make test-examples EXAMPLES="python"
 	python3 -B examples/test.py $(EXAMPLES)
 
 # Trust: hostile nodes, fuzzing

@@ -1,33 +1,26 @@
-"""Tests the examples in other languages against mocks of their services: python3 -B examples/test.py [--record] [NAME]...
+"""Tests the examples against their services: python3 -B examples/test.py [--record] [NAME]...
 
-`make test-examples` builds the command and runs it. A language whose tools are not installed is left out, and said so, unless it
-is named. `--record` records the cases again instead.
+`make test-examples` builds the command and the components, and runs it. Here are the examples in other languages, against mocks;
+an example with a server has tests of its own, in its `test.py`. What is not installed, a language's tools or a server, is left out,
+and said so, unless it is named. `--record` records the cases of the languages again instead.
 """
 
+import importlib.util
 import json
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from mock import CUSTOMERS_KEY, KEY, TOKEN, Mock  # noqa: E402
-
-TARGET = HERE.parent / "target"
-NODULE = TARGET / "release" / "nodule"
-# An engine of a language takes longer to compile than a node in Rust. Its code is kept for the other tests.
-ENVIRONMENT = os.environ | {
-    "NODULE_COMPILE_SECONDS": "300",
-    "NODULE_COMPILE_MEGABYTES": "4000",
-}
+from support import ENVIRONMENT, HERE, NODULE, TARGET, Node, nodule  # noqa: E402
 
 
 class Example:
-    """What is the same for all of them. A class of its own for each sets `name`, `base` and `credential`."""
+    """What is the same for all languages. A class of its own for each sets `name`, `base` and `credential`."""
 
     name = base = credential = read = prints = None
     # What is recorded beside `read`: a file's name, an operation, its items.
@@ -40,55 +33,36 @@ class Example:
     def setUpClass(cls):
         cls.component = TARGET / "examples" / f"{cls.name}.wasm"
         subprocess.run([HERE / "build", cls.name, cls.component], check=True)
-        cls.folder = tempfile.TemporaryDirectory()
         cls.mock = Mock().start()
-        credential = cls.credential | {"baseUrl": cls.mock.url + cls.base}
-        cls.credential_file = pathlib.Path(cls.folder.name) / "credential.json"
-        cls.credential_file.write_text(json.dumps(credential))
+        cls.node = Node(cls.component, cls.credential | {"baseUrl": cls.mock.url + cls.base})
+        cls.run_items = cls.node.run
 
     @classmethod
     def tearDownClass(cls):
         cls.mock.shutdown()
-        cls.folder.cleanup()
+        cls.node.close()
 
     def setUp(self):
         self.mock.expect(1)
-
-    def nodule(self, *arguments, status=0):
-        command = [NODULE, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
-        self.assertEqual(done.returncode, status, f"{command}\n{done.stdout}\n{done.stderr}")
-        return done
-
-    def run_items(self, operation, items, *flags, status=0):
-        file = pathlib.Path(self.folder.name) / "items.jsonl"
-        file.write_text("".join(json.dumps(item) + "\n" for item in items))
-        flags = ["--items", file, "--credential", self.credential_file, *flags]
-        done = self.nodule("run", self.component, *operation, *flags, status=status)
-        return [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
     def record(self):
         """Record the cases again."""
         operation, items, _ = self.read
         for name, operation, items in [(operation[1], operation, items), *self.cases]:
-            file = pathlib.Path(self.folder.name) / "items.jsonl"
-            file.write_text("".join(json.dumps(item) + "\n" for item in items))
             recording = HERE / self.name / "cases" / operation[0] / f"{name}.har"
             recording.parent.mkdir(parents=True, exist_ok=True)
-            command = [NODULE, "run", self.component, *operation, "--items", file, "--credential", self.credential_file]
-            subprocess.run([*command, "--recorded-against", "mock", "--record", recording], env=ENVIRONMENT)
+            self.run_items(operation, items, "--recorded-against", "mock", "--record", recording, status=None)
 
     def test_it_describes_itself_and_what_it_imports(self):
-        node = json.loads(self.nodule("describe", self.component, "--format", "json").stdout)
-        text = self.nodule("describe", self.component).stdout
+        node = json.loads(nodule("describe", self.component, "--format", "json").stdout)
+        text = nodule("describe", self.component).stdout
         imports = node.get("imports", [])
         self.assertEqual(any(name.startswith("wasi:cli/stdout@") for name in imports), self.prints is not None)
         for name in imports:
             self.assertIn(name, text)
 
     def test_a_policy_refuses_what_it_imports(self):
-        policy = pathlib.Path(self.folder.name) / "policy.toml"
-        policy.write_text('imports = "minimal"\n')
+        policy = self.node.write("policy.toml", 'imports = "minimal"\n')
         operation, items, _ = self.read
         status = 3 if self.prints else 0
         results, stderr = self.run_items(operation, items[:1], "--policy", policy, status=status)
@@ -98,12 +72,11 @@ class Example:
             self.assertIn('imports = "void"', stderr)
 
     def test_its_credential_is_accepted_and_another_is_not(self):
-        self.nodule("check-credential", self.component, "--credential", self.credential_file)
-        wrong = json.loads(self.credential_file.read_text())
+        nodule("check-credential", self.component, "--credential", self.node.credential)
+        wrong = json.loads(self.node.credential.read_text())
         secret = next(name for name in wrong if name != "baseUrl")
-        file = pathlib.Path(self.folder.name) / "wrong.json"
-        file.write_text(json.dumps(wrong | {secret: "wrong-0123456789-0123456789"}))
-        self.nodule("check-credential", self.component, "--credential", file, status=1)
+        file = self.node.write("wrong.json", json.dumps(wrong | {secret: "wrong-0123456789-0123456789"}))
+        nodule("check-credential", self.component, "--credential", file, status=1)
 
     def test_a_run_gives_what_the_service_answers(self):
         operation, items, expected = self.read
@@ -145,17 +118,17 @@ class Example:
         self.assertIn("json", results[1], "the next item runs")
 
     def test_the_recorded_cases_pass(self):
-        done = self.nodule("check", self.component, HERE / self.name / "cases")
+        done = nodule("check", self.component, HERE / self.name / "cases")
         self.assertNotIn("FAILED", done.stdout)
 
     def test_a_new_recording_replays(self):
         operation, items, expected = self.read
-        recording = pathlib.Path(self.folder.name) / "recording.har"
+        recording = pathlib.Path(self.node.folder.name) / "recording.har"
         self.run_items(operation, items, "--record", recording)
         for secret in self.credential.values():
             self.assertNotIn(secret, recording.read_text())
-        file = pathlib.Path(self.folder.name) / "items.jsonl"
-        done = self.nodule("run", self.component, *operation, "--items", file, "--replay", recording)
+        file = pathlib.Path(self.node.folder.name) / "items.jsonl"
+        done = nodule("run", self.component, *operation, "--items", file, "--replay", recording)
         self.assertEqual([json.loads(line)["json"] for line in done.stdout.splitlines()], expected)
 
 
@@ -249,29 +222,43 @@ class NewPython(NewNode, unittest.TestCase):
 
 
 NEW = {"javascript": NewJavaScript, "python": NewPython}
-EXAMPLES = {"javascript": JavaScript, "python": Python, "waki": Waki}
+LANGUAGES = {"javascript": JavaScript, "python": Python, "waki": Waki}
+OWN = {file.parent.name: file for file in sorted(HERE.glob("*/test.py"))}
+
+
+def is_installed(name):
+    """Whether what the example needs is there: its own set-up says so, or that of its language."""
+    own = HERE / name / "setup"
+    command = [own, "--installed"] if own.exists() else [HERE / "setup", "--installed", name]
+    return (name in OWN and not own.exists()) or name == "waki" or subprocess.run(command).returncode == 0
+
+
+def tests(name):
+    """The tests of an example."""
+    load = unittest.defaultTestLoader
+    if name in OWN:
+        about = importlib.util.spec_from_file_location(f"test_{name}", OWN[name])
+        module = importlib.util.module_from_spec(about)
+        about.loader.exec_module(module)
+        return load.loadTestsFromModule(module)
+    return unittest.TestSuite(map(load.loadTestsFromTestCase, filter(None, [LANGUAGES[name], NEW.get(name)])))
 
 
 def main(names):
     is_recording = "--record" in names
     names = [name for name in names if name != "--record"]
-    unknown = set(names) - set(EXAMPLES)
-    if unknown:
-        sys.exit(f"expected {', '.join(EXAMPLES)}, found {', '.join(sorted(unknown))}")
+    known = [*LANGUAGES] if is_recording else [*LANGUAGES, *OWN]
+    if unknown := set(names) - set(known):
+        sys.exit(f"expected {', '.join(known)}, found {', '.join(sorted(unknown))}")
     suite = unittest.TestSuite()
-    for name, case in EXAMPLES.items():
-        if names and name not in names:
-            continue
-        is_there = name == "waki" or subprocess.run([HERE / "setup", "--installed", name]).returncode == 0
-        if not names and not is_there:
-            print(f"examples: {name} was left out: its tools are not installed (examples/setup {name})")
-            continue
-        if is_recording:
-            suite.addTest(case("record"))
+    for name in names or known:
+        if not names and not is_installed(name):
+            installs = f"examples/{name}/setup" if name in OWN else f"examples/setup {name}"
+            print(f"examples: {name} was left out: what it needs is not installed ({installs})")
+        elif is_recording:
+            suite.addTest(LANGUAGES[name]("record"))
         else:
-            suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(case))
-            if name in NEW:
-                suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(NEW[name]))
+            suite.addTests(tests(name))
     return unittest.TextTestRunner().run(suite).wasSuccessful()
 
 
