@@ -254,21 +254,6 @@ pub fn item(document: String) -> String {
     }
 }
 
-/// The failure for an exchange that was to leave its answer's body with the host.
-#[cfg(feature = "files")]
-pub(crate) fn failed(outcome: Result<Response, Broken>, client: &Client) -> Failure {
-    let status = outcome.as_ref().map_or(0, |response| response.status);
-    match read(outcome, client) {
-        Err(failure) => failure,
-        Ok(_) => Failure::Unintelligible(Answer {
-            status,
-            code: None,
-            message: "the host did not keep the body of the answer".to_owned(),
-            request_id: None,
-        }),
-    }
-}
-
 /// The failure for an exchange that did not come to its end.
 pub(crate) fn failure_of(broken: Broken, base: &BaseUrl) -> Failure {
     let outage = |certainty, why: &str| {

@@ -2,7 +2,7 @@
 
 use crate::answer;
 use crate::base_url::BaseUrl;
-use crate::bindings::exports::workflow::node::types::{Access, Failure};
+use crate::bindings::exports::workflow::node::types::{Access, Answer, Failure};
 use crate::http::{Broken, Headers, Request, Response};
 use crate::percent;
 use crate::table::Service;
@@ -52,6 +52,33 @@ impl Client<'_> {
     /// Send a request; the answer is a JSON document, an object or an array, or the failure that the service's table says.
     pub async fn document(&self, request: Request) -> Result<String, Failure> {
         Ok(self.exchange(request).await?.0)
+    }
+
+    /// Send a request; a success comes as it is, of whatever content, and with its body kept where the request says so. Else it is
+    /// the failure that the service's table says.
+    pub async fn success(&self, request: Request) -> Result<Response, Failure> {
+        #[cfg(feature = "files")]
+        let keeps = request.keeps;
+        match self.send(request).await {
+            #[cfg(feature = "files")]
+            Ok(response) if keeps && response.kept.is_none() => Err(self.failure(Ok(response))),
+            Ok(response) if (200..300).contains(&response.status) => Ok(response),
+            other => Err(self.failure(other)),
+        }
+    }
+
+    /// The failure that the service's table says, of an exchange that was no success, or none that the node can use.
+    pub fn failure(&self, outcome: Result<Response, Broken>) -> Failure {
+        let status = outcome.as_ref().map_or(0, |response| response.status);
+        match answer::read(outcome, self) {
+            Err(failure) => failure,
+            Ok(_) => Failure::Unintelligible(Answer {
+                status,
+                code: None,
+                message: "another answer was expected than the one that came".to_owned(),
+                request_id: None,
+            }),
+        }
     }
 
     pub(crate) async fn exchange(&self, request: Request) -> Result<(String, Box<dyn Headers>), Failure> {

@@ -137,10 +137,7 @@ pub const fn download(key: &'static str) -> Output {
 async fn keep_answer(item: &Item<'_>) -> ItemResult {
     let request = item.request(None).keep();
     let target = request.target.clone();
-    let response = match item.client.send(request).await {
-        Ok(response) if response.kept.is_some() => response,
-        other => return Err(answer::failed(other, item.client)),
-    };
+    let response = item.client.success(request).await?;
     let name = file_name(&*response.headers).or_else(|| last_of_path(&target));
     let mut about = Members::new();
     if let Some(name) = &name {

@@ -38,8 +38,10 @@ mod wait;
 
 pub use answer::{Codes, Errors, Verdict, errors};
 pub use bindings::exports::workflow::node::authentication::Session;
+pub use bindings::exports::workflow::node::signing::{Draft, DraftBody, SignedRequest};
 pub use bindings::exports::workflow::node::types::{
-    Access, Answer, Certainty, Failure, Field, Outage, Output as OutputItem, Problem, Throttle,
+    Access, Answer, BoundCredential, Certainty, Failure, Field, Outage, Output as OutputItem, Problem,
+    Throttle,
 };
 pub use client::Client;
 pub use http::{Method, Request, Response, UsualHeaders};
@@ -61,8 +63,8 @@ pub mod prelude {
     #[cfg(feature = "files")]
     pub use crate::file::download;
     pub use crate::pages::{
-        Next, Output, answer, by, cursor, cursor_of_last_record, link, offset_increment, page_increment,
-        pages, pages_by,
+        Next, Output, answer, answer_at, by, cursor, cursor_of_last_record, link, offset_increment,
+        page_increment, pages, pages_by,
     };
     pub use crate::table::asked::{Asked, ask};
     pub use crate::table::body::bytes;

@@ -61,6 +61,14 @@ pub const fn answer() -> Output {
     }
 }
 
+/// What stands at this JSON pointer of the answer is the item; the whole answer, where nothing does.
+pub const fn answer_at(pointer: &'static str) -> Output {
+    Output {
+        rows: pointer,
+        ..by(|item| Box::pin(part_of_answer(item)))
+    }
+}
+
 /// Each row is an item. The rows are the list at this JSON pointer; an answer without one has no rows.
 pub const fn pages(rows: &'static str, next: Next) -> Output {
     Output {
@@ -402,6 +410,12 @@ fn next_link(header: &str) -> Option<String> {
         rest = parameters.get(own.len()..).filter(|_| !others.is_empty())?;
     }
     None
+}
+
+async fn part_of_answer(item: &Item<'_>) -> ItemResult {
+    let answer = item.document().await?;
+    let part = json::at(&answer, item.plan.operation.output.rows).map(str::to_owned);
+    Ok(vec![output(part.unwrap_or(answer))])
 }
 
 fn rows_at<'a>(pointer: &str, document: &'a str) -> Result<Vec<&'a str>, String> {

@@ -210,6 +210,8 @@ pub struct Endpoint {
     pub body: &'static Body,
     /// The most requests other than GET and HEAD that one item takes; 0 for an effect that reads.
     pub writes: u32,
+    /// Whether the description says method and path; else only a function knows what is asked.
+    pub is_declared: bool,
     /// The URL of the operation's documentation.
     pub documentation: Option<&'static str>,
 }
@@ -222,6 +224,7 @@ impl Endpoint {
             is_update: false,
             body: &body::JSON,
             writes: 1,
+            is_declared: true,
             documentation: None,
         }
     }
@@ -258,6 +261,13 @@ impl Endpoint {
     #[must_use]
     pub const fn update(mut self) -> Self {
         self.is_update = true;
+        self
+    }
+
+    /// The description says no method and no path: for an operation whose function asks elsewhere, or more than once.
+    #[must_use]
+    pub const fn undeclared(mut self) -> Self {
+        self.is_declared = false;
         self
     }
 

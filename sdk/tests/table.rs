@@ -194,6 +194,25 @@ async fn by_hand(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
     Ok(vec![output(answer)])
 }
 
+const PART: Operation = Operation {
+    name: "part",
+    output: answer_at("/result"),
+    ..READ
+};
+
+const RAW: Operation = Operation {
+    name: "raw",
+    request: get("/raw").undeclared(),
+    output: by(nodule_sdk::run!(raw)),
+    ..READ
+};
+
+/// What no table reads: how long a text is.
+async fn raw(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
+    let text = item.client.success(Request::new(Method::Get, "/text")).await?;
+    Ok(vec![output(format!("{{\"bytes\":{}}}", text.body.len()))])
+}
+
 const COUNTS: Operation = Operation {
     name: "counts",
     output: by(nodule_sdk::run!(count)).emitting(),
@@ -241,6 +260,8 @@ static SERVICE: Service = Service {
         &BY_TOTAL,
         &BY_HAND,
         &COUNTS,
+        &PART,
+        &RAW,
     ],
     ..Service::NEW
 };
@@ -610,4 +631,39 @@ fn a_code_in_the_body_decides() {
     }
     let header = run(Reply::new(400, "{}").header("x-throttled", "1"));
     assert!(matches!(header, Err(Failure::Throttled(_))), "{header:?}");
+}
+
+#[test]
+fn an_output_is_a_part_of_the_answer() {
+    for (answer, part) in [
+        (r#"{"ok":true,"result":{"id":7}}"#, r#"{"id":7}"#),
+        (r#"{"result":[1,2]}"#, r#"{"data":[1,2]}"#),
+        (r#"{"result":true}"#, r#"{"data":true}"#),
+        (r#"{"other":1}"#, r#"{"other":1}"#),
+    ] {
+        let node = nodule_sdk::test(&SERVICE).reply(200, answer);
+        assert_eq!(node.run("thing.part", "{}").unwrap(), [part], "{answer}");
+    }
+}
+
+#[test]
+fn a_function_takes_a_success_as_it_is_and_the_tables_failure() {
+    let run = |reply: Reply| nodule_sdk::test(&SERVICE).replies([reply]).run("thing.raw", "{}");
+    assert_eq!(run(Reply::new(200, "no JSON")).unwrap(), [r#"{"bytes":7}"#]);
+    assert_eq!(run(Reply::new(204, "")).unwrap(), [r#"{"bytes":0}"#]);
+    let failure = run(Reply::new(404, r#"{"error":"gone"}"#)).unwrap_err();
+    assert!(matches!(failure, Failure::Rejected(answer) if answer.message == "gone"));
+    let failure = run(Reply::new(503, "")).unwrap_err();
+    assert!(matches!(failure, Failure::Unavailable(_)));
+    let operations = nodule_sdk::describe(&SERVICE).operations;
+    let request = |name: &str| {
+        operations
+            .iter()
+            .find(|one| one.name == name)
+            .unwrap()
+            .request
+            .clone()
+    };
+    assert_eq!(request("raw"), None);
+    assert_eq!(request("part").as_deref(), Some("GET /things"));
 }

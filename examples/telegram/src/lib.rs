@@ -1,11 +1,9 @@
 //! Messages of a Telegram bot, and its files.
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
-use nodule_sdk::bindings::exports::workflow::node::signing::{Draft, SignedRequest};
-use nodule_sdk::http::Broken;
 use nodule_sdk::prelude::*;
 use nodule_sdk::sign::with_segment;
-use nodule_sdk::{Answer, Certainty, Failure, Item, Method, Outage, OutputItem, Request, Response, Secrets, json, output};
+use nodule_sdk::{Draft, Failure, Item, Method, OutputItem, Request, Secrets, SignedRequest, json, output};
 
 const CHAT_ID: Parameter = text("chatId", "Chat ID").required().wire("chat_id").placeholder("@channel")
     .about("The number of a chat, or the name of a public channel with its @");
@@ -21,7 +19,7 @@ const KNOWN: Parameter = text("file", "File").required().when(&[is("binaryData",
 const CAPTION: Parameter = text("caption", "Caption");
 
 /// Telegram wraps what it answers.
-const RESULT: Output = by(nodule_sdk::run!(result));
+const RESULT: Output = answer_at("/result");
 
 const GET_CHAT: Operation = Operation {
     group: "chat", name: "get", title: "Get Chat", about: "Fetch what is known of a chat", action: "Get a chat",
@@ -108,31 +106,12 @@ fn sign(secrets: &Secrets, draft: Draft) -> Result<SignedRequest, Failure> {
     Ok(SignedRequest { url, headers: draft.headers, body: None })
 }
 
-async fn result(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
-    let answer = item.document().await?;
-    Ok(vec![output(json::at(&answer, "/result").unwrap_or(&answer).to_owned())])
-}
-
 async fn download_file(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
-    let file = result(item).await?;
-    let path = file.first().and_then(|file| json::string(json::at(&file.json, "/file_path")?));
-    let path = path.ok_or_else(|| Failure::InvalidInput("Telegram does not say where the file is".to_owned()))?.into_owned();
-    match item.client.send(Request::new(Method::Get, [DOWNLOAD, &path].concat()).keep()).await {
-        Ok(response) if response.kept.is_some() => {
-            item.give_kept(0, "data", &response, path.rsplit('/').next().map(str::to_owned));
-            Ok(file)
-        }
-        Ok(Response { status, .. }) => Err(lost(status, format!("HTTP {status}"))),
-        Err(Broken::Denied(why)) => Err(Failure::Denied(why)),
-        Err(Broken::Limit(why)) => Err(Failure::Limit(why)),
-        Err(Broken::Unsendable(why) | Broken::NotDone(why) | Broken::Unknown(why) | Broken::Undecodable(why)) => Err(lost(0, why)),
-    }
-}
-
-fn lost(status: u16, message: String) -> Failure {
-    let answer = Answer { status, code: None, message, request_id: None };
-    match status {
-        400..=428 | 430..=499 => Failure::Rejected(answer),
-        _ => Failure::Unavailable(Outage { certainty: Certainty::Unknown, message: answer.message, answer: None, retry_after_ms: None }),
-    }
+    let answer = item.document().await?;
+    let file = json::at(&answer, "/result").unwrap_or(&answer);
+    let path = json::at(file, "/file_path").and_then(json::string);
+    let path = path.ok_or_else(|| Failure::InvalidInput("Telegram does not say where the file is".to_owned()))?;
+    let content = item.client.success(Request::new(Method::Get, [DOWNLOAD, &path].concat()).keep()).await?;
+    item.give_kept(0, "data", &content, path.rsplit('/').next().map(str::to_owned));
+    Ok(vec![output(file.to_owned())])
 }

@@ -7,10 +7,8 @@
     reason = "a test that panics fails, which is the point"
 )]
 
-use nodule_sdk::Failure;
-use nodule_sdk::bindings::exports::workflow::node::signing::{Draft, DraftBody};
-use nodule_sdk::bindings::exports::workflow::node::types::BoundCredential;
 use nodule_sdk::script::{Reply, Script};
+use nodule_sdk::{BoundCredential, Draft, DraftBody, Failure};
 use telegram::SERVICE;
 
 fn node() -> Script {

@@ -97,6 +97,7 @@ fn describe_credential(credential: &Credential, prefix: &str) -> contract::Crede
 
 fn describe_operation(operation: &Operation) -> contract::Operation {
     const DIALECT: &str = r#"{"$schema":"https://json-schema.org/draft/2020-12/schema","#;
+    let request = &operation.request;
     let prefix = operation_id(operation);
     let schema = operation.output.schema;
     contract::Operation {
@@ -105,7 +106,7 @@ fn describe_operation(operation: &Operation) -> contract::Operation {
         display_name: operation.title.into(),
         summary: operation.about.into(),
         action: operation.action.into(),
-        documentation_url: operation.request.documentation.map(str::to_owned),
+        documentation_url: request.documentation.map(str::to_owned),
         parameters: ids(&prefix, operation.parameters),
         effect: match operation.effect {
             Effect::Read => contract::Effect::Read,
@@ -116,11 +117,13 @@ fn describe_operation(operation: &Operation) -> contract::Operation {
         write_requests: if operation.effect == Effect::Read {
             0
         } else {
-            operation.request.writes
+            request.writes
         },
         emits: operation.emits(),
         gives_files: operation.output.gives_files,
-        request: Some([name(operation.request.method), " ", operation.request.path].concat()),
+        request: request
+            .is_declared
+            .then(|| [name(request.method), " ", request.path].concat()),
         output_schema: [DIALECT, &schema.concat(), "}"].concat(),
         hints: Some([r#"{"evidence":"#, &quote(operation.evidence), "}"].concat()),
     }

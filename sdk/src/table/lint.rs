@@ -16,7 +16,7 @@ mod scope;
 mod text;
 
 pub use text::Problems;
-use text::{eq, is_sentence};
+use text::{eq, is_camel_case, is_sentence};
 
 use super::Service;
 
@@ -34,6 +34,20 @@ pub const fn lint(service: &Service, exports: &[&str]) -> Problems {
     let mut problems = Problems::new();
     if service.name.is_empty() || service.title.is_empty() {
         problems.push(&["the service has no name or no title"]);
+    } else if !is_camel_case(service.name) {
+        problems.push(&[
+            "the service has the name ",
+            service.name,
+            ", which is not camelCase",
+        ]);
+    }
+    let mut named = 0;
+    while named < service.groups.len() {
+        let name = service.groups[named].name;
+        if !is_camel_case(name) {
+            problems.push(&["the resource ", name, " has a name that is not camelCase"]);
+        }
+        named += 1;
     }
     credential::lint(service, exports, &mut problems);
     let (mut index, mut last_group, mut asks) = (0, 0, false);
@@ -56,6 +70,9 @@ pub const fn lint(service: &Service, exports: &[&str]) -> Problems {
                 problems.report(&["has the name of another operation"]);
             }
             other += 1;
+        }
+        if !operation.name.is_empty() && !is_camel_case(operation.name) {
+            problems.report(&["has a name that is not camelCase"]);
         }
         let texts = [
             ("name", operation.name),

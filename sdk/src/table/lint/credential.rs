@@ -1,7 +1,7 @@
 //! The credentials, and what the node exports for them.
 
 use super::scope::find;
-use super::text::{Problems, contains, eq, is_lower_case, until};
+use super::text::{Problems, contains, eq, is_camel_case, is_lower_case, until};
 use crate::table::Service;
 use crate::table::credential::{Credential, Template};
 use crate::table::kind::Id;
@@ -12,6 +12,9 @@ pub(super) const fn lint(service: &Service, exports: &[&str], problems: &mut Pro
     while index < service.credentials.len() {
         let credential = &service.credentials[index];
         let name = credential.name;
+        if !is_camel_case(name) {
+            problems.push(&["the credential ", name, " has a name that is not camelCase"]);
+        }
         let mut other = 0;
         while other < index {
             if eq(service.credentials[other].name, name) {

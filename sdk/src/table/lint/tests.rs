@@ -100,6 +100,10 @@ static SERVICE: Service = Service {
             ..SECOND
         },
         &Operation {
+            name: "snake_case",
+            ..SECOND
+        },
+        &Operation {
             name: "form",
             request: post("/form").multipart(),
             parameters: &[text("all", "All").required().whole_body()],
@@ -121,6 +125,7 @@ fn every_flaw_is_found_at_once() {
         "the credential api has a brace that is not closed",
         "the credential api has a test that is no path",
         "no credential needs the export signing",
+        "member.snake_case has a name that is not camelCase",
         "the header Accept is not in lower case",
         "points.flawed has a title that is empty, padded or ends with a full stop",
         "points.flawed has a about that is empty, padded or ends with a full stop",

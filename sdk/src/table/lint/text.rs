@@ -124,6 +124,19 @@ pub(super) const fn until(text: &str, from: usize, end: u8) -> Option<&str> {
     None
 }
 
+/// Whether a host takes it for a name of anything but a parameter.
+pub(super) const fn is_camel_case(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if !bytes[at].is_ascii_alphanumeric() {
+            return false;
+        }
+        at += 1;
+    }
+    matches!(bytes, [b'a'..=b'z', ..])
+}
+
 /// Whether it is neither empty, padded nor ends with a full stop.
 pub(super) const fn is_sentence(text: &str) -> bool {
     !matches!(text.as_bytes(), [] | [b' ', ..] | [.., b' ' | b'.'])
