@@ -211,11 +211,8 @@ pub(crate) fn read(
         (None, Err(why)) if is_success => Cow::Borrowed(why.as_str()),
         (None, _) => {
             let words = first_words(body.as_deref().unwrap_or_default());
-            Cow::Owned(if words.is_empty() {
-                format!("HTTP {status}")
-            } else {
-                format!("HTTP {status}: {words}")
-            })
+            let colon = if words.is_empty() { "" } else { ": " };
+            Cow::Owned(format!("HTTP {status}{colon}{words}"))
         }
     };
     let answer = Answer {

@@ -147,7 +147,7 @@ impl Operation {
 
     /// Whether an item may give rows while it goes on. What was given is not taken back, so it must not have changed anything.
     pub(crate) fn emits(&self) -> bool {
-        self.output.emits && self.effect == Effect::Read
+        self.output.emits && matches!(self.effect, Effect::Read)
     }
 }
 

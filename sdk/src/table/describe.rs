@@ -114,7 +114,7 @@ fn describe_operation(operation: &Operation) -> contract::Operation {
             Effect::Keyed(key) => contract::Effect::Keyed(id(&prefix, key)),
             Effect::Write => contract::Effect::Write,
         },
-        write_requests: if operation.effect == Effect::Read {
+        write_requests: if matches!(operation.effect, Effect::Read) {
             0
         } else {
             request.writes
@@ -123,9 +123,9 @@ fn describe_operation(operation: &Operation) -> contract::Operation {
         gives_files: operation.output.gives_files,
         request: request
             .is_declared
-            .then(|| [name(request.method), " ", request.path].concat()),
-        output_schema: [DIALECT, &schema.concat(), "}"].concat(),
-        hints: Some([r#"{"evidence":"#, &quote(operation.evidence), "}"].concat()),
+            .then(|| joined(name(request.method), " ", request.path)),
+        output_schema: joined(DIALECT, &schema.concat(), "}"),
+        hints: Some(joined(r#"{"evidence":"#, &quote(operation.evidence), "}")),
     }
 }
 
@@ -187,5 +187,11 @@ pub(crate) fn ids(prefix: &str, parameters: &[Parameter]) -> Vec<String> {
 }
 
 pub(crate) fn id(prefix: &str, name: &str) -> String {
-    [prefix, ".", name].concat()
+    joined(prefix, ".", name)
+}
+
+/// Out of line, where each caller would have its own.
+#[inline(never)]
+fn joined(before: &str, between: &str, behind: &str) -> String {
+    [before, between, behind].concat()
 }
