@@ -3,7 +3,7 @@
 //! The code is the first scalar among `code`, `resultCode` and `status`, and 200 means success, as text or number. It decides
 //! where HTTP says that all is well: 401, 429 and 500 to 599 mean what they mean as a status, any other is a rejection.
 
-use nodule_sdk::json::{self, Kind};
+use nodule_sdk::json::{self, Kind, Part};
 use nodule_sdk::pages::page_increment;
 use nodule_sdk::prelude::*;
 use nodule_sdk::{Verdict, pages::words};
@@ -43,19 +43,19 @@ pub const PAGES: Output = pages_by(rows, page_increment()).whole().schema(&[
 
 /// The rows of a page: `data` itself, its member `list`, or the bare document. An answer without `data` has none; `data` in
 /// another shape is not understood.
-fn rows<'a>(_: &str, document: &'a str) -> Result<Vec<&'a str>, String> {
+fn rows<'a>(_: &str, document: Part<'a>) -> Result<Vec<&'a str>, String> {
     let unknown = |found| format!("expected rows in `data` or `data.list`, found `{}`", words(found));
-    let mut rows = match json::kind(document) {
-        Kind::Array => document,
-        _ => json::at(document, "/data").unwrap_or("null"),
+    let mut rows = match json::kind(document.text) {
+        Kind::Array => document.text,
+        _ => document.at("/data").unwrap_or("null"),
     };
-    if let Some(data) = json::object(rows).filter(|data| !data.0.is_empty()) {
+    if let Some(data) = document.part(rows).object().filter(|data| !data.0.is_empty()) {
         rows = data.get("list").ok_or_else(|| unknown(rows))?;
     }
     match json::kind(rows) {
         Kind::Null => Ok(Vec::new()),
         Kind::Object if json::compact(rows) == "{}" => Ok(Vec::new()),
-        _ => json::elements(rows).ok_or_else(|| unknown(rows)),
+        _ => document.part(rows).elements().ok_or_else(|| unknown(rows)),
     }
 }
 

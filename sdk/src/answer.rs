@@ -19,7 +19,7 @@ use crate::bindings::exports::workflow::node::types::{Answer, Certainty, Failure
 use crate::client::Client;
 use crate::excerpt::cut;
 use crate::http::{Broken, Headers, Response};
-use crate::json::{self, Kind};
+use crate::json::{self, Kind, Spans};
 use crate::wait;
 
 /// The contract's limit for a service's own words.
@@ -180,11 +180,16 @@ fn is_throttled(errors: &Errors, status: u16, headers: &dyn Headers) -> bool {
         || !errors.throttled_header.is_empty() && headers.get(errors.throttled_header).is_some()
 }
 
-/// The outcome of one exchange as a JSON document, an object or an array, and the headers that it came with.
-pub(crate) fn read(
-    outcome: Result<Response, Broken>,
-    client: &Client,
-) -> Result<(String, Box<dyn Headers>), Failure> {
+/// A success.
+pub(crate) struct Read {
+    /// A JSON object or array.
+    pub document: String,
+    pub spans: Spans,
+    pub headers: Box<dyn Headers>,
+}
+
+/// What an exchange came to.
+pub(crate) fn read(outcome: Result<Response, Broken>, client: &Client) -> Result<Read, Failure> {
     let (errors, base) = (&client.service.errors, &client.base);
     let response = outcome.map_err(|broken| failure_of(broken, base))?;
     let (status, headers) = (response.status, response.headers);
@@ -200,10 +205,19 @@ pub(crate) fn read(
         None => Verdict::Success,
     };
     if verdict == Verdict::Success
-        && let Ok(document) = &document
+        && let Ok(document) = document
     {
-        let document = changed(document).unwrap_or_else(|| body.unwrap_or_default());
-        return Ok((document, headers));
+        let (document, spans) = if let Some(changed) = changed(&document) {
+            (changed, Spans::default())
+        } else {
+            let spans = document.json.spans;
+            (body.unwrap_or_default(), spans)
+        };
+        return Ok(Read {
+            document,
+            spans,
+            headers,
+        });
     }
     let message = first(envelope, errors.message, |kind| kind == Kind::Text);
     let message = match (message, &document) {
@@ -373,6 +387,7 @@ fn document(body: &str) -> Result<Document<'_>, String> {
             text: "{}",
             members: None,
             has_escapes: false,
+            spans: Spans::default(),
         },
         json => json.map_err(|why| format!("expected JSON, {}: {why}", found()))?,
     };
@@ -389,11 +404,14 @@ fn document(body: &str) -> Result<Document<'_>, String> {
 pub fn first_words(body: &str) -> String {
     // Only as much is looked at as can be shown, however long the body is.
     let start: String = body.chars().take(FIRST_WORDS_CHARS * 4).collect();
-    let words: Vec<&str> = start
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|w| !w.is_empty())
-        .collect();
-    cut(&words.join(" "), FIRST_WORDS_CHARS)
+    let mut words = String::with_capacity(start.len());
+    for word in start.split(|c: char| c.is_whitespace() || c.is_control()) {
+        if !word.is_empty() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+    }
+    cut(&words, FIRST_WORDS_CHARS)
 }
 
 /// The first of these values that is of a kind that is wanted, a text without its quotes.

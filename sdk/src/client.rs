@@ -3,7 +3,7 @@
 use crate::answer;
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::types::{Access, Answer, Failure};
-use crate::http::{Broken, Headers, Request, Response};
+use crate::http::{Broken, Request, Response};
 use crate::percent;
 use crate::table::Service;
 use crate::transport::Requests;
@@ -34,7 +34,7 @@ impl Client<'_> {
     }
 
     /// Send a request and collect the whole answer, whatever its status.
-    pub async fn send(&self, mut request: Request) -> Result<Response, Broken> {
+    pub fn send(&self, mut request: Request) -> impl Future<Output = Result<Response, Broken>> {
         request.usual = self.service.headers;
         if let Some(access) = self.access {
             for field in &access.query {
@@ -46,12 +46,12 @@ impl Client<'_> {
             }
             request.headers.extend_from_slice(&access.headers);
         }
-        self.requests.send(&self.base, request).await
+        self.requests.send(&self.base, request)
     }
 
     /// Send a request; the answer is a JSON document, an object or an array, or the failure that the service's table says.
     pub async fn document(&self, request: Request) -> Result<String, Failure> {
-        Ok(self.exchange(request).await?.0)
+        Ok(self.exchange(request).await?.document)
     }
 
     /// Send a request; a success comes as it is, of whatever content, and with its body kept where the request says so. Else it is
@@ -81,7 +81,7 @@ impl Client<'_> {
         }
     }
 
-    pub(crate) async fn exchange(&self, request: Request) -> Result<(String, Box<dyn Headers>), Failure> {
+    pub(crate) async fn exchange(&self, request: Request) -> Result<answer::Read, Failure> {
         let outcome = self.send(request).await;
         answer::read(outcome, self)
     }

@@ -20,10 +20,11 @@ pub fn shown(value: &str) -> String {
 
 /// The first `chars` characters of `text`, with an ellipsis as the last of them where some are missing.
 pub fn cut(text: &str, chars: usize) -> String {
-    if text.chars().nth(chars).is_none() {
-        return text.to_owned();
+    let mut characters = text.char_indices().skip(chars.saturating_sub(1));
+    match (characters.next(), characters.next()) {
+        (Some((end, _)), Some(_)) => text.get(..end).unwrap_or_default().to_owned() + "…",
+        _ => text.to_owned(),
     }
-    text.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::bindings::exports::workflow::node::execution::ItemResult;
 use crate::bindings::exports::workflow::node::turns::Emitted;
 use crate::bindings::exports::workflow::node::types::{Failure, Output};
 use crate::client::Client;
-use crate::http::{Headers, Request};
+use crate::http::Request;
 use crate::pages::Page;
 use crate::table::parameter::Filling;
 use crate::table::plan::Plan;
@@ -41,7 +41,7 @@ impl Item<'_> {
 
     /// Make the request of the table; the answer is a JSON document.
     pub async fn document(&self) -> Result<String, Failure> {
-        Ok(self.exchange(None).await?.0)
+        Ok(self.exchange(None).await?.document)
     }
 
     /// Where to go on, behind what [`Item::emit`] gave before; nothing at the beginning.
@@ -74,8 +74,11 @@ impl Item<'_> {
         request(self.plan, &self.fields, &filling)
     }
 
-    pub(crate) async fn exchange(&self, page: Option<&Page>) -> Result<(String, Box<dyn Headers>), Failure> {
-        self.client.exchange(self.request(page)).await
+    pub(crate) fn exchange(
+        &self,
+        page: Option<&Page>,
+    ) -> impl Future<Output = Result<answer::Read, Failure>> {
+        self.client.exchange(self.request(page))
     }
 }
 

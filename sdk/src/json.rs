@@ -81,13 +81,15 @@ pub struct Read<'a> {
     pub members: Option<Object<'a>>,
     /// Whether a string in it may have an escape.
     pub has_escapes: bool,
+    /// Where its parts end, as places of the text that was read.
+    pub(crate) spans: Spans,
 }
 
 impl<'a> Read<'a> {
     /// The value at a JSON pointer.
     pub fn at(&self, pointer: &str) -> Option<&'a str> {
         match &self.members {
-            Some(members) => members.at(pointer),
+            Some(members) => members.at(pointer, Part::of),
             None => at(self.text, pointer),
         }
     }
@@ -95,25 +97,107 @@ impl<'a> Read<'a> {
 
 impl<'a> Object<'a> {
     /// The value at a JSON pointer that leads to a member, or into one.
-    fn at(&self, pointer: &str) -> Option<&'a str> {
+    fn at(&self, pointer: &str, part: impl FnOnce(&'a str) -> Part<'a>) -> Option<&'a str> {
         let (name, rest) = first_step(pointer)?;
         let mut members = self.0.iter().rev();
-        members
-            .find(|(key, _)| is_step(name, key))
-            .and_then(|(_, value)| at(value, rest))
+        let (_, value) = members.find(|(key, _)| is_step(name, key))?;
+        part(value).at(rest)
+    }
+}
+
+/// Where objects and lists of a text begin and end, in the order in which they begin.
+#[derive(Default)]
+pub(crate) struct Spans(Vec<(usize, usize)>);
+
+impl Spans {
+    const NONE: &Self = &Self(Vec::new());
+}
+
+/// A document, or a part of it. What its document was read for once is not read again.
+#[derive(Clone, Copy)]
+pub struct Part<'a> {
+    /// Its JSON.
+    pub text: &'a str,
+    /// Where it stands in the text that the spans are of.
+    offset: usize,
+    spans: &'a Spans,
+}
+
+impl<'a> Part<'a> {
+    /// A part that nothing is known of; `text` must be JSON.
+    pub fn of(text: &'a str) -> Self {
+        Self::read(text, Spans::NONE)
+    }
+
+    /// The text that was read.
+    pub(crate) fn read(text: &'a str, spans: &'a Spans) -> Self {
+        let offset = 0;
+        Self { text, offset, spans }
+    }
+
+    /// A text that stands in this one.
+    #[must_use]
+    pub fn part(self, text: &'a str) -> Self {
+        let distance = text.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr());
+        Self {
+            text,
+            offset: self.offset.wrapping_add(distance),
+            ..self
+        }
+    }
+
+    /// The value at a JSON pointer (RFC 6901).
+    pub fn at(self, pointer: &str) -> Option<&'a str> {
+        let Some((name, rest)) = first_step(pointer) else {
+            return Some(self.text);
+        };
+        if kind(self.text) == Kind::Object {
+            return self.object()?.at(pointer, |value| self.part(value));
+        }
+        let index: usize = name.parse().ok()?;
+        let element = self.elements()?.get(index).copied()?;
+        self.part(element).at(rest)
+    }
+
+    /// The members of an object. Nothing, where it is of another kind.
+    pub fn object(self) -> Option<Object<'a>> {
+        let mut cursor = Cursor::new(self);
+        cursor.members().filter(|_| cursor.is_at_the_end())
+    }
+
+    /// The elements of a list. Nothing, where it is of another kind.
+    pub fn elements(self) -> Option<Vec<&'a str>> {
+        let mut elements = Vec::new();
+        let mut cursor = Cursor::new(self);
+        cursor.pass(b'[')?;
+        if cursor.pass(b']').is_none() {
+            loop {
+                elements.push(cursor.value(MAX_DEPTH - 1)?);
+                if cursor.pass(b',').is_none() {
+                    cursor.pass(b']')?;
+                    break;
+                }
+            }
+        }
+        cursor.is_at_the_end().then_some(elements)
+    }
+
+    /// The end of what begins here, where that is known.
+    #[inline]
+    fn end(self, begin: usize) -> Option<usize> {
+        if self.spans.0.is_empty() {
+            return None;
+        }
+        let begin = self.offset.wrapping_add(begin);
+        let spans = &self.spans.0;
+        let place = spans.binary_search_by_key(&begin, |span| span.0).ok()?;
+        Some(spans.get(place)?.1.wrapping_sub(self.offset))
     }
 }
 
 /// The value at a JSON pointer (RFC 6901) in `text`, which must be JSON.
 pub fn at<'a>(text: &'a str, pointer: &str) -> Option<&'a str> {
-    let Some((name, rest)) = first_step(pointer) else {
-        return Some(text);
-    };
-    if kind(text) == Kind::Object {
-        return object(text)?.at(pointer);
-    }
-    let index: usize = name.parse().ok()?;
-    at(elements(text)?.get(index)?, rest)
+    Part::of(text).at(pointer)
 }
 
 /// The first name of a pointer without the slash before it, and the pointer behind it.
@@ -138,16 +222,14 @@ fn is_step(name: &str, key: &str) -> bool {
 
 /// Check that `text` is one JSON document of bearable depth, and give it without the blanks around it.
 pub fn document(text: &str) -> Result<&str, String> {
-    let mut cursor = Cursor::new(text);
-    cursor
-        .value(MAX_DEPTH)
-        .filter(|_| cursor.is_at_the_end())
-        .map_or_else(|| refused(text), Ok)
+    let mut cursor = Cursor::new(Part::of(text));
+    let value = cursor.value(MAX_DEPTH).filter(|_| cursor.is_at_the_end());
+    value.ok_or_else(|| refused(text))
 }
 
 /// [`document`] and, where it is an object, [`object`], in one go.
 pub fn read(text: &str) -> Result<Read<'_>, String> {
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::new(Part::of(text));
     cursor.skip_blanks();
     let begin = cursor.at;
     if let Some(members) = cursor.members()
@@ -158,21 +240,27 @@ pub fn read(text: &str) -> Result<Read<'_>, String> {
             text: document,
             members: Some(members),
             has_escapes: cursor.scan.has_escapes,
+            spans: Spans(cursor.scan.spans),
         });
     }
-    document(text).map(|text| Read {
-        text,
-        members: None,
-        has_escapes: true,
-    })
+    let mut cursor = Cursor::new(Part::of(text));
+    match cursor.value(MAX_DEPTH).filter(|_| cursor.is_at_the_end()) {
+        Some(document) => Ok(Read {
+            text: document,
+            members: None,
+            has_escapes: true,
+            spans: Spans(cursor.scan.spans),
+        }),
+        None => Err(refused(text)),
+    }
 }
 
 /// Why a text is no document.
-fn refused(text: &str) -> Result<&str, String> {
+fn refused(text: &str) -> String {
     if is_too_deep(text) {
-        return Err(format!("nested deeper than {MAX_DEPTH} levels"));
+        return format!("nested deeper than {MAX_DEPTH} levels");
     }
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::new(Part::of(text));
     let at = match cursor.value(MAX_DEPTH) {
         Some(_) => {
             cursor.skip_blanks();
@@ -188,30 +276,17 @@ fn refused(text: &str) -> Result<&str, String> {
         [0..b' ', ..] => "control character",
         _ => "text",
     };
-    Err(format!("unexpected {what} at line {line} column {column}"))
+    format!("unexpected {what} at line {line} column {column}")
 }
 
 /// The members of an object. Nothing, where `text`, which must be JSON, is of another kind.
 pub fn object(text: &str) -> Option<Object<'_>> {
-    let mut cursor = Cursor::new(text);
-    cursor.members().filter(|_| cursor.is_at_the_end())
+    Part::of(text).object()
 }
 
 /// The elements of an array. Nothing, where `text`, which must be JSON, is of another kind.
 pub fn elements(text: &str) -> Option<Vec<&str>> {
-    let mut elements = Vec::new();
-    let mut cursor = Cursor::new(text);
-    cursor.pass(b'[')?;
-    if cursor.pass(b']').is_none() {
-        loop {
-            elements.push(cursor.value(MAX_DEPTH - 1)?);
-            if cursor.pass(b',').is_none() {
-                cursor.pass(b']')?;
-                break;
-            }
-        }
-    }
-    cursor.is_at_the_end().then_some(elements)
+    Part::of(text).elements()
 }
 
 /// The content of a JSON string. Nothing, where `text`, which must be JSON, is of another kind or holds half a surrogate
@@ -433,16 +508,16 @@ impl Place {
 
 /// A place in JSON text, which moves from one value to the next.
 struct Cursor<'a> {
-    text: &'a str,
+    part: Part<'a>,
     scan: Scan<'a>,
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(part: Part<'a>) -> Self {
         Self {
-            text,
-            scan: Scan::new(text.as_bytes()),
+            part,
+            scan: Scan::new(part.text.as_bytes()),
             at: 0,
         }
     }
@@ -450,7 +525,7 @@ impl<'a> Cursor<'a> {
     /// Whether only blanks follow.
     fn is_at_the_end(&mut self) -> bool {
         self.skip_blanks();
-        self.at == self.text.len()
+        self.at == self.part.text.len()
     }
 
     #[inline]
@@ -494,13 +569,13 @@ impl<'a> Cursor<'a> {
         }
         let had_escapes = std::mem::take(&mut self.scan.has_escapes);
         self.at = self.scan.string(begin)?;
-        let name = self.text.get(begin..self.at)?;
+        let name = self.part.text.get(begin..self.at)?;
         if self.scan.has_escapes {
             // A name that is no text can still be told from every other.
             return Some(string(name).unwrap_or(Cow::Borrowed(name)));
         }
         self.scan.has_escapes = had_escapes;
-        self.text.get(begin + 1..self.at - 1).map(Cow::Borrowed)
+        self.part.text.get(begin + 1..self.at - 1).map(Cow::Borrowed)
     }
 
     /// Past the next value, of at most so many levels.
@@ -508,8 +583,11 @@ impl<'a> Cursor<'a> {
     fn value(&mut self, levels: usize) -> Option<&'a str> {
         self.skip_blanks();
         let begin = self.at;
-        self.at = self.scan.value(begin, levels)?;
-        self.text.get(begin..self.at)
+        self.at = match self.part.end(begin) {
+            Some(end) => end,
+            None => self.scan.value(begin, levels)?,
+        };
+        self.part.text.get(begin..self.at)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::bindings::exports::workflow::node::execution::ItemResult;
 use crate::bindings::exports::workflow::node::types::{Answer, Failure};
 use crate::http::Headers;
 use crate::item::{Item, Running, output};
-use crate::json::{self, Kind};
+use crate::json::{self, Kind, Part};
 use crate::table::Operation;
 use crate::table::parameter::{Fill, FillId, LIMIT_NAME, RETURN_ALL_NAME, Scalar};
 use crate::table::value::Value;
@@ -41,8 +41,8 @@ pub struct Output {
     pub(crate) schema: &'static [&'static str],
 }
 
-/// Finds the rows of a page; else says what was expected and found.
-pub type FindRows = for<'a> fn(&str, &'a str) -> Result<Vec<&'a str>, String>;
+/// Finds the rows of a page, by the pointer that the table has; else says what was expected and found.
+pub type FindRows = for<'a> fn(&str, Part<'a>) -> Result<Vec<&'a str>, String>;
 
 /// The whole answer is the item.
 pub const fn answer() -> Output {
@@ -157,7 +157,7 @@ pub struct Next {
 /// A page that was read.
 struct Seen<'a> {
     operation: &'static Operation,
-    document: &'a str,
+    document: Part<'a>,
     rows: &'a [&'a str],
     headers: &'a dyn Headers,
     /// The base URL.
@@ -259,11 +259,14 @@ pub const fn offset_increment() -> Next {
 pub const fn cursor(parameter: &'static str, pointer: &'static str) -> Next {
     Next {
         step: |next, seen, page| {
-            let value = json::at(seen.document, next.cursor).and_then(|raw| match json::kind(raw) {
-                Kind::Text => json::string(raw).map(|text| Value::Text(text.into_owned().into())),
-                Kind::Number => Some(Value::literal(raw.to_owned())),
-                _ => None,
-            });
+            let value = seen
+                .document
+                .at(next.cursor)
+                .and_then(|raw| match json::kind(raw) {
+                    Kind::Text => json::string(raw).map(|text| Value::Text(text.into_owned().into())),
+                    Kind::Number => Some(Value::literal(raw.to_owned())),
+                    _ => None,
+                });
             page.extra = value
                 .filter(|value| !value.plain().is_empty())
                 .map(|value| (next.parameter, value));
@@ -371,7 +374,7 @@ impl Next {
     /// The answer says at this JSON pointer whether there are more pages.
     #[must_use]
     pub const fn stop_unless(mut self, pointer: &'static str) -> Self {
-        self.stop = Some(|next, seen| json::at(seen.document, next.stop_at) != Some("true"));
+        self.stop = Some(|next, seen| seen.document.at(next.stop_at) != Some("true"));
         self.stop_at = pointer;
         self
     }
@@ -380,7 +383,10 @@ impl Next {
     #[must_use]
     pub const fn stop_at_total(mut self, pointer: &'static str) -> Self {
         self.stop = Some(|next, seen| {
-            let total = json::at(seen.document, next.stop_at).and_then(|total| total.parse().ok());
+            let total = seen
+                .document
+                .at(next.stop_at)
+                .and_then(|total| total.parse().ok());
             total.is_some_and(|total: usize| seen.count >= total)
         });
         self.stop_at = pointer;
@@ -418,12 +424,13 @@ async fn part_of_answer(item: &Item<'_>) -> ItemResult {
     Ok(vec![output(part.unwrap_or(answer))])
 }
 
-fn rows_at<'a>(pointer: &str, document: &'a str) -> Result<Vec<&'a str>, String> {
-    let rows = json::at(document, pointer).unwrap_or("null");
+fn rows_at<'a>(pointer: &str, document: Part<'a>) -> Result<Vec<&'a str>, String> {
+    let rows = document.at(pointer).unwrap_or("null");
     if json::kind(rows) == Kind::Null {
         return Ok(Vec::new());
     }
-    json::elements(rows).ok_or_else(|| format!("expected rows at `{pointer}`, found `{}`", words(rows)))
+    let elements = document.part(rows).elements();
+    elements.ok_or_else(|| format!("expected rows at `{pointer}`, found `{}`", words(rows)))
 }
 
 /// Every page, one output per row. The last one has no rows, repeats the one before, reaches the limit, or is the last by what
@@ -437,8 +444,8 @@ async fn turn_pages(item: &Item<'_>) -> ItemResult {
         if pages.is_whole {
             return item.answer().await;
         }
-        let (document, _) = item.exchange(None).await?;
-        let rows = find(pages, &document)?.into_iter();
+        let read = item.exchange(None).await?;
+        let rows = find(pages, Part::read(&read.document, &read.spans))?.into_iter();
         return Ok(rows.map(|row| output(row.to_owned())).collect());
     }
     let limit = match item.value(LIMIT_NAME) {
@@ -480,8 +487,9 @@ pub(crate) async fn turn(
     before: &str,
 ) -> Result<(Vec<String>, bool), Failure> {
     let operation = item.plan.operation;
-    let (document, headers) = item.exchange(Some(page)).await?;
-    let rows = find(&operation.output, &document)?;
+    let read = item.exchange(Some(page)).await?;
+    let document = Part::read(&read.document, &read.spans);
+    let rows = find(&operation.output, document)?;
     if !rows.is_empty() && is_same(before, &rows) {
         return Ok((Vec::new(), false));
     }
@@ -489,9 +497,9 @@ pub(crate) async fn turn(
     page.count += rows.len();
     let seen = Seen {
         operation,
-        document: &document,
+        document,
         rows: &rows,
-        headers: &*headers,
+        headers: &*read.headers,
         base: &item.client.base.to_string(),
         count: page.count,
     };
@@ -512,7 +520,7 @@ fn is_same(mut before: &str, rows: &[&str]) -> bool {
     rows.iter().all(is_next) && before.is_empty()
 }
 
-fn find<'a>(output: &Output, document: &'a str) -> Result<Vec<&'a str>, Failure> {
+fn find<'a>(output: &Output, document: Part<'a>) -> Result<Vec<&'a str>, Failure> {
     (output.find)(output.rows, document).map_err(unintelligible)
 }
 

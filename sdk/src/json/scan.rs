@@ -2,6 +2,8 @@
 //!
 //! Texts are UTF-8 by their type. A document that passes here is one that `serde_json` takes, which a test sees to.
 
+use super::MAX_DEPTH;
+
 /// A reader of one text.
 pub struct Scan<'a> {
     json: &'a [u8],
@@ -9,7 +11,14 @@ pub struct Scan<'a> {
     pub has_escapes: bool,
     /// Where the first fault is; absent, where the text ends too early.
     pub failed_at: Option<usize>,
+    /// Of a long text: where objects and lists of its upper levels begin and end, in the order in which they begin.
+    pub spans: Vec<(usize, usize)>,
 }
+
+/// A shorter text is read once more as quickly as its spans are kept.
+const LONG: usize = 2048;
+/// Rows are not deeper than that.
+const UPPER_LEVELS: usize = 4;
 
 impl<'a> Scan<'a> {
     pub const fn new(json: &'a [u8]) -> Self {
@@ -17,6 +26,7 @@ impl<'a> Scan<'a> {
             json,
             has_escapes: false,
             failed_at: None,
+            spans: Vec::new(),
         }
     }
 
@@ -45,13 +55,29 @@ impl<'a> Scan<'a> {
     pub fn value(&mut self, at: usize, levels: usize) -> Option<usize> {
         match self.byte(at)? {
             b'"' => self.string(at),
-            b'{' => self.object(at, levels.checked_sub(1)?),
-            b'[' => self.array(at, levels.checked_sub(1)?),
+            b'{' | b'[' => self.nested(at, levels.checked_sub(1)?),
             b't' => self.word(at, b"true"),
             b'f' => self.word(at, b"false"),
             b'n' => self.word(at, b"null"),
             _ => self.number(at),
         }
+    }
+
+    fn nested(&mut self, at: usize, levels: usize) -> Option<usize> {
+        let place = self.spans.len();
+        let is_kept = self.json.len() >= LONG && levels + UPPER_LEVELS >= MAX_DEPTH;
+        if is_kept {
+            self.spans.push((at, at));
+        }
+        let end = if self.byte(at) == Some(b'{') {
+            self.object(at, levels)
+        } else {
+            self.array(at, levels)
+        }?;
+        if is_kept && let Some(span) = self.spans.get_mut(place) {
+            span.1 = end;
+        }
+        Some(end)
     }
 
     fn object(&mut self, at: usize, levels: usize) -> Option<usize> {

@@ -84,3 +84,35 @@ fn what_is_no_document_is_refused() {
     }
     assert_eq!(document(" {} \n"), Ok("{}"));
 }
+
+#[test]
+fn what_was_read_once_is_found_again() {
+    let row = |n: usize| format!(r#"{{"n":{n},"tags":["a]","b}}"],"deep":{{"x":[[{{}}]]}}}}"#);
+    let rows = (0..100).map(row).collect::<Vec<_>>().join(" , ");
+    let text = format!(r#" {{"code":200,"data": {{"list" : [ {rows} ],"list2":[]}},"e":{{}}}} "#);
+    let read = read(&text).unwrap();
+    assert!(!read.spans.0.is_empty());
+    let known = Part::read(&text, &read.spans).part(read.text);
+    for pointer in [
+        "/data",
+        "/data/list",
+        "/data/list/99",
+        "/data/list/7/tags/1",
+        "/data/list/3/deep/x",
+        "/e",
+        "/none",
+    ] {
+        assert_eq!(known.at(pointer), at(read.text, pointer), "{pointer}");
+    }
+    let list = known.at("/data/list").unwrap();
+    let elements = known.part(list).elements().unwrap();
+    assert_eq!(elements.len(), 100);
+    assert_eq!(elements[42], row(42));
+    assert_eq!(Some(elements), super::elements(list));
+    // What lies elsewhere has no place in it.
+    assert_eq!(known.part("[[1],2]").elements().unwrap(), ["[1]", "2"]);
+    let bare = format!("[{rows}]");
+    let read = super::read(&bare).unwrap();
+    assert_eq!(Part::read(&bare, &read.spans).elements(), super::elements(&bare));
+    assert_eq!(Part::read(&bare, &read.spans).elements().unwrap().len(), 100);
+}
