@@ -27,6 +27,15 @@ const MAX_MESSAGE_CHARS: usize = 2_000;
 /// Enough of a page of HTML to see which proxy wrote it.
 const FIRST_WORDS_CHARS: usize = 200;
 
+/// How the bodies of answers are read, where they are not JSON: `xml(…)`, with the feature of that name.
+#[derive(Clone, Copy)]
+pub struct Reads {
+    #[cfg_attr(not(feature = "xml"), expect(dead_code, reason = "only XML has lists"))]
+    pub(crate) lists: &'static [&'static str],
+    /// Makes JSON of a body; else says what was expected and found.
+    pub(crate) read: fn(&Self, String) -> Result<String, String>,
+}
+
 /// How a service says that something went wrong. Each list has JSON pointers into an answer; the first counts that leads to a
 /// value.
 #[derive(Clone, Copy)]
@@ -193,7 +202,10 @@ pub(crate) fn read(outcome: Result<Response, Broken>, client: &Client) -> Result
     let (errors, base) = (&client.service.errors, &client.base);
     let response = outcome.map_err(|broken| failure_of(broken, base))?;
     let (status, headers) = (response.status, response.headers);
-    let body = text(response.body);
+    let mut body = text(response.body);
+    if let Some(reads) = &client.service.reads {
+        body = body.and_then(|body| (reads.read)(reads, body));
+    }
     let document = body.as_deref().map_err(Clone::clone).and_then(document);
     let envelope = document.as_ref().ok().map(|document| &document.json);
     let is_success = (200..300).contains(&status);
@@ -224,7 +236,7 @@ pub(crate) fn read(outcome: Result<Response, Broken>, client: &Client) -> Result
         (Some(message), _) => message,
         (None, Err(why)) if is_success => Cow::Borrowed(why.as_str()),
         (None, _) => {
-            let words = first_words(body.as_deref().unwrap_or_default());
+            let words = first_words(body.as_deref().unwrap_or_else(|why| why));
             let colon = if words.is_empty() { "" } else { ": " };
             Cow::Owned(format!("HTTP {status}{colon}{words}"))
         }

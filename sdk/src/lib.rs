@@ -35,8 +35,10 @@ pub mod sign;
 pub mod table;
 mod transport;
 mod wait;
+#[cfg(feature = "xml")]
+mod xml;
 
-pub use answer::{Codes, Errors, Verdict, errors};
+pub use answer::{Codes, Errors, Reads, Verdict, errors};
 pub use bindings::exports::workflow::node::authentication::Session;
 pub use bindings::exports::workflow::node::signing::{Draft, DraftBody, SignedRequest};
 pub use bindings::exports::workflow::node::types::{
@@ -87,4 +89,6 @@ pub mod prelude {
     pub use crate::table::{
         Effect, Endpoint, Group, Operation, Origin, Service, delete, get, head, patch, post, put,
     };
+    #[cfg(feature = "xml")]
+    pub use crate::xml::xml;
 }

@@ -24,7 +24,7 @@ pub mod value;
 
 pub use parameter::Parameter;
 
-use crate::answer::Errors;
+use crate::answer::{Errors, Reads};
 use crate::excerpt::shown;
 use crate::http::Method;
 use crate::pages::Output;
@@ -57,6 +57,8 @@ pub struct Service {
     pub origins: &'static [Origin],
     /// What every request has, in lower case. The content type is the body's own.
     pub headers: UsualHeaders,
+    /// How answers are read, where they are not JSON.
+    pub reads: Option<Reads>,
     /// How the service says that something went wrong.
     pub errors: Errors,
     /// In the order of the form.
@@ -77,6 +79,7 @@ impl Service {
         credentials: &[],
         origins: &[],
         headers: &[],
+        reads: None,
         errors: Errors::NEW,
         operations: &[],
     };
