@@ -14,6 +14,26 @@ pub fn push(text: &mut String, value: &str) {
     text.extend(utf8_percent_encode(value, ENCODED));
 }
 
+/// A text with slashes as the rest of a path: each segment percent-encoded, the slashes as they are.
+///
+/// ```
+/// assert_eq!(nodule_sdk::segments("a b/c?.txt"), "a%20b/c%3F.txt");
+/// ```
+pub fn segments(text: &str) -> String {
+    let mut path = String::with_capacity(text.len());
+    push_segments(&mut path, text);
+    path
+}
+
+pub fn push_segments(path: &mut String, text: &str) {
+    for (index, segment) in text.split('/').enumerate() {
+        if index > 0 {
+            path.push('/');
+        }
+        push(path, segment);
+    }
+}
+
 /// The text that was encoded; nothing if it is no UTF-8.
 #[cfg(feature = "files")]
 pub fn decoded(text: &str) -> Option<String> {

@@ -28,7 +28,7 @@ use crate::answer::{Errors, Reads};
 use crate::excerpt::shown;
 use crate::http::Method;
 use crate::pages::Output;
-use crate::{Failure, UsualHeaders};
+use crate::{Failure, UsualHeaders, percent};
 use body::Body;
 use credential::Credential;
 
@@ -173,7 +173,7 @@ const fn takes_files(mut parameters: &[Parameter]) -> bool {
     false
 }
 
-/// A path's names in braces, each with what stands before it, and what stands behind the last one.
+/// A path's names in braces, each with what stands before it, and what stands behind the last one. `{name+}` keeps its plus.
 pub(crate) fn split(path: &'static str) -> (Vec<(&'static str, &'static str)>, &'static str) {
     let (mut names, mut rest) = (Vec::new(), path);
     while let Some((before, (name, after))) = rest
@@ -184,6 +184,18 @@ pub(crate) fn split(path: &'static str) -> (Vec<(&'static str, &'static str)>, &
         rest = after;
     }
     (names, rest)
+}
+
+/// Whether a name in a path takes several segments.
+const fn has_segments(path: &str) -> bool {
+    let mut rest = path.as_bytes();
+    while let [first, behind @ ..] = rest {
+        if matches!((first, behind), (b'+', [b'}', ..])) {
+            return true;
+        }
+        rest = behind;
+    }
+    false
 }
 
 /// What running an operation twice does; the contract's `effect`.
@@ -199,7 +211,7 @@ pub enum Effect {
     Write,
 }
 
-/// Method and path below the base URL, `{name}` standing for a parameter.
+/// Method and path below the base URL, `{name}` standing for a parameter, `{name+}` for one whose slashes part segments.
 #[derive(Clone, Copy)]
 pub struct Endpoint {
     /// What is done.
@@ -213,6 +225,8 @@ pub struct Endpoint {
     pub body: &'static Body,
     /// The most requests other than GET and HEAD that one item takes; 0 for an effect that reads.
     pub writes: u32,
+    /// Encodes a value that may have several segments of the path: `{name+}`.
+    pub(crate) encode_segments: Option<fn(&mut String, &str)>,
     /// Whether the description says method and path; else only a function knows what is asked.
     pub is_declared: bool,
     /// The URL of the operation's documentation.
@@ -227,7 +241,13 @@ impl Endpoint {
             is_update: false,
             body: &body::JSON,
             writes: 1,
-            is_declared: true,
+            encode_segments: if has_segments(path) {
+                Some(percent::push_segments)
+            } else {
+                None
+            },
+            // The contract has no form for such a path.
+            is_declared: !has_segments(path),
             documentation: None,
         }
     }

@@ -194,6 +194,13 @@ async fn by_hand(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
     Ok(vec![output(answer)])
 }
 
+const KEY: Operation = Operation {
+    name: "key",
+    request: get("/files/{owner}/{key+}"),
+    parameters: &[text("owner", "Owner").required(), text("key", "Key").required()],
+    ..READ
+};
+
 const PART: Operation = Operation {
     name: "part",
     output: answer_at("/result"),
@@ -261,6 +268,7 @@ static SERVICE: Service = Service {
         &BY_HAND,
         &COUNTS,
         &PART,
+        &KEY,
         &RAW,
     ],
     ..Service::NEW
@@ -631,6 +639,19 @@ fn a_code_in_the_body_decides() {
     }
     let header = run(Reply::new(400, "{}").header("x-throttled", "1"));
     assert!(matches!(header, Err(Failure::Throttled(_))), "{header:?}");
+}
+
+#[test]
+fn a_value_may_have_several_segments_of_a_path() {
+    let node = nodule_sdk::test(&SERVICE).reply(200, "{}");
+    let item = r#"{"owner": "a/b", "key": "/c d/e?.txt"}"#;
+    node.run("thing.key", item).unwrap();
+    assert_eq!(node.requests(), ["GET /files/a%2Fb//c%20d/e%3F.txt"]);
+    let refused = node.run("thing.key", r#"{"owner": "a", "key": "b/../c"}"#);
+    assert!(matches!(refused, Err(Failure::InvalidParameters(problems)) if problems[0].pointer == "/key"));
+    let described = nodule_sdk::describe(&SERVICE).operations;
+    let key = described.iter().find(|one| one.name == "key").unwrap();
+    assert_eq!(key.request, None);
 }
 
 #[test]

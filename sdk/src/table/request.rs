@@ -5,7 +5,6 @@ use super::place::Draft;
 use super::plan::Plan;
 use super::value::{Field, Value, find};
 use crate::http::Request;
-use crate::percent;
 
 /// Bytes of most paths.
 const ROOM: usize = 64;
@@ -71,10 +70,10 @@ fn find_files(draft: &mut Draft, filling: &Filling) {
 
 fn below_base(plan: &Plan, fields: &[Field], query: &str) -> String {
     let mut target = String::with_capacity(ROOM);
-    for (before, parameter) in &plan.path {
+    for (before, parameter, encode) in &plan.path {
         target.push_str(before);
         if let Some(value) = find(fields, parameter.name) {
-            percent::push(&mut target, value.plain());
+            encode(&mut target, value.plain());
         }
     }
     target.push_str(plan.end_of_path);

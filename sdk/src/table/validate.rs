@@ -254,11 +254,13 @@ impl Check {
 
     /// A `.` or `..` would be taken out of the path on the way, and the request reach another endpoint.
     fn path_values(&mut self, plan: &Plan, fields: &Fields) {
-        for (_, parameter) in &plan.path {
+        for (_, parameter, _) in &plan.path {
             let Some(Value::Text(text)) = find(fields, parameter.name) else {
                 continue;
             };
-            if matches!(text.trim(), "." | "..") {
+            let is_dots = |segment: &str| matches!(segment.trim(), "." | "..");
+            let has_segments = plan.operation.request.encode_segments.is_some();
+            if is_dots(text) || has_segments && text.split('/').any(is_dots) {
                 let found = found(&json::quote(text)).into_owned();
                 self.problem(
                     format!("/{}", parameter.name),
@@ -275,7 +277,7 @@ impl Check {
             !plan
                 .path
                 .iter()
-                .any(|(_, known)| std::ptr::eq(*known, field.parameter))
+                .any(|(_, known, _)| std::ptr::eq(*known, field.parameter))
         };
         if self.is_update && self.problems.is_empty() && !fields.iter().any(is_change) {
             self.problem(

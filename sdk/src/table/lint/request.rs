@@ -46,6 +46,7 @@ const fn path(operation: &Operation, problems: &mut Problems) {
 }
 
 const fn in_path(operation: &Operation, name: &str, problems: &mut Problems) {
+    let name = without_plus(name);
     let Some(parameter) = find(operation.parameters, name) else {
         problems.report(&["names ", name, " in its path and has no such parameter"]);
         return;
@@ -70,6 +71,14 @@ const fn in_path(operation: &Operation, name: &str, problems: &mut Problems) {
     }
 }
 
+/// The name of a parameter that takes several segments of the path.
+const fn without_plus(name: &str) -> &str {
+    match name.as_bytes() {
+        [before @ .., b'+'] => name.split_at(before.len()).0,
+        _ => name,
+    }
+}
+
 /// Whether the path names it.
 const fn is_in_path(operation: &Operation, name: &str) -> bool {
     let path = operation.request.path;
@@ -78,7 +87,7 @@ const fn is_in_path(operation: &Operation, name: &str) -> bool {
     while at < bytes.len() {
         if bytes[at] == b'{'
             && let Some(known) = until(path, at + 1, b'}')
-            && eq(known, name)
+            && eq(without_plus(known), name)
         {
             return true;
         }
