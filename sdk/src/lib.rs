@@ -79,12 +79,12 @@ pub mod prelude {
     pub use crate::table::kind::file;
     pub use crate::table::kind::{
         Choice, NumberRange, Reference, Rows, bare_rows, boolean, choice, choice_of, choices, choices_of,
-        columns, columns_of, date, date_time, epoch_millis, group, int, int_between, int_choice, int_from,
-        json, local_date_time, multiline, notice, number, number_between, object, reference, reference_to,
-        rows, secret, text, text_choice, texts, values, worded,
+        columns, columns_of, date, date_time, epoch_millis, flag, group, int, int_between, int_choice,
+        int_from, json, local_date_time, multiline, notice, number, number_between, object, reference,
+        reference_to, rows, secret, text, text_choice, texts, values, worded,
     };
     pub use crate::table::parameter::{
-        CLOCK, LIMIT, Parameter, RANDOM, RETURN_ALL, Scalar, page_number, page_offset, page_size,
+        CLOCK, LIMIT, Parameter, RANDOM, RETURN_ALL, Scalar, limit, page_number, page_offset, page_size,
         page_size_up_to,
     };
     pub use crate::table::{

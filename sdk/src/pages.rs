@@ -440,7 +440,14 @@ async fn turn_pages(item: &Item<'_>) -> ItemResult {
     let is_all = item
         .value(RETURN_ALL_NAME)
         .is_some_and(|all| all.is(Scalar::Bool(true)));
-    if !is_all {
+    // One that is sent is the size of a page.
+    let limit = item
+        .plan
+        .operation
+        .parameter(LIMIT_NAME)
+        .filter(|limit| !limit.is_sent());
+    let limit = limit.and_then(|_| item.value(LIMIT_NAME));
+    if !is_all && (limit.is_none() || pages.is_whole) {
         if pages.is_whole {
             return item.answer().await;
         }
@@ -448,7 +455,7 @@ async fn turn_pages(item: &Item<'_>) -> ItemResult {
         let rows = find(pages, Part::read(&read.document, &read.spans))?.into_iter();
         return Ok(rows.map(|row| output(row.to_owned())).collect());
     }
-    let limit = match item.value(LIMIT_NAME) {
+    let limit = match limit {
         // A limit too long for a number is none.
         Some(Value::Literal(limit)) => limit.parse().unwrap_or(usize::MAX),
         _ => usize::MAX,

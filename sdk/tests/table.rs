@@ -201,6 +201,43 @@ const KEY: Operation = Operation {
     ..READ
 };
 
+const SPREAD: Operation = Operation {
+    name: "spread",
+    request: put("/things"),
+    parameters: &[
+        group(
+            "options",
+            "Options",
+            &[
+                choice(
+                    "acl",
+                    "ACL",
+                    &[
+                        worded("publicRead", "Public").sent("public-read"),
+                        worded("private", "Private"),
+                    ],
+                )
+                .header("x-acl"),
+                flag("hold", "Hold", "ON", "OFF").header("x-hold"),
+                flag("pays", "Pays", "requester", "").header("x-pays"),
+                text("version", "Version").wire("versionId").query(),
+                text("parent", "Parent").unsent(),
+                int("depth", "Depth"),
+            ],
+        )
+        .spread(),
+        text("name", "Name"),
+    ],
+    ..WRITE
+};
+
+const LIMITED: Operation = Operation {
+    name: "limited",
+    parameters: &[RETURN_ALL, limit(3)],
+    output: pages("/rows", cursor("after", "/next")),
+    ..READ
+};
+
 const PART: Operation = Operation {
     name: "part",
     output: answer_at("/result"),
@@ -268,6 +305,8 @@ static SERVICE: Service = Service {
         &BY_HAND,
         &COUNTS,
         &PART,
+        &SPREAD,
+        &LIMITED,
         &KEY,
         &RAW,
     ],
@@ -652,6 +691,59 @@ fn a_value_may_have_several_segments_of_a_path() {
     let described = nodule_sdk::describe(&SERVICE).operations;
     let key = described.iter().find(|one| one.name == "key").unwrap();
     assert_eq!(key.request, None);
+}
+
+#[test]
+fn the_fields_of_a_group_go_where_each_of_them_says() {
+    let sent = |item: &str| {
+        let node = nodule_sdk::test(&SERVICE).reply(200, "{}");
+        node.run("thing.spread", item).unwrap();
+        let mut headers = node.headers().remove(0);
+        headers.retain(|(name, _)| name.starts_with("x-"));
+        let headers: Vec<String> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
+        (node.requests().remove(0), headers)
+    };
+    let item = r#"{"options": {"acl": "publicRead", "hold": false, "pays": true, "version": "1/2", "parent": "x", "depth": 3}, "name": "n"}"#;
+    let (request, headers) = sent(item);
+    assert_eq!(
+        request,
+        "PUT /things?versionId=1%2F2\n{\"depth\":3,\"name\":\"n\"}"
+    );
+    assert_eq!(
+        headers,
+        ["x-acl: public-read", "x-hold: OFF", "x-pays: requester"]
+    );
+    let (request, headers) = sent(r#"{"options": {"acl": "private", "hold": true, "pays": false}}"#);
+    assert_eq!(request, "PUT /things\n{}");
+    assert_eq!(headers, ["x-acl: private", "x-hold: ON"]);
+    assert_eq!(sent("{}").0, "PUT /things\n{}");
+    let refused = nodule_sdk::test(&SERVICE).run(
+        "thing.spread",
+        r#"{"options": {"acl": "public-read", "hold": 1}}"#,
+    );
+    assert!(matches!(refused, Err(Failure::InvalidParameters(problems)) if problems.len() == 2));
+}
+
+#[test]
+fn pages_are_turned_until_there_are_as_many_rows_as_are_wanted() {
+    let page = |rows: &str, next: &str| format!(r#"{{"rows":[{rows}],"next":"{next}"}}"#);
+    let run = |item: &str| {
+        let node = nodule_sdk::test(&SERVICE)
+            .reply(200, page("1,2", "b"))
+            .reply(200, page("3,4", "c"))
+            .reply(200, page("5", ""));
+        (
+            node.run("thing.limited", item).unwrap().len(),
+            node.requests().len(),
+        )
+    };
+    assert_eq!(run("{}"), (3, 2));
+    assert_eq!(run(r#"{"limit": 2}"#), (2, 1));
+    assert_eq!(run(r#"{"limit": 50}"#), (5, 3));
+    assert_eq!(run(r#"{"returnAll": true, "limit": 1}"#), (5, 3));
 }
 
 #[test]

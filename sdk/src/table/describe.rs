@@ -5,7 +5,7 @@
 
 use super::credential::Credential;
 use super::parameter::{Parameter, Scalar};
-use super::place::{self, Place};
+use super::place::Place;
 use super::plan::Plan;
 use super::{Effect, Operation, Service};
 use crate::bindings::exports::workflow::node::description as contract;
@@ -138,7 +138,7 @@ fn describe_parameter(
 ) {
     let own = id(prefix, parameter.name);
     for nested in parameter.kind.nested() {
-        describe_parameter(nested, &own, Some(&place::AUTO), parameters);
+        describe_parameter(nested, &own, Some(nested.place), parameters);
     }
     let optional = |text: &'static str| (!text.is_empty()).then(|| text.to_owned());
     parameters.push(contract::Parameter {

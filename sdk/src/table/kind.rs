@@ -16,7 +16,9 @@ pub use dynamic::{choice_of, choices_of, columns_of, reference_to};
 pub use file::file;
 pub(crate) use nested::MAP;
 pub use nested::{Rows, bare_rows, columns, group, json, notice, object, rows, values};
-pub use number::{NumberRange, boolean, epoch_millis, int, int_between, int_from, number, number_between};
+pub use number::{
+    NumberRange, boolean, epoch_millis, flag, int, int_between, int_from, number, number_between,
+};
 pub use text::{multiline, secret, text, texts};
 pub(crate) use time::{MILLIS, SECONDS};
 pub use time::{date, date_time, local_date_time};
@@ -49,6 +51,8 @@ pub(crate) enum Data {
     Each(&'static Parameter),
     Reference(&'static Reference),
     Asked(&'static Asked),
+    /// What is sent for yes and for no; nothing where it is empty.
+    Words(&'static str, &'static str),
 }
 
 /// The functions of a kind.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::condition::{Condition, is};
 use super::kind::{self, Kind};
-use super::place::{self, Place};
+use super::place::{self, Draft, Place};
+use super::value::Value;
 use crate::pages::{self, Page};
 use crate::transport::Requests;
 
@@ -32,7 +33,12 @@ pub struct Parameter {
     pub(crate) place: &'static Place,
     /// What the node itself sends where there is no value.
     pub(crate) fill: Option<&'static Fill>,
+    /// Puts each field of a group where it goes by itself.
+    pub(crate) spread: Option<Spread>,
 }
+
+/// Puts the fields of a group into a request, those that say nothing at this place.
+type Spread = fn(&mut Draft, &'static Place, &Parameter, &Value);
 
 /// A constant JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +131,7 @@ impl Parameter {
             when: &[],
             place: &place::AUTO,
             fill: None,
+            spread: None,
         }
     }
 
@@ -236,6 +243,14 @@ impl Parameter {
         self
     }
 
+    /// Each field of a group is sent as a parameter of its own, where it says so itself; the group is only how workflows store them.
+    #[must_use]
+    pub const fn spread(mut self) -> Self {
+        self.place = &place::SPREAD;
+        self.spread = Some(place::spread);
+        self
+    }
+
     /// It steers the node and is not sent.
     #[must_use]
     pub const fn unsent(mut self) -> Self {
@@ -299,7 +314,16 @@ pub const LIMIT: Parameter = kind::int_from(LIMIT_NAME, "Limit", 1, None)
     .when(&[is(RETURN_ALL_NAME, &[Scalar::Bool(true)])])
     .unsent();
 
-/// Where the node does not turn the pages.
+/// The most rows, where not all are wanted: the node turns as many pages as they take.
+pub const fn limit(default: i32) -> Parameter {
+    kind::int_from(LIMIT_NAME, "Limit", 1, None)
+        .about("The most rows to return")
+        .or_int(default)
+        .when(ONE_PAGE)
+        .unsent()
+}
+
+/// Where not all pages are wanted.
 const ONE_PAGE: &[Condition] = &[is(RETURN_ALL_NAME, &[Scalar::Bool(false)])];
 
 /// Which page to fetch; the first is 1.

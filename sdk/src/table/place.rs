@@ -1,6 +1,7 @@
 //! Where the values of parameters go in a request.
 
 use super::body::Body;
+use super::parameter::Parameter;
 use super::value::Value;
 use crate::bindings::exports::workflow::node::types::Field;
 use crate::json::{self, push_quoted};
@@ -24,6 +25,7 @@ pub(crate) enum Id {
     Header,
     Body,
     WholeBody,
+    Spread,
     Nowhere,
 }
 
@@ -163,6 +165,31 @@ pub(crate) static FILE: Place = Place {
         }
     },
 };
+
+/// The fields of a group, each where it says itself: [`spread`] puts them.
+pub(crate) static SPREAD: Place = Place {
+    id: Id::Spread,
+    hint: "spread",
+    put: |_, _, _| {},
+};
+
+pub(crate) fn spread(draft: &mut Draft, auto: &'static Place, group: &Parameter, value: &Value) {
+    let fields = json::object(value.plain());
+    for parameter in group.kind.nested() {
+        let place = match parameter.place.id {
+            Id::Auto => auto,
+            _ => parameter.place,
+        };
+        let json = fields
+            .as_ref()
+            .and_then(|fields| fields.get(parameter.wire_name()));
+        let value = json.map(|json| match json::string(json) {
+            Some(text) => Value::Text(text),
+            None => Value::Literal(json.into()),
+        });
+        (place.put)(draft, parameter.wire_name(), value.as_ref());
+    }
+}
 
 /// It is the body, and nothing stands around it.
 pub(crate) static WHOLE_BODY: Place = Place {

@@ -23,7 +23,10 @@ pub(crate) fn request(plan: &Plan, fields: &[Field], filling: &Filling) -> Reque
             (None, Some(fill)) => (fill.value)(parameter, filling).map(Value::literal),
             _ => None,
         };
-        (place.put)(&mut draft, parameter.wire_name(), given.or(filled.as_ref()));
+        match (parameter.spread, given) {
+            (Some(spread), Some(group)) => spread(&mut draft, plan.auto, parameter, group),
+            _ => (place.put)(&mut draft, parameter.wire_name(), given.or(filled.as_ref())),
+        }
     }
     let page = filling.page;
     if let Some((name, value)) = page.and_then(|page| page.extra.as_ref()) {

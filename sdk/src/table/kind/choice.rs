@@ -12,10 +12,21 @@ use crate::{json, number};
 /// One value of a choice.
 #[derive(Clone, Copy)]
 pub struct Choice {
-    /// As it goes on the wire.
+    /// As workflows store it and, where `sent` does not say otherwise, as it goes on the wire.
     pub value: Scalar,
     /// As users see it.
     pub label: &'static str,
+    /// As it goes on the wire.
+    pub sent: Option<Scalar>,
+}
+
+impl Choice {
+    /// It goes on the wire as this text. Conditions ask for the text, too.
+    #[must_use]
+    pub const fn sent(mut self, text: &'static str) -> Self {
+        self.sent = Some(Scalar::Text(text));
+        self
+    }
 }
 
 /// A choice whose value is a number on the wire.
@@ -23,6 +34,7 @@ pub const fn int_choice(value: i32, label: &'static str) -> Choice {
     Choice {
         value: Scalar::Int(value),
         label,
+        sent: None,
     }
 }
 
@@ -31,6 +43,7 @@ pub const fn text_choice(value: &'static str, label: &'static str) -> Choice {
     Choice {
         value: Scalar::Text(value),
         label,
+        sent: None,
     }
 }
 
@@ -170,7 +183,8 @@ fn listed(text: &str, known: &'static [Choice]) -> Option<Value<'static>> {
         Scalar::Text(value) => value == text.trim(),
         value => value.text() == text.trim(),
     };
-    known.iter().find(is).map(|choice| Value::of(choice.value))
+    let sent = |choice: &Choice| Value::of(choice.sent.unwrap_or(choice.value));
+    known.iter().find(is).map(sent)
 }
 
 /// So does a value that an open choice does not list, where the type of the listed ones can hold it.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::text::{of as text, trimmed};
-use super::{Data, Id, Kind, Of};
+use super::{Accepted, Data, Id, Kind, Of};
 use crate::bindings::exports::workflow::node::description as contract;
 use crate::table::parameter::Parameter;
 use crate::table::value::Value;
@@ -80,6 +80,37 @@ pub const fn number_between(
 pub const fn boolean(name: &'static str, label: &'static str) -> Parameter {
     Parameter::new(name, label, Kind::new(&BOOLEAN))
 }
+
+/// Yes or no, sent as one of these texts; an empty one is not sent.
+pub const fn flag(name: &'static str, label: &'static str, yes: &'static str, no: &'static str) -> Parameter {
+    Parameter::new(
+        name,
+        label,
+        Kind {
+            of: &FLAG,
+            data: Data::Words(yes, no),
+        },
+    )
+}
+
+static FLAG: Of = Of {
+    id: Id::Boolean,
+    encoding: "flag",
+    accept: |check, parameter, raw, pointer| {
+        let Data::Words(yes, no) = parameter.kind.data else {
+            return Accepted::Refused;
+        };
+        match (BOOLEAN.accept)(check, parameter, raw, pointer) {
+            Accepted::Value(value) => match if value.plain() == "true" { yes } else { no } {
+                "" => Accepted::Reported,
+                word => Accepted::Value(Value::Text(Cow::Borrowed(word))),
+            },
+            other => other,
+        }
+    },
+    expected: |kind, raw| (BOOLEAN.expected)(kind, raw),
+    describe: |kind, own| (BOOLEAN.describe)(kind, own),
+};
 
 static INTEGER: Of = Of {
     id: Id::Integer,

@@ -168,6 +168,9 @@ const fn placed(operation: &Operation, index: usize, problems: &mut Problems) {
     if is_file && !matches!(own, Place::Body | Place::Nowhere) {
         problems.report(&["has the file ", name, " outside of a body"]);
     }
+    if matches!(own, Place::Spread) && !matches!(parameter.kind.id(), Id::Group) {
+        problems.report(&["spreads ", name, ", which is no group"]);
+    }
     let is_nested = matches!(parameter.kind.id(), Id::Rows | Id::Group | Id::Columns);
     if is_nested && matches!(own, Place::Query | Place::Header | Place::Path) {
         problems.report(&["has ", name, ", which holds other values, outside of a body"]);

@@ -7,6 +7,10 @@ use crate::table::place;
 
 /// One level of parameters; `within` names the one that they are columns or fields of.
 pub(super) const fn lint(parameters: &[Parameter], within: &str, problems: &mut Problems) {
+    scope(parameters, within, false, problems);
+}
+
+const fn scope(parameters: &[Parameter], within: &str, is_spread: bool, problems: &mut Problems) {
     let dot = if within.is_empty() { "" } else { "." };
     let mut index = 0;
     while index < parameters.len() {
@@ -43,14 +47,16 @@ pub(super) const fn lint(parameters: &[Parameter], within: &str, problems: &mut 
             problems.report(&["has no choices for ", within, dot, name, ", or one twice"]);
         }
         if !within.is_empty() {
-            if parameter.place.id as u8 != place::Id::Auto as u8 || parameter.fill.is_some() {
+            let is_placed = parameter.place.id as u8 != place::Id::Auto as u8;
+            if is_placed && !is_spread || parameter.fill.is_some() {
                 problems.report(&["places or fills ", within, dot, name, " on its own"]);
             }
             if matches!(kind.id(), Id::Rows | Id::Group) {
                 problems.report(&["nests ", within, dot, name, " deeper than one level"]);
             }
         } else if !kind.nested().is_empty() {
-            lint(kind.nested(), name, problems);
+            let is_spread = matches!(parameter.place.id, place::Id::Spread);
+            scope(kind.nested(), name, is_spread, problems);
         } else if matches!(kind.id(), Id::Rows | Id::Group) {
             problems.report(&["has no columns or fields for ", name]);
         }
