@@ -47,6 +47,8 @@ pub struct Errors {
     judge: Option<Judge>,
     codes: Codes,
     is_throttled: Option<IsThrottled>,
+    judge_failure: Option<fn(&Self, &str) -> Option<Verdict>>,
+    failure_codes: Codes,
     throttled_statuses: &'static [u16],
     pub(crate) throttled_header: &'static str,
 }
@@ -93,6 +95,17 @@ impl Codes {
         throttled: &[],
         unavailable: &[],
     };
+
+    /// Who has to act by a code of a failure.
+    fn verdict(&self, code: &str) -> Option<Verdict> {
+        let listed = [
+            (self.unauthenticated, Verdict::Unauthenticated),
+            (self.throttled, Verdict::Throttled),
+            (self.unavailable, Verdict::Unavailable),
+        ];
+        let (_, verdict) = listed.into_iter().find(|(codes, _)| codes.contains(&code))?;
+        Some(verdict)
+    }
 }
 
 /// Errors whose message stands at one of these JSON pointers.
@@ -119,6 +132,8 @@ impl Errors {
         judge: None,
         codes: Codes::NEW,
         is_throttled: None,
+        judge_failure: None,
+        failure_codes: Codes::NEW,
         throttled_statuses: &[],
         throttled_header: "",
     };
@@ -148,15 +163,9 @@ impl Errors {
     #[must_use]
     pub const fn by_code(mut self, codes: Codes) -> Self {
         self.codes = codes;
-        self.judged(|errors, code| {
-            let is = |codes: &[&str]| codes.contains(&code);
-            match &errors.codes {
-                codes if is(codes.success) => Verdict::Success,
-                codes if is(codes.unauthenticated) => Verdict::Unauthenticated,
-                codes if is(codes.throttled) => Verdict::Throttled,
-                codes if is(codes.unavailable) => Verdict::Unavailable,
-                _ => Verdict::Rejected,
-            }
+        self.judged(|errors, code| match errors.codes.verdict(code) {
+            None if errors.codes.success.contains(&code) => Verdict::Success,
+            verdict => verdict.unwrap_or(Verdict::Rejected),
         })
     }
 
@@ -164,6 +173,14 @@ impl Errors {
     #[must_use]
     pub const fn judged(mut self, judge: Judge) -> Self {
         self.judge = Some(judge);
+        self
+    }
+
+    /// Of an answer whose status is not 2xx, one of these codes counts before the status. Any other leaves it to the status.
+    #[must_use]
+    pub const fn failure_codes(mut self, codes: Codes) -> Self {
+        self.failure_codes = codes;
+        self.judge_failure = Some(|errors, code| errors.failure_codes.verdict(code));
         self
     }
 
@@ -212,7 +229,10 @@ pub(crate) fn read(outcome: Result<Response, Broken>, client: &Client) -> Result
     let code = || first(envelope, errors.code, Kind::is_scalar);
     // The code decides where HTTP says that all is well, else the status does.
     let verdict = match errors.judge {
-        _ if !is_success => by_status(status, errors, &*headers, client),
+        _ if !is_success => errors
+            .judge_failure
+            .and_then(|judge| judge(errors, &code()?))
+            .unwrap_or_else(|| by_status(status, errors, &*headers, client)),
         Some(judge) => code().map_or(Verdict::Success, |code| judge(errors, &code)),
         None => Verdict::Success,
     };

@@ -1,12 +1,14 @@
 //! Sends requests to a service, and makes documents or failures of what comes back.
 
+use std::borrow::Cow;
+
 use crate::answer;
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::types::{Access, Answer, Failure};
 use crate::http::{Broken, Request, Response};
-use crate::percent;
 use crate::table::Service;
 use crate::transport::Requests;
+use crate::{json, percent};
 
 /// Where requests go: the service that a call or a log-in is about.
 pub struct Client<'a> {
@@ -15,12 +17,21 @@ pub struct Client<'a> {
     pub(crate) base: BaseUrl,
     /// What the node adds to each request. Most hosts add it themselves, and the node never sees it.
     pub(crate) access: Option<&'a Access>,
+    /// A JSON object.
+    pub(crate) settings: &'a str,
 }
 
 impl Client<'_> {
     /// Where the service is.
     pub fn base(&self) -> &BaseUrl {
         &self.base
+    }
+
+    /// A field of the credential that is no secret, as its text: a region, a site. Nothing where it has no value, and while it logs in.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        let raw = json::object(self.settings)?.get(name)?;
+        let text = json::string(raw).unwrap_or(Cow::Borrowed(raw));
+        Some(text.into_owned()).filter(|text| !text.is_empty() && text != "null")
     }
 
     /// Milliseconds since 1970-01-01 UTC.

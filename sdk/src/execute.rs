@@ -41,6 +41,7 @@ pub(crate) async fn execute(
         service,
         base,
         access: call.service.access.as_ref(),
+        settings: &call.service.settings,
     };
     let plan = Plan::new(operation);
     let stops = matches!(call.on_failure, OnFailure::Stop);

@@ -63,6 +63,7 @@ pub(crate) async fn log_in(
         service,
         base,
         access: None,
+        settings: "",
     };
     let secrets = Secrets {
         fields: &fields,

@@ -135,7 +135,7 @@ pub const fn download(key: &'static str) -> Output {
 }
 
 async fn keep_answer(item: &Item<'_>) -> ItemResult {
-    let request = item.request(None).keep();
+    let request = item.request().keep();
     let target = request.target.clone();
     let response = item.client.success(request).await?;
     let name = file_name(&*response.headers).or_else(|| last_of_path(&target));

@@ -116,6 +116,7 @@ impl<'a> List<'a> {
                 service,
                 base,
                 access: question.service.access.as_ref(),
+                settings: &question.service.settings,
             },
             plan: Plan::new(&asked.list),
             parameters: parameters(asked, question),

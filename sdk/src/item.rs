@@ -65,8 +65,12 @@ impl Item<'_> {
         Ok(vec![output(self.document().await?)])
     }
 
-    /// The request of the table.
-    pub(crate) fn request(&self, page: Option<&Page>) -> Request {
+    /// The request of the table, for a function that changes it or sends another one first.
+    pub fn request(&self) -> Request {
+        self.request_of(None)
+    }
+
+    fn request_of(&self, page: Option<&Page>) -> Request {
         let filling = Filling {
             requests: self.client.requests,
             page,
@@ -78,7 +82,7 @@ impl Item<'_> {
         &self,
         page: Option<&Page>,
     ) -> impl Future<Output = Result<answer::Read, Failure>> {
-        self.client.exchange(self.request(page))
+        self.client.exchange(self.request_of(page))
     }
 }
 

@@ -72,6 +72,7 @@ pub struct Script {
     service: &'static Service,
     base: String,
     access: Option<Access>,
+    settings: String,
     in_flight: u32,
     on_failure: OnFailure,
     replies: RefCell<VecDeque<Reply>>,
@@ -120,6 +121,7 @@ pub fn test(service: &'static Service) -> Script {
         service,
         base: BASE.to_owned(),
         access: None,
+        settings: "{}".to_owned(),
         in_flight: 1,
         on_failure: OnFailure::Continue,
         replies: RefCell::default(),
@@ -230,6 +232,13 @@ impl Script {
         self
     }
 
+    /// The credential's fields that are no secrets, a JSON object.
+    #[must_use]
+    pub fn settings(mut self, settings: &str) -> Self {
+        settings.clone_into(&mut self.settings);
+        self
+    }
+
     /// So many requests may be under way at once.
     #[must_use]
     pub fn in_flight(mut self, most: u32) -> Self {
@@ -270,7 +279,7 @@ impl Script {
             service: Bound {
                 credential: self.service.credentials.first().map(|known| known.name.into()),
                 base_url: self.base.clone(),
-                settings: "{}".into(),
+                settings: self.settings.clone(),
                 access: self.access.clone(),
             },
         }
@@ -446,6 +455,7 @@ impl Script {
                 service: self.service,
                 base: BaseUrl::parse(&self.base).unwrap_or_else(|why| panic!("{}: {why}", self.base)),
                 access: self.access.as_ref(),
+                settings: &self.settings,
             };
             work(&client).await
         })

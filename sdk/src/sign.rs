@@ -54,6 +54,14 @@ pub enum SignError {
     Time,
 }
 
+/// Seconds since 1970-01-01 UTC, for a signature. In a native test it is the clock of a [script](crate::script::NOW_MS).
+pub fn now_seconds() -> u64 {
+    #[cfg(target_family = "wasm")]
+    return crate::bindings::wasi::clocks::wall_clock::now().seconds;
+    #[cfg(not(target_family = "wasm"))]
+    return crate::script::NOW_MS / 1_000;
+}
+
 /// Sets a header, in the place of all that have its name.
 pub fn set_header(headers: &mut Vec<Field>, name: &str, value: impl Into<String>) {
     headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));

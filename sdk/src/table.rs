@@ -57,6 +57,8 @@ pub struct Service {
     pub origins: &'static [Origin],
     /// What every request has, in lower case. The content type is the body's own.
     pub headers: UsualHeaders,
+    /// The headers of answers that functions look at, in lower case: no others come with an answer, but for those that the SDK looks at.
+    pub looks_at: &'static [&'static str],
     /// How answers are read, where they are not JSON.
     pub reads: Option<Reads>,
     /// How the service says that something went wrong.
@@ -79,6 +81,7 @@ impl Service {
         credentials: &[],
         origins: &[],
         headers: &[],
+        looks_at: &[],
         reads: None,
         errors: Errors::NEW,
         operations: &[],
@@ -186,6 +189,17 @@ pub(crate) fn split(path: &'static str) -> (Vec<(&'static str, &'static str)>, &
     (names, rest)
 }
 
+const fn has_query(path: &str) -> bool {
+    let mut rest = path.as_bytes();
+    while let [first, behind @ ..] = rest {
+        if *first == b'?' {
+            return true;
+        }
+        rest = behind;
+    }
+    false
+}
+
 /// Whether a name in a path takes several segments.
 const fn has_segments(path: &str) -> bool {
     let mut rest = path.as_bytes();
@@ -211,7 +225,8 @@ pub enum Effect {
     Write,
 }
 
-/// Method and path below the base URL, `{name}` standing for a parameter, `{name+}` for one whose slashes part segments.
+/// Method and path below the base URL, `{name}` standing for a parameter, `{name+}` for one whose slashes part segments; behind a
+/// question mark, what stands in the query of each request.
 #[derive(Clone, Copy)]
 pub struct Endpoint {
     /// What is done.
@@ -246,8 +261,8 @@ impl Endpoint {
             } else {
                 None
             },
-            // The contract has no form for such a path.
-            is_declared: !has_segments(path),
+            // The contract has no form for either.
+            is_declared: !has_segments(path) && !has_query(path),
             documentation: None,
         }
     }

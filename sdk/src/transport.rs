@@ -94,6 +94,9 @@ pub fn headers(service: &'static Service) -> Vec<String> {
     for name in ["location", errors.request_id_header, errors.throttled_header] {
         add(&mut names, name);
     }
+    for name in service.looks_at {
+        add(&mut names, name);
+    }
     for operation in service.operations {
         add(&mut names, operation.output.next.header);
     }

@@ -9,7 +9,7 @@
 
 use nodule_sdk::prelude::*;
 use nodule_sdk::script::{Part, Reply, Script};
-use nodule_sdk::{Failure, Item, OutputItem, Request, http::Method, output};
+use nodule_sdk::{Failure, Item, OutputItem, Request, http::Method, json, output};
 
 const READ: Operation = Operation {
     group: "thing",
@@ -251,6 +251,28 @@ const RAW: Operation = Operation {
     ..READ
 };
 
+const LOOKS: Operation = Operation {
+    name: "looks",
+    request: get("/looks/{id}?kind=2"),
+    parameters: &[text("id", "ID").required(), text("q", "Search")],
+    output: by(nodule_sdk::run!(looks)),
+    ..READ
+};
+
+/// The request of the table with something behind it, a setting and a header of the answer.
+async fn looks(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
+    let mut request = item.request();
+    request.target.push_str("&more");
+    let answer = item.client.success(request).await?;
+    let texts = [
+        item.client.setting("region"),
+        item.client.setting("site"),
+        answer.headers.get("x-more"),
+    ];
+    let texts: Vec<String> = texts.into_iter().flatten().collect();
+    Ok(vec![output(json::quote(&texts.join(" ")))])
+}
+
 /// What no table reads: how long a text is.
 async fn raw(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
     let text = item.client.success(Request::new(Method::Get, "/text")).await?;
@@ -291,7 +313,13 @@ static SERVICE: Service = Service {
             throttled: &["1029"],
             unavailable: &["1500"],
         })
-        .throttled_with("x-throttled"),
+        .throttled_with("x-throttled")
+        .failure_codes(Codes {
+            unauthenticated: &["1003"],
+            unavailable: &["1005"],
+            ..Codes::NEW
+        }),
+    looks_at: &["x-more"],
     operations: &[
         &KINDS,
         &PLACES,
@@ -305,6 +333,7 @@ static SERVICE: Service = Service {
         &BY_HAND,
         &COUNTS,
         &PART,
+        &LOOKS,
         &SPREAD,
         &LIMITED,
         &KEY,
@@ -744,6 +773,34 @@ fn pages_are_turned_until_there_are_as_many_rows_as_are_wanted() {
     assert_eq!(run(r#"{"limit": 2}"#), (2, 1));
     assert_eq!(run(r#"{"limit": 50}"#), (5, 3));
     assert_eq!(run(r#"{"returnAll": true, "limit": 1}"#), (5, 3));
+}
+
+#[test]
+fn a_function_has_the_request_of_the_table_settings_and_the_headers_that_it_looks_at() {
+    let node = nodule_sdk::test(&SERVICE)
+        .settings(r#"{"region": "eu", "site": ""}"#)
+        .replies([Reply::new(200, "no JSON").header("x-more", "yes")]);
+    assert_eq!(
+        node.run("thing.looks", r#"{"id": "a b", "q": "1&2"}"#).unwrap(),
+        [r#"{"data":"eu yes"}"#]
+    );
+    assert_eq!(node.requests(), ["GET /looks/a%20b?kind=2&q=1%262&more"]);
+    assert!(nodule_sdk::exports::headers(&SERVICE).contains(&"x-more".to_owned()));
+}
+
+#[test]
+fn a_code_may_say_more_than_the_status() {
+    let run = |body: &str| {
+        nodule_sdk::test(&SERVICE)
+            .reply(403, body)
+            .run("thing.part", "{}")
+            .unwrap_err()
+    };
+    assert!(
+        matches!(run(r#"{"code": "1003", "error": "who?"}"#), Failure::Unauthenticated(answer) if answer.message == "who?")
+    );
+    assert!(matches!(run(r#"{"code": "1005"}"#), Failure::Unavailable(_)));
+    assert!(matches!(run(r#"{"code": "1004"}"#), Failure::Rejected(_)));
 }
 
 #[test]

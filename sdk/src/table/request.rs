@@ -81,7 +81,7 @@ fn below_base(plan: &Plan, fields: &[Field], query: &str) -> String {
     }
     target.push_str(plan.end_of_path);
     if !query.is_empty() {
-        target.push('?');
+        target.push(if plan.end_of_path.contains('?') { '&' } else { '?' });
         target.push_str(query);
     }
     target
