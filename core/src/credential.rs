@@ -163,8 +163,8 @@ impl Credential {
         })
     }
 
-    /// Makes the credential with this name for a replay, which sends nothing: every text is `replay`. Without a name it is the
-    /// node's first.
+    /// Makes the credential with this name for a replay, which sends nothing: every text is its default, or
+    /// `replay`. Without a name it is the node's first.
     ///
     /// # Errors
     ///
@@ -177,6 +177,10 @@ impl Credential {
         let mut fields: Object = node
             .parameters_by_id(&described.fields)
             .filter(|field| matches!(field.kind, Kind::Text | Kind::Multiline | Kind::Secret))
+            .filter(|field| {
+                let default = field.default.as_ref().and_then(Json::as_str);
+                field.id == described.base_url || default.is_none_or(str::is_empty)
+            })
             .map(|field| {
                 let value = if field.id == described.base_url {
                     base_url

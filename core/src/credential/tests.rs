@@ -109,6 +109,17 @@ fn a_field_is_required_only_while_it_is_shown() {
 }
 
 #[test]
+fn a_replay_has_the_defaults_of_its_credential() {
+    let mut node: Node = serde_json::from_str(EXAMPLE).unwrap();
+    let is_reader = |field: &&mut Parameter| field.id == "credential.reader";
+    node.parameters.iter_mut().find(is_reader).unwrap().default = Some("ann".into());
+    let made = Credential::dummy(&node, None, "https://library.example").unwrap();
+    assert_eq!(made.value("reader").map(Secret::expose), Some("ann"));
+    assert_eq!(made.value("key").map(Secret::expose), Some("replay"));
+    assert_eq!(made.base_text(), "https://library.example");
+}
+
+#[test]
 fn a_replay_binds_the_credential_that_its_recording_names() {
     let node: Node = serde_json::from_str(EXAMPLE).unwrap();
     let base = "https://library.example";

@@ -230,7 +230,8 @@ fn outcome(entry: &Place<'_>, method: &Method, response: &Place<'_>) -> Result<O
             });
         }
     };
-    headers.retain(|(name, value)| !is_stale(name, value, &body));
+    // What the answer to a HEAD says of a body is what was asked for.
+    headers.retain(|(name, value)| *method == Method::HEAD || !is_stale(name, value, &body));
     let mime = content.and_then(|content| mime(content.value, &body));
     if let (None, Some(mime)) = (header(&headers, "content-type"), mime) {
         headers.push(("content-type".to_owned(), mime));

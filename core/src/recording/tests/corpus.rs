@@ -66,6 +66,27 @@ fn replayed(text: &[u8]) -> Result<(String, usize), String> {
         .map_err(|miss| format!("{miss}; {}", miss.hint()))
 }
 
+/// Its headers are all that a HEAD is asked for.
+#[test]
+fn the_length_that_a_head_says_is_kept() {
+    let mut log = log();
+    let entry = own(&mut log);
+    entry["request"]["method"] = json!("HEAD");
+    remove(&mut entry["request"], "postData");
+    entry["response"]["content"] = json!({"size": 0, "mimeType": "", "text": ""});
+    let recording = Recording::from_json(log.to_string().as_bytes(), "browser.har").unwrap();
+    let player = Player::new(recording, &base());
+    let sent = request("HEAD", "v1/points?a=1&b=2", "");
+    let Ok(Outcome::Answer(answer)) = player.serve(Role::Operation, Some(0), &sent) else {
+        panic!("no answer");
+    };
+    let length = answer
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    assert_eq!(length.map(|(_, value)| value.as_str()), Some("12"));
+}
+
 type Change = fn(&mut Value);
 
 /// Changes that are read.
