@@ -51,6 +51,8 @@ pub struct Errors {
     failure_codes: Codes,
     throttled_statuses: &'static [u16],
     pub(crate) throttled_header: &'static str,
+    wait_ms: &'static [&'static str],
+    wait_in: Option<WaitIn>,
 }
 
 /// What a code says that stands in an answer of the status 2xx.
@@ -58,6 +60,9 @@ pub type Judge = fn(&Errors, &str) -> Verdict;
 
 /// Whether a failure of this status, with these headers, says that the service was asked too often.
 type IsThrottled = fn(&Errors, u16, &dyn Headers) -> bool;
+
+/// Puts into a failure how long the body of its answer asks to wait.
+type WaitIn = fn(&Errors, Option<&json::Read>, &mut Failure);
 
 /// Who has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +141,8 @@ impl Errors {
         failure_codes: Codes::NEW,
         throttled_statuses: &[],
         throttled_header: "",
+        wait_ms: &[],
+        wait_in: None,
     };
 
     /// Where the service's own code for what went wrong stands.
@@ -199,6 +206,31 @@ impl Errors {
         self.is_throttled = Some(is_throttled);
         self
     }
+
+    /// Where an answer says in its body how many milliseconds to wait. What its headers say counts before.
+    #[must_use]
+    pub const fn wait_ms(mut self, pointers: &'static [&'static str]) -> Self {
+        self.wait_ms = pointers;
+        self.wait_in = Some(|errors, envelope, failure| {
+            let known = match failure {
+                Failure::Throttled(throttle) => &mut throttle.retry_after_ms,
+                Failure::Unavailable(outage) => &mut outage.retry_after_ms,
+                _ => return,
+            };
+            if known.is_none() {
+                let ms = first(envelope, errors.wait_ms, Kind::is_scalar);
+                *known = ms.and_then(|ms| whole_ms(&ms));
+            }
+        });
+        self
+    }
+}
+
+/// Milliseconds, of which what is behind a point is cut. What is no number, or a negative one, says nothing.
+fn whole_ms(text: &str) -> Option<u32> {
+    let whole = text.split('.').next()?;
+    let is_number = !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| whole.parse().unwrap_or(u32::MAX))
 }
 
 fn is_throttled(errors: &Errors, status: u16, headers: &dyn Headers) -> bool {
@@ -272,7 +304,11 @@ pub(crate) fn read(outcome: Result<Response, Broken>, client: &Client) -> Result
     if is_success && document.is_err() {
         return Err(Failure::Unintelligible(answer));
     }
-    Err(refusal(answer, is_success, verdict, &*headers, client))
+    let mut failure = refusal(answer, is_success, verdict, &*headers, client);
+    if let Some(wait_in) = errors.wait_in {
+        wait_in(errors, envelope, &mut failure);
+    }
+    Err(failure)
 }
 
 /// The document as it goes on, where that is not as it came.

@@ -318,7 +318,8 @@ static SERVICE: Service = Service {
             unauthenticated: &["1003"],
             unavailable: &["1005"],
             ..Codes::NEW
-        }),
+        })
+        .wait_ms(&["/wait", "/error/wait"]),
     looks_at: &["x-more"],
     operations: &[
         &KINDS,
@@ -801,6 +802,32 @@ fn a_code_may_say_more_than_the_status() {
     );
     assert!(matches!(run(r#"{"code": "1005"}"#), Failure::Unavailable(_)));
     assert!(matches!(run(r#"{"code": "1004"}"#), Failure::Rejected(_)));
+}
+
+#[test]
+fn a_body_says_how_long_to_wait_where_no_header_does() {
+    let wait = |reply: Reply| match nodule_sdk::test(&SERVICE)
+        .replies([reply])
+        .run("thing.form", "{}")
+    {
+        Err(Failure::Throttled(throttle)) => throttle.retry_after_ms,
+        Err(Failure::Unavailable(outage)) => outage.retry_after_ms,
+        result => panic!("{result:?}"),
+    };
+    for (body, expected) in [
+        (r#"{"wait":1500}"#, Some(1_500)),
+        (r#"{"error":{"wait":"20.7"}}"#, Some(20)),
+        (r#"{"wait":99999999999}"#, Some(u32::MAX)),
+        (r#"{"wait":-1}"#, None),
+        (r#"{"wait":"soon"}"#, None),
+        (r#"{"wait":null}"#, None),
+        ("no JSON", None),
+    ] {
+        assert_eq!(wait(Reply::new(429, body)), expected, "{body}");
+        assert_eq!(wait(Reply::new(503, body)), expected, "{body}");
+    }
+    let both = Reply::new(429, r#"{"wait":1500}"#).header("retry-after", "9");
+    assert_eq!(wait(both), Some(9_000));
 }
 
 #[test]
