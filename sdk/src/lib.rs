@@ -48,7 +48,7 @@ pub use bindings::exports::workflow::node::types::{
 pub use client::Client;
 pub use http::{Method, Request, Response, UsualHeaders};
 pub use item::{Item, Running, output};
-pub use percent::segments;
+pub use percent::{path, segments};
 #[cfg(not(target_family = "wasm"))]
 pub use script::test;
 pub use table::credential::{Credential, LoggedIn, OAuth2, Scheme, Secrets};

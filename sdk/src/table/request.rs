@@ -5,9 +5,7 @@ use super::place::Draft;
 use super::plan::Plan;
 use super::value::{Field, Value, find};
 use crate::http::Request;
-
-/// Bytes of most paths.
-const ROOM: usize = 64;
+use crate::percent;
 
 /// The request for an operation.
 pub(crate) fn request(plan: &Plan, fields: &[Field], filling: &Filling) -> Request {
@@ -72,7 +70,7 @@ fn find_files(draft: &mut Draft, filling: &Filling) {
 }
 
 fn below_base(plan: &Plan, fields: &[Field], query: &str) -> String {
-    let mut target = String::with_capacity(ROOM);
+    let mut target = String::with_capacity(percent::ROOM);
     for (before, parameter, encode) in &plan.path {
         target.push_str(before);
         if let Some(value) = find(fields, parameter.name) {
