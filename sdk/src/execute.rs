@@ -89,7 +89,7 @@ async fn run(
 
 /// All of them, so many at a time, begun in their order. All that have begun are polled together, which costs less here than
 /// to be told by a waker which of them can go on.
-async fn overlap(mut all: impl Iterator<Item: Future<Output = ()>>, most: usize) {
+pub(crate) async fn overlap(mut all: impl Iterator<Item: Future<Output = ()>>, most: usize) {
     let mut begun: Vec<_> = all.by_ref().take(most).map(Box::pin).collect();
     poll_fn(|context| {
         let mut place = 0;

@@ -1,14 +1,17 @@
 //! The questions of a form: `choices.values` and `choices.fields`, answered by a list operation of the table.
 
+use std::pin::Pin;
+
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::choices::{Page as Answered, Question};
 use crate::bindings::exports::workflow::node::description as contract;
 use crate::bindings::exports::workflow::node::types::Failure;
 use crate::client::Client;
+use crate::execute::overlap;
 use crate::item::Item;
 use crate::json::{self, Kind, Members};
 use crate::pages::{Page, turn};
-use crate::table::asked::{Asked, Search};
+use crate::table::asked::{Asked, LookUp, Search};
 use crate::table::describe::id;
 use crate::table::parameter::{Parameter, RETURN_ALL_NAME};
 use crate::table::plan::Plan;
@@ -16,6 +19,8 @@ use crate::table::validate::validate;
 use crate::table::{Service, kind};
 use crate::transport::Requests;
 
+/// Labels that are asked for at the same time.
+const MOST_LOOK_UPS: usize = 8;
 /// Pages that are read for one question before nothing found is an answer.
 const MOST_PAGES: usize = 10;
 
@@ -33,13 +38,16 @@ pub(crate) async fn values(
     };
     let mut choices = Vec::new();
     for _ in 0..MOST_PAGES {
-        for row in list.next().await? {
-            let choice = choice(asked, &row);
-            choices.extend(choice.filter(|choice| {
-                let holds = |text: &str| text.to_lowercase().contains(&looked_for);
-                looked_for.is_empty() || holds(&choice.label) || holds(&choice.value)
-            }));
+        let rows = list.next().await?;
+        let mut page: Vec<_> = rows.iter().filter_map(|row| choice(asked, row)).collect();
+        if let Some(look_up) = &asked.look_up {
+            (look_up.run)(look_up, &list.client, &mut page).await;
         }
+        page.retain(|choice| {
+            let holds = |text: &str| text.to_lowercase().contains(&looked_for);
+            looked_for.is_empty() || holds(&choice.label) || holds(&choice.value)
+        });
+        choices.append(&mut page);
         if list.cursor.is_none() || !choices.is_empty() {
             break;
         }
@@ -68,6 +76,41 @@ pub(crate) async fn fields(
         }
     }
     Ok(columns)
+}
+
+/// Gives each value of a page the label that an operation has for it.
+pub(crate) type LookUpAll = for<'a> fn(
+    &'static LookUp,
+    &'a Client<'a>,
+    &'a mut [contract::Choice],
+) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+pub(crate) const LOOK_UP_ALL: LookUpAll =
+    |look_up, client, page| Box::pin(look_up_all(look_up, client, page));
+
+async fn look_up_all(look_up: &'static LookUp, client: &Client<'_>, page: &mut [contract::Choice]) {
+    let plan = Plan::new(&look_up.of);
+    let all = page.iter_mut().map(async |choice| {
+        if let Some(label) = look_up_one(look_up, client, &plan, &choice.value).await {
+            choice.label = label;
+        }
+    });
+    overlap(all, MOST_LOOK_UPS).await;
+}
+
+async fn look_up_one(look_up: &LookUp, client: &Client<'_>, plan: &Plan, value: &str) -> Option<String> {
+    let mut parameters = Members::new();
+    let first = plan.operation.parameters.first()?;
+    parameters.push(first.name).push_str(value);
+    let parameters = parameters.finish();
+    let item = Item {
+        client,
+        plan,
+        fields: validate(plan, &parameters).ok()?,
+        index: 0,
+        behind: None,
+    };
+    words(&item.document().await.ok()?, look_up.label)
 }
 
 /// What answers a question.

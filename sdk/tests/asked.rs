@@ -54,6 +54,20 @@ const BOARD: Parameter = reference_to(
 )
 .required();
 
+/// A list of bare IDs, and what has the name of each.
+const USERS: Operation = Operation {
+    request: get("/users"),
+    parameters: &[],
+    output: pages("/ids", cursor("after", "/next")),
+    ..BOARDS
+};
+const USER: Operation = Operation {
+    request: get("/users/{id}/name"),
+    parameters: &[text("id", "ID").required()],
+    output: answer(),
+    ..BOARDS
+};
+
 const ADD: Operation = Operation {
     name: "add",
     effect: Effect::Write,
@@ -62,6 +76,11 @@ const ADD: Operation = Operation {
         BOARD,
         choice_of("list", "List", &ask(&LISTS, "/id", "/title").search_labels()),
         choices_of("lists", "Lists", &ask(&LISTS, "/id", "/title")),
+        choice_of(
+            "user",
+            "User",
+            &ask(&USERS, "", "").look_up(&USER, "/name").search_labels(),
+        ),
         columns_of(
             "values",
             "Values",
@@ -154,6 +173,43 @@ fn the_node_searches_in_labels_and_goes_on_until_it_finds_something() {
         ["GET /boards/B%2F1/lists?page=1", "GET /boards/B%2F1/lists?page=2"]
     );
     assert!(page.next.is_some());
+}
+
+#[test]
+fn labels_that_the_list_has_not_are_looked_up_one_by_one() {
+    let users = r#"{"ids":["u/1","u/2",3]}"#;
+    let named = |name: &str| Reply::new(200, format!(r#"{{"name":"{name}"}}"#)).after(2);
+    let node = node().replies([
+        Reply::new(200, users),
+        named("Ada"),
+        Reply::new(404, "{}"),
+        named("Grace"),
+    ]);
+    let page = node.choices("board.add", "user", "{}", None, None).unwrap();
+    assert_eq!(shown(&page), [r#"Ada="u/1" "#, r#"u/2="u/2" "#, "Grace=3 "]);
+    assert_eq!(
+        node.requests(),
+        [
+            "GET /users",
+            "GET /users/u%2F1/name",
+            "GET /users/u%2F2/name",
+            "GET /users/3/name"
+        ]
+    );
+    assert_eq!(node.most_open(), 3);
+}
+
+#[test]
+fn what_is_looked_up_is_searched() {
+    let node = node().replies([
+        Reply::new(200, r#"{"ids":["u1","u2"]}"#),
+        Reply::new(200, r#"{"name":"Ada"}"#),
+        Reply::new(200, r#"{"name":"Grace"}"#),
+    ]);
+    let page = node
+        .choices("board.add", "user", "{}", Some("gra"), None)
+        .unwrap();
+    assert_eq!(shown(&page), [r#"Grace="u2" "#]);
 }
 
 #[test]
@@ -260,7 +316,7 @@ fn a_question_that_no_form_can_ask_is_an_error_of_the_compiler() {
         parameters: &[choice_of(
             "list",
             "List",
-            &ask(&POST, "/id", "/title").search("q"),
+            &ask(&POST, "/id", "/title").search("q").look_up(&POST, "/name"),
         )],
         ..ADD
     };
@@ -273,6 +329,7 @@ fn a_question_that_no_form_can_ask_is_an_error_of_the_compiler() {
         "asks for list by another method than GET and HEAD",
         "asks for list with an operation that has no rows",
         "searches for list by q, which its list does not have",
+        "looks up list by another method than GET and HEAD",
         "asks for list with board, which the form does not have",
         "a parameter needs the export choices: write export!(SERVICE, choices)",
     ] {

@@ -7,6 +7,7 @@ use super::kind::Choice;
 use super::parameter::{LIMIT_NAME, Parameter, RETURN_ALL_NAME};
 use super::{Operation, describe};
 use crate::bindings::exports::workflow::node::description as contract;
+use crate::form;
 
 /// A list of the service that a form asks for: [`ask`].
 #[derive(Clone, Copy)]
@@ -21,6 +22,16 @@ pub struct Asked {
     pub(crate) id: Option<&'static str>,
     pub(crate) kind: &'static str,
     pub(crate) kinds: &'static [(&'static str, Parameter)],
+    pub(crate) look_up: Option<LookUp>,
+}
+
+/// Where the label of a value is, that its list does not say.
+#[derive(Clone, Copy)]
+pub(crate) struct LookUp {
+    pub(crate) of: Operation,
+    /// Into the answer.
+    pub(crate) label: &'static str,
+    pub(crate) run: form::LookUpAll,
 }
 
 /// Who looks for what the user types.
@@ -47,6 +58,7 @@ pub const fn ask(list: &Operation, value: &'static str, label: &'static str) -> 
         id: None,
         kind: "",
         kinds: &[],
+        look_up: None,
     }
 }
 
@@ -69,6 +81,18 @@ impl Asked {
     #[must_use]
     pub const fn search_labels(mut self) -> Self {
         self.search = Search::Node;
+        self
+    }
+
+    /// The list has no labels: each is asked for by this operation, whose first parameter is the value, and stands at `label` of its
+    /// answer. A value that it has none for, or that the service says no about, stays its own label.
+    #[must_use]
+    pub const fn look_up(mut self, of: &Operation, label: &'static str) -> Self {
+        self.look_up = Some(LookUp {
+            of: *of,
+            label,
+            run: form::LOOK_UP_ALL,
+        });
         self
     }
 

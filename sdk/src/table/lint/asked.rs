@@ -30,6 +30,22 @@ const fn one(asked: &Asked, name: &str, form: &[Parameter], problems: &mut Probl
     if !list.output.is_pages() {
         problems.report(&["asks for ", name, " with an operation that has no rows"]);
     }
+    if let Some(look_up) = &asked.look_up {
+        if !matches!(look_up.of.request.method, Method::Get | Method::Head) {
+            problems.report(&["looks up ", name, " by another method than GET and HEAD"]);
+        }
+        let mut others = 1;
+        while others < look_up.of.parameters.len() {
+            let other = &look_up.of.parameters[others];
+            if other.is_required {
+                problems.report(&["looks up ", name, " with ", other.name, ", which nobody fills in"]);
+            }
+            others += 1;
+        }
+        if look_up.of.parameters.is_empty() {
+            problems.report(&["looks up ", name, " with an operation that takes no value"]);
+        }
+    }
     if let Search::Service(search) = asked.search
         && find(list.parameters, search).is_none()
     {
