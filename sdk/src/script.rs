@@ -429,15 +429,12 @@ impl Script {
         }
     }
 
-    /// Log in with the fields of the service's first credential, a JSON object.
+    /// Log in with the fields of the service's first credential that makes a session, a JSON object.
     pub fn log_in(&self, fields: &str, renew: Option<Session>) -> Result<Session, Failure> {
+        let mut credentials = self.service.credentials.iter();
+        let known = credentials.find(|known| known.scheme.login.is_some());
         let credential = BoundCredential {
-            name: self
-                .service
-                .credentials
-                .first()
-                .map_or("", |known| known.name)
-                .into(),
+            name: known.map_or("", |known| known.name).into(),
             fields: fields.to_owned(),
         };
         self.answered(async |requests| exports::log_in(self.service, requests, &credential, renew).await)
