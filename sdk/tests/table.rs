@@ -218,8 +218,8 @@ const SPREAD: Operation = Operation {
                     ],
                 )
                 .header("x-acl"),
-                flag("hold", "Hold", "ON", "OFF").header("x-hold"),
-                flag("pays", "Pays", "requester", "").header("x-pays"),
+                flag("hold", "Hold", &["ON", "OFF"]).header("x-hold"),
+                flag("pays", "Pays", &["requester", ""]).header("x-pays"),
                 text("version", "Version").wire("versionId").query(),
                 text("parent", "Parent").unsent(),
                 int("depth", "Depth"),

@@ -66,8 +66,8 @@ fn rows_and_cursors_are_found_in_xml() {
     let rows = node.run("object.list", r#"{"returnAll": true}"#).unwrap();
     assert_eq!(rows, [r#"{"Key":"a"}"#, r#"{"Key":"d"}"#, r#"{"Key":"e"}"#]);
     assert_eq!(node.requests()[1], "GET /objects?after=b%20%26%20c");
-    let none = nodule_sdk::test(&SERVICE).reply(200, "<List/>");
-    assert!(none.run("object.list", "{}").unwrap().is_empty());
+    let empty = nodule_sdk::test(&SERVICE).reply(200, "<List/>");
+    assert!(empty.run("object.list", "{}").unwrap().is_empty());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use super::describe::id;
+use super::describe::{id, owned};
 use super::parameter::Parameter;
 use super::value::{Field, Value, find};
 use crate::bindings::exports::workflow::node::authentication::Session;
@@ -161,8 +161,8 @@ impl Scheme {
 
 fn templates(templates: &[Template]) -> Vec<contract::Template> {
     let template = |(name, template): &Template| contract::Template {
-        name: (*name).into(),
-        template: (*template).into(),
+        name: owned(name),
+        template: owned(template),
     };
     templates.iter().map(template).collect()
 }
@@ -213,17 +213,17 @@ impl OAuth2 {
     fn describe(&self, prefix: &str) -> contract::Oauth2 {
         let fields = |pairs: &[(&str, &str)]| {
             let field = |(name, value): &(&str, &str)| contract::Field {
-                name: (*name).into(),
-                value: (*value).into(),
+                name: owned(name),
+                value: owned(value),
             };
             pairs.iter().map(field).collect()
         };
         contract::Oauth2 {
             grant: self.grant,
-            authorization_url: self.authorization_url.map(str::to_owned),
-            token_url: self.token_url.into(),
-            scopes: self.scopes.iter().map(|scope| (*scope).into()).collect(),
-            scope_separator: self.scope_separator.into(),
+            authorization_url: self.authorization_url.map(owned),
+            token_url: owned(self.token_url),
+            scopes: self.scopes.iter().map(|scope| owned(scope)).collect(),
+            scope_separator: owned(self.scope_separator),
             client_in_body: self.client_in_body,
             pkce: self.pkce,
             authorization_query: fields(self.authorization_query),

@@ -30,12 +30,12 @@ pub fn describe(service: &Service) -> contract::Node {
         }
     }
     contract::Node {
-        name: service.name.into(),
-        display_name: service.title.into(),
+        name: owned(service.name),
+        display_name: owned(service.title),
         version: service.version,
-        summary: service.about.into(),
-        icon_svg: service.icon.map(str::to_owned),
-        documentation_url: service.documentation.map(str::to_owned),
+        summary: owned(service.about),
+        icon_svg: service.icon.map(owned),
+        documentation_url: service.documentation.map(owned),
         aliases: texts(service.aliases),
         credentials: service
             .credentials
@@ -46,18 +46,18 @@ pub fn describe(service: &Service) -> contract::Node {
             .origins
             .iter()
             .map(|origin| contract::Origin {
-                url: origin.url.into(),
+                url: owned(origin.url),
                 access: texts(origin.access),
-                reason: origin.reason.into(),
+                reason: owned(origin.reason),
             })
             .collect(),
         resources: service
             .groups
             .iter()
             .map(|group| contract::ResourceGroup {
-                name: group.name.into(),
-                display_name: group.title.into(),
-                summary: group.about.into(),
+                name: owned(group.name),
+                display_name: owned(group.title),
+                summary: owned(group.about),
             })
             .collect(),
         operations: service
@@ -71,13 +71,13 @@ pub fn describe(service: &Service) -> contract::Node {
 }
 
 fn texts(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| (*text).to_owned()).collect()
+    texts.iter().map(|text| owned(text)).collect()
 }
 
 /// With several credentials, each has its own.
 fn credential_prefix(service: &Service, credential: &Credential) -> String {
     if service.credentials.len() == 1 {
-        CREDENTIAL.to_owned()
+        owned(CREDENTIAL)
     } else {
         id(CREDENTIAL, credential.name)
     }
@@ -85,13 +85,13 @@ fn credential_prefix(service: &Service, credential: &Credential) -> String {
 
 fn describe_credential(credential: &Credential, prefix: &str) -> contract::Credential {
     contract::Credential {
-        name: credential.name.into(),
-        display_name: credential.title.into(),
-        documentation_url: credential.documentation.map(str::to_owned),
+        name: owned(credential.name),
+        display_name: owned(credential.title),
+        documentation_url: credential.documentation.map(owned),
         fields: ids(prefix, credential.fields),
         base_url: id(prefix, credential.base_url()),
         scheme: credential.scheme.describe(prefix),
-        test: credential.test.map(str::to_owned),
+        test: credential.test.map(owned),
     }
 }
 
@@ -101,12 +101,12 @@ fn describe_operation(operation: &Operation) -> contract::Operation {
     let prefix = operation_id(operation);
     let schema = operation.output.schema;
     contract::Operation {
-        group: operation.group.into(),
-        name: operation.name.into(),
-        display_name: operation.title.into(),
-        summary: operation.about.into(),
-        action: operation.action.into(),
-        documentation_url: request.documentation.map(str::to_owned),
+        group: owned(operation.group),
+        name: owned(operation.name),
+        display_name: owned(operation.title),
+        summary: owned(operation.about),
+        action: owned(operation.action),
+        documentation_url: request.documentation.map(owned),
         parameters: ids(&prefix, operation.parameters),
         effect: match operation.effect {
             Effect::Read => contract::Effect::Read,
@@ -140,11 +140,11 @@ fn describe_parameter(
     for nested in parameter.kind.nested() {
         describe_parameter(nested, &own, Some(nested.place), parameters);
     }
-    let optional = |text: &'static str| (!text.is_empty()).then(|| text.to_owned());
+    let optional = |text: &'static str| (!text.is_empty()).then(|| owned(text));
     parameters.push(contract::Parameter {
-        name: parameter.name.into(),
-        display_name: parameter.label.into(),
-        summary: parameter.about.into(),
+        name: owned(parameter.name),
+        display_name: owned(parameter.label),
+        summary: owned(parameter.about),
         placeholder: optional(parameter.placeholder),
         kind: (parameter.kind.of.describe)(&parameter.kind, &own),
         required: parameter.is_required,
@@ -188,6 +188,12 @@ pub(crate) fn ids(prefix: &str, parameters: &[Parameter]) -> Vec<String> {
 
 pub(crate) fn id(prefix: &str, name: &str) -> String {
     joined(prefix, ".", name)
+}
+
+/// As [`joined`].
+#[inline(never)]
+pub(crate) fn owned(text: &str) -> String {
+    text.to_owned()
 }
 
 /// Out of line, where each caller would have its own.

@@ -52,7 +52,7 @@ pub(crate) enum Data {
     Reference(&'static Reference),
     Asked(&'static Asked),
     /// What is sent for yes and for no; nothing where it is empty.
-    Words(&'static str, &'static str),
+    Words(&'static [&'static str; 2]),
 }
 
 /// The functions of a kind.

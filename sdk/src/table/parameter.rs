@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use super::condition::{Condition, is};
 use super::kind::{self, Kind};
-use super::place::{self, Draft, Place};
-use super::value::Value;
+use super::place::{self, Place};
 use crate::pages::{self, Page};
 use crate::transport::Requests;
 
@@ -33,12 +32,7 @@ pub struct Parameter {
     pub(crate) place: &'static Place,
     /// What the node itself sends where there is no value.
     pub(crate) fill: Option<&'static Fill>,
-    /// Puts each field of a group where it goes by itself.
-    pub(crate) spread: Option<Spread>,
 }
-
-/// Puts the fields of a group into a request, those that say nothing at this place.
-type Spread = fn(&mut Draft, &'static Place, &Parameter, &Value);
 
 /// A constant JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +125,6 @@ impl Parameter {
             when: &[],
             place: &place::AUTO,
             fill: None,
-            spread: None,
         }
     }
 
@@ -247,7 +240,6 @@ impl Parameter {
     #[must_use]
     pub const fn spread(mut self) -> Self {
         self.place = &place::SPREAD;
-        self.spread = Some(place::spread);
         self
     }
 

@@ -14,6 +14,18 @@ pub struct Place {
     pub(crate) hint: &'static str,
     /// Called for each parameter, for one without a value too.
     pub(crate) put: fn(&mut Draft, &'static str, Option<&Value>),
+    /// Puts each field of a group where it goes by itself, those that say nothing at this place.
+    pub(crate) spread: Option<fn(&mut Draft, &'static Place, &Parameter, &Value)>,
+}
+
+impl Place {
+    /// One that nothing is put at.
+    const NONE: Self = Self {
+        id: Id::Nowhere,
+        hint: "",
+        put: |_, _, _| {},
+        spread: None,
+    };
 }
 
 /// Which place it is, for what looks at a table as a whole.
@@ -96,23 +108,18 @@ impl Draft {
 /// As the one rule of placement says.
 pub(crate) static AUTO: Place = Place {
     id: Id::Auto,
-    hint: "",
-    put: |_, _, _| {},
+    ..Place::NONE
 };
 
 /// The plan has the path's parameters.
 pub(crate) static PATH: Place = Place {
     id: Id::Path,
     hint: "path",
-    put: |_, _, _| {},
+    ..Place::NONE
 };
 
 /// It steers the node and is not sent.
-pub(crate) static NOWHERE: Place = Place {
-    id: Id::Nowhere,
-    hint: "",
-    put: |_, _, _| {},
-};
+pub(crate) static NOWHERE: Place = Place::NONE;
 
 pub(crate) static QUERY: Place = Place {
     id: Id::Query,
@@ -122,6 +129,7 @@ pub(crate) static QUERY: Place = Place {
             percent::push_pair(&mut draft.query, name, value.plain());
         }
     },
+    ..Place::NONE
 };
 
 pub(crate) static HEADER: Place = Place {
@@ -135,6 +143,7 @@ pub(crate) static HEADER: Place = Place {
             });
         }
     },
+    ..Place::NONE
 };
 
 /// An operation whose parameters all lie in the path has no body; one whose fields are all left out has an empty one.
@@ -147,6 +156,7 @@ pub(crate) static BODY: Place = Place {
             (draft.form.push)(body, name, value);
         }
     },
+    ..Place::NONE
 };
 
 /// A file of the item, in a body of parts or as the whole body.
@@ -164,16 +174,18 @@ pub(crate) static FILE: Place = Place {
             });
         }
     },
+    ..Place::NONE
 };
 
-/// The fields of a group, each where it says itself: [`spread`] puts them.
+/// The fields of a group, each where it says itself.
 pub(crate) static SPREAD: Place = Place {
     id: Id::Spread,
     hint: "spread",
-    put: |_, _, _| {},
+    spread: Some(spread),
+    ..Place::NONE
 };
 
-pub(crate) fn spread(draft: &mut Draft, auto: &'static Place, group: &Parameter, value: &Value) {
+fn spread(draft: &mut Draft, auto: &'static Place, group: &Parameter, value: &Value) {
     let fields = json::object(value.plain());
     for parameter in group.kind.nested() {
         let place = match parameter.place.id {
@@ -201,6 +213,7 @@ pub(crate) static WHOLE_BODY: Place = Place {
             draft.finish = Some(|_| {});
         }
     },
+    ..Place::NONE
 };
 
 /// A field of an object within the body: its wire name is a JSON pointer.
@@ -216,6 +229,7 @@ pub(crate) static NESTED: Place = Place {
             draft.nested.push((name.get(1..).unwrap_or_default(), json));
         }
     },
+    ..Place::NONE
 };
 
 /// Objects stand where the first of their fields does, behind the fields of the body itself.

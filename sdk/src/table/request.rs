@@ -21,7 +21,7 @@ pub(crate) fn request(plan: &Plan, fields: &[Field], filling: &Filling) -> Reque
             (None, Some(fill)) => (fill.value)(parameter, filling).map(Value::literal),
             _ => None,
         };
-        match (parameter.spread, given) {
+        match (place.spread, given) {
             (Some(spread), Some(group)) => spread(&mut draft, plan.auto, parameter, group),
             _ => (place.put)(&mut draft, parameter.wire_name(), given.or(filled.as_ref())),
         }

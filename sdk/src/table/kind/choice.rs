@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::text::of as text;
 use super::{Accepted, Data, Id, Kind, Of};
 use crate::bindings::exports::workflow::node::description as contract;
+use crate::table::describe::owned;
 use crate::table::parameter::{Parameter, Scalar};
 use crate::table::value::{Value, is_int};
 use crate::{json, number};
@@ -16,15 +17,15 @@ pub struct Choice {
     pub value: Scalar,
     /// As users see it.
     pub label: &'static str,
-    /// As it goes on the wire.
-    pub sent: Option<Scalar>,
+    /// As it goes on the wire, where it is not empty.
+    pub sent: &'static str,
 }
 
 impl Choice {
     /// It goes on the wire as this text. Conditions ask for the text, too.
     #[must_use]
     pub const fn sent(mut self, text: &'static str) -> Self {
-        self.sent = Some(Scalar::Text(text));
+        self.sent = text;
         self
     }
 }
@@ -34,7 +35,7 @@ pub const fn int_choice(value: i32, label: &'static str) -> Choice {
     Choice {
         value: Scalar::Int(value),
         label,
-        sent: None,
+        sent: "",
     }
 }
 
@@ -43,7 +44,7 @@ pub const fn text_choice(value: &'static str, label: &'static str) -> Choice {
     Choice {
         value: Scalar::Text(value),
         label,
-        sent: None,
+        sent: "",
     }
 }
 
@@ -141,15 +142,15 @@ static REFERENCE: Of = Of {
         };
         contract::Kind::Reference(contract::Reference {
             dynamic: None,
-            id_in_url: id_in_url.map(str::to_owned),
-            id: id.map(str::to_owned),
+            id_in_url: id_in_url.map(owned),
+            id: id.map(owned),
         })
     },
 };
 
 pub(super) fn described(kind: &Kind, open: bool) -> contract::Choices {
     let known = kind.known().iter().map(|choice| contract::Choice {
-        label: choice.label.into(),
+        label: owned(choice.label),
         value: choice.value.json(),
         summary: String::new(),
     });
@@ -183,7 +184,10 @@ fn listed(text: &str, known: &'static [Choice]) -> Option<Value<'static>> {
         Scalar::Text(value) => value == text.trim(),
         value => value.text() == text.trim(),
     };
-    let sent = |choice: &Choice| Value::of(choice.sent.unwrap_or(choice.value));
+    let sent = |choice: &Choice| match choice.sent {
+        "" => Value::of(choice.value),
+        sent => Value::Text(Cow::Borrowed(sent)),
+    };
     known.iter().find(is).map(sent)
 }
 

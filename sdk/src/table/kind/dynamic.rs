@@ -8,6 +8,7 @@ use super::{Accepted, Data, Id, Kind, Of, nested};
 use crate::bindings::exports::workflow::node::description as contract;
 use crate::json;
 use crate::table::asked::Asked;
+use crate::table::describe::owned;
 use crate::table::parameter::Parameter;
 use crate::table::value::Value;
 
@@ -65,8 +66,8 @@ static REFERENCE: Of = Of {
         let asked = kind.asked();
         contract::Kind::Reference(contract::Reference {
             dynamic: asked.map(|asked| asked.describe(own)),
-            id_in_url: asked.and_then(|asked| asked.id_in_url).map(str::to_owned),
-            id: asked.and_then(|asked| asked.id).map(str::to_owned),
+            id_in_url: asked.and_then(|asked| asked.id_in_url).map(owned),
+            id: asked.and_then(|asked| asked.id).map(owned),
         })
     },
 };

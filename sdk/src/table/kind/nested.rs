@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Accepted, Data, Id, Kind, Of};
 use crate::bindings::exports::workflow::node::description as contract;
 use crate::json::{self, Members};
-use crate::table::describe::{id, ids};
+use crate::table::describe::{id, ids, owned};
 use crate::table::parameter::Parameter;
 use crate::table::validate::{Check, Given, member};
 use crate::table::value::{Fields, Value, found};
@@ -223,8 +223,8 @@ fn expected_rows(kind: &Kind, _: Option<&str>) -> Cow<'static, str> {
 fn described_rows(kind: &Kind, own: &str, has_key: bool) -> contract::Kind {
     let (name, label) = kind.rows().map_or(("", ""), |rows| (rows.name, rows.label));
     contract::Kind::Rows(contract::RowShape {
-        key: has_key.then(|| name.into()),
-        display_name: label.into(),
+        key: has_key.then(|| owned(name)),
+        display_name: owned(label),
         columns: ids(own, kind.nested()),
         min: 1,
         max: None,

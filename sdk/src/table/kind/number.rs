@@ -82,13 +82,17 @@ pub const fn boolean(name: &'static str, label: &'static str) -> Parameter {
 }
 
 /// Yes or no, sent as one of these texts; an empty one is not sent.
-pub const fn flag(name: &'static str, label: &'static str, yes: &'static str, no: &'static str) -> Parameter {
+pub const fn flag(
+    name: &'static str,
+    label: &'static str,
+    yes_and_no: &'static [&'static str; 2],
+) -> Parameter {
     Parameter::new(
         name,
         label,
         Kind {
             of: &FLAG,
-            data: Data::Words(yes, no),
+            data: Data::Words(yes_and_no),
         },
     )
 }
@@ -97,11 +101,11 @@ static FLAG: Of = Of {
     id: Id::Boolean,
     encoding: "flag",
     accept: |check, parameter, raw, pointer| {
-        let Data::Words(yes, no) = parameter.kind.data else {
+        let Data::Words([yes, no]) = parameter.kind.data else {
             return Accepted::Refused;
         };
         match (BOOLEAN.accept)(check, parameter, raw, pointer) {
-            Accepted::Value(value) => match if value.plain() == "true" { yes } else { no } {
+            Accepted::Value(value) => match if value.plain() == "true" { *yes } else { *no } {
                 "" => Accepted::Reported,
                 word => Accepted::Value(Value::Text(Cow::Borrowed(word))),
             },
