@@ -44,6 +44,8 @@ pub struct Errors {
     code: &'static [&'static str],
     request_id: &'static [&'static str],
     pub(crate) request_id_header: &'static str,
+    list: &'static str,
+    say: Say,
     judge: Option<Judge>,
     codes: Codes,
     is_throttled: Option<IsThrottled>,
@@ -57,6 +59,9 @@ pub struct Errors {
 
 /// What a code says that stands in an answer of the status 2xx.
 pub type Judge = fn(&Errors, &str) -> Verdict;
+
+/// The message of a failure.
+type Say = for<'a> fn(&Errors, Option<&json::Read<'a>>) -> Option<Cow<'a, str>>;
 
 /// Whether a failure of this status, with these headers, says that the service was asked too often.
 type IsThrottled = fn(&Errors, u16, &dyn Headers) -> bool;
@@ -134,6 +139,8 @@ impl Errors {
         code: &[],
         request_id: &[],
         request_id_header: "x-request-id",
+        list: "",
+        say: first_message,
         judge: None,
         codes: Codes::NEW,
         is_throttled: None,
@@ -144,6 +151,21 @@ impl Errors {
         wait_ms: &[],
         wait_in: None,
     };
+
+    /// All messages stand in the list of texts at this JSON pointer.
+    #[must_use]
+    pub const fn listed(mut self, pointer: &'static str) -> Self {
+        self.list = pointer;
+        self.say = |errors, envelope| {
+            let list = envelope.and_then(|envelope| json::elements(envelope.at(errors.list)?));
+            let texts: Vec<_> = list.into_iter().flatten().filter_map(json::string).collect();
+            if texts.is_empty() {
+                return first_message(errors, envelope);
+            }
+            Some(Cow::Owned(texts.join("; ")))
+        };
+        self
+    }
 
     /// Where the service's own code for what went wrong stands.
     #[must_use]
@@ -283,7 +305,7 @@ pub(crate) fn read(outcome: Result<Response, Broken>, client: &Client) -> Result
             headers,
         });
     }
-    let message = first(envelope, errors.message, |kind| kind == Kind::Text);
+    let message = (errors.say)(errors, envelope);
     let message = match (message, &document) {
         (Some(message), _) => message,
         (None, Err(why)) if is_success => Cow::Borrowed(why.as_str()),
@@ -480,6 +502,10 @@ pub fn first_words(body: &str) -> String {
         words.push_str(word);
     }
     cut(&words, FIRST_WORDS_CHARS)
+}
+
+fn first_message<'a>(errors: &Errors, envelope: Option<&json::Read<'a>>) -> Option<Cow<'a, str>> {
+    first(envelope, errors.message, |kind| kind == Kind::Text)
 }
 
 /// The first of these values that is of a kind that is wanted, a text without its quotes.

@@ -66,11 +66,11 @@ pub mod prelude {
     #[cfg(feature = "files")]
     pub use crate::file::download;
     pub use crate::pages::{
-        Next, Output, answer, answer_at, by, cursor, cursor_of_last_record, link, offset_increment,
+        Next, Output, answer, answer_at, by, cursor, cursor_of_last_record, link, offset_increment, one_page,
         page_increment, pages, pages_by,
     };
     pub use crate::table::asked::{Asked, ask};
-    pub use crate::table::body::bytes;
+    pub use crate::table::body::{bytes, within};
     pub use crate::table::condition::{is, is_not, is_set};
     pub use crate::table::credential::{
         BodyNeed, Credential, Grant, OAuth2, fixed, fixed_query, oauth2, session, signed,

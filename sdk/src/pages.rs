@@ -233,6 +233,11 @@ pub(crate) static SIZE: Fill = Fill {
     },
 };
 
+/// There is one page, with all rows.
+pub const fn one_page() -> Next {
+    Next::NONE
+}
+
 /// A parameter has the page's number: [`page_number`](crate::table::parameter::page_number).
 pub const fn page_increment() -> Next {
     Next {

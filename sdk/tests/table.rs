@@ -105,6 +105,19 @@ const PLACES: Operation = Operation {
     ..WRITE
 };
 
+const WITHIN: Operation = Operation {
+    name: "within",
+    request: put("/things/{id}").content(&within("thing")),
+    parameters: &[
+        text("id", "ID").required(),
+        text("city", "City").at("/address/city"),
+        text("name", "Name"),
+        choices("also", "Also", &[int_choice(1, "One"), text_choice("a,b", "Two")]).joined(),
+        texts("tags", "Tags").joined().wire("tag"),
+    ],
+    ..WRITE
+};
+
 const FORM: Operation = Operation {
     name: "form",
     request: post("/things").form(),
@@ -306,6 +319,7 @@ static SERVICE: Service = Service {
     }],
     headers: &[("accept", "application/json")],
     errors: errors(&["/error"])
+        .listed("/errors")
         .code(&["/code"])
         .by_code(Codes {
             success: &["0"],
@@ -324,6 +338,7 @@ static SERVICE: Service = Service {
     operations: &[
         &KINDS,
         &PLACES,
+        &WITHIN,
         &FORM,
         &MULTIPART,
         &IMPORT,
@@ -453,6 +468,50 @@ fn typed(operation: &str, item: &str) -> (String, String) {
     let headers = node.headers().remove(0);
     let content_type = headers.into_iter().find(|(name, _)| name == "content-type");
     (content_type.unwrap().1, node.requests().remove(0))
+}
+
+#[test]
+fn all_of_a_body_may_stand_in_one_member() {
+    for (item, request) in [
+        (
+            r#"{"id":"1","city":"X","name":"N"}"#,
+            r#"{"thing":{"name":"N","address":{"city":"X"}}}"#,
+        ),
+        (r#"{"id":"1"}"#, r#"{"thing":{}}"#),
+    ] {
+        assert_eq!(sent("thing.within", item), format!("PUT /things/1\n{request}"));
+    }
+}
+
+#[test]
+fn a_list_may_go_into_the_query_as_one_text() {
+    let sent = sent("thing.within", r#"{"id":"1","also":[1,"a,b"],"tags":["x y"]}"#);
+    assert_eq!(
+        sent.lines().next(),
+        Some("PUT /things/1?also=1%2Ca%2Cb&tag=x%20y")
+    );
+}
+
+#[test]
+fn all_messages_of_a_list_are_said() {
+    for (answer, message) in [
+        (
+            r#"{"errors":["Name is blank","ID is \"taken\""]}"#,
+            "Name is blank; ID is \"taken\"",
+        ),
+        (r#"{"errors":[],"error":"none"}"#, "none"),
+        (
+            r#"{"errors":{"name":"blank"}}"#,
+            r#"HTTP 422: {"errors":{"name":"blank"}}"#,
+        ),
+    ] {
+        let node = nodule_sdk::test(&SERVICE).reply(422, answer);
+        let failure = node.run("thing.within", r#"{"id":"1"}"#).unwrap_err();
+        assert!(
+            matches!(&failure, Failure::Rejected(answer) if answer.message == message),
+            "{failure:?}"
+        );
+    }
 }
 
 #[test]

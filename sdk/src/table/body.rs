@@ -18,6 +18,8 @@ pub struct Body {
     pub(crate) push: fn(&mut String, &str, &Value),
     /// Behind the last value.
     pub(crate) finish: fn(&mut Draft),
+    /// The one member that all of it stands in.
+    within: &'static str,
 }
 
 /// What a body can hold, for what looks at a table as a whole.
@@ -50,13 +52,36 @@ pub(crate) static JSON: Body = Body {
             body.push_str(if body.is_empty() { "{}" } else { "}" });
         }
     },
+    within: "",
 };
+
+/// JSON, in an object that has it as this one member: `{"issue":{…}}`.
+pub const fn within(name: &'static str) -> Body {
+    Body {
+        finish: |draft| {
+            (JSON.finish)(draft);
+            if let Some(body) = &mut draft.body {
+                let mut outer = String::with_capacity(body.len() + draft.form.within.len() + 5);
+                (JSON.push)(
+                    &mut outer,
+                    draft.form.within,
+                    &Value::Literal(Cow::Borrowed(body)),
+                );
+                outer.push('}');
+                *body = outer;
+            }
+        },
+        within: name,
+        ..JSON
+    }
+}
 
 pub(crate) static FORM: Body = Body {
     content_type: Some("application/x-www-form-urlencoded"),
     holds: Holds::Fields,
     push: |body, name, value| push_field(body, name, value, percent::push_pair),
     finish: |_| {},
+    within: "",
 };
 
 /// Until the last value is there, the body is a list of names and values.
@@ -72,6 +97,7 @@ pub(crate) static MULTIPART: Body = Body {
         });
     },
     finish: finish_multipart,
+    within: "",
 };
 
 /// A single parameter as it is, in UTF-8.
@@ -81,6 +107,7 @@ pub const fn bytes(content_type: &'static str) -> Body {
         holds: Holds::One,
         push: |body, _, value| body.push_str(value.plain()),
         finish: |_| {},
+        within: "",
     }
 }
 
@@ -196,4 +223,5 @@ pub(crate) static FILE: Body = Body {
             draft.parts = Some(vec![file.whole()]);
         }
     },
+    within: "",
 };

@@ -215,6 +215,13 @@ impl Parameter {
         self
     }
 
+    /// A list goes into the query as one text, with commas between its values.
+    #[must_use]
+    pub const fn joined(mut self) -> Self {
+        self.place = &place::JOINED;
+        self
+    }
+
     /// It is a field of the body, although other parameters of the operation go into the query.
     #[must_use]
     pub const fn body(mut self) -> Self {

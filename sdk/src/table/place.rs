@@ -1,5 +1,7 @@
 //! Where the values of parameters go in a request.
 
+use std::borrow::Cow;
+
 use super::body::Body;
 use super::parameter::Parameter;
 use super::value::Value;
@@ -130,6 +132,22 @@ pub(crate) static QUERY: Place = Place {
         }
     },
     ..Place::NONE
+};
+
+/// A list as one text.
+pub(crate) static JOINED: Place = Place {
+    id: Id::Query,
+    hint: "query",
+    put: |draft, name, value| {
+        if let Some(value) = value {
+            let elements = json::elements(value.plain()).unwrap_or_default();
+            let texts = elements
+                .into_iter()
+                .map(|one| json::string(one).unwrap_or(Cow::Borrowed(one)));
+            let joined = texts.collect::<Vec<_>>().join(",");
+            percent::push_pair(&mut draft.query, name, &joined);
+        }
+    },
 };
 
 pub(crate) static HEADER: Place = Place {
