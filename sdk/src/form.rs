@@ -11,7 +11,7 @@ use crate::execute::overlap;
 use crate::item::Item;
 use crate::json::{self, Kind, Members};
 use crate::pages::{Page, turn};
-use crate::table::asked::{Asked, LookUp, Search};
+use crate::table::asked::{Asked, LookUp, Own, Search};
 use crate::table::describe::id;
 use crate::table::parameter::{Parameter, RETURN_ALL_NAME};
 use crate::table::plan::Plan;
@@ -206,12 +206,20 @@ fn parameters(asked: &Asked, question: &Question) -> String {
 
 /// The value of a row; none where it has none.
 fn choice(asked: &Asked, row: &str) -> Option<contract::Choice> {
-    let value = json::at(row, asked.value).filter(|value| json::kind(value).is_scalar())?;
-    let label = words(row, asked.label);
+    let choice = labelled(row, asked.value, asked.label)?;
     Some(contract::Choice {
-        label: label.unwrap_or_else(|| plain(value)),
-        value: value.to_owned(),
         summary: summary(asked, row),
+        ..choice
+    })
+}
+
+/// The value at one pointer, with what users read at the other.
+fn labelled(row: &str, value: &str, label: &str) -> Option<contract::Choice> {
+    let value = json::at(row, value).filter(|value| json::kind(value).is_scalar())?;
+    Some(contract::Choice {
+        label: words(row, label).unwrap_or_else(|| plain(value)),
+        value: value.to_owned(),
+        summary: String::new(),
     })
 }
 
@@ -220,14 +228,16 @@ fn column(asked: &Asked, row: &str, of: &str) -> Option<contract::Parameter> {
     let name = words(row, asked.value)?;
     let kind = words(row, asked.kind).unwrap_or_default();
     let known = asked.kinds.iter().find(|(word, _)| *word == kind);
+    let values = asked.own.and_then(|own| (own.kind)(asked, &own, row));
     let own = id(of, &name);
     Some(contract::Parameter {
         display_name: words(row, asked.label).unwrap_or_else(|| name.clone()),
         summary: summary(asked, row),
         placeholder: None,
-        kind: match known {
-            Some((_, like)) => (like.kind.of.describe)(&like.kind, &own),
-            None => (TEXT.kind.of.describe)(&TEXT.kind, &own),
+        kind: match (values, known) {
+            (Some(values), _) => values,
+            (None, Some((_, like))) => (like.kind.of.describe)(&like.kind, &own),
+            (None, None) => (TEXT.kind.of.describe)(&TEXT.kind, &own),
         },
         required: false,
         default: None,
@@ -235,6 +245,27 @@ fn column(asked: &Asked, row: &str, of: &str) -> Option<contract::Parameter> {
         hints: None,
         id: own,
         name,
+    })
+}
+
+/// The kind of a column whose row has the values that it may have.
+pub(crate) fn own_values(asked: &Asked, own: &Own, row: &str) -> Option<contract::Kind> {
+    let values = json::elements(json::at(row, own.list)?)?;
+    let known: Vec<_> = values
+        .into_iter()
+        .filter_map(|value| labelled(value, own.value, own.label))
+        .collect();
+    if known.is_empty() {
+        return None;
+    }
+    let choices = contract::Choices {
+        known,
+        open: false,
+        dynamic: None,
+    };
+    Some(match json::at(row, asked.several) {
+        Some("true") => contract::Kind::ChooseMany(choices),
+        _ => contract::Kind::Choice(choices),
     })
 }
 

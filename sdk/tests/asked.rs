@@ -40,7 +40,7 @@ const LISTS: Operation = Operation {
 const COLUMNS: Operation = Operation {
     request: get("/boards/{board}/columns"),
     parameters: &[BOARD],
-    output: pages("/columns", link()),
+    output: pages("/columns", one_page()),
     ..BOARDS
 };
 
@@ -66,6 +66,23 @@ const USER: Operation = Operation {
     parameters: &[text("id", "ID").required()],
     output: answer(),
     ..BOARDS
+};
+
+const SET: Operation = Operation {
+    name: "set",
+    parameters: &[
+        BOARD,
+        columns_of(
+            "values",
+            "Values",
+            &ask(&COLUMNS, "/key", "/label")
+                .kinds("/type", &[("number", number("number", "Number"))])
+                .choices("/options", "/id", "/text")
+                .several("/many")
+                .as_rows("id", "value"),
+        ),
+    ],
+    ..ADD
 };
 
 const ADD: Operation = Operation {
@@ -108,7 +125,7 @@ const SERVICE_TABLE: Service = Service {
         title: "Board",
         about: "Boards",
     }],
-    operations: &[&BOARDS, &LISTS, &ADD],
+    operations: &[&BOARDS, &LISTS, &ADD, &SET],
     ..Service::NEW
 };
 
@@ -267,6 +284,49 @@ fn columns_have_names_labels_and_kinds() {
         "{shown:?}"
     );
     assert_eq!(node.requests(), ["GET /boards/B1/columns"]);
+}
+
+#[test]
+fn a_column_has_the_values_of_its_row() {
+    let columns = r#"{"columns":[
+        {"key":1,"label":"One","type":"list","options":[{"id":"a","text":"A"},{"id":2},{"text":"no ID"}]},
+        {"key":2,"type":"list","many":true,"options":[{"id":"a","text":"A"}]},
+        {"key":3,"type":"number","many":true,"options":[]}]}"#;
+    let node = node().reply(200, columns);
+    let columns = node.columns("board.set", "values", r#"{"board":"B1"}"#).unwrap();
+    let kinds: Vec<String> = columns
+        .iter()
+        .map(|column| format!("{:?}", column.kind))
+        .collect();
+    let known = |kind: &str| {
+        let known = kind.matches("value: ").count();
+        (kind.split('(').next().unwrap().to_owned(), known)
+    };
+    assert_eq!(known(&kinds[0]), ("Kind::Choice".to_owned(), 2), "{kinds:?}");
+    assert_eq!(known(&kinds[1]), ("Kind::ChooseMany".to_owned(), 1), "{kinds:?}");
+    assert_eq!(known(&kinds[2]), ("Kind::Number".to_owned(), 0), "{kinds:?}");
+    assert!(
+        kinds[0].contains(r#"label: "A""#) && kinds[0].contains(r#"value: "2""#),
+        "{kinds:?}"
+    );
+}
+
+#[test]
+fn columns_go_on_the_wire_as_an_object_or_as_rows() {
+    let node = node().replies([Reply::new(200, "{}"), Reply::new(200, "{}")]);
+    let item = r#"{"board":"B1","values":{"7":"red","8":["a"],"9":null}}"#;
+    node.run("board.set", item).unwrap();
+    node.run("board.set", r#"{"board":"B1","values":"{}"}"#).unwrap();
+    let body = r#"{"board":"B1","values":[{"id":"7","value":"red"},{"id":"8","value":["a"]},{"id":"9","value":null}]}"#;
+    assert_eq!(
+        node.requests(),
+        [
+            format!("POST /cards\n{body}"),
+            r#"POST /cards
+{"board":"B1","values":[]}"#
+                .to_owned()
+        ]
+    );
 }
 
 #[test]

@@ -23,6 +23,9 @@ pub struct Asked {
     pub(crate) kind: &'static str,
     pub(crate) kinds: &'static [(&'static str, Parameter)],
     pub(crate) look_up: Option<LookUp>,
+    pub(crate) own: Option<Own>,
+    pub(crate) several: &'static str,
+    pub(crate) rows: Option<(&'static str, &'static str)>,
 }
 
 /// Where the label of a value is, that its list does not say.
@@ -32,6 +35,16 @@ pub(crate) struct LookUp {
     /// Into the answer.
     pub(crate) label: &'static str,
     pub(crate) run: form::LookUpAll,
+}
+
+/// Where the row of a column has the values that it may have.
+#[derive(Clone, Copy)]
+pub(crate) struct Own {
+    pub list: &'static str,
+    pub value: &'static str,
+    pub label: &'static str,
+    /// What makes a kind of it, so that only a table that has it pays for that.
+    pub kind: fn(&Asked, &Own, &str) -> Option<contract::Kind>,
 }
 
 /// Who looks for what the user types.
@@ -59,6 +72,9 @@ pub const fn ask(list: &Operation, value: &'static str, label: &'static str) -> 
         kind: "",
         kinds: &[],
         look_up: None,
+        own: None,
+        several: "",
+        rows: None,
     }
 }
 
@@ -122,6 +138,33 @@ impl Asked {
     pub const fn kinds(mut self, pointer: &'static str, kinds: &'static [(&'static str, Parameter)]) -> Self {
         self.kind = pointer;
         self.kinds = kinds;
+        self
+    }
+
+    /// A column has the values that stand in the list at this JSON pointer into its row: each at `value`, with what users read at
+    /// `label`. A row without such a list is of the kind that [`Asked::kinds`] says.
+    #[must_use]
+    pub const fn choices(mut self, list: &'static str, value: &'static str, label: &'static str) -> Self {
+        self.own = Some(Own {
+            list,
+            value,
+            label,
+            kind: form::own_values,
+        });
+        self
+    }
+
+    /// A column may have several of its values where `true` stands at this JSON pointer into its row.
+    #[must_use]
+    pub const fn several(mut self, pointer: &'static str) -> Self {
+        self.several = pointer;
+        self
+    }
+
+    /// The columns go on the wire as a list of rows, each with the column's name and its value: `[{"id":"7","value":"red"}]`.
+    #[must_use]
+    pub const fn as_rows(mut self, name: &'static str, value: &'static str) -> Self {
+        self.rows = Some((name, value));
         self
     }
 

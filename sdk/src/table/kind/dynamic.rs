@@ -6,7 +6,7 @@ use super::choice::described;
 use super::text::of as text;
 use super::{Accepted, Data, Id, Kind, Of, nested};
 use crate::bindings::exports::workflow::node::description as contract;
-use crate::json;
+use crate::json::{self, Members};
 use crate::table::asked::Asked;
 use crate::table::describe::owned;
 use crate::table::parameter::Parameter;
@@ -29,7 +29,12 @@ pub const fn reference_to(name: &'static str, label: &'static str, asked: &'stat
 
 /// An object of columns that the service names.
 pub const fn columns_of(name: &'static str, label: &'static str, asked: &'static Asked) -> Parameter {
-    of(name, label, &COLUMNS, asked)
+    let kind = if asked.rows.is_some() {
+        &COLUMN_ROWS
+    } else {
+        &COLUMNS
+    };
+    of(name, label, kind, asked)
 }
 
 const fn of(name: &'static str, label: &'static str, of: &'static Of, asked: &'static Asked) -> Parameter {
@@ -77,14 +82,42 @@ static COLUMNS: Of = Of {
     encoding: "",
     accept: |_, _, raw, _| nested::as_object(raw).into(),
     expected: |_, _| Cow::Borrowed("a JSON object, or its text"),
-    describe: |kind, own| {
-        let nothing = contract::Dynamic {
-            depends_on: Vec::new(),
-            search: false,
-        };
-        contract::Kind::Columns(kind.asked().map_or(nothing, |asked| asked.describe(own)))
-    },
+    describe: describe_columns,
 };
+
+static COLUMN_ROWS: Of = Of {
+    id: Id::Columns,
+    encoding: "rows",
+    accept: |_, parameter, raw, _| as_rows(parameter, raw).into(),
+    expected: COLUMNS.expected,
+    describe: describe_columns,
+};
+
+fn describe_columns(kind: &Kind, own: &str) -> contract::Kind {
+    let nothing = contract::Dynamic {
+        depends_on: Vec::new(),
+        search: false,
+    };
+    contract::Kind::Columns(kind.asked().map_or(nothing, |asked| asked.describe(own)))
+}
+
+/// The columns as a list of rows, each with its name and its value.
+fn as_rows<'a>(parameter: &'static Parameter, raw: &str) -> Option<Value<'a>> {
+    let (name, value) = parameter.kind.asked()?.rows?;
+    let columns = nested::as_object(raw)?;
+    let mut rows = String::from("[");
+    for (column, given) in json::object(columns.plain())?.0 {
+        if rows.len() > 1 {
+            rows.push(',');
+        }
+        let mut row = Members::new();
+        json::push_quoted(row.push(name), &column);
+        row.push(value).push_str(given);
+        rows.push_str(&row.finish());
+    }
+    rows.push(']');
+    Some(Value::literal(rows))
+}
 
 /// A single value, in the type in which it was chosen.
 fn single(raw: &str) -> Option<Value<'_>> {
