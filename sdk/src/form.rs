@@ -69,7 +69,9 @@ pub(crate) async fn fields(
     let mut columns = Vec::new();
     for _ in 0..MOST_PAGES {
         for row in list.next().await? {
-            columns.extend(column(asked, &row, &question.parameter));
+            // A name may be any text, an ID may not.
+            let own = id(&question.parameter, &["column", &(columns.len() + 1).to_string()].concat());
+            columns.extend(column(asked, &row, own));
         }
         if list.cursor.is_none() {
             break;
@@ -224,12 +226,11 @@ fn labelled(row: &str, value: &str, label: &str) -> Option<contract::Choice> {
 }
 
 /// The column of a row; none where it has no name.
-fn column(asked: &Asked, row: &str, of: &str) -> Option<contract::Parameter> {
+fn column(asked: &Asked, row: &str, own: String) -> Option<contract::Parameter> {
     let name = words(row, asked.value)?;
     let kind = words(row, asked.kind).unwrap_or_default();
     let known = asked.kinds.iter().find(|(word, _)| *word == kind);
     let values = asked.own.and_then(|own| (own.kind)(asked, &own, row));
-    let own = id(of, &name);
     Some(contract::Parameter {
         display_name: words(row, asked.label).unwrap_or_else(|| name.clone()),
         summary: summary(asked, row),

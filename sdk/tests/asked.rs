@@ -276,11 +276,11 @@ fn columns_have_names_labels_and_kinds() {
         .collect();
     assert_eq!(shown.len(), 2, "{shown:?}");
     assert!(
-        shown[0].starts_with("board.add.values.due due Due Kind::Text"),
+        shown[0].starts_with("board.add.values.column1 due Due Kind::Text"),
         "{shown:?}"
     );
     assert!(
-        shown[1].starts_with("board.add.values.size size size Kind::Number"),
+        shown[1].starts_with("board.add.values.column2 size size Kind::Number"),
         "{shown:?}"
     );
     assert_eq!(node.requests(), ["GET /boards/B1/columns"]);
