@@ -118,6 +118,14 @@ const WITHIN: Operation = Operation {
     ..WRITE
 };
 
+const EMPTIED: Operation = Operation {
+    name: "emptied",
+    request: put("/things/{id}")
+        .update()
+        .content(&within("thing").cleared_by_empty_text()),
+    ..WITHIN
+};
+
 const FORM: Operation = Operation {
     name: "form",
     request: post("/things").form(),
@@ -339,6 +347,7 @@ static SERVICE: Service = Service {
         &KINDS,
         &PLACES,
         &WITHIN,
+        &EMPTIED,
         &FORM,
         &MULTIPART,
         &IMPORT,
@@ -481,6 +490,16 @@ fn all_of_a_body_may_stand_in_one_member() {
     ] {
         assert_eq!(sent("thing.within", item), format!("PUT /things/1\n{request}"));
     }
+}
+
+#[test]
+fn a_field_may_be_cleared_by_an_empty_text() {
+    let sent = sent("thing.emptied", r#"{"id":"1","name":null}"#);
+    assert_eq!(
+        sent,
+        r#"PUT /things/1
+{"thing":{"name":""}}"#
+    );
 }
 
 #[test]

@@ -100,6 +100,19 @@ pub(crate) static MULTIPART: Body = Body {
     within: "",
 };
 
+impl Body {
+    /// A field is cleared by an empty text: `null` goes on the wire as one, for a service that takes `null` for nothing.
+    #[must_use]
+    pub const fn cleared_by_empty_text(mut self) -> Self {
+        self.push = |body, name, value| {
+            let is_null = matches!(value, Value::Literal(json) if json == "null");
+            let empty = Value::Text(Cow::Borrowed(""));
+            (JSON.push)(body, name, if is_null { &empty } else { value });
+        };
+        self
+    }
+}
+
 /// A single parameter as it is, in UTF-8.
 pub const fn bytes(content_type: &'static str) -> Body {
     Body {
