@@ -85,8 +85,8 @@ pub fn check_page(mut page: ChoicesPage) -> Result<ChoicesPage, Vec<DescriptionP
     problems.or(page)
 }
 
-/// Checks columns by the rules for a description's parameters. A column has one single value, is always shown, and has
-/// no values that had to be asked for.
+/// Checks columns by the rules for a description's parameters. A column has one single value, or several of a
+/// list; it is always shown, and has no values that had to be asked for.
 ///
 /// # Errors
 ///
@@ -103,11 +103,13 @@ pub fn check_columns(columns: Vec<Parameter>) -> Result<Vec<Parameter>, Vec<Desc
     }
     for column in &columns {
         let at = place_of_parameter(&column.id);
-        if !is_single_value(&column.kind) {
+        if !is_single_value(&column.kind) && !matches!(column.kind, Kind::ChooseMany(_)) {
             let kind = column.kind.name();
             problems.add(
                 &at,
-                format!("the kind `{kind}` is not for a column, which has a single value"),
+                format!(
+                    "the kind `{kind}` is not for a column, which has a single value, or several of a list"
+                ),
             );
         } else if column.kind.dynamic().is_some() {
             problems.add(&at, "the values of a column cannot be asked for");

@@ -182,14 +182,23 @@ fn column(name: &str, kind: Kind) -> Parameter {
     }
 }
 
+fn several(dynamic: Option<Dynamic>) -> Kind {
+    Kind::ChooseMany(Choices {
+        known: vec![choice("Silk", json!("silk"))],
+        open: false,
+        dynamic,
+    })
+}
+
 #[test]
-fn columns_are_single_values_of_any_names() {
+fn columns_are_single_values_or_several_of_a_list_with_any_names() {
     let mut many = column("c", Kind::Text);
     many.name = "Größe (cm)".to_owned();
     let columns = vec![
         column("columns", Kind::Text),
         column("operation", Kind::Boolean),
         many,
+        column("d", several(None)),
     ];
     assert_eq!(check_columns(columns.clone()), Ok(columns));
 }
@@ -223,6 +232,10 @@ fn columns_are_checked_as_a_descriptions_parameters_are() {
             "the kind `notice` is not for a column",
         ),
         (vec![column("a", dynamic)], "cannot be asked for"),
+        (
+            vec![column("a", several(Some(Dynamic::default())))],
+            "cannot be asked for",
+        ),
         (vec![column("a", Kind::Text), named("b")], "the ID is there twice"),
         (
             vec![column("b", Kind::Text), named("b")],

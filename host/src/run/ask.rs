@@ -44,7 +44,7 @@ impl Runner {
     }
 
     /// Asks the service for the columns of a parameter of the kind `columns`. They are checked like the parameters of a
-    /// description, and each has a single value. Otherwise like [`Runner::choices`].
+    /// description, and each has a single value, or several of a list. Otherwise like [`Runner::choices`].
     ///
     /// # Errors
     ///
