@@ -7,7 +7,6 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::task::Poll;
 
-use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::execution::{Call, ItemResult, OnFailure};
 use crate::bindings::exports::workflow::node::types::Failure;
 use crate::client::Client;
@@ -34,8 +33,7 @@ pub(crate) async fn execute(
             "the operation moves files: call `files-by-turns`".to_owned(),
         ));
     }
-    let base = BaseUrl::parse(&call.service.base_url)
-        .map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))?;
+    let base = service.base(&call.service.base_url)?;
     let client = Client {
         requests,
         service,
@@ -59,6 +57,7 @@ pub(crate) async fn execute(
             }
         });
     let in_flight = call.in_flight.clamp(1, MAX_IN_FLIGHT) as usize;
+    requests.spare.set(in_flight.saturating_sub(call.items.len()));
     overlap(started, in_flight).await;
     Ok(results)
 }

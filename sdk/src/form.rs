@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 
-use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::choices::{Page as Answered, Question};
 use crate::bindings::exports::workflow::node::description as contract;
 use crate::bindings::exports::workflow::node::types::Failure;
@@ -70,7 +69,10 @@ pub(crate) async fn fields(
     for _ in 0..MOST_PAGES {
         for row in list.next().await? {
             // A name may be any text, an ID may not.
-            let own = id(&question.parameter, &["column", &(columns.len() + 1).to_string()].concat());
+            let own = id(
+                &question.parameter,
+                &["column", &(columns.len() + 1).to_string()].concat(),
+            );
             columns.extend(column(asked, &row, own));
         }
         if list.cursor.is_none() {
@@ -152,8 +154,7 @@ impl<'a> List<'a> {
         question: &'a Question,
         asked: &'static Asked,
     ) -> Result<Self, Failure> {
-        let base = BaseUrl::parse(&question.service.base_url)
-            .map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))?;
+        let base = service.base(&question.service.base_url)?;
         let page = Page::at(question.cursor.as_deref(), &asked.list.output.next)?;
         Ok(Self {
             client: Client {

@@ -1,6 +1,8 @@
 //! One item while it runs: its checked values, and the requests that it makes.
 
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::Poll;
 
 use crate::answer;
 use crate::bindings::exports::workflow::node::execution::ItemResult;
@@ -47,6 +49,50 @@ impl Item<'_> {
     /// Where to go on, behind what [`Item::emit`] gave before; nothing at the beginning.
     pub fn behind(&self) -> Option<&str> {
         self.behind
+    }
+
+    /// Runs these side by side, to what they come to, in their order: as many at once as the call has room for requests, of which each
+    /// of its items has one for itself.
+    ///
+    /// ```ignore
+    /// let answers = item.together(ids.map(async |id| item.client.document(Request::new(Method::Get, path("/books/{}", &[id]))).await)).await;
+    /// let answers: Vec<String> = answers.into_iter().collect::<Result<_, _>>()?;
+    /// ```
+    pub async fn together<F: Future>(&self, all: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+        let spare = &self.client.requests.spare;
+        let mut waiting = all.into_iter();
+        let (mut begun, mut ended) = (Vec::new(), Vec::new());
+        poll_fn(|context| {
+            let mut place = 0;
+            loop {
+                // The first is in the place of its item.
+                while begun.is_empty() || spare.get() > 0 {
+                    let Some(next) = waiting.next() else { break };
+                    spare.set(spare.get() - usize::from(!begun.is_empty()));
+                    begun.push((ended.len(), Box::pin(next)));
+                    ended.push(None);
+                }
+                let Some((index, one)) = begun.get_mut(place) else {
+                    break;
+                };
+                let Poll::Ready(output) = one.as_mut().poll(context) else {
+                    place += 1;
+                    continue;
+                };
+                if let Some(ended) = ended.get_mut(*index) {
+                    *ended = Some(output);
+                }
+                begun.swap_remove(place);
+                spare.set(spare.get() + usize::from(!begun.is_empty()));
+            }
+            if begun.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        ended.into_iter().flatten().collect()
     }
 
     /// Gives outputs while the item goes on, with its next request. `cursor` says in words of your own where to go on behind them:

@@ -84,8 +84,8 @@ pub mod prelude {
         reference_to, rows, secret, text, text_choice, texts, values, worded,
     };
     pub use crate::table::parameter::{
-        CLOCK, LIMIT, Parameter, RANDOM, RETURN_ALL, Scalar, limit, page_number, page_offset, page_size,
-        page_size_up_to,
+        CLOCK, LIMIT, Parameter, RANDOM, RETURN_ALL, Scalar, limit, page_index, page_number, page_offset,
+        page_size, page_size_up_to,
     };
     pub use crate::table::{
         Effect, Endpoint, Group, Operation, Origin, Service, delete, get, head, patch, post, put,

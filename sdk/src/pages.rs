@@ -216,6 +216,13 @@ pub(crate) static NUMBER: Fill = Fill {
     value: |_, from| Some(from.page?.number.to_string()),
 };
 
+/// The page's number, counted from 0.
+pub(crate) static INDEX: Fill = Fill {
+    id: FillId::Number,
+    hint: "",
+    value: |_, from| Some((from.page?.number - 1).to_string()),
+};
+
 /// How many rows were read.
 pub(crate) static OFFSET: Fill = Fill {
     id: FillId::Offset,
@@ -238,7 +245,8 @@ pub const fn one_page() -> Next {
     Next::NONE
 }
 
-/// A parameter has the page's number: [`page_number`](crate::table::parameter::page_number).
+/// A parameter has the page's number: [`page_number`](crate::table::parameter::page_number), or
+/// [`page_index`](crate::table::parameter::page_index) where the first is 0.
 pub const fn page_increment() -> Next {
     Next {
         step: |_, seen, page| {

@@ -25,6 +25,7 @@ pub mod value;
 pub use parameter::Parameter;
 
 use crate::answer::{Errors, Reads};
+use crate::base_url::BaseUrl;
 use crate::excerpt::shown;
 use crate::http::Method;
 use crate::pages::Output;
@@ -53,7 +54,7 @@ pub struct Service {
     pub groups: &'static [Group],
     /// The ways to log in; the user binds one. Empty: the service needs none.
     pub credentials: &'static [Credential],
-    /// Where else requests go than below the credential's base URL.
+    /// Where else requests go than below the credential's base URL. Without credentials, they go to the first of these.
     pub origins: &'static [Origin],
     /// What every request has, in lower case. The content type is the body's own.
     pub headers: UsualHeaders,
@@ -86,6 +87,15 @@ impl Service {
         errors: Errors::NEW,
         operations: &[],
     };
+
+    /// Where requests go: below the base URL of the credential, and without one to the first origin.
+    pub(crate) fn base(&self, given: &str) -> Result<BaseUrl, Failure> {
+        let url = match self.origins {
+            [origin, ..] if given.is_empty() => origin.url,
+            _ => given,
+        };
+        BaseUrl::parse(url).map_err(|why| Failure::InvalidInput(format!("base URL: {why}")))
+    }
 
     /// The operation of that name. A host that knows the description suggests another one before it asks.
     pub(crate) fn operation(&self, group: &str, name: &str) -> Result<&'static Operation, Failure> {

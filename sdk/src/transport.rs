@@ -220,6 +220,8 @@ pub struct Requests {
     asked: RefCell<Vec<Asked>>,
     /// Rows since the last turn.
     pub(crate) emitted: RefCell<Vec<Emitted>>,
+    /// How many requests the items of the call leave over of those that may be under way.
+    pub(crate) spare: Cell<usize>,
     /// Whether who carries the requests out takes rows too.
     pub(crate) takes_rows: Cell<bool>,
     /// By the requests' IDs.

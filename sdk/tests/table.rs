@@ -259,6 +259,70 @@ const LIMITED: Operation = Operation {
     ..READ
 };
 
+const BY_INDEX: Operation = Operation {
+    name: "byIndex",
+    parameters: &[RETURN_ALL, page_index("page")],
+    output: pages("/rows", page_increment()),
+    ..READ
+};
+
+const TOGETHER: Operation = Operation {
+    name: "together",
+    parameters: &[texts("numbers", "Numbers")],
+    output: by(nodule_sdk::run!(ask_together)),
+    ..READ
+};
+
+/// A request for each number, side by side.
+async fn ask_together(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
+    let numbers = nodule_sdk::json::elements(item.text("numbers")).unwrap_or_default();
+    let ask = async |number: &str| {
+        let request = Request::new(Method::Get, format!("/numbers/{}", number.trim_matches('"')));
+        item.client.document(request).await
+    };
+    let answers = item.together(numbers.iter().map(|number| ask(number))).await;
+    answers.into_iter().map(|answer| answer.map(output)).collect()
+}
+
+static OPEN: Service = Service {
+    name: "open",
+    title: "Open",
+    about: "Things for everybody",
+    groups: &[Group {
+        name: "thing",
+        title: "Thing",
+        about: "Things",
+    }],
+    origins: &[
+        Origin {
+            url: "https://open.example",
+            access: &[],
+            reason: "All things are there",
+        },
+        Origin {
+            url: "https://other.example",
+            access: &[],
+            reason: "Some are there",
+        },
+    ],
+    operations: &[&BASE],
+    ..Service::NEW
+};
+
+const BASE: Operation = Operation {
+    name: "base",
+    output: by(nodule_sdk::run!(base)),
+    ..READ
+};
+
+/// Where it asks.
+async fn base(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
+    item.document().await?;
+    Ok(vec![output(nodule_sdk::json::quote(
+        &item.client.base().to_string(),
+    ))])
+}
+
 const PART: Operation = Operation {
     name: "part",
     output: answer_at("/result"),
@@ -362,6 +426,8 @@ static SERVICE: Service = Service {
         &SPREAD,
         &LIMITED,
         &KEY,
+        &BY_INDEX,
+        &TOGETHER,
         &RAW,
     ],
     ..Service::NEW
@@ -531,6 +597,65 @@ fn all_messages_of_a_list_are_said() {
             "{failure:?}"
         );
     }
+}
+
+#[test]
+fn requests_of_an_item_are_under_way_side_by_side_as_far_as_there_is_room() {
+    let answers = || {
+        let answer = |number: usize| Reply::new(200, format!(r#"{{"is":{number}}}"#)).after(7 - number);
+        (1..6).map(answer)
+    };
+    let item = r#"{"numbers":["1","2","3","4","5"]}"#;
+    for (in_flight, most) in [(1, 1), (3, 3), (9, 5)] {
+        let node = nodule_sdk::test(&SERVICE).in_flight(in_flight).replies(answers());
+        let outputs = node.run("thing.together", item).unwrap();
+        let expected: Vec<String> = (1..6).map(|number| format!(r#"{{"is":{number}}}"#)).collect();
+        assert_eq!(outputs, expected);
+        assert_eq!(node.most_open(), most);
+    }
+    // Three items leave room for one request more.
+    let three = nodule_sdk::test(&SERVICE).in_flight(4);
+    let three = three.replies((0..9).map(|number| Reply::new(200, "{}").after(number % 4)));
+    let item = r#"{"numbers":["1","2","3"]}"#;
+    let results = three.call("thing.together", &[item; 3]).unwrap();
+    assert!(
+        results
+            .iter()
+            .all(|result| result.as_ref().is_ok_and(|outputs| outputs.len() == 3))
+    );
+    assert_eq!(three.most_open(), 4);
+    assert_eq!(
+        node(&[])
+            .run("thing.together", r#"{"numbers":[]}"#)
+            .unwrap()
+            .len(),
+        0
+    );
+}
+
+#[test]
+fn pages_may_be_counted_from_0() {
+    let node = node(&[r#"{"rows":[{}]}"#, r#"{"rows":[]}"#]);
+    node.run("thing.byIndex", r#"{"returnAll":true}"#).unwrap();
+    assert_eq!(node.requests(), ["GET /things?page=0", "GET /things?page=1"]);
+}
+
+#[test]
+fn without_a_credential_requests_go_to_the_first_origin() {
+    for (given, taken) in [
+        ("", "https://open.example"),
+        ("https://given.example/a", "https://given.example/a"),
+    ] {
+        let node = nodule_sdk::test(&OPEN).base(given).reply(200, "{}");
+        assert_eq!(
+            node.run("thing.base", "{}").unwrap(),
+            [format!(r#"{{"data":"{taken}"}}"#)]
+        );
+    }
+    let nowhere = nodule_sdk::test(&SERVICE).base("").run("thing.part", "{}");
+    assert!(
+        matches!(nowhere, Err(Failure::InvalidInput(why)) if why.starts_with("base URL: expected an http or https URL"))
+    );
 }
 
 #[test]

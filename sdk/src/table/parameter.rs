@@ -334,6 +334,15 @@ pub const fn page_number(name: &'static str) -> Parameter {
         .filled(&pages::NUMBER)
 }
 
+/// Which page to fetch, of a service whose first page is 0.
+pub const fn page_index(name: &'static str) -> Parameter {
+    kind::int_from(name, "Page", 0, None)
+        .about("Which page to fetch; the first is 0")
+        .or_int(0)
+        .when(ONE_PAGE)
+        .filled(&pages::INDEX)
+}
+
 /// How many rows a page has: at most 100, and as many where the node turns the pages.
 pub const fn page_size(name: &'static str, default: i32) -> Parameter {
     page_size_up_to(name, default, 100)
