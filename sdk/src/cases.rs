@@ -237,11 +237,17 @@ impl Replay<'_> {
         let item_of_node = item_of_node.map_err(Failure::InvalidParameters)?.into_owned();
         let seen = Rc::new(RefCell::new(Changing::default()));
         let call = item.call;
+        // Without a credential, a recording has a base URL that nothing is below of.
+        let origin = self.service.origins.first();
+        let base = match origin.filter(|_| self.service.credentials.is_empty()) {
+            Some(origin) => origin.url,
+            None => case.base_url.as_str(),
+        };
         let script = crate::test(self.service)
-            .base(case.base_url.as_str())
+            .base(base)
             .world(move || world(call))
             .answering({
-                let (player, base, seen) = (Rc::clone(&self.player), case.base_url.clone(), Rc::clone(&seen));
+                let (player, base, seen) = (Rc::clone(&self.player), base.to_owned(), Rc::clone(&seen));
                 move |request| answer(&player, &base, index, request, &mut seen.borrow_mut())
             });
         let result = if self.operation.moves_files() {
@@ -328,10 +334,10 @@ fn world(call: Option<Call>) -> World {
 }
 
 /// What the recording has for a request.
-fn answer(player: &Player, base: &Url, item: usize, request: &Request, seen: &mut Changing) -> Reply {
+fn answer(player: &Player, base: &str, item: usize, request: &Request, seen: &mut Changing) -> Reply {
     let changing = u32::from(!matches!(request.method, Method::Get | Method::Head));
     seen.sent += changing;
-    let url = [base.as_str().trim_end_matches('/'), &request.target].concat();
+    let url = [base.trim_end_matches('/'), &request.target].concat();
     let (Ok(url), Ok(method)) = (Url::parse(&url), name(request.method).parse()) else {
         return Reply::broken(Broken::Unsendable(format!("`{url}` is no URL")));
     };

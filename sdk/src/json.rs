@@ -409,6 +409,26 @@ fn push_escaped(json: &mut String, text: &str) {
     }
 }
 
+/// An object without its members of that name; what is none, as it is.
+///
+/// ```
+/// assert_eq!(nodule_sdk::json::without(r#"{"a":1,"children":[2],"b":"3"}"#, "children"), r#"{"a":1,"b":"3"}"#);
+/// ```
+pub fn without(text: &str, name: &str) -> String {
+    let Some(members) = object(text) else {
+        return text.to_owned();
+    };
+    let mut rest = String::with_capacity(text.len());
+    for (key, value) in members.0.iter().filter(|(key, _)| key != name) {
+        rest.push(if rest.is_empty() { '{' } else { ',' });
+        push_quoted(&mut rest, key);
+        rest.push(':');
+        rest.push_str(value);
+    }
+    rest.push_str(if rest.is_empty() { "{}" } else { "}" });
+    rest
+}
+
 /// The text of an object while its members are put together.
 pub struct Members(String);
 

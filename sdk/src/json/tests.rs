@@ -116,3 +116,14 @@ fn what_was_read_once_is_found_again() {
     assert_eq!(Part::read(&bare, &read.spans).elements(), super::elements(&bare));
     assert_eq!(Part::read(&bare, &read.spans).elements().unwrap().len(), 100);
 }
+
+#[test]
+fn an_object_is_left_without_a_member() {
+    for (text, rest) in [
+        (r#"{"a":1,"x":{"x":2},"b\"":[3]}"#, r#"{"a":1,"b\"":[3]}"#),
+        (r#"{"x":1,"x":2}"#, "{}"),
+        ("[1]", "[1]"),
+    ] {
+        assert_eq!(without(text, "x"), rest);
+    }
+}
