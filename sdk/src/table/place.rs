@@ -148,6 +148,7 @@ pub(crate) static JOINED: Place = Place {
             percent::push_pair(&mut draft.query, name, &joined);
         }
     },
+    ..Place::NONE
 };
 
 pub(crate) static HEADER: Place = Place {
