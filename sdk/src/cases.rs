@@ -247,8 +247,8 @@ impl Replay<'_> {
             .base(base)
             .world(move || world(call))
             .answering({
-                let (player, base, seen) = (Rc::clone(&self.player), base.to_owned(), Rc::clone(&seen));
-                move |request| answer(&player, &base, index, request, &mut seen.borrow_mut())
+                let (player, seen) = (Rc::clone(&self.player), Rc::clone(&seen));
+                move |request| answer(&player, index, request, &mut seen.borrow_mut())
             });
         let result = if self.operation.moves_files() {
             transfer(script, case, &item_of_node, files)
@@ -334,10 +334,10 @@ fn world(call: Option<Call>) -> World {
 }
 
 /// What the recording has for a request.
-fn answer(player: &Player, base: &str, item: usize, request: &Request, seen: &mut Changing) -> Reply {
+fn answer(player: &Player, item: usize, request: &Request, seen: &mut Changing) -> Reply {
     let changing = u32::from(!matches!(request.method, Method::Get | Method::Head));
     seen.sent += changing;
-    let url = [base.trim_end_matches('/'), &request.target].concat();
+    let url = [request.base.as_str(), &request.target].concat();
     let (Ok(url), Ok(method)) = (Url::parse(&url), name(request.method).parse()) else {
         return Reply::broken(Broken::Unsendable(format!("`{url}` is no URL")));
     };

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use crate::answer;
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::types::{Access, Answer, Failure};
+#[cfg(feature = "origins")]
+use crate::http::Method;
 use crate::http::{Broken, Request, Response};
 use crate::table::Service;
 use crate::transport::Requests;
@@ -46,7 +48,13 @@ impl Client<'_> {
 
     /// Send a request and collect the whole answer, whatever its status.
     pub fn send(&self, mut request: Request) -> impl Future<Output = Result<Response, Broken>> {
-        request.usual = self.service.headers;
+        #[cfg(feature = "origins")]
+        let is_usual = request.usual.is_empty();
+        #[cfg(not(feature = "origins"))]
+        let is_usual = true;
+        if is_usual {
+            request.usual = self.service.headers;
+        }
         if let Some(access) = self.access {
             for field in &access.query {
                 let separator = if request.target.contains('?') { '&' } else { '?' };
@@ -95,5 +103,46 @@ impl Client<'_> {
     pub(crate) async fn exchange(&self, request: Request) -> Result<answer::Read, Failure> {
         let outcome = self.send(request).await;
         answer::read(outcome, self)
+    }
+}
+
+/// Makes a client that of another origin.
+#[cfg(feature = "origins")]
+pub(crate) type GoTo = fn(&mut Client, &str) -> Result<(), Failure>;
+
+#[cfg(feature = "origins")]
+impl Client<'_> {
+    /// The same service at another origin, which the service has to declare: `https://uploads.example.com`. A request has the
+    /// credential's access there only where the declaration says so.
+    pub fn at(&self, origin: &str) -> Result<Self, Failure> {
+        let service = self.service;
+        let base =
+            BaseUrl::parse(origin).map_err(|why| Failure::InvalidInput(format!("another origin: {why}")))?;
+        let known = service.origins.iter().find(|known| known.url == origin);
+        // Which credential is bound, the node is not told: it has to be any of them.
+        let has_access = known.is_some_and(|known| {
+            let mut credentials = service.credentials.iter();
+            credentials.all(|credential| known.access.contains(&credential.name))
+        });
+        Ok(Self {
+            requests: self.requests,
+            service,
+            base,
+            access: self.access.filter(|_| has_access),
+            settings: self.settings,
+        })
+    }
+
+    /// The client of a whole URL's origin, which the service has to declare, and a GET of that URL: of one that an answer named.
+    pub fn at_url(&self, url: &str) -> Result<(Self, Request), Failure> {
+        let url = url.split('#').next().unwrap_or_default();
+        let host = url.find("://").map_or(0, |at| at + "://".len());
+        let path = url.get(host..).and_then(|rest| rest.find(['/', '?']));
+        let (origin, target) = url.split_at(path.map_or(url.len(), |path| host + path));
+        let slash = if target.starts_with('/') { "" } else { "/" };
+        Ok((
+            self.at(origin)?,
+            Request::new(Method::Get, [slash, target].concat()),
+        ))
     }
 }

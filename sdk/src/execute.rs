@@ -34,13 +34,21 @@ pub(crate) async fn execute(
         ));
     }
     let base = service.base(&call.service.base_url)?;
-    let client = Client {
+    #[cfg_attr(
+        not(feature = "origins"),
+        expect(unused_mut, reason = "nothing goes elsewhere")
+    )]
+    let mut client = Client {
         requests,
         service,
         base,
         access: call.service.access.as_ref(),
         settings: &call.service.settings,
     };
+    #[cfg(feature = "origins")]
+    if let Some((origin, go_to)) = operation.request.elsewhere {
+        go_to(&mut client, origin)?;
+    }
     let plan = Plan::new(operation);
     let stops = matches!(call.on_failure, OnFailure::Stop);
     let is_stopped = Cell::new(false);

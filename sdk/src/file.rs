@@ -2,17 +2,19 @@
 
 use crate::answer;
 use crate::bindings::exports::workflow::node::execution::ItemResult;
-use crate::bindings::exports::workflow::node::files_by_turns::{Content, Given};
-use crate::bindings::exports::workflow::node::types::{Failure, Problem};
-use crate::http::{Headers, Response};
+use crate::bindings::exports::workflow::node::types::{Failure, Output as OutputItem, Problem};
+use crate::http::{Headers, Request, Response};
 use crate::item::{Item, output};
 use crate::json::{Members, push_quoted};
 use crate::pages::{Output, by};
 use crate::percent;
 use crate::table::kind::Id;
 
-pub use crate::bindings::exports::workflow::node::files_by_turns::{File, Part, Slice};
+pub use crate::bindings::exports::workflow::node::files_by_turns::{Content, File, Given, Part, Slice};
 pub use crate::transport::files::Kept;
+
+/// As much as the host reads at once.
+const PIECE_BYTES: u32 = 256 * 1_024;
 
 /// A file of the item, and its place among them.
 #[derive(Clone, Debug)]
@@ -134,25 +136,82 @@ pub const fn download(key: &'static str) -> Output {
     output
 }
 
+#[cfg(feature = "origins")]
+impl Output {
+    /// An answer that redirects a [`download`] is followed, once. Where it leads to, the service has to declare as an origin; access
+    /// goes there only where the declaration says so.
+    #[must_use]
+    pub const fn followed(mut self) -> Self {
+        self.run = Some(|item| Box::pin(keep_redirected(item)));
+        self
+    }
+}
+
 async fn keep_answer(item: &Item<'_>) -> ItemResult {
+    item.download(item.request(), file_key(item)).await
+}
+
+#[cfg(feature = "origins")]
+async fn keep_redirected(item: &Item<'_>) -> ItemResult {
     let request = item.request().keep();
-    let target = request.target.clone();
-    let response = item.client.success(request).await?;
-    let name = file_name(&*response.headers).or_else(|| last_of_path(&target));
-    let mut about = Members::new();
-    if let Some(name) = &name {
-        push_quoted(about.push("fileName"), name);
+    let (target, usual) = (request.target.clone(), request.usual);
+    match item.client.send(request).await {
+        Ok(response) if response.kept.is_some() => Ok(item.downloaded(&response, &target, file_key(item))),
+        Ok(response) if matches!(response.status, 301 | 302 | 303 | 307 | 308) => {
+            let Some(url) = response.headers.get("location") else {
+                return Err(item.client.failure(Ok(response)));
+            };
+            let (client, request) = item.client.at_url(&url)?;
+            let response = client.success(request.usual(usual).keep()).await?;
+            Ok(item.downloaded(&response, &target, file_key(item)))
+        }
+        other => Err(item.client.failure(other)),
     }
-    if let Some(media_type) = media_type(&*response.headers) {
-        push_quoted(about.push("mediaType"), &media_type);
-    }
-    if let Some(size) = response.kept.and_then(|kept| kept.size) {
-        about.push("size").push_str(&size.to_string());
-    }
+}
+
+/// What the parameter says that the table names.
+fn file_key<'a>(item: &'a Item<'_>) -> &'a str {
     let key = item.text(item.plan.operation.output.file_key);
-    let key = if key.is_empty() { "data" } else { key };
-    item.give_kept(0, key, &response, name);
-    Ok(vec![output(about.finish())])
+    if key.is_empty() { "data" } else { key }
+}
+
+impl Item<'_> {
+    /// Sends a request and gives the body of its answer as a file, under this key: what [`download`] does with the request of the
+    /// table. The output says what is known of the file.
+    pub async fn download(&self, request: Request, key: &str) -> ItemResult {
+        let target = request.target.clone();
+        let response = self.client.success(request.keep()).await?;
+        Ok(self.downloaded(&response, &target, key))
+    }
+
+    fn downloaded(&self, response: &Response, target: &str, key: &str) -> Vec<OutputItem> {
+        let name = file_name(&*response.headers).or_else(|| last_of_path(target));
+        let mut about = Members::new();
+        if let Some(name) = &name {
+            push_quoted(about.push("fileName"), name);
+        }
+        if let Some(media_type) = media_type(&*response.headers) {
+            push_quoted(about.push("mediaType"), &media_type);
+        }
+        if let Some(size) = response.kept.and_then(|kept| kept.size) {
+            about.push("size").push_str(&size.to_string());
+        }
+        self.give_kept(0, key, response, name);
+        vec![output(about.finish())]
+    }
+
+    /// All of a file, for a service that wants it within JSON: it goes through the node's memory.
+    pub async fn read_all(&self, file: &ItemFile) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        loop {
+            let offset = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            let mut piece = self.read(file, offset, PIECE_BYTES).await?;
+            if piece.is_empty() {
+                return Ok(bytes);
+            }
+            bytes.append(&mut piece);
+        }
+    }
 }
 
 /// The media type that an answer says.

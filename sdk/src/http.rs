@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use crate::bindings::exports::workflow::node::types::Field;
+use crate::json::push_quoted;
+use crate::percent;
 
 pub use crate::bindings::exports::workflow::node::turns::Method;
 
@@ -31,7 +33,10 @@ pub struct Request {
     pub method: Method,
     /// Percent-encoded, without the base URL's own prefix: `/v1/member/M1?pageNo=1`.
     pub target: String,
-    /// The headers that every request to the service has.
+    /// Where it went, for a test.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) base: String,
+    /// The headers that every request to the service has, once it is sent; those of its own before.
     pub(crate) usual: UsualHeaders,
     /// Only where there is content.
     pub(crate) content_type: Option<&'static str>,
@@ -53,6 +58,8 @@ impl Request {
         Self {
             method,
             target: target.into(),
+            #[cfg(not(target_family = "wasm"))]
+            base: String::new(),
             usual: &[],
             content_type: None,
             headers: Vec::new(),
@@ -62,6 +69,53 @@ impl Request {
             #[cfg(feature = "files")]
             keeps: false,
         }
+    }
+
+    /// One segment more of the path.
+    #[must_use]
+    pub fn segment(mut self, text: &str) -> Self {
+        self.target.push('/');
+        percent::push(&mut self.target, text);
+        self
+    }
+
+    /// One pair more of the query.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.target
+            .push(if self.target.contains('?') { '&' } else { '?' });
+        percent::push(&mut self.target, name);
+        self.target.push('=');
+        percent::push(&mut self.target, value);
+        self
+    }
+
+    /// These headers in the place of those that every request to the service has.
+    #[cfg(feature = "origins")]
+    #[must_use]
+    pub fn usual(mut self, headers: UsualHeaders) -> Self {
+        self.usual = headers;
+        self
+    }
+
+    /// One member more of a body that is a JSON object: any JSON.
+    #[must_use]
+    pub fn member(self, name: &str, value: &str) -> Self {
+        let body = self.body.unwrap_or_default();
+        let mut json = String::from_utf8(body).unwrap_or_default();
+        let separator = match json.pop() {
+            Some('}') if json.len() > 1 => ",",
+            _ => {
+                json.clear();
+                "{"
+            }
+        };
+        json.push_str(separator);
+        push_quoted(&mut json, name);
+        json.push(':');
+        json.push_str(value);
+        json.push('}');
+        Self { body: None, ..self }.json(json)
     }
 
     /// A body of parts, one behind the other. Its content type is a header.

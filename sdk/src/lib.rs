@@ -67,7 +67,7 @@ pub mod prelude {
     pub use crate::file::download;
     pub use crate::pages::{
         Next, Output, answer, answer_at, by, cursor, cursor_of_last_record, link, offset_increment, one_page,
-        page_increment, pages, pages_by,
+        page_increment, pages, pages_by, rows_at,
     };
     pub use crate::table::asked::{Asked, ask};
     pub use crate::table::body::{bytes, within};

@@ -69,11 +69,20 @@ pub const fn answer_at(pointer: &'static str) -> Output {
     }
 }
 
+/// Each row of the list at this JSON pointer is an item, of a list without pages.
+pub const fn rows_at(rows: &'static str) -> Output {
+    Output {
+        rows,
+        find: find_rows,
+        ..by(|item| Box::pin(all_rows(item)))
+    }
+}
+
 /// Each row is an item. The rows are the list at this JSON pointer; an answer without one has no rows.
 pub const fn pages(rows: &'static str, next: Next) -> Output {
     Output {
         rows,
-        ..pages_by(rows_at, next)
+        ..pages_by(find_rows, next)
     }
 }
 
@@ -437,13 +446,20 @@ async fn part_of_answer(item: &Item<'_>) -> ItemResult {
     Ok(vec![output(part.unwrap_or(answer))])
 }
 
-fn rows_at<'a>(pointer: &str, document: Part<'a>) -> Result<Vec<&'a str>, String> {
+fn find_rows<'a>(pointer: &str, document: Part<'a>) -> Result<Vec<&'a str>, String> {
     let rows = document.at(pointer).unwrap_or("null");
     if json::kind(rows) == Kind::Null {
         return Ok(Vec::new());
     }
     let elements = document.part(rows).elements();
     elements.ok_or_else(|| format!("expected rows at `{pointer}`, found `{}`", words(rows)))
+}
+
+async fn all_rows(item: &Item<'_>) -> ItemResult {
+    let read = item.exchange(None).await?;
+    let document = Part::read(&read.document, &read.spans);
+    let rows = find(&item.plan.operation.output, document)?.into_iter();
+    Ok(rows.map(|row| output(row.to_owned())).collect())
 }
 
 /// Every page, one output per row. The last one has no rows, repeats the one before, reaches the limit, or is the last by what

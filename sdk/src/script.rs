@@ -458,9 +458,11 @@ impl Script {
         })
     }
 
-    /// Every request so far as `METHOD target`, and its body on a line of its own.
+    /// Every request so far as `METHOD target`, and its body on a line of its own. The target has its origin where that is not the
+    /// base URL's.
     pub fn requests(&self) -> Vec<String> {
-        self.sent.borrow().iter().map(line).collect()
+        let sent = self.sent.borrow();
+        sent.iter().map(|request| line(request, &self.base)).collect()
     }
 
     /// Every request so far.
@@ -549,7 +551,7 @@ impl Script {
                 if request.keeps {
                     requests.world.keeping.borrow_mut().push(id);
                 }
-                let asked = line(&request);
+                let asked = line(&request, &self.base);
                 self.sent.borrow_mut().push(request);
                 let number = self.sent.borrow().len();
                 self.events.borrow_mut().push(format!("start {number}"));
@@ -600,11 +602,16 @@ impl Script {
     }
 }
 
-fn line(request: &Request) -> String {
+fn line(request: &Request, base: &str) -> String {
     let body = request.body.as_ref();
     let body = body.map(|body| format!("\n{}", String::from_utf8_lossy(body)));
+    let place = if request.base == base.trim_end_matches('/') {
+        ""
+    } else {
+        &request.base
+    };
     format!(
-        "{} {}{}",
+        "{} {place}{}{}",
         name(request.method),
         request.target,
         body.unwrap_or_default()

@@ -26,6 +26,8 @@ pub use parameter::Parameter;
 
 use crate::answer::{Errors, Reads};
 use crate::base_url::BaseUrl;
+#[cfg(feature = "origins")]
+use crate::client::GoTo;
 use crate::excerpt::shown;
 use crate::http::Method;
 use crate::pages::Output;
@@ -248,6 +250,12 @@ pub struct Endpoint {
     pub is_update: bool,
     /// The form of the body, where there is one.
     pub body: &'static Body,
+    /// In the place of the service's, where there are any.
+    #[cfg(feature = "origins")]
+    pub headers: UsualHeaders,
+    /// The origin that it goes to, if not below the base URL.
+    #[cfg(feature = "origins")]
+    pub(crate) elsewhere: Option<(&'static str, GoTo)>,
     /// The most requests other than GET and HEAD that one item takes; 0 for an effect that reads.
     pub writes: u32,
     /// Encodes a value that may have several segments of the path: `{name+}`.
@@ -265,6 +273,10 @@ impl Endpoint {
             path,
             is_update: false,
             body: &body::JSON,
+            #[cfg(feature = "origins")]
+            headers: &[],
+            #[cfg(feature = "origins")]
+            elsewhere: None,
             writes: 1,
             encode_segments: if has_segments(path) {
                 Some(percent::push_segments)
@@ -310,6 +322,25 @@ impl Endpoint {
     pub const fn update(mut self) -> Self {
         self.is_update = true;
         self
+    }
+
+    /// These headers in the place of those that every request to the service has.
+    #[cfg(feature = "origins")]
+    #[must_use]
+    pub const fn headers(mut self, headers: UsualHeaders) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// It goes to this origin, which the service declares, and not below the base URL: `https://uploads.example.com`. The description
+    /// has no place for such a request.
+    #[cfg(feature = "origins")]
+    #[must_use]
+    pub const fn to(mut self, origin: &'static str) -> Self {
+        self.elsewhere = Some((origin, |client, origin| {
+            client.at(origin).map(|other| *client = other)
+        }));
+        self.undeclared()
     }
 
     /// The description says no method and no path: for an operation whose function asks elsewhere, or more than once.

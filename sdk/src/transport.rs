@@ -348,7 +348,12 @@ impl Requests {
         let asked = self.asked.take().into_iter();
         asked
             .map(|mut one| {
+                let scheme = match one.scheme {
+                    Scheme::Https => "https://",
+                    Scheme::Http => "http://",
+                };
                 one.request.target = one.path_with_query.split_off(one.prefix);
+                one.request.base = [scheme, &one.authority, &one.path_with_query].concat();
                 (one.id, one.request)
             })
             .collect()

@@ -44,6 +44,24 @@ const DOWNLOAD: Operation = Operation {
     output: download("key"),
     ..UPLOAD
 };
+const FOLLOWED: Operation = Operation {
+    name: "followed",
+    request: get("/photos/{name}").headers(&[("accept", "image/*")]),
+    output: download("key").followed(),
+    ..DOWNLOAD
+};
+const WHOLE: Operation = Operation {
+    name: "whole",
+    output: by(nodule_sdk::run!(whole)),
+    ..LINES
+};
+
+/// All of a file within an output.
+async fn whole(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
+    let bytes = item.read_all(&item.file("photo").unwrap()).await?;
+    Ok(vec![output(format!("[{}]", bytes.len()))])
+}
+
 const LINES: Operation = Operation {
     name: "lines",
     effect: Effect::Read,
@@ -95,7 +113,7 @@ static PHOTOS: Service = Service {
         title: "Media",
         about: "Media",
     }],
-    operations: &[&UPLOAD, &PUT, &DOWNLOAD, &LINES, &LIST],
+    operations: &[&UPLOAD, &PUT, &DOWNLOAD, &FOLLOWED, &LINES, &WHOLE, &LIST],
     ..Service::NEW
 };
 
@@ -206,4 +224,48 @@ fn a_host_without_files_is_told() {
         .transfer("media.put", r#"{"name": "n", "photo": "x"}"#)
         .unwrap_err();
     assert!(matches!(failure, Failure::InvalidParameters(problems) if problems[0].pointer == "/photo"));
+}
+
+#[test]
+fn a_redirect_of_a_download_is_followed_once_and_takes_no_access_along() {
+    let to = |url: &str| Reply::new(302, "").header("location", url);
+    let node = nodule_sdk::test(&PHOTOS).replies([
+        to("https://files.example/a?sig=x"),
+        Reply::new(200, "bytes").header("content-disposition", "attachment; filename=a.png"),
+    ]);
+    let outputs = node
+        .transfer("media.followed", r#"{"name": "1", "key": "photo"}"#)
+        .unwrap();
+    assert_eq!(outputs, [r#"{"fileName":"a.png","size":5}"#]);
+    assert_eq!(
+        node.requests(),
+        ["GET /photos/1", "GET https://files.example/a?sig=x"]
+    );
+    let accept = [("accept".to_owned(), "image/*".to_owned())];
+    assert_eq!(node.headers(), [accept.clone(), accept]);
+    assert_eq!(
+        (node.given()[0].key.as_str(), &node.given()[0].bytes[..]),
+        ("photo", &b"bytes"[..])
+    );
+
+    let straight = nodule_sdk::test(&PHOTOS).reply(200, "bytes");
+    let outputs = straight.transfer("media.followed", r#"{"name": "1"}"#).unwrap();
+    assert_eq!(outputs, [r#"{"fileName":"1","size":5}"#]);
+
+    let twice =
+        nodule_sdk::test(&PHOTOS).replies([to("https://files.example/a"), to("https://files.example/b")]);
+    let failure = twice.transfer("media.followed", r#"{"name": "1"}"#).unwrap_err();
+    assert!(matches!(failure, Failure::Rejected(answer) if answer.status == 302));
+    let nowhere = nodule_sdk::test(&PHOTOS).reply(302, "");
+    let failure = nowhere
+        .transfer("media.followed", r#"{"name": "1"}"#)
+        .unwrap_err();
+    assert!(matches!(failure, Failure::Rejected(_)));
+}
+
+#[test]
+fn a_function_reads_all_of_a_file() {
+    let node = nodule_sdk::test(&PHOTOS).file("data", "a", "text/plain", vec![b'x'; 600_000]);
+    let outputs = node.transfer("media.whole", r#"{"photo": "data"}"#).unwrap();
+    assert_eq!(outputs, [r#"{"data":[600000]}"#]);
 }

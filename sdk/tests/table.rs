@@ -364,6 +364,14 @@ async fn raw(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
     Ok(vec![output(format!("{{\"bytes\":{}}}", text.body.len()))])
 }
 
+const LISTED: Operation = Operation {
+    name: "listed",
+    request: get("/list/{list_of_id}"),
+    parameters: &[text("list_of_id", "List").required()],
+    output: rows_at("/rows"),
+    ..READ
+};
+
 const COUNTS: Operation = Operation {
     name: "counts",
     output: by(nodule_sdk::run!(count)).emitting(),
@@ -429,6 +437,7 @@ static SERVICE: Service = Service {
         &BY_INDEX,
         &TOGETHER,
         &RAW,
+        &LISTED,
     ],
     ..Service::NEW
 };
@@ -1066,4 +1075,22 @@ fn a_function_takes_a_success_as_it_is_and_the_tables_failure() {
     };
     assert_eq!(request("raw"), None);
     assert_eq!(request("part").as_deref(), Some("GET /things"));
+}
+
+#[test]
+fn rows_without_pages_are_items() {
+    let run = |answer: &str| node(&[answer]).run("thing.listed", r#"{"list_of_id":7}"#);
+    assert_eq!(
+        run(r#"{"rows":[{"id":1},2]}"#).unwrap(),
+        [r#"{"id":1}"#, r#"{"data":2}"#]
+    );
+    assert!(matches!(run(r#"{"rows":{}}"#), Err(Failure::Unintelligible(_))));
+}
+
+#[test]
+fn a_name_is_any_text_and_an_id_is_not() {
+    let described = nodule_sdk::describe(&SERVICE);
+    let mut parameters = described.parameters.iter();
+    let id = parameters.find(|one| one.name == "list_of_id").unwrap();
+    assert_eq!(id.id, "thing.listed.listofid");
 }

@@ -186,6 +186,7 @@ pub(crate) fn ids(prefix: &str, parameters: &[Parameter]) -> Vec<String> {
         .collect()
 }
 
+/// A name may be `release_id`, and an ID not.
 pub(crate) fn id(prefix: &str, name: &str) -> String {
     joined(prefix, ".", name)
 }
@@ -196,8 +197,13 @@ pub(crate) fn owned(text: &str) -> String {
     text.to_owned()
 }
 
-/// Out of line, where each caller would have its own.
+/// Out of line, where each caller would have its own; so what only IDs need is here, too.
 #[inline(never)]
 fn joined(before: &str, between: &str, behind: &str) -> String {
+    if between != " "
+        && let Some((name, rest)) = behind.split_once('_')
+    {
+        return joined(&joined(before, between, name), "", rest);
+    }
     [before, between, behind].concat()
 }

@@ -18,6 +18,8 @@ mod text;
 pub use text::Problems;
 use text::{eq, is_camel_case, is_sentence};
 
+#[cfg(feature = "origins")]
+use super::Operation;
 use super::Service;
 
 /// Ends compilation where something is wrong with a service, or with what its node exports.
@@ -97,7 +99,9 @@ pub const fn lint(service: &Service, exports: &[&str]) -> Problems {
             moves_files |= operation.moves_files();
         }
         request::lint(operation, &mut problems);
-        scope::lint(operation.parameters, "", &mut problems);
+        #[cfg(feature = "origins")]
+        goes(service, operation, &mut problems);
+        scope::lint(operation.parameters, &mut problems);
         asks |= asked::lint(operation.parameters, operation.parameters, &mut problems);
         index += 1;
     }
@@ -105,6 +109,29 @@ pub const fn lint(service: &Service, exports: &[&str]) -> Problems {
     #[cfg(feature = "files")]
     credential::exported(moves_files, "operation", "files", exports, &mut problems);
     problems
+}
+
+/// Where it goes, and with which headers.
+#[cfg(feature = "origins")]
+const fn goes(service: &Service, operation: &Operation, problems: &mut Problems) {
+    if let Some((origin, _)) = operation.request.elsewhere
+        && !is_declared(service, origin)
+    {
+        problems.report(&["goes to ", origin, ", which is no origin of the service"]);
+    }
+    credential::headers(operation.request.headers, problems);
+}
+
+#[cfg(feature = "origins")]
+const fn is_declared(service: &Service, origin: &str) -> bool {
+    let mut index = 0;
+    while index < service.origins.len() {
+        if eq(service.origins[index].url, origin) {
+            return true;
+        }
+        index += 1;
+    }
+    false
 }
 
 /// The place of a group of that name.

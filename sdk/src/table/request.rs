@@ -40,6 +40,11 @@ pub(crate) fn request(plan: &Plan, fields: &[Field], filling: &Filling) -> Reque
     Request {
         method: endpoint.method,
         target,
+        #[cfg(not(target_family = "wasm"))]
+        base: String::new(),
+        #[cfg(feature = "origins")]
+        usual: endpoint.headers,
+        #[cfg(not(feature = "origins"))]
         usual: &[],
         content_type: draft.body.as_ref().and(endpoint.body.content_type),
         headers: draft.headers,

@@ -140,6 +140,13 @@ pub struct Kept {
     pub size: Option<u64>,
 }
 
+impl Kept {
+    /// As the content of a file that is given out.
+    pub fn content(self) -> contract::Content {
+        contract::Content::Kept(self.id)
+    }
+}
+
 impl Requests {
     /// Whether who carries the requests out knows no files.
     pub(crate) fn is_plain(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use super::scope::find;
 use super::text::{Problems, contains, eq, is_camel_case, is_lower_case, until};
+use crate::UsualHeaders;
 use crate::table::Service;
 use crate::table::credential::{Credential, Template};
 use crate::table::kind::Id;
@@ -43,10 +44,14 @@ pub(super) const fn lint(service: &Service, exports: &[&str], problems: &mut Pro
     }
     exported(has_login, "credential", "authentication", exports, problems);
     exported(has_signature, "credential", "signing", exports, problems);
+    headers(service.headers, problems);
+}
+
+pub(super) const fn headers(headers: UsualHeaders, problems: &mut Problems) {
     let mut index = 0;
-    while index < service.headers.len() {
-        if !is_lower_case(service.headers[index].0) {
-            problems.push(&["the header ", service.headers[index].0, " is not in lower case"]);
+    while index < headers.len() {
+        if !is_lower_case(headers[index].0) {
+            problems.push(&["the header ", headers[index].0, " is not in lower case"]);
         }
         index += 1;
     }

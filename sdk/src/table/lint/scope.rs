@@ -5,12 +5,29 @@ use crate::table::kind::{Id, Kind};
 use crate::table::parameter::{Parameter, Scalar};
 use crate::table::place;
 
-/// One level of parameters; `within` names the one that they are columns or fields of.
-pub(super) const fn lint(parameters: &[Parameter], within: &str, problems: &mut Problems) {
-    scope(parameters, within, false, problems);
+/// The parameters of an operation, and what they hold.
+pub(super) const fn lint(parameters: &[Parameter], problems: &mut Problems) {
+    level(parameters, "", Within::OPERATION, problems);
 }
 
-const fn scope(parameters: &[Parameter], within: &str, is_spread: bool, problems: &mut Problems) {
+/// What a level of parameters stands in.
+#[derive(Clone, Copy)]
+struct Within {
+    /// Whether its fields go where they say themselves.
+    is_spread: bool,
+    /// Whether they may be groups.
+    has_groups: bool,
+}
+
+impl Within {
+    const OPERATION: Self = Self {
+        is_spread: false,
+        has_groups: false,
+    };
+}
+
+/// One level of parameters; `within` names the one that they are columns or fields of.
+const fn level(parameters: &[Parameter], within: &str, of: Within, problems: &mut Problems) {
     let dot = if within.is_empty() { "" } else { "." };
     let mut index = 0;
     while index < parameters.len() {
@@ -48,15 +65,20 @@ const fn scope(parameters: &[Parameter], within: &str, is_spread: bool, problems
         }
         if !within.is_empty() {
             let is_placed = parameter.place.id as u8 != place::Id::Auto as u8;
-            if is_placed && !is_spread || parameter.fill.is_some() {
+            if is_placed && !of.is_spread || parameter.fill.is_some() {
                 problems.report(&["places or fills ", within, dot, name, " on its own"]);
             }
-            if matches!(kind.id(), Id::Rows | Id::Group) {
+            if matches!(kind.id(), Id::Group) && of.has_groups {
+                level(kind.nested(), name, Within::OPERATION, problems);
+            } else if matches!(kind.id(), Id::Rows | Id::Group) {
                 problems.report(&["nests ", within, dot, name, " deeper than one level"]);
             }
         } else if !kind.nested().is_empty() {
-            let is_spread = matches!(parameter.place.id, place::Id::Spread);
-            scope(kind.nested(), name, is_spread, problems);
+            let of = Within {
+                is_spread: matches!(parameter.place.id, place::Id::Spread),
+                has_groups: matches!(kind.id(), Id::Group),
+            };
+            level(kind.nested(), name, of, problems);
         } else if matches!(kind.id(), Id::Rows | Id::Group) {
             problems.report(&["has no columns or fields for ", name]);
         }

@@ -231,3 +231,25 @@ fn files_need_a_body_that_takes_them() {
         assert!(text.contains(expected), "{expected}: {text}");
     }
 }
+
+#[cfg(feature = "origins")]
+#[test]
+fn a_request_goes_to_an_origin_of_the_service() {
+    static ELSEWHERE: Operation = Operation {
+        request: post("/x")
+            .to("https://elsewhere.example")
+            .headers(&[("X-Own", "1")]),
+        ..SECOND
+    };
+    static WITH: Service = Service {
+        operations: &[&ELSEWHERE],
+        ..SERVICE
+    };
+    let problems = lint(&WITH, &[]);
+    for expected in [
+        "member.flawed goes to https://elsewhere.example, which is no origin of the service",
+        "the header X-Own is not in lower case",
+    ] {
+        assert!(problems.text().contains(expected), "{}", problems.text());
+    }
+}
