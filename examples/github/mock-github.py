@@ -1,67 +1,394 @@
-"""A mock of GitHub's issues, made for the cases of this example: loopback only.
+"""A mock of GitHub with state, for the cases and tests of this example: loopback only.
 
-    python3 mock-github.py [PORT [LATENCY_MS]]
+    python3 mock-github.py [PORT]
+
+It is api.github.com, uploads.github.com, or, without access, the host that assets come from: the header `Host` says which. It has the
+fields that the cases show, and pages of five rows; whether requests fit GitHub's own specification is for Prism to say (test.py).
 """
-import json, sys, threading, time, urllib.parse as up
+
+import base64
+import hashlib
+import json
+import re
+import sys
+import threading
+import time
+import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-LAT = float(sys.argv[2]) / 1000 if len(sys.argv) > 2 else 0
+
 TOKEN = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
-issues, lock, spent = {}, threading.Lock(), [0]
-def make(title, **k):
-    n = len(issues) + 1
-    issues[n] = dict(id=10_000_000_000_000_000_000 + n, number=n, title=title, state="open", locked=False, body=None, labels=[], assignees=[], milestone=None, status="a field named status", code=7) | k
-    return issues[n]
-for i in range(230): make(f"Issue {i} 🙂")
-label = lambda l: {"name": l, "color": "ededed"}
-class H(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"; wbufsize = -1
-    def log_message(self, *a): pass
-    def out(self, status, doc, **h):
-        b = b"" if doc is None else json.dumps(doc).encode()
-        self.send_response(status); self.send_header("Content-Type", "application/json; charset=utf-8")
-        if status != 204: self.send_header("Content-Length", str(len(b)))
-        self.send_header("X-GitHub-Request-Id", "ABCD:1234"); self.send_header("X-RateLimit-Remaining", h.pop("remaining", "4999"))
-        for k, v in h.items(): self.send_header(k.replace("_", "-"), v)
-        self.end_headers(); self.wfile.write(b)
-    def err(self, s, m, **h): self.out(s, {"message": m, "documentation_url": "https://docs.github.com/rest", "status": str(s)}, **h)
-    def go(self):
-        time.sleep(LAT)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        if self.headers.get("Authorization") != "Bearer " + TOKEN: return self.err(401, "Bad credentials")
-        if self.headers.get("X-GitHub-Api-Version") != "2022-11-28" or not self.headers.get("User-Agent"): return self.err(403, "Request forbidden by administrative rules.")
-        u = up.urlsplit(self.path); q = dict(up.parse_qsl(u.query)); m = self.command; doc = json.loads(body) if body else {}
-        if u.path == "/user": return self.out(200, {"login": "octocat"})
-        if u.path == "/search/users": return self.out(200, {"total_count": 2, "items": [{"login": l} for l in ("octocat", "octodog") if q["q"] in l or ":" in q["q"]]})
-        if u.path == "/users/octocat/repos": return self.out(200, [{"name": "hello", "description": "My first repository"}, {"name": "spoon-knife", "description": None}])
-        if u.path == "/repos/octocat/hello/labels": return self.out(200, [label(l) | {"description": "Something is wrong"} for l in ("bug", "wontfix")])
-        p = [up.unquote(x) for x in u.path.split("/")]   # '', repos, o, r, issues, n, labels, name
-        if p[1:5] != ["repos", "octocat", "hello", "issues"]: return self.err(404, "Not Found")
-        with lock:
-            if len(p) == 5 and m == "GET":
-                rows = [i for i in reversed(issues.values()) if q.get("state", "open") in ("all", i["state"])]
-                if q.get("labels"): rows = [i for i in rows if set(q["labels"].split(",")) <= {l["name"] for l in i["labels"]}]
-                per, page = int(q.get("per_page", 30)), int(q.get("page", 1)); last = (len(rows) + per - 1) // per
-                h = {}
-                if page < last:
-                    url = lambda n: f"<http://127.0.0.1:{self.server.server_port}{u.path}?{up.urlencode(q | {'page': n, 'per_page': per})}>"
-                    h["Link"] = f'{url(page + 1)}; rel="next", {url(last)}; rel="last"'
-                return self.out(200, rows[(page - 1) * per: page * per], **h)
-            if len(p) == 5 and m == "POST":
-                if doc["title"] == "limited" and not spent[0]: spent[0] = 1; return self.err(403, "API rate limit exceeded", remaining="0", X_RateLimit_Reset=str(int(time.time()) + 2))
-                return self.out(201, make(doc["title"], body=doc.get("body"), labels=[label(l) for l in doc.get("labels", [])], assignees=[{"login": a} for a in doc.get("assignees", [])]))
-            i = issues.get(int(p[5])) if p[5].isdigit() else None
-            if not i: return self.err(404, "Not Found")
-            if len(p) == 6 and m == "GET": return self.out(200, i)
-            if len(p) == 6 and m == "PATCH":
-                if "labels" in doc: doc["labels"] = [label(l) for l in doc["labels"]]
-                i.update(doc); return self.out(200, i)
-            if p[6] == "lock" and m == "PUT": i["locked"] = True; return self.out(204, None)
-            if p[6] == "labels" and m == "POST": i["labels"] += [label(l) for l in doc["labels"] if l not in {x["name"] for x in i["labels"]}]; return self.out(200, i["labels"])
-            if p[6] == "labels" and m == "DELETE":
-                if p[7] not in {x["name"] for x in i["labels"]}: return self.err(404, "Label does not exist")
-                i["labels"] = [x for x in i["labels"] if x["name"] != p[7]]; return self.out(200, i["labels"])
-        self.err(404, "Not Found")
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = go
-server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), H)
-print(f"http://127.0.0.1:{server.server_port}", flush=True)
-server.serve_forever()
+API, UPLOADS, ASSETS = "api.github.com", "uploads.github.com", "release-assets.githubusercontent.com"
+# GitHub's largest page has 100 rows.
+MOST_ROWS = 5
+REPOSITORY = "/repos/octocat/hello"
+NAMES = ["hello", "spoon-knife"]
+
+routes = []
+lock = threading.RLock()
+state = {"issues": {}, "releases": {}, "assets": {}, "files": {}, "limited": False}
+
+
+class Refused(Exception):
+    def __init__(self, status, message, **headers):
+        super().__init__(message)
+        self.status, self.headers = status, headers
+
+
+def route(method, path, host=API):
+    """A function answers this: `{name}` is one segment, decoded."""
+    pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path) + "$")
+
+    def add(function):
+        routes.append((host, method, pattern, function))
+        return function
+
+    return add
+
+
+def known(kind, number):
+    row = state[kind].get(int(number)) if number.isdigit() else None
+    return row or fail(404, "Not Found")
+
+
+def fail(status, message, **headers):
+    raise Refused(status, message, **headers)
+
+
+def added(kind, **row):
+    number = max(state[kind], default=0) + 1
+    state[kind][number] = {"id": number} | row
+    return state[kind][number]
+
+
+def label(name):
+    return {"name": name, "color": "ededed"}
+
+
+def issue(title, **more):
+    number = len(state["issues"]) + 1
+    row = {"number": number, "title": title, "state": "open", "locked": False, "body": None, "labels": [], "assignees": [], "milestone": None}
+    # An ID that no number of JavaScript holds, and fields that look like an error.
+    return added("issues", **row | {"status": "a field named status", "code": 7} | more) | {"id": 10_000_000_000_000_000_000 + number}
+
+
+def digest(content):
+    return hashlib.sha1(content).hexdigest()
+
+
+def entry(path, content):
+    return {"type": "file", "name": path.split("/")[-1], "path": path, "size": len(content), "sha": digest(content)}
+
+
+for number in range(12):
+    issue(f"Issue {number} 🙂")
+state["files"] |= {"README.md": b"# Hello\n", "docs/kite.txt": b"It flies\n"}
+release = added("releases", tag_name="v1.0.0", name="First", body=None, draft=False, prerelease=False)
+added("assets", release=1, name="kite.bin", label=None, content_type="application/octet-stream", size=5, bytes=b"bytes")
+
+
+@route("GET", "/user")
+def user(_):
+    return {"login": "octocat"}
+
+
+@route("GET", "/search/users")
+def owners(asked):
+    wanted = asked.query["q"]
+    return {"total_count": 2, "items": [{"login": login} for login in ("octocat", "octodog") if wanted in login or ":" in wanted]}
+
+
+@route("GET", "/users/octocat/repos")
+@route("GET", "/orgs/octokites/repos")
+def repositories(asked):
+    return asked.page([{"name": "hello", "description": "My first repository"}, {"name": "spoon-knife", "description": None}])
+
+
+@route("GET", "/orgs/octokites/members")
+def members(asked):
+    return asked.page([{"login": f"kite{number}"} for number in range(7)])
+
+
+@route("POST", "/orgs/octokites/invitations")
+def invite(asked):
+    return 201, {"id": 1, "email": asked.json["email"], "role": "direct_member"}
+
+
+@route("GET", REPOSITORY)
+def repository(_):
+    return {"id": 1296269, "name": "hello", "full_name": "octocat/hello", "private": False, "default_branch": "main"}
+
+
+@route("GET", REPOSITORY + "/labels")
+def labels(_):
+    return [label(name) | {"description": "Something is wrong"} for name in ("bug", "wontfix")]
+
+
+@route("GET", REPOSITORY + "/license")
+def licence(_):
+    return {"name": "LICENSE", "path": "LICENSE", "license": {"key": "mit", "spdx_id": "MIT"}}
+
+
+@route("GET", REPOSITORY + "/community/profile")
+def profile(_):
+    return {"health_percentage": 42, "description": "My first repository"}
+
+
+@route("GET", REPOSITORY + "/pulls")
+def pulls(asked):
+    return asked.page([{"number": 100, "title": "A pull request", "state": "open"}])
+
+
+@route("GET", REPOSITORY + "/traffic/popular/paths")
+def paths(_):
+    return [{"path": "/octocat/hello", "title": "hello", "count": 21, "uniques": 2}]
+
+
+@route("GET", REPOSITORY + "/traffic/popular/referrers")
+def referrers(_):
+    return [{"referrer": "kites.example", "count": 4, "uniques": 3}]
+
+
+@route("GET", "/issues")
+@route("GET", REPOSITORY + "/issues")
+def issues(asked):
+    wanted, labels = asked.query.get("state", "open"), set(filter(None, asked.query.get("labels", "").split(",")))
+    rows = [row for row in reversed(state["issues"].values()) if wanted in ("all", row["state"])]
+    return asked.page([row for row in rows if labels <= {one["name"] for one in row["labels"]}])
+
+
+@route("POST", REPOSITORY + "/issues")
+def create_issue(asked):
+    if asked.json["title"] == "limited" and not state["limited"]:
+        state["limited"] = True
+        fail(403, "API rate limit exceeded", X_RateLimit_Remaining="0", X_RateLimit_Reset=str(int(time.time()) + 2))
+    lists = {"labels": [label(name) for name in asked.json.get("labels", [])]}
+    lists["assignees"] = [{"login": login} for login in asked.json.get("assignees", [])]
+    return 201, issue(asked.json["title"], body=asked.json.get("body"), **lists)
+
+
+@route("GET", REPOSITORY + "/issues/{number}")
+def get_issue(_, number):
+    return known("issues", number)
+
+
+@route("PATCH", REPOSITORY + "/issues/{number}")
+def edit_issue(asked, number):
+    row = known("issues", number)
+    row |= asked.json
+    if "labels" in asked.json:
+        row["labels"] = [label(name) for name in asked.json["labels"]]
+    return row
+
+
+@route("POST", REPOSITORY + "/issues/{number}/comments")
+def comment(asked, number):
+    known("issues", number)
+    return 201, {"id": 1, "body": asked.json["body"], "user": {"login": "octocat"}}
+
+
+@route("PUT", REPOSITORY + "/issues/{number}/lock")
+def lock_issue(_, number):
+    known("issues", number)["locked"] = True
+    return 204, None
+
+
+@route("POST", REPOSITORY + "/issues/{number}/labels")
+def add_labels(asked, number):
+    row = known("issues", number)
+    has = {one["name"] for one in row["labels"]}
+    row["labels"] += [label(name) for name in asked.json["labels"] if name not in has]
+    return row["labels"]
+
+
+@route("DELETE", REPOSITORY + "/issues/{number}/labels/{name}")
+def remove_label(_, number, name):
+    row = known("issues", number)
+    left = [one for one in row["labels"] if one["name"] != name]
+    if left == row["labels"]:
+        fail(404, "Label does not exist")
+    row["labels"] = left
+    return left
+
+
+@route("GET", REPOSITORY + "/releases")
+def releases(asked):
+    return asked.page(list(reversed(state["releases"].values())))
+
+
+@route("POST", REPOSITORY + "/releases")
+def create_release(asked):
+    fresh = {"name": None, "body": None, "draft": False, "prerelease": False}
+    return 201, added("releases", **fresh | asked.json)
+
+
+@route("GET", REPOSITORY + "/releases/{number}")
+def get_release(_, number):
+    return known("releases", number)
+
+
+@route("PATCH", REPOSITORY + "/releases/{number}")
+def update_release(asked, number):
+    row = known("releases", number)
+    row |= asked.json
+    return row
+
+
+@route("DELETE", REPOSITORY + "/releases/{number}")
+def delete_release(_, number):
+    known("releases", number)
+    del state["releases"][int(number)]
+    return 204, None
+
+
+def shown(asset):
+    return {name: value for name, value in asset.items() if name not in ("bytes", "release")}
+
+
+@route("GET", REPOSITORY + "/releases/{number}/assets")
+def assets(asked, number):
+    known("releases", number)
+    return asked.page([shown(asset) for asset in state["assets"].values() if asset["release"] == int(number)])
+
+
+@route("POST", REPOSITORY + "/releases/{number}/assets", UPLOADS)
+def upload_asset(asked, number):
+    known("releases", number)
+    name = asked.query["name"]
+    if any((asset["release"], asset["name"]) == (int(number), name) for asset in state["assets"].values()):
+        fail(422, "Validation Failed")
+    about = {"label": asked.query.get("label"), "content_type": asked.headers["Content-Type"], "size": len(asked.body)}
+    return 201, shown(added("assets", release=int(number), name=name, **about, bytes=asked.body))
+
+
+@route("GET", REPOSITORY + "/releases/assets/{number}")
+def get_asset(asked, number):
+    asset = known("assets", number)
+    if asked.headers["Accept"] != "application/octet-stream":
+        return shown(asset)
+    return 302, None, {"Location": f"https://{ASSETS}/github-production/{number}?sig=s3cret&name={asset['name']}"}
+
+
+@route("GET", "/github-production/{number}", ASSETS)
+def asset_content(asked, number):
+    asset = known("assets", number)
+    headers = {"Content-Type": asset["content_type"], "Content-Disposition": f"attachment; filename={asset['name']}"}
+    return 200, asset["bytes"], headers
+
+
+@route("DELETE", REPOSITORY + "/releases/assets/{number}")
+def delete_asset(_, number):
+    known("assets", number)
+    del state["assets"][int(number)]
+    return 204, None
+
+
+@route("GET", REPOSITORY + "/contents/")
+def root(_):
+    return [entry(path, content) for path, content in state["files"].items() if "/" not in path]
+
+
+@route("GET", REPOSITORY + "/contents/{path}")
+def contents(asked, path):
+    if asked.query.get("ref", "main") != "main":
+        fail(404, "No commit found for the ref")
+    content = state["files"].get(path)
+    if content is None:
+        within = [entry(name, content) for name, content in state["files"].items() if name.startswith(path + "/")]
+        return within or fail(404, "Not Found")
+    if asked.headers["Accept"] == "application/vnd.github.raw+json":
+        return 200, content, {"Content-Type": "application/vnd.github.raw+json; charset=utf-8"}
+    return entry(path, content) | {"encoding": "base64", "content": base64.encodebytes(content).decode()}
+
+
+@route("PUT", REPOSITORY + "/contents/{path}")
+def put_contents(asked, path):
+    before = state["files"].get(path)
+    if before is not None and "sha" not in asked.json:
+        fail(422, 'Invalid request.\n\n"sha" wasn\'t supplied.')
+    if before is not None and asked.json["sha"] != digest(before):
+        fail(409, f"{path} does not match {asked.json['sha']}")
+    content = base64.b64decode(asked.json["content"], validate=True)
+    state["files"][path] = content
+    return 200 if before else 201, {"content": entry(path, content), "commit": {"message": asked.json["message"]}}
+
+
+@route("DELETE", REPOSITORY + "/contents/{path}")
+def delete_contents(asked, path):
+    if path not in state["files"]:
+        fail(404, "Not Found")
+    if asked.json["sha"] != digest(state["files"][path]):
+        fail(409, f"{path} does not match {asked.json['sha']}")
+    del state["files"][path]
+    return {"content": None, "commit": {"message": asked.json["message"]}}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+
+    def log_message(self, *_):
+        pass
+
+    def page(self, rows):
+        """A page of rows, with the header `Link`."""
+        size, page = min(int(self.query.get("per_page", 30)), MOST_ROWS), int(self.query.get("page", 1))
+        last = -(-len(rows) // size)
+        if page < last:
+            def link(number, name):
+                query = urllib.parse.urlencode(self.query | {"page": number})
+                return f'<https://{API}{self.place}?{query}>; rel="{name}"'
+            self.more["Link"] = f"{link(page + 1, 'next')}, {link(last, 'last')}"
+        return rows[(page - 1) * size : page * size]
+
+    def answer(self):
+        url = urllib.parse.urlsplit(self.path)
+        self.place, self.query = url.path, dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.more = {"X-GitHub-Request-Id": "ABCD:1234", "X-RateLimit-Remaining": "4999"}
+        host = self.headers["Host"] if self.headers["Host"] in (UPLOADS, ASSETS) else API
+        try:
+            self.check(host)
+            self.json = json.loads(self.body) if self.body and host == API else None
+            with lock:
+                answer = self.found(host)
+        except Refused as refused:
+            message = {"message": str(refused), "documentation_url": "https://docs.github.com/rest", "status": str(refused.status)}
+            answer = refused.status, message, {name.replace("_", "-"): value for name, value in refused.headers.items()}
+        self.send(*answer if isinstance(answer, tuple) else (200, answer))
+
+    def check(self, host):
+        authorization = self.headers.get("Authorization")
+        if host == ASSETS:
+            # The URL is signed; another authorization beside that is refused.
+            return fail(400, "InvalidAuthenticationInfo") if authorization else None
+        if authorization != f"Bearer {TOKEN}":
+            fail(401, "Bad credentials")
+        if self.headers.get("X-GitHub-Api-Version") != "2022-11-28" or not self.headers.get("User-Agent"):
+            fail(403, "Request forbidden by administrative rules.")
+
+    def found(self, host):
+        for at, method, pattern, function in routes:
+            match = pattern.match(self.place)
+            if match and (at, method) == (host, self.command):
+                names = {name: urllib.parse.unquote(text) for name, text in match.groupdict().items()}
+                return function(self, **names)
+        return fail(404, "Not Found")
+
+    def send(self, status, document, headers=()):
+        content = document if isinstance(document, bytes) else b"" if document is None else json.dumps(document).encode()
+        self.send_response(status)
+        all_headers = {"Content-Type": "application/json; charset=utf-8"} | self.more | dict(headers)
+        if status != 204:
+            all_headers["Content-Length"] = str(len(content))
+        for name, value in all_headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
+
+
+if __name__ == "__main__":
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), Handler)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()

@@ -59,9 +59,10 @@ test.each([
 	},
 	{
 		name: 'github',
-		packed: 'n8n-nodes-github-issues',
+		packed: 'n8n-nodes-github',
 		operation: ['issue', 'get'],
-		parameters: { owner: 'octocat', repo: 'hello', issueNumber: 7 },
+		parameters: { owner: 'octocat', repository: 'hello', issueNumber: 7 },
+		base: 'server',
 		secret: { accessToken: 'ghp_0123456789abcdefghijABCDEFGHIJ012345' },
 		line: 'GET /repos/octocat/hello/issues/7',
 		body: '',
@@ -77,7 +78,7 @@ test.each([
 		body: '',
 		headers: {},
 	},
-])('$name is packed under its own name, and runs', async ({ name, packed, operation: [resource, operation], parameters, secret, line, body, headers }) => {
+])('$name is packed under its own name, and runs', async ({ name, packed, operation: [resource, operation], parameters, base, secret, line, body, headers }) => {
 	const dir = join(root, 'examples', name);
 	const to = join(home, name);
 	const nodule = join(target, 'release/nodule');
@@ -113,7 +114,7 @@ test.each([
 		getNode: () => ({ name: 'Node', parameters: set }),
 		continueOnFail: () => false,
 		getTimezone: () => 'UTC',
-		getCredentials: async () => await Promise.resolve({ baseUrl, ...secret }),
+		getCredentials: async () => await Promise.resolve({ [base ?? 'baseUrl']: baseUrl, ...secret }),
 		getExecutionCancelSignal: () => undefined,
 		getNodeParameter: (parameter: string) => set[parameter],
 	};

@@ -1,164 +1,102 @@
-//! Issues of a repository.
+//! Repositories of GitHub: their files, issues and releases, and whose they are.
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
-use nodule_sdk::prelude::*;
+mod account;
+mod file;
+mod issue;
+mod release;
+mod repository;
 
-const STATES: &[Choice] = &[worded("open", "Open"), worded("closed", "Closed")];
-const LISTED: &[Choice] = &[worded("open", "Open"), worded("closed", "Closed"), worded("all", "All")];
-const REASONS: &[Choice] = &[worded("completed", "Completed"), worded("not_planned", "Not Planned"), worded("reopened", "Reopened")];
-const LOCK_REASONS: &[Choice] =
-    &[worded("off-topic", "Off-Topic"), worded("too heated", "Too Heated"), worded("resolved", "Resolved"), worded("spam", "Spam")];
-const SORTS: &[Choice] = &[worded("created", "Created"), worded("updated", "Updated"), worded("comments", "Comments")];
+use nodule_sdk::UsualHeaders;
+use nodule_sdk::prelude::*;
 
 // What the form looks up.
 const OWNERS: Operation = Operation {
-    group: "issue", name: "owners", title: "List Owners", about: "List users and organisations", action: "List owners",
+    group: "repository", name: "owners", title: "List Owners", about: "List users and organisations", action: "List owners",
     effect: Effect::Read, evidence: "a query by GET",
     request: get("/search/users"),
     parameters: &[text("q", "Search").or_text("repos:>0")],
     output: pages("/items", link()),
 };
 const REPOSITORIES: Operation = Operation { request: get("/users/{owner}/repos"), parameters: &[OWNER], output: pages("", link()), ..OWNERS };
-const LABELS: Operation = Operation { request: get("/repos/{owner}/{repo}/labels"), parameters: &[OWNER, REPO], ..REPOSITORIES };
+const LABELS: Operation = Operation { request: get("/repos/{owner}/{repository}/labels"), parameters: &[OWNER, REPOSITORY], ..REPOSITORIES };
 
-const OWNER: Parameter = reference_to("owner", "Owner", &ask(&OWNERS, "/login", "/login").search("q"))
-    .required().placeholder("octocat").about("Who the repository belongs to");
-const REPO: Parameter = reference_to("repo", "Repository", &ask(&REPOSITORIES, "/name", "/name").about("/description").search_labels())
-    .required().about("The repository's name, without its owner");
+// What most operations have.
+const OWNER: Parameter = reference_to("owner", "Repository Owner", &ask(&OWNERS, "/login", "/login").search("q")
+    .id_in_url("https://[^/]+/([-_0-9a-zA-Z]+).*")).required().placeholder("octocat").about("A user or an organisation");
+const REPOSITORY: Parameter = reference_to("repository", "Repository Name", &ask(&REPOSITORIES, "/name", "/name").about("/description").search_labels()
+    .id_in_url("https://[^/]+/[-_0-9a-zA-Z]+/([-_.0-9a-zA-Z]+).*")).required().about("Without its owner");
 const LABEL: Asked = ask(&LABELS, "/name", "/name").about("/description").search_labels();
-const NUMBER: Parameter = text("issueNumber", "Issue Number").required().about("The number after the #");
+const PAGE: Parameter = page_size("limit", 50).wire("per_page");
+const DATA: Parameter = text("binaryPropertyName", "Put Output File in Field").required().or_text("data").unsent();
 
-const LIST: Operation = Operation {
-    group: "issue",
-    name: "list",
-    title: "List Issues",
-    about: "List the issues of a repository",
-    action: "List issues",
-    effect: Effect::Read,
-    evidence: "a query by GET",
-    request: get("/repos/{owner}/{repo}/issues"),
-    parameters: &[
-        OWNER, REPO,
-        RETURN_ALL,
-        page_number("page"),
-        page_size("perPage", 30).wire("per_page"),
-        choice("state", "State", LISTED).or_text("open"),
-        text("labels", "Labels").about("Only issues with all of these, with commas between them"),
-        choice("sort", "Sort", SORTS),
-        date_time("since", "Since").about("Only issues that changed since then"),
-    ],
-    output: pages("", link()),
-};
+const SORTS: &[Choice] = &[worded("created", "Created"), worded("updated", "Updated"), worded("comments", "Comments")];
+const DIRECTIONS: &[Choice] = &[worded("asc", "Ascending"), worded("desc", "Descending")];
+const STATES: &[Choice] = &[worded("all", "All"), worded("closed", "Closed"), worded("open", "Open")];
+const STATE: Parameter = choice("state", "State", STATES);
+const DIRECTION: Parameter = choice("direction", "Direction", DIRECTIONS);
 
-const GET: Operation = Operation {
-    name: "get",
-    title: "Get Issue",
-    about: "Fetch one issue",
-    action: "Get an issue",
-    request: get("/repos/{owner}/{repo}/issues/{issueNumber}"),
-    parameters: &[OWNER, REPO, NUMBER],
-    output: answer(),
-    ..LIST
-};
+const VERSION: (&str, &str) = ("x-github-api-version", "2022-11-28");
+const AGENT: (&str, &str) = ("user-agent", "github-node/0.1.0");
+const JSON: UsualHeaders = &[("accept", "application/vnd.github+json"), VERSION, AGENT];
 
-const CREATE: Operation = Operation {
-    name: "create",
-    title: "Create Issue",
-    about: "Open an issue",
-    action: "Create an issue",
-    effect: Effect::Write,
-    evidence: "every POST opens another one",
-    request: post("/repos/{owner}/{repo}/issues"),
-    parameters: &[
-        OWNER, REPO,
-        text("title", "Title").required(),
-        text("body", "Body").about("What the issue says, in Markdown"),
-        texts("labels", "Labels"),
-        texts("assignees", "Assignees").placeholder("octocat"),
-        int_from("milestone", "Milestone", 1, None).about("The number of the milestone"),
-    ],
-    ..GET
-};
-
-const UPDATE: Operation = Operation {
-    name: "update",
-    title: "Update Issue",
-    about: "Change what is set, and nothing else, of an issue",
-    action: "Update an issue",
-    effect: Effect::Idempotent,
-    evidence: "PATCH sets values",
-    request: patch("/repos/{owner}/{repo}/issues/{issueNumber}"),
-    parameters: &[
-        OWNER, REPO, NUMBER,
-        text("title", "Title"),
-        text("body", "Body"),
-        choice("state", "State", STATES),
-        choice("stateReason", "State Reason", REASONS).wire("state_reason"),
-        texts("labels", "Labels").about("Take the place of those that it has"),
-        int_from("milestone", "Milestone", 1, None),
-    ],
-    ..GET
-};
-
-const ADD_LABELS: Operation = Operation {
-    name: "addLabels",
-    title: "Add Labels",
-    about: "Add labels to an issue",
-    action: "Add labels to an issue",
-    evidence: "an issue has a label once",
-    request: post("/repos/{owner}/{repo}/issues/{issueNumber}/labels"),
-    parameters: &[OWNER, REPO, NUMBER, texts("labels", "Labels").required()],
-    ..UPDATE
-};
-
-const REMOVE_LABEL: Operation = Operation {
-    name: "removeLabel",
-    title: "Remove Label",
-    about: "Take a label off an issue",
-    action: "Remove a label from an issue",
-    evidence: "a label that is gone stays gone; the second time is answered with 404",
-    request: delete("/repos/{owner}/{repo}/issues/{issueNumber}/labels/{label}"),
-    parameters: &[OWNER, REPO, NUMBER, reference_to("label", "Label", &LABEL).required()],
-    ..UPDATE
-};
-
-const LOCK: Operation = Operation {
-    name: "lock",
-    title: "Lock Issue",
-    about: "Let none but collaborators comment on an issue",
-    action: "Lock an issue",
-    evidence: "PUT",
-    request: put("/repos/{owner}/{repo}/issues/{issueNumber}/lock"),
-    parameters: &[OWNER, REPO, NUMBER, choice("lockReason", "Reason", LOCK_REASONS).wire("lock_reason")],
-    ..UPDATE
-};
+const API: Parameter = text("server", "GitHub Server").required().or_text("https://api.github.com").about("Another one for GitHub Enterprise");
+const ACCESS: &[&str] = &["githubApi", "githubOAuth2Api"];
+/// Where assets go.
+const UPLOADS: &str = "https://uploads.github.com";
 
 /// The node.
 pub static SERVICE: Service = Service {
-    name: "githubIssues",
-    title: "GitHub Issues",
-    about: "Issues of GitHub repositories, and their labels",
-    documentation: Some("https://docs.github.com/rest/issues"),
-    groups: &[Group { name: "issue", title: "Issue", about: "Issues of a repository, and their labels" }],
-    credentials: &[Credential {
-        name: "githubIssuesApi",
-        title: "GitHub API",
-        fields: &[
-            text("baseUrl", "Base URL").required().or_text("https://api.github.com"),
-            secret("accessToken", "Access Token").required(),
-        ],
-        scheme: fixed(&[("authorization", "Bearer {accessToken}")]),
-        test: Some("/user"),
-        ..Credential::NEW
-    }],
-    headers: &[
-        ("accept", "application/vnd.github+json"),
-        ("x-github-api-version", "2022-11-28"),
-        ("user-agent", "github-node/0.1.0"),
+    name: "github",
+    title: "GitHub",
+    about: "Files, issues and releases of GitHub repositories",
+    documentation: Some("https://docs.github.com/rest"),
+    groups: &[
+        Group { name: "file", title: "File", about: "Files of a repository" },
+        Group { name: "issue", title: "Issue", about: "Issues of a repository, and their labels" },
+        Group { name: "organization", title: "Organization", about: "Organisations" },
+        Group { name: "release", title: "Release", about: "Releases of a repository, and their assets" },
+        Group { name: "repository", title: "Repository", about: "Repositories, and what they have" },
+        Group { name: "user", title: "User", about: "Users" },
     ],
+    credentials: &[
+        Credential {
+            name: "githubApi", title: "GitHub API",
+            fields: &[API, secret("accessToken", "Access Token").required()],
+            base_url: Some("server"), scheme: fixed(&[("authorization", "Bearer {accessToken}")]), test: Some("/user"), ..Credential::NEW
+        },
+        Credential {
+            name: "githubOAuth2Api", title: "GitHub OAuth2 API",
+            fields: &[API, text("clientId", "Client ID").required(), secret("clientSecret", "Client Secret").required()],
+            base_url: Some("server"),
+            scheme: oauth2(&OAuth2 {
+                authorization_url: Some("https://github.com/login/oauth/authorize"),
+                token_url: "https://github.com/login/oauth/access_token",
+                scopes: &["repo", "admin:org"],
+                client_in_body: true,
+                client_secret: Some("clientSecret"),
+                ..OAuth2::NEW
+            }),
+            test: Some("/user"), ..Credential::NEW
+        },
+    ],
+    origins: &[
+        Origin { url: UPLOADS, access: ACCESS, reason: "Assets of releases are uploaded there" },
+        Origin { url: "https://*.githubusercontent.com", access: &[], reason: "GitHub redirects downloads of assets there, to signed URLs" },
+    ],
+    headers: JSON,
     errors: errors(&["/message"]).request_id_header("x-github-request-id"),
-    operations: &[&LIST, &GET, &CREATE, &UPDATE, &ADD_LABELS, &REMOVE_LABEL, &LOCK],
+    operations: &[
+        &file::CREATE, &file::DELETE, &file::EDIT, &file::GET, &file::LIST,
+        &issue::CREATE, &issue::CREATE_COMMENT, &issue::EDIT, &issue::GET, &issue::LOCK, &issue::ADD_LABELS, &issue::REMOVE_LABEL,
+        &account::GET_MEMBERS, &account::GET_ORGANIZATION_REPOSITORIES,
+        &release::CREATE, &release::DELETE, &release::GET, &release::GET_ALL, &release::UPDATE,
+        &release::GET_ASSETS, &release::UPLOAD_ASSET, &release::DOWNLOAD_ASSET, &release::DELETE_ASSET,
+        &repository::GET, &repository::GET_ISSUES, &repository::GET_LICENSE, &repository::GET_PROFILE, &repository::GET_PULL_REQUESTS,
+        &repository::LIST_POPULAR_PATHS, &repository::LIST_REFERRERS,
+        &account::GET_USER_REPOSITORIES, &account::GET_USER_ISSUES, &account::INVITE,
+    ],
     ..Service::NEW
 };
 
-nodule_sdk::export!(SERVICE, choices);
+nodule_sdk::export!(SERVICE, choices, files);
