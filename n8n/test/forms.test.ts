@@ -78,6 +78,9 @@ describe('a list', () => {
 		expect(read(() => [{ row: 'a' }])).toBe('{"places":[{"row":"a"}]}');
 	});
 	test('of single values is a list of them', () => expect(item({ names: ['a', 'b'] })).toEqual({ names: ['a', 'b'] }));
+	test('of single values may be stored as those of n8n are, each with its name', () => {
+		expect(item({ names: [{ name: 'a' }, 'b', { other: 'c' }] as INodeParameters[] })).toEqual({ names: ['a', 'b', { other: 'c' }] });
+	});
 	test('of single values has only those that are filled in, and none of them leaves the default to the host', () => {
 		expect(item({ names: ['a', [], ''] as string[] })).toEqual({ names: ['a', ''] });
 		expect(item({ names: [] })).toEqual({});

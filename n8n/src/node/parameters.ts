@@ -98,7 +98,14 @@ function values(form: Form, parameter: Parameter, found: unknown, isAdded: boole
 	// Only a list to choose from shows its default, so that it may have been emptied.
 	const showsDefault = parameter.default !== undefined && each?.kind.dynamic !== undefined;
 	if (filledIn.length === 0 && !isAdded && !showsDefault) return undefined;
-	return each ? filledIn.map((one) => member(form, each, one, true)) : filledIn;
+	return each ? filledIn.map((one) => member(form, each, only(each, one), true)) : filledIn;
+}
+
+/** n8n's own nodes store a list of single values as collections of one field, whose name it is: `[{ label: 'bug' }]`. */
+function only({ kind, name }: Parameter, one: unknown): unknown {
+	if (kind.type === 'anyJson' || !isObject(one)) return one;
+	const [first, ...others] = Object.keys(one);
+	return first === name && others.length === 0 ? one[name] : one;
 }
 
 function rows(form: Form, { kind }: Parameter, found: unknown): unknown {

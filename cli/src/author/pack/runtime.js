@@ -1239,7 +1239,12 @@ function values(form, parameter, found, isAdded) {
   const filledIn = found.filter((one) => !isEmptyList(one));
   const showsDefault = parameter.default !== void 0 && each?.kind.dynamic !== void 0;
   if (filledIn.length === 0 && !isAdded && !showsDefault) return void 0;
-  return each ? filledIn.map((one) => member(form, each, one, true)) : filledIn;
+  return each ? filledIn.map((one) => member(form, each, only(each, one), true)) : filledIn;
+}
+function only({ kind, name }, one) {
+  if (kind.type === "anyJson" || !isObject(one)) return one;
+  const [first, ...others] = Object.keys(one);
+  return first === name && others.length === 0 ? one[name] : one;
 }
 function rows(form, { kind }, found) {
   const row = (one) => within(form, kind.columns ?? [], one, false);
