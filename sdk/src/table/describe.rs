@@ -188,7 +188,9 @@ pub(crate) fn ids(prefix: &str, parameters: &[Parameter]) -> Vec<String> {
 
 /// A name may be `release_id`, and an ID not.
 pub(crate) fn id(prefix: &str, name: &str) -> String {
-    joined(prefix, ".", name)
+    let mut id = joined(prefix, ".", name);
+    id.retain(|character| character != '_');
+    id
 }
 
 /// As [`joined`].
@@ -197,13 +199,8 @@ pub(crate) fn owned(text: &str) -> String {
     text.to_owned()
 }
 
-/// Out of line, where each caller would have its own; so what only IDs need is here, too.
+/// Out of line, where each caller would have its own.
 #[inline(never)]
 fn joined(before: &str, between: &str, behind: &str) -> String {
-    if between != " "
-        && let Some((name, rest)) = behind.split_once('_')
-    {
-        return joined(&joined(before, between, name), "", rest);
-    }
     [before, between, behind].concat()
 }
