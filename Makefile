@@ -34,8 +34,9 @@ EXAMPLE_NODES := $(patsubst examples/%/nodule.toml,%,$(wildcard examples/*/nodul
 examples: programs ## Build the components of the examples in Rust, such as target/stripe.wasm
 	@for name in $(EXAMPLE_NODES); do $(NODULE) build examples/$$name --profile component --output target/$$name.wasm >/dev/null || exit 1; done
 
-check-examples: examples ## Replay the recorded cases of the SDK's examples
+check-examples: examples ## Replay the recorded cases of the examples in Rust, and compare what their pages say (UPDATE=1 writes them)
 	@for name in $(EXAMPLE_NODES); do $(NODULE) check target/$$name.wasm examples/$$name/cases || exit 1; done
+	@python3 -B examples/page.py $(if $(UPDATE),--update)
 
 build: component ## Leave target/release/nodule, target/release/simulator and target/socialhub.wasm
 

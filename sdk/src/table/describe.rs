@@ -188,8 +188,10 @@ pub(crate) fn ids(prefix: &str, parameters: &[Parameter]) -> Vec<String> {
 
 /// A name may be `release_id`, and an ID not.
 pub(crate) fn id(prefix: &str, name: &str) -> String {
-    let mut id = joined(prefix, ".", name);
-    id.retain(|character| character != '_');
+    let mut id = joined(prefix, ".", "");
+    for part in name.split('_') {
+        id = joined(&id, "", part);
+    }
     id
 }
 
