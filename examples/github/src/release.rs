@@ -12,7 +12,7 @@ const BODY: Parameter = multiline("body", "Body").about("What it says, in Markdo
 const DRAFT: Parameter = boolean("draft", "Draft").about("Whether only who may write to the repository sees it");
 const PRERELEASE: Parameter = boolean("prerelease", "Prerelease").about("Whether it is no full release");
 const OCTETS: UsualHeaders = &[("accept", "application/octet-stream"), VERSION, AGENT];
-const TARGET: Parameter = text("target_commitish", "Target Commitish").about("The branch or commit that its tag is made of, where there is no such tag");
+const TARGET: Parameter = text("target_commitish", "Target Commitish").about("The branch or commit that a new tag is made of");
 
 pub const GET: Operation = Operation {
     group: "release",

@@ -22,7 +22,10 @@ export const credentials = (url) => {
 };
 
 /** As n8n's credential `githubApi` says. */
-export const authenticate = ({ accessToken }, options) => ({ ...options, headers: { ...options.headers, Authorization: `token ${accessToken}` } });
+export const authenticate = ({ accessToken }, options) => {
+	const headers = { ...options.headers, Authorization: `token ${accessToken}` };
+	return { ...options, headers };
+};
 
 const LISTS = /\/(issues|pulls|releases|repos|members|paths|referrers)$/;
 const RAW = 'application/vnd.github.raw+json';
@@ -47,7 +50,8 @@ export function answer({ method, target, accept }) {
 const each = (change) => ({ requests }, ours) => requests.forEach((request, index) => change(request, ours.requests[index] ?? {}));
 const eachTarget = (change) => each((request, ours) => (request.target = change(request.target, ours.target ?? '')));
 /** JSON with its members in one order. */
-const sorted = (json) => JSON.stringify(json, (_, value) => (Object(value) === value && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort()) : value));
+const inOneOrder = (_, value) => (Object(value) === value && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort()) : value);
+const sorted = (json) => JSON.stringify(json, inOneOrder);
 const eachBody = (change) => each((request) => {
 	if (!request.body) return;
 	const body = JSON.parse(request.body);
