@@ -96,7 +96,10 @@ def row(name):
         table, functions = lines(sources)
         text = "\n".join(source.read_text() for source in sources)
         found = [feature for feature, pattern in FEATURES if pattern and re.search(pattern, text)]
-        uses = ", ".join(([] if "Credential {" in text else ["no credential"]) + found)
+        if "Credential {" not in text:
+            # Its first origin takes the place of a base URL.
+            found = ["no credential", *(feature for feature in found if feature != "a second origin")]
+        uses = ", ".join(found)
     against = ", ".join(sorted({against for _, against in recorded}))
     return f"| [{name}](../examples/{name}) | {len(operations)} | {table} | {functions} | {uses} | {len(recorded)} | {against} |\n"
 
