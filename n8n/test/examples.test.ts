@@ -78,6 +78,21 @@ test.each([
 		body: '',
 		headers: {},
 	},
+	{
+		name: 'redmine',
+		packed: 'n8n-nodes-redmine-server',
+		operation: ['issue', 'create'],
+		parameters: {
+			authentication: 'redmineApi',
+			projectId: { __rl: true, mode: 'id', value: 'kites' },
+			subject: 'It rains',
+			customFields: { mappingMode: 'defineBelow', value: { 1: 'red', 7: ['Silk'] }, schema: [{ id: '1' }, { id: '7' }] },
+		},
+		secret: { apiKey: '0123456789abcdef0123456789abcdef01234567' },
+		line: 'POST /issues.json',
+		body: '{"issue":{"project_id":"kites","subject":"It rains","custom_fields":[{"id":"1","value":"red"},{"id":"7","value":["Silk"]}]}}',
+		headers: { 'x-redmine-api-key': '0123456789abcdef0123456789abcdef01234567' },
+	},
 ])('$name is packed under its own name, and runs', async ({ name, packed, operation: [resource, operation], parameters, base, secret, line, body, headers }) => {
 	const dir = join(root, 'examples', name);
 	const to = join(home, name);
