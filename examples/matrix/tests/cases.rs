@@ -1,0 +1,3 @@
+//! One test for each recorded case.
+
+nodule_sdk::recorded_cases!(matrix::SERVICE, "cases");
