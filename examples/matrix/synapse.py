@@ -42,7 +42,7 @@ def configuration(folder, port, secret):
         "enable_search": False,
         "max_upload_size": "100M",
         # Short, so that a test sees a session renewed.
-        "refreshable_access_token_lifetime": "10s",
+        "refreshable_access_token_lifetime": "4s",
         "rc_message": UNLIMITED,
         "rc_registration": UNLIMITED,
         "rc_login": address,

@@ -69,6 +69,17 @@ test.each([
 		headers: { authorization: 'Bearer ghp_0123456789abcdefghijABCDEFGHIJ012345' },
 	},
 	{
+		name: 'matrix',
+		packed: 'n8n-nodes-matrix-rooms',
+		operation: ['message', 'createOnce'],
+		parameters: { authentication: 'matrixApi', roomId: '!a:b', text: 'Hi', transactionId: 'T1' },
+		base: 'homeserverUrl',
+		secret: { accessToken: 'syt_0123456789abcdefghij' },
+		line: 'PUT /_matrix/client/v3/rooms/%21a%3Ab/send/m.room.message/T1',
+		body: '{"msgtype":"m.text","body":"Hi"}',
+		headers: { authorization: 'Bearer syt_0123456789abcdefghij' },
+	},
+	{
 		name: 'telegram',
 		packed: 'n8n-nodes-telegram-bot',
 		operation: ['chat', 'get'],
