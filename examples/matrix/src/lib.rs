@@ -165,11 +165,12 @@ const HOMESERVER: Parameter = text("homeserverUrl", "Homeserver URL").required()
 pub static SERVICE: Service = Service {
     name: "matrixRooms", title: "Matrix", about: "Rooms, messages, members and media of a Matrix homeserver",
     documentation: Some("https://spec.matrix.org/latest/client-server-api/"), aliases: &["Element", "Synapse", "chat"],
+    // What n8n's node takes for granted stands first: a stored workflow does not say it.
     groups: &[
+        Group { name: "message", title: "Message", about: "Messages in rooms" },
         Group { name: "account", title: "Account", about: "Who is logged in" },
         Group { name: "event", title: "Event", about: "Events of rooms" },
         Group { name: "media", title: "Media", about: "Files in rooms" },
-        Group { name: "message", title: "Message", about: "Messages in rooms" },
         Group { name: "room", title: "Room", about: "Rooms, and who is in them" },
         Group { name: "roomMember", title: "Room Member", about: "Members of rooms" },
     ],
@@ -193,7 +194,7 @@ pub static SERVICE: Service = Service {
     headers: &[("user-agent", "matrix-node/0.1.0")],
     errors: errors(&["/error"]).code(&["/errcode"]).wait_ms(&["/retry_after_ms"]),
     operations: &[
-        &ME, &GET_EVENT, &DOWNLOAD, &UPLOAD, &CREATE, &CREATE_ONCE, &GET_MESSAGES,
+        &CREATE, &CREATE_ONCE, &GET_MESSAGES, &ME, &GET_EVENT, &UPLOAD, &DOWNLOAD,
         &CREATE_ROOM, &INVITE, &JOIN, &KICK, &LEAVE, &GET_MEMBERS,
     ], ..Service::NEW
 };
