@@ -98,6 +98,10 @@ class Operations(WithSynapse):
         every = self.rows("message.getAll", roomId=room, returnAll=True, dir="f", otherOptions=messages)
         self.assertEqual([event["content"]["body"] for event in every], ["0", "1", "2", "3", "4"])
 
+    def test_a_room_may_be_named_by_its_link(self):
+        link = {"mode": "url", "value": f"https://matrix.to/#/{self.room}?via=matrix.test"}
+        self.assertIn(self.ada.id, self.members(link, membership="join"))
+
     def test_a_room_is_made_and_people_come_and_go(self):
         room = self.one("room.create", roomName="Lines", roomAlias="lines", preset="private_chat")["room_id"]
         for _ in range(2):
@@ -179,8 +183,9 @@ class Failures(WithSynapse):
 
 
 class ExactlyOnce(WithSynapse):
-    def start(self, command):
-        process = subprocess.Popen([NODULE, *map(str, command)], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def start(self, command, log):
+        with log.open("wb") as out:
+            process = subprocess.Popen([NODULE, *map(str, command)], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=out)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process
@@ -207,7 +212,7 @@ class ExactlyOnce(WithSynapse):
                 journal = pathlib.Path(node.folder.name) / "journal.sqlite"
                 item = {"roomId": room, "text": "once", "transactionId": "T1"}
                 command = node.command(["message", "createOnce"], [item], "--journal", journal)
-                running = self.start(command)
+                running = self.start(command, journal.with_suffix(".log"))
                 self.wait(lambda: user.messages(room) == ["once"])
                 self.assertIsNone(running.poll(), "the answer was to be kept back")
                 running.kill()
@@ -236,10 +241,10 @@ class ExactlyOnce(WithSynapse):
         command = node.command(["message", "createOnce"], items, *flags)
         began = time.monotonic()
         for kill in range(kills):
-            running = self.start(command)
+            running = self.start(command, folder / "log")
             sent = MESSAGES * (kill + 1) // (kills + 1)
             self.wait(lambda: len(proxy.requests) >= sent or running.poll() is not None)
-            self.assertIsNone(running.poll(), f"kill {kill}: the run was over")
+            self.assertIsNone(running.poll(), f"kill {kill}: the run was over: {(folder / 'log').read_text()}")
             running.kill()
             running.wait()
         nodule(*command, timeout=3_600)

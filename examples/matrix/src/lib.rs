@@ -223,6 +223,7 @@ async fn send(item: &Item<'_>, message: Members) -> Result<String, Failure> {
 
 /// Uploads a file, and sends a message that shows it.
 async fn upload(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
+    // An item without the file was refused before.
     let Some(file) = item.file("binaryPropertyName") else { return Ok(Vec::new()) };
     let named = item.value("additionalFields").and_then(|fields| json::string(json::at(fields.plain(), "/fileName")?));
     let name = named.as_deref().unwrap_or(file.name());
