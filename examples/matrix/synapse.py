@@ -1,4 +1,7 @@
-"""A Synapse of one's own, with users, for the tests and for recordings. examples/matrix/setup installs it."""
+"""A Synapse of one's own, with users, for the tests and for recordings. examples/matrix/setup installs it.
+
+`python3 -B examples/matrix/synapse.py` serves until SIGTERM. When it is ready, it prints two users' credentials as a line of JSON.
+"""
 
 import base64
 import contextlib
@@ -7,13 +10,17 @@ import hmac
 import json
 import pathlib
 import secrets
+import signal
 import subprocess
+import sys
 import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
 
-from support import HERE, Server, free_port
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from support import HERE, Server, free_port  # noqa: E402
 
 FOLDER = HERE / "matrix"
 NAME = "matrix.test"
@@ -21,7 +28,7 @@ NAME = "matrix.test"
 UNLIMITED = {"per_second": 100_000, "burst_count": 100_000}
 
 
-def configuration(folder, port, secret):
+def configuration(folder, port, secret, lifetime):
     """As JSON, which is YAML."""
     address = {"address": UNLIMITED, "account": UNLIMITED, "failed_attempts": UNLIMITED}
     return json.dumps({
@@ -41,8 +48,7 @@ def configuration(folder, port, secret):
         "stats": {"enabled": False},
         "enable_search": False,
         "max_upload_size": "100M",
-        # Short, so that a test sees a session renewed.
-        "refreshable_access_token_lifetime": "4s",
+        "refreshable_access_token_lifetime": lifetime,
         "rc_message": UNLIMITED,
         "rc_registration": UNLIMITED,
         "rc_login": address,
@@ -55,16 +61,16 @@ def configuration(folder, port, secret):
 
 
 class Synapse:
-    """A homeserver with an empty database, until `stop`."""
+    """A homeserver with an empty database, until `stop`. `lifetime` is how long a session of a password lives."""
 
-    def __init__(self):
+    def __init__(self, lifetime="30s"):
         installed = subprocess.run([FOLDER / "setup"], check=True, capture_output=True, text=True).stdout.strip()
         self.folder = tempfile.TemporaryDirectory()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.secret = secrets.token_hex(16)
         config = pathlib.Path(self.folder.name) / "homeserver.yaml"
-        config.write_text(configuration(self.folder.name, self.port, self.secret))
+        config.write_text(configuration(self.folder.name, self.port, self.secret, lifetime))
         python = pathlib.Path(installed) / "python" / "bin" / "python"
         command = [python, "-m", "synapse.app.homeserver", "--config-path", config]
         self.server = Server(command, f"{self.url}/_matrix/client/versions", f"{self.folder.name}/log", cwd=self.folder.name)
@@ -143,3 +149,19 @@ class User:
     @property
     def password_credential(self):
         return {"$credential": "matrixPasswordApi", "homeserverUrl": self.synapse.url, "user": self.id, "password": self.password}
+
+
+def main():
+    # Before it starts: a test may end at any time.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    synapse = Synapse()
+    try:
+        ada, bob = synapse.register("ada"), synapse.register("bob")
+        print(json.dumps({"ada": ada.credential, "bob": bob.password_credential}), flush=True)
+        signal.pause()
+    finally:
+        synapse.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -38,9 +38,11 @@ ROOM_OF_MOCK = "!long:matrix.test"
 
 
 class WithSynapse(unittest.TestCase):
+    lifetime = "30s"
+
     @classmethod
     def setUpClass(cls):
-        cls.synapse = Synapse()
+        cls.synapse = Synapse(cls.lifetime)
         cls.addClassCleanup(cls.synapse.stop)
         cls.ada, cls.bob = cls.synapse.register("ada", admin=True), cls.synapse.register("bob")
         cls.room = cls.ada.room("Kites", room_alias_name="kites")
@@ -147,6 +149,9 @@ class Operations(WithSynapse):
 
 
 class Failures(WithSynapse):
+    # So short that a session ends within a run. Not shorter than a request takes on a slow machine: it is renewed once for an item.
+    lifetime = "4s"
+
     def test_an_unknown_token_and_a_wrong_password_are_matters_of_the_credential(self):
         for credential in (self.ada.credential | {"accessToken": "syt_unknown_0123456789"}, self.bob.password_credential | {"password": "wrong"}):
             node = self.node_of(credential)
