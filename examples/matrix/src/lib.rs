@@ -13,7 +13,7 @@ const ROOMS: Operation = Operation {
     effect: Effect::Read, evidence: "a query by GET",
     request: get("/_matrix/client/v3/joined_rooms"),
     parameters: &[],
-    output: pages("/joined_rooms", cursor("from", "/next_batch")),
+    output: pages("/joined_rooms", one_page()),
 };
 const ROOM_NAME: Operation = Operation {
     request: get("/_matrix/client/v3/rooms/{roomId}/state/m.room.name"),
@@ -23,7 +23,7 @@ const ROOM_NAME: Operation = Operation {
 const MEMBERS: Operation = Operation {
     request: get("/_matrix/client/v3/rooms/{roomId}/members"),
     parameters: &[ROOM_ID, text("membership", "Membership").or_text("join")],
-    output: pages("/chunk", cursor("at", "/next_batch")), ..ROOMS
+    output: pages("/chunk", one_page()), ..ROOMS
 };
 
 const ROOM_ID: Parameter = reference_to("roomId", "Room Name or ID",
