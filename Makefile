@@ -22,7 +22,7 @@ setup:
 
 .PHONY: programs examples check-examples
 programs: setup
-	$(CARGO) build --release -p nodule-cli -p socialhub-simulator $(EXAMPLE_NODES:%=-p %-node) -p xtask -p same-features
+	$(CARGO) build --release -p nodule-cli -p socialhub-simulator -p xtask -p same-features
 
 # By the command that every author has: what makes a component small and the same everywhere stands there.
 component: programs
@@ -47,7 +47,7 @@ test: build test-node test-host check-examples ## Pass all tests that need no he
 
 # With debug assertions and overflow checks: none of it links Wasmtime.
 test-node:
-	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p nodule-sdk -p socialhub-simulator -p xtask \
+	$(CARGO) test --quiet -p socialhub-node -p nodule-core -p nodule-sdk -p socialhub-simulator -p xtask $(EXAMPLE_NODES:%=-p %-node) \
 		--features nodule-sdk/cases,nodule-sdk/sign,nodule-sdk/xml
 
 test-host: build hostile-guests
