@@ -55,7 +55,14 @@ impl Client<'_> {
         if is_usual {
             request.usual = self.service.headers;
         }
-        if let Some(access) = self.access {
+        #[cfg(feature = "origins")]
+        let base = self.routed(&mut request);
+        // The node knows no fields of the origin's pattern: only a host gives access there.
+        #[cfg(feature = "origins")]
+        let access = self.access.filter(|_| matches!(base, Ok(Cow::Borrowed(_))));
+        #[cfg(not(feature = "origins"))]
+        let access = self.access;
+        if let Some(access) = access {
             for field in &access.query {
                 let separator = if request.target.contains('?') { '&' } else { '?' };
                 request.target.push(separator);
@@ -65,7 +72,24 @@ impl Client<'_> {
             }
             request.headers.extend_from_slice(&access.headers);
         }
-        self.requests.send(&self.base, request)
+        #[cfg(not(feature = "origins"))]
+        return self.requests.send(&self.base, request);
+        #[cfg(feature = "origins")]
+        async move {
+            self.requests.send(&*base?, request).await
+        }
+    }
+
+    /// Where a request goes.
+    #[cfg(feature = "origins")]
+    fn routed(&self, request: &mut Request) -> Result<Cow<'_, BaseUrl>, Broken> {
+        let origin = self.service.route.and_then(|route| route(self, request));
+        let Some(origin) = origin else {
+            return Ok(Cow::Borrowed(&self.base));
+        };
+        BaseUrl::parse(&origin)
+            .map(Cow::Owned)
+            .map_err(|why| Broken::Unsendable(format!("the request's origin: {why}")))
     }
 
     /// Send a request; the answer is a JSON document, an object or an array, or the failure that the service's table says.

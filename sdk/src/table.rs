@@ -27,9 +27,11 @@ pub use parameter::Parameter;
 use crate::answer::{Errors, Reads};
 use crate::base_url::BaseUrl;
 #[cfg(feature = "origins")]
-use crate::client::GoTo;
+use crate::client::{Client, GoTo};
 use crate::excerpt::shown;
 use crate::http::Method;
+#[cfg(feature = "origins")]
+use crate::http::Request;
 use crate::pages::Output;
 use crate::{Failure, UsualHeaders, percent};
 use body::Body;
@@ -60,6 +62,10 @@ pub struct Service {
     pub origins: &'static [Origin],
     /// What every request has, in lower case. The content type is the body's own.
     pub headers: UsualHeaders,
+    /// Takes a request to another origin: what of its path stands in the host's name, such as a bucket. It changes the request and says
+    /// the origin, which the service declares; nothing leaves the request as it is.
+    #[cfg(feature = "origins")]
+    pub route: Option<Route>,
     /// The headers of answers that functions look at, in lower case: no others come with an answer, but for those that the SDK looks at.
     pub looks_at: &'static [&'static str],
     /// How answers are read, where they are not JSON.
@@ -84,6 +90,8 @@ impl Service {
         credentials: &[],
         origins: &[],
         headers: &[],
+        #[cfg(feature = "origins")]
+        route: None,
         looks_at: &[],
         reads: None,
         errors: Errors::NEW,
@@ -109,6 +117,10 @@ impl Service {
         })
     }
 }
+
+/// Takes a request to another origin: `https://kites.s3.example.com`.
+#[cfg(feature = "origins")]
+pub type Route = fn(&Client, &mut Request) -> Option<String>;
 
 /// A resource of the service; n8n calls it so.
 #[derive(Clone, Copy)]

@@ -121,6 +121,49 @@ static NOT_NAMED: Service = Service {
     ..THINGS
 };
 
+static ROUTED: Service = Service {
+    operations: &[&Operation {
+        request: put("/{path+}"),
+        effect: Effect::Idempotent,
+        parameters: &[text("path", "Path").required()],
+        output: answer(),
+        ..CHANGED
+    }],
+    route: Some(|_, request| {
+        let (host, path) = request.target.get(1..)?.split_once('/')?;
+        let (host, path) = (format!("https://{host}.example.com"), format!("/{path}"));
+        request.target = path;
+        Some(host)
+    }),
+    ..NAMED
+};
+
+#[test]
+fn a_part_of_the_path_may_stand_in_the_hosts_name_where_the_node_adds_no_access() {
+    let run = |path: &str| {
+        let access = Access {
+            headers: vec![Field {
+                name: "authorization".to_owned(),
+                value: "Bearer t".to_owned(),
+            }],
+            query: Vec::new(),
+        };
+        let node = nodule_sdk::test(&ROUTED).access(access).reply(200, "{}");
+        let result = node.run("thing.changed", &format!(r#"{{"path":"{path}"}}"#));
+        let has_access = node.headers().first().is_some_and(|headers| !headers.is_empty());
+        (result, node.requests(), has_access)
+    };
+    let (_, requests, has_access) = run("kites/a b");
+    assert_eq!(requests, ["PUT https://kites.example.com/a%20b"]);
+    assert!(!has_access);
+    let (_, requests, has_access) = run("kites");
+    assert_eq!(requests, ["PUT /kites"]);
+    assert!(has_access);
+    let (result, requests, _) = run("@/a");
+    assert!(matches!(result, Err(Failure::InvalidInput(why)) if why.contains("origin")));
+    assert!(requests.is_empty());
+}
+
 /// A host that adds nothing itself gives the node what to add.
 #[test]
 fn access_goes_to_another_origin_only_where_each_credential_is_named() {
