@@ -1,0 +1,3 @@
+//! One test for each recorded case.
+
+nodule_sdk::recorded_cases!(s3::SERVICE, "cases");
