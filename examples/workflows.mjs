@@ -41,6 +41,8 @@ const server = createServer(async (request, response) => {
 	for await (const part of request) parts.push(part);
 	const { authorization, accept, 'content-type': contentType } = request.headers;
 	const asked = { method: request.method, target: request.url, authorization, accept, contentType, body: Buffer.concat(parts).toString() };
+	// What else of a request is compared, and what of it is another one each time.
+	compare.seen?.(asked, request.headers);
 	sent.push(asked);
 	const { status = 200, headers = { 'content-type': 'application/json' }, body } = compare.answer(asked);
 	response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body));

