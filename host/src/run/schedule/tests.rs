@@ -418,6 +418,16 @@ fn a_rate_lets_no_more_items_start_than_it_serves_soon() {
 }
 
 #[test]
+fn the_last_call_has_slots_for_several_requests_of_an_item() {
+    let mut run = Stepped::new(rules(Effect::Read));
+    run.take(None);
+    assert_eq!(run.start().unwrap().slots, 1, "another item may come");
+    run.take(None);
+    run.schedule.end_of_items();
+    assert_eq!(run.start().unwrap().slots, 3);
+}
+
+#[test]
 fn items_that_were_not_started_have_no_result_when_the_run_is_closed() {
     let mut run = Stepped::new(Rules {
         slots: 1,
