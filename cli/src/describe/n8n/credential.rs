@@ -2,10 +2,13 @@
 //!
 //! Where a user consents (`oauth2` with the authorization code), the type extends n8n's own, whose button and redirect URL
 //! serve. What the description says is filled in and hidden. With client credentials the host asks by itself.
+//!
+//! A type of fields that go into headers or the query says so in n8n's terms too, for n8n's own nodes: those that take a
+//! credential of that name, and HTTP Request. The node itself does not use it: the host adds what it adds.
 
 use std::fmt::Write as _;
 
-use nodule::description::{CredentialSpec, Grant, Indexed, Oauth2, Scheme};
+use nodule::description::{CredentialSpec, Grant, Indexed, Oauth2, Placement, Scheme, Template};
 use nodule::json;
 use nodule::json::Json;
 use nodule::url::form_urlencoded;
@@ -86,8 +89,50 @@ fn credential_type(node: &Indexed<'_>, credential: &CredentialSpec) -> Json {
         description.insert("extends", json!(["oAuth2Api"]));
         extend(node, oauth2, &mut properties);
     }
+    if let Scheme::Fixed(placement) = &credential.scheme
+        && let Some(authenticate) = generic(placement)
+    {
+        description.insert("authenticate", authenticate);
+    }
     description.insert("properties", Json::Array(properties));
     Json::Object(description)
+}
+
+/// What n8n's own nodes add to a request. Nothing, where n8n cannot say it.
+fn generic(placement: &Placement) -> Option<Json> {
+    let mut properties = json::Object::new();
+    let mut headers = json::Object::new();
+    for Template { name, template } in &placement.headers {
+        let pair = template
+            .strip_prefix("Basic {basic:")
+            .and_then(|rest| rest.strip_suffix('}'));
+        if let Some((user, password)) = pair.and_then(|pair| pair.split_once(':')) {
+            let field = |name: &str| json!(expression(&["{", name, "}"].concat()));
+            properties.insert(
+                "auth",
+                json!({"username": field(user), "password": field(password)}),
+            );
+        } else if template.contains("{basic:") {
+            return None;
+        } else {
+            headers.insert(name.clone(), json!(expression(template)));
+        }
+    }
+    let mut query = json::Object::new();
+    for Template { name, template } in &placement.query {
+        query.insert(name.clone(), json!(expression(template)));
+    }
+    for (name, values) in [("headers", headers), ("qs", query)] {
+        if !values.is_empty() {
+            properties.insert(name, Json::Object(values));
+        }
+    }
+    (!properties.is_empty()).then(|| json!({"type": "generic", "properties": properties}))
+}
+
+/// A template with fields, as n8n's expression.
+fn expression(template: &str) -> String {
+    filled(template, |name| format!("$credentials[{name}]"))
 }
 
 /// Names the client's fields as n8n's type does, and fills in what that type asks for besides.
@@ -139,13 +184,18 @@ fn url(template: &str) -> String {
     if !template.contains('{') {
         return template.to_owned();
     }
+    filled(template, |name| format!("encodeURIComponent($self[{name}])"))
+}
+
+/// Puts code in the place of each field, by its name in quotes.
+fn filled(template: &str, code: impl Fn(&str) -> String) -> String {
     let mut expression = "=".to_owned();
     for (position, part) in template.split('{').enumerate() {
         match part.split_once('}').filter(|_| position > 0) {
             Some((field, rest)) => {
-                let name = json!(field).to_string();
+                let code = code(&json!(field).to_string());
                 // Writing to a text cannot fail.
-                let _ = write!(expression, "{{{{ encodeURIComponent($self[{name}]) }}}}{rest}");
+                let _ = write!(expression, "{{{{ {code} }}}}{rest}");
             }
             None => expression.push_str(part),
         }

@@ -196,14 +196,14 @@ impl Form<'_> {
             if let Some(regex) = regex(pattern) {
                 mode.insert("extractValue", json!({"type": "regex", "regex": regex}));
                 let message = format!("Not the URL of a page of {}", parameter.display_name);
-                mode.insert("validation", validation(&regex, &message));
+                mode.insert("validation", validation(parameter, &regex, &message));
             }
             modes.push(Json::Object(mode));
         }
         let mut mode = object(json!({"displayName": "By ID", "name": "id", "type": "string"}));
         if let Some(regex) = reference.id.as_deref().and_then(regex) {
             let message = format!("Not an ID of {}", parameter.display_name);
-            mode.insert("validation", validation(&regex, &message));
+            mode.insert("validation", validation(parameter, &regex, &message));
         }
         modes.push(Json::Object(mode));
         let is_listed = dynamic.is_some() && parameter.default.is_none();
@@ -357,6 +357,12 @@ fn regex(pattern: &str) -> Option<String> {
     Some(pattern.javascript())
 }
 
-fn validation(regex: &str, message: &str) -> Json {
+/// What a value has to match. n8n compares an empty field too, which may be empty where the parameter is optional.
+fn validation(parameter: &Parameter, regex: &str, message: &str) -> Json {
+    let regex = if parameter.required {
+        regex.to_owned()
+    } else {
+        format!("(?:{regex})?")
+    };
     json!([{"type": "regex", "properties": {"regex": regex, "errorMessage": message}}])
 }
