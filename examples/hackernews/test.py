@@ -80,6 +80,11 @@ class HackerNews(unittest.TestCase):
         self.assertEqual([article["id"] for article in articles], list(range(1, 21)))
         self.assertTrue(all(article["children"] for article in articles))
 
+    def test_requests_of_the_last_item_are_under_way_together(self):
+        nodule("run", COMPONENT, "article", "getFrontPage", "--param", "limit:=6", "--allow-declared", "--concurrency", "4", *self.reach)
+        self.assertGreater(self.most(), 1)
+        self.assertLessEqual(self.most(), 4)
+
     def test_no_more_requests_are_under_way_than_the_run_allows(self):
         results = self.run_items("article.getFrontPage", [{"limit": 6}] * 2, "--allow-declared", "--concurrency", "3")
         self.assertEqual(len([result for result in results if "json" in result]), 12)
