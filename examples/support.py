@@ -6,6 +6,7 @@ import os
 import pathlib
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -31,6 +32,22 @@ def nodule(*arguments, status=0, **options):
     if status not in (None, done.returncode):
         raise AssertionError(f"{command}\nended with {done.returncode}, not {status}\n{done.stdout}\n{done.stderr}")
     return done
+
+
+# A process begins with the memory of the one that started it, which has to be a small one. Kilobytes, but bytes on a Mac.
+MEASURED = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+def measured(*arguments):
+    """Run the command, which has to succeed: its seconds, and the most bytes of memory that it had."""
+    began = time.monotonic()
+    command = [sys.executable, "-c", MEASURED, NODULE, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    return time.monotonic() - began, int(done.stdout)
 
 
 class Node:

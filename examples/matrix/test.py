@@ -19,7 +19,7 @@ import urllib.parse
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parent.parent)]
 
 from faults import FaultyProxy  # noqa: E402
-from support import ENVIRONMENT, HERE, NODULE, TARGET, Node, nodule  # noqa: E402
+from support import ENVIRONMENT, HERE, NODULE, TARGET, Node, measured, nodule  # noqa: E402
 from synapse import Synapse  # noqa: E402
 
 COMPONENT = TARGET / "matrix.wasm"
@@ -28,12 +28,6 @@ HISTORY = int(os.environ.get("NODULE_MATRIX_HISTORY", 300))
 MOCKED = 100_000
 # A run's memory may grow by as much as this from a short listing to a long one: the pages that are on their way.
 GROWTH_BYTES = 16 * 1024 * 1024
-# A process begins with the memory of the one that started it, which has to be a small one. Kilobytes, but bytes on a Mac.
-MEASURED = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
-"""
 ROOM_OF_MOCK = "!long:matrix.test"
 
 
@@ -305,11 +299,10 @@ class History(WithSynapse):
         messages = {"filter": '{"types":["m.room.message"]}'}
         item = {"roomId": room, "returnAll": True, "otherOptions": messages}
         command = node.command(["message", "getAll"], [item], "--output", out, *flags)
-        began = time.monotonic()
-        done = subprocess.run([sys.executable, "-c", MEASURED, NODULE, *map(str, command)], env=ENVIRONMENT, check=True, capture_output=True, text=True)
+        seconds, most = measured(*command)
         rows = [json.loads(line) for line in out.read_text().splitlines()]
         bodies = [row["json"]["content"]["body"] for row in rows if "json" in row]
-        return bodies, time.monotonic() - began, int(done.stdout)
+        return bodies, seconds, most
 
     def test_a_real_history_has_every_message_once(self):
         room = self.ada.room("Real history")

@@ -11,7 +11,6 @@ import pathlib
 import random
 import subprocess
 import sys
-import time
 import unittest
 import urllib.request
 
@@ -20,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from faulty import at_random, once_behind  # noqa: E402
 from named import Named  # noqa: E402
 from servers import COMPONENT, Store, build  # noqa: E402
-from support import ENVIRONMENT, HERE, NODULE, nodule  # noqa: E402
+from support import HERE, measured, nodule  # noqa: E402
 
 LARGE_BYTES = int(os.environ.get("NODULE_S3_BYTES", "20000000"))
 OBJECTS = int(os.environ.get("NODULE_S3_OBJECTS", "60"))
@@ -181,13 +180,8 @@ class Large(Bound, unittest.TestCase):
     def measured(self, operation, item):
         """A run's seconds and the most memory that it had."""
         arguments = self.store.node.command(("file", operation), [item], *self.flags, "--output", self.store.path / "results")
-        began = time.monotonic()
-        process = subprocess.Popen([NODULE, *map(str, arguments)], env=ENVIRONMENT, stderr=subprocess.DEVNULL)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        self.assertEqual(process.returncode, 0)
-        result = json.loads((self.store.path / "results").read_text())
-        return result, time.monotonic() - began, used.ru_maxrss * 1024
+        seconds, most = measured(*arguments)
+        return json.loads((self.store.path / "results").read_text()), seconds, most
 
     def test_a_large_file_goes_up_in_parts_and_comes_down(self):
         self.one("bucket", "create", name="kites")
