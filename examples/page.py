@@ -49,11 +49,11 @@ HEAD = """# Examples
 <!-- Made by examples/page.py: `python3 -B examples/page.py --update`. -->
 
 Nodes for services that are not Nodule's own, to copy from. Lines are counted without blanks and comments: those of the table, and those
-of functions, where the table cannot say it. Each operation has at least one recorded case. Where the cases were recorded against a real
-server, `examples/NAME/setup` installs it, and `make test-examples` runs the node against it. [Write a node](write-a-node.md) begins with
-none of it.
+of functions, where the table cannot say it. Each operation has at least one recorded case. Where those were recorded against a real
+server, `examples/NAME/setup` installs it, and `make test-examples` runs the node against it; the others were recorded against a mock.
+[Write a node](write-a-node.md) begins with none of it.
 
-| example | operations | table | functions | uses | cases | recorded against |
+| example | operations | table | functions | uses | cases | real server |
 | --- | --- | --- | --- | --- | --- | --- |
 """
 
@@ -100,26 +100,36 @@ def row(name):
             # Its first origin takes the place of a base URL.
             found = ["no credential", *(feature for feature in found if feature != "a second origin")]
         uses = ", ".join(found)
-    against = ", ".join(sorted({against for _, against in recorded}))
+    servers = sorted({against for _, against in recorded} - {"mock"})
+    against = f"yes: {', '.join(servers)}" if servers else "no"
     return f"| [{name}](../examples/{name}) | {len(operations)} | {table} | {functions} | {uses} | {len(recorded)} | {against} |\n"
 
 
 def operations(name):
-    """A README's table."""
+    """A README's table. Each operation has a case, which says it of a component that is not built everywhere."""
+    table = ["| resource | operations |\n| --- | --- |\n"]
+    if name in BY_HAND:
+        found = {}
+        for case, _ in cases(HERE / name):
+            found.setdefault(case["group"], set()).add(case["operation"])
+        return "".join(table + [row_of(group, sorted(of_group)) for group, of_group in sorted(found.items())])
     done = subprocess.run([NODULE, "describe", TARGET / f"{name}.wasm", "--format", "json"], capture_output=True, text=True, check=True)
     node = json.loads(done.stdout)
-    table = ["| resource | operations |\n| --- | --- |\n"]
     for resource in node["resources"]:
         of_resource = [operation["name"] for operation in node["operations"] if operation["group"] == resource["name"]]
-        table.append(f"| `{resource['name']}` | {', '.join(f'`{each}`' for each in of_resource)} |\n")
+        table.append(row_of(resource["name"], of_resource))
     return "".join(table)
+
+
+def row_of(resource, names):
+    return f"| `{resource}` | {', '.join(f'`{name}`' for name in names)} |\n"
 
 
 def pages():
     """Each page that is made, with what it should say."""
     in_rust = sorted(file.parent.name for file in HERE.glob("*/nodule.toml"))
     yield PAGE, HEAD + "".join(map(row, [*in_rust, *BY_HAND]))
-    for name in in_rust:
+    for name in [*in_rust, *BY_HAND]:
         readme = HERE / name / "README.md"
         before, rest = readme.read_text().split(BEGIN)
         _, after = rest.split(END)
