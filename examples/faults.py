@@ -9,17 +9,39 @@ import threading
 PIECE_BYTES = 64 * 1024
 
 
+def of_pieces(percent, seed=0):
+    """Breaks so many of a hundred pieces, by chance but the same each time."""
+    chance = random.Random(seed)
+    return lambda size: size > 0 and chance.random() * 100 < percent
+
+
+def by_size(seed, chance):
+    """Breaks pieces of 16 KiB by this chance, others by their size; and some connections before anything is sent."""
+    numbers = random.Random(seed)
+    return lambda size: numbers.random() < chance * max(size / 16_384, 0.2)
+
+
+def once_behind(bytes_left):
+    """Breaks one connection, when so many bytes have passed."""
+    def breaks(size):
+        nonlocal bytes_left
+        before, bytes_left = bytes_left, bytes_left - size
+        return before > 0 >= bytes_left
+    return breaks
+
+
 class FaultyProxy(socketserver.ThreadingTCPServer):
-    """Passes on what it is sent to a port of this machine, and breaks off now and then: of a hundred pieces of a connection
-    `percent`, by chance but the same each time. A piece that breaks off is lost, or half of it is, and its connection ends.
+    """Passes on what it is sent to a port of this machine, and breaks off now and then: `breaks` is asked with the size of each piece,
+    and with 0 for each connection. A piece that breaks off is lost, or half of it is, and its connection ends. `faults` counts.
 
     `requests` has each request line as often as its whole piece was passed on, in the order in which it was.
     """
 
     allow_reuse_address = daemon_threads = True
+    request_queue_size = 256
 
-    def __init__(self, port, percent, seed=0):
-        self.port, self.percent, self.chance = port, percent, random.Random(seed)
+    def __init__(self, port, breaks):
+        self.port, self.breaks, self.chance = port, breaks, random.Random(0)
         self.requests, self.faults = [], 0
         # A request with this in it is passed on, and its answer is not.
         self.swallows = None
@@ -31,10 +53,14 @@ class FaultyProxy(socketserver.ThreadingTCPServer):
     def url(self):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def fate(self):
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+
+    def fate(self, size):
         """How much of a piece is passed on: all, half or nothing."""
         with self.lock:
-            if self.chance.random() * 100 >= self.percent:
+            if not self.breaks(size):
                 return 1
             self.faults += 1
             return self.chance.choice([0.5, 0])
@@ -48,6 +74,8 @@ class Connection(socketserver.BaseRequestHandler):
     is_silent = False
 
     def handle(self):
+        if self.server.fate(0) != 1:
+            return
         with socket.create_connection(("127.0.0.1", self.server.port)) as service:
             answers = threading.Thread(target=self.pass_on, args=(service, self.request, True), daemon=True)
             answers.start()
@@ -61,7 +89,7 @@ class Connection(socketserver.BaseRequestHandler):
                     continue
                 if not are_answers and self.server.swallows and self.server.swallows in piece:
                     self.is_silent = True
-                part = self.server.fate()
+                part = self.server.fate(len(piece))
                 target.sendall(piece[:int(len(piece) * part)])
                 if part != 1:
                     break

