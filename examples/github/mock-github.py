@@ -25,7 +25,8 @@ NAMES = ["hello", "spoon-knife"]
 
 routes = []
 lock = threading.RLock()
-state = {"issues": {}, "releases": {}, "assets": {}, "files": {}, "limited": False}
+state = {"issues": {}, "releases": {}, "assets": {}, "reviews": {}, "files": {}, "limited": False}
+WORKFLOW = {"id": 161335, "name": "CI", "path": ".github/workflows/main.yaml", "state": "active"}
 
 
 class Refused(Exception):
@@ -136,6 +137,71 @@ def profile(_):
 @route("GET", REPOSITORY + "/pulls")
 def pulls(asked):
     return asked.page([{"number": 100, "title": "A pull request", "state": "open"}])
+
+
+@route("POST", REPOSITORY + "/pulls/{pull}/reviews")
+def create_review(asked, pull):
+    if pull == "404":
+        fail(404, "Not Found")
+    state_of = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMMENT": "COMMENTED", None: "PENDING"}
+    said = (asked.json or {}).get("event")
+    return added("reviews", body=(asked.json or {}).get("body", ""), state=state_of[said], user={"login": "octocat"})
+
+
+@route("GET", REPOSITORY + "/pulls/{pull}/reviews")
+def reviews(asked, pull):
+    return asked.page(list(state["reviews"].values()))
+
+
+@route("GET", REPOSITORY + "/pulls/{pull}/reviews/{number}")
+def get_review(_, pull, number):
+    return known("reviews", number)
+
+
+@route("PUT", REPOSITORY + "/pulls/{pull}/reviews/{number}")
+def update_review(asked, pull, number):
+    row = known("reviews", number)
+    row["body"] = asked.json["body"]
+    return row
+
+
+@route("GET", REPOSITORY + "/actions/workflows")
+def workflows(_):
+    return {"total_count": 1, "workflows": [WORKFLOW]}
+
+
+@route("GET", REPOSITORY + "/branches")
+def branches(asked):
+    return asked.page([{"name": "main"}, {"name": "kites"}])
+
+
+@route("GET", REPOSITORY + "/actions/workflows/{workflow}")
+def get_workflow(_, workflow):
+    return known_workflow(workflow)
+
+
+@route("GET", REPOSITORY + "/actions/workflows/{workflow}/timing")
+def usage(_, workflow):
+    known_workflow(workflow)
+    return {"billable": {"UBUNTU": {"total_ms": 180000}}}
+
+
+@route("PUT", REPOSITORY + "/actions/workflows/{workflow}/{what}")
+def set_workflow(_, workflow, what):
+    known_workflow(workflow)["state"] = {"enable": "active", "disable": "disabled_manually"}[what]
+    return 204, None
+
+
+@route("POST", REPOSITORY + "/actions/workflows/{workflow}/dispatches")
+def dispatch(asked, workflow):
+    known_workflow(workflow)
+    if asked.json["ref"] not in ("main", "kites"):
+        fail(422, f"No ref found for: {asked.json['ref']}")
+    return 204, None
+
+
+def known_workflow(name):
+    return WORKFLOW if name in ("161335", "main.yaml") else fail(404, "Not Found")
 
 
 @route("GET", REPOSITORY + "/traffic/popular/paths")

@@ -39,6 +39,8 @@ COMMIT = HELLO | {"filePath": "docs/kite.txt", "commitMessage": "Change"}
 COMMIT["additionalParameters"] = {"author": ANN, "committer": ANN, "branch": {"branch": "main"}}
 ISSUE = HELLO | {"issueNumber": 7}
 RELEASE = HELLO | {"release_id": 7}
+PULL = HELLO | {"pullRequestNumber": 5}
+WORKFLOW = HELLO | {"workflowId": "main.yaml"}
 FILTERS = {"assignee": "*", "creator": "octocat", "mentioned": "octocat", "labels": "bug,ui", "since": "2024-02-29T12:00:00Z"}
 FILTERS |= {"state": "all", "sort": "updated", "direction": "asc"}
 OWN_FILTERS = {name: value for name, value in FILTERS.items() if name not in ("assignee", "creator")}
@@ -78,14 +80,26 @@ ITEMS = {
     },
     "repository.listPopularPaths": HELLO,
     "repository.listReferrers": HELLO,
+    "review.create": PULL | {"event": "comment", "body": "It flies", "additionalFields": {"commitId": "c0ffee"}},
+    "review.get": PULL | {"reviewId": "80"},
+    "review.getAll": PULL | {"returnAll": True},
+    "review.update": PULL | {"reviewId": "80", "body": "It flies"},
     "user.getRepositories": {"owner": "octocat", "returnAll": True},
     "user.getUserIssues": {"getUserIssuesFilters": OWN_FILTERS},
     "user.invite": {"organization": "octokites", "email": "ann@example.com"},
+    "workflow.disable": WORKFLOW,
+    "workflow.dispatch": WORKFLOW | {"ref": "main", "inputs": {"size": "large"}},
+    "workflow.enable": WORKFLOW,
+    "workflow.get": WORKFLOW,
+    "workflow.getUsage": WORKFLOW,
+    "workflow.list": HELLO,
 }
 ASKED = [
     (("issue", "get", "issue.get.owner"), {}),
     (("issue", "get", "issue.get.repository"), {"owner": "octocat"}),
     (("issue", "removeLabel", "issue.removeLabel.label"), HELLO),
+    (("workflow", "dispatch", "workflow.dispatch.workflowId"), HELLO),
+    (("workflow", "dispatch", "workflow.dispatch.ref"), HELLO),
 ]
 
 

@@ -1,4 +1,4 @@
-//! Repositories of GitHub: their files, issues and releases, and whose they are.
+//! Repositories of GitHub: their files, issues, releases, reviews and workflows, and whose they are.
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
 mod account;
@@ -6,6 +6,8 @@ mod file;
 mod issue;
 mod release;
 mod repository;
+mod review;
+mod workflow;
 
 use nodule_sdk::UsualHeaders;
 use nodule_sdk::prelude::*;
@@ -57,7 +59,9 @@ pub static SERVICE: Service = Service {
         Group { name: "organization", title: "Organization", about: "Organisations" },
         Group { name: "release", title: "Release", about: "Releases of a repository, and their assets" },
         Group { name: "repository", title: "Repository", about: "Repositories, and what they have" },
+        Group { name: "review", title: "Review", about: "Reviews of pull requests" },
         Group { name: "user", title: "User", about: "Users" },
+        Group { name: "workflow", title: "Workflow", about: "Workflows of GitHub Actions" },
     ],
     credentials: &[
         Credential {
@@ -94,7 +98,9 @@ pub static SERVICE: Service = Service {
         &release::GET_ASSETS, &release::UPLOAD_ASSET, &release::DOWNLOAD_ASSET, &release::DELETE_ASSET,
         &repository::GET, &repository::GET_ISSUES, &repository::GET_LICENSE, &repository::GET_PROFILE, &repository::GET_PULL_REQUESTS,
         &repository::LIST_POPULAR_PATHS, &repository::LIST_REFERRERS,
+        &review::CREATE, &review::GET, &review::GET_ALL, &review::UPDATE,
         &account::GET_USER_REPOSITORIES, &account::GET_USER_ISSUES, &account::INVITE,
+        &workflow::DISABLE, &workflow::DISPATCH, &workflow::ENABLE, &workflow::GET, &workflow::GET_USAGE, &workflow::LIST,
     ],
     ..Service::NEW
 };

@@ -270,3 +270,49 @@ fn a_folder_is_an_item_for_each_entry() {
         ["GET /repos/o/r/contents/", "GET /repos/o/r/contents/c"]
     );
 }
+
+#[test]
+fn a_review_says_what_it_is_unless_it_is_pending() {
+    let item = |more: &str| format!(r#"{{"owner":"o","repository":"r","pullRequestNumber":5{more}}}"#);
+    let path = "POST /repos/o/r/pulls/5/reviews";
+    for (more, body) in [
+        ("", "\n{\"event\":\"APPROVE\"}"),
+        (
+            r#","event":"requestChanges","body":"No","additionalFields":{"commitId":"c1"}"#,
+            "\n{\"body\":\"No\",\"commit_id\":\"c1\",\"event\":\"REQUEST_CHANGES\"}",
+        ),
+        (
+            r#","event":"comment","body":"Hm""#,
+            "\n{\"body\":\"Hm\",\"event\":\"COMMENT\"}",
+        ),
+    ] {
+        assert_eq!(sent("review.create", &item(more)), [path, body].concat());
+    }
+    let pending = sent("review.create", &item(r#","event":"pending","body":"hidden""#));
+    assert!(
+        !pending.contains("event") && !pending.contains("hidden"),
+        "{pending}"
+    );
+    let refused = node().run("review.create", &item(r#","event":"comment""#));
+    assert!(matches!(refused, Err(Failure::InvalidParameters(_))));
+    assert_eq!(
+        sent("review.update", &item(r#","reviewId":"80","body":"Yes""#)),
+        "PUT /repos/o/r/pulls/5/reviews/80\n{\"body\":\"Yes\"}"
+    );
+}
+
+#[test]
+fn a_workflow_is_named_by_its_id_or_its_file() {
+    let item = |more: &str| format!(r#"{{"owner":"o","repository":"r","workflowId":"main.yaml"{more}}}"#);
+    let path = "/repos/o/r/actions/workflows/main.yaml";
+    let inputs = r#","inputs":{"size":"large"}"#;
+    assert_eq!(
+        sent("workflow.dispatch", &item(inputs)),
+        format!("POST {path}/dispatches\n{{\"ref\":\"main\",\"inputs\":{{\"size\":\"large\"}}}}")
+    );
+    assert_eq!(sent("workflow.getUsage", &item("")), format!("GET {path}/timing"));
+    for operation in ["enable", "disable"] {
+        let asked = sent(&format!("workflow.{operation}"), &item(""));
+        assert_eq!(asked.lines().next(), Some(&*format!("PUT {path}/{operation}")));
+    }
+}

@@ -11,7 +11,9 @@ export const theirs = {
 		'release.create', 'release.delete', 'release.get', 'release.getAll', 'release.update',
 		'repository.get', 'repository.getIssues', 'repository.getLicense', 'repository.getProfile', 'repository.getPullRequests',
 		'repository.listPopularPaths', 'repository.listReferrers',
+		'review.create', 'review.get', 'review.getAll', 'review.update',
 		'user.getRepositories', 'user.getUserIssues', 'user.invite',
+		'workflow.disable', 'workflow.dispatch', 'workflow.enable', 'workflow.get', 'workflow.getUsage', 'workflow.list',
 	],
 };
 
@@ -27,7 +29,7 @@ export const authenticate = ({ accessToken }, options) => {
 	return { ...options, headers };
 };
 
-const LISTS = /\/(issues|pulls|releases|repos|members|paths|referrers)$/;
+const LISTS = /\/(issues|pulls|releases|repos|reviews|members|paths|referrers)$/;
 const RAW = 'application/vnd.github.raw+json';
 const JSON_OF_GITHUB = { 'content-type': 'application/json; charset=utf-8' };
 
@@ -116,6 +118,25 @@ export const differences = [
 			delete requests[0].contentType;
 			output[0].json = {};
 		},
+	},
+	{
+		what: 'A workflow is enabled and disabled by a request without a body.',
+		why: 'GitHub reads none.',
+		apply: each((request) => {
+			if (!/\/(en|dis)able$/.test(request.target)) return;
+			request.body = '';
+			delete request.contentType;
+		}),
+	},
+	{
+		what: 'The commit of a review is `commit_id`, and a pending review has no event.',
+		why: "GitHub knows no `commitId`, and no event `PENDING`: n8n's node gets the latest commit, or is refused.",
+		apply: eachBody((body, { target }) => {
+			if (!target.endsWith('/reviews')) return;
+			if (body.commitId) body.commit_id = body.commitId;
+			delete body.commitId;
+			if (body.event === 'PENDING') delete body.event;
+		}),
 	},
 	{
 		what: "The profile is GitHub's community profile of the repository.",

@@ -22,7 +22,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// It goes on the wire as this text. Conditions ask for the text, too.
+    /// It goes on the wire as this text. No condition can ask for it.
     #[must_use]
     pub const fn sent(mut self, text: &'static str) -> Self {
         self.sent = text;

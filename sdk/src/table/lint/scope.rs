@@ -86,6 +86,19 @@ const fn level(parameters: &[Parameter], within: &str, of: Within, problems: &mu
     }
 }
 
+/// Whether a choice goes on the wire as another text than the one that a form has.
+const fn is_sent_otherwise(kind: &Kind) -> bool {
+    let known = kind.known();
+    let mut index = 0;
+    while index < known.len() {
+        if !known[index].sent.is_empty() {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
 const fn conditions(parameter: &Parameter, earlier: &[Parameter], within: &str, problems: &mut Problems) {
     let dot = if within.is_empty() { "" } else { "." };
     let mut index = 0;
@@ -102,6 +115,17 @@ const fn conditions(parameter: &Parameter, earlier: &[Parameter], within: &str, 
                 ", which is no earlier parameter",
             ]),
             Some(other) => {
+                if is_sent_otherwise(&other.kind) && !condition.one_of.is_empty() {
+                    problems.report(&[
+                        "shows ",
+                        within,
+                        dot,
+                        parameter.name,
+                        " depending on ",
+                        other.name,
+                        ", which is sent as another text",
+                    ]);
+                }
                 let mut value = 0;
                 while value < condition.one_of.len() {
                     if !is_of(&other.kind, condition.one_of[value]) {

@@ -20,6 +20,8 @@ const FLAWED: Operation = Operation {
         text("late", "Late").when(&[is("after", &[])]).about("Full stop."),
         choice("after", "After", &[text_choice("a", "A")]),
         text("wrong", "Wrong").when(&[is("after", &[Scalar::Text("b")])]),
+        choice("size", "Size", &[text_choice("l", "Large").sent("LARGE")]),
+        text("box", "Box").when(&[is("size", &[Scalar::Text("l")])]),
         text("twice", "Twice").wire("kind"),
         text("header", "Header").header("X-Header"),
         rows(
@@ -125,6 +127,7 @@ fn every_flaw_is_found_at_once() {
         "the credential api has a brace that is not closed",
         "the credential api has a test that is no path",
         "no credential needs the export signing",
+        "points.flawed shows box depending on size, which is sent as another text",
         "member.snake_case has a name that is not camelCase",
         "the header Accept is not in lower case",
         "points.flawed has a title that is empty, padded or ends with a full stop",
