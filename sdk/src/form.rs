@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::execute::overlap;
 use crate::item::Item;
 use crate::json::{self, Kind, Members};
-use crate::pages::{Page, turn};
+use crate::pages::{Before, Page, turn};
 use crate::table::asked::{Asked, LookUp, Own, Search};
 use crate::table::describe::id;
 use crate::table::parameter::{Parameter, RETURN_ALL_NAME};
@@ -181,7 +181,7 @@ impl<'a> List<'a> {
         };
         let next = &self.plan.operation.output.next;
         let before = self.page.cursor(next);
-        let (rows, has_next) = turn(&item, &mut self.page, "").await?;
+        let (rows, has_next) = turn(&item, &mut self.page, &mut Before::default()).await?;
         let next = self.page.cursor(next);
         self.cursor = Some(next).filter(|next| has_next && *next != before);
         Ok(rows)

@@ -11,6 +11,7 @@
 mod scan;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use scan::{Scan, is_blank};
 
@@ -180,18 +181,6 @@ impl<'a> Part<'a> {
             }
         }
         cursor.is_at_the_end().then_some(elements)
-    }
-
-    /// The end of what begins here, where that is known.
-    #[inline]
-    fn end(self, begin: usize) -> Option<usize> {
-        if self.spans.0.is_empty() {
-            return None;
-        }
-        let begin = self.offset.wrapping_add(begin);
-        let spans = &self.spans.0;
-        let place = spans.binary_search_by_key(&begin, |span| span.0).ok()?;
-        Some(spans.get(place)?.1.wrapping_sub(self.offset))
     }
 }
 
@@ -529,6 +518,8 @@ impl Place {
 /// A place in JSON text, which moves from one value to the next.
 struct Cursor<'a> {
     part: Part<'a>,
+    /// Those that are not passed yet.
+    spans: &'a [(usize, usize)],
     scan: Scan<'a>,
     at: usize,
 }
@@ -537,6 +528,7 @@ impl<'a> Cursor<'a> {
     fn new(part: Part<'a>) -> Self {
         Self {
             part,
+            spans: &part.spans.0,
             scan: Scan::new(part.text.as_bytes()),
             at: 0,
         }
@@ -603,11 +595,29 @@ impl<'a> Cursor<'a> {
     fn value(&mut self, levels: usize) -> Option<&'a str> {
         self.skip_blanks();
         let begin = self.at;
-        self.at = match self.part.end(begin) {
+        self.at = match self.known_end(begin) {
             Some(end) => end,
             None => self.scan.value(begin, levels)?,
         };
         self.part.text.get(begin..self.at)
+    }
+
+    /// The end of what begins here, where that is known.
+    #[inline]
+    fn known_end(&mut self, begin: usize) -> Option<usize> {
+        let offset = self.part.offset;
+        while let [(known, end), rest @ ..] = self.spans {
+            let is_it = match offset.wrapping_add(begin).cmp(known) {
+                Ordering::Less => return None,
+                Ordering::Equal => true,
+                Ordering::Greater => false,
+            };
+            self.spans = rest;
+            if is_it {
+                return Some(end.wrapping_sub(offset));
+            }
+        }
+        None
     }
 }
 

@@ -4,7 +4,10 @@
 //! answer or of the last record, a link. A page without rows is the last one, as is one that repeats the one before. What else
 //! ends it, a service must promise: [`Next::stop_when_short`], [`Next::stop_unless`], [`Next::stop_at_total`].
 
+use std::ops::Range;
+
 pub use crate::answer::first_words as words;
+use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::execution::ItemResult;
 use crate::bindings::exports::workflow::node::types::{Answer, Failure};
 use crate::http::Headers;
@@ -169,8 +172,7 @@ struct Seen<'a> {
     document: Part<'a>,
     rows: &'a [&'a str],
     headers: &'a dyn Headers,
-    /// The base URL.
-    base: &'a str,
+    base: &'a BaseUrl,
     /// Rows of all pages.
     count: usize,
 }
@@ -330,8 +332,9 @@ pub const fn link() -> Next {
             let Some(url) = seen.headers.get("link").and_then(|link| next_link(&link)) else {
                 return Ok(false);
             };
-            let below = |base| url.strip_prefix(base).filter(|rest| rest.starts_with('/'));
-            let target = below(seen.base).or_else(|| url.starts_with('/').then_some(url.as_str()));
+            let base = seen.base.to_string();
+            let below = url.strip_prefix(&base).filter(|rest| rest.starts_with('/'));
+            let target = below.or_else(|| url.starts_with('/').then_some(url.as_str()));
             let target = target.ok_or("expected a next page below the base URL, found one elsewhere")?;
             page.target = Some(target.to_owned());
             Ok(true)
@@ -490,16 +493,10 @@ async fn turn_pages(item: &Item<'_>) -> ItemResult {
         _ => usize::MAX,
     };
     let mut page = Page::at(item.behind(), &pages.next)?;
-    let mut before = String::new();
+    let mut before = Before::default();
     for turned in 1.. {
-        let (mut rows, has_next) = turn(item, &mut page, &before).await?;
+        let (mut rows, has_next) = turn(item, &mut page, &mut before).await?;
         let is_last = !has_next || page.count >= limit;
-        if !is_last {
-            before.clear();
-            for row in &rows {
-                before.push_str(row);
-            }
-        }
         rows.truncate(rows.len().saturating_sub(page.count.saturating_sub(limit)));
         let outputs = rows.into_iter().map(output).collect();
         if is_last {
@@ -515,18 +512,43 @@ async fn turn_pages(item: &Item<'_>) -> ItemResult {
     )))
 }
 
-/// Reads a page, and says whether there is another, which `page` is then. `before` are the rows of the page before, one behind the
-/// other, of which a page that repeats them has none.
+/// The rows of a page, in the text that they came in.
+#[derive(Default)]
+pub(crate) struct Before {
+    document: String,
+    rows: Range<usize>,
+}
+
+impl Before {
+    /// From the first row to the last, with what stands between them.
+    fn text(&self) -> &str {
+        self.document.get(self.rows.clone()).unwrap_or_default()
+    }
+}
+
+/// Where these rows stand in their document.
+fn place(document: &str, rows: &[&str]) -> Range<usize> {
+    let place = |text: &str| text.as_ptr().addr().wrapping_sub(document.as_ptr().addr());
+    match rows {
+        [first, .., last] => place(first)..place(last).wrapping_add(last.len()),
+        [one] => place(one)..place(one).wrapping_add(one.len()),
+        [] => 0..0,
+    }
+}
+
+/// Reads a page, and says whether there is another, which `page` is then. A page that repeats the one `before` has no rows.
 pub(crate) async fn turn(
     item: &Item<'_>,
     page: &mut Page,
-    before: &str,
+    before: &mut Before,
 ) -> Result<(Vec<String>, bool), Failure> {
     let operation = item.plan.operation;
     let read = item.exchange(Some(page)).await?;
     let document = Part::read(&read.document, &read.spans);
     let rows = find(&operation.output, document)?;
-    if !rows.is_empty() && is_same(before, &rows) {
+    let place = place(document.text, &rows);
+    let text = document.text.get(place.clone()).unwrap_or_default();
+    if !text.is_empty() && text == before.text() {
         return Ok((Vec::new(), false));
     }
     let next = &operation.output.next;
@@ -536,24 +558,17 @@ pub(crate) async fn turn(
         document,
         rows: &rows,
         headers: &*read.headers,
-        base: &item.client.base.to_string(),
+        base: &item.client.base,
         count: page.count,
     };
     let has_next = (next.step)(next, &seen, page).map_err(unintelligible)?
         && !next.stop.is_some_and(|stop| stop(next, &seen));
-    Ok((rows.into_iter().map(str::to_owned).collect(), has_next))
-}
-
-/// Whether these rows, one behind the other, are those.
-fn is_same(mut before: &str, rows: &[&str]) -> bool {
-    let is_next = |row: &&str| match before.strip_prefix(*row) {
-        Some(rest) => {
-            before = rest;
-            true
-        }
-        None => false,
+    let rows = rows.into_iter().map(str::to_owned).collect();
+    *before = Before {
+        document: read.document,
+        rows: place,
     };
-    rows.iter().all(is_next) && before.is_empty()
+    Ok((rows, has_next))
 }
 
 fn find<'a>(output: &Output, document: Part<'a>) -> Result<Vec<&'a str>, Failure> {
