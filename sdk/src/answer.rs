@@ -241,18 +241,11 @@ impl Errors {
             };
             if known.is_none() {
                 let ms = first(envelope, errors.wait_ms, Kind::is_scalar);
-                *known = ms.and_then(|ms| whole_ms(&ms));
+                *known = ms.and_then(|ms| wait::whole(&ms));
             }
         });
         self
     }
-}
-
-/// Milliseconds, of which what is behind a point is cut. What is no number, or a negative one, says nothing.
-fn whole_ms(text: &str) -> Option<u32> {
-    let whole = text.split('.').next()?;
-    let is_number = !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| whole.parse().unwrap_or(u32::MAX))
 }
 
 fn is_throttled(errors: &Errors, status: u16, headers: &dyn Headers) -> bool {
@@ -519,5 +512,5 @@ fn first<'a>(
         .iter()
         .filter_map(|pointer| envelope.at(pointer))
         .find(|raw| is_wanted(json::kind(raw)))?;
-    Some(json::string(raw).unwrap_or(Cow::Borrowed(raw)))
+    Some(json::plain(raw))
 }

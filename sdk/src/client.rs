@@ -1,16 +1,18 @@
 //! Sends requests to a service, and makes documents or failures of what comes back.
 
+#[cfg(feature = "origins")]
 use std::borrow::Cow;
 
 use crate::answer;
 use crate::base_url::BaseUrl;
+use crate::bindings::exports::workflow::node::execution::Service as Bound;
 use crate::bindings::exports::workflow::node::types::{Access, Answer, Failure};
 #[cfg(feature = "origins")]
 use crate::http::Method;
 use crate::http::{Broken, Request, Response};
+use crate::json;
 use crate::table::Service;
 use crate::transport::Requests;
-use crate::{json, percent};
 
 /// Where requests go: the service that a call or a log-in is about.
 pub struct Client<'a> {
@@ -23,6 +25,23 @@ pub struct Client<'a> {
     pub(crate) settings: &'a str,
 }
 
+impl<'a> Client<'a> {
+    /// For a call or a question about this service.
+    pub(crate) fn of(
+        requests: &'a Requests,
+        service: &'static Service,
+        bound: &'a Bound,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            requests,
+            service,
+            base: service.base(&bound.base_url)?,
+            access: bound.access.as_ref(),
+            settings: &bound.settings,
+        })
+    }
+}
+
 impl Client<'_> {
     /// Where the service is.
     pub fn base(&self) -> &BaseUrl {
@@ -32,8 +51,7 @@ impl Client<'_> {
     /// A field of the credential that is no secret, as its text: a region, a site. Nothing where it has no value, and while it logs in.
     pub fn setting(&self, name: &str) -> Option<String> {
         let raw = json::object(self.settings)?.get(name)?;
-        let text = json::string(raw).unwrap_or(Cow::Borrowed(raw));
-        Some(text.into_owned()).filter(|text| !text.is_empty() && text != "null")
+        Some(json::plain(raw).into_owned()).filter(|text| !text.is_empty() && text != "null")
     }
 
     /// Milliseconds since 1970-01-01 UTC.
@@ -64,11 +82,7 @@ impl Client<'_> {
         let access = self.access;
         if let Some(access) = access {
             for field in &access.query {
-                let separator = if request.target.contains('?') { '&' } else { '?' };
-                request.target.push(separator);
-                percent::push(&mut request.target, &field.name);
-                request.target.push('=');
-                percent::push(&mut request.target, &field.value);
+                request.add_to_query(&field.name, &field.value);
             }
             request.headers.extend_from_slice(&access.headers);
         }
@@ -149,11 +163,9 @@ impl Client<'_> {
             credentials.all(|credential| known.access.contains(&credential.name))
         });
         Ok(Self {
-            requests: self.requests,
-            service,
             base,
             access: self.access.filter(|_| has_access),
-            settings: self.settings,
+            ..*self
         })
     }
 

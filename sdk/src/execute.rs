@@ -33,18 +33,11 @@ pub(crate) async fn execute(
             "the operation moves files: call `files-by-turns`".to_owned(),
         ));
     }
-    let base = service.base(&call.service.base_url)?;
     #[cfg_attr(
         not(feature = "origins"),
         expect(unused_mut, reason = "nothing goes elsewhere")
     )]
-    let mut client = Client {
-        requests,
-        service,
-        base,
-        access: call.service.access.as_ref(),
-        settings: &call.service.settings,
-    };
+    let mut client = Client::of(requests, service, &call.service)?;
     #[cfg(feature = "origins")]
     if let Some((origin, go_to)) = operation.request.elsewhere {
         go_to(&mut client, origin)?;

@@ -154,16 +154,10 @@ impl<'a> List<'a> {
         question: &'a Question,
         asked: &'static Asked,
     ) -> Result<Self, Failure> {
-        let base = service.base(&question.service.base_url)?;
+        let client = Client::of(requests, service, &question.service)?;
         let page = Page::at(question.cursor.as_deref(), &asked.list.output.next)?;
         Ok(Self {
-            client: Client {
-                requests,
-                service,
-                base,
-                access: question.service.access.as_ref(),
-                settings: &question.service.settings,
-            },
+            client,
             plan: Plan::new(&asked.list),
             parameters: parameters(asked, question),
             page,
@@ -220,7 +214,7 @@ fn choice(asked: &Asked, row: &str) -> Option<contract::Choice> {
 fn labelled(row: &str, value: &str, label: &str) -> Option<contract::Choice> {
     let value = json::at(row, value).filter(|value| json::kind(value).is_scalar())?;
     Some(contract::Choice {
-        label: words(row, label).unwrap_or_else(|| plain(value)),
+        label: words(row, label).unwrap_or_else(|| json::plain(value).into_owned()),
         value: value.to_owned(),
         summary: String::new(),
     })
@@ -282,10 +276,6 @@ const TEXT: Parameter = kind::text("text", "Text");
 /// A text of a row, on one line; nothing where it is no text and no number, or empty.
 fn words(row: &str, pointer: &str) -> Option<String> {
     let raw = json::at(row, pointer).filter(|raw| matches!(json::kind(raw), Kind::Text | Kind::Number))?;
-    let words = plain(raw).split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = json::plain(raw).split_whitespace().collect::<Vec<_>>().join(" ");
     (!words.is_empty()).then_some(words)
-}
-
-fn plain(raw: &str) -> String {
-    json::string(raw).map_or_else(|| raw.to_owned(), std::borrow::Cow::into_owned)
 }

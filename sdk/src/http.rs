@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use crate::bindings::exports::workflow::node::types::Field;
-use crate::json::push_quoted;
 use crate::percent;
+use crate::table::body;
+use crate::table::value::Value;
 
 pub use crate::bindings::exports::workflow::node::turns::Method;
 
@@ -82,12 +83,16 @@ impl Request {
     /// One pair more of the query.
     #[must_use]
     pub fn query(mut self, name: &str, value: &str) -> Self {
-        self.target
-            .push(if self.target.contains('?') { '&' } else { '?' });
+        self.add_to_query(name, value);
+        self
+    }
+
+    pub(crate) fn add_to_query(&mut self, name: &str, value: &str) {
+        let separator = if self.target.contains('?') { '&' } else { '?' };
+        self.target.push(separator);
         percent::push(&mut self.target, name);
         self.target.push('=');
         percent::push(&mut self.target, value);
-        self
     }
 
     /// These headers in the place of those that every request to the service has.
@@ -103,17 +108,11 @@ impl Request {
     pub fn member(self, name: &str, value: &str) -> Self {
         let body = self.body.unwrap_or_default();
         let mut json = String::from_utf8(body).unwrap_or_default();
-        let separator = match json.pop() {
-            Some('}') if json.len() > 1 => ",",
-            _ => {
-                json.clear();
-                "{"
-            }
-        };
-        json.push_str(separator);
-        push_quoted(&mut json, name);
-        json.push(':');
-        json.push_str(value);
+        // Without its end; what is no object yet begins here.
+        if json.pop() != Some('}') || json == "{" {
+            json.clear();
+        }
+        (body::JSON.push)(&mut json, name, &Value::Literal(Cow::Borrowed(value)));
         json.push('}');
         Self { body: None, ..self }.json(json)
     }

@@ -139,12 +139,16 @@ impl<'a> Part<'a> {
     /// A text that stands in this one.
     #[must_use]
     pub fn part(self, text: &'a str) -> Self {
-        let distance = text.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr());
         Self {
             text,
-            offset: self.offset.wrapping_add(distance),
+            offset: self.offset.wrapping_add(self.place_of(text)),
             ..self
         }
+    }
+
+    /// Where a text stands that stands in this one.
+    pub(crate) fn place_of(self, text: &str) -> usize {
+        text.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr())
     }
 
     /// The value at a JSON pointer (RFC 6901).
@@ -211,9 +215,16 @@ fn is_step(name: &str, key: &str) -> bool {
 
 /// Check that `text` is one JSON document of bearable depth, and give it without the blanks around it.
 pub fn document(text: &str) -> Result<&str, String> {
+    whole(text).map(|(document, _)| document)
+}
+
+/// [`document`], and where its parts end.
+fn whole(text: &str) -> Result<(&str, Spans), String> {
     let mut cursor = Cursor::new(Part::of(text));
-    let value = cursor.value(MAX_DEPTH).filter(|_| cursor.is_at_the_end());
-    value.ok_or_else(|| refused(text))
+    match cursor.value(MAX_DEPTH).filter(|_| cursor.is_at_the_end()) {
+        Some(document) => Ok((document, Spans(cursor.scan.spans))),
+        None => Err(refused(text)),
+    }
 }
 
 /// [`document`] and, where it is an object, [`object`], in one go.
@@ -232,16 +243,12 @@ pub fn read(text: &str) -> Result<Read<'_>, String> {
             spans: Spans(cursor.scan.spans),
         });
     }
-    let mut cursor = Cursor::new(Part::of(text));
-    match cursor.value(MAX_DEPTH).filter(|_| cursor.is_at_the_end()) {
-        Some(document) => Ok(Read {
-            text: document,
-            members: None,
-            has_escapes: true,
-            spans: Spans(cursor.scan.spans),
-        }),
-        None => Err(refused(text)),
-    }
+    whole(text).map(|(text, spans)| Read {
+        text,
+        members: None,
+        has_escapes: true,
+        spans,
+    })
 }
 
 /// Why a text is no document.
@@ -315,6 +322,11 @@ pub fn string(text: &str) -> Option<Cow<'_, str>> {
     }
     content.push_str(rest);
     Some(Cow::Owned(content))
+}
+
+/// The content of a JSON string; any other JSON, as it is.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    string(text).unwrap_or(Cow::Borrowed(text))
 }
 
 /// The document with every half of a surrogate pair replaced by U+FFFD. A service that cuts a name in the middle of an emoji
@@ -584,7 +596,7 @@ impl<'a> Cursor<'a> {
         let name = self.part.text.get(begin..self.at)?;
         if self.scan.has_escapes {
             // A name that is no text can still be told from every other.
-            return Some(string(name).unwrap_or(Cow::Borrowed(name)));
+            return Some(plain(name));
         }
         self.scan.has_escapes = had_escapes;
         self.part.text.get(begin + 1..self.at - 1).map(Cow::Borrowed)

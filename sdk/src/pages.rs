@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::answer;
 pub use crate::answer::first_words as words;
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::workflow::node::execution::ItemResult;
@@ -283,15 +284,10 @@ pub const fn offset_increment() -> Next {
 pub const fn cursor(parameter: &'static str, pointer: &'static str) -> Next {
     Next {
         step: |next, seen, page| {
-            let value = seen
-                .document
-                .at(next.cursor)
-                .and_then(|raw| match json::kind(raw) {
-                    Kind::Text => json::string(raw).map(|text| Value::Text(text.into_owned().into())),
-                    Kind::Number => Some(Value::literal(raw.to_owned())),
-                    _ => None,
-                });
-            page.extra = value
+            let cursor = seen.document.at(next.cursor);
+            let cursor = cursor.filter(|raw| matches!(json::kind(raw), Kind::Text | Kind::Number));
+            page.extra = cursor
+                .map(Value::of_json)
                 .filter(|value| !value.plain().is_empty())
                 .map(|value| (next.parameter, value));
             Ok(page.extra.is_some())
@@ -312,11 +308,7 @@ pub const fn cursor_of_last_record(parameter: &'static str, pointer: &'static st
             let cursor = json::at(last, next.cursor).filter(|raw| json::kind(raw).is_scalar());
             let cursor =
                 cursor.ok_or_else(|| format!("expected a row with a cursor at `{}`", next.cursor))?;
-            let value = match json::string(cursor) {
-                Some(text) => Value::Text(text.into_owned().into()),
-                None => Value::literal(cursor.to_owned()),
-            };
-            page.extra = Some((next.parameter, value));
+            page.extra = Some((next.parameter, Value::of_json(cursor)));
             Ok(true)
         },
         parameter,
@@ -372,10 +364,7 @@ impl Next {
             json
         },
         read: |next, rest, page| {
-            let value = match json::string(json::document(rest).ok()?) {
-                Some(text) => Value::Text(text.into_owned().into()),
-                None => Value::literal(rest.to_owned()),
-            };
+            let value = Value::of_json(json::document(rest).ok()?);
             page.extra = Some((next.parameter, value));
             Some(())
         },
@@ -459,10 +448,14 @@ fn find_rows<'a>(pointer: &str, document: Part<'a>) -> Result<Vec<&'a str>, Stri
 }
 
 async fn all_rows(item: &Item<'_>) -> ItemResult {
-    let read = item.exchange(None).await?;
-    let document = Part::read(&read.document, &read.spans);
-    let rows = find(&item.plan.operation.output, document)?.into_iter();
-    Ok(rows.map(|row| output(row.to_owned())).collect())
+    outputs(&item.plan.operation.output, &item.exchange(None).await?)
+}
+
+/// One output per row of a page.
+#[inline]
+fn outputs(pages: &Output, read: &answer::Read) -> ItemResult {
+    let rows = find(pages, Part::read(&read.document, &read.spans))?;
+    Ok(rows.into_iter().map(str::to_owned).map(output).collect())
 }
 
 /// Every page, one output per row. The last one has no rows, repeats the one before, reaches the limit, or is the last by what
@@ -483,9 +476,7 @@ async fn turn_pages(item: &Item<'_>) -> ItemResult {
         if pages.is_whole {
             return item.answer().await;
         }
-        let read = item.exchange(None).await?;
-        let rows = find(pages, Part::read(&read.document, &read.spans))?.into_iter();
-        return Ok(rows.map(|row| output(row.to_owned())).collect());
+        return outputs(pages, &item.exchange(None).await?);
     }
     let limit = match limit {
         // A limit too long for a number is none.
@@ -527,12 +518,12 @@ impl Before {
 }
 
 /// Where these rows stand in their document.
-fn place(document: &str, rows: &[&str]) -> Range<usize> {
-    let place = |text: &str| text.as_ptr().addr().wrapping_sub(document.as_ptr().addr());
-    match rows {
-        [first, .., last] => place(first)..place(last).wrapping_add(last.len()),
-        [one] => place(one)..place(one).wrapping_add(one.len()),
-        [] => 0..0,
+fn place(document: Part<'_>, rows: &[&str]) -> Range<usize> {
+    match (rows.first(), rows.last()) {
+        (Some(first), Some(last)) => {
+            document.place_of(first)..document.place_of(last).wrapping_add(last.len())
+        }
+        _ => 0..0,
     }
 }
 
@@ -546,7 +537,7 @@ pub(crate) async fn turn(
     let read = item.exchange(Some(page)).await?;
     let document = Part::read(&read.document, &read.spans);
     let rows = find(&operation.output, document)?;
-    let place = place(document.text, &rows);
+    let place = place(document, &rows);
     let text = document.text.get(place.clone()).unwrap_or_default();
     if !text.is_empty() && text == before.text() {
         return Ok((Vec::new(), false));

@@ -40,10 +40,13 @@ pub fn ms(headers: &dyn Headers, now_ms: u64) -> Option<u32> {
 
 /// The wait that is asked for by this answer itself.
 pub fn asked_ms(headers: &dyn Headers, now_ms: u64) -> Option<u32> {
-    let ms = headers.get(RETRY_AFTER_MS).and_then(|value| thousandths(&value));
-    let ms = ms.map(|ms| ms / 1_000);
-    ms.or_else(|| from(&headers.get(RETRY_AFTER)?, now_ms, u64::MAX))
-        .map(fitting)
+    let ms = headers.get(RETRY_AFTER_MS).and_then(|value| whole(&value));
+    ms.or_else(|| from(&headers.get(RETRY_AFTER)?, now_ms, u64::MAX).map(fitting))
+}
+
+/// A number of milliseconds; what is finer is cut.
+pub fn whole(text: &str) -> Option<u32> {
+    thousandths(text).map(|thousandths| fitting(thousandths / 1_000))
 }
 
 /// Whether the service says that no request is left for now.

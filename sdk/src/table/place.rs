@@ -1,7 +1,5 @@
 //! Where the values of parameters go in a request.
 
-use std::borrow::Cow;
-
 use super::body::Body;
 use super::parameter::Parameter;
 use super::value::Value;
@@ -141,10 +139,8 @@ pub(crate) static JOINED: Place = Place {
     put: |draft, name, value| {
         if let Some(value) = value {
             let elements = json::elements(value.plain()).unwrap_or_default();
-            let texts = elements
-                .into_iter()
-                .map(|one| json::string(one).unwrap_or(Cow::Borrowed(one)));
-            let joined = texts.collect::<Vec<_>>().join(",");
+            let texts: Vec<_> = elements.into_iter().map(json::plain).collect();
+            let joined = texts.join(",");
             percent::push_pair(&mut draft.query, name, &joined);
         }
     },
@@ -214,10 +210,7 @@ fn spread(draft: &mut Draft, auto: &'static Place, group: &Parameter, value: &Va
         let json = fields
             .as_ref()
             .and_then(|fields| fields.get(parameter.wire_name()));
-        let value = json.map(|json| match json::string(json) {
-            Some(text) => Value::Text(text),
-            None => Value::Literal(json.into()),
-        });
+        let value = json.map(Value::of_json);
         (place.put)(draft, parameter.wire_name(), value.as_ref());
     }
 }

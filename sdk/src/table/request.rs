@@ -38,21 +38,14 @@ pub(crate) fn request(plan: &Plan, fields: &[Field], filling: &Filling) -> Reque
     find_files(&mut draft, filling);
     draft.finish.unwrap_or(draft.form.finish)(&mut draft);
     Request {
-        method: endpoint.method,
-        target,
-        #[cfg(not(target_family = "wasm"))]
-        base: String::new(),
         #[cfg(feature = "origins")]
         usual: endpoint.headers,
-        #[cfg(not(feature = "origins"))]
-        usual: &[],
         content_type: draft.body.as_ref().and(endpoint.body.content_type),
         headers: draft.headers,
         body: draft.body.map(String::into_bytes),
         #[cfg(feature = "files")]
         parts: draft.parts,
-        #[cfg(feature = "files")]
-        keeps: false,
+        ..Request::new(endpoint.method, target)
     }
 }
 

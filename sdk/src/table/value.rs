@@ -22,6 +22,14 @@ impl Value<'_> {
         Self::Literal(Cow::Owned(json))
     }
 
+    /// Any JSON.
+    pub(crate) fn of_json(json: &str) -> Self {
+        match json::string(json) {
+            Some(text) => Self::Text(Cow::Owned(text.into_owned())),
+            None => Self::literal(json.to_owned()),
+        }
+    }
+
     pub(crate) fn of(scalar: Scalar) -> Self {
         match scalar {
             Scalar::Text(text) => Self::Text(Cow::Borrowed(text)),

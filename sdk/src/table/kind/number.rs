@@ -104,16 +104,18 @@ static FLAG: Of = Of {
         let Data::Words([yes, no]) = parameter.kind.data else {
             return Accepted::Refused;
         };
-        match (BOOLEAN.accept)(check, parameter, raw, pointer) {
-            Accepted::Value(value) => match if value.plain() == "true" { *yes } else { *no } {
-                "" => Accepted::Reported,
-                word => Accepted::Value(Value::Text(Cow::Borrowed(word))),
-            },
-            other => other,
+        let accepted = (BOOLEAN.accept)(check, parameter, raw, pointer);
+        let Accepted::Value(value) = &accepted else {
+            return accepted;
+        };
+        let word = if value.plain() == "true" { yes } else { no };
+        if word.is_empty() {
+            return Accepted::Reported;
         }
+        Accepted::Value(Value::Text(Cow::Borrowed(word)))
     },
-    expected: |kind, raw| (BOOLEAN.expected)(kind, raw),
-    describe: |kind, own| (BOOLEAN.describe)(kind, own),
+    expected: BOOLEAN.expected,
+    describe: BOOLEAN.describe,
 };
 
 static INTEGER: Of = Of {
