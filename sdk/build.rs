@@ -11,7 +11,13 @@ use wit_component::StringEncoding;
 use wit_parser::{Resolve, UnresolvedPackageGroup};
 
 /// The interfaces that a node has only where its table needs them.
-const CHOSEN: [&str; 4] = ["authentication", "choices", "files-by-turns", "signing"];
+const CHOSEN: [&str; 5] = [
+    "authentication",
+    "choices",
+    "files-by-streams",
+    "files-by-turns",
+    "signing",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");

@@ -27,6 +27,7 @@ pub mod sections {
     pub const AUTHENTICATION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/authentication"));
     pub const CHOICES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/choices"));
     pub const FILES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/files-by-turns"));
+    pub const STREAMS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/files-by-streams"));
     pub const SIGNING: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/signing"));
 }
 
@@ -255,6 +256,10 @@ macro_rules! __export_interface {
     };
     (files, $node:ident, $name:literal, $section:ident) => {
         $crate::__export_workflow_node_files_by_turns_0_2_0_cabi!($node with_types_in node::files_by_turns);
+        $crate::__export_section!($name, $section);
+    };
+    (streams, $node:ident, $name:literal, $section:ident) => {
+        $crate::__export_workflow_node_files_by_streams_0_2_0_cabi!($node with_types_in node::files_by_streams);
         $crate::__export_section!($name, $section);
     };
     (signing, $node:ident, $name:literal, $section:ident) => {

@@ -50,6 +50,7 @@ mod serving;
 mod share;
 mod shown;
 mod signing;
+mod streaming;
 mod tls;
 mod void;
 mod who;
@@ -197,6 +198,7 @@ const ROWS: &[Row] = rows! {
     154 "files of items that are links, pipes, elsewhere or lie" moving::files_of_items;
     155 "names of files that lead elsewhere" moving::names_of_files;
     156 "files that never end, are many or another item's" moving::files_that_come_out;
+    157 "files by streams that lie, are kept or never end" streaming::files_by_streams;
 };
 
 fn main() -> ExitCode {
@@ -211,12 +213,12 @@ fn main() -> ExitCode {
         .expect("threads");
     let by_turns: &'static Bench = Box::leak(Box::new(Bench::new()));
     let through_wasi: &'static Bench = Box::leak(Box::new(by_turns.through_wasi()));
-    // Row 35 takes long and mixes all guests, and rows 45 and 153 to 156 are about turns; the other rows stop before anything runs, or
+    // Row 35 takes long and mixes all guests, and rows 45 and 153 to 157 are about one way; the other rows stop before anything runs, or
     // run the command itself.
     let once = |row: &Row| {
         matches!(
             row.number,
-            35 | 45 | 66 | 70 | 71 | 74 | 80 | 81 | 85 | 86 | 89 | 90 | 153..=156
+            35 | 45 | 66 | 70 | 71 | 74 | 80 | 81 | 85 | 86 | 89 | 90 | 153..=157
         )
     };
     let also = ROWS.iter().filter(|row| !once(row));

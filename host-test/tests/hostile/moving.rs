@@ -186,7 +186,7 @@ pub async fn names_of_files(_: &Bench) {
 
 /// Reads files and keeps nothing.
 #[derive(Debug)]
-struct Sink;
+pub struct Sink;
 
 #[async_trait::async_trait]
 impl FileStore for Sink {
@@ -221,7 +221,7 @@ impl FileStore for Full {
     }
 }
 
-async fn run(
+pub async fn run(
     runner: &nodule::Runner,
     task: Value,
     files: Vec<InputFile>,
@@ -247,12 +247,12 @@ async fn run(
     .await
 }
 
-fn output(result: &ItemResult) -> Value {
+pub fn output(result: &ItemResult) -> Value {
     let output = result.as_ref().unwrap_or_else(|failure| panic!("{failure}"));
     serde_json::from_str(output[0].get()).unwrap()
 }
 
-fn failure(results: &[ItemResult]) -> &Failure {
+pub fn failure(results: &[ItemResult]) -> &Failure {
     results[0].as_ref().unwrap_err()
 }
 

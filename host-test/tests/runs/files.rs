@@ -17,8 +17,11 @@ use tokio::io::AsyncReadExt as _;
 use crate::server::{Server, Step, answer, ok};
 use crate::support::{expect, items, lines, nodule, root};
 
-fn moves() -> PathBuf {
-    root().join("target/hostile/moves.wasm")
+/// A node that moves files by turns, and one that does so by streams.
+const NODES: [&str; 2] = ["moves", "pipes"];
+
+fn component(node: &str) -> PathBuf {
+    root().join(format!("target/hostile/{node}.wasm"))
 }
 
 fn credential(server: &Server) -> String {
@@ -26,10 +29,14 @@ fn credential(server: &Server) -> String {
 }
 
 fn run(server: &Server, operation: &str) -> Command {
+    run_in(NODES[0], server, operation)
+}
+
+fn run_in(node: &str, server: &Server, operation: &str) -> Command {
     let mut command = nodule();
     command
         .arg("run")
-        .arg(moves())
+        .arg(component(node))
         .args(["things", operation, "--progress", "off"])
         .env("NODULE_CREDENTIAL", credential(server));
     command
@@ -87,123 +94,130 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn a_file_goes_up_and_another_comes_down() {
-    let server = service().await;
-    let folder = tempfile::tempdir().unwrap();
-    let photo = folder.path().join("photo.jpg");
-    let bytes: Vec<u8> = (0..700_000_u32).map(|at| (at % 256) as u8).collect();
-    std::fs::write(&photo, &bytes).unwrap();
-    let out = folder.path().join("out");
-    let mut task = download(&server, 300_000, "../../a b?.png");
-    task["requests"]
-        .as_array_mut()
-        .unwrap()
-        .push(upload(&server, "/up")["requests"][0].clone());
-    let mut command = run(&server, "read");
-    command
-        .arg("--param")
-        .arg(format!("task:={task}"))
-        .args(["--param", "file=photo", "--file"])
-        .arg(format!("photo={}", photo.display()))
-        .arg("--output-files")
-        .arg(&out);
-    let lines = done(command, 0).await;
-    let file = &lines[0]["files"]["data"];
-    let path = out.join("0-a b_.png");
-    assert_eq!(file["path"], path.to_str().unwrap());
-    assert_eq!(
-        (&file["size"], &file["mediaType"]),
-        (&json!(300_000), &json!("image/png"))
-    );
-    let found = std::fs::read(&path).unwrap();
-    let digest = ring::digest::digest(&ring::digest::SHA256, &found);
-    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(file["sha256"], hex);
-    assert_eq!(found.len(), 300_000);
-    let uploads = server.take();
-    let upload = uploads.iter().find(|request| request.target() == "/up").unwrap();
-    assert_eq!(upload.header("content-length"), ["700002"]);
-    assert_eq!(upload.body, [b"<", &bytes[..], b">"].concat());
-    assert_eq!(names(&out), ["0-a b_.png"]);
+    for node in NODES {
+        let server = service().await;
+        let folder = tempfile::tempdir().unwrap();
+        let photo = folder.path().join("photo.jpg");
+        let bytes: Vec<u8> = (0..700_000_u32).map(|at| (at % 256) as u8).collect();
+        std::fs::write(&photo, &bytes).unwrap();
+        let out = folder.path().join("out");
+        let mut task = download(&server, 300_000, "../../a b?.png");
+        task["requests"]
+            .as_array_mut()
+            .unwrap()
+            .push(upload(&server, "/up")["requests"][0].clone());
+        task["requests"][1]["length"] = json!(700_002);
+        let mut command = run_in(node, &server, "read");
+        command
+            .arg("--param")
+            .arg(format!("task:={task}"))
+            .args(["--param", "file=photo", "--file"])
+            .arg(format!("photo={}", photo.display()))
+            .arg("--output-files")
+            .arg(&out);
+        let lines = done(command, 0).await;
+        let file = &lines[0]["files"]["data"];
+        let path = out.join("0-a b_.png");
+        assert_eq!(file["path"], path.to_str().unwrap());
+        assert_eq!(
+            (&file["size"], &file["mediaType"]),
+            (&json!(300_000), &json!("image/png"))
+        );
+        let found = std::fs::read(&path).unwrap();
+        let digest = ring::digest::digest(&ring::digest::SHA256, &found);
+        let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(file["sha256"], hex);
+        assert_eq!(found.len(), 300_000);
+        let uploads = server.take();
+        let upload = uploads.iter().find(|request| request.target() == "/up").unwrap();
+        assert_eq!(upload.header("content-length"), ["700002"]);
+        assert_eq!(upload.body, [b"<", &bytes[..], b">"].concat());
+        assert_eq!(names(&out), ["0-a b_.png"]);
+    }
 }
 
 #[tokio::test]
 async fn items_name_files_below_one_folder_and_each_gets_its_own() {
-    let server = service().await;
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("below")).unwrap();
-    let mut texts = Vec::new();
-    for number in 0..40 {
-        let name = format!("below/{number}.txt");
-        std::fs::write(folder.path().join(&name), "x".repeat(number * 1_000)).unwrap();
-        let mut task = download(&server, number, "same.bin");
-        let up = upload(&server, &format!("/up/{number}"))["requests"][0].clone();
-        task["requests"].as_array_mut().unwrap().push(up);
-        texts.push(json!({"task": task, "file": "f", "$files": {"f": {"path": name}}}).to_string());
-    }
-    let file = items(texts.iter().map(String::as_str));
-    let out = folder.path().join("out");
-    let mut command = run(&server, "read");
-    command
-        .arg("--items")
-        .arg(file.path())
-        .arg("--files-dir")
-        .arg(folder.path());
-    command
-        .arg("--output-files")
-        .arg(&out)
-        .args(["--concurrency", "8"]);
-    let lines = done(command, 0).await;
-    assert_eq!(lines.len(), 40);
-    for (number, line) in lines.iter().enumerate() {
-        assert_eq!(line["files"]["data"]["size"], number, "{line}");
-        assert_eq!(
-            line["files"]["data"]["path"],
-            out.join(format!("{number}-same.bin")).to_str().unwrap()
-        );
-    }
-    let sizes: HashMap<String, usize> = server
-        .take()
-        .into_iter()
-        .map(|request| (request.target().to_owned(), request.body.len()))
-        .collect();
-    for number in 0..40 {
-        assert_eq!(sizes[&format!("/up/{number}")], number * 1_000 + 2);
+    for node in NODES {
+        let server = service().await;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("below")).unwrap();
+        let mut texts = Vec::new();
+        for number in 0..40 {
+            let name = format!("below/{number}.txt");
+            std::fs::write(folder.path().join(&name), "x".repeat(number * 1_000)).unwrap();
+            let mut task = download(&server, number, "same.bin");
+            let up = upload(&server, &format!("/up/{number}"))["requests"][0].clone();
+            task["requests"].as_array_mut().unwrap().push(up);
+            texts.push(json!({"task": task, "file": "f", "$files": {"f": {"path": name}}}).to_string());
+        }
+        let file = items(texts.iter().map(String::as_str));
+        let out = folder.path().join("out");
+        let mut command = run_in(node, &server, "read");
+        command
+            .arg("--items")
+            .arg(file.path())
+            .arg("--files-dir")
+            .arg(folder.path());
+        command
+            .arg("--output-files")
+            .arg(&out)
+            .args(["--concurrency", "8"]);
+        let lines = done(command, 0).await;
+        assert_eq!(lines.len(), 40);
+        for (number, line) in lines.iter().enumerate() {
+            assert_eq!(line["files"]["data"]["size"], number, "{line}");
+            assert_eq!(
+                line["files"]["data"]["path"],
+                out.join(format!("{number}-same.bin")).to_str().unwrap()
+            );
+        }
+        let sizes: HashMap<String, usize> = server
+            .take()
+            .into_iter()
+            .map(|request| (request.target().to_owned(), request.body.len()))
+            .collect();
+        for number in 0..40 {
+            assert_eq!(sizes[&format!("/up/{number}")], number * 1_000 + 2);
+        }
     }
 }
 
 #[tokio::test]
 async fn what_breaks_off_is_tried_again_and_leaves_nothing_behind() {
-    let tries = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&tries);
-    let server = Server::start(move |_| {
-        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
-        match counted.fetch_add(1, Ordering::SeqCst) {
-            0 => vec![Step::Write([&head[..], &[b'a'; 40_000]].concat()), Step::Close],
-            _ => given(100_000),
-        }
-    })
-    .await;
-    let folder = tempfile::tempdir().unwrap();
-    for (retries, status) in [("0", 1), ("2", 0)] {
-        tries.store(0, Ordering::SeqCst);
-        let out = folder.path().join(retries);
-        let mut command = run(&server, "read");
-        command
-            .arg("--param")
-            .arg(format!("task:={}", download(&server, 1, "a.bin")));
-        command
-            .arg("--output-files")
-            .arg(&out)
-            .args(["--retries", retries]);
-        let lines = done(command, status).await;
-        if status == 0 {
-            assert_eq!(lines[0]["files"]["data"]["size"], 100_000);
-            assert_eq!(names(&out), ["0-a.bin"]);
-        } else {
-            let message = lines[0]["error"]["message"].as_str().unwrap();
-            assert!(message.contains("the file broke off"), "{message}");
-            assert_eq!(lines[0]["error"]["kind"], "unavailable");
-            assert!(names(&out).is_empty(), "{:?}", names(&out));
+    for node in NODES {
+        let tries = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&tries);
+        let server = Server::start(move |_| {
+            let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n";
+            match counted.fetch_add(1, Ordering::SeqCst) {
+                0 => vec![Step::Write([&head[..], &[b'a'; 40_000]].concat()), Step::Close],
+                _ => given(100_000),
+            }
+        })
+        .await;
+        let folder = tempfile::tempdir().unwrap();
+        for (retries, status) in [("0", 1), ("2", 0)] {
+            tries.store(0, Ordering::SeqCst);
+            let out = folder.path().join(retries);
+            let mut command = run_in(node, &server, "read");
+            command
+                .arg("--param")
+                .arg(format!("task:={}", download(&server, 1, "a.bin")));
+            command
+                .arg("--output-files")
+                .arg(&out)
+                .args(["--retries", retries]);
+            let lines = done(command, status).await;
+            if status == 0 {
+                assert_eq!(lines[0]["files"]["data"]["size"], 100_000);
+                assert_eq!(names(&out), ["0-a.bin"]);
+            } else {
+                let message = lines[0]["error"]["message"].as_str().unwrap();
+                assert!(message.contains("the file broke off"), "{message}");
+                assert_eq!(lines[0]["error"]["kind"], "unavailable");
+                assert!(names(&out).is_empty(), "{:?}", names(&out));
+            }
         }
     }
 }
@@ -251,96 +265,103 @@ async fn a_resumed_run_gives_the_same_files_and_asks_for_none_again() {
 
 #[tokio::test]
 async fn a_recording_has_the_files_and_a_replay_gives_them_back() {
-    let server = service().await;
-    let folder = tempfile::tempdir().unwrap();
-    let cases = folder.path().join("cases/things");
-    std::fs::create_dir_all(&cases).unwrap();
-    let har = cases.join("read.har");
-    // The second ones are too large for the recording, which has their digests: they are beside it.
-    for (name, size, given, beside) in [
-        ("small.bin", 5_000, 60_000, 0),
-        ("large.bin", 2_000_000, 3_000_000, 2),
-    ] {
-        let bytes: Vec<u8> = (0..size).map(|at: u32| (at % 256) as u8).collect();
-        std::fs::write(folder.path().join(name), bytes).unwrap();
-        let mut task = download(&server, given, "b.png");
-        task["requests"]
-            .as_array_mut()
-            .unwrap()
-            .push(upload(&server, "/up")["requests"][0].clone());
-        let item =
-            json!({"task": task, "file": "f", "$files": {"f": {"path": name, "mediaType": "image/png"}}});
-        let file = items([item.to_string().as_str()]);
-        let again = |more: &[&str], out: &str| {
-            let mut command = run(&server, "read");
-            command
-                .arg("--items")
-                .arg(file.path())
-                .arg("--files-dir")
-                .arg(folder.path());
-            command
-                .arg("--output-files")
-                .arg(folder.path().join(out))
-                .args(more);
-            command
-        };
-        let live = done(again(&["--record", har.to_str().unwrap()], "live"), 0).await;
-        server.take();
-        let replayed = done(again(&["--replay", har.to_str().unwrap()], "replayed"), 0).await;
-        assert!(server.take().is_empty(), "a replay sends nothing");
-        let (mut live, mut replayed) = (live[0].clone(), replayed[0].clone());
-        for line in [&mut live, &mut replayed] {
-            let path = line["files"]["data"]
-                .as_object_mut()
+    for node in NODES {
+        let server = service().await;
+        let folder = tempfile::tempdir().unwrap();
+        let cases = folder.path().join("cases/things");
+        std::fs::create_dir_all(&cases).unwrap();
+        let har = cases.join("read.har");
+        // The second ones are too large for the recording, which has their digests: they are beside it.
+        for (name, size, given, beside) in [
+            ("small.bin", 5_000, 60_000, 0),
+            ("large.bin", 2_000_000, 3_000_000, 2),
+        ] {
+            let bytes: Vec<u8> = (0..size).map(|at: u32| (at % 256) as u8).collect();
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+            let mut task = download(&server, given, "b.png");
+            task["requests"]
+                .as_array_mut()
                 .unwrap()
-                .remove("path")
-                .unwrap();
-            assert_eq!(std::fs::read(path.as_str().unwrap()).unwrap().len(), given);
-        }
-        assert_eq!(live, replayed, "{name}");
-        // Another file is not what was recorded.
-        std::fs::write(folder.path().join(name), "another").unwrap();
-        let other = done(again(&["--replay", har.to_str().unwrap()], "other"), 0).await;
-        assert!(
-            other[0]["json"].to_string().contains("HttpRequestDenied"),
-            "{other:?}"
-        );
-        let files = names_of(&folder.path().join("cases/things/read.har.files"));
-        assert_eq!(files, beside, "{name}");
-        assert!(std::fs::metadata(&har).unwrap().len() < 200_000);
-        {
-            let mut check = nodule();
-            check.arg("check").arg(moves()).arg(folder.path().join("cases"));
-            let output = tokio::task::spawn_blocking(move || check.output().unwrap())
-                .await
-                .unwrap();
-            let printed = String::from_utf8_lossy(&output.stdout);
-            // The hostile node calls what it does not declare; its results are those that were recorded.
+                .push(upload(&server, "/up")["requests"][0].clone());
+            let item =
+                json!({"task": task, "file": "f", "$files": {"f": {"path": name, "mediaType": "image/png"}}});
+            let file = items([item.to_string().as_str()]);
+            let again = |more: &[&str], out: &str| {
+                let mut command = run_in(node, &server, "read");
+                command
+                    .arg("--items")
+                    .arg(file.path())
+                    .arg("--files-dir")
+                    .arg(folder.path());
+                command
+                    .arg("--output-files")
+                    .arg(folder.path().join(out))
+                    .args(more);
+                command
+            };
+            let live = done(again(&["--record", har.to_str().unwrap()], "live"), 0).await;
+            server.take();
+            let replayed = done(again(&["--replay", har.to_str().unwrap()], "replayed"), 0).await;
+            assert!(server.take().is_empty(), "a replay sends nothing");
+            let (mut live, mut replayed) = (live[0].clone(), replayed[0].clone());
+            for line in [&mut live, &mut replayed] {
+                let path = line["files"]["data"]
+                    .as_object_mut()
+                    .unwrap()
+                    .remove("path")
+                    .unwrap();
+                assert_eq!(std::fs::read(path.as_str().unwrap()).unwrap().len(), given);
+            }
+            assert_eq!(live, replayed, "{name}");
+            // Another file is not what was recorded.
+            std::fs::write(folder.path().join(name), "another").unwrap();
+            let other = done(again(&["--replay", har.to_str().unwrap()], "other"), 0).await;
             assert!(
-                printed.contains("called `PUT /up`") && !printed.contains("item 0"),
-                "{printed}"
+                other[0]["json"].to_string().contains("HttpRequestDenied"),
+                "{other:?}"
             );
+            let files = names_of(&folder.path().join("cases/things/read.har.files"));
+            assert_eq!(files, beside, "{name}");
+            assert!(std::fs::metadata(&har).unwrap().len() < 200_000);
+            {
+                let mut check = nodule();
+                check
+                    .arg("check")
+                    .arg(component(node))
+                    .arg(folder.path().join("cases"));
+                let output = tokio::task::spawn_blocking(move || check.output().unwrap())
+                    .await
+                    .unwrap();
+                let printed = String::from_utf8_lossy(&output.stdout);
+                // The hostile node calls what it does not declare; its results are those that were recorded.
+                assert!(
+                    printed.contains("called `PUT /up`") && !printed.contains("item 0"),
+                    "{printed}"
+                );
+            }
         }
     }
 }
 
 #[tokio::test]
 async fn a_dry_run_shows_the_body_with_its_file() {
-    let server = service().await;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.txt");
-    std::fs::write(&path, "hello").unwrap();
-    let mut command = run(&server, "read");
-    command
-        .arg("--param")
-        .arg(format!("task:={}", upload(&server, "/up")))
-        .arg("--dry-run");
-    command
-        .args(["--param", "file=a", "--file"])
-        .arg(format!("a={}", path.display()));
-    let lines = done(command, 0).await;
-    assert_eq!(lines[0]["request"]["body"], "<hello>");
-    assert!(server.take().is_empty());
+    for node in NODES {
+        let server = service().await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        std::fs::write(&path, "hello").unwrap();
+        let mut command = run_in(node, &server, "read");
+        command
+            .arg("--param")
+            .arg(format!("task:={}", upload(&server, "/up")))
+            .arg("--dry-run");
+        command
+            .args(["--param", "file=a", "--file"])
+            .arg(format!("a={}", path.display()));
+        let lines = done(command, 0).await;
+        assert_eq!(lines[0]["request"]["body"], "<hello>");
+        assert!(server.take().is_empty());
+    }
 }
 
 #[tokio::test]
@@ -444,7 +465,7 @@ impl FileSource for Counting {
 
 async fn runner(server: &Server) -> Runner {
     let engine = Engine::new(&EngineConfig::default()).unwrap();
-    let component = engine.load_file(moves()).await.unwrap();
+    let component = engine.load_file(component(NODES[0])).await.unwrap();
     let credential = Credential::from_json(component.node(), &credential(server)).unwrap();
     component.runner().credential(credential).build().unwrap()
 }

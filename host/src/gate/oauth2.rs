@@ -27,7 +27,8 @@ use crate::events::Label;
 use crate::gate::budget::{Budget, Pace};
 use crate::gate::client::{Clients, Owner, RunnerTls};
 use crate::gate::pipeline::{
-    Buffered, BufferedResponse, Content, Observed, Overlap, Pipeline, RawRequest, Scope as Of, Transport,
+    Buffered, BufferedResponse, Content, Keep, Observed, Overlap, Pipeline, RawRequest, Scope as Of,
+    Transport,
 };
 use answer::TokenAnswer;
 pub(crate) use answer::is_token;
@@ -213,7 +214,7 @@ impl TokenEndpoint {
             path_and_query: url.path().to_owned(),
             headers: parts.headers,
             body: Content::Whole(Bytes::from(body)),
-            keep: false,
+            keep: Keep::No,
         };
         let answer = self
             .pipeline()

@@ -70,7 +70,7 @@ use nodule_core::policy::{Declaration, DeclaredOrigins, Policy, WriteBound};
 use nodule_core::recording::{Exchange, Outcome, Player, RecordedResponse, Recorder};
 use nodule_core::secret::Secret;
 
-pub(crate) use check::{Content, RawRequest};
+pub(crate) use check::{Content, Keep, RawRequest};
 pub(crate) use held::{BufferReservation, Buffered};
 pub use hook::{HookedRequest, RequestHook};
 pub(crate) use kept::{KeptBody, Lost};
@@ -181,8 +181,7 @@ struct ValidatedRequest {
     body: Bytes,
     /// What is sent in the body's place.
     upload: Option<Upload>,
-    /// Whether the body of a success becomes a file.
-    keep: bool,
+    keep: Keep,
 }
 
 impl ValidatedRequest {
@@ -270,6 +269,7 @@ impl Pipeline {
     ) -> Result<BufferedResponse, HttpError> {
         let clock = events::wants_requests(&self.label).then(Instant::now);
         let mut checked = self.check(raw).await?;
+        let _end = checked.upload.as_ref().and_then(Upload::end_of_request);
         // A replay and a dry run answer at once.
         let _under_way = if self.is_live() {
             Some(self.overlap.enter().await)
@@ -363,7 +363,7 @@ impl Pipeline {
                 let (request, started) = (self.recordable(checked)?, Timestamp::now());
                 let clock = Instant::now();
                 let outcome = self.live(clients, checked, permit, options).await;
-                let (outcome, kept, file) = self.recordable_file(recorder, outcome).await;
+                let (outcome, kept, file) = self.recordable_file(recorder, checked.keep, outcome).await;
                 recorder.push(Exchange {
                     role: self.role(),
                     item: self.item,
@@ -413,7 +413,7 @@ impl Pipeline {
             Some(signature) => (signature.url.clone(), signature.permit),
             None => (url, permit),
         };
-        let additions = signature.as_ref().map(|signature| &signature.additions);
+        let additions = signature.map(|signature| Arc::new(signature.additions));
         let manner = self.tls.manner(&request.url, request.may_have_access());
         let origin_client = self.origin_client(clients, permit, manner, &url);
         let changing = u32::from(!is_safe(&request.method));

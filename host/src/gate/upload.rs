@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
+use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use crate::gate::file::{FileReader, InputFile};
 use crate::gate::sha256::hex;
@@ -37,6 +38,31 @@ pub(crate) enum Piece {
         /// Bytes; `None`: to the file's end.
         length: Option<u64>,
     },
+    /// The node is still writing it.
+    Written(Arc<Written>),
+}
+
+/// A body that is sent while the node writes it, and so only once.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// What was written before its request began.
+    first: Bytes,
+    rest: Rest,
+    has_begun: AtomicBool,
+    /// Bytes, where the node announced them.
+    size: Option<u64>,
+}
+
+/// What the node is still writing; `None` once its request is over. Who sends it may hold on to a connection that stands still.
+type Rest = Arc<Mutex<Option<WasiBody>>>;
+
+/// Ends the body that a node is writing, however far it was sent.
+pub(crate) struct EndOfRequest(Rest);
+
+impl Drop for EndOfRequest {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
 }
 
 impl Piece {
@@ -48,6 +74,7 @@ impl Piece {
                 length: Some(length), ..
             } => Some(*length),
             Self::File { file, offset, .. } => Some(file.size?.saturating_sub(*offset)),
+            Self::Written(written) => written.size,
         }
     }
 }
@@ -125,6 +152,25 @@ impl Upload {
         }
     }
 
+    /// A body that the node is still writing. `first` is what is there of it.
+    pub(crate) fn written(first: Bytes, rest: WasiBody, size: Option<u64>, limit: u64) -> Self {
+        let written = Written {
+            first,
+            rest: Arc::new(Mutex::new(Some(rest))),
+            has_begun: AtomicBool::new(false),
+            size,
+        };
+        Self::new(vec![Piece::Written(Arc::new(written))], limit)
+    }
+
+    /// Ends what the node is still writing of it when it is dropped.
+    pub(crate) fn end_of_request(&self) -> Option<EndOfRequest> {
+        match &self.pieces[..] {
+            [Piece::Written(written)] => Some(EndOfRequest(Arc::clone(&written.rest))),
+            _ => None,
+        }
+    }
+
     /// Bytes, where known of each piece.
     pub(crate) fn size(&self) -> Option<u64> {
         self.pieces
@@ -141,6 +187,7 @@ impl Upload {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Bytes(bytes) => Some(&bytes[..]),
             Piece::File { .. } => None,
+            Piece::Written(written) => Some(&written.first[..]),
         })
     }
 
@@ -198,7 +245,8 @@ impl Upload {
         told.unwrap_or_else(|| Trouble::File(error.to_string()))
     }
 
-    fn stream(&self) -> BoxStream<'static, io::Result<Bytes>> {
+    /// All of it, as it is read.
+    pub(crate) fn stream(&self) -> BoxStream<'static, io::Result<Bytes>> {
         let (pieces, limit, progress) = (Arc::clone(&self.pieces), self.limit, Arc::clone(&self.progress));
         let pieces = stream::iter((0..pieces.len()).filter_map(move |index| pieces.get(index).cloned()));
         pieces
@@ -209,6 +257,7 @@ impl Upload {
                     Reading::next,
                 )
                 .boxed(),
+                Piece::Written(written) => written.stream(limit, Arc::clone(&progress)),
             })
             .flatten()
             .boxed()
@@ -220,6 +269,36 @@ impl Upload {
             left: self.size(),
             progress: self.progress(),
         }
+    }
+}
+
+impl Written {
+    fn stream(&self, limit: u64, progress: Arc<Progress>) -> BoxStream<'static, io::Result<Bytes>> {
+        let rest = Arc::clone(&self.rest);
+        let was_begun = self.has_begun.swap(true, Ordering::Relaxed);
+        let rest = stream::poll_fn(move |context| {
+            let mut rest = rest.lock().unwrap_or_else(PoisonError::into_inner);
+            match rest.as_mut().filter(|_| !was_begun) {
+                Some(body) => Pin::new(body)
+                    .poll_frame(context)
+                    .map_ok(|frame| frame.into_data().unwrap_or_default()),
+                None => Poll::Ready(Some(Err(HttpError::ConnectionTerminated))),
+            }
+        });
+        let mut left = limit;
+        stream::once(std::future::ready(Ok(self.first.clone())))
+            .chain(rest)
+            .map(move |bytes| {
+                let unfinished = "the node did not finish the request's body";
+                let bytes = bytes.map_err(|_| progress.fails(Trouble::File(unfinished.to_owned())))?;
+                let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                left = left.checked_sub(size).ok_or_else(|| {
+                    let words = format!("a request body of more than {limit} bytes (`file-bytes`)");
+                    progress.fails(Trouble::TooLarge(words))
+                })?;
+                Ok(bytes)
+            })
+            .boxed()
     }
 }
 
@@ -284,6 +363,10 @@ impl Reading {
             usize::try_from(left).map_or(PIECE_BYTES, |left| left.min(PIECE_BYTES))
         });
         if most == 0 {
+            // One that said that it is empty was not asked yet.
+            if self.is_to_end && reader.read_u8().await.is_ok() {
+                return Err(self.fails("it is longer than it said"));
+            }
             return Ok(None);
         }
         self.buffer.reserve(most);

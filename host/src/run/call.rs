@@ -319,7 +319,9 @@ impl Chunk<'_> {
             service: service(inner, &base_url, &settings),
         };
         let mut guard = self.instance(pipeline);
-        let answer = guard.transfer(inner.component.pre(), call, &item.files).await?;
+        let answer = guard
+            .transfer(inner.component.pre(), call, operation.gives_files, &item.files)
+            .await?;
         operation.idle.put(guard);
         let transferred = match answer {
             Ok(transferred) => transferred,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
 use super::runner::Runner;
-use crate::gate::pipeline::{BufferedResponse, Content, Pipeline, RawRequest, Scope};
+use crate::gate::pipeline::{BufferedResponse, Content, Keep, Pipeline, RawRequest, Scope};
 use crate::runtime::clock_and_rng::ClockAndRng;
 use nodule_core::canonical::Base;
 use nodule_core::credential::Credential;
@@ -91,7 +91,7 @@ fn request(base: &Base, path: &str) -> RawRequest {
         path_and_query: format!("{}{path}", url.path().trim_end_matches('/')),
         headers: HeaderMap::new(),
         body: Content::Whole(Bytes::new()),
-        keep: false,
+        keep: Keep::No,
     }
 }
 

@@ -28,13 +28,14 @@ pub(crate) use generated::exports::workflow::node::{
 
 mod described;
 mod failure;
+pub(crate) mod streams;
 
 pub(crate) use self::described::{columns, describe, page};
 
 use std::sync::Arc;
 
 use http::HeaderName;
-use wasmtime::component::{Instance, InstancePre};
+use wasmtime::component::{ComponentExportIndex, Func, Instance, InstancePre};
 
 use crate::runtime::state::State;
 
@@ -52,8 +53,10 @@ pub(crate) struct NodePre {
     signing: Option<signing::GuestIndices>,
     /// Set if the node runs by turns.
     turns: Option<ByTurns>,
-    /// Set if the node moves files.
+    /// Set if the node moves files by turns.
     files: Option<WithFiles>,
+    /// `transfer`, if the node moves files by streams.
+    transfer: Option<ComponentExportIndex>,
 }
 
 struct WithFiles {
@@ -79,6 +82,8 @@ pub(crate) enum Executing {
         /// As above.
         looked_at: Arc<[HeaderName]>,
     },
+    /// `transfer`.
+    WithStreams(Func),
 }
 
 /// The interface of nodes that make sessions.
@@ -90,8 +95,11 @@ pub(crate) const SIGNING: &str = "workflow:node/signing@0.2.0";
 /// The interface of nodes whose forms ask the service.
 pub(crate) const CHOICES: &str = "workflow:node/choices@0.2.0";
 
-/// The interface of nodes that move files.
+/// The interface of nodes that move files by turns.
 pub(crate) const FILES: &str = "workflow:node/files-by-turns@0.2.0";
+
+/// The interface of nodes that move files by streams.
+pub(crate) const STREAMS: &str = "workflow:node/files-by-streams@0.2.0";
 
 type Store = wasmtime::Store<State>;
 
@@ -100,6 +108,7 @@ impl NodePre {
         let authentication = pre.component().get_export_index(None, AUTHENTICATION);
         let choices = pre.component().get_export_index(None, CHOICES);
         let signing = pre.component().get_export_index(None, SIGNING);
+        let streams = pre.component().get_export_index(None, STREAMS);
         Ok(Self {
             description: description::GuestIndices::new(&pre)?,
             authentication: authentication
@@ -110,6 +119,8 @@ impl NodePre {
             signing: signing.map(|_| signing::GuestIndices::new(&pre)).transpose()?,
             turns: None,
             files: None,
+            transfer: streams
+                .and_then(|streams| pre.component().get_export_index(Some(&streams), "transfer")),
             pre,
         })
     }
@@ -138,7 +149,7 @@ impl NodePre {
         Ok(())
     }
 
-    /// Makes the node move files. It gets these response headers.
+    /// Makes the node move files by turns. It gets these response headers.
     pub(crate) fn with_files(&mut self, looked_at: Arc<[HeaderName]>) -> wasmtime::Result<()> {
         let guest = files_by_turns::GuestIndices::new(&self.pre)?;
         self.files = Some(WithFiles { guest, looked_at });
@@ -193,14 +204,20 @@ impl NodePre {
 
     /// An instance that moves files.
     pub(crate) async fn moving_files(&self, store: &mut Store) -> wasmtime::Result<Executing> {
-        let Some(files) = &self.files else {
-            wasmtime::bail!("the node does not export `{FILES}` beside `turns`");
-        };
         let instance = self.instance(store).await?;
-        Ok(Executing::WithFiles {
-            node: files.guest.load(store, &instance)?,
-            looked_at: Arc::clone(&files.looked_at),
-        })
+        if let Some(files) = &self.files {
+            return Ok(Executing::WithFiles {
+                node: files.guest.load(store, &instance)?,
+                looked_at: Arc::clone(&files.looked_at),
+            });
+        }
+        let transfer = self
+            .transfer
+            .and_then(|transfer| instance.get_func(store, transfer));
+        let Some(transfer) = transfer else {
+            wasmtime::bail!("the node exports neither `{FILES}` beside `turns` nor `{STREAMS}`");
+        };
+        Ok(Executing::WithStreams(transfer))
     }
 
     async fn instance(&self, store: &mut Store) -> wasmtime::Result<Instance> {

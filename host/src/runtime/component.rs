@@ -20,7 +20,7 @@ mod types;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::runtime::bindings::{AUTHENTICATION, CHOICES, FILES, NodePre, SIGNING};
+use crate::runtime::bindings::{AUTHENTICATION, CHOICES, FILES, NodePre, SIGNING, STREAMS};
 use crate::runtime::engine::Engine;
 use crate::runtime::loaded::LoadedNode;
 use nodule_core::description::Node;
@@ -98,7 +98,9 @@ impl Component {
         described::refuse_mute(&node, pre.has(CHOICES))?;
         described::refuse_sessionless(&node, pre.has(AUTHENTICATION), pre.has(SIGNING))?;
         let moves_files = pre.has(FILES) && pre.has(TURNS);
-        described::refuse_fileless(&node, moves_files)?;
+        described::refuse_fileless(&node, moves_files || pre.has(STREAMS))?;
+        // Without turns, a node that can move its files by streams does so.
+        let moves_files = moves_files && (engine.turns() || !pre.has(STREAMS));
         if pre.has(TURNS) && (engine.turns() || moves_files) {
             let looked_at = described::looked_at(engine, &pre).await?;
             if moves_files {

@@ -7,6 +7,7 @@ mod ask;
 mod files;
 mod patience;
 mod sign;
+mod streams;
 mod turns;
 
 use std::fmt;
@@ -38,7 +39,7 @@ use crate::runtime::state::{Hooks, RemainingResources, State};
 pub(crate) use files::Transferred;
 use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
-use patience::Patience;
+pub(crate) use patience::Patience;
 
 /// Why a call returned no result.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,6 +123,7 @@ impl InstanceStore {
             remaining: RemainingResources::new(limits),
             in_flight: InFlight::default(),
             printed,
+            streams: None,
         };
         let mut store = Store::new(engine.wasmtime(), state);
         store.limiter(|state| &mut state.remaining);
@@ -244,7 +246,9 @@ impl InstanceStore {
                     Executing::ByTurns { node, looked_at } => {
                         Ok(turns::execute(store, node, looked_at, beginning, rows, &patience).await?)
                     }
-                    Executing::WithFiles { .. } => wasmtime::bail!("the instance moves files"),
+                    Executing::WithFiles { .. } | Executing::WithStreams(_) => {
+                        wasmtime::bail!("the instance moves files")
+                    }
                 };
                 *node = Some(instance);
                 Ok(answer)
@@ -259,6 +263,7 @@ impl InstanceStore {
         &mut self,
         pre: &NodePre,
         call: files_by_turns::Call<'_>,
+        gives_files: bool,
         files: &[InputFile],
     ) -> Result<Result<Transferred, types::Failure>, Stop> {
         let mut bounds = self.bounds();
@@ -273,14 +278,16 @@ impl InstanceStore {
                     Some(instance) => instance,
                     None => pre.moving_files(store).await?,
                 };
-                let Executing::WithFiles {
-                    node: guest,
-                    looked_at,
-                } = &instance
-                else {
-                    wasmtime::bail!("the instance moves no files");
+                let answer = match &instance {
+                    Executing::WithFiles {
+                        node: guest,
+                        looked_at,
+                    } => files::execute(store, guest, looked_at, call, files, &patience).await?,
+                    Executing::WithStreams(transfer) => {
+                        streams::execute(store, transfer, call, gives_files, files, &patience).await?
+                    }
+                    _ => wasmtime::bail!("the instance moves no files"),
                 };
-                let answer = files::execute(store, guest, looked_at, call, files, &patience).await?;
                 *node = Some(instance);
                 Ok(answer)
             });

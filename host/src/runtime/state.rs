@@ -12,9 +12,10 @@ use wasmtime_wasi_io::IoView;
 
 use super::clock_and_rng::Staged;
 use super::in_flight::InFlight;
+use super::instance::Patience;
 use super::printed::Printed;
 use super::share::Account;
-use crate::gate::pipeline::Pipeline;
+use crate::gate::pipeline::{Keep, Pipeline};
 
 pub(super) use hooks::Hooks;
 pub(super) use remaining::RemainingResources;
@@ -34,6 +35,16 @@ pub(crate) struct State {
     pub(super) remaining: RemainingResources,
     pub(super) in_flight: InFlight,
     pub(super) printed: Printed,
+    /// Set while the instance moves files by streams.
+    pub(super) streams: Option<Streams>,
+}
+
+/// A call that moves files by streams.
+pub(super) struct Streams {
+    /// It moves with each piece of a file.
+    pub(super) patience: Arc<Patience>,
+    /// Whether files come out: then the body of a response may be one.
+    pub(super) gives_files: bool,
 }
 
 impl State {
@@ -45,6 +56,14 @@ impl State {
     /// Whether the instance only describes itself.
     pub(super) fn only_describes(&self) -> bool {
         self.pipeline.is_none()
+    }
+
+    /// What becomes of the bodies of responses.
+    pub(super) fn keep(&self) -> Keep {
+        match &self.streams {
+            Some(streams) if streams.gives_files => Keep::Perhaps,
+            _ => Keep::No,
+        }
     }
 
     /// The pipeline for the instance's requests.

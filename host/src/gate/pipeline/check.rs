@@ -1,14 +1,17 @@
 //! Step 1: a node's request is complete and within its limits, or refused.
 
 use bytes::Bytes;
+use futures_util::future::Either;
 use http::{HeaderMap, Method, header};
 use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
+use nodule_core::description::BodyNeed;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use super::header::is_forbidden;
 use super::held::BufferReservation;
 use super::{Pipeline, RequestLine, Transport, ValidatedRequest};
-use crate::gate::upload::{Trouble, Upload};
+use crate::gate::upload::{Piece, RECORDED_BYTES, Trouble, Upload};
 use nodule_core::canonical::{CanonicalUrl, UrlError};
 use nodule_core::limits::Limits;
 use nodule_core::policy::Declaration;
@@ -21,8 +24,16 @@ pub(crate) struct RawRequest {
     pub(crate) path_and_query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Content,
-    /// Whether the body of a success is wanted as a file.
-    pub(crate) keep: bool,
+    pub(crate) keep: Keep,
+}
+
+/// Whether the body of a success is wanted as a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    No,
+    Yes,
+    /// The node has not said so yet, and may read it.
+    Perhaps,
 }
 
 /// A request's body.
@@ -31,6 +42,8 @@ pub(crate) enum Content {
     Whole(Bytes),
     /// The node is still writing it.
     Draft(WasiBody),
+    /// The node is still writing it, and it may have files in it.
+    Streamed(WasiBody),
     /// It has files in it.
     Upload(Upload),
 }
@@ -51,13 +64,21 @@ impl Pipeline {
             body,
             keep,
         } = raw;
+        let declared = headers
+            .get(header::CONTENT_LENGTH)
+            .map(|length| length.to_str().ok()?.parse().ok());
         // The body is read even if the request is going to be refused: otherwise the node would see its stream break
         // instead of the reason.
         let mut upload = None;
         let body = match body {
             Content::None => Ok(Bytes::new()),
             Content::Whole(body) => self.held(body),
-            Content::Draft(body) => whole(body).await,
+            Content::Draft(mut body) => first(&mut body).await,
+            Content::Streamed(body) => match self.streamed(body, declared.flatten()).await {
+                Ok(Either::Left(body)) => Ok(body),
+                Ok(Either::Right(files)) => self.beside(&files).await.inspect(|_| upload = Some(files)),
+                Err(error) => Err(error),
+            },
             Content::Upload(files) => self.beside(&files).await.inspect(|_| upload = Some(files)),
         }
         .inspect_err(|error| self.note_size(error));
@@ -72,12 +93,9 @@ impl Pipeline {
             method: Some(&method),
             url: Some(&url),
         };
-        let declared = headers
-            .get(header::CONTENT_LENGTH)
-            .map(|length| length.to_str().ok()?.parse().ok());
         if let (Some(declared), Ok(body)) = (declared, &body)
             && upload.is_none()
-            && declared != Some(body.len())
+            && declared != u64::try_from(body.len()).ok()
         {
             let message = format!(
                 "expected a `content-length` of {}, as the body has, found another",
@@ -107,6 +125,31 @@ impl Pipeline {
         })
     }
 
+    /// A body that may have files in it. A large one is as good as a file.
+    async fn streamed(
+        &self,
+        mut body: WasiBody,
+        announced: Option<u64>,
+    ) -> Result<Either<Bytes, Upload>, HttpError> {
+        let first = first(&mut body).await?;
+        let limit = self.limits.file_bytes;
+        Ok(if !body.is_end_stream() {
+            Either::Right(Upload::written(first, body, announced, limit))
+        } else if u64::try_from(first.len()).is_ok_and(|size| size > RECORDED_BYTES) {
+            Either::Right(Upload::new(vec![Piece::Bytes(first)], limit))
+        } else {
+            Either::Left(first)
+        })
+    }
+
+    /// Whether the body of a request may leave while the node writes it. A recording needs all of it, and so do signatures with a
+    /// digest.
+    pub(crate) fn sends_unfinished(&self) -> bool {
+        let is_recorded = !matches!(self.transport, Transport::Live { recorder: None, .. });
+        let needs = self.signer.as_ref().map(|signer| signer.needs());
+        !is_recorded && needs.is_none_or(|needs| needs == BodyNeed::Size)
+    }
+
     /// What a recording, if there is one, has in the place of a body with files: the body itself, or the digest of a large one.
     async fn beside(&self, upload: &Upload) -> Result<Bytes, HttpError> {
         let is_recorded = match &self.transport {
@@ -127,7 +170,7 @@ impl Pipeline {
     }
 
     /// The error for a file that cannot be sent.
-    pub(super) fn unreadable(&self, trouble: Trouble) -> HttpError {
+    pub(crate) fn unreadable(&self, trouble: Trouble) -> HttpError {
         match trouble {
             Trouble::TooLarge(words) => {
                 self.limit("file-bytes", words);
@@ -218,7 +261,8 @@ impl Pipeline {
     }
 }
 
-async fn whole(mut body: WasiBody) -> Result<Bytes, HttpError> {
+/// What is there of a body once it can be sent: all of it, mostly.
+async fn first(body: &mut WasiBody) -> Result<Bytes, HttpError> {
     match body.frame().await {
         None => Ok(Bytes::new()),
         Some(frame) => Ok(frame?.into_data().unwrap_or_default()),

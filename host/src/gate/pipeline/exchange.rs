@@ -18,7 +18,7 @@ use super::coding::{self, Undecoded};
 use super::error_name::cause;
 use super::held::BufferReservation;
 use super::kept::{KeptBody, Place};
-use super::{BufferedResponse, Pipeline, TransportError, ValidatedRequest};
+use super::{BufferedResponse, Keep, Pipeline, TransportError, ValidatedRequest};
 use crate::events;
 use crate::gate::client::{
     ConnectFailure, Connecting, OriginClient, asks_for_credentials, certificate_trouble,
@@ -80,7 +80,7 @@ pub(super) async fn send(
     let limits = pipeline.limits();
     let mut now = Instant::now();
     let mut deadlines = Deadlines::new(now, limits, options);
-    if request.upload.is_some() || request.keep {
+    if request.upload.is_some() || request.keep != Keep::No {
         deadlines = deadlines.of_file(now);
     }
     let upload = request.upload.as_ref().map(Upload::progress);
@@ -145,7 +145,7 @@ pub(super) async fn send(
             // from the proxy.
             Err(broken(HttpError::ConnectionRefused, asks_for_credentials(proxy)))
         }
-        Ok(response) if request.keep && response.status().is_success() => {
+        Ok(response) if is_kept(request.keep, &response) => {
             // Only a closed semaphore fails, and this one is never closed.
             let slot = slot.map_err(|_| broken(HttpError::ConnectionTimeout, "no place".to_owned()))?;
             keep(
@@ -168,6 +168,17 @@ pub(super) async fn send(
             Err(classify(&error, limits))
         }
     }
+}
+
+/// Whether the body stays where it is. A coding that nobody asked for is undone of one that the node may read.
+fn is_kept(keep: Keep, response: &http::Response<Incoming>) -> bool {
+    let is_coded = || response.headers().contains_key(header::CONTENT_ENCODING);
+    response.status().is_success()
+        && match keep {
+            Keep::No => false,
+            Keep::Yes => true,
+            Keep::Perhaps => !is_coded(),
+        }
 }
 
 /// Whether the connection was closed before any byte of the request was written. If that was a reused connection, the
@@ -229,7 +240,10 @@ fn outgoing(request: &mut ValidatedRequest, url: Uri) -> http::Request<OutgoingB
     *outgoing.uri_mut() = url;
     *outgoing.headers_mut() = std::mem::take(&mut request.headers);
     // A file stays as it is stored.
-    let encoding = if request.keep { "identity" } else { "gzip" };
+    let encoding = match request.keep {
+        Keep::No => "gzip",
+        Keep::Yes | Keep::Perhaps => "identity",
+    };
     outgoing
         .headers_mut()
         .insert(header::ACCEPT_ENCODING, HeaderValue::from_static(encoding));
@@ -468,11 +482,16 @@ fn headers_too_large(limits: &Limits) -> Stopped {
     )
 }
 
-fn body_too_large(limits: &Limits) -> Stopped {
-    let detail = format!(
+/// In a message.
+pub(super) fn too_large(limits: &Limits) -> String {
+    format!(
         "an answer of more than {} bytes (`response-bytes`)",
         limits.response_bytes
-    );
+    )
+}
+
+fn body_too_large(limits: &Limits) -> Stopped {
+    let detail = too_large(limits);
     let size = u64::try_from(limits.response_bytes).ok();
     Stopped::Limit(
         "response-bytes",
@@ -483,11 +502,16 @@ fn body_too_large(limits: &Limits) -> Stopped {
     )
 }
 
-fn too_much_held(limits: &Limits) -> Stopped {
-    let detail = format!(
+/// In a message.
+pub(super) fn too_much(limits: &Limits) -> String {
+    format!(
         "answers that the node has not let go of, of more than {} bytes (`buffered-bytes`)",
         limits.buffered_bytes
-    );
+    )
+}
+
+fn too_much_held(limits: &Limits) -> Stopped {
+    let detail = too_much(limits);
     Stopped::Limit(
         "buffered-bytes",
         TransportError {

@@ -9,13 +9,18 @@ use futures_util::Stream;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
+use nodule_core::limits::Limits;
 use nodule_core::recording::RecordedFile;
+use nodule_core::redact::answers::Answers;
 use ring::digest::{Context, SHA256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use super::BufferReservation;
 use super::error_name::cause;
+use super::exchange::{too_large, too_much};
+use crate::gate::access::Access;
 use crate::gate::client::RequestPermit;
 use crate::gate::sha256::hex;
 
@@ -23,6 +28,22 @@ use crate::gate::sha256::hex;
 #[derive(Debug)]
 pub(crate) struct KeptBody {
     content: Content,
+    /// Looked for if the node reads the body after all.
+    pub(super) secrets: Secrets,
+}
+
+/// What finds the secrets in a response: those of the credential, and what its signature added.
+#[derive(Debug, Default)]
+pub(super) struct Secrets {
+    pub(super) access: Option<Arc<Access>>,
+    pub(super) additions: Option<Arc<Answers>>,
+}
+
+impl Secrets {
+    pub(super) fn answers(&self) -> impl Iterator<Item = &Answers> {
+        let access = self.access.as_deref().map(Access::answers);
+        access.into_iter().chain(self.additions.as_deref())
+    }
 }
 
 #[derive(Debug)]
@@ -86,29 +107,30 @@ pub(crate) enum Lost {
 
 impl KeptBody {
     pub(super) fn arriving(body: Incoming, place: Place, between_bytes: Duration) -> Self {
-        Self {
-            content: Content::Arriving {
-                body,
-                between_bytes,
-                _place: place,
-            },
-        }
+        Self::of(Content::Arriving {
+            body,
+            between_bytes,
+            _place: place,
+        })
     }
 
     pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self::of(Content::Whole(bytes))
+    }
+
+    fn of(content: Content) -> Self {
         Self {
-            content: Content::Whole(bytes),
+            content,
+            secrets: Secrets::default(),
         }
     }
 
     /// The body in a file beside a recording.
     pub(super) fn recorded(file: std::fs::File, size: u64) -> Self {
-        Self {
-            content: Content::Recorded {
-                file: tokio::fs::File::from_std(file),
-                size,
-            },
-        }
+        Self::of(Content::Recorded {
+            file: tokio::fs::File::from_std(file),
+            size,
+        })
     }
 
     /// Bytes, where known.
@@ -152,6 +174,25 @@ impl KeptBody {
             },
         };
         Ok(next)
+    }
+
+    /// Reads all of it as a response, within its limits.
+    pub(super) async fn read(
+        &mut self,
+        hold: &mut BufferReservation,
+        limits: &Limits,
+    ) -> Result<Bytes, Lost> {
+        let mut all = BytesMut::new();
+        while let Some(bytes) = self.next().await? {
+            if all.len() + bytes.len() > limits.response_bytes {
+                return Err(Lost::Limit("response-bytes", too_large(limits)));
+            }
+            if !hold.add(bytes.len()) {
+                return Err(Lost::Limit("buffered-bytes", too_much(limits)));
+            }
+            all.extend_from_slice(&bytes);
+        }
+        Ok(all.freeze())
     }
 
     /// Reads all of it for a recording: into memory, or if it has more bytes than `most` into a file of that folder.

@@ -33,7 +33,7 @@ pub(crate) struct Observed {
     pub(crate) answered: u32,
     /// Those of them whose requests were signed.
     signed: u32,
-    /// The total size of these responses' bodies.
+    /// The bytes of these responses' bodies, and of files that passed through the node.
     received: u64,
     /// Requests that left and are neither GET nor HEAD.
     pub(crate) changing: Changing,
@@ -209,6 +209,11 @@ impl Pipeline {
     /// Records that a recording provided a response.
     pub(super) fn answered(&self, answer: &BufferedResponse, changing: u32) {
         self.notes().answer(answer, changing);
+    }
+
+    /// Counts bytes of a body that pass through the node.
+    pub(crate) fn moved(&self, bytes: usize) {
+        self.notes().received += bytes as u64;
     }
 
     /// Records that a signed request was answered.

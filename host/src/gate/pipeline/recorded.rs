@@ -1,7 +1,7 @@
 //! Converts requests and responses from and to recordings, and replays a recording without opening a socket. None of
 //! them contains anything of a session.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -14,9 +14,10 @@ use wasmtime_wasi_http::Error as HttpError;
 use crate::gate::upload::RECORDED_BYTES;
 
 use super::kept::{Lost, Recorded};
+use super::redaction::shown;
 use super::{
-    BadSignature, BufferReservation, BufferedResponse, KeptBody, NoResponse, Pipeline, Planned, SIGNING,
-    Scope, ValidatedRequest, error_name, is_safe,
+    BadSignature, BufferReservation, BufferedResponse, Keep, KeptBody, NoResponse, Pipeline, Planned,
+    SIGNING, Scope, ValidatedRequest, error_name, is_safe,
 };
 
 impl Pipeline {
@@ -33,6 +34,7 @@ impl Pipeline {
     pub(super) async fn recordable_file(
         &self,
         recorder: &Recorder,
+        keep: Keep,
         outcome: Result<BufferedResponse, NoResponse>,
     ) -> (
         Result<BufferedResponse, NoResponse>,
@@ -51,7 +53,11 @@ impl Pipeline {
             Some(_) => usize::try_from(RECORDED_BYTES).unwrap_or(usize::MAX),
             None => self.limits.response_bytes,
         };
-        let error = match kept.record(most, folder).await {
+        let read = match keep {
+            Keep::Perhaps => self.redacted_file(*kept, most, folder).await,
+            Keep::No | Keep::Yes => kept.record(most, folder).await,
+        };
+        let error = match read {
             Ok(Recorded::Inside(body)) => {
                 answer.body = body.clone();
                 return (Ok(answer), Some(Box::new(KeptBody::whole(body))), None);
@@ -64,15 +70,42 @@ impl Pipeline {
             }
             Err(Lost::Limit(key, _)) => {
                 let words = format!("a file for a recording, of more than {most} bytes (`{key}`)");
+                self.lost(Lost::Limit(key, words))
+            }
+            Err(lost @ Lost::Broken(_)) => self.lost(lost),
+        };
+        (Err(error.into()), None, None)
+    }
+
+    /// Records a file that the node may still read: without secrets, as far as it may.
+    async fn redacted_file(
+        &self,
+        mut kept: KeptBody,
+        most: usize,
+        folder: Option<&Path>,
+    ) -> Result<Recorded, Lost> {
+        let secrets = std::mem::take(&mut kept.secrets);
+        match kept.record(self.limits.response_bytes.max(most), folder).await? {
+            Recorded::Inside(body) => {
+                let redacted = KeptBody::whole(shown(&secrets, body).await);
+                redacted.record(most, folder).await
+            }
+            beside @ Recorded::Beside(_) => Ok(beside),
+        }
+    }
+
+    /// The node's error for a body that does not arrive, which the host notes.
+    pub(super) fn lost(&self, lost: Lost) -> HttpError {
+        match lost {
+            Lost::Limit(key, words) => {
                 self.limit(key, words);
                 HttpError::HttpResponseBodySize(None)
             }
-            Err(Lost::Broken(words)) => {
+            Lost::Broken(words) => {
                 self.notes().trouble.get_or_insert(words);
                 HttpError::ConnectionTerminated
             }
-        };
-        (Err(error.into()), None, None)
+        }
     }
 
     /// A body in a file beside the recording.
@@ -112,7 +145,7 @@ impl Pipeline {
                     let mut answer =
                         BufferedResponse::from_recorded(answer, BufferReservation::new(&self.buffered));
                     self.answered(&answer, changing);
-                    if request.keep && answer.status.is_success() {
+                    if request.keep != Keep::No && answer.status.is_success() {
                         let body = std::mem::take(&mut answer.body);
                         let kept = match file.as_ref().and_then(|file| Some((player.file(file)?, file))) {
                             Some((path, file)) => self.beside_recording(path, file)?,

@@ -3,28 +3,31 @@
 //! This applies only to hosts that got the session. No other host can return it, so matches in their responses would be
 //! coincidences. Text that the node's own request contained stays; see [`nodule_core::redact::answers`].
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use http::header;
 use tokio::task::yield_now;
+use wasmtime_wasi_http::Error as HttpError;
 
-use super::{BufferedResponse, Pipeline, Scope, ValidatedRequest};
+use super::kept::Secrets;
+use super::{BufferReservation, BufferedResponse, KeptBody, Pipeline, Scope, ValidatedRequest};
+use crate::gate::access::Access;
 use crate::gate::upload::Upload;
 use nodule_core::redact::answers::Answers;
 use nodule_core::redact::{self, PIECE};
 
 impl Pipeline {
-    /// The secrets to look for in a response. An authenticating instance knows them already, and has to read its token.
-    fn answers(&self, request: &ValidatedRequest) -> Option<&Answers> {
-        let access = self
-            .access
-            .as_ref()
-            .filter(|_| self.scope == Scope::Operation && request.may_have_access())?;
-        Some(access.answers())
+    /// What has the secrets to look for in a response. An authenticating instance knows them already, and has to read its token.
+    fn access_of(&self, request: &ValidatedRequest) -> Option<&Arc<Access>> {
+        let access = self.access.as_ref().filter(|_| self.scope == Scope::Operation);
+        access.filter(|_| request.may_have_access())
     }
 
     /// Finds the secrets that the node wrote itself. The request must not contain the session yet.
     pub(super) async fn listen(&self, request: &ValidatedRequest) {
-        if let Some(answers) = self.answers(request) {
-            self.listen_for(answers, request).await;
+        if let Some(access) = self.access_of(request) {
+            self.listen_for(access.answers(), request).await;
         }
     }
 
@@ -54,14 +57,41 @@ impl Pipeline {
     pub(super) async fn redacted(
         &self,
         request: &ValidatedRequest,
-        additions: Option<&Answers>,
+        additions: Option<Arc<Answers>>,
         mut answer: BufferedResponse,
     ) -> BufferedResponse {
-        for answers in self.answers(request).into_iter().chain(additions) {
+        let secrets = Secrets {
+            access: self.access_of(request).cloned(),
+            additions,
+        };
+        for answers in secrets.answers() {
             redact(answers, &mut answer).await;
+        }
+        if let Some(kept) = &mut answer.kept {
+            kept.secrets = secrets;
         }
         answer
     }
+
+    /// Reads a kept body for the node after all: to its end and without secrets, as of any response.
+    pub(crate) async fn read(&self, mut kept: KeptBody) -> Result<Bytes, HttpError> {
+        let mut hold = BufferReservation::new(&self.buffered);
+        let body = kept.read(&mut hold, self.limits()).await;
+        let body = shown(&kept.secrets, body.map_err(|lost| self.lost(lost))?).await;
+        self.moved(body.len());
+        hold.set(body.len());
+        Ok(hold.bind(body))
+    }
+}
+
+/// A body without secrets.
+pub(super) async fn shown(secrets: &Secrets, mut body: Bytes) -> Bytes {
+    for answers in secrets.answers() {
+        if let Some(redacted) = without_secrets(answers, &body).await {
+            body = redacted.into();
+        }
+    }
+    body
 }
 
 async fn redact(answers: &Answers, answer: &mut BufferedResponse) {

@@ -440,7 +440,7 @@ fn request(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Raw
         } else {
             Content::Whole(Bytes::copy_from_slice(body.as_bytes()))
         },
-        keep: false,
+        keep: Keep::No,
     }
 }
 
@@ -455,7 +455,7 @@ fn checked(method: Method, url: &str) -> ValidatedRequest {
         headers: HeaderMap::new(),
         body: Bytes::new(),
         upload: None,
-        keep: false,
+        keep: Keep::No,
     }
 }
 

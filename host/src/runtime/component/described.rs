@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{TURNS, cost};
 use crate::error::Error;
 use crate::gate::pipeline::header::is_of_connection;
-use crate::runtime::bindings::{self, AUTHENTICATION, CHOICES, FILES, NodePre, SIGNING};
+use crate::runtime::bindings::{self, AUTHENTICATION, CHOICES, FILES, NodePre, SIGNING, STREAMS};
 use crate::runtime::clock_and_rng::{ClockAndRng, ReplaySeed};
 use crate::runtime::engine::Engine;
 use crate::runtime::instance::{InstanceStore, Stop};
@@ -107,7 +107,7 @@ pub(super) fn refuse_fileless(node: &Node, moves_files: bool) -> Result<(), Erro
         .filter(|it| !moves_files && node.moves_files(it));
     for operation in moving {
         let message = format!(
-            "expected a component that exports `{FILES}` beside `turns`, since files go with its items or come out"
+            "expected a component that exports `{FILES}` beside `turns`, or `{STREAMS}`, since files go with its items or come out"
         );
         problems.add(place_of_operation(&operation.group, &operation.name), message);
     }

@@ -41,6 +41,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             let table = state.table();
             let options = options.and_then(|options| table.get(&options).ok()).copied();
             let request = table.delete(request)?;
+            let request = read(request, state);
             let awaited = begin(state.in_flight(), pipeline, request, options);
             Ok((match awaited {
                 Ok(awaited) => Ok(state.table().push(awaited)?),
@@ -94,10 +95,10 @@ pub(crate) fn code(state: &mut State, error: HttpError) -> wasmtime::Result<Erro
 fn begin(
     in_flight: &InFlight,
     pipeline: Option<Arc<Pipeline>>,
-    request: HostOutgoingRequest,
+    request: Result<RawRequest, ErrorCode>,
     options: Option<RequestOptions>,
 ) -> Result<Awaited, ErrorCode> {
-    let raw = read(request)?;
+    let raw = request?;
     // An instance without a pipeline only describes itself.
     let pipeline = pipeline.ok_or(ErrorCode::HttpRequestDenied)?;
     let is_live = pipeline.is_live();
@@ -112,7 +113,7 @@ fn begin(
     })
 }
 
-fn read(request: HostOutgoingRequest) -> Result<RawRequest, ErrorCode> {
+fn read(request: HostOutgoingRequest, state: &State) -> Result<RawRequest, ErrorCode> {
     let HostOutgoingRequest {
         method,
         scheme,
@@ -135,7 +136,11 @@ fn read(request: HostOutgoingRequest) -> Result<RawRequest, ErrorCode> {
         authority: authority.unwrap_or_default(),
         path_and_query: path_with_query.unwrap_or_default(),
         headers: HeaderMap::from(headers),
-        body: body.map_or(Content::None, Content::Draft),
-        keep: false,
+        body: match body {
+            None => Content::None,
+            Some(body) if state.streams.is_some() => Content::Streamed(body),
+            Some(body) => Content::Draft(body),
+        },
+        keep: state.keep(),
     })
 }

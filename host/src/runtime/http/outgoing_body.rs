@@ -1,8 +1,11 @@
 //! The body of a request while the node writes it: `outgoing-body` of `wasi:http/types`.
 //!
-//! The pipeline needs a complete body, so it is collected here until the node finishes it, within the limits. Writing
-//! never waits.
+//! The pipeline needs a complete body, so it is collected here until the node finishes it, within the limits, and writing
+//! never waits. Only a large body of an operation that moves files flows: it is sent while the node writes it, as fast as the
+//! service takes it.
 
+use std::cmp::Ordering;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -21,15 +24,23 @@ use wasmtime_wasi_io::streams::{DynOutputStream, OutputStream, StreamError, Stre
 
 use super::resource::{Store, resource};
 use crate::gate::pipeline::{BufferReservation, Buffered};
+use crate::runtime::instance::Patience;
 use crate::runtime::state::State;
 
 /// How much a node may write in one call: enough for most bodies.
 const PERMIT: usize = 64 * 1024;
 
+/// From this size on a body flows.
+const FLOWS_FROM: usize = 1024 * 1024;
+
+/// How much of a flowing body may wait to be sent.
+const WAITING: usize = 256 * 1024;
+
 /// A body that the node is writing.
 struct Draft {
+    /// What was written and not read.
     first: Bytes,
-    /// The whole body, if it was written in several pieces.
+    /// The same, if it was written in several pieces.
     more: Vec<u8>,
     /// How much was written, whether kept or not.
     length: usize,
@@ -40,8 +51,14 @@ struct Draft {
     /// The `content-length` that the node set.
     announced: Option<u64>,
     end: Option<End>,
-    /// The task that waits for the body to be finished.
+    /// The task that waits for the body to be finished, or for more of it.
     waker: Option<Waker>,
+    /// The size from which on it flows; `None`: it never does.
+    flows_from: Option<usize>,
+    /// Moves with each piece of a flowing body.
+    patience: Option<Arc<Patience>>,
+    /// The call, while it waits to write more of a flowing body.
+    pen: Option<Waker>,
 }
 
 #[derive(Clone, Copy)]
@@ -57,7 +74,8 @@ impl Draft {
     /// not a broken stream, but nothing is kept.
     fn write(&mut self, bytes: Bytes) {
         self.length = self.length.saturating_add(bytes.len());
-        self.fits = self.fits && self.length <= self.limit && self.hold.add(bytes.len());
+        let is_flowing = self.is_flowing();
+        self.fits = self.fits && (is_flowing || self.length <= self.limit) && self.hold.add(bytes.len());
         if !self.fits {
             self.forget();
         } else if self.first.is_empty() {
@@ -68,6 +86,62 @@ impl Draft {
             }
             self.more.extend_from_slice(&bytes);
         }
+        if is_flowing {
+            if self.left() == Some(Ordering::Less) {
+                self.end(End::Aborted);
+            }
+            self.wake();
+        }
+    }
+
+    /// How the announced length is to what was written.
+    fn left(&self) -> Option<Ordering> {
+        let length = u64::try_from(self.length).unwrap_or(u64::MAX);
+        self.announced.map(|announced| announced.cmp(&length))
+    }
+
+    /// Whether all that was announced is there. Nobody reads a body further than that, so its last bytes leave when the node has
+    /// finished, and has not written more.
+    fn is_full(&self) -> bool {
+        self.left() == Some(Ordering::Equal)
+    }
+
+    /// Whether the body is sent while it is written.
+    fn is_flowing(&self) -> bool {
+        self.flows_from.is_some_and(|from| self.length >= from)
+    }
+
+    fn waiting(&self) -> usize {
+        self.first.len().max(self.more.len())
+    }
+
+    /// How much the node may write at once.
+    fn permitted(&self) -> usize {
+        if self.is_flowing() && self.waiting() >= WAITING && !self.is_full() {
+            0
+        } else {
+            PERMIT
+        }
+    }
+
+    /// What is there of a flowing body.
+    fn next(&mut self) -> Option<Result<Bytes, HttpError>> {
+        let may_leave = match self.end {
+            None => !self.is_full(),
+            Some(end) => matches!(end, End::Finished),
+        };
+        let is_there = self.waiting() > 0 || !self.fits;
+        (self.is_flowing() && may_leave && is_there).then(|| {
+            if let Some(patience) = &self.patience {
+                patience.heard();
+            }
+            self.pen.take().into_iter().for_each(Waker::wake);
+            self.take()
+        })
+    }
+
+    fn wake(&mut self) {
+        self.waker.take().into_iter().for_each(Waker::wake);
     }
 
     fn forget(&mut self) {
@@ -77,8 +151,7 @@ impl Draft {
 
     /// Whether the length is the announced one.
     fn is_as_announced(&self) -> bool {
-        self.announced
-            .is_none_or(|announced| u64::try_from(self.length) == Ok(announced))
+        self.left().is_none_or(Ordering::is_eq)
     }
 
     fn is_gone(&self) -> bool {
@@ -89,24 +162,24 @@ impl Draft {
         if self.end.is_none() {
             self.end = Some(end);
         }
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+        self.wake();
     }
 
-    fn whole(&mut self) -> Result<Bytes, HttpError> {
-        if self.length > self.limit {
+    /// What was written and not read.
+    fn take(&mut self) -> Result<Bytes, HttpError> {
+        if self.length > self.limit && !self.is_flowing() {
             return Err(HttpError::HttpRequestBodySize(u64::try_from(self.length).ok()));
         }
         if !self.fits {
             return Err(HttpError::HttpRequestBodySize(None));
         }
-        let whole = if self.more.is_empty() {
-            std::mem::take(&mut self.first)
+        let first = std::mem::take(&mut self.first);
+        let taken = if self.more.is_empty() {
+            first
         } else {
             std::mem::take(&mut self.more).into()
         };
-        Ok(self.hold.split_off().bind(whole))
+        Ok(self.hold.split_off().bind(taken))
     }
 }
 
@@ -133,7 +206,17 @@ struct Pen(Shared);
 
 #[async_trait::async_trait]
 impl Pollable for Pen {
-    async fn ready(&mut self) {}
+    async fn ready(&mut self) {
+        poll_fn(|context| {
+            let mut draft = lock(&self.0);
+            if draft.is_gone() || draft.permitted() > 0 {
+                return Poll::Ready(());
+            }
+            draft.pen = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 impl OutputStream for Pen {
@@ -154,15 +237,16 @@ impl OutputStream for Pen {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        if lock(&self.0).is_gone() {
+        let draft = lock(&self.0);
+        if draft.is_gone() {
             Err(StreamError::Closed)
         } else {
-            Ok(PERMIT)
+            Ok(draft.permitted())
         }
     }
 }
 
-/// The body as the pipeline reads it: one frame once it is finished.
+/// The body as the pipeline reads it: one frame once it is finished, or a frame whenever there is more of a flowing one.
 struct Reader(Shared);
 
 impl http_body::Body for Reader {
@@ -174,6 +258,9 @@ impl http_body::Body for Reader {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         let mut draft = lock(&self.0);
+        if let Some(next) = draft.next() {
+            return Poll::Ready(Some(next.map(Frame::data)));
+        }
         match draft.end {
             None => {
                 draft.waker = Some(context.waker().clone());
@@ -183,9 +270,14 @@ impl http_body::Body for Reader {
             Some(End::Aborted) => Poll::Ready(Some(Err(HttpError::HttpProtocolError))),
             Some(End::Finished) => {
                 draft.end = Some(End::Gone);
-                Poll::Ready(Some(draft.whole().map(Frame::data)))
+                let is_over = draft.is_flowing();
+                Poll::Ready((!is_over).then(|| draft.take().map(Frame::data)))
             }
         }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        lock(&self.0).is_gone()
     }
 }
 
@@ -194,6 +286,7 @@ impl Drop for Reader {
         let mut draft = lock(&self.0);
         draft.end = Some(End::Gone);
         draft.forget();
+        draft.pen.take().into_iter().for_each(Waker::wake);
     }
 }
 
@@ -209,10 +302,18 @@ pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::
         "[method]outgoing-request.body",
         |mut store: Store<'_>, (request,): (Resource<HostOutgoingRequest>,)| {
             let state = store.data_mut();
-            let (limit, buffered) = match state.pipeline() {
-                Some(pipeline) => (pipeline.limits.request_body_bytes, Arc::clone(&pipeline.buffered)),
+            let patience = state
+                .streams
+                .as_ref()
+                .map(|streams| Arc::clone(&streams.patience));
+            let (limit, buffered, patience) = match state.pipeline() {
+                Some(pipeline) => (
+                    pipeline.limits.request_body_bytes,
+                    Arc::clone(&pipeline.buffered),
+                    patience.filter(|_| pipeline.sends_unfinished()),
+                ),
                 // The request is going to be denied anyway.
-                None => (0, Buffered::new(0)),
+                None => (0, Buffered::new(0), None),
             };
             let table = state.table();
             let request = table.get_mut(&request)?;
@@ -232,6 +333,9 @@ pub(super) fn add_to_linker(types: &mut LinkerInstance<'_, State>) -> wasmtime::
                 announced,
                 end: None,
                 waker: None,
+                flows_from: patience.as_ref().map(|_| FLOWS_FROM.min(limit)),
+                patience,
+                pen: None,
             }));
             request.body = Some(Reader(Arc::clone(&draft)).boxed_unsync());
             let body = Body {

@@ -8,7 +8,7 @@ use wasmtime_wasi_http::Error as HttpError;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use crate::gate::pipeline::{
-    BufferReservation, BufferedResponse, Content, KeptBody, Pipeline, RawRequest, RequestLine,
+    BufferReservation, BufferedResponse, Content, Keep, KeptBody, Pipeline, RawRequest, RequestLine,
 };
 use crate::gate::upload::Upload;
 use crate::runtime::bindings::turns;
@@ -146,7 +146,7 @@ fn raw_request(pipeline: &Pipeline, turn: &Turn, request: Request) -> Result<Raw
             Body::Whole(body) => Content::Whole(body.into()),
             Body::Upload(upload) => Content::Upload(upload),
         },
-        keep: request.keep,
+        keep: if request.keep { Keep::Yes } else { Keep::No },
     })
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// The deadline of a call. It moves with each part that the call gives.
-pub(super) struct Patience {
+pub(crate) struct Patience {
     most: Duration,
     /// When the call was last heard; `None` while its rows wait for their reader.
     heard: Mutex<Option<Instant>>,
@@ -27,7 +27,7 @@ impl Patience {
     pub(super) async fn held<T>(&self, given: impl Future<Output = T>) -> T {
         self.set(None);
         let given = given.await;
-        self.set(Some(Instant::now()));
+        self.heard();
         given
     }
 
@@ -41,6 +41,11 @@ impl Patience {
             }
             sleep_until(until).await;
         }
+    }
+
+    /// A part of the call has come.
+    pub(crate) fn heard(&self) {
+        self.set(Some(Instant::now()));
     }
 
     fn set(&self, heard: Option<Instant>) {

@@ -141,6 +141,7 @@ mod tests {
     use nodule_core::policy::Declaration;
 
     use super::*;
+    use crate::gate::pipeline::Keep;
 
     fn request(url: &str, headers: &[(&'static str, &str)], body: &[u8]) -> ValidatedRequest {
         let headers = headers
@@ -154,7 +155,7 @@ mod tests {
             headers: headers.collect(),
             body: body.to_owned().into(),
             upload: None,
-            keep: false,
+            keep: Keep::No,
         }
     }
 

@@ -1,0 +1,240 @@
+//! Files by WASI's streams: row 157.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nodule::RunOptions;
+use nodule::file::{FileBytes, InputFile};
+use nodule::recording::Meta;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::bench::{Bench, SECRET, Setup};
+use crate::guests::PIPES;
+use crate::heap::resident;
+use crate::moving::{Sink, failure, output, run};
+use crate::server::{Server, Step, answer, ok};
+
+/// More than what flows.
+const LARGE: usize = 3_000_000;
+
+fn given(size: Option<u64>, bytes: usize) -> InputFile {
+    InputFile {
+        key: "f".to_owned(),
+        name: None,
+        media_type: None,
+        size,
+        source: Arc::new(FileBytes(vec![b'x'; bytes].into())),
+    }
+}
+
+pub async fn files_by_streams(bench: &Bench) {
+    going_up(bench).await;
+    held_back(bench).await;
+    coming_down(bench).await;
+    read_after_all(bench).await;
+}
+
+async fn going_up(bench: &Bench) {
+    let server = Server::start(|_| ok("{}")).await;
+    let setup = Setup::new(bench, PIPES, format!("{}/api", server.origin()))
+        .await
+        .limits("file-bytes = 50000000");
+    let runner = setup.runner();
+    let options = RunOptions::default().files(Sink);
+    let put = |body: Value, length: Option<usize>| {
+        let url = format!("{}/api/up", server.origin());
+        json!({"requests": [{"method": "PUT", "url": url, "body": body, "length": length}]})
+    };
+    let file = || json!(["<", {"file": 0}, ">"]);
+    for size in [10, LARGE] {
+        for length in [None, Some(size + 2)] {
+            let files = vec![given(u64::try_from(size).ok(), size)];
+            let told = output(&run(&runner, put(file(), length), files, &options).await[0]);
+            assert_eq!(told["answers"][1]["status"], 200, "{told}");
+            let sent = &server.take()[0];
+            let length = sent.header("content-length");
+            if size == LARGE && length.is_empty() {
+                assert!(sent.body.len() > LARGE, "in chunks");
+            } else {
+                assert_eq!(length, [(size + 2).to_string()]);
+                assert_eq!(sent.body.len(), size + 2);
+                assert!(sent.body.starts_with(b"<x") && sent.body.ends_with(b"x>"));
+            }
+        }
+    }
+    // What is not whole is never taken for the whole.
+    let endless = json!([{"times": 1_000_000, "of": "x"}]);
+    for (what, task, file) in [
+        ("a file that has grown", put(file(), None), given(Some(5), LARGE)),
+        (
+            "a file that has shrunk",
+            put(file(), None),
+            given(Some(5_000_000), LARGE),
+        ),
+        (
+            "a file beyond the limit",
+            put(file(), None),
+            given(None, 60_000_000),
+        ),
+        ("a body that never ends", put(endless, None), given(Some(0), 0)),
+        (
+            "more than announced",
+            put(file(), Some(LARGE)),
+            given(None, LARGE),
+        ),
+        (
+            "less than announced",
+            put(file(), Some(LARGE + 9)),
+            given(None, LARGE),
+        ),
+        (
+            "another item's file",
+            put(json!([{"file": 1}]), None),
+            given(None, 5),
+        ),
+    ] {
+        let before = resident();
+        let results = run(&runner, task, vec![file], &options).await;
+        let told = output(&results[0]);
+        assert!(told["answers"][1]["error"].is_string(), "{what}: {told}");
+        assert!(server.take().is_empty(), "{what}");
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 100 << 20, "{what}: {} MB", grown >> 20);
+    }
+    let mut unfinished = put(file(), None);
+    unfinished["requests"][0]["unfinished"] = json!(true);
+    for size in [10, LARGE] {
+        let told = output(&run(&runner, unfinished.clone(), vec![given(None, size)], &options).await[0]);
+        assert!(told["answers"][1]["error"].is_string(), "{told}");
+        assert!(server.take().is_empty());
+    }
+    // What cannot be read says why.
+    let results = run(
+        &runner,
+        json!({"looks": [1, 1]}),
+        vec![given(Some(0), 9)],
+        &options,
+    )
+    .await;
+    let told = output(&results[0]).to_string();
+    assert!(told.contains("longer than it said"), "{told}");
+}
+
+/// A service that takes nothing: what the node writes waits with the node, not in the host.
+async fn held_back(bench: &Bench) {
+    let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", deaf.local_addr().unwrap());
+    let setup = Setup::new(bench, PIPES, format!("{origin}/api"))
+        .await
+        .limits("first-byte-timeout-ms = 1000\nfile-bytes = 2000000000");
+    let task = json!({"requests": [{"method": "PUT", "url": format!("{origin}/api/up"), "body": [{"times": 1_000_000}]}]});
+    let before = resident();
+    let options = RunOptions::default().files(Sink);
+    let listening = async {
+        let _connection = deaf.accept().await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    let runner = setup.runner();
+    let results = tokio::select! {
+        results = run(&runner, task, vec![], &options) => results,
+        () = listening => unreachable!("it listens for ever"),
+    };
+    let told = output(&results[0]);
+    assert_eq!(
+        told["answers"][1]["error"], "ErrorCode::HttpResponseTimeout",
+        "{told}"
+    );
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 50 << 20, "{} MB wait in the host", grown >> 20);
+}
+
+async fn coming_down(bench: &Bench) {
+    let server = Server::start(|request| match request.target() {
+        "/api/endless" => vec![
+            Step::Write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec()),
+            Step::Endless([b"10000\r\n".as_slice(), &[b'x'; 65_536], b"\r\n"].concat()),
+        ],
+        _ => ok("{}"),
+    })
+    .await;
+    let url = |path: &str| format!("{}/api/{path}", server.origin());
+    let limits = "file-bytes = 100000000\nfiles = 100\nresponse-bytes = 1000000\nrequests-in-flight = 4";
+    let setup = Setup::new(bench, PIPES, format!("{}/api", server.origin()))
+        .await
+        .limits(limits);
+    let runner = setup.runner();
+    let options = RunOptions::default().files(Sink);
+    let given = |path: &str, more: Value| {
+        let mut give = json!({"key": "data", "kept": 0});
+        give.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        json!({"requests": [{"url": url(path)}], "give": [give]})
+    };
+    let before = resident();
+    for (task, kind, words) in [
+        (
+            given("endless", json!({})),
+            "limit",
+            "a file of more than 100000000 bytes (`file-bytes`)",
+        ),
+        (given("small", json!({"begun": true})), "trap", "begun to read"),
+        (
+            json!({"give": vec![json!({"key": "a", "bytes": "x"}); 101]}),
+            "limit",
+            "more than 100 files of one item (`files`)",
+        ),
+    ] {
+        let results = run(&runner, task, vec![], &options).await;
+        let failure = failure(&results);
+        assert_eq!(failure.kind(), kind, "{failure}");
+        assert!(failure.to_string().contains(words), "{failure}");
+    }
+    // An answer that the node reads has the limit of every answer.
+    let task = json!({"requests": [{"url": url("endless"), "read": true}]});
+    let told = output(&run(&runner, task, vec![], &options).await[0]);
+    assert!(told["answers"][1]["broken"].is_string(), "{told}");
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 50 << 20, "{} MB of what never ends", grown >> 20);
+    // What an item keeps is let go with it, and its instance too: more than may be in flight, run after run.
+    for holds in [false, true, true, false, true] {
+        let requests = vec![json!({"url": url("endless")}); 3];
+        let task = json!({"requests": requests, "holds": holds});
+        let told = output(&run(&runner, task, vec![], &options).await[0]);
+        assert_eq!(told["answers"].as_array().unwrap().len(), 4, "{told}");
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(server.open() <= 1, "{} connections are open", server.open());
+}
+
+/// A service that repeats the secret: the node does not read it, and no recording has it.
+async fn read_after_all(bench: &Bench) {
+    let server = Server::start(|request| {
+        let told = request.header("authorization").concat();
+        answer("200 OK", &[("x-told", &told)], &told)
+    })
+    .await;
+    let setup = Setup::new(bench, PIPES, server.origin()).await;
+    let task = json!({"requests": [{"url": format!("{}/x", server.origin()), "read": true}, {"url": format!("{}/y", server.origin())}], "give": [{"key": "data", "kept": 1}]});
+    let options = RunOptions::default().files(Sink);
+    let told = output(&run(&setup.runner(), task.clone(), vec![], &options).await[0]);
+    assert!(
+        told["answers"][1]["body"]
+            .as_str()
+            .unwrap()
+            .contains("[redacted]"),
+        "{told}"
+    );
+    let sent = server.take();
+    assert!(
+        sent[0].header("authorization").concat().contains(SECRET),
+        "the service gets it"
+    );
+    let meta = Meta::new("things", "read", server.origin().parse().unwrap());
+    let runner = setup.builder().record(meta).build().unwrap();
+    let told = output(&run(&runner, task, vec![], &options).await[0]);
+    assert!(!told.to_string().contains(SECRET), "{told}");
+    let text = runner.recording("case.har").unwrap().unwrap();
+    assert!(!text.contains(SECRET), "{text}");
+}
