@@ -19,7 +19,8 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
-from shapes import VOLATILE, answered, bound, comparable, describe, document, listed, outcomes, spelled
+from photos import photos
+from shapes import VOLATILE, answered, bound, comparable, describe, document, listed, moved, outcomes, spelled
 from table import page, rates_table, table, without_figures
 
 HERE = Path(__file__).resolve().parent
@@ -169,7 +170,50 @@ class Suite:
         call["service"]["credential"], call["service"]["settings"] = bound(host.node, fields)
         return host
 
+    @contextmanager
+    def with_photos(self, case):
+        """The service of a case with files, the call, and the folder for what comes out."""
+        with photos() as (base, take), tempfile.TemporaryDirectory() as folder:
+            self.credential(base, {"appId": None, "appSecret": None, "secret": "demo-secret-0123456789"})
+            files = []
+            if size := case["transfer"]:
+                path = Path(folder) / "photo"
+                path.write_bytes(bytes(at % 251 for at in range(size)))
+                files = [{"key": "f", "path": str(path), "file-name": 'a "b".png', "media-type": "image/png"}]
+            [parameters] = case["items"]
+            call = {"group": case["group"], "operation": case["operation"], "parameters": parameters}
+            call |= {"files": files, "in-flight": 8, "service": {"base-url": base}}
+            yield call, take, Path(folder)
+
+    def moved_by_host(self, name, case):
+        with self.with_photos(case) as (call, take, folder):
+            host = self.host(name, case, call)
+            try:
+                began = time.monotonic()
+                answer = host.run({"transfer": call, "folder": str(folder)})
+                made = moved(answer, lambda file: (folder / file["key"]).read_bytes())
+                return [made], take(), time.monotonic() - began
+            finally:
+                host.close()
+
+    def moved_by_nodule(self, case):
+        with self.with_photos(case) as (call, take, folder):
+            files = {one["key"]: {"path": "photo", "fileName": one["file-name"], "mediaType": one["media-type"]} for one in call["files"]}
+            item = json.loads(call["parameters"]) | {"$files": files}
+            command = [self.nodule, "run", self.component(case), call["group"], call["operation"], "--credential", self.credential_file]
+            command += ["--items", "-", "--files-dir", str(folder), "--output-files", str(folder / "out"), "--progress", "off"]
+            done = subprocess.run(command, input=json.dumps(item), capture_output=True, encoding="utf-8", timeout=PATIENCE_S, check=False)
+            made = []
+            for line in map(document, done.stdout.splitlines()):
+                files = {key: {name: file.get(name) for name in ("fileName", "mediaType", "sha256")} for key, file in line.get("files", {}).items()}
+                made.append(comparable(line) | ({} if "error" in line else {"files": files}))
+            if not made:
+                raise RuntimeError(f"{case['name']}: `nodule run` printed nothing: {done.stderr}")
+            return [made], take(), 0
+
     def in_host(self, name, case):
+        if "transfer" in case:
+            return self.moved_by_host(name, case)
         with self.prepared(case) as (base, call):
             host = self.host(name, case, call)
             try:
@@ -202,6 +246,8 @@ class Suite:
     def in_nodule(self, case):
         if "asks" in case:
             return self.asked_of_nodule(case)
+        if "transfer" in case:
+            return self.moved_by_nodule(case)
         with self.prepared(case) as (base, call):
             command = [self.nodule, "run", self.component(case), call["group"], call["operation"], "--retries", "0", "--items", "-"]
             command += ["--concurrency", str(call["in-flight"])]

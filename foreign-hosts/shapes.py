@@ -3,6 +3,7 @@
 Names are camelCase, kebab-case or snake_case; a case of a variant is `{"tag", "val"}`, `{"Name": value}` or a bare name.
 """
 
+import hashlib
 import json
 import re
 
@@ -125,6 +126,21 @@ def outcomes(answer, count, only):
     for one in results:
         kind, inner = result(one)
         made.append([comparable({"json": document(output["json"])}) for output in inner] if kind == "ok" else [comparable({"error": failure(inner)}, only)])
+    return made
+
+
+def moved(answer, content):
+    """The outputs of an item with files, and what the files are; `content` reads one."""
+    kind, inner = result(answer)
+    if kind == "err":
+        return [comparable({"error": failure(inner)})]
+    made = []
+    for output in inner:
+        files = {}
+        for file in map(record, output["files"]):
+            about = {name: file.get(name) for name in ("fileName", "mediaType")}
+            files[file["key"]] = about | {"sha256": hashlib.sha256(content(file)).hexdigest()}
+        made.append(comparable({"json": document(output["json"])}) | {"files": files})
     return made
 
 

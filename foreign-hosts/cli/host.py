@@ -3,7 +3,8 @@
 It prints the node's description, then answers each call that it reads from standard input, one JSON document a line, named
 as in WIT: `{"group":"member","operation":"getMember","items":[{"parameters":"{\\"cardNo\\":\\"M1\\"}"}],"on-failure":"continue",
 "in-flight":8,"service":{"credential":"socialHubApi","base-url":"https://…","settings":"{}"}}`. A line `{"values":{"group":…,"operation":…,
-"parameter":…,"filled-in":"{}","service":…}}` asks for the choices of a parameter, and `{"fields":…}` for its columns.
+"parameter":…,"filled-in":"{}","service":…}}` asks for the choices of a parameter, and `{"fields":…}` for its columns. A line `{"transfer":{"group":…,"operation":…,"parameters":"{}","files":[{"key":"data","path":"…",
+"file-name":…,"media-type":…}],"in-flight":1,"service":…},"folder":"…"}` runs an item with files; what comes out is written to the folder.
 
 Each call is a process: `wasmtime run -S http --invoke 'describe()' COMPONENT`, in WAVE, the text form of WIT. Not for an
 engine: secrets are arguments, which every user of the machine can read, and one argument holds 128 KiB.
@@ -27,6 +28,8 @@ def wave(value):
     if isinstance(value, dict):
         fields = (f"{name}: {field if name == 'on-failure' else wave(field)}" for name, field in value.items())
         return "{" + ", ".join(fields) + "}"
+    if isinstance(value, bytes):
+        return f"bytes([{', '.join(map(str, value))}])"
     if isinstance(value, list):
         return "[" + ", ".join(map(wave, value)) + "]"
     if isinstance(value, str):
@@ -131,6 +134,21 @@ class Service:
         asked = {"search": None, "cursor": None, **question, "service": self.with_access(question["service"])}
         return invoke(self.component, f"{function}({wave(asked)})")["val"]
 
+    def transfer(self, call, folder):
+        """An item with files. They go in whole, and the body of an answer, which is a handle, does not come out."""
+        if failure := self.prepare(call["service"]):
+            return failure
+        files = []
+        for file in call["files"]:
+            content = Path(file["path"]).read_bytes()
+            about = {name: file[name] for name in ("key", "file-name", "media-type")}
+            files.append({**about, "size": len(content), "content": content})
+        fields = {**call, "files": files, "service": self.with_access(call["service"])}
+        answer = invoke(self.component, f"transfer({wave(fields)})")
+        if answer["tag"] == "err":
+            return answer["val"]
+        return [{"json": output["json"], "files": [written(file, folder) for file in output["files"]]} for output in answer["val"]]
+
     def run(self, call):
         if failure := self.prepare(call["service"]):
             return failure
@@ -147,6 +165,12 @@ class Service:
         return results
 
 
+def written(file, folder):
+    """Writes a file that came out, and says what it is."""
+    Path(folder, file["key"]).write_bytes(bytes(file["content"]["val"]))
+    return {name: file[name] for name in ("key", "file-name", "media-type")}
+
+
 if __name__ == "__main__":
     description = invoke(sys.argv[1], "describe()")
     print(json.dumps(description), flush=True)
@@ -154,4 +178,8 @@ if __name__ == "__main__":
     for line in sys.stdin:
         call = json.loads(line)
         [function] = call.keys() & {"values", "fields"} or [None]
-        print(json.dumps(service.ask(function, call[function]) if function else service.run(call)), flush=True)
+        if "transfer" in call:
+            answer = service.transfer(call["transfer"], call["folder"])
+        else:
+            answer = service.ask(function, call[function]) if function else service.run(call)
+        print(json.dumps(answer), flush=True)

@@ -3,12 +3,14 @@
 // {"group":"member","operation":"getMember","items":[{"parameters":"{\"cardNo\":\"M1\"}"}],"onFailure":"continue","inFlight":8,
 // "service":{"credential":"socialHubApi","baseUrl":"https://…","settings":"{}"}}
 // A line {"values":{"group":…,"operation":…,"parameter":…,"filledIn":"{}","service":…}} asks for the choices of a parameter, and
-// {"fields":…} for its columns.
+// {"fields":…} for its columns. A line {"transfer":{"group":…,"operation":…,"parameters":"{}","files":[{"key":"data","path":"…",
+// "fileName":…,"mediaType":…}],"inFlight":1,"service":…},"folder":"…"} runs an item with files; what comes out is written to the folder.
 //
 // What an engine must add: a worker to run this in. The event loop stands still while a call waits (JSPI, in Node 24,
 // lets it go on), and a worker can be ended when a call takes too long or too much memory.
 
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, statSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 import { transpile } from "@bytecodealliance/jco-transpile";
@@ -36,7 +38,52 @@ async function load(path, baseUrl) {
     },
   };
   // Each call has an instance of its own, which costs a millisecond and shares nothing with another.
-  return () => instantiate((name) => cores.get(name), given);
+  return { instance: () => instantiate((name) => cores.get(name), given), streamOf: streams(given["wasi:io/streams"]) };
+}
+
+const PIECE = 64 * 1024;
+
+// Makes streams of files: the shim has them for its own file system alone, which no node gets.
+function streams({ InputStream }) {
+  return (path) =>
+    new (class extends InputStream {
+      #file = openSync(path);
+
+      read(most) {
+        const piece = Buffer.alloc(Number(most) < PIECE ? Number(most) : PIECE);
+        const count = readSync(this.#file, piece);
+        if (count === 0) throw { tag: "closed" };
+        return piece.subarray(0, count);
+      }
+
+      blockingRead(most) {
+        return this.read(most);
+      }
+
+      [Symbol.dispose]() {
+        closeSync(this.#file);
+      }
+    })();
+}
+
+// Writes a file that came out, and says what it is. The body of an answer is read only now.
+function written({ key, fileName, mediaType, content }, folder) {
+  const file = openSync(join(folder, key), "w");
+  try {
+    if (content.tag === "bytes") writeSync(file, content.val);
+    else pieces(content.val.stream(), (piece) => writeSync(file, piece));
+  } finally {
+    closeSync(file);
+  }
+  return { key, fileName, mediaType };
+}
+
+function pieces(stream, take) {
+  try {
+    for (;;) take(stream.blockingRead(BigInt(PIECE)));
+  } catch (error) {
+    if ((error.payload ?? error).tag !== "closed") throw error;
+  }
 }
 
 // A function that gives a WIT `result` returns its `ok` and throws its `err`, bare or as `payload` of an error. Anything
@@ -72,9 +119,9 @@ function fixed({ headers, query }, fields) {
 }
 
 class Service {
-  constructor(instance, description, credential) {
+  constructor({ instance, streamOf }, description, credential) {
     const schemes = new Map(description.credentials.map(({ name, scheme }) => [name, scheme]));
-    Object.assign(this, { instance, schemes, credential, session: undefined, ends: 0 });
+    Object.assign(this, { instance, streamOf, schemes, credential, session: undefined, ends: 0 });
   }
 
   // Makes what the credential adds to requests, unless it is there; the failure if that cannot be.
@@ -113,6 +160,20 @@ class Service {
     return answer.failure ?? answer.ok;
   }
 
+  // An item with files.
+  transfer(call, folder) {
+    const failure = this.prepare(call.service);
+    if (failure) return failure;
+    const files = call.files.map(({ path, ...file }) => ({
+      ...file,
+      size: BigInt(statSync(path).size),
+      content: { tag: "streamed", val: this.streamOf(path) },
+    }));
+    const { filesByStreams } = this.instance();
+    const answer = attempt(() => filesByStreams.transfer({ ...call, files, service: this.withAccess(call.service) }));
+    return answer.failure ?? answer.ok.map(({ json, files }) => ({ json, files: files.map((file) => written(file, folder)) }));
+  }
+
   run(call) {
     const failure = this.prepare(call.service);
     if (failure) return failure;
@@ -132,14 +193,15 @@ class Service {
 
 const [component, file] = process.argv.slice(2);
 const credential = readFileSync(file, "utf8");
-const instance = await load(component, JSON.parse(credential).baseUrl);
-const description = instance().description.describe();
+const loaded = await load(component, JSON.parse(credential).baseUrl);
+const description = loaded.instance().description.describe();
 console.log(JSON.stringify(description));
-const service = new Service(instance, description, credential);
+const service = new Service(loaded, description, credential);
 // Items are JSON texts and stay so: JSON.parse would round numbers of more than 15 digits.
 for await (const line of createInterface({ input: process.stdin })) {
   const call = JSON.parse(line);
   const question = ["values", "fields"].find((name) => name in call);
-  console.log(JSON.stringify(question ? service.ask(question, call[question]) : service.run(call)));
+  const answer = question ? service.ask(question, call[question]) : call.transfer ? service.transfer(call.transfer, call.folder) : service.run(call);
+  console.log(JSON.stringify(answer));
 }
 process.exit(); // The shim's worker thread would keep the process.

@@ -3,8 +3,10 @@
 It prints the node's description, then answers each call that it reads from standard input, one JSON document a line, named
 as in WIT: `{"group":"member","operation":"getMember","items":[{"parameters":"{\\"cardNo\\":\\"M1\\"}"}],"on-failure":"continue",
 "in-flight":8,"service":{"credential":"socialHubApi","base-url":"https://…","settings":"{}"}}`. A line `{"values":{"group":…,"operation":…,
-"parameter":…,"filled-in":"{}","service":…}}` asks for the choices of a parameter, and `{"fields":…}` for its columns.
+"parameter":…,"filled-in":"{}","service":…}}` asks for the choices of a parameter, and `{"fields":…}` for its columns. A line `{"transfer":{"group":…,"operation":…,"parameters":"{}","files":[{"key":"data","path":"…",
+"file-name":…,"media-type":…}],"in-flight":1,"service":…},"folder":"…"}` runs an item with files; what comes out is written to the folder.
 
+wasmtime-py makes no handles and reads none, so files go in whole, and the body of an answer does not come out.
 What wasmtime-py cannot do: say which hosts the node may reach, and end a call that waits for the network. Give the
 process a network of its own, and kill it from outside.
 """
@@ -124,6 +126,21 @@ class Service:
         asked = {"search": None, "cursor": None, **vars(question), "service": self.with_access(question.service)}
         return self.node.call("choices", function, record(asked))
 
+    def transfer(self, call, folder):
+        """An item with files."""
+        if failure := self.prepare(call.service):
+            return failure
+        files = []
+        for file in call.files:
+            content = Path(file.path).read_bytes()
+            about = {name: getattr(file, name) for name in ("key", "file-name", "media-type")}
+            files.append(record({**about, "size": len(content), "content": content}))
+        fields = {**vars(call), "files": files, "service": self.with_access(call.service)}
+        outputs = self.node.call("files-by-streams", "transfer", record(fields))
+        if is_failure(outputs):
+            return outputs
+        return [record({"json": output.json, "files": [written(file, folder) for file in output.files]}) for output in outputs]
+
     def run(self, call):
         if failure := self.prepare(call.service):
             return failure
@@ -139,6 +156,14 @@ class Service:
         return results
 
 
+def written(file, folder):
+    """Writes a file that came out, and says what it is."""
+    if not isinstance(file.content, bytes):
+        raise NotImplementedError("wasmtime-py cannot read the body of an answer")
+    Path(folder, file.key).write_bytes(file.content)
+    return record({name: getattr(file, name) for name in ("key", "file-name", "media-type")})
+
+
 def is_failure(value):
     """wasmtime-py gives the value of a WIT `result` without `ok` and `err` where the two have different types."""
     return isinstance(value, Variant)
@@ -152,5 +177,8 @@ if __name__ == "__main__":
     for line in sys.stdin:
         call = json.loads(line, object_hook=record)
         [function] = vars(call).keys() & {"values", "fields"} or [None]
-        answer = service.ask(function, getattr(call, function)) if function else service.run(call)
+        if hasattr(call, "transfer"):
+            answer = service.transfer(call.transfer, call.folder)
+        else:
+            answer = service.ask(function, getattr(call, function)) if function else service.run(call)
         print(json.dumps(plain(answer)), flush=True)

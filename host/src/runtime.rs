@@ -13,6 +13,7 @@ mod in_flight;
 pub(crate) mod instance;
 mod loaded;
 pub mod oauth2;
+mod patience;
 pub mod precompiler;
 mod printed;
 mod reached_limit;

@@ -30,7 +30,7 @@ pub(crate) async fn execute(
     #[cfg(feature = "files")]
     if operation.moves_files() && requests.is_plain() {
         return Err(Failure::InvalidInput(
-            "the operation moves files: call `files-by-turns`".to_owned(),
+            "the operation moves files: call `files-by-streams` or `files-by-turns`".to_owned(),
         ));
     }
     #[cfg_attr(

@@ -17,6 +17,8 @@ use crate::transport;
 pub use crate::table::describe::describe;
 #[cfg(feature = "files")]
 pub use crate::transport::files::next as next_with_files;
+#[cfg(feature = "files")]
+pub use crate::transport::streams::transfer;
 pub use crate::transport::{Requests, execute, headers, next};
 #[cfg(target_family = "wasm")]
 pub use dlmalloc::GlobalDlmalloc as Allocator;
@@ -215,6 +217,15 @@ macro_rules! __export_chosen {
             }
         }
         $crate::__export_interface!(files, $node, "files-by-turns", FILES);
+
+        impl node::files_by_streams::Guest for $node {
+            fn transfer(
+                call: node::files_by_streams::Call,
+            ) -> Result<Vec<node::files_by_streams::Output>, node::types::Failure> {
+                $crate::exports::transfer(&$service, call)
+            }
+        }
+        $crate::__export_interface!(streams, $node, "files-by-streams", STREAMS);
     };
     (signing, $node:ident, $service:path) => {
         impl node::signing::Guest for $node {

@@ -6,6 +6,8 @@
 pub(crate) mod broken;
 #[cfg(feature = "files")]
 pub(crate) mod files;
+#[cfg(feature = "files")]
+pub(crate) mod streams;
 mod wasi;
 
 use std::cell::{Cell, RefCell};

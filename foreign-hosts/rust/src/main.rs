@@ -3,7 +3,9 @@
 //! `{"group":"member","operation":"getMember","items":[{"parameters":"{\"cardNo\":\"M1\"}"}],"on_failure":"Continue",
 //! "in_flight":8,"service":{"credential":"socialHubApi","base_url":"https://…","settings":"{}"}}`. A line
 //! `{"values":{"group":…,"operation":…,"parameter":…,"filled_in":"{}","service":…}}` asks for the choices of a parameter, and
-//! `{"fields":…}` for its columns.
+//! `{"fields":…}` for its columns. A line `{"transfer":{"group":…,"operation":…,"parameters":"{}","files":[{"key":"data","path":"…",
+//! "file_name":…,"media_type":…}],"in_flight":1,"service":…},"folder":"…"}` runs an item with files; what comes out is written to the
+//! folder.
 //! What an engine must add: a deadline (drop the future; epochs end loops), and `Store::limiter` for memory.
 
 use exports::workflow::node::choices::{Page, Question};
@@ -11,6 +13,7 @@ use exports::workflow::node::description::{Parameter, Scheme};
 use exports::workflow::node::execution::{Call, ItemResult};
 use exports::workflow::node::types::{BoundCredential, Failure};
 use exports::workflow::node::{authentication, choices, description, execution};
+use files::{Transfer, Written};
 use serde::Serialize;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -18,10 +21,13 @@ use wasmtime::component::{Component, Instance, InstancePre, Linker};
 use wasmtime::{Engine, Result, Store};
 use world::World;
 
+mod files;
 mod fixed;
 mod world;
 wasmtime::component::bindgen!({
-    path: "../../host/wit", world: "everything",
+    path: "../../host/wit",
+    inline: "package bare:host; world plain { include workflow:node/node@0.2.0; export workflow:node/authentication@0.2.0; export workflow:node/choices@0.2.0; }",
+    world: "bare:host/plain",
     exports: { default: async },
     with: { "wasi:io": wasmtime_wasi::p2::bindings::io },
     additional_derives: [Clone, serde::Deserialize, serde::Serialize],
@@ -151,9 +157,26 @@ impl Service {
         Ok(interface.call_fields(&mut store, &question).await??)
     }
 
+    /// An item with files.
+    async fn transfer(&mut self, mut call: Transfer, folder: &str) -> Result<Vec<Written>> {
+        self.prepare(&call.service).await?;
+        call.service = self.with_access(call.service);
+        files::transfer(
+            instance(&self.node, &self.credential).await?,
+            call,
+            folder.as_ref(),
+        )
+        .await
+    }
+
     /// Answers a line.
     async fn answer(&mut self, line: &str) -> Result<String> {
         let mut line: Value = serde_json::from_str(line)?;
+        if !line["transfer"].is_null() {
+            let call = serde_json::from_value(line["transfer"].take())?;
+            let folder = line["folder"].as_str().unwrap_or_default();
+            return written(self.transfer(call, folder).await);
+        }
         match [line["values"].take(), line["fields"].take()] {
             [Value::Null, Value::Null] => written(self.run(serde_json::from_value(line)?).await),
             [values, Value::Null] => written(self.values(serde_json::from_value(values)?).await),

@@ -102,10 +102,14 @@ impl files::Guest for Node {
             }
         }
         for look in list("looks") {
-            let read = streams.first().map(|file| file.blocking_read(look.as_u64().unwrap_or_default()));
+            let read = streams
+                .first()
+                .map(|file| file.blocking_read(look.as_u64().unwrap_or_default()));
             answers.push(match read {
                 Some(Ok(bytes)) => json!({"looked": String::from_utf8_lossy(&bytes)}),
-                Some(Err(StreamError::LastOperationFailed(error))) => json!({"lost": error.to_debug_string()}),
+                Some(Err(StreamError::LastOperationFailed(error))) => {
+                    json!({"lost": error.to_debug_string()})
+                }
                 _ => json!({"looked": null}),
             });
         }
@@ -126,7 +130,10 @@ impl files::Guest for Node {
                 }
             }
         }
-        if answers.iter().any(|answer| answer["status"].as_u64().is_some_and(|status| status >= 500)) {
+        if answers
+            .iter()
+            .any(|answer| answer["status"].as_u64().is_some_and(|status| status >= 500))
+        {
             return Err(types::Failure::Unavailable(types::Outage {
                 certainty: types::Certainty::NotDone,
                 message: "the service is down".to_owned(),
@@ -220,7 +227,10 @@ fn write(part: &Value, stream: &OutputStream, streams: &mut [InputStream]) -> bo
         let piece = part["of"].as_str().unwrap_or("x").repeat(1024);
         return (0..times).all(|_| put(stream, piece.as_bytes()));
     }
-    let Some(file) = part["file"].as_u64().and_then(|file| streams.get_mut(file as usize)) else {
+    let Some(file) = part["file"]
+        .as_u64()
+        .and_then(|file| streams.get_mut(file as usize))
+    else {
         return false;
     };
     loop {

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use nodule::RunOptions;
-use nodule::file::{FileBytes, InputFile};
+use nodule::file::{FileBytes, InputFile, NewItem};
 use nodule::recording::Meta;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::bench::{Bench, SECRET, Setup};
-use crate::guests::PIPES;
+use crate::guests::{PHOTOS, PIPES};
 use crate::heap::resident;
 use crate::moving::{Sink, failure, output, run};
-use crate::server::{Server, Step, answer, ok};
+use crate::server::{Server, Step, answer, ok, within};
 
 /// More than what flows.
 const LARGE: usize = 3_000_000;
@@ -33,6 +34,7 @@ pub async fn files_by_streams(bench: &Bench) {
     held_back(bench).await;
     coming_down(bench).await;
     read_after_all(bench).await;
+    both_ways(bench).await;
 }
 
 async fn going_up(bench: &Bench) {
@@ -237,4 +239,95 @@ async fn read_after_all(bench: &Bench) {
     assert!(!told.to_string().contains(SECRET), "{told}");
     let text = runner.recording("case.har").unwrap().unwrap();
     assert!(!text.contains(SECRET), "{text}");
+}
+
+/// What a node of the SDK does by turns and by streams: its results with the digests of its files, and the bodies that it sent.
+async fn photos(bench: &Bench, operation: &str, item: &Value, size: usize) -> (String, Vec<Vec<u8>>) {
+    let server = Server::start(|request| match request.target() {
+        "/photos/p.png" => answer(
+            "200 OK",
+            &[
+                ("content-type", "image/png"),
+                ("content-disposition", "attachment; filename=p.png"),
+            ],
+            vec![b'p'; LARGE],
+        ),
+        "/photos/refused" => answer("404 Not Found", &[], "{\"message\": \"no such photo\"}"),
+        _ => ok(json!({"size": request.body.len(), "type": request.header("content-type")}).to_string()),
+    })
+    .await;
+    let setup = Setup::new(bench, PHOTOS, server.origin()).await;
+    let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+    let file = InputFile {
+        name: Some("a \"b\".png".to_owned()),
+        media_type: Some("image/png".to_owned()),
+        source: Arc::new(FileBytes(bytes.into())),
+        ..given(u64::try_from(size).ok(), 0)
+    };
+    let item = NewItem {
+        parameters: item.to_string(),
+        files: vec![file],
+    };
+    let options = RunOptions::default().files(Sink);
+    let results = setup
+        .runner()
+        .run("photo", operation, stream::iter([Ok(item)]), &options);
+    let results: Vec<_> = within("the item", results.await.unwrap().collect()).await;
+    let result = match &results[0].as_ref().unwrap().result {
+        Ok(outputs) => outputs.iter().map(|output| output.recorded()).collect(),
+        Err(failure) => format!("{}: {failure}", failure.kind()),
+    };
+    let sent = server.take();
+    let bodies = sent.iter().map(|request| {
+        let boundary = request.header("content-type").concat();
+        let boundary = boundary
+            .split_once("boundary=")
+            .map(|(_, boundary)| boundary.as_bytes());
+        let body = boundary.map(|boundary| without(&request.body, boundary));
+        body.unwrap_or_else(|| request.body.clone())
+    });
+    (result, bodies.collect())
+}
+
+fn without(text: &[u8], boundary: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text);
+    text.replace(&*String::from_utf8_lossy(boundary), "").into_bytes()
+}
+
+async fn both_ways(bench: &Bench) {
+    let by_streams = bench.through_wasi();
+    let photo = |more: Value| {
+        let mut item = json!({"name": "n", "photo": "f"});
+        item.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        item
+    };
+    for size in [0, 10, 300_000, LARGE] {
+        for (operation, item) in [
+            ("upload", json!({"caption": "Hi", "photo": "f"})),
+            ("put", photo(json!({}))),
+            ("put", photo(json!({"name": "refused"}))),
+            ("look", photo(json!({}))),
+            ("look", photo(json!({"pieces": "3"}))),
+            ("download", json!({"name": "p.png"})),
+            ("download", json!({"name": "refused"})),
+        ] {
+            let turns = photos(bench, operation, &item, size).await;
+            let streams = photos(&by_streams, operation, &item, size).await;
+            assert!(
+                turns == streams,
+                "{operation} {item} {size}: {} {}",
+                turns.0,
+                streams.0
+            );
+            assert!(!turns.1.is_empty(), "{operation} {item}: {}", turns.0);
+        }
+    }
+    // A stream is read once: what was sent cannot be sent again.
+    let twice = photo(json!({"twice": "true"}));
+    let (result, sent) = photos(&by_streams, "look", &twice, LARGE).await;
+    assert!(result.contains("lets a file be read once"), "{result}");
+    assert_eq!(sent.len(), 1);
+    assert_eq!(photos(bench, "look", &twice, LARGE).await.1.len(), 2);
 }

@@ -28,7 +28,6 @@ pub(crate) use generated::exports::workflow::node::{
 
 mod described;
 mod failure;
-pub(crate) mod streams;
 
 pub(crate) use self::described::{columns, describe, page};
 

@@ -7,4 +7,5 @@ mod outgoing_body;
 pub(crate) mod polling;
 mod resource;
 pub(crate) mod telling;
+pub(crate) mod transfer;
 pub(crate) mod turn;

@@ -5,7 +5,6 @@
 
 mod ask;
 mod files;
-mod patience;
 mod sign;
 mod streams;
 mod turns;
@@ -31,6 +30,7 @@ use crate::runtime::bindings::{
 use crate::runtime::clock_and_rng::ClockAndRng;
 use crate::runtime::engine::Engine;
 use crate::runtime::in_flight::InFlight;
+use crate::runtime::patience::Patience;
 use crate::runtime::printed::Printed;
 use crate::runtime::reached_limit::ReachedLimit;
 use crate::runtime::rows::Rows;
@@ -39,7 +39,6 @@ use crate::runtime::state::{Hooks, RemainingResources, State};
 pub(crate) use files::Transferred;
 use nodule_core::failure::Failure;
 use nodule_core::limits::Limits;
-pub(crate) use patience::Patience;
 
 /// Why a call returned no result.
 #[derive(Debug, Clone, PartialEq)]

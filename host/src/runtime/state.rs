@@ -12,7 +12,7 @@ use wasmtime_wasi_io::IoView;
 
 use super::clock_and_rng::Staged;
 use super::in_flight::InFlight;
-use super::instance::Patience;
+use super::patience::Patience;
 use super::printed::Printed;
 use super::share::Account;
 use crate::gate::pipeline::{Keep, Pipeline};

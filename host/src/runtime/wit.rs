@@ -18,6 +18,10 @@ pub const WIT: &[(&str, &str)] = &[
         include_str!("../../wit/execution.wit"),
     ),
     (
+        "workflow-node/files-by-streams.wit",
+        include_str!("../../wit/files-by-streams.wit"),
+    ),
+    (
         "workflow-node/files-by-turns.wit",
         include_str!("../../wit/files-by-turns.wit"),
     ),

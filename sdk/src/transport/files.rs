@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use super::streams::Streams;
 use super::{Asked, Requests, Task, broken, usual};
 use crate::bindings::exports::workflow::node::execution::Call as PlainCall;
 use crate::bindings::exports::workflow::node::execution::OnFailure;
@@ -28,7 +29,8 @@ pub(crate) struct Files {
     /// Those that come out, by the output that they belong to.
     pub given: RefCell<Vec<(usize, Given)>>,
     /// Since the last turn.
-    reads: RefCell<Vec<Read>>,
+    pub(super) reads: RefCell<Vec<Read>>,
+    pub(super) streams: Streams,
     /// Whether who carries the requests out takes files.
     takes: Cell<bool>,
 }

@@ -11,8 +11,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::broken::{bare, broken, broken_body};
-use super::{Outcome, Requests};
-use crate::bindings::exports::workflow::node::turns::{Method, Request, Scheme};
+use super::{Asked, Outcome, Requests};
+#[cfg(feature = "files")]
+use crate::bindings::exports::workflow::node::files_by_turns::Part;
+use crate::bindings::exports::workflow::node::turns::{Method, Scheme};
 use crate::bindings::exports::workflow::node::types::Field;
 use crate::bindings::wasi::http::outgoing_handler;
 use crate::bindings::wasi::http::types::{
@@ -20,7 +22,7 @@ use crate::bindings::wasi::http::types::{
     OutgoingRequest, Scheme as WasiScheme,
 };
 use crate::bindings::wasi::io::poll::{self, Pollable};
-use crate::bindings::wasi::io::streams::StreamError;
+use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::http::{Broken, Headers, Response};
 
 /// The most that is read in one call; hosts give less.
@@ -30,12 +32,19 @@ type Exchange<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
 
 /// Do work until it says that it has ended, and carry out what it asks for meanwhile.
 pub(super) fn run(requests: &Requests, work: &mut dyn FnMut() -> bool) {
-    let wasi = Wasi::default();
+    let wasi = Wasi {
+        requests,
+        waiting: RefCell::default(),
+    };
     let mut under_way: Vec<(u32, Exchange<'_>)> = Vec::new();
     let mut context = Context::from_waker(Waker::noop());
     while !work() {
         for asked in requests.asked.take() {
-            under_way.push((asked.id, Box::pin(wasi.carry_out(asked.written(true)))));
+            under_way.push((asked.id, Box::pin(wasi.carry_out(asked))));
+        }
+        #[cfg(feature = "files")]
+        for read in requests.files.reads.take() {
+            under_way.push((read.id, Box::pin(wasi.look(read))));
         }
         loop {
             let before = under_way.len();
@@ -55,8 +64,8 @@ pub(super) fn run(requests: &Requests, work: &mut dyn FnMut() -> bool) {
 }
 
 /// What the requests of one call wait for.
-#[derive(Default)]
-struct Wasi {
+pub(super) struct Wasi<'a> {
+    pub(super) requests: &'a Requests,
     waiting: RefCell<Vec<Waiting>>,
 }
 
@@ -65,9 +74,9 @@ struct Waiting {
     is_ready: Rc<Cell<bool>>,
 }
 
-impl Wasi {
+impl Wasi<'_> {
     /// Until one of these is ready. They are gone afterwards, so that what they were made from can be dropped.
-    async fn ready(&self, pollables: impl IntoIterator<Item = Pollable>) {
+    pub(super) async fn ready(&self, pollables: impl IntoIterator<Item = Pollable>) {
         let is_ready = Rc::new(Cell::new(false));
         let mut pollables = Some(pollables);
         poll_fn(|_| {
@@ -101,32 +110,35 @@ impl Wasi {
         waiting.retain(|waiting| !waiting.is_ready.get());
     }
 
-    /// Send the body. What goes wrong here is said by the answer: a server may well answer, or a host refuse, before it has
-    /// read all of it.
-    async fn write(&self, body: OutgoingBody, content: &[u8], exchange: &FutureIncomingResponse) {
-        let Ok(stream) = body.write() else { return };
-        let mut rest = content;
+    /// Send a body or a part of it; whether all of it went out. What goes wrong here is said by the answer: a server may well
+    /// answer, or a host refuse, before it has read all of it.
+    pub(super) async fn put(
+        &self,
+        stream: &OutputStream,
+        bytes: &[u8],
+        exchange: &FutureIncomingResponse,
+    ) -> bool {
+        let mut rest = bytes;
         while !rest.is_empty() {
             match stream.check_write() {
                 Ok(0) => {
                     self.ready([stream.subscribe(), exchange.subscribe()]).await;
                     if exchange.subscribe().ready() && !stream.subscribe().ready() {
-                        return;
+                        return false;
                     }
                 }
                 Ok(permitted) => {
                     let (now, later) =
                         rest.split_at(rest.len().min(usize::try_from(permitted).unwrap_or(usize::MAX)));
                     if stream.write(now).is_err() {
-                        return;
+                        return false;
                     }
                     rest = later;
                 }
-                Err(_) => return,
+                Err(_) => return false,
             }
         }
-        drop(stream);
-        let _ = OutgoingBody::finish(body, None);
+        true
     }
 
     async fn read(&self, response: &IncomingResponse) -> Result<Vec<u8>, Broken> {
@@ -148,14 +160,26 @@ impl Wasi {
     }
 }
 
-impl Wasi {
-    async fn carry_out(&self, request: Request) -> Outcome {
-        let (outgoing, content) = outgoing(request)?;
+impl Wasi<'_> {
+    async fn carry_out(&self, asked: Asked) -> Outcome {
+        #[cfg(feature = "files")]
+        let (id, keeps) = (asked.id, asked.request.keeps);
+        let (outgoing, content) = self.outgoing(asked)?;
         let body = content.as_ref().and_then(|_| outgoing.body().ok());
         let exchange = outgoing_handler::handle(outgoing, None).map_err(|code| broken(bare(&code)))?;
         // Not before: hosts in JavaScript lose what is written to a request that is not under way.
-        if let (Some(body), Some(content)) = (body, &content) {
-            self.write(body, content, &exchange).await;
+        if let (Some(body), Some(content)) = (body, content)
+            && let Ok(stream) = body.write()
+        {
+            let is_whole = match content {
+                Content::Bytes(bytes) => self.put(&stream, &bytes, &exchange).await,
+                #[cfg(feature = "files")]
+                Content::Parts(parts) => self.put_parts(&stream, parts, &exchange).await?,
+            };
+            drop(stream);
+            if is_whole {
+                let _ = OutgoingBody::finish(body, None);
+            }
         }
         let response = loop {
             self.ready([exchange.subscribe()]).await;
@@ -166,6 +190,15 @@ impl Wasi {
                 None => {}
             }
         };
+        #[cfg(feature = "files")]
+        if keeps && (200..300).contains(&response.status()) {
+            return Ok(Response {
+                status: response.status(),
+                body: Vec::new(),
+                kept: Some(self.requests.files.streams.keep(id, &response)?),
+                headers: Box::new(Answered(response)),
+            });
+        }
         let body = self.read(&response).await?;
         Ok(Response {
             status: response.status(),
@@ -177,28 +210,54 @@ impl Wasi {
     }
 }
 
-fn outgoing(request: Request) -> Result<(OutgoingRequest, Option<Vec<u8>>), Broken> {
-    let mut headers = request.headers;
-    if let Some(body) = &request.body {
-        // Without it hosts send chunks, which some gateways refuse.
-        headers.push(Field {
-            name: "content-length".to_owned(),
-            value: body.len().to_string(),
-        });
+/// What a body is made of.
+enum Content {
+    Bytes(Vec<u8>),
+    #[cfg(feature = "files")]
+    Parts(Vec<Part>),
+}
+
+impl Content {
+    /// Bytes, where known.
+    fn size(&self, wasi: &Wasi<'_>) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => u64::try_from(bytes.len()).ok(),
+            #[cfg(feature = "files")]
+            Self::Parts(parts) => wasi.size(parts),
+        }
     }
-    let headers: Vec<_> = headers
-        .into_iter()
-        .map(|field| (field.name, field.value.into_bytes()))
-        .collect();
-    let headers = Fields::from_list(&headers).map_err(unsendable)?;
-    let outgoing = OutgoingRequest::new(headers);
-    outgoing
-        .set_method(&method(request.method))
-        .and_then(|()| outgoing.set_scheme(Some(&scheme(request.scheme))))
-        .and_then(|()| outgoing.set_authority(Some(&request.authority)))
-        .and_then(|()| outgoing.set_path_with_query(Some(&request.path_with_query)))
-        .map_err(|()| Broken::Unsendable("the host cannot write down the request's URL".to_owned()))?;
-    Ok((outgoing, request.body))
+}
+
+impl Wasi<'_> {
+    fn outgoing(&self, asked: Asked) -> Result<(OutgoingRequest, Option<Content>), Broken> {
+        #[cfg(feature = "files")]
+        let (asked, parts) = asked.without_parts();
+        let request = asked.written(true);
+        let content = request.body.map(Content::Bytes);
+        #[cfg(feature = "files")]
+        let content = parts.map(Content::Parts).or(content);
+        let mut headers = request.headers;
+        // Without it hosts send chunks, which some gateways refuse.
+        if let Some(size) = content.as_ref().and_then(|content| content.size(self)) {
+            headers.push(Field {
+                name: "content-length".to_owned(),
+                value: size.to_string(),
+            });
+        }
+        let headers: Vec<_> = headers
+            .into_iter()
+            .map(|field| (field.name, field.value.into_bytes()))
+            .collect();
+        let headers = Fields::from_list(&headers).map_err(unsendable)?;
+        let outgoing = OutgoingRequest::new(headers);
+        outgoing
+            .set_method(&method(request.method))
+            .and_then(|()| outgoing.set_scheme(Some(&scheme(request.scheme))))
+            .and_then(|()| outgoing.set_authority(Some(&request.authority)))
+            .and_then(|()| outgoing.set_path_with_query(Some(&request.path_with_query)))
+            .map_err(|()| Broken::Unsendable("the host cannot write down the request's URL".to_owned()))?;
+        Ok((outgoing, content))
+    }
 }
 
 fn method(method: Method) -> WasiMethod {

@@ -16,7 +16,7 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 
 use super::coding::{self, Undecoded};
 use super::error_name::cause;
-use super::held::BufferReservation;
+use super::held::{BufferReservation, too_large, too_much};
 use super::kept::{KeptBody, Place};
 use super::{BufferedResponse, Keep, Pipeline, TransportError, ValidatedRequest};
 use crate::events;
@@ -482,14 +482,6 @@ fn headers_too_large(limits: &Limits) -> Stopped {
     )
 }
 
-/// In a message.
-pub(super) fn too_large(limits: &Limits) -> String {
-    format!(
-        "an answer of more than {} bytes (`response-bytes`)",
-        limits.response_bytes
-    )
-}
-
 fn body_too_large(limits: &Limits) -> Stopped {
     let detail = too_large(limits);
     let size = u64::try_from(limits.response_bytes).ok();
@@ -499,14 +491,6 @@ fn body_too_large(limits: &Limits) -> Stopped {
             error: HttpError::HttpResponseBodySize(size),
             detail,
         },
-    )
-}
-
-/// In a message.
-pub(super) fn too_much(limits: &Limits) -> String {
-    format!(
-        "answers that the node has not let go of, of more than {} bytes (`buffered-bytes`)",
-        limits.buffered_bytes
     )
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use nodule_core::limits::Limits;
 
 /// The bytes that are buffered, and the limit.
 #[derive(Debug)]
@@ -98,6 +99,22 @@ impl AsRef<[u8]> for Bound {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// Says that an answer exceeds its limit.
+pub(super) fn too_large(limits: &Limits) -> String {
+    format!(
+        "an answer of more than {} bytes (`response-bytes`)",
+        limits.response_bytes
+    )
+}
+
+/// Says that bodies exceed theirs together.
+pub(super) fn too_much(limits: &Limits) -> String {
+    format!(
+        "answers that the node has not let go of, of more than {} bytes (`buffered-bytes`)",
+        limits.buffered_bytes
+    )
 }
 
 #[cfg(test)]

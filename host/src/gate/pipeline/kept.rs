@@ -17,9 +17,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use super::BufferReservation;
 use super::error_name::cause;
-use super::exchange::{too_large, too_much};
+use super::held::{BufferReservation, too_large, too_much};
 use crate::gate::access::Access;
 use crate::gate::client::RequestPermit;
 use crate::gate::sha256::hex;

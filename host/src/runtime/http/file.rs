@@ -11,7 +11,7 @@ use wasmtime_wasi_io::streams::{DynInputStream, InputStream, StreamError, Stream
 use crate::gate::file::InputFile;
 use crate::gate::pipeline::Pipeline;
 use crate::gate::upload::{Piece, Upload};
-use crate::runtime::instance::Patience;
+use crate::runtime::patience::Patience;
 
 /// A file that is read once, from the beginning.
 struct FileStream {

@@ -24,7 +24,7 @@ use wasmtime_wasi_io::streams::{DynOutputStream, OutputStream, StreamError, Stre
 
 use super::resource::{Store, resource};
 use crate::gate::pipeline::{BufferReservation, Buffered};
-use crate::runtime::instance::Patience;
+use crate::runtime::patience::Patience;
 use crate::runtime::state::State;
 
 /// How much a node may write in one call: enough for most bodies.

@@ -19,10 +19,9 @@ use crate::runtime::bindings::files_by_turns as contract;
 use crate::runtime::bindings::types::{Failure, Field};
 use crate::runtime::http::handler::code;
 use crate::runtime::http::turn::{self, Turn, TurnResponse, bare};
+use crate::runtime::patience::Patience;
 use crate::runtime::reached_limit::ReachedLimit;
 use crate::runtime::state::State;
-
-use super::patience::Patience;
 
 /// The most that a node gets of a file at once.
 const READ_BYTES: u32 = 1024 * 1024;

@@ -8,14 +8,14 @@ use wasmtime::Store;
 use wasmtime::component::Func;
 
 use super::Transferred;
-use super::patience::Patience;
 use crate::gate::file::InputFile;
 use crate::gate::pipeline::KeptBody;
 use crate::runtime::bindings::files_by_turns as by_turns;
-use crate::runtime::bindings::streams::{self as contract, GivenContent};
 use crate::runtime::bindings::types::Failure;
 use crate::runtime::http::file;
 use crate::runtime::http::incoming::Body;
+use crate::runtime::http::transfer::{self as contract, GivenContent};
+use crate::runtime::patience::Patience;
 use crate::runtime::state::{State, Streams};
 
 /// Runs an item to its result. Files come out only if it `gives_files`.

@@ -22,11 +22,10 @@ use crate::runtime::bindings::types::Field;
 use crate::runtime::bindings::{execution, turns};
 use crate::runtime::http::handler::code;
 use crate::runtime::http::turn::{self, Turn, TurnResponse, bare};
+use crate::runtime::patience::Patience;
 use crate::runtime::reached_limit::ReachedLimit;
 use crate::runtime::rows::Rows;
 use crate::runtime::state::State;
-
-use super::patience::Patience;
 
 /// With fewer requests, waiting longer for several responses gains nothing.
 const SEVERAL: usize = 2;

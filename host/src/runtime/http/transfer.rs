@@ -4,8 +4,11 @@
 use wasmtime::component::{ComponentType, Func, Lift, Lower, Resource};
 use wasmtime_wasi_io::streams::DynInputStream;
 
-use super::{Store, execution, types};
-use crate::runtime::http::incoming::Body;
+use wasmtime::Store;
+
+use super::incoming::Body;
+use crate::runtime::bindings::{execution, types};
+use crate::runtime::state::State;
 
 /// One item of an operation.
 #[derive(ComponentType, Lower)]
@@ -73,7 +76,7 @@ pub(crate) enum GivenContent {
 
 /// Calls `transfer`.
 pub(crate) async fn transfer(
-    store: &mut Store,
+    store: &mut Store<State>,
     function: &Func,
     call: Call<'_>,
 ) -> wasmtime::Result<Result<Vec<Output>, types::Failure>> {
