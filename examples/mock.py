@@ -3,6 +3,7 @@
 `python3 examples/mock.py PORT` runs them; `test.py` does so itself.
 """
 
+import hashlib
 import json
 import sys
 import threading
@@ -30,6 +31,8 @@ class Mock(ThreadingHTTPServer):
         self.under_way = 0
         self.released = 0
         self.most = 0
+        # Name, media type, bytes.
+        self.assets = {1: ("notes.txt", "text/plain", "What is new 🙂".encode())}
         self.issues = {n: {"number": n, "title": f"Issue {n} 🙂", "state": "open"} for n in range(1, 231)}
 
     def start(self):
@@ -73,14 +76,19 @@ class Handler(BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(url.query))
         services = {"issues": self.issues, "rates": self.rates, "shop": self.customers}
         serve = services.get(path[0], lambda *_: (404, {"message": "Not Found"}))
-        self.answer(*serve(path[1:], query, json.loads(body) if body else None))
+        is_file = "assets" in path or "import" in path
+        self.answer(*serve(path[1:], query, body if is_file else json.loads(body) if body else None))
 
     do_POST = do_GET
 
     def answer(self, status, document):
-        text = json.dumps(document).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        if isinstance(document, tuple):
+            name, media_type, text = document
+            self.send_header("Content-Disposition", f'attachment; filename="{name}"')
+        else:
+            media_type, text = "application/json", json.dumps(document).encode()
+        self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
@@ -97,6 +105,8 @@ class Handler(BaseHTTPRequestHandler):
             return 401, {"message": "Bad credentials"}
         if path == ["user"]:
             return 200, {"login": "octocat"}
+        if path[:4] == ["repos", "octocat", "hello", "releases"]:
+            return self.release(path[4:], query, document)
         if path[:4] != ["repos", "octocat", "hello", "issues"]:
             return 404, {"message": "Not Found"}
         issues = self.server.issues
@@ -113,11 +123,28 @@ class Handler(BaseHTTPRequestHandler):
         issue = issues.get(int(path[4]))
         return self.together(lambda: (200, issue) if issue else (404, {"message": "Not Found"}))
 
+    def release(self, path, query, document):
+        assets = self.server.assets
+        if self.command == "POST" and path == ["1", "assets"]:
+            asset = len(assets) + 1
+            assets[asset] = (query["name"], self.headers["Content-Type"], document)
+            return 201, {"id": asset, "name": query["name"], "size": len(document)}
+        if path[:1] == ["assets"] and int(path[1]) in assets:
+            return 200, assets[int(path[1])]
+        return 404, {"message": "Not Found"}
+
     def rates(self, path, query, document):
         if self.headers.get("X-Api-Key") != KEY:
             return 401, {"message": "unknown key"}
         if path == ["v1", "currencies"]:
             return 200, ["CHF", "EUR", "USD"]
+        if self.command == "POST" and path == ["v1", "alerts", "import"]:
+            if query["base"] != "EUR":
+                return 422, {"message": f"no currency {query['base']}"}
+            digest = hashlib.sha256(document).hexdigest()
+            return 200, {"alerts": document.count(b"\n"), "sha256": digest, "as": self.headers["Content-Type"]}
+        if path == ["v1", "rates.csv"] and query["base"] == "EUR":
+            return 200, ("EUR.csv", "text/csv", b"day,CHF,USD\n2025-01-31,0.94,1.04\n" * int(query.get("times", 1)))
         if self.command == "POST" and path[:2] == ["v1", "alerts"]:
             return 200, {"id": 7, "pair": "/".join(path[2:]), "above": document["above"]}
         if path != ["v1", "rates"]:

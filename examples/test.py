@@ -5,6 +5,7 @@ an example with a server has tests of its own, in its `test.py`. What is not ins
 and said so, unless it is named. `--record` records the cases of the languages again instead.
 """
 
+import hashlib
 import importlib.util
 import json
 import pathlib
@@ -16,7 +17,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from mock import CUSTOMERS_KEY, KEY, TOKEN, Mock  # noqa: E402
-from support import ENVIRONMENT, HERE, NODULE, TARGET, Node, nodule  # noqa: E402
+from support import ENVIRONMENT, HERE, NODULE, TARGET, Node, measured, nodule  # noqa: E402
 
 
 class Example:
@@ -28,6 +29,8 @@ class Example:
     # An item of `read` that makes the node's own code fail, and what its failure says.
     fault = kind = complaint = None
     overlaps = True
+    # An operation that takes a file, with an item and one that the service refuses; one that gives a file, and what it gives.
+    up = down = None
 
     @classmethod
     def setUpClass(cls):
@@ -48,10 +51,19 @@ class Example:
     def record(self):
         """Record the cases again."""
         operation, items, _ = self.read
-        for name, operation, items in [(operation[1], operation, items), *self.cases]:
+        cases = [(operation[1], operation, items), *self.cases]
+        if self.up:
+            operation, item, refused = self.up
+            files = {"$files": {"x": {"base64": "aGVsbG8=", "fileName": "a b.txt", "mediaType": "text/plain"}}}
+            cases.append((operation[1], operation, [item | files, refused | files]))
+            operation, item, _ = self.down
+            cases.append((operation[1], operation, [item]))
+        for name, operation, items in cases:
             recording = HERE / self.name / "cases" / operation[0] / f"{name}.har"
             recording.parent.mkdir(parents=True, exist_ok=True)
-            self.run_items(operation, items, "--recorded-against", "mock", "--record", recording, status=None)
+            out = pathlib.Path(self.node.folder.name) / "out"
+            flags = ("--recorded-against", "mock", "--record", recording, "--output-files", out)
+            self.run_items(operation, items, *flags, status=None)
 
     def test_it_describes_itself_and_what_it_imports(self):
         node = json.loads(nodule("describe", self.component, "--format", "json").stdout)
@@ -117,6 +129,31 @@ class Example:
             self.assertIn(words, stderr)
         self.assertIn("json", results[1], "the next item runs")
 
+    def test_a_file_goes_up_in_pieces(self):
+        if not self.up:
+            return
+        operation, item, refused = self.up
+        folder, most = pathlib.Path(self.node.folder.name), []
+        for size in (10, 1_000_000, 100_000_000):
+            file = folder / "a b.bin"
+            file.write_bytes((bytes(range(256)) * (size // 256 + 1))[:size])
+            files = {"$files": {"x": {"path": file.name}}}
+            [result], _ = self.run_items(operation, [item | files], "--files-dir", folder)
+            self.assertEqual(self.got(result["json"]), hashlib.sha256(file.read_bytes()).hexdigest(), result)
+            most.append(measured(*self.node.command(operation, [item | files], "--files-dir", folder))[1])
+        self.assertLess(most[2] - most[1], 50_000_000, most)
+        [result], _ = self.run_items(operation, [refused | files], "--files-dir", folder, status=1)
+        self.assertEqual(result["error"]["kind"], "rejected", result)
+
+    def test_a_file_comes_down_with_its_name(self):
+        if not self.down:
+            return
+        operation, item, (name, content) = self.down
+        out = pathlib.Path(self.node.folder.name) / "down"
+        [result], _ = self.run_items(operation, [item], "--output-files", out)
+        self.assertEqual((out / f"0-{name}").read_bytes(), content)
+        self.assertEqual(result["files"]["data"]["size"], len(content))
+
     def test_the_recorded_cases_pass(self):
         done = nodule("check", self.component, HERE / self.name / "cases")
         self.assertNotIn("FAILED", done.stdout)
@@ -147,6 +184,19 @@ class JavaScript(Example, unittest.TestCase):
         ("list", ("issue", "list"), [{"repository": "octocat/hello"}]),
         ("create", ("issue", "create"), [{"repository": "octocat/hello", "title": "It rains 🙂"}]),
     ]
+    up = (
+        ("asset", "upload"),
+        {"repository": "octocat/hello", "release": 1, "file": "x"},
+        {"repository": "octocat/hello", "release": 9, "file": "x"},
+    )
+    down = (
+        ("asset", "download"),
+        {"repository": "octocat/hello", "asset": 1},
+        ("notes.txt", "What is new 🙂".encode()),
+    )
+
+    def got(self, output):
+        return hashlib.sha256(self.mock.assets[output["id"]][2]).hexdigest()
 
 
 class Python(Example, unittest.TestCase):
@@ -163,6 +213,11 @@ class Python(Example, unittest.TestCase):
         ("get-unknown", ("rate", "get"), [{"base": "ZZZ"}]),
         ("create", ("alert", "create"), [{"pair": "EUR/CHF", "above": 0.95}]),
     ]
+    up = (("alert", "import"), {"file": "x"}, {"file": "x", "currency": "ZZZ"})
+    down = (("rate", "export"), {"currency": "EUR"}, ("EUR.csv", b"day,CHF,USD\n2025-01-31,0.94,1.04\n"))
+
+    def got(self, output):
+        return output["sha256"]
 
 
 class Waki(Example, unittest.TestCase):

@@ -1,5 +1,8 @@
-// Issues of a repository, as GitHub has them. `execute` is an async function: what it awaits together goes out together,
-// as many requests at once as the call allows.
+// Issues of a repository and assets of its releases, as GitHub has them. `execute` is an async function: what it awaits together
+// goes out together, as many requests at once as the call allows. Files pass through in pieces: see `transfer`.
+
+import { handle } from 'wasi:http/outgoing-handler@0.2.12';
+import { Fields, OutgoingBody, OutgoingRequest } from 'wasi:http/types@0.2.12';
 
 const parameter = (id, displayName, tag, more = {}) => ({
 	id,
@@ -15,21 +18,22 @@ const parameter = (id, displayName, tag, more = {}) => ({
 	...more,
 });
 
-const operation = (name, displayName, summary, parameters, effect, request) => ({
-	group: 'issue',
+const operation = (group, name, displayName, summary, parameters, effect, more = {}) => ({
+	group,
 	name,
 	displayName,
 	summary,
 	action: summary,
 	documentationUrl: undefined,
-	parameters: parameters.map((name_) => `issue.${name_}`),
+	parameters: parameters.map((name_) => `${group}.${name_}`),
 	effect: { tag: effect },
 	writeRequests: effect === 'read' ? 0 : 1,
 	emits: false,
 	givesFiles: false,
-	request,
+	request: undefined,
 	outputSchema: '{"type": "object"}',
 	hints: undefined,
+	...more,
 });
 
 export const types = {};
@@ -39,7 +43,7 @@ export const description = {
 		name: 'issues',
 		displayName: 'Issues',
 		version: 1,
-		summary: 'Issues of a repository',
+		summary: 'Issues of a repository, and assets of its releases',
 		iconSvg: undefined,
 		documentationUrl: undefined,
 		aliases: ['GitHub'],
@@ -53,11 +57,16 @@ export const description = {
 			test: undefined,
 		}],
 		origins: [],
-		resources: [{ name: 'issue', displayName: 'Issue', summary: '' }],
+		resources: [
+			{ name: 'issue', displayName: 'Issue', summary: '' },
+			{ name: 'asset', displayName: 'Asset', summary: 'A file of a release' },
+		],
 		operations: [
-			operation('get', 'Get', 'Fetch an issue', ['repository', 'number'], 'read'),
-			operation('list', 'List', 'List the open issues', ['repository'], 'read'),
-			operation('create', 'Create', 'Create an issue', ['repository', 'title', 'body'], 'write'),
+			operation('issue', 'get', 'Get', 'Fetch an issue', ['repository', 'number'], 'read'),
+			operation('issue', 'list', 'List', 'List the open issues', ['repository'], 'read'),
+			operation('issue', 'create', 'Create', 'Create an issue', ['repository', 'title', 'body'], 'write'),
+			operation('asset', 'upload', 'Upload', 'Add a file to a release', ['repository', 'release', 'file'], 'write'),
+			operation('asset', 'download', 'Download', 'Fetch a file of a release', ['repository', 'asset'], 'read', { givesFiles: true }),
 		],
 		parameters: [
 			parameter('baseUrl', 'Base URL', 'text', { default: '"https://api.github.com"' }),
@@ -66,6 +75,10 @@ export const description = {
 			parameter('issue.number', 'Number', 'integer', { kind: { tag: 'integer', val: { min: 1, max: undefined } } }),
 			parameter('issue.title', 'Title', 'text'),
 			parameter('issue.body', 'Body', 'multiline', { required: false }),
+			parameter('asset.repository', 'Repository', 'text', { placeholder: 'octocat/hello' }),
+			parameter('asset.release', 'Release', 'integer', { kind: { tag: 'integer', val: { min: 1, max: undefined } } }),
+			parameter('asset.asset', 'Asset', 'integer', { kind: { tag: 'integer', val: { min: 1, max: undefined } } }),
+			parameter('asset.file', 'File', 'file', { default: '"data"' }),
 		],
 		hints: undefined,
 	}),
@@ -99,6 +112,112 @@ export const execution = {
 		return Promise.all(call.items.map(one));
 	},
 };
+
+// Files are moved by WASI's streams, one item per call. `fetch` would have them in memory: it takes no `input-stream`, and does not
+// let go of an answer's body.
+export const filesByStreams = {
+	transfer(call) {
+		const parameters = JSON.parse(call.parameters);
+		return call.operation === 'upload' ? upload(call, parameters) : download(call, parameters);
+	},
+};
+
+function upload(call, { repository, release, file: key = 'data' }) {
+	const file = call.files.find((one) => one.key === key);
+	const name = encodeURIComponent(file.fileName ?? file.key);
+	const headers = { 'content-type': file.mediaType ?? 'application/octet-stream' };
+	if (file.size !== undefined) headers['content-length'] = String(file.size);
+	const { status, body } = exchange(call, 'post', `/repos/${repository}/releases/${release}/assets?name=${name}`, headers, file.content);
+	const text = new TextDecoder().decode(whole(body));
+	if (status !== 201) throw failure({ status, code: undefined, message: message(text), requestId: undefined });
+	const asset = JSON.parse(text);
+	return [{ json: JSON.stringify({ id: asset.id, name: asset.name, size: asset.size }), files: [] }];
+}
+
+function download(call, { repository, asset }) {
+	const { status, headers, body } = exchange(call, 'get', `/repos/${repository}/releases/assets/${asset}`, { accept: 'application/octet-stream' });
+	if (status !== 200) {
+		const text = new TextDecoder().decode(whole(body));
+		throw failure({ status, code: undefined, message: message(text), requestId: undefined });
+	}
+	const fileName = /filename="?([^";]+)/.exec(headers['content-disposition'] ?? '')?.[1];
+	// The host reads the body, after this call.
+	const file = { key: 'data', fileName, mediaType: headers['content-type'], content: { tag: 'body', val: body } };
+	return [{ json: JSON.stringify({ name: fileName }), files: [file] }];
+}
+
+// Sends a request, its body in pieces as they are read. The body of the answer is not read.
+function exchange({ service }, method, path, headers, content) {
+	const url = new URL(at(service.baseUrl, path));
+	const bytes = new TextEncoder();
+	const fields = Object.entries({ ...fixed, ...headers }).map(([name, value]) => [name, bytes.encode(value)]);
+	const request = new OutgoingRequest(Fields.fromList(fields));
+	request.setMethod({ tag: method });
+	request.setScheme({ tag: url.protocol === 'https:' ? 'HTTPS' : 'HTTP' });
+	request.setAuthority(url.host);
+	request.setPathWithQuery(url.pathname + url.search);
+	const body = content && request.body();
+	const answered = handle(request, undefined);
+	if (body) {
+		const stream = body.write();
+		if (content.tag === 'bytes') write(stream, content.val);
+		else send(stream, content.val);
+		stream[Symbol.dispose]();
+		OutgoingBody.finish(body, undefined);
+	}
+	wait(answered);
+	const { val: result } = answered.get();
+	if (result.tag === 'err') {
+		throw { tag: 'unavailable', val: { certainty: 'unknown', message: result.val.tag, answer: undefined, retryAfterMs: undefined } };
+	}
+	const response = result.val;
+	const named = response.headers().entries().map(([name, value]) => [name, new TextDecoder().decode(value)]);
+	return { status: response.status(), headers: Object.fromEntries(named), body: response.consume() };
+}
+
+const PIECE = 65536n;
+
+// What `step` gives until its stream is at its end.
+function* untilClosed(step) {
+	for (;;) {
+		try {
+			yield step();
+		} catch (error) {
+			if (error.payload?.tag === 'closed') return;
+			throw error;
+		}
+	}
+}
+
+// From one stream to the other within the host: pieces in this memory would wait for the garbage collector.
+function send(stream, file) {
+	for (const _ of untilClosed(() => stream.blockingSplice(file, PIECE)));
+}
+
+function write(stream, bytes) {
+	for (let at = 0; at < bytes.length; ) {
+		const permitted = Number(stream.checkWrite());
+		if (permitted === 0) wait(stream);
+		stream.write(bytes.subarray(at, at + permitted));
+		at += permitted;
+	}
+}
+
+// Until a stream takes more, or an answer is there. What waits is let go of before that which it waits for.
+function wait(resource) {
+	const ready = resource.subscribe();
+	ready.block();
+	ready[Symbol.dispose]();
+}
+
+// All of an answer.
+function whole(body) {
+	const stream = body.stream();
+	const found = [...untilClosed(() => stream.blockingRead(PIECE))];
+	const all = new Uint8Array(found.reduce((sum, piece) => sum + piece.length, 0));
+	found.reduce((at, piece) => (all.set(piece, at), at + piece.length), 0);
+	return all;
+}
 
 const operations = {
 	async get(baseUrl, { repository, number }) {
@@ -145,14 +264,16 @@ function exception(error) {
 }
 
 async function answer(response) {
-	const text = await response.text();
-	let message = text;
+	return { status: response.status, code: undefined, message: message(await response.text()), requestId: response.headers.get('x-github-request-id') ?? undefined };
+}
+
+function message(text) {
 	try {
-		message = JSON.parse(text).message ?? text;
+		return JSON.parse(text).message ?? text;
 	} catch {
 		// It is no JSON, and its text is all that there is.
+		return text;
 	}
-	return { status: response.status, code: undefined, message, requestId: response.headers.get('x-github-request-id') ?? undefined };
 }
 
 function failure(answer_) {

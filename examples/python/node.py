@@ -1,4 +1,5 @@
-"""Exchange rates. The requests of a call's items are awaited together, as many at once as the call allows."""
+"""Exchange rates. The requests of a call's items are awaited together, as many at once as the call allows. Files pass through in pieces:
+see `FilesByStreams`."""
 
 import asyncio
 import json
@@ -9,6 +10,7 @@ from componentize_py_types import Err, Ok
 from poll_loop import PollLoop, Sink, Stream
 from wit_world import exports
 from wit_world.exports import description as d
+from wit_world.exports import files_by_streams as f
 from wit_world.exports import types as t
 from wit_world.imports.types import (
     Fields,
@@ -19,16 +21,19 @@ from wit_world.imports.types import (
     Scheme_Http,
     Scheme_Https,
 )
+from wit_world.imports.streams import StreamError_Closed
+
+PIECE = 64 * 1024
 
 
 def parameter(id, name, label, kind, required=True, placeholder=None):
     return d.Parameter(id, name, label, "", placeholder, kind, required, None, [], None)
 
 
-def operation(group, name, label, summary, parameters, effect, schema):
+def operation(group, name, label, summary, parameters, effect, schema, gives_files=False):
     writes = 0 if isinstance(effect, d.Effect_Read) else 1
     ids = [f"{group}.{name}" for name in parameters]
-    return d.Operation(group, name, label, summary, summary, None, ids, effect, writes, None, False, False, json.dumps(schema), None)
+    return d.Operation(group, name, label, summary, summary, None, ids, effect, writes, None, False, gives_files, json.dumps(schema), None)
 
 
 class Types(exports.Types):
@@ -54,13 +59,18 @@ class Description(exports.Description):
             resources=[d.ResourceGroup("rate", "Rate", ""), d.ResourceGroup("alert", "Alert", "")],
             operations=[
                 operation("rate", "get", "Get", "Fetch the rates of a day", ["base", "date"], d.Effect_Read(), {"type": "object"}),
+                operation("rate", "export", "Export", "Fetch all rates as a file", ["currency"], d.Effect_Read(), {"type": "object"}, gives_files=True),
                 operation("alert", "create", "Create", "Create an alert", ["pair", "above"], d.Effect_Write(), {"type": "object"}),
+                operation("alert", "import", "Import", "Create the alerts of a file", ["file", "currency"], d.Effect_Write(), {"type": "object"}),
             ],
             parameters=[
                 parameter("baseUrl", "baseUrl", "Base URL", d.Kind_Text()),
                 parameter("key", "key", "Key", d.Kind_Secret()),
                 parameter("rate.base", "base", "Currency", d.Kind_Text(), placeholder="EUR"),
                 parameter("rate.date", "date", "Day", d.Kind_Date(), required=False),
+                parameter("rate.currency", "currency", "Currency", d.Kind_Text(), placeholder="EUR"),
+                parameter("alert.file", "file", "File", d.Kind_File()),
+                parameter("alert.currency", "currency", "Currency", d.Kind_Text(), required=False, placeholder="EUR"),
                 parameter("alert.pair", "pair", "Pair", d.Kind_Text(), placeholder="EUR/CHF"),
                 parameter("alert.above", "above", "Above", d.Kind_Number(d.Range(0.0, None))),
             ],
@@ -84,6 +94,43 @@ class Execution(exports.Execution):
         loop = PollLoop()
         asyncio.set_event_loop(loop)
         return list(loop.run_until_complete(all()))
+
+
+class FilesByStreams(exports.FilesByStreams):
+    """Moves files by WASI's streams, one item per call."""
+
+    def transfer(self, call):
+        item = json.loads(call.parameters)
+        run = export if call.operation == "export" else import_
+        loop = PollLoop()
+        asyncio.set_event_loop(loop)
+        try:
+            return loop.run_until_complete(run(call, item))
+        except Failed as failed:
+            raise Err(failed.failure)
+
+
+async def export(call, item):
+    response = await request(call.service.base_url, Method_Get(), "/v1/rates.csv?" + urlencode({"base": item["currency"]}), [])
+    if response.status() != 200:
+        raise Failed(failure(response.status(), (await read(response)).decode()))
+    headers = {name: value.decode() for name, value in response.headers().entries()}
+    # The host reads the body, after this call.
+    file = f.Given("data", f"{item['currency']}.csv", headers.get("content-type"), f.GivenContent_Body(response.consume()))
+    return [f.Output(json.dumps({"base": item["currency"]}), [file])]
+
+
+async def import_(call, item):
+    file = next(file for file in call.files if file.key == item["file"])
+    headers = [("content-type", (file.media_type or "text/csv").encode())]
+    if file.size is not None:
+        headers.append(("content-length", str(file.size).encode()))
+    path = "/v1/alerts/import?" + urlencode({"base": item.get("currency", "EUR")})
+    response = await request(call.service.base_url, Method_Post(), path, headers, file.content)
+    text = (await read(response)).decode()
+    if response.status() != 200:
+        raise Failed(failure(response.status(), text))
+    return [f.Output(text, [])]
 
 
 async def get(base_url, item):
@@ -112,38 +159,62 @@ class Failed(Exception):
 
 async def send(base_url, method, path, document=None):
     """Send a request, and return the JSON document of the answer."""
-    base = urlsplit(base_url.rstrip("/"))
-    headers = [("accept", b"application/json")]
+    headers, body = [("accept", b"application/json")], None
     if document is not None:
         headers.append(("content-type", b"application/json"))
+        body = f.Content_Bytes(json.dumps(document).encode())
+    response = await request(base_url, method, path, headers, body)
+    status, text = response.status(), (await read(response)).decode()
+    if status == 200:
+        return json.loads(text)
+    raise Failed(failure(status, text))
+
+
+async def request(base_url, method, path, headers, content=None):
+    """Send a request with what a file or a text holds. The body of its answer is not read yet."""
+    base = urlsplit(base_url.rstrip("/"))
     request = OutgoingRequest(Fields.from_list(headers))
     request.set_method(method)
     request.set_scheme(Scheme_Https() if base.scheme == "https" else Scheme_Http())
     request.set_authority(base.netloc)
     request.set_path_with_query(base.path + path)
-    if document is not None:
-        body = request.body()
-        answered = asyncio.ensure_future(poll_loop.send(request))
+    body = request.body() if content else None
+    answered = asyncio.ensure_future(poll_loop.send(request))
+    if isinstance(content, f.Content_Bytes):
         sink = Sink(body)
-        await sink.send(json.dumps(document).encode())
+        await sink.send(content.value)
         sink.close()
-    else:
-        answered = poll_loop.send(request)
+    elif content:
+        # The request has to be under way before anybody waits for its body.
+        await asyncio.sleep(0)
+        splice(body, content.value)
     try:
-        response = await answered
+        return await answered
     except Err as error:
         raise Failed(t.Failure_Unavailable(t.Outage(t.Certainty.UNKNOWN, str(error.value), None, None)))
-    status, text = response.status(), (await read(response)).decode()
-    if status == 200:
-        return json.loads(text)
+
+
+def splice(body, file):
+    """Send a stream as a body, from one to the other within the host."""
+    with body.write() as stream:
+        try:
+            while True:
+                stream.blocking_splice(file, PIECE)
+        except Err as error:
+            if not isinstance(error.value, StreamError_Closed):
+                raise
+    OutgoingBody.finish(body, None)
+
+
+def failure(status, text):
     answer = t.Answer(status, None, text, None)
     if status == 401:
-        raise Failed(t.Failure_Unauthenticated(answer))
+        return t.Failure_Unauthenticated(answer)
     if status == 429:
-        raise Failed(t.Failure_Throttled(t.Throttle(answer, None)))
+        return t.Failure_Throttled(t.Throttle(answer, None))
     if status >= 500:
-        raise Failed(t.Failure_Unavailable(t.Outage(t.Certainty.UNKNOWN, text, answer, None)))
-    raise Failed(t.Failure_Rejected(answer))
+        return t.Failure_Unavailable(t.Outage(t.Certainty.UNKNOWN, text, answer, None))
+    return t.Failure_Rejected(answer)
 
 
 async def read(response):

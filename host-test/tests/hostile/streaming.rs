@@ -269,9 +269,8 @@ async fn photos(bench: &Bench, operation: &str, item: &Value, size: usize) -> (S
         files: vec![file],
     };
     let options = RunOptions::default().files(Sink);
-    let results = setup
-        .runner()
-        .run("photo", operation, stream::iter([Ok(item)]), &options);
+    let runner = setup.runner();
+    let results = runner.run("photo", operation, stream::iter([Ok(item)]), &options);
     let results: Vec<_> = within("the item", results.await.unwrap().collect()).await;
     let result = match &results[0].as_ref().unwrap().result {
         Ok(outputs) => outputs.iter().map(|output| output.recorded()).collect(),
