@@ -105,7 +105,8 @@ fn generic(placement: &Placement) -> Option<Json> {
     for Template { name, template } in &placement.headers {
         let pair = template
             .strip_prefix("Basic {basic:")
-            .and_then(|rest| rest.strip_suffix('}'));
+            .and_then(|rest| rest.strip_suffix('}'))
+            .filter(|_| name.eq_ignore_ascii_case("authorization"));
         if let Some((user, password)) = pair.and_then(|pair| pair.split_once(':')) {
             let field = |name: &str| json!(expression(&["{", name, "}"].concat()));
             properties.insert(
@@ -201,4 +202,25 @@ fn filled(template: &str, code: impl Fn(&str) -> String) -> String {
         }
     }
     expression
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_n8n_s_own_in_its_own_header_alone() {
+        let of = |name: &str| {
+            generic(&Placement {
+                headers: vec![Template {
+                    name: name.to_owned(),
+                    template: "Basic {basic:user:password}".to_owned(),
+                }],
+                query: vec![],
+            })
+        };
+        let generic = of("Authorization").map(|generic| generic.to_string());
+        assert!(generic.is_some_and(|generic| generic.contains("\"auth\":{\"username\":")));
+        assert!(of("x-key").is_none());
+    }
 }

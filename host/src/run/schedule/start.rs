@@ -43,11 +43,13 @@ impl Schedule {
         if items.is_empty() {
             return None;
         }
-        // If no other item waits for a slot, the call gets all free slots; if none ever will, also those for several requests of an item.
-        let slots = match self.waiting.is_empty() {
-            true if self.has_all && self.resting.is_empty() => free,
-            true => free.min(items.len()),
-            false => share.min(items.len()),
+        let slots = if !self.waiting.is_empty() {
+            share.min(items.len())
+        } else if self.has_all && self.resting.is_empty() {
+            // No other item will ever want one: an item may have several requests.
+            free
+        } else {
+            free.min(items.len())
         };
         Some(self.begin(items, slots, now))
     }
