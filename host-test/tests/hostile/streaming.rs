@@ -253,7 +253,7 @@ async fn photos(bench: &Bench, operation: &str, item: &Value, size: usize) -> (S
             vec![b'p'; LARGE],
         ),
         "/photos/refused" => answer("404 Not Found", &[], "{\"message\": \"no such photo\"}"),
-        _ => ok(json!({"size": request.body.len(), "type": request.header("content-type")}).to_string()),
+        _ => ok(json!({"size": request.body.len(), "type": request.header("content-type").concat().split(';').next()}).to_string()),
     })
     .await;
     let setup = Setup::new(bench, PHOTOS, server.origin()).await;
