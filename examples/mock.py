@@ -15,6 +15,8 @@ KEY = "rates-0123456789-abcdefghij"
 CUSTOMERS_KEY = "sk_test_0123456789abcdefghij"
 # A request that waits for others longer than this waits in vain.
 PATIENCE_S = 20
+# A service refuses a larger body, and does not read it first.
+MOST_BYTES = 128 * 1024 * 1024
 
 
 class Mock(ThreadingHTTPServer):
@@ -31,6 +33,10 @@ class Mock(ThreadingHTTPServer):
         self.under_way = 0
         self.released = 0
         self.most = 0
+        # Called once, when some of a request's body was read.
+        self.halfway = None
+        # Whether the session of the next request for a release is over.
+        self.lapsed = False
         # Name, media type, bytes.
         self.assets = {1: ("notes.txt", "text/plain", "What is new 🙂".encode())}
         self.issues = {n: {"number": n, "title": f"Issue {n} 🙂", "state": "open"} for n in range(1, 231)}
@@ -70,7 +76,15 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > MOST_BYTES:
+            self.refuse()
+            return
+        body = self.body(length)
+        if len(body) < length:
+            # The request broke off.
+            self.close_connection = True
+            return
         url = urllib.parse.urlsplit(self.path)
         path = [urllib.parse.unquote(part) for part in url.path.split("/")[1:]]
         query = dict(urllib.parse.parse_qsl(url.query))
@@ -80,6 +94,23 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(*serve(path[1:], query, body if is_file else json.loads(body) if body else None))
 
     do_POST = do_GET
+
+    def refuse(self):
+        """Answer, and only then read what the sender has sent by then."""
+        self.close_connection = True
+        self.answer(413, {"message": f"expected up to {MOST_BYTES} bytes"})
+        self.wfile.flush()
+        while self.rfile.read1(64 * 1024):
+            pass
+
+    def body(self, length):
+        """A request's body; less, where it breaks off."""
+        halfway, self.server.halfway = self.server.halfway, None
+        if halfway is None:
+            return self.rfile.read(length)
+        body = self.rfile.read(min(length, 64 * 1024))
+        halfway()
+        return body + self.rfile.read(length - len(body))
 
     def answer(self, status, document):
         self.send_response(status)
@@ -125,6 +156,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def release(self, path, query, document):
         assets = self.server.assets
+        if self.server.lapsed:
+            self.server.lapsed = False
+            return 401, {"message": "Bad credentials"}
+        # A service that says nothing where an asset should be.
+        if query.get("name") == "nothing":
+            return 201, None
         if self.command == "POST" and path == ["1", "assets"]:
             asset = len(assets) + 1
             assets[asset] = (query["name"], self.headers["Content-Type"], document)

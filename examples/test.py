@@ -8,6 +8,7 @@ and said so, unless it is named. `--record` records the cases of the languages a
 import hashlib
 import importlib.util
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from mock import CUSTOMERS_KEY, KEY, TOKEN, Mock  # noqa: E402
+from mock import CUSTOMERS_KEY, KEY, MOST_BYTES, TOKEN, Mock  # noqa: E402
 from support import ENVIRONMENT, HERE, NODULE, TARGET, Node, measured, nodule  # noqa: E402
 
 
@@ -145,6 +146,32 @@ class Example:
         [result], _ = self.run_items(operation, [refused | files], "--files-dir", folder, status=1)
         self.assertEqual(result["error"]["kind"], "rejected", result)
 
+    def refused_file(self, size):
+        """The failure of the operation with a file of so many bytes that it cannot take."""
+        operation, item, _ = self.up
+        file = self.node.write("a b.bin", "")
+        os.truncate(file, size)
+        files = {"$files": {"x": {"path": file.name}}}
+        [result], _ = self.run_items(operation, [item | files], "--files-dir", file.parent, status=1)
+        return result["error"]
+
+    def test_a_service_may_answer_before_it_has_read_a_file(self):
+        if not self.up:
+            return
+        failure = self.refused_file(MOST_BYTES + 1)
+        self.assertEqual((failure["kind"], failure.get("status")), ("rejected", 413), failure)
+        self.assertIn(f"up to {MOST_BYTES} bytes", failure["message"])
+
+    def test_a_file_that_breaks_off_is_not_taken_for_the_whole(self):
+        if not self.up:
+            return
+        size, known = 20_000_000, len(self.mock.assets)
+        self.mock.halfway = lambda: os.truncate(pathlib.Path(self.node.folder.name) / "a b.bin", size // 2)
+        failure = self.refused_file(size)
+        self.assertEqual((failure["kind"], failure["certainty"]), ("unavailable", "unknown"), failure)
+        self.assertIn("the file `x`: it is shorter than it said", failure["message"])
+        self.assertEqual(len(self.mock.assets), known)
+
     def test_a_file_comes_down_with_its_name(self):
         if not self.down:
             return
@@ -197,6 +224,24 @@ class JavaScript(Example, unittest.TestCase):
 
     def got(self, output):
         return hashlib.sha256(self.mock.assets[output["id"]][2]).hexdigest()
+
+    def upload(self, name, status=0):
+        operation, item, _ = self.up
+        files = {"$files": {"x": {"base64": "aGVsbG8=", "fileName": name}}}
+        [result], _ = self.run_items(operation, [item | files], status=status)
+        return result
+
+    def test_a_file_goes_up_again_with_a_new_session(self):
+        self.mock.lapsed = True
+        result = self.upload("again.txt")
+        self.assertFalse(self.mock.lapsed)
+        self.assertEqual(self.got(result["json"]), hashlib.sha256(b"hello").hexdigest())
+
+    def test_an_exception_of_an_operation_with_files_says_what_and_where(self):
+        failure = self.upload("nothing", status=1)["error"]
+        self.assertEqual(failure["kind"], "exception", failure)
+        for words in self.complaint:
+            self.assertIn(words, failure["message"])
 
 
 class Python(Example, unittest.TestCase):

@@ -118,7 +118,13 @@ export const execution = {
 export const filesByStreams = {
 	transfer(call) {
 		const parameters = JSON.parse(call.parameters);
-		return call.operation === 'upload' ? upload(call, parameters) : download(call, parameters);
+		try {
+			return call.operation === 'upload' ? upload(call, parameters) : download(call, parameters);
+		} catch (error) {
+			// What an import throws has a payload, such as of a header that cannot be sent.
+			if (error.payload) throw unavailable(`the request was not sent: ${error.payload.tag}`);
+			throw error instanceof Error ? exception(error) : error;
+		}
 	},
 };
 
@@ -160,16 +166,15 @@ function exchange({ service }, method, path, headers, content) {
 	const answered = handle(request, undefined);
 	if (body) {
 		const stream = body.write();
-		if (content.tag === 'bytes') write(stream, content.val);
-		else send(stream, content.val);
+		const isWhole = send(stream, content);
+		// Before its body. One that is not finished breaks its request, so that no service takes it for the whole.
 		stream[Symbol.dispose]();
-		OutgoingBody.finish(body, undefined);
+		if (isWhole) finish(body);
+		else body[Symbol.dispose]();
 	}
 	wait(answered);
 	const { val: result } = answered.get();
-	if (result.tag === 'err') {
-		throw { tag: 'unavailable', val: { certainty: 'unknown', message: result.val.tag, answer: undefined, retryAfterMs: undefined } };
-	}
+	if (result.tag === 'err') throw unavailable(result.val.tag);
 	const response = result.val;
 	const named = response.headers().entries().map(([name, value]) => [name, new TextDecoder().decode(value)]);
 	return { status: response.status(), headers: Object.fromEntries(named), body: response.consume() };
@@ -189,9 +194,25 @@ function* untilClosed(step) {
 	}
 }
 
-// From one stream to the other within the host: pieces in this memory would wait for the garbage collector.
-function send(stream, file) {
-	for (const _ of untilClosed(() => stream.blockingSplice(file, PIECE)));
+// Writes a file into a body. False: the file broke off. A service that has answered and wants no more is as good as the file's end: what it
+// answers says why.
+function send(stream, { tag, val: file }) {
+	try {
+		if (tag === 'bytes') write(stream, file);
+		// From one stream to the other within the host: what is written from this memory stays there until the call ends.
+		else for (const _ of untilClosed(() => stream.blockingSplice(file, PIECE)));
+		return true;
+	} catch (error) {
+		return error.payload?.tag === 'closed';
+	}
+}
+
+function finish(body) {
+	try {
+		OutgoingBody.finish(body, undefined);
+	} catch {
+		// It is shorter than it said, since the service wanted no more.
+	}
 }
 
 function write(stream, bytes) {
@@ -213,7 +234,12 @@ function wait(resource) {
 // All of an answer.
 function whole(body) {
 	const stream = body.stream();
-	const found = [...untilClosed(() => stream.blockingRead(PIECE))];
+	const found = [];
+	try {
+		found.push(...untilClosed(() => stream.blockingRead(PIECE)));
+	} catch {
+		throw unavailable('the answer broke off');
+	}
 	const all = new Uint8Array(found.reduce((sum, piece) => sum + piece.length, 0));
 	found.reduce((at, piece) => (all.set(piece, at), at + piece.length), 0);
 	return all;
@@ -250,7 +276,7 @@ async function json(baseUrl, path, options = {}) {
 	try {
 		response = await fetch(at(baseUrl, path), { headers: fixed, ...options });
 	} catch (error) {
-		throw { tag: 'unavailable', val: { certainty: 'unknown', message: String(error), answer: undefined, retryAfterMs: undefined } };
+		throw unavailable(String(error));
 	}
 	if (!response.ok) throw failure(await answer(response));
 	return response.json();
@@ -280,6 +306,8 @@ function failure(answer_) {
 	const { status, message } = answer_;
 	if (status === 401) return { tag: 'unauthenticated', val: answer_ };
 	if (status === 429) return { tag: 'throttled', val: { answer: answer_, retryAfterMs: undefined } };
-	if (status >= 500) return { tag: 'unavailable', val: { certainty: 'unknown', message, answer: answer_, retryAfterMs: undefined } };
+	if (status >= 500) return unavailable(message, answer_);
 	return { tag: 'rejected', val: answer_ };
 }
+
+const unavailable = (message, answer_) => ({ tag: 'unavailable', val: { certainty: 'unknown', message, answer: answer_, retryAfterMs: undefined } });

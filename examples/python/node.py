@@ -16,7 +16,6 @@ from wit_world.imports.types import (
     Fields,
     Method_Get,
     Method_Post,
-    OutgoingBody,
     OutgoingRequest,
     Scheme_Http,
     Scheme_Https,
@@ -180,30 +179,41 @@ async def request(base_url, method, path, headers, content=None):
     request.set_path_with_query(base.path + path)
     body = request.body() if content else None
     answered = asyncio.ensure_future(poll_loop.send(request))
-    if isinstance(content, f.Content_Bytes):
-        sink = Sink(body)
-        await sink.send(content.value)
-        sink.close()
-    elif content:
+    if content:
         # The request has to be under way before anybody waits for its body.
         await asyncio.sleep(0)
-        splice(body, content.value)
+        await write(body, content)
     try:
         return await answered
     except Err as error:
-        raise Failed(t.Failure_Unavailable(t.Outage(t.Certainty.UNKNOWN, str(error.value), None, None)))
+        raise Failed(unavailable(str(error.value)))
 
 
-def splice(body, file):
-    """Send a stream as a body, from one to the other within the host."""
-    with body.write() as stream:
-        try:
-            while True:
-                stream.blocking_splice(file, PIECE)
-        except Err as error:
-            if not isinstance(error.value, StreamError_Closed):
-                raise
-    OutgoingBody.finish(body, None)
+async def write(body, content):
+    """Write a body, and finish it unless that fails. The answer says why: the service wants no more, or the file broke off."""
+    sink = Sink(body)
+    try:
+        if isinstance(content, f.Content_Bytes):
+            await sink.send(content.value)
+        else:
+            splice(sink.stream, content.value)
+        sink.close()
+    except Err:
+        if sink.stream is not None:
+            # A body that is not finished breaks its request, so that no service takes it for the whole.
+            sink.stream.__exit__(None, None, None)
+            body.__exit__(None, None, None)
+
+
+def splice(stream, file):
+    """Send a file, from one stream to the other within the host: what is written from this memory stays there until the call ends."""
+    try:
+        while True:
+            stream.blocking_splice(file, PIECE)
+    except Err as error:
+        # So it is at the file's end, and where the service has answered and wants no more.
+        if not isinstance(error.value, StreamError_Closed):
+            raise
 
 
 def failure(status, text):
@@ -213,12 +223,19 @@ def failure(status, text):
     if status == 429:
         return t.Failure_Throttled(t.Throttle(answer, None))
     if status >= 500:
-        return t.Failure_Unavailable(t.Outage(t.Certainty.UNKNOWN, text, answer, None))
+        return unavailable(text, answer)
     return t.Failure_Rejected(answer)
+
+
+def unavailable(message, answer=None):
+    return t.Failure_Unavailable(t.Outage(t.Certainty.UNKNOWN, message, answer, None))
 
 
 async def read(response):
     stream, body = Stream(response.consume()), bytearray()
-    while (chunk := await stream.next()) is not None:
-        body += chunk
+    try:
+        while (chunk := await stream.next()) is not None:
+            body += chunk
+    except Err:
+        raise Failed(unavailable("the answer broke off"))
     return body
