@@ -24,7 +24,8 @@
 //!
 //! Bodies are buffered in memory, up to their limit: redaction and recording need the whole response, a node reads a
 //! JSON document completely anyway, and a complete body costs the guest fewer calls than a stream. Files are not: [`upload`](crate::gate::upload)
-//! reads those that are sent, and [`kept`] holds those that arrive. The node sees neither, and no secret is looked for in them.
+//! reads those that are sent, and [`kept`] holds those that arrive. By turns the node sees neither, and no secret is looked for in
+//! them. By streams it may write a large body while it is sent, and read a body that could become a file: then as any other response.
 
 mod authorise;
 mod check;
