@@ -116,11 +116,11 @@ impl files::Guest for Node {
         let mut bodies = Vec::new();
         for request in list("requests") {
             match exchange(&request, &mut streams) {
-                Ok((status, body)) if request["read"].as_bool().unwrap_or_default() => {
-                    answers.push(read(status, &body));
+                Ok((status, length, body)) if request["read"].as_bool().unwrap_or_default() => {
+                    answers.push(read(status, &length, &body));
                     bodies.push(None);
                 }
-                Ok((status, body)) => {
+                Ok((status, _, body)) => {
                     answers.push(json!({"status": status}));
                     bodies.push(Some(body));
                 }
@@ -172,8 +172,8 @@ impl files::Guest for Node {
     }
 }
 
-/// Sends a request; its answer's status and body.
-fn exchange(request: &Value, streams: &mut [InputStream]) -> Result<(u16, IncomingBody), Value> {
+/// Sends a request; its answer's status, length and body.
+fn exchange(request: &Value, streams: &mut [InputStream]) -> Result<(u16, Value, IncomingBody), Value> {
     let mut headers = Vec::new();
     if let Some(length) = request["length"].as_u64() {
         headers.push(("content-length".to_owned(), length.to_string().into_bytes()));
@@ -209,7 +209,11 @@ fn exchange(request: &Value, streams: &mut [InputStream]) -> Result<(u16, Incomi
         match exchange.get() {
             Some(Ok(Ok(response))) => {
                 let body = response.consume().map_err(|()| json!("no body"))?;
-                return Ok((response.status(), body));
+                let lengths = response.headers().get("content-length");
+                let length = lengths
+                    .first()
+                    .map(|length| String::from_utf8_lossy(length).into_owned());
+                return Ok((response.status(), json!(length), body));
             }
             Some(Ok(Err(code))) => return Err(json!({"error": format!("{code:?}")})),
             Some(Err(())) => return Err(json!("no answer")),
@@ -259,7 +263,7 @@ fn put(stream: &OutputStream, mut bytes: &[u8]) -> bool {
     true
 }
 
-fn read(status: u16, body: &IncomingBody) -> Value {
+fn read(status: u16, length: &Value, body: &IncomingBody) -> Value {
     let Ok(stream) = body.stream() else {
         return json!({"status": status, "body": null});
     };
@@ -273,5 +277,5 @@ fn read(status: u16, body: &IncomingBody) -> Value {
             }
         }
     }
-    json!({"status": status, "bytes": bytes.len(), "body": String::from_utf8_lossy(&bytes).chars().take(200).collect::<String>()})
+    json!({"status": status, "length": length, "bytes": bytes.len(), "body": String::from_utf8_lossy(&bytes).chars().take(200).collect::<String>()})
 }

@@ -236,6 +236,10 @@ async fn read_after_all(bench: &Bench) {
             .contains("[redacted]"),
         "{told}"
     );
+    assert!(
+        told["answers"][1]["length"].is_null(),
+        "the secret's length: {told}"
+    );
     let sent = server.take();
     assert!(
         sent[0].header("authorization").concat().contains(SECRET),
@@ -282,7 +286,11 @@ async fn photos(bench: &Bench, operation: &str, item: &Value, size: usize) -> (S
     let results = runner.run("photo", operation, stream::iter([Ok(item)]), &options);
     let results: Vec<_> = within("the item", results.await.unwrap().collect()).await;
     let result = match &results[0].as_ref().unwrap().result {
-        Ok(outputs) => outputs.iter().map(|output| output.recorded()).collect(),
+        // By streams the node is not told how long an answer is.
+        Ok(outputs) => outputs
+            .iter()
+            .map(|output| output.recorded().replace(",\"size\":3000000}", "}"))
+            .collect(),
         Err(failure) => format!("{}: {failure}", failure.kind()),
     };
     let sent = server.take();

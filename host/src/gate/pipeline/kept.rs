@@ -39,6 +39,10 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
+    pub(super) fn is_empty(&self) -> bool {
+        self.access.is_none() && self.additions.is_none()
+    }
+
     pub(super) fn answers(&self) -> impl Iterator<Item = &Answers> {
         let access = self.access.as_deref().map(Access::answers);
         access.into_iter().chain(self.additions.as_deref())

@@ -11,7 +11,7 @@ use tokio::task::yield_now;
 use wasmtime_wasi_http::Error as HttpError;
 
 use super::kept::Secrets;
-use super::{BufferReservation, BufferedResponse, KeptBody, Pipeline, Scope, ValidatedRequest};
+use super::{BufferReservation, BufferedResponse, Keep, KeptBody, Pipeline, Scope, ValidatedRequest};
 use crate::gate::access::Access;
 use crate::gate::upload::Upload;
 use nodule_core::redact::answers::Answers;
@@ -68,6 +68,10 @@ impl Pipeline {
             redact(answers, &mut answer).await;
         }
         if let Some(kept) = &mut answer.kept {
+            if request.keep == Keep::Perhaps && !secrets.is_empty() {
+                // Beside what the node may read of it, the length would reveal that of a secret.
+                answer.headers.remove(header::CONTENT_LENGTH);
+            }
             kept.secrets = secrets;
         }
         answer
