@@ -14,7 +14,7 @@ use super::broken::{bare, broken, broken_body};
 use super::{Asked, Outcome, Requests};
 #[cfg(feature = "files")]
 use crate::bindings::exports::workflow::node::files_by_turns::Part;
-use crate::bindings::exports::workflow::node::turns::{Method, Scheme};
+use crate::bindings::exports::workflow::node::turns::{Method, Request, Scheme};
 use crate::bindings::exports::workflow::node::types::Field;
 use crate::bindings::wasi::http::outgoing_handler;
 use crate::bindings::wasi::http::types::{
@@ -39,7 +39,7 @@ pub(super) fn run(requests: &Requests, work: &mut dyn FnMut() -> bool) {
     let mut under_way: Vec<(u32, Exchange<'_>)> = Vec::new();
     let mut context = Context::from_waker(Waker::noop());
     while !work() {
-        for asked in requests.asked.take() {
+        for asked in wasi.requests.asked.take() {
             under_way.push((asked.id, Box::pin(wasi.carry_out(asked))));
         }
         #[cfg(feature = "files")]
@@ -50,7 +50,7 @@ pub(super) fn run(requests: &Requests, work: &mut dyn FnMut() -> bool) {
             let before = under_way.len();
             under_way.retain_mut(|(id, exchange)| match exchange.as_mut().poll(&mut context) {
                 Poll::Ready(outcome) => {
-                    requests.answer(*id, outcome);
+                    wasi.requests.answer(*id, outcome);
                     false
                 }
                 Poll::Pending => true,
@@ -142,7 +142,7 @@ impl Wasi<'_> {
     }
 
     async fn read(&self, response: &IncomingResponse) -> Result<Vec<u8>, Broken> {
-        let broken = || Broken::Unknown("the answer has no body that can be read".to_owned());
+        let broken = || Broken::Unknown("the answer's body is gone".to_owned());
         let body = response.consume().map_err(|()| broken())?;
         let stream = body.stream().map_err(|()| broken())?;
         let mut bytes = Vec::new();
@@ -164,7 +164,16 @@ impl Wasi<'_> {
     async fn carry_out(&self, asked: Asked) -> Outcome {
         #[cfg(feature = "files")]
         let (id, keeps) = (asked.id, asked.request.keeps);
-        let (outgoing, content) = self.outgoing(asked)?;
+        #[cfg(feature = "files")]
+        let (asked, parts) = asked.without_parts();
+        #[cfg(feature = "files")]
+        let size = parts.as_ref().and_then(|parts| self.size(parts));
+        #[cfg(not(feature = "files"))]
+        let size = None;
+        let (outgoing, bytes) = outgoing(asked.written(true), size)?;
+        let content = bytes.map(Content::Bytes);
+        #[cfg(feature = "files")]
+        let content = parts.map(Content::Parts).or(content);
         let body = content.as_ref().and_then(|_| outgoing.body().ok());
         let exchange = outgoing_handler::handle(outgoing, None).map_err(|code| broken(bare(&code)))?;
         // Not before: hosts in JavaScript lose what is written to a request that is not under way.
@@ -186,7 +195,7 @@ impl Wasi<'_> {
             match exchange.get() {
                 Some(Ok(Ok(response))) => break response,
                 Some(Ok(Err(code))) => return Err(broken(bare(&code))),
-                Some(Err(())) => return Err(Broken::Unknown("the host gave the answer away".to_owned())),
+                Some(Err(())) => return Err(Broken::Unknown("the answer is gone".to_owned())),
                 None => {}
             }
         };
@@ -217,47 +226,29 @@ enum Content {
     Parts(Vec<Part>),
 }
 
-impl Content {
-    /// Bytes, where known.
-    fn size(&self, wasi: &Wasi<'_>) -> Option<u64> {
-        match self {
-            Self::Bytes(bytes) => u64::try_from(bytes.len()).ok(),
-            #[cfg(feature = "files")]
-            Self::Parts(parts) => wasi.size(parts),
-        }
+/// A request without its body. `size` is that of parts, where it is known.
+fn outgoing(request: Request, size: Option<u64>) -> Result<(OutgoingRequest, Option<Vec<u8>>), Broken> {
+    let mut headers = request.headers;
+    // Without it hosts send chunks, which some gateways refuse.
+    if let Some(size) = size.or_else(|| Some(request.body.as_ref()?.len() as u64)) {
+        headers.push(Field {
+            name: "content-length".to_owned(),
+            value: size.to_string(),
+        });
     }
-}
-
-impl Wasi<'_> {
-    fn outgoing(&self, asked: Asked) -> Result<(OutgoingRequest, Option<Content>), Broken> {
-        #[cfg(feature = "files")]
-        let (asked, parts) = asked.without_parts();
-        let request = asked.written(true);
-        let content = request.body.map(Content::Bytes);
-        #[cfg(feature = "files")]
-        let content = parts.map(Content::Parts).or(content);
-        let mut headers = request.headers;
-        // Without it hosts send chunks, which some gateways refuse.
-        if let Some(size) = content.as_ref().and_then(|content| content.size(self)) {
-            headers.push(Field {
-                name: "content-length".to_owned(),
-                value: size.to_string(),
-            });
-        }
-        let headers: Vec<_> = headers
-            .into_iter()
-            .map(|field| (field.name, field.value.into_bytes()))
-            .collect();
-        let headers = Fields::from_list(&headers).map_err(unsendable)?;
-        let outgoing = OutgoingRequest::new(headers);
-        outgoing
-            .set_method(&method(request.method))
-            .and_then(|()| outgoing.set_scheme(Some(&scheme(request.scheme))))
-            .and_then(|()| outgoing.set_authority(Some(&request.authority)))
-            .and_then(|()| outgoing.set_path_with_query(Some(&request.path_with_query)))
-            .map_err(|()| Broken::Unsendable("the host cannot write down the request's URL".to_owned()))?;
-        Ok((outgoing, content))
-    }
+    let headers: Vec<_> = headers
+        .into_iter()
+        .map(|field| (field.name, field.value.into_bytes()))
+        .collect();
+    let headers = Fields::from_list(&headers).map_err(unsendable)?;
+    let outgoing = OutgoingRequest::new(headers);
+    outgoing
+        .set_method(&method(request.method))
+        .and_then(|()| outgoing.set_scheme(Some(&scheme(request.scheme))))
+        .and_then(|()| outgoing.set_authority(Some(&request.authority)))
+        .and_then(|()| outgoing.set_path_with_query(Some(&request.path_with_query)))
+        .map_err(|()| Broken::Unsendable("the URL cannot be sent".to_owned()))?;
+    Ok((outgoing, request.body))
 }
 
 fn method(method: Method) -> WasiMethod {
@@ -284,9 +275,7 @@ fn scheme(scheme: Scheme) -> WasiScheme {
 fn unsendable(error: HeaderError) -> Broken {
     match error {
         HeaderError::Forbidden => Broken::Denied("the host forbids a header of the request".to_owned()),
-        _ => {
-            Broken::Unsendable("a header of the request holds characters that HTTP does not allow".to_owned())
-        }
+        _ => Broken::Unsendable("a header holds what HTTP does not allow".to_owned()),
     }
 }
 
