@@ -270,6 +270,9 @@ enum Place {
     Free,
     Waiting,
     Answered(Outcome),
+    /// Taken, and its body stays with the host under this ID.
+    #[cfg(feature = "files")]
+    Kept,
 }
 
 impl Requests {
@@ -339,6 +342,11 @@ impl Requests {
             return Poll::Pending;
         };
         match std::mem::replace(place, Place::Free) {
+            #[cfg(feature = "files")]
+            Place::Answered(Ok(response)) if response.kept.is_some() => {
+                *place = Place::Kept;
+                Poll::Ready(Ok(response))
+            }
             Place::Answered(outcome) => Poll::Ready(outcome),
             _ => Poll::Pending,
         }

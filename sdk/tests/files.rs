@@ -11,7 +11,7 @@
 use nodule_sdk::bindings::exports::workflow::node::files_by_turns::{Content, Given};
 use nodule_sdk::prelude::*;
 use nodule_sdk::script::Reply;
-use nodule_sdk::{Failure, Item, OutputItem, output};
+use nodule_sdk::{Failure, Item, Method, OutputItem, Request, output};
 
 const UPLOAD: Operation = Operation {
     group: "media",
@@ -60,6 +60,26 @@ const WHOLE: Operation = Operation {
 async fn whole(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
     let bytes = item.read_all(&item.file("photo").unwrap()).await?;
     Ok(vec![output(format!("[{}]", bytes.len()))])
+}
+
+const BOTH: Operation = Operation {
+    name: "both",
+    output: by(nodule_sdk::run!(both)).giving_files(),
+    ..LIST
+};
+
+/// Two answers as files, with a request between them.
+async fn both(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
+    let first = item.client.success(photo("first").keep()).await?;
+    item.client.success(photo("seen")).await?;
+    let second = item.client.success(photo("second").keep()).await?;
+    item.give_kept(0, "first", &first, None);
+    item.give_kept(0, "second", &second, None);
+    Ok(vec![output("{}".to_owned())])
+}
+
+fn photo(name: &str) -> Request {
+    Request::new(Method::Get, format!("/photos/{name}"))
 }
 
 const LINES: Operation = Operation {
@@ -113,7 +133,7 @@ static PHOTOS: Service = Service {
         title: "Media",
         about: "Media",
     }],
-    operations: &[&UPLOAD, &PUT, &DOWNLOAD, &FOLLOWED, &LINES, &WHOLE, &LIST],
+    operations: &[&UPLOAD, &PUT, &DOWNLOAD, &FOLLOWED, &LINES, &WHOLE, &LIST, &BOTH],
     ..Service::NEW
 };
 
@@ -268,4 +288,23 @@ fn a_function_reads_all_of_a_file() {
     let node = nodule_sdk::test(&PHOTOS).file("data", "a", "text/plain", vec![b'x'; 600_000]);
     let outputs = node.transfer("media.whole", r#"{"photo": "data"}"#).unwrap();
     assert_eq!(outputs, [r#"{"data":[600000]}"#]);
+}
+
+#[test]
+fn an_answer_that_is_kept_stays_while_other_requests_are_sent() {
+    let replies = ["one", "between", "two"].map(|body| Reply::new(200, body));
+    let node = nodule_sdk::test(&PHOTOS).replies(replies);
+    node.transfer("media.both", "{}").unwrap();
+    let given: Vec<_> = node
+        .given()
+        .iter()
+        .map(|file| (file.key.clone(), file.bytes.clone()))
+        .collect();
+    assert_eq!(
+        given,
+        [
+            ("first".to_owned(), b"one".to_vec()),
+            ("second".to_owned(), b"two".to_vec())
+        ]
+    );
 }

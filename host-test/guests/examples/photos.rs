@@ -51,6 +51,30 @@ const LOOK: Operation = Operation {
     ..PUT
 };
 
+const BOTH: Operation = Operation {
+    name: "both",
+    title: "Both",
+    request: get("/photos/{name}"),
+    parameters: &[
+        text("name", "Name").required(),
+        text("other", "Other").required().unsent(),
+        text("twice", "Twice").unsent(),
+    ],
+    output: by(nodule_sdk::run!(both)).giving_files(),
+    ..DOWNLOAD
+};
+
+/// Two answers as files; or one of them twice, which is no file.
+async fn both(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
+    let photo = |name: &str| Request::new(Method::Get, format!("/photos/{name}")).keep();
+    let first = item.client.success(photo(item.text("name"))).await?;
+    let second = item.client.success(photo(item.text("other"))).await?;
+    item.give_kept(0, "first", &first, None);
+    let is_twice = item.text("twice") == "true";
+    item.give_kept(0, "second", if is_twice { &first } else { &second }, None);
+    Ok(vec![output("{}".to_owned())])
+}
+
 /// Looks into a file, sends it in pieces, and gives what it saw as a file.
 async fn look(item: &Item<'_>) -> Result<Vec<OutputItem>, Failure> {
     let Some(file) = item.file("photo") else {
@@ -109,7 +133,7 @@ static SERVICE: Service = Service {
         scheme: fixed(&[("authorization", "Bearer {secret}")]),
         ..Credential::NEW
     }],
-    operations: &[&UPLOAD, &PUT, &DOWNLOAD, &LOOK],
+    operations: &[&UPLOAD, &PUT, &DOWNLOAD, &BOTH, &LOOK],
     ..Service::NEW
 };
 

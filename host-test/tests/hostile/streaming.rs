@@ -328,6 +328,7 @@ async fn both_ways(bench: &Bench) {
             ("look", photo(json!({"pieces": "3"}))),
             ("download", json!({"name": "p.png"})),
             ("download", json!({"name": "refused"})),
+            ("both", json!({"name": "p.png", "other": "o.png"})),
         ] {
             let turns = photos(bench, operation, &item, size).await;
             let streams = photos(&by_streams, operation, &item, size).await;
@@ -339,6 +340,12 @@ async fn both_ways(bench: &Bench) {
             );
             assert!(!turns.1.is_empty(), "{operation} {item}: {}", turns.0);
         }
+    }
+    // A file of an answer that was given already is no file, and no empty one.
+    let again = json!({"name": "p.png", "other": "o.png", "twice": "true"});
+    for bench in [bench, &by_streams] {
+        let (result, _) = photos(bench, "both", &again, 0).await;
+        assert!(result.starts_with("bad-"), "{result}");
     }
     // A stream is read once: what was sent cannot be sent again.
     let twice = photo(json!({"twice": "true"}));

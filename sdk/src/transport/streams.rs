@@ -7,8 +7,10 @@ use super::files::{Kept, run};
 use super::wasi::Wasi;
 use super::{Asked, Task};
 use crate::bindings::exports::workflow::node::files_by_streams as contract;
-use crate::bindings::exports::workflow::node::files_by_turns::{Call, Content, File, Part, Read, Slice};
-use crate::bindings::exports::workflow::node::types::Failure;
+use crate::bindings::exports::workflow::node::files_by_turns::{
+    Call, Content, File, Given, Part, Read, Slice,
+};
+use crate::bindings::exports::workflow::node::types::{Failure, OtherFailure};
 use crate::bindings::wasi::http::types::{FutureIncomingResponse, IncomingBody, IncomingResponse};
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 use crate::http::{Broken, Response};
@@ -73,26 +75,39 @@ pub fn transfer(service: &'static Service, call: contract::Call) -> Result<Vec<c
     requests.files.streams.sources.replace(sources);
     let outputs = task.run()?;
     let mut bodies = requests.files.streams.bodies.take();
-    let outputs = outputs.into_iter().map(|output| contract::Output {
-        json: output.json,
-        files: output
-            .files
-            .into_iter()
-            .map(|given| contract::Given {
-                key: given.key,
-                file_name: given.file_name,
-                media_type: given.media_type,
-                content: match given.content {
-                    Content::Bytes(bytes) => contract::GivenContent::Bytes(bytes),
-                    Content::Kept(id) => match bodies.extract_if(.., |(of, _)| *of == id).next() {
-                        Some((_, body)) => contract::GivenContent::Body(body),
-                        None => contract::GivenContent::Bytes(Vec::new()),
-                    },
-                },
-            })
-            .collect(),
+    let outputs = outputs.into_iter().map(|output| {
+        let files = output.files.into_iter().map(|file| given(&mut bodies, file));
+        Ok(contract::Output {
+            json: output.json,
+            files: files.collect::<Result<_, _>>()?,
+        })
     });
-    Ok(outputs.collect())
+    outputs.collect()
+}
+
+/// A file with the body that it names.
+fn given(bodies: &mut Vec<(u32, IncomingBody)>, file: Given) -> Result<contract::Given, Failure> {
+    let content = match file.content {
+        Content::Bytes(bytes) => contract::GivenContent::Bytes(bytes),
+        Content::Kept(id) => {
+            let body = bodies.extract_if(.., |(of, _)| *of == id).next();
+            let (_, body) = body.ok_or_else(|| {
+                Failure::Other(OtherFailure {
+                    kind: "bad-file".to_owned(),
+                    message: "the node gave a file of an answer that it did not keep, or gave it before"
+                        .to_owned(),
+                    detail: None,
+                })
+            })?;
+            contract::GivenContent::Body(body)
+        }
+    };
+    Ok(contract::Given {
+        key: file.key,
+        file_name: file.file_name,
+        media_type: file.media_type,
+        content,
+    })
 }
 
 impl Streams {
@@ -101,9 +116,7 @@ impl Streams {
         let body = response
             .consume()
             .map_err(|()| Broken::Unknown("the answer has no body that can be given out".to_owned()))?;
-        let mut bodies = self.bodies.borrow_mut();
-        bodies.retain(|(of, _)| *of != id);
-        bodies.push((id, body));
+        self.bodies.borrow_mut().push((id, body));
         let lengths = response.headers().get("content-length");
         let length = lengths
             .first()
