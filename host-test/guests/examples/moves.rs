@@ -1,82 +1,15 @@
 //! Moves files as the item says: `{"requests": [{"method", "url", "body": ["text", {"file", "offset", "length"}], "keep"}], "reads":
 //! [{"file", "offset", "length"}], "again", "give": [{"output", "key", "name", "type", "kept" or "bytes"}], "outputs"}`.
 
+#[path = "../src/moving.rs"]
+mod moving;
+
 use std::cell::RefCell;
 
 use files::{Answer, Answered, Asked, Body, Content, Given, Output, Part, Read, Request, Slice, Step, Turn};
-use nodule_sdk::bindings::exports::workflow::node::{
-    self, description, execution, files_by_turns as files, turns, types,
-};
-use nodule_sdk::prelude::*;
+use moving::{Node, down, target, task};
+use nodule_sdk::bindings::exports::workflow::node::{self, files_by_turns as files, turns};
 use serde_json::{Value, json};
-
-const READ: Operation = Operation {
-    group: "things",
-    name: "read",
-    title: "Read",
-    about: "Do things",
-    action: "Do things",
-    effect: Effect::Read,
-    evidence: "a test",
-    request: get("/things"),
-    parameters: &[json("task", "Task").unsent(), file("file", "File").unsent()],
-    output: download("").giving_files(),
-};
-const WRITE: Operation = Operation {
-    name: "write",
-    title: "Write",
-    effect: Effect::Write,
-    request: post("/things"),
-    ..READ
-};
-
-static SERVICE: Service = Service {
-    name: "hostile",
-    title: "Hostile",
-    about: "A node that nobody should trust",
-    groups: &[Group {
-        name: "things",
-        title: "Things",
-        about: "Things",
-    }],
-    credentials: &[Credential {
-        name: "hostileApi",
-        title: "Hostile",
-        fields: &[
-            text("baseUrl", "Base URL").required(),
-            secret("secret", "Secret"),
-            text("mode", "Mode"),
-        ],
-        scheme: fixed(&[("authorization", "Bearer {secret}")]),
-        ..Credential::NEW
-    }],
-    operations: &[&READ, &WRITE],
-    ..Service::NEW
-};
-
-struct Node;
-
-impl description::Guest for Node {
-    fn describe() -> description::Node {
-        nodule_sdk::describe(&SERVICE)
-    }
-}
-
-impl execution::Guest for Node {
-    fn execute(_: execution::Call) -> Result<Vec<execution::ItemResult>, types::Failure> {
-        Ok(vec![])
-    }
-}
-
-impl turns::Guest for Node {
-    fn headers() -> Vec<String> {
-        nodule_sdk::exports::headers(&SERVICE)
-    }
-
-    fn next(_: turns::Step) -> turns::Turn {
-        turns::Turn::Done(vec![])
-    }
-}
 
 nodule_sdk::__export_interface!(description, Node, "node", NODE);
 nodule_sdk::__export_interface!(execution, Node);
@@ -99,11 +32,7 @@ impl files::Guest for Node {
     fn next(step: Step) -> Turn {
         ITEM.with_borrow_mut(|item| match step {
             Step::Begin(call) => {
-                let parameters: Value = serde_json::from_str(&call.parameters).unwrap_or_default();
-                let task = match &parameters["task"] {
-                    Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
-                    task => task.clone(),
-                };
+                let task = task(&call.parameters);
                 let asked = asked(&task);
                 *item = Item {
                     awaited: asked.requests.len() + asked.reads.len(),
@@ -141,9 +70,7 @@ fn asked(task: &Value) -> Asked {
         length: number(&read["length"]) as u32,
     });
     let requests = list("requests").into_iter().zip(0..).map(|(request, id)| {
-        let url = request["url"].as_str().unwrap_or_default().to_owned();
-        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let (authority, path_with_query) = target(&request);
         let part = |part: &Value| match part.as_str() {
             Some(text) => Part::Bytes(text.as_bytes().to_vec()),
             None => Part::File(Slice {
@@ -160,8 +87,8 @@ fn asked(task: &Value) -> Asked {
                 _ => turns::Method::Get,
             },
             scheme: turns::Scheme::Http,
-            authority: authority.to_owned(),
-            path_with_query: path.to_owned(),
+            authority,
+            path_with_query,
             headers: vec![],
             body: request["body"]
                 .as_array()
@@ -189,14 +116,8 @@ fn told(answered: &Answered) -> Value {
 }
 
 fn done(item: &Item) -> Turn {
-    let is_down = |answer: &Value| answer["status"].as_u64().is_some_and(|status| status >= 500);
-    if item.answers.iter().any(is_down) {
-        return Turn::Done(Err(types::Failure::Unavailable(types::Outage {
-            certainty: types::Certainty::NotDone,
-            message: "the service is down".to_owned(),
-            answer: None,
-            retry_after_ms: None,
-        })));
+    if let Some(failure) = down(&item.answers) {
+        return Turn::Done(Err(failure));
     }
     let gives = item.task["give"].as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().map(str::to_owned);

@@ -1,85 +1,17 @@
 //! Moves files by streams as the item says: `{"looks": [bytes of the first file], "requests": [{"method", "url", "body": ["text",
 //! {"file"}, {"times", "of"}], "length", "unfinished", "read"}], "give": [{"key", "name", "type", "kept" or "bytes", "begun"}], "holds"}`.
 
-use nodule_sdk::bindings::exports::workflow::node::{
-    self, description, execution, files_by_streams as files, turns, types,
-};
+#[path = "../src/moving.rs"]
+mod moving;
+
+use moving::{Node, down, target, task};
+use nodule_sdk::bindings::exports::workflow::node::{self, files_by_streams as files, types};
 use nodule_sdk::bindings::wasi::http::outgoing_handler::handle;
 use nodule_sdk::bindings::wasi::http::types::{
     Fields, IncomingBody, Method, OutgoingBody, OutgoingRequest, Scheme,
 };
 use nodule_sdk::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
-use nodule_sdk::prelude::*;
 use serde_json::{Value, json};
-
-const READ: Operation = Operation {
-    group: "things",
-    name: "read",
-    title: "Read",
-    about: "Do things",
-    action: "Do things",
-    effect: Effect::Read,
-    evidence: "a test",
-    request: get("/things"),
-    parameters: &[json("task", "Task").unsent(), file("file", "File").unsent()],
-    output: download("").giving_files(),
-};
-const WRITE: Operation = Operation {
-    name: "write",
-    title: "Write",
-    effect: Effect::Write,
-    request: post("/things"),
-    output: answer(),
-    ..READ
-};
-
-static SERVICE: Service = Service {
-    name: "hostile",
-    title: "Hostile",
-    about: "A node that nobody should trust",
-    groups: &[Group {
-        name: "things",
-        title: "Things",
-        about: "Things",
-    }],
-    credentials: &[Credential {
-        name: "hostileApi",
-        title: "Hostile",
-        fields: &[
-            text("baseUrl", "Base URL").required(),
-            secret("secret", "Secret"),
-            text("mode", "Mode"),
-        ],
-        scheme: fixed(&[("authorization", "Bearer {secret}")]),
-        ..Credential::NEW
-    }],
-    operations: &[&READ, &WRITE],
-    ..Service::NEW
-};
-
-struct Node;
-
-impl description::Guest for Node {
-    fn describe() -> description::Node {
-        nodule_sdk::describe(&SERVICE)
-    }
-}
-
-impl execution::Guest for Node {
-    fn execute(_: execution::Call) -> Result<Vec<execution::ItemResult>, types::Failure> {
-        Ok(vec![])
-    }
-}
-
-impl turns::Guest for Node {
-    fn headers() -> Vec<String> {
-        vec![]
-    }
-
-    fn next(_: turns::Step) -> turns::Turn {
-        turns::Turn::Done(vec![])
-    }
-}
 
 nodule_sdk::__export_interface!(description, Node, "node", NODE);
 nodule_sdk::__export_interface!(execution, Node);
@@ -88,11 +20,7 @@ nodule_sdk::__export_interface!(streams, Node, "files-by-streams", STREAMS);
 
 impl files::Guest for Node {
     fn transfer(call: files::Call) -> Result<Vec<files::Output>, types::Failure> {
-        let parameters: Value = serde_json::from_str(&call.parameters).unwrap_or_default();
-        let task = match &parameters["task"] {
-            Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
-            task => task.clone(),
-        };
+        let task = task(&call.parameters);
         let list = |name: &str| task[name].as_array().cloned().unwrap_or_default();
         let mut streams: Vec<InputStream> = Vec::new();
         let mut answers = vec![json!({"sizes": call.files.iter().map(|file| file.size).collect::<Vec<_>>()})];
@@ -130,16 +58,8 @@ impl files::Guest for Node {
                 }
             }
         }
-        if answers
-            .iter()
-            .any(|answer| answer["status"].as_u64().is_some_and(|status| status >= 500))
-        {
-            return Err(types::Failure::Unavailable(types::Outage {
-                certainty: types::Certainty::NotDone,
-                message: "the service is down".to_owned(),
-                answer: None,
-                retry_after_ms: None,
-            }));
+        if let Some(failure) = down(&answers) {
+            return Err(failure);
         }
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let mut given = Vec::new();
@@ -179,9 +99,7 @@ fn exchange(request: &Value, streams: &mut [InputStream]) -> Result<(u16, Value,
         headers.push(("content-length".to_owned(), length.to_string().into_bytes()));
     }
     let outgoing = OutgoingRequest::new(Fields::from_list(&headers).map_err(|_| json!("headers"))?);
-    let url = request["url"].as_str().unwrap_or_default();
-    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let (authority, path) = target(request);
     let method = match request["method"].as_str() {
         Some("PUT") => Method::Put,
         Some("POST") => Method::Post,
@@ -190,8 +108,8 @@ fn exchange(request: &Value, streams: &mut [InputStream]) -> Result<(u16, Value,
     let set = outgoing
         .set_method(&method)
         .and_then(|()| outgoing.set_scheme(Some(&Scheme::Http)))
-        .and_then(|()| outgoing.set_authority(Some(authority)))
-        .and_then(|()| outgoing.set_path_with_query(Some(path)));
+        .and_then(|()| outgoing.set_authority(Some(&authority)))
+        .and_then(|()| outgoing.set_path_with_query(Some(&path)));
     set.map_err(|()| json!("unsendable"))?;
     let parts = request["body"].as_array();
     let body = parts.and_then(|_| outgoing.body().ok());

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use futures_util::stream;
 use nodule::file::{FileBytes, FileReader, FileStore, InputFile, NewFile, NewItem};
@@ -18,7 +17,7 @@ use tokio::io::AsyncReadExt as _;
 use crate::bench::{Bench, Setup, command, file, finished};
 use crate::guests::MOVES;
 use crate::heap::resident;
-use crate::server::{Server, Step, ok, within};
+use crate::server::{Server, Step, ok, soon, within};
 
 fn upload(origin: &str) -> Value {
     json!({"requests": [{"method": "PUT", "url": format!("{origin}/api/up"), "body": [{"file": 0}]}]})
@@ -331,8 +330,7 @@ pub async fn files_that_come_out(bench: &Bench) {
         let told = output(&run(&runner, json!({"requests": requests}), vec![], &options).await[0]);
         assert_eq!(told["answers"].as_array().unwrap().len(), 4, "{told}");
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(server.open() <= 1, "{} connections are open", server.open());
+    soon("connections stay open", || server.open() <= 1).await;
     // All files of a run together.
     let setup = Setup::new(bench, MOVES, format!("{}/api", server.origin()))
         .await
@@ -356,6 +354,5 @@ pub async fn files_that_come_out(bench: &Bench) {
     let results = run(&runner, task, vec![], &RunOptions::default().files(full.clone())).await;
     let words = failure(&results).to_string();
     assert!(words.contains("the file `b` cannot be kept"), "{words}");
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(full.kept.load(Ordering::SeqCst), 0);
+    soon("what was kept stays", || full.kept.load(Ordering::SeqCst) == 0).await;
 }

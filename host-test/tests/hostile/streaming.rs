@@ -15,7 +15,7 @@ use crate::bench::{Bench, SECRET, Setup};
 use crate::guests::{PHOTOS, PIPES};
 use crate::heap::resident;
 use crate::moving::{Sink, failure, output, run};
-use crate::server::{Server, Step, answer, ok, within};
+use crate::server::{Server, Step, answer, ok, soon, within};
 
 /// More than what flows.
 const LARGE: usize = 3_000_000;
@@ -214,8 +214,7 @@ async fn coming_down(bench: &Bench) {
         let told = output(&run(&runner, task, vec![], &options).await[0]);
         assert_eq!(told["answers"].as_array().unwrap().len(), 4, "{told}");
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(server.open() <= 1, "{} connections are open", server.open());
+    soon("connections stay open", || server.open() <= 1).await;
 }
 
 /// A service that repeats the secret: the node does not read it, and no recording has it.

@@ -42,6 +42,19 @@ fn run_in(node: &str, server: &Server, operation: &str) -> Command {
     command
 }
 
+/// Reads items whose files are below a folder, and writes to another.
+fn with_files(node: &str, server: &Server, items: &Path, folder: &Path, out: &Path) -> Command {
+    let mut command = run_in(node, server, "read");
+    for (flag, path) in [
+        ("--items", items),
+        ("--files-dir", folder),
+        ("--output-files", out),
+    ] {
+        command.arg(flag).arg(path);
+    }
+    command
+}
+
 /// Runs the command on a thread of its own, since the server is on this one.
 async fn done(command: Command, status: i32) -> Vec<Value> {
     let mut command = command;
@@ -153,16 +166,8 @@ async fn items_name_files_below_one_folder_and_each_gets_its_own() {
         }
         let file = items(texts.iter().map(String::as_str));
         let out = folder.path().join("out");
-        let mut command = run_in(node, &server, "read");
-        command
-            .arg("--items")
-            .arg(file.path())
-            .arg("--files-dir")
-            .arg(folder.path());
-        command
-            .arg("--output-files")
-            .arg(&out)
-            .args(["--concurrency", "8"]);
+        let mut command = with_files(node, &server, file.path(), folder.path(), &out);
+        command.args(["--concurrency", "8"]);
         let lines = done(command, 0).await;
         assert_eq!(lines.len(), 40);
         for (number, line) in lines.iter().enumerate() {
@@ -287,16 +292,9 @@ async fn a_recording_has_the_files_and_a_replay_gives_them_back() {
                 json!({"task": task, "file": "f", "$files": {"f": {"path": name, "mediaType": "image/png"}}});
             let file = items([item.to_string().as_str()]);
             let again = |more: &[&str], out: &str| {
-                let mut command = run_in(node, &server, "read");
-                command
-                    .arg("--items")
-                    .arg(file.path())
-                    .arg("--files-dir")
-                    .arg(folder.path());
-                command
-                    .arg("--output-files")
-                    .arg(folder.path().join(out))
-                    .args(more);
+                let out = folder.path().join(out);
+                let mut command = with_files(node, &server, file.path(), folder.path(), &out);
+                command.args(more);
                 command
             };
             let live = done(again(&["--record", har.to_str().unwrap()], "live"), 0).await;
