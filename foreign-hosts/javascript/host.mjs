@@ -9,7 +9,7 @@
 // What an engine must add: a worker to run this in. The event loop stands still while a call waits (JSPI, in Node 24,
 // lets it go on), and a worker can be ended when a call takes too long or too much memory.
 
-import { closeSync, openSync, readFileSync, readSync, statSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -70,8 +70,8 @@ function streams({ InputStream }) {
 function written({ key, fileName, mediaType, content }, folder) {
   const file = openSync(join(folder, key), "w");
   try {
-    if (content.tag === "bytes") writeSync(file, content.val);
-    else pieces(content.val.stream(), (piece) => writeSync(file, piece));
+    if (content.tag === "bytes") appendFileSync(file, content.val);
+    else pieces(content.val.stream(), (piece) => appendFileSync(file, piece));
   } finally {
     closeSync(file);
   }
@@ -160,6 +160,13 @@ class Service {
     return answer.failure ?? answer.ok;
   }
 
+  // Answers a line.
+  answer(line) {
+    const question = ["values", "fields"].find((name) => name in line);
+    if (question) return this.ask(question, line[question]);
+    return line.transfer ? this.transfer(line.transfer, line.folder) : this.run(line);
+  }
+
   // An item with files.
   transfer(call, folder) {
     const failure = this.prepare(call.service);
@@ -200,8 +207,6 @@ const service = new Service(loaded, description, credential);
 // Items are JSON texts and stay so: JSON.parse would round numbers of more than 15 digits.
 for await (const line of createInterface({ input: process.stdin })) {
   const call = JSON.parse(line);
-  const question = ["values", "fields"].find((name) => name in call);
-  const answer = question ? service.ask(question, call[question]) : call.transfer ? service.transfer(call.transfer, call.folder) : service.run(call);
-  console.log(JSON.stringify(answer));
+  console.log(JSON.stringify(service.answer(call)));
 }
 process.exit(); // The shim's worker thread would keep the process.

@@ -66,6 +66,14 @@ impl Drop for EndOfRequest {
 }
 
 impl Piece {
+    pub(crate) fn whole(file: &InputFile) -> Self {
+        Self::File {
+            file: file.clone(),
+            offset: 0,
+            length: None,
+        }
+    }
+
     /// Bytes, where known.
     fn size(&self) -> Option<u64> {
         match self {

@@ -97,12 +97,7 @@ pub(super) async fn recorded(parameters: &str, files: &[InputFile], folder: Opti
                 about.insert(name, text.as_str());
             }
         }
-        let whole = Piece::File {
-            file: file.clone(),
-            offset: 0,
-            length: None,
-        };
-        let upload = Upload::new(vec![whole], u64::MAX);
+        let upload = Upload::new(vec![Piece::whole(file)], u64::MAX);
         match upload.collect().await {
             Ok(Some(bytes)) => drop(about.insert("base64", STANDARD.encode(&bytes))),
             Ok(None) => {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::files::{Kept, run};
-use super::wasi::Wasi;
+use super::wasi::{READ_BYTES, Wasi};
 use super::{Asked, Task};
 use crate::bindings::exports::workflow::node::files_by_streams as contract;
 use crate::bindings::exports::workflow::node::files_by_turns::{
@@ -15,9 +15,6 @@ use crate::bindings::wasi::http::types::{FutureIncomingResponse, IncomingBody, I
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
 use crate::http::{Broken, Response};
 use crate::table::Service;
-
-/// The most that is read in one call; hosts give less.
-const READ_BYTES: u64 = 64 * 1_024;
 
 /// How much of a file that a function has looked into may still be sent.
 const LOOKED_BYTES: u64 = 1_024 * 1_024;

@@ -26,7 +26,7 @@ use crate::bindings::wasi::io::streams::{OutputStream, StreamError};
 use crate::http::{Broken, Headers, Response};
 
 /// The most that is read in one call; hosts give less.
-const READ_BYTES: u64 = 64 * 1_024;
+pub(super) const READ_BYTES: u64 = 64 * 1_024;
 
 type Exchange<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
 
@@ -43,7 +43,7 @@ pub(super) fn run(requests: &Requests, work: &mut dyn FnMut() -> bool) {
             under_way.push((asked.id, Box::pin(wasi.carry_out(asked))));
         }
         #[cfg(feature = "files")]
-        for read in requests.files.reads.take() {
+        for read in wasi.requests.files.reads.take() {
             under_way.push((read.id, Box::pin(wasi.look(read))));
         }
         loop {

@@ -172,12 +172,11 @@ pub(super) async fn send(
 
 /// Whether the body stays where it is. A coding that nobody asked for is undone of one that the node may read.
 fn is_kept(keep: Keep, response: &http::Response<Incoming>) -> bool {
-    let is_coded = || response.headers().contains_key(header::CONTENT_ENCODING);
     response.status().is_success()
         && match keep {
             Keep::No => false,
             Keep::Yes => true,
-            Keep::Perhaps => !is_coded(),
+            Keep::Perhaps => !response.headers().contains_key(header::CONTENT_ENCODING),
         }
 }
 

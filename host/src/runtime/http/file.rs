@@ -10,7 +10,7 @@ use wasmtime_wasi_io::streams::{DynInputStream, InputStream, StreamError, Stream
 
 use crate::gate::file::InputFile;
 use crate::gate::pipeline::Pipeline;
-use crate::gate::upload::{Piece, Upload};
+use crate::gate::upload::{Piece, Progress, Upload};
 use crate::runtime::patience::Patience;
 
 /// A file that is read once, from the beginning.
@@ -18,23 +18,18 @@ struct FileStream {
     bytes: BoxStream<'static, std::io::Result<Bytes>>,
     /// What was read of it, and is not the node's yet; `Err` once it broke, `None` at its end.
     next: Option<Result<Bytes, std::io::Error>>,
-    file: Upload,
+    progress: Arc<Progress>,
     pipeline: Arc<Pipeline>,
     patience: Arc<Patience>,
 }
 
 /// The stream of a file.
 pub(crate) fn stream(file: &InputFile, pipeline: &Arc<Pipeline>, patience: &Arc<Patience>) -> DynInputStream {
-    let whole = Piece::File {
-        file: file.clone(),
-        offset: 0,
-        length: None,
-    };
-    let file = Upload::new(vec![whole], pipeline.limits().file_bytes);
+    let file = Upload::new(vec![Piece::whole(file)], pipeline.limits().file_bytes);
     Box::new(FileStream {
         bytes: file.stream(),
         next: Some(Ok(Bytes::new())),
-        file,
+        progress: file.progress(),
         pipeline: Arc::clone(pipeline),
         patience: Arc::clone(patience),
     })
@@ -62,7 +57,7 @@ impl InputStream for FileStream {
             Some(Err(error)) => {
                 let words = error.to_string();
                 self.next = None;
-                if let Some(trouble) = self.file.progress().trouble() {
+                if let Some(trouble) = self.progress.trouble() {
                     // What the host says of the item in the end.
                     self.pipeline.unreadable(trouble);
                 }

@@ -1,10 +1,9 @@
 //! The interface `files-by-streams`. Wasmtime's macro would give its bodies the type of wasmtime-wasi-http, in whose place the
 //! host has [one of its own](Body).
 
+use wasmtime::Store;
 use wasmtime::component::{ComponentType, Func, Lift, Lower, Resource};
 use wasmtime_wasi_io::streams::DynInputStream;
-
-use wasmtime::Store;
 
 use super::incoming::Body;
 use crate::runtime::bindings::{execution, types};

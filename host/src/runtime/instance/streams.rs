@@ -32,13 +32,12 @@ pub(super) async fn execute(
         patience: Arc::clone(patience),
         gives_files,
     });
-    let pipeline = state.pipeline();
+    let Some(pipeline) = state.pipeline() else {
+        wasmtime::bail!("an instance that only describes itself gets no files");
+    };
     let mut streamed = Vec::with_capacity(files.len());
     for (about, file) in call.files.iter().zip(files) {
-        let Some(pipeline) = &pipeline else {
-            wasmtime::bail!("an instance that only describes itself gets no files");
-        };
-        let stream = file::stream(file, pipeline, patience);
+        let stream = file::stream(file, &pipeline, patience);
         streamed.push(contract::File {
             key: about.key,
             name: about.file_name,
